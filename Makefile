@@ -1,0 +1,69 @@
+# Every target sets up what it needs and is quick when nothing changed. `make help` lists them.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+MODEL := models/u2netp.onnx
+PORT ?= 5001
+# The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+CODE := app.py cli.py config.py gunicorn.conf.py services routes tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit lint types bench model lock audit clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (python3 --version); install it or set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making a virtual environment with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(PY) install --quiet pip; } \
+		|| { rm -rf $(VENV); echo "Could not make a virtual environment: $(PYTHON) has neither ensurepip nor pip (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt $(VENV)/.created
+	@echo "Installing what the service needs (about a minute, once) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing what the tests need ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(MODEL): $(VENV)/.runtime
+	@$(PY) cli.py models fetch u2netp
+	@touch $@
+
+run: $(MODEL)  ## serve on port 5001 and print a curl line that works
+	@PORT=$(PORT) ANNOUNCE=1 exec $(VENV)/bin/gunicorn -c gunicorn.conf.py
+
+test: lint types unit  ## everything that must hold: lint, types, all tests
+
+unit: $(VENV)/.dev $(MODEL)
+	@$(PY) -m pytest
+
+lint: $(VENV)/.dev  ## ruff: rules and format
+	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && echo "lint: clean"
+
+types: $(VENV)/.dev  ## mypy --strict
+	@$(VENV)/bin/mypy --strict $(CODE)
+
+bench: $(VENV)/.dev $(MODEL)  ## measure speed, stage by stage
+	@$(PY) -m benchmarks.stages
+
+model: $(MODEL)  ## fetch the default model, checked by SHA-256
+	@$(PY) cli.py models list
+
+lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt anew (needs uv)
+	@for f in requirements requirements-dev; do \
+		uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt && \
+		printf '# Pinned by `make lock` from %s.in; edit that file.\n' $$f | cat - $$f.txt > $$f.tmp && mv $$f.tmp $$f.txt; done
+
+audit: $(VENV)/.dev  ## look for known vulnerabilities in the pinned dependencies
+	@$(VENV)/bin/pip-audit --requirement requirements.txt --disable-pip
+
+clean:  ## remove the virtual environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,82 @@
+"""The application: `create_app` wires settings, services and routes. Nothing happens at import."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_cors import CORS
+
+import routes
+from config import Settings, load_settings
+from routes.context import EXTENSION, Service
+from routes.errors import handle_errors
+from routes.limits import attach_limiter, make_limiter
+from routes.observe import observe
+from services.admission import Admission
+from services.decode import ImageLimits
+from services.segment import EngineSettings, Models
+from services.telemetry import Metrics
+
+WEB = Path(__file__).parent / "web"
+EXPOSED_HEADERS = (
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+    "Server-Timing",
+    "Content-Disposition",
+)
+ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Its model begins to load at once, in the background of this process."""
+    settings = settings or load_settings()
+    app = Flask(__name__, static_folder=str(WEB), static_url_path="/static")
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        DEBUG=settings.debug,
+        MAX_CONTENT_LENGTH=settings.max_encoded_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_encoded_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.extensions[EXTENSION] = make_service(settings)
+    limiter = make_limiter(settings)
+    observe(app)
+    attach_limiter(app, limiter)
+    CORS(
+        app,
+        origins=[*settings.cors_origins, *filter(None, [settings.frontend_url])],
+        expose_headers=list(EXPOSED_HEADERS),
+        allow_headers=list(ALLOWED_HEADERS),
+        send_wildcard="*" in settings.cors_origins,
+        max_age=86400,
+    )
+    handle_errors(app)
+    routes.register(app, limiter, settings)
+    return app
+
+
+def make_service(settings: Settings) -> Service:
+    """The parts of one process, its model loading."""
+    metrics = Metrics()
+    engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
+    models = Models(settings.models, settings.rembg_session_path, engine, on_loaded=metrics.note_model)
+    models.start()
+    return Service(
+        settings=settings,
+        models=models,
+        limits=ImageLimits(
+            settings.max_content_length,
+            settings.max_image_pixels,
+            settings.min_image_side,
+            settings.allowed_extensions,
+        ),
+        admission=Admission(
+            settings.running_per_worker,
+            settings.waiting_per_worker,
+            settings.max_inflight_megapixels / settings.web_concurrency,
+            on_change=metrics.set_load,
+        ),
+        metrics=metrics,
+    )

@@ -1,0 +1,192 @@
+"""Settings: every environment variable the service reads, typed, with its unit and default.
+
+Read once at the start, from the environment and a `.env` file; all mistakes are reported together.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.cpus import usable_cpus
+
+VERSION: Final = "0.1.0"
+PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
+SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL"})
+
+
+def _split(value: object) -> object:
+    """'a, b' becomes ('a', 'b'); for lists in an environment variable."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _formats(value: object) -> object:
+    names = _split(value)
+    if not isinstance(names, tuple):
+        return names
+    same = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic"}
+    return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class ConfigError(SystemExit):
+    """The settings are wrong; its text names every bad variable, its value and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """All settings. Field names in upper case are the environment's variables."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # app
+    app_name: str = "Background Remover API"
+    app_version: str = VERSION
+    debug: bool = False
+    host: str = "0.0.0.0"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5001
+    secret_key: str
+
+    # serving; what has no default here comes from the CPUs, see _derive
+    web_concurrency: Annotated[int, Field(ge=1, le=64)]
+    web_threads: Annotated[int, Field(ge=2, le=1000)]
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    max_running_images: Annotated[int, Field(ge=1, le=1000)]
+    max_waiting_images: Annotated[int, Field(ge=0, le=10000)] = 16
+    max_inflight_megapixels: Annotated[float, Field(ge=1)] = 120.0
+    trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
+
+    # model
+    rembg_model_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] = "u2netp"
+    models_enabled: Words = ()
+    rembg_session_path: Path = Path("models")
+    inference_precision: Literal["auto", "f32", "bf16"] = "auto"
+    inference_engine: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
+    inference_threads: Annotated[int, Field(ge=1, le=256)]
+
+    # images
+    max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 * 1024 * 1024
+    max_image_pixels: Annotated[int, Field(ge=256, le=500_000_000)] = 50_000_000
+    min_image_side: Annotated[int, Field(ge=1, le=1024)] = 16
+    allowed_extensions: Annotated[
+        tuple[Literal["png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic"], ...],
+        NoDecode,
+        BeforeValidator(_formats),
+        Field(min_length=1),
+    ] = FORMATS
+    preview_max_side: Annotated[int, Field(ge=16, le=16384)] = 1024
+
+    # quotas
+    rate_limit_enabled: bool = True
+    rate_limit_storage: Literal["memory", "redis"] = "memory"
+    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
+    rate_limit_remove_bg_per_hour: Annotated[int, Field(ge=1)] = 10
+    rate_limit_preview_per_hour: Annotated[int, Field(ge=1)] = 20
+    rate_limit_base64_per_hour: Annotated[int, Field(ge=1)] = 30
+    rate_limit_read_file_per_hour: Annotated[int, Field(ge=1)] = 15
+
+    # web
+    cors_origins: Words = ("*",)
+    frontend_url: str = ""
+    metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+    metrics_token: str = ""
+
+    # files and logs
+    upload_dir: Path = Path("data/uploads")
+    output_dir: Path = Path("data/outputs")
+    read_file_dir: Path | None = None
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
+    ] = "INFO"
+    log_file: Path | None = None
+    log_format: Literal["json", "console"] = "json"
+    log_rotate_mb: Annotated[float, Field(ge=0, le=10_000)] = 50
+    log_backups: Annotated[int, Field(ge=0, le=100)] = 5
+    min_free_disk_mb: Annotated[int, Field(ge=0)] = 100
+    max_memory_mb: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, raw: Any) -> Any:
+        """Defaults that depend on the machine or on other settings."""
+        values = {key.lower(): value for key, value in dict(raw).items()}
+        cpus = usable_cpus()
+        # Quotas kept in memory are one process's own: with them, one process serves unless told otherwise.
+        in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
+        values.setdefault("web_concurrency", 1 if in_memory else max(1, cpus // 2))
+        workers = _whole(values["web_concurrency"], 1)
+        values.setdefault("inference_threads", max(1, cpus // workers))
+        values.setdefault("max_running_images", max(2, cpus, workers))
+        values.setdefault("web_threads", _threads(values, workers))
+        values.setdefault("secret_key", secrets.token_hex(32))
+        values.setdefault("metrics_allowed_networks", PRIVATE_NETWORKS)
+        return values
+
+    @model_validator(mode="after")
+    def _check_threads(self) -> Self:
+        needed = self.running_per_worker + self.waiting_per_worker + 2
+        if self.web_threads < needed:
+            raise ValueError(
+                f"WEB_THREADS is {self.web_threads}: at least {needed} (running + waiting images of one worker, "
+                "and two for health checks) are needed"
+            )
+        return self
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that callers may ask for; the default one first."""
+        return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
+
+    @property
+    def files_dir(self) -> Path:
+        """The folder that `/read-file` reads from."""
+        return self.read_file_dir or self.upload_dir
+
+    @property
+    def running_per_worker(self) -> int:
+        """Images that one worker process works on at a time."""
+        return -(-self.max_running_images // self.web_concurrency)
+
+    @property
+    def waiting_per_worker(self) -> int:
+        """Images that may wait in one worker process."""
+        return -(-self.max_waiting_images // self.web_concurrency)
+
+    @property
+    def max_encoded_bytes(self) -> int:
+        """Most bytes of a body: the largest image as base64, and room for the other fields."""
+        return 4 * -(-self.max_content_length // 3) + 64 * 1024
+
+
+def _whole(value: object, default: int) -> int:
+    return int(value) if str(value).isdigit() and int(str(value)) > 0 else default  # type: ignore[call-overload, no-any-return]
+
+
+def _threads(values: dict[str, Any], workers: int) -> int:
+    """Threads of one worker: for all that run and wait, and eight for refusals, health checks and metrics."""
+    running = _whole(values["max_running_images"], 2)
+    waiting = (
+        int(str(values.get("max_waiting_images", 16))) if str(values.get("max_waiting_images", 16)).isdigit() else 16
+    )
+    return min(1000, -(-running // workers) + -(-waiting // workers) + 8)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings from the environment and `.env`. Raises `ConfigError`, which ends the start with one message."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        lines = []
+        for error in exc.errors(include_url=False):
+            name = str(error["loc"][0]).upper() if error["loc"] else ""
+            value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
+            found = f"{name} is {value}: " if name else ""
+            lines.append(f"  {found}{error['msg'].removeprefix('Value error, ')}")
+        raise ConfigError("The settings are wrong:\n" + "\n".join(dict.fromkeys(lines))) from exc

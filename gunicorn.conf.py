@@ -1,0 +1,133 @@
+"""How Gunicorn serves the app: few processes, many threads, one model in each process.
+
+The master imports the code, so that workers share its memory, and makes nothing that does not survive a fork:
+every worker builds its own app, session, limiter and log handlers after it.
+"""
+
+import contextlib
+import importlib
+import logging.config
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
+METRICS_DIR = tempfile.mkdtemp(prefix="bg-remover-metrics-", dir=SHARED_MEMORY)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read by prometheus_client when it is imported
+
+from config import load_settings  # noqa: E402
+from routes.context import EXTENSION  # noqa: E402
+from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
+
+try:
+    settings = load_settings()
+except SystemExit:
+    shutil.rmtree(METRICS_DIR, ignore_errors=True)
+    raise
+
+KEEPALIVE_CONNECTIONS = 200
+SHARED_MODULES = (
+    "app",
+    "cv2",
+    "pi_heif",
+    "PIL.Image",
+    "PIL.ImageCms",
+    "rembg.sessions",
+    "onnxruntime",
+    "redis",
+)
+
+
+class DrainingWorker(ThreadWorker):  # type: ignore[misc]
+    """A thread worker that loses nothing on SIGTERM: it takes what already waits to be accepted, then closes."""
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        app = getattr(self, "wsgi", None)
+        if app is not None and EXTENSION in getattr(app, "extensions", {}):
+            app.extensions[EXTENSION].draining.set()
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            listener.setblocking(False)
+            before = -1
+            while before != self.nr_conns:  # accept() counts up until nothing waits
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()  # from here on callers are refused at once, not accepted and then reset
+
+
+bind = f"{settings.host}:{settings.port}"
+wsgi_app = "app:create_app()"
+worker_class = DrainingWorker
+workers = settings.web_concurrency
+threads = settings.web_threads
+worker_connections = threads + KEEPALIVE_CONNECTIONS
+backlog = 256
+preload_app = False  # on_starting preloads the code; the app itself is made after the fork
+timeout = 120  # a worker whose main thread is stuck; a request's own limit is REQUEST_TIMEOUT_SECONDS
+graceful_timeout = int(settings.request_timeout_seconds) + 5
+keepalive = 75  # longer than the proxy keeps an idle connection, or it would meet closed ones
+worker_tmp_dir = SHARED_MEMORY  # a heartbeat on a slow disk may block a worker
+forwarded_allow_ips = ""  # the client's address is read in routes/limits.py, through TRUSTED_PROXIES hops
+control_socket_disable = True
+proc_name = "background-remover"
+logconfig_dict: dict[str, Any] = logging_config(
+    level=settings.log_level,
+    style=settings.log_format,
+    file=settings.log_file,
+    rotate_mb=settings.log_rotate_mb,
+    backups=settings.log_backups,
+)
+
+
+def on_starting(server: Any) -> None:
+    """Import what workers share, before there are any."""
+    from services.segment import import_rembg
+
+    import_rembg()
+    for name in SHARED_MODULES:
+        importlib.import_module(name)
+    if settings.rate_limit_storage == "memory" and settings.web_concurrency > 1:
+        server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)
+    if not os.environ.get("SECRET_KEY") and "secret_key" not in _dotenv_names():
+        server.log.warning("SECRET_KEY is not set: a random one is used until the next start")
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest metrics slot that no living worker has."""
+    taken = {other.metrics_slot for other in server.WORKERS.values()}
+    worker.metrics_slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Things of this process alone: where it counts, and log handlers (a lock on an inherited one locks nothing)."""
+    use_metrics_slot(worker.metrics_slot)
+    logging.config.dictConfig(logconfig_dict)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell whoever ran `make run` what to try, once the first model is warm."""
+    if os.environ.get("ANNOUNCE") and worker.age == 1:
+        from services.announce import announce_when_ready
+
+        announce_when_ready(worker.wsgi.extensions[EXTENSION].models, settings.port)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(METRICS_DIR, ignore_errors=True)
+
+
+def _dotenv_names() -> set[str]:
+    with contextlib.suppress(OSError):
+        lines = Path(".env").read_text(encoding="utf-8").splitlines()
+        return {line.partition("=")[0].strip().lower() for line in lines if line.partition("=")[2].strip()}
+    return set()

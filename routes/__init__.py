@@ -1,0 +1,51 @@
+"""The whole URL map on one screen."""
+
+from flask import Flask
+from flask_limiter import Limiter
+
+from config import Settings
+from routes import docs, files, removal, system
+from routes.docs import Route
+
+ROUTES = (
+    Route("POST", "/remove-background", removal.remove_background, docs.REMOVE, "rate_limit_remove_bg_per_hour"),
+    Route(
+        "POST",
+        "/remove-background-preview",
+        removal.remove_background_preview,
+        docs.PREVIEW,
+        "rate_limit_preview_per_hour",
+    ),
+    Route(
+        "POST",
+        "/remove-background-base64",
+        removal.remove_background_base64,
+        docs.BASE64,
+        "rate_limit_base64_per_hour",
+    ),
+    Route("POST", "/read-file", files.read_file, docs.READ_FILE, "rate_limit_read_file_per_hour"),
+    Route("GET", "/", system.index, docs.INDEX),
+    Route("GET", "/models", system.models, docs.MODELS),
+    Route("GET", "/health", system.health, docs.HEALTH, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health/live", system.health_live, docs.LIVE),
+    Route("GET", "/health/ready", system.health_ready, docs.READY),
+    Route("GET", "/metrics", system.metrics, docs.METRICS, also=("/api/metrics/prometheus",)),
+    Route("GET", "/api/metrics", system.metrics_json, docs.METRICS_JSON),
+    Route("GET", "/docs", docs.swagger_ui, docs.DOCS),
+    Route("GET", "/openapi.json", docs.openapi_json, docs.OPENAPI),
+)
+INDEX_PER_HOUR = 50
+
+
+def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
+    """Give the app its routes, each with its quota."""
+    for route in ROUTES:
+        view = route.view
+        if route.quota:
+            view = limiter.limit(f"{getattr(settings, route.quota)} per hour")(view)
+        elif view is system.index:
+            view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
+        for path in (route.path, *route.also):
+            app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
+    docs.register_assets(app)
+    app.extensions["openapi"] = docs.build(ROUTES, settings)

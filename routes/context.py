@@ -1,0 +1,48 @@
+"""What views work with: the service's parts, made once per process by `create_app`."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from config import Settings
+from services.admission import Admission
+from services.deadline import Deadline
+from services.decode import ImageLimits
+from services.options import Options
+from services.pipeline import Result, remove_background
+from services.segment import Models
+from services.telemetry import Metrics
+
+EXTENSION = "background_remover"
+
+
+@dataclass
+class Service:
+    """The parts of one process. `draining` is set when it has been told to stop."""
+
+    settings: Settings
+    models: Models
+    limits: ImageLimits
+    admission: Admission
+    metrics: Metrics
+    draining: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.time)
+
+    def remove_background(self, data: bytes, options: Options) -> Result:
+        """One removal within this request's deadline; see `services.pipeline.remove_background`."""
+        return remove_background(
+            data,
+            options,
+            models=self.models,
+            limits=self.limits,
+            admission=self.admission,
+            deadline=Deadline(self.settings.request_timeout_seconds),
+        )
+
+
+def service() -> Service:
+    """The parts of the app that answers this request."""
+    found: Service = current_app.extensions[EXTENSION]
+    return found

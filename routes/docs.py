@@ -1,0 +1,328 @@
+"""The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import flask_openapi3_swagger
+import orjson
+from flask import Flask, Response, current_app, send_from_directory
+
+from config import Settings
+from services import errors as e
+from services.errors import ServiceError, all_errors
+from services.options import Format, Options, allowed
+
+Schema = dict[str, Any]
+SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
+SWAGGER_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css"></head>
+<body><div id="ui"></div><script src="/docs/assets/js/swagger-ui-bundle.js"></script>
+<script src="/static/docs.js"></script></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the description says of an endpoint. `bodies` and `answers` map media types to schemas."""
+
+    tag: str
+    summary: str
+    description: str = ""
+    bodies: dict[str, Schema] = field(default_factory=dict)
+    answers: dict[str, Schema] = field(default_factory=dict)
+    failures: tuple[type[ServiceError], ...] = ()
+    options: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint: its view, its description, the setting that holds its quota, other paths to it."""
+
+    method: str
+    path: str
+    view: Callable[[], Response]
+    operation: Operation
+    quota: str = ""
+    also: tuple[str, ...] = ()
+
+
+def openapi_json() -> Response:
+    """The OpenAPI document."""
+    return Response(orjson.dumps(current_app.extensions["openapi"]), mimetype="application/json")
+
+
+def swagger_ui() -> Response:
+    """The document as a page to read and try."""
+    return Response(SWAGGER_PAGE, mimetype="text/html")
+
+
+def register_assets(app: Flask) -> None:
+    """Serve Swagger UI's own files from where its package lies."""
+    app.add_url_rule(
+        "/docs/assets/<path:name>",
+        "swagger_assets",
+        lambda name: send_from_directory(SWAGGER_FILES, name, max_age=86400),
+        methods=["GET"],
+    )
+
+
+def build(routes: Iterable[Route], settings: Settings) -> Schema:
+    """The OpenAPI 3.1 document of these routes."""
+    paths: dict[str, Schema] = {}
+    for route in routes:
+        for path in (route.path, *route.also):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": settings.app_name,
+            "version": settings.app_version,
+            "description": "Removes the background of images. Every error has the body `Error`; its `code` is stable.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in dict.fromkeys(route.operation.tag for route in routes)],
+        "paths": paths,
+        "components": {"schemas": {"Error": _error_schema()}, "headers": HEADERS, "parameters": PARAMETERS},
+    }
+
+
+def _operation(route: Route, path: str) -> Schema:
+    operation = route.operation
+    name = f"{route.method.lower()}{path}".replace("/", "_").replace("-", "_").replace(".", "_").rstrip("_")
+    parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
+    if operation.options:
+        parameters += [
+            {
+                "name": key,
+                "in": "query",
+                "required": False,
+                "description": schema["description"],
+                "schema": schema,
+            }
+            for key, schema in option_schemas().items()
+        ]
+    found: Schema = {
+        "operationId": name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": parameters,
+        "responses": _responses(route),
+    }
+    if operation.bodies:
+        found["requestBody"] = {
+            "required": True,
+            "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
+        }
+    return found
+
+
+def _responses(route: Route) -> Schema:
+    headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
+    done = dict(headers)
+    if route.operation.options:
+        done |= _header_refs("Server-Timing")
+    content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
+    responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
+    limited = (e.RateLimited,) if route.quota or route.path == "/" else ()
+    by_status: dict[int, list[type[ServiceError]]] = {}
+    for error in (*route.operation.failures, *limited, e.BadRequest, ServiceError):
+        by_status.setdefault(error.status, []).append(error)
+    for status, failures in sorted(by_status.items()):
+        lines = [f"- `{error.code}`: {error.message}. {error.solution}." for error in failures]
+        error_headers = dict(headers)
+        if status in (429, 503):
+            error_headers |= _header_refs("Retry-After")
+        body: Schema = {"$ref": "#/components/schemas/Error"}
+        if status == 503 and route.path.startswith("/health"):
+            body = {"type": "object"}
+        responses[str(status)] = {
+            "description": "\n".join(lines),
+            "headers": error_headers,
+            "content": {"application/json": {"schema": body}},
+        }
+    return responses
+
+
+def option_schemas() -> dict[str, Schema]:
+    """Each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
+    whole = Options.model_json_schema()
+    return {name: _flat(schema, whole["$defs"]) for name, schema in whole["properties"].items()}
+
+
+def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
+    variant = next((v for v in schema.get("anyOf", ()) if v.get("type") != "null"), schema)
+    merged = {**schema, **variant}
+    if "$ref" in variant:
+        merged |= defs[variant["$ref"].rsplit("/", 1)[-1]] | {"description": schema["description"]}
+    flat = {k: v for k, v in merged.items() if k not in ("anyOf", "$ref", "title") and v is not None}
+    if flat.get("enum") == [f.value for f in Format]:
+        flat["enum"] = [*flat["enum"], "jpg"]
+    if "pattern" not in flat and schema.get("title") == "Background":
+        flat |= {"examples": ["ffffff", "#ff8800", "steelblue"], "maxLength": 32}
+    return flat
+
+
+def _error_schema() -> Schema:
+    text = {"type": "string"}
+    codes = sorted({error.code for error in all_errors()})
+    return {
+        "type": "object",
+        "required": ["error", "code", "solution", "details", "request_id"],
+        "additionalProperties": False,
+        "properties": {
+            "error": {**text, "description": "What went wrong, for people."},
+            "code": {**text, "enum": codes, "description": "What went wrong, for programs; stable."},
+            "solution": {**text, "description": "What to do about it."},
+            "details": {**text, "description": "What was found and what is allowed."},
+            "request_id": {**text, "description": "The same as X-Request-ID, and on every log line."},
+        },
+    }
+
+
+def _header_refs(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+def _option_table() -> str:
+    rows = [
+        f"| `{name}` | {allowed(name)} | {schema.get('default', '–')} |" for name, schema in option_schemas().items()
+    ]
+    return "\n".join(["| option | values | default |", "|---|---|---|", *rows])
+
+
+QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_WHOLE: Final[Schema] = {"type": "integer"}
+HEADERS: Final[Schema] = {
+    "X-Request-ID": {"description": "The caller's, or a new one.", "schema": {"type": "string"}},
+    "X-RateLimit-Limit": {"description": "Requests allowed in an hour.", "schema": _WHOLE},
+    "X-RateLimit-Remaining": {"description": "Requests left.", "schema": _WHOLE},
+    "X-RateLimit-Reset": {
+        "description": "When the quota is full again, Unix time in seconds.",
+        "schema": _WHOLE,
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
+}
+PARAMETERS: Final[Schema] = {
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "description": "1 to 128 of `A-Z a-z 0-9 . _ -`; comes back, and stands on every log line.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    }
+}
+
+_OPTIONS: Final = option_schemas()
+_BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+_IMAGE_BODIES: Final = {
+    "multipart/form-data": {
+        **_object([], file=_BINARY, image={**_BINARY, "description": "Another name for `file`."}, **_OPTIONS),
+        "oneOf": [{"required": ["file"]}, {"required": ["image"]}],
+    },
+    "image/*": {},
+    "application/octet-stream": {},
+}
+_JSON_RESULT: Final = _object(
+    ["success", "image", "mimetype", "size", "width", "height", "model", "optimization"],
+    success={"type": "boolean", "const": True},
+    image={"type": "string", "description": "base64, or a data URI with `data_uri=true`"},
+    mimetype={"type": "string"},
+    size={"type": "integer", "description": "bytes"},
+    width={"type": "integer", "description": "px"},
+    height={"type": "integer", "description": "px"},
+    model={"type": "string"},
+    optimization=_object(
+        ["format", "quality", "dimensions", "compression_ratio"],
+        format={"type": "string"},
+        quality={"type": ["integer", "null"], "description": "null for PNG"},
+        dimensions={"type": "string", "examples": ["800x600"]},
+        compression_ratio={"type": "number", "description": "bytes received / bytes of the result"},
+    ),
+)
+_IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in Format}, "application/json": _JSON_RESULT}
+_IMAGE_FAILURES: Final = (
+    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.ForbiddenSource, e.ModelNotFound,
+    e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy,
+    e.EngineUnavailable, e.DeadlineExceeded,
+)  # fmt: skip
+_ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}
+
+REMOVE: Final = Operation(
+    "removal",
+    "Remove the background of an image",
+    "Send the image as multipart field `file`, or as the body. The answer is a download named `<name>-no-bg.<ext>`, "
+    "or, with `Accept: application/json`, what the base64 endpoint answers. Options are form fields or query "
+    f"parameters.\n\n{_option_table()}",
+    _IMAGE_BODIES, _IMAGE_ANSWERS, _IMAGE_FAILURES, options=True,
+)  # fmt: skip
+PREVIEW: Final = Operation(
+    "removal",
+    "Remove the background, for a look at it",
+    "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
+    _IMAGE_BODIES, _IMAGE_ANSWERS, _IMAGE_FAILURES, options=True,
+)  # fmt: skip
+BASE64: Final = Operation(
+    "removal",
+    "Remove the background, JSON in and out",
+    "For web pages: the image as base64 or data URI, the options beside it.",
+    {
+        "application/json": _object(
+            ["image"],
+            image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
+            data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
+            **_OPTIONS,
+        )
+    },
+    {"application/json": _JSON_RESULT},
+    (*_IMAGE_FAILURES, e.BadJSON, e.BadBase64),
+    options=True,
+)
+READ_FILE: Final = Operation(
+    "files",
+    "Read a text of base64 image data",
+    "Only `.txt` files inside the server's `READ_FILE_DIR` that hold an image as base64.",
+    {"application/json": _object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
+    {
+        "application/json": _object(
+            ["success", "content", "size"],
+            success={"type": "boolean", "const": True},
+            content={"type": "string", "description": "base64"},
+            size={"type": "integer", "description": "characters"},
+        )
+    },
+    (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
+     e.UnsupportedFormat),
+)  # fmt: skip
+INDEX: Final = Operation(
+    "service", "The web page, or the service's description",
+    "A page for a browser; with `Accept: application/json` name, version, model, limits and endpoints.",
+    answers={"text/html": {"type": "string"}, **_ANY_OBJECT},
+)  # fmt: skip
+MODELS: Final = Operation("service", "The models that can be used", answers=_ANY_OBJECT)
+HEALTH: Final = Operation(
+    "operations", "Every part of the service", "503 when a part that serving needs has failed.",
+    answers=_ANY_OBJECT, failures=(e.EngineUnavailable,),
+)  # fmt: skip
+LIVE: Final = Operation("operations", "The process answers", answers=_ANY_OBJECT)
+READY: Final = Operation(
+    "operations", "The model is warm, the server is not stopping",
+    answers=_ANY_OBJECT, failures=(e.EngineUnavailable, e.ShuttingDown),
+)  # fmt: skip
+METRICS: Final = Operation(
+    "operations", "Prometheus metrics of all workers", "Open to `METRICS_ALLOWED_NETWORKS`, or with the token.",
+    answers={"text/plain": {"type": "string"}}, failures=(e.Forbidden,),
+)  # fmt: skip
+METRICS_JSON: Final = Operation("operations", "The same metrics as JSON", answers=_ANY_OBJECT, failures=(e.Forbidden,))
+DOCS: Final = Operation("service", "This description as a page", answers={"text/html": {"type": "string"}})
+OPENAPI: Final = Operation("service", "This description as OpenAPI 3.1", answers=_ANY_OBJECT)

@@ -1,0 +1,98 @@
+"""Every error becomes a response, here and nowhere else."""
+
+import orjson
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from routes.context import service
+from routes.observe import note_error
+from services import errors
+from services.errors import ServiceError
+
+log = structlog.get_logger("error")
+DRAIN_BYTES = 64 * 1024 * 1024
+RETRY_AFTER = 5
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.UploadTooLarge,
+    415: errors.UnsupportedFormat,
+    429: errors.RateLimited,
+}
+
+
+def handle_errors(app: Flask) -> None:
+    """Register the handlers of everything a view can raise."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _service_error(error: ServiceError) -> Response:
+    _drain_body()
+    note_error(error)
+    body = {
+        "error": error.message,
+        "code": error.code,
+        "solution": error.solution,
+        "details": error.details,
+        "request_id": g.get("request_id", ""),
+    }
+    response = Response(orjson.dumps(body), status=error.status, mimetype="application/json")
+    if error.status == 503:
+        response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    """werkzeug's and Flask-Limiter's errors, in our words."""
+    status = error.code or 500
+    if status < 400:
+        return Response(error.get_body(), status=status, headers=error.get_headers())  # a redirect
+    if status == 500:
+        return _unexpected(error)
+    known = _BY_STATUS.get(status, errors.BadRequest)
+    ours = known(_details(error, status))
+    response = _service_error(ours)
+    if known is errors.BadRequest:
+        response.status_code = status
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After", "WWW-Authenticate"):
+            response.headers[name] = value
+    return response
+
+
+def _details(error: HTTPException, status: int) -> str:
+    if status == 429:
+        return f"allowed: {error.description}"
+    if status == 404:
+        return f"no endpoint {request.path[:200]!r}"
+    if status == 405:
+        return f"{request.method[:16]} is not one of {', '.join(sorted(getattr(error, 'valid_methods', None) or []))}"
+    if isinstance(error, RequestEntityTooLarge):
+        limit = service().settings.max_content_length
+        return f"the body is larger than an image of {limit} bytes needs, or has too many parts"
+    return str(error.description or "")[:300]
+
+
+def _unexpected(error: Exception) -> Response:
+    """A bug, or a fault of the machine. The log has the traceback; the caller gets no word of it."""
+    log.error("unexpected error", exc_info=error)
+    original = getattr(error, "original_exception", None) or error
+    if isinstance(original, MemoryError):
+        return _service_error(errors.Busy("not enough memory for this image now"))
+    return _service_error(ServiceError())
+
+
+def _drain_body() -> None:
+    """Read (and forget) what is left of a refused body, so that the caller sees the answer instead of a reset."""
+    stream = request.environ.get("wsgi.input")
+    left = DRAIN_BYTES
+    try:
+        while stream and left > 0 and (chunk := stream.read(min(left, 1 << 20))):
+            left -= len(chunk)
+    except Exception as exc:  # noqa: BLE001 - the server's own stream errors; the connection is closed anyway
+        log.debug("body not drained", reason=type(exc).__name__)

@@ -1,0 +1,81 @@
+"""Reading a text of base64 image data from the operator's folder, and nothing else."""
+
+import os
+import stat
+from pathlib import Path
+
+import orjson
+from flask import Response
+
+from routes.context import service
+from routes.requests import decode_base64, read_json
+from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
+from services.options import bad_option, unknown_option
+from services.sniff import sniff
+
+
+def read_file() -> Response:
+    """The text of a `.txt` file of base64 image data inside `READ_FILE_DIR`."""
+    body = read_json()
+    for name in body:
+        if name != "path":
+            raise unknown_option(name, also=("path",))
+    settings = service().settings
+    content = read_base64_text(settings.files_dir, _path(body.get("path")), settings.max_encoded_bytes)
+    image = decode_base64(content)
+    if not sniff(image).name:
+        raise UnsupportedFormat(f"the file holds {sniff(image).label}, not an image")
+    return Response(
+        orjson.dumps({"success": True, "content": content, "size": len(content)}), mimetype="application/json"
+    )
+
+
+def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
+    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`.
+
+    Opened part by part relative to the folder and without following links, so that nothing outside can be reached,
+    not even by changing a link between a check and its use.
+    """
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise ForbiddenPath("the path must be relative, without '..', empty parts or backslashes")
+    if not path.endswith(".txt"):
+        raise ForbiddenPath("only files that end in .txt are open")
+    try:
+        descriptor = _open_beneath(folder, parts)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
+        raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
+    except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
+        raise ForbiddenPath("the path can't be opened") from exc
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ForbiddenPath("the path is not a plain file")
+        if found.st_size > max_bytes:
+            raise UploadTooLarge(f"the file has {found.st_size} bytes; allowed: {max_bytes}")
+        data = file.read(max_bytes + 1)
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as exc:
+        raise BadBase64("the file is not plain base64 text") from exc
+
+
+def _open_beneath(folder: Path, parts: list[str]) -> int:
+    """A descriptor of `folder`/`parts`, no link followed on the way."""
+    current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            current, above = os.open(part, flags, dir_fd=current), current
+            os.close(above)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(parts[-1], flags, dir_fd=current)
+    finally:
+        os.close(current)
+
+
+def _path(value: object) -> str:
+    if isinstance(value, str) and 0 < len(value) <= 1000:
+        return value
+    error: BadOption = bad_option("path", value, "the name of a .txt file, at most 1000 characters")
+    raise error

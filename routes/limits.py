@@ -1,0 +1,120 @@
+"""Who is calling, and how often they may: Flask-Limiter per client address, in Redis or in memory."""
+
+import ipaddress
+import time
+from typing import Final
+
+import structlog
+from flask import Flask, Response, request
+from flask_limiter import HeaderNames, Limiter, RequestLimit
+
+from config import Settings
+from routes.context import service
+
+REDIS_SECONDS: Final = 0.1  # connecting and reading each: a lost Redis costs a request at most twice this
+WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
+log = structlog.get_logger("limits")
+
+
+def client_address() -> str:
+    """The caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
+
+    Each trusted proxy has appended the address it saw, so the caller's is that many entries from the right; what
+    stands left of it is the caller's own claim. Where that entry is missing or no address, the peer's counts.
+    """
+    peer = request.remote_addr or "0.0.0.0"
+    hops = service().settings.trusted_proxies
+    if hops == 0:
+        return peer
+    chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    if len(chain) < hops:
+        return peer
+    return _address(chain[-hops]) or peer
+
+
+def client_key() -> str:
+    """What quotas count by: the IPv4 address, or the /64 that an IPv6 caller can choose from freely."""
+    try:
+        address = ipaddress.ip_address(client_address())
+    except ValueError:
+        return "unknown"  # a unix socket's peer has no address
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+def make_limiter(settings: Settings) -> Limiter:
+    """Flask-Limiter for this process. A lost Redis means limits kept in this process until it is back."""
+    options: dict[str, object] = {}
+    uri = "memory://"
+    if settings.rate_limit_storage == "redis":
+        uri = settings.redis_url
+        options = {
+            "socket_connect_timeout": REDIS_SECONDS,
+            "socket_timeout": REDIS_SECONDS,
+            "retry": _no_retry(),
+            "retry_on_timeout": False,
+        }
+    return Limiter(
+        client_key,
+        storage_uri=uri,
+        storage_options=options,  # type: ignore[arg-type]
+        strategy="fixed-window",
+        key_prefix="bg-remover",
+        headers_enabled=True,
+        header_name_mapping={HeaderNames.RETRY_AFTER: WAIT_HEADER},
+        in_memory_fallback_enabled=settings.rate_limit_storage == "redis",
+        enabled=settings.rate_limit_enabled,
+    )
+
+
+def attach_limiter(app: Flask, limiter: Limiter) -> None:
+    """Hook the limiter in: refunds run before its headers are written, Retry-After is set after."""
+    app.after_request(_retry_after)
+    limiter.init_app(app)
+
+    @app.after_request
+    def refund_our_failures(response: Response) -> Response:
+        if response.status_code >= 500:
+            for limit in limiter.current_limits:
+                _refund(limiter, limit)
+        return response
+
+
+def _refund(limiter: Limiter, limit: RequestLimit) -> None:
+    try:
+        limiter.limiter.hit(limit.limit, *limit.request_args, cost=-1)
+    except Exception as exc:  # noqa: BLE001 - any storage's error; the answer must go out all the same
+        log.warning("quota not refunded", reason=type(exc).__name__)
+
+
+def _retry_after(response: Response) -> Response:
+    wait = response.headers.pop(WAIT_HEADER, None)
+    if wait is not None and response.status_code == 429:
+        response.headers["Retry-After"] = str(max(1, int(wait) + 1))  # rounded up: not a moment too early
+    reset = response.headers.get("X-RateLimit-Reset")
+    if reset is not None:
+        response.headers["X-RateLimit-Reset"] = str(max(int(time.time()), int(float(reset))))
+    return response
+
+
+def _no_retry() -> object:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return Retry(NoBackoff(), 0)  # type: ignore[no-untyped-call]
+
+
+def _address(text: str) -> str | None:
+    """A forwarded entry as a plain address: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]:567`; None for anything else."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return None if "%" in text else str(address)

@@ -1,0 +1,64 @@
+"""Removing a background, now: the image, a preview of it, or base64 in JSON."""
+
+import orjson
+import pybase64
+from flask import Response
+
+from routes.context import service
+from routes.observe import note_result
+from routes.requests import Upload, read_base64_upload, read_upload, wants_json
+from services.options import Options
+from services.pipeline import Result
+
+
+def remove_background() -> Response:
+    """The image without background, as a download."""
+    upload = read_upload()
+    result = _remove(upload, upload.options())
+    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "attachment")
+
+
+def remove_background_preview() -> Response:
+    """The image without background, inline, its longer side bounded."""
+    upload = read_upload()
+    result = _remove(upload, upload.options().within(service().settings.preview_max_side))
+    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "inline")
+
+
+def remove_background_base64() -> Response:
+    """The image without background as base64, in JSON."""
+    upload, data_uri = read_base64_upload()
+    return _as_json(_remove(upload, upload.options()), data_uri=data_uri)
+
+
+def _remove(upload: Upload, options: Options) -> Result:
+    result = service().remove_background(upload.data, options)
+    note_result(result)
+    return result
+
+
+def _as_image(result: Result, stem: str, disposition: str) -> Response:
+    response = Response(result.data, mimetype=result.format.mimetype)
+    response.headers.set("Content-Disposition", disposition, filename=f"{stem}-no-bg.{result.format.extension}")
+    return response
+
+
+def _as_json(result: Result, *, data_uri: bool = False) -> Response:
+    text = pybase64.b64encode(result.data).decode("ascii")
+    mimetype = result.format.mimetype
+    body = {
+        "success": True,
+        "image": f"data:{mimetype};base64,{text}" if data_uri else text,
+        "mimetype": mimetype,
+        "size": len(result.data),
+        "width": result.width,
+        "height": result.height,
+        "model": result.model,
+        "optimization": {
+            "format": result.format.value,
+            "quality": result.quality,
+            "dimensions": f"{result.width}x{result.height}",
+            "compression_ratio": round(result.original_bytes / len(result.data), 3),
+        },
+    }
+    return Response(orjson.dumps(body), mimetype="application/json")

@@ -1,0 +1,211 @@
+"""For operators and monitors: health, metrics, models; and the service's own description."""
+
+import hmac
+import ipaddress
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import redis
+from flask import Response, current_app, request, send_from_directory
+from prometheus_client import CONTENT_TYPE_LATEST
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from routes.context import Service, service
+from routes.limits import REDIS_SECONDS, client_address
+from services.errors import Forbidden, ShuttingDown
+from services.models import CATALOGUE
+from services.telemetry import resident_bytes
+
+MIB = 1024 * 1024
+PAGE = "index.html"
+
+
+def index() -> Response:
+    """The web page, or with `Accept: application/json` the service's description."""
+    if not index_as_json():
+        return send_from_directory(current_app.static_folder or "web", PAGE, max_age=300)
+    settings = service().settings
+    return _json(
+        {
+            "name": settings.app_name,
+            "version": settings.app_version,
+            "model": service().models.default,
+            "limits": {
+                "max_content_length": settings.max_content_length,
+                "max_image_pixels": settings.max_image_pixels,
+                "min_image_side": settings.min_image_side,
+                "formats": list(settings.allowed_extensions),
+                "request_timeout_seconds": settings.request_timeout_seconds,
+                "per_hour": {
+                    "/remove-background": settings.rate_limit_remove_bg_per_hour,
+                    "/remove-background-preview": settings.rate_limit_preview_per_hour,
+                    "/remove-background-base64": settings.rate_limit_base64_per_hour,
+                    "/read-file": settings.rate_limit_read_file_per_hour,
+                },
+            },
+            "endpoints": sorted({rule.rule for rule in current_app.url_map.iter_rules()} - {"/static/<path:filename>"}),
+            "docs": "/docs",
+        }
+    )
+
+
+def index_as_json() -> bool:
+    """Whether `/` is asked for as JSON: named in `Accept`, and liked no less than a page."""
+    accept = request.accept_mimetypes
+    return "application/json" in accept.values() and accept.quality("application/json") >= accept.quality("text/html")
+
+
+def health() -> Response:
+    """Every part that serving needs or uses; 503 when one that it needs has failed."""
+    parts = service()
+    checks = {
+        "app": {"status": "failed", "details": "shutting down"} if parts.draining.is_set() else {"status": "ok"},
+        "model": _model_check(parts),
+        "redis": _redis_check(parts),
+        "storage": {"status": "off"},
+        "database": {"status": "off"},
+        "queue": {"status": "off"},
+        "disk_space": _disk_check(parts),
+        "memory": _memory_check(parts),
+    }
+    healthy = all(check["status"] != "failed" for check in checks.values())
+    body = {
+        "status": "healthy" if healthy else "unhealthy",
+        "checks": checks,
+        "name": parts.settings.app_name,
+        "version": parts.settings.app_version,
+        "uptime_seconds": round(time.time() - parts.started, 1),
+    }
+    return _json(body, status=200 if healthy else 503)
+
+
+def health_live() -> Response:
+    """The process answers."""
+    return _json({"status": "alive"})
+
+
+def health_ready() -> Response:
+    """The model is loaded and warmed up, and the server is not about to stop."""
+    parts = service()
+    if parts.draining.is_set():
+        raise ShuttingDown("finishing what was accepted", retry_after=1)
+    if not parts.models.ready():
+        return _json({"status": "not ready", "model": _model_check(parts)}, status=503)
+    return _json({"status": "ready"})
+
+
+def metrics() -> Response:
+    """Prometheus text for all workers together."""
+    _allow_metrics()
+    return Response(service().metrics.text(), content_type=CONTENT_TYPE_LATEST)
+
+
+def metrics_json() -> Response:
+    """The same figures as JSON."""
+    _allow_metrics()
+    return _json(service().metrics.as_json())
+
+
+def models() -> Response:
+    """The models that can be used."""
+    source = service().models
+    loaded = source.loaded()
+    listed = []
+    for name in source.usable():
+        spec, segmenter = CATALOGUE[name], loaded.get(name)
+        listed.append(
+            {
+                "name": name,
+                "purpose": spec.purpose,
+                "licence": spec.licence,
+                "size_bytes": source.size_bytes(name),
+                "input_size": spec.input_size,
+                "default": name == source.default,
+                "loaded": segmenter is not None,
+                "engine": segmenter.engine if segmenter else None,
+                "precision": segmenter.precision if segmenter else None,
+            }
+        )
+    return _json({"models": listed})
+
+
+def _model_check(parts: Service) -> dict[str, Any]:
+    segmenter = parts.models.loaded().get(parts.models.default)
+    if segmenter is None:
+        failure = parts.models.failure()
+        return {"status": "failed", "details": failure or "loading"}
+    found = {"model": segmenter.spec.name, "engine": segmenter.engine, "precision": segmenter.precision}
+    if segmenter.warning:
+        return {"status": "warning", "details": segmenter.warning, **found}
+    return {"status": "ok", **found}
+
+
+def _redis_check(parts: Service) -> dict[str, Any]:
+    """Redis holds the quotas; without it each worker counts for itself, so its loss is a warning."""
+    if parts.settings.rate_limit_storage != "redis":
+        return {"status": "off"}
+    try:
+        with redis.Redis.from_url(
+            parts.settings.redis_url,
+            socket_connect_timeout=REDIS_SECONDS,
+            socket_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # type: ignore[no-untyped-call]
+        ) as client:
+            client.ping()
+    except redis.RedisError as exc:
+        return {
+            "status": "warning",
+            "details": f"not reached ({type(exc).__name__}): limits are kept in each worker",
+        }
+    return {"status": "ok"}
+
+
+def _disk_check(parts: Service) -> dict[str, Any]:
+    folder = parts.settings.upload_dir.absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free // MIB
+    status = "ok" if free >= parts.settings.min_free_disk_mb else "warning"
+    return {"status": status, "free_mb": free, "needed_mb": parts.settings.min_free_disk_mb}
+
+
+def _memory_check(parts: Service) -> dict[str, Any]:
+    resident, limit = resident_bytes() // MIB, parts.settings.max_memory_mb
+    found = {"resident_mb": resident, "limit_mb": limit or None}
+    return {"status": "warning" if limit and resident > limit else "ok", **found}
+
+
+def _allow_metrics() -> None:
+    settings = service().settings
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if settings.metrics_token and scheme.lower() == "bearer":
+        if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
+            return
+        raise Forbidden("the token is not the right one")
+    address = ipaddress.ip_address(client_address()) if _is_address(client_address()) else None
+    if address is not None and any(address in network for network in settings.metrics_allowed_networks):
+        return
+    raise Forbidden(f"metrics are not open to {client_address()}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    response = Response(orjson.dumps(body, default=_plain), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, Path) else repr(value)

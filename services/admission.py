@@ -1,0 +1,92 @@
+"""How much may run and wait at a time in one process: requests, and the megapixels they hold in memory."""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from services.deadline import Deadline, Stopwatch
+from services.errors import Busy, DeadlineExceeded
+
+
+class Admission:
+    """`running` images at a time, `megapixels` in all; `waiting` more queue up, first come first served.
+
+    An image alone is always let in, whatever its size: `MAX_IMAGE_PIXELS` is what bounds it.
+    """
+
+    def __init__(
+        self,
+        running: int,
+        waiting: int,
+        megapixels: float = math.inf,
+        on_change: Callable[[int, int], None] = lambda _running, _waiting: None,
+    ) -> None:
+        self._limit = running
+        self._max_waiting = waiting
+        self._max_megapixels = megapixels
+        self._on_change = on_change
+        self._running = 0
+        self._megapixels = 0.0
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._mean_seconds = 1.0
+
+    @contextmanager
+    def slot(self, megapixels: float, watch: Stopwatch) -> Iterator[None]:
+        """Hold a place while an image is worked on; the time spent waiting is the step "queue".
+
+        Raises `Busy` at once, with an honest `retry_after`, when the queue is full, and `DeadlineExceeded` when
+        the deadline comes before a place does.
+        """
+        with watch.step("queue"):
+            self._enter(megapixels, watch.deadline)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._leave(megapixels, time.monotonic() - start)
+
+    def _enter(self, megapixels: float, deadline: Deadline) -> None:
+        ticket = object()
+        with self._changed:
+            if self._queue or not self._fits(megapixels):
+                if len(self._queue) >= self._max_waiting:
+                    raise Busy(f"{self._running} images run and {len(self._queue)} wait", "", self._retry_after())
+                self._wait(ticket, megapixels, deadline)
+            self._running += 1
+            self._megapixels += megapixels
+            self._on_change(self._running, len(self._queue))
+
+    def _wait(self, ticket: object, megapixels: float, deadline: Deadline) -> None:
+        self._queue.append(ticket)
+        self._on_change(self._running, len(self._queue))
+        try:
+            while self._queue[0] is not ticket or not self._fits(megapixels):
+                if deadline.remaining() == 0.0:
+                    raise DeadlineExceeded(f"still waiting after {deadline.seconds:g} s", "", self._retry_after())
+                self._changed.wait(deadline.remaining())
+        finally:
+            self._queue.remove(ticket)
+            self._on_change(self._running, len(self._queue))
+            self._changed.notify_all()  # whoever is first now may fit
+
+    def _fits(self, megapixels: float) -> bool:
+        if self._running == 0:
+            return True
+        return self._running < self._limit and self._megapixels + megapixels <= self._max_megapixels
+
+    def _leave(self, megapixels: float, seconds: float) -> None:
+        with self._changed:
+            self._running -= 1
+            self._megapixels -= megapixels
+            self._mean_seconds += 0.2 * (seconds - self._mean_seconds)
+            self._on_change(self._running, len(self._queue))
+            self._changed.notify_all()
+
+    def _retry_after(self) -> int:
+        """Seconds until the queue as it is now will be done, 1 to 60."""
+        ahead = len(self._queue) + self._running
+        return max(1, min(60, math.ceil(ahead * self._mean_seconds / self._limit)))

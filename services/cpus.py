@@ -1,0 +1,40 @@
+"""How many CPUs this process may really use: a container's quota, not the host's count."""
+
+import math
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def usable_cpus(cgroup: Path = CGROUP) -> int:
+    """CPUs available to this process, at least 1: the smaller of its affinity and its cgroup's quota.
+
+    Reads cgroup v2 (`cpu.max`) and v1 (`cpu.cfs_quota_us`, `cpu.cfs_period_us`); a quota of 1.5 CPUs counts
+    as 2, so that the fraction is used as well.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota_v2(cgroup) or _quota_v1(cgroup)
+    return max(1, min(affinity, math.ceil(quota)) if quota else affinity)
+
+
+def _quota_v2(cgroup: Path) -> float | None:
+    quota, _, period = _read(cgroup / "cpu.max").partition(" ")
+    return _ratio(quota, period)
+
+
+def _quota_v1(cgroup: Path) -> float | None:
+    return _ratio(_read(cgroup / "cpu/cpu.cfs_quota_us"), _read(cgroup / "cpu/cpu.cfs_period_us"))
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
+        return None  # "max", "-1" or no such file: no limit
+    return int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

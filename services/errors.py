@@ -1,0 +1,180 @@
+"""The tree of errors: each leaf knows its code, HTTP status, public message, and what the caller can do.
+
+Nothing here knows HTTP beyond the number: `routes/errors.py` turns an error into a response.
+"""
+
+from collections.abc import Iterator
+
+
+class ServiceError(Exception):
+    """An error with a public face. `details` says what was found and what is allowed; never a secret or a path."""
+
+    code = "internal_error"
+    status = 500
+    message = "Something went wrong on our side"
+    solution = "Try again; if it goes on, give the operator the request id"
+    retryable = False
+
+    def __init__(self, details: str = "", solution: str = "", retry_after: int | None = None) -> None:
+        super().__init__(details, solution, retry_after)  # all positional, so that it can be pickled
+        self.details = details
+        if solution:
+            self.solution = solution
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.details}" if self.details else self.message
+
+
+class MissingImage(ServiceError):
+    code, status = "missing_image", 400
+    message = "No image was sent"
+    solution = (
+        "Send the image as multipart field 'file' (curl -F file=@photo.jpg …), "
+        "or as the body with a Content-Type of image/*"
+    )
+
+
+class MultipleImages(ServiceError):
+    code, status = "multiple_images", 400
+    message = "More than one image was sent"
+    solution = "Send one image per request"
+
+
+class EmptyImage(ServiceError):
+    code, status = "empty_image", 400
+    message = "The image has no bytes"
+    solution = "Check that the file was read completely before it was sent"
+
+
+class BadOption(ServiceError):
+    code, status = "bad_option", 400
+    message = "An option has a value that is not allowed"
+    solution = "Correct the option; GET /docs lists every option with its values"
+
+
+class UnknownOption(ServiceError):
+    code, status = "unknown_option", 400
+    message = "There is no such option"
+    solution = "Remove the option or correct its name; GET /docs lists every option"
+
+
+class BadJSON(ServiceError):
+    code, status = "bad_json", 400
+    message = "The body is not the JSON that this endpoint takes"
+    solution = "Send one JSON object, in UTF-8, with Content-Type: application/json"
+
+
+class BadBase64(ServiceError):
+    code, status = "bad_base64", 400
+    message = "The image is not valid base64"
+    solution = "Encode the file's bytes as standard base64; a data URI (data:image/png;base64,…) is fine too"
+
+
+class BadRequest(ServiceError):
+    code, status = "bad_request", 400
+    message = "The request could not be understood"
+    solution = "Check the request's headers and body; GET /docs shows examples"
+
+
+class Forbidden(ServiceError):
+    code, status = "forbidden", 403
+    message = "This is not open to your address"
+    solution = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
+
+
+class ForbiddenSource(ServiceError):
+    code, status = "forbidden_source", 403
+    message = "This server does not fetch images by URL"
+    solution = "Download the image and send its bytes"
+
+
+class ForbiddenPath(ServiceError):
+    code, status = "forbidden_path", 403
+    message = "This path is not open"
+    solution = "Name a .txt file inside the server's READ_FILE_DIR, without '..', links or an absolute path"
+
+
+class NotFound(ServiceError):
+    code, status = "not_found", 404
+    message = "There is nothing here"
+    solution = "GET /docs lists every endpoint"
+
+
+class ModelNotFound(ServiceError):
+    code, status = "model_not_found", 404
+    message = "There is no such model on this server"
+    solution = "GET /models lists the models that can be used"
+
+
+class MethodNotAllowed(ServiceError):
+    code, status = "method_not_allowed", 405
+    message = "This endpoint does not take this method"
+    solution = "Use a method of the Allow header"
+
+
+class UploadTooLarge(ServiceError):
+    code, status = "upload_too_large", 413
+    message = "The upload is too large"
+    solution = "Send a smaller file, for instance a JPEG of quality 90"
+
+
+class UnsupportedFormat(ServiceError):
+    code, status = "unsupported_format", 415
+    message = "This is not an image of an accepted format"
+    solution = "Convert the image to JPEG, PNG or WebP"
+
+
+class CorruptImage(ServiceError):
+    code, status = "corrupt_image", 422
+    message = "The image is damaged and can't be decoded"
+    solution = "Open and save the image in an editor, then send it again"
+
+
+class TooManyPixels(ServiceError):
+    code, status = "too_many_pixels", 422
+    message = "The image has too many pixels"
+    solution = "Make the image smaller and send it again"
+
+
+class ImageTooSmall(ServiceError):
+    code, status = "image_too_small", 422
+    message = "The image is too small"
+    solution = "Send the image in its original size"
+
+
+class RateLimited(ServiceError):
+    code, status, retryable = "rate_limited", 429, True
+    message = "Too many requests"
+    solution = "Wait for as many seconds as Retry-After says"
+
+
+class Busy(ServiceError):
+    code, status, retryable = "busy", 503, True
+    message = "The server has as much work as it can take"
+    solution = "Wait for as many seconds as Retry-After says"
+
+
+class ShuttingDown(ServiceError):
+    code, status, retryable = "shutting_down", 503, True
+    message = "The server is about to stop"
+    solution = "Send the request again; another server or the next start will take it"
+
+
+class EngineUnavailable(ServiceError):
+    code, status, retryable = "engine_unavailable", 503, True
+    message = "The model is not ready"
+    solution = "Try again in a moment; GET /health says what is wrong"
+
+
+class DeadlineExceeded(ServiceError):
+    code, status, retryable = "deadline_exceeded", 504, True
+    message = "The image took longer than a request may"
+    solution = "Send a smaller image, or try again when the server is less busy"
+
+
+def all_errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    """Every error of the tree, parents first; for the documentation and its tests."""
+    yield root
+    for child in root.__subclasses__():
+        yield from all_errors(child)

@@ -1,0 +1,231 @@
+"""Options: what a caller may ask of one removal. The one place with names, ranges and defaults.
+
+A new option is a field here, its use in one step, a test, and a line in the README: form fields, query
+parameters, JSON keys, the command line and the OpenAPI document all follow from the field.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from PIL import ImageColor
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.errors import BadOption, UnknownOption
+
+Colour = tuple[int, int, int, int]
+"""Red, green, blue, alpha, each 0 to 255, not premultiplied."""
+
+MAX_SIDE: Final = 16384
+MAX_VALUE_CHARS: Final = 200
+
+
+class Format(StrEnum):
+    """How a result is encoded."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+    @property
+    def mimetype(self) -> str:
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        return "jpg" if self is Format.JPEG else self.value
+
+    @property
+    def lossy(self) -> bool:
+        return self is not Format.PNG
+
+
+class Output(StrEnum):
+    """What a result shows: the subject, or its mask."""
+
+    CUTOUT = "cutout"
+    MASK = "mask"
+
+
+class Edges(StrEnum):
+    """How the model's small mask becomes a matte of the photo's size."""
+
+    SOFT = "soft"
+
+
+PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
+    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
+    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
+    "print": {"format": "png"},
+    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
+    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
+    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
+    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
+}
+PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
+
+
+def _number(value: object) -> object:
+    """Text of plain ASCII digits becomes a number; what else Python would take ('４', '1_0', 'nan') does not."""
+    if isinstance(value, bool):
+        raise ValueError("a number, not a boolean")  # noqa: TRY004 - pydantic collects ValueError
+    if isinstance(value, str):
+        text = value.strip(" ")
+        if not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?", text, re.ASCII):
+            raise ValueError("not a number")
+        return float(text) if "." in text else int(text)
+    return value
+
+
+def _word(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _format(value: object) -> object:
+    return "jpeg" if _word(value) == "jpg" else _word(value)
+
+
+def parse_colour(value: object) -> Colour:
+    """A colour from hex (3, 4, 6 or 8 digits, with or without '#') or a CSS name. Raises ValueError."""
+    if isinstance(value, tuple) and len(value) == 4 and all(type(v) is int and 0 <= v <= 255 for v in value):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("not a colour")  # noqa: TRY004 - pydantic collects ValueError
+    text = value.strip().lower()
+    if text == "transparent":
+        return (0, 0, 0, 0)
+    named = ImageColor.colormap.get(text)
+    digits = (named if isinstance(named, str) else text).removeprefix("#")
+    if not re.fullmatch(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}", digits, re.ASCII):
+        raise ValueError("not a colour")
+    if len(digits) < 6:
+        digits = "".join(d * 2 for d in digits)
+    red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
+    return red, green, blue, alpha
+
+
+Number = BeforeValidator(_number)
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
+
+
+class Options(BaseModel):
+    """The options of one removal: frozen, complete, and valid by construction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    format: Annotated[
+        Format, BeforeValidator(_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
+    ] = Format.PNG
+    quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
+    max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
+    max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
+    preset: Annotated[
+        PresetName | None,
+        BeforeValidator(_word),
+        Field(description="A set of size, format and quality; an option given as well wins over it."),
+    ] = None
+    model: Annotated[
+        str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
+    ] = None
+    output: Annotated[Output, BeforeValidator(_word), Field(description="The subject, or its mask in grey.")] = (
+        Output.CUTOUT
+    )
+    edges: Annotated[Edges, BeforeValidator(_word), Field(description="`soft`: the model's mask, resized.")] = (
+        Edges.SOFT
+    )
+    feather: Annotated[
+        float, Field(ge=0, le=100, allow_inf_nan=False, description="px; blurs the mask's edge."), Number
+    ] = 0.0
+    alpha_boost: Annotated[
+        float,
+        Field(ge=0.1, le=5, allow_inf_nan=False, description="A gain on the mask's contrast around one half."),
+        Number,
+    ] = 1.0
+    threshold: Annotated[
+        Annotated[int, Field(ge=0, le=255), Number] | None,
+        Field(description="A hard mask: opaque where the mask is at least this, transparent elsewhere."),
+    ] = None
+    background: Annotated[
+        Colour | None,
+        BeforeValidator(lambda v: v if v is None else parse_colour(v), json_schema_input_type=str),
+        Field(
+            description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name."
+        ),
+    ] = None
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
+        """Options from what a caller sent: names to texts, numbers or None; an empty text is the same as absent.
+
+        A preset fills in what was not given; `default_format` is used when neither says a format.
+        Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value and what is allowed).
+        """
+        given = {name: value for name, value in raw.items() if value is not None and value != ""}
+        preset = _word(given.get("preset"))
+        defaults = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+        try:
+            return cls.model_validate({"format": default_format, **defaults, **given})
+        except ValidationError as exc:
+            raise _as_option_error(exc, given) from exc
+
+    def within(self, side: int) -> Self:
+        """The same options with both sides of the result bounded by `side` px."""
+        bounded = {
+            "max_width": min(self.max_width or side, side),
+            "max_height": min(self.max_height or side, side),
+        }
+        return self.model_copy(update=bounded)
+
+
+def option_names() -> tuple[str, ...]:
+    """The names of all options."""
+    return tuple(Options.model_fields)
+
+
+def _as_option_error(exc: ValidationError, given: Mapping[str, object]) -> BadOption | UnknownOption:
+    errors = exc.errors(include_url=False, include_context=False)
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            return unknown_option(str(error["loc"][0]))
+    name = str(errors[0]["loc"][0])
+    return bad_option(name, given.get(name), allowed(name))
+
+
+def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
+    """The error for an option that does not exist; names the nearest one that does."""
+    known = [*Options.model_fields, *also]
+    near = difflib.get_close_matches(name.lower()[:64], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
+    return UnknownOption(f"{_shown(name)} is not an option; {hint}")
+
+
+def bad_option(name: str, value: object, allowed_values: str) -> BadOption:
+    """The error for an option's value: names the option, the value and what is allowed."""
+    return BadOption(f"{name} is {_shown(value)}; allowed: {allowed_values}")
+
+
+def allowed(name: str) -> str:
+    """What an option takes, in words, from its type."""
+    schema: dict[str, Any] = Options.model_json_schema()
+    field = schema["properties"][name]
+    variants = [v for v in field.get("anyOf", [field]) if v.get("type") != "null"]
+    variant = variants[0]
+    if "$ref" in variant:
+        variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
+    if name == "format":
+        return "png, webp, jpeg (or jpg)"
+    if name == "background":
+        return "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name"
+    if "enum" in variant or "const" in variant:
+        return ", ".join(variant.get("enum", [variant.get("const")]))
+    if "minimum" in variant:
+        kind = "a whole number" if variant["type"] == "integer" else "a number"
+        return f"{kind} from {variant['minimum']:g} to {variant['maximum']:g}"
+    return "a text of at most 64 characters"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"

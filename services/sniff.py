@@ -1,0 +1,87 @@
+"""What kind of file some bytes are, by their content alone: names and declared types are never trusted."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A format's name (`jpeg`, … or empty when it is no image we know) and a label to show."""
+
+    name: str
+    label: str
+
+
+_MAGIC: Final = (
+    (b"\xff\xd8\xff", Kind("jpeg", "JPEG")),
+    (b"\x89PNG\r\n\x1a\n", Kind("png", "PNG")),
+    (b"GIF87a", Kind("gif", "GIF")),
+    (b"GIF89a", Kind("gif", "GIF")),
+    (b"BM", Kind("bmp", "BMP")),
+    (b"II*\x00", Kind("tiff", "TIFF")),
+    (b"MM\x00*", Kind("tiff", "TIFF")),
+    (b"II+\x00", Kind("tiff", "TIFF")),
+    (b"MM\x00+", Kind("tiff", "TIFF")),
+    (b"\x00\x00\x00\x0cJXL ", Kind("", "a JPEG XL image")),
+    (b"\xff\x0a", Kind("", "a JPEG XL image")),
+    (b"\x00\x00\x00\x0cjP  ", Kind("", "a JPEG 2000 image")),
+    (b"\xff\x4f\xff\x51", Kind("", "a JPEG 2000 image")),
+    (b"8BPS", Kind("", "a Photoshop document")),
+    (b"\x00\x00\x01\x00", Kind("", "an icon (ICO)")),
+    (b"\x00\x00\x02\x00", Kind("", "a cursor (CUR)")),
+    (b"icns", Kind("", "an icon (ICNS)")),
+    (b"%PDF", Kind("", "a PDF")),
+    (b"%!PS", Kind("", "PostScript")),
+    (b"PK\x03\x04", Kind("", "a ZIP archive")),
+    (b"PK\x05\x06", Kind("", "a ZIP archive")),
+    (b"\x1f\x8b", Kind("", "gzip data")),
+    (b"Rar!", Kind("", "a RAR archive")),
+    (b"7z\xbc\xaf", Kind("", "a 7-Zip archive")),
+    (b"\x7fELF", Kind("", "an ELF program")),
+    (b"MZ", Kind("", "a Windows program")),
+    (b"\x1aE\xdf\xa3", Kind("", "a Matroska or WebM video")),
+    (b"OggS", Kind("", "an Ogg file")),
+    (b"ID3", Kind("", "an MP3 file")),
+)
+_AVIF_BRANDS: Final = (b"avif", b"avis")
+_HEIC_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TEXT: Final = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
+
+
+def sniff(data: bytes) -> Kind:
+    """The kind of file that `data` starts as."""
+    head = data[:1024]
+    if head[:4] == b"RIFF":
+        return Kind("webp", "WebP") if head[8:12] == b"WEBP" else Kind("", "a RIFF file (WAV or AVI)")
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return _text(head)
+
+
+def _iso_media(head: bytes) -> Kind:
+    """AVIF, HEIC and MP4 share one container; their brands tell them apart (ISO/IEC 14496-12, 4.3)."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[i : i + 4] for i in range(16, end, 4))]
+    if any(brand in _AVIF_BRANDS for brand in brands):
+        return Kind("avif", "AVIF")
+    if any(brand in _HEIC_BRANDS for brand in brands):
+        return Kind("heic", "HEIC")
+    return Kind("", "an MP4 or similar video")
+
+
+def _text(head: bytes) -> Kind:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if b"<svg" in text:
+        return Kind("", "an SVG drawing")
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return Kind("", "an HTML page")
+    if text.startswith(b"<?xml"):
+        return Kind("", "an XML document")
+    if text.startswith((b"{", b"[")):
+        return Kind("", "JSON or other text")
+    if not head.translate(None, _TEXT):
+        return Kind("", "text")
+    return Kind("", "unknown data")

@@ -1,0 +1,64 @@
+"""Fixtures that all tests share: photographs that scikit-image carries, a loaded model, a running server."""
+
+import io
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.deadline import Deadline
+from services.segment import EngineSettings, Models, RembgSegmenter
+from tests.servers import ROOT, Gunicorn
+
+_skimage = find_spec("skimage")
+assert _skimage
+assert _skimage.origin
+PHOTOS = Path(_skimage.origin).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[[str], Image.Image]:
+    """A photograph by name (astronaut, chelsea, coffee, motorcycle_left, rocket), as RGB."""
+
+    def load(name: str = "astronaut") -> Image.Image:
+        path = next(PHOTOS.glob(f"{name}.*"))
+        with Image.open(path) as image:
+            return image.convert("RGB")
+
+    return load
+
+
+def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
+    """The image as a file of that format."""
+    out = io.BytesIO()
+    image.save(out, form, **options)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def jpeg(photo: Callable[[str], Image.Image]) -> bytes:
+    """A photograph of 512×512 px as JPEG."""
+    return encoded(photo("astronaut"), "JPEG", quality=90)
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> RembgSegmenter:
+    """The default model, loaded with its f32 reference precision."""
+    models = Models(["u2netp"], ROOT / "models", EngineSettings(precision="f32", threads=2))
+    return models.get(None, Deadline())
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Gunicorn]:
+    """A running service without quotas, for tests that do not change it."""
+    with Gunicorn() as running:
+        yield running
+
+
+def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """The pixels of an encoded image as they are."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
