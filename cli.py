@@ -84,9 +84,8 @@ def warmup() -> None:
         segmenter = _models(load_settings()).get(None, _no_deadline())
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
-    click.echo(
-        f"{segmenter.spec.name}: {segmenter.engine}, {segmenter.precision}{segmenter.warning and ' – '}{segmenter.warning}"
-    )
+    warning = f" ({segmenter.warning})" if segmenter.warning else ""
+    click.echo(f"{segmenter.spec.name}: {segmenter.engine}, {segmenter.precision}{warning}")
 
 
 def _options(pairs: tuple[str, ...], target: Path | None) -> Options:

@@ -166,7 +166,7 @@ class Settings(BaseSettings):
 
 
 def _whole(value: object, default: int) -> int:
-    return int(value) if str(value).isdigit() and int(str(value)) > 0 else default  # type: ignore[call-overload, no-any-return]
+    return int(value) if str(value).isdigit() and int(str(value)) > 0 else default  # type: ignore[call-overload]
 
 
 def _threads(values: dict[str, Any], workers: int) -> int:

@@ -104,7 +104,7 @@ def _no_retry() -> object:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return Retry(NoBackoff(), 0)  # type: ignore[no-untyped-call]
+    return Retry(NoBackoff(), 0)
 
 
 def _address(text: str) -> str | None:

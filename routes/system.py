@@ -153,7 +153,7 @@ def _redis_check(parts: Service) -> dict[str, Any]:
             parts.settings.redis_url,
             socket_connect_timeout=REDIS_SECONDS,
             socket_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),  # type: ignore[no-untyped-call]
+            retry=Retry(NoBackoff(), 0),
         ) as client:
             client.ping()
     except redis.RedisError as exc:

@@ -6,7 +6,7 @@ Two parts: `inspect` reads only the header and refuses what must not be decoded;
 import io
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,7 +186,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     return _convert_profile(image, source)
 
 
-def _convert_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Image.Image:
+def _convert_profile(image: Image.Image, profile: Any) -> Image.Image:
     result = ImageCms.profileToProfile(
         image,
         profile,

@@ -29,7 +29,7 @@ def use_metrics_slot(slot: int) -> None:
     prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
     the slot of the one it replaces, and with it the counts: there are never more files than workers.
     """
-    prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[misc,no-untyped-call]
+    prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
 class Named(Protocol):
@@ -165,7 +165,7 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate (the file is
     opened anew when it was moved away).
     """
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),

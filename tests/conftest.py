@@ -34,7 +34,7 @@ def photo() -> Callable[[str], Image.Image]:
 def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
     """The image as a file of that format."""
     out = io.BytesIO()
-    image.save(out, form, **options)  # type: ignore[arg-type]
+    image.save(out, form, **options)
     return out.getvalue()
 
 
