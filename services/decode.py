@@ -4,6 +4,7 @@ Two parts: `inspect` reads only the header and refuses what must not be decoded;
 """
 
 import io
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -126,11 +127,13 @@ def _open(data: bytes, name: str) -> Image.Image:
 
 @cache
 def _prepare_pillow() -> None:
-    """Once per process: HEIC gets an opener, and the pixel limit is ours (`inspect`), not Pillow's warning."""
+    """Once per process: HEIC gets an opener; the pixel limit is ours (`inspect`), not Pillow's; warnings are off."""
     import pi_heif
 
     pi_heif.register_heif_opener()
     Image.MAX_IMAGE_PIXELS = None
+    # Its complaints about callers' broken EXIF and TIFF tags are no line of our log.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
 def _to_photo(image: Image.Image) -> Photo:

@@ -1,6 +1,7 @@
 """A mask of the model's size becomes a matte of the photo's size."""
 
 import math
+from typing import Final
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from services.decode import Matte, Photo
 from services.options import Options
 from services.segment import Mask
+
+MAX_EXACT_SIGMA: Final = 4.0  # px; beyond, three boxes are as good and faster
 
 
 def refine(mask: Mask, photo: Photo, options: Options) -> Matte:
@@ -41,15 +44,17 @@ def _boost(matte: Matte, gain: float) -> Matte:
 def feather(matte: Matte, radius: float) -> Matte:
     """A blur that reaches about `radius` px to either side of an edge: a Gaussian of half that as sigma.
 
-    Three box blurs stand for the Gaussian, so that the time does not grow with the radius (Wells, "Efficient
-    synthesis of Gaussian filters by cascaded uniform filters", 1986).
+    Three box blurs stand for a wide Gaussian, so that the time does not grow with the radius (Kovesi, "Fast almost
+    Gaussian filtering", 2010).
     """
     sigma = radius / 2
-    width = math.sqrt(12 * sigma * sigma / 3 + 1)
-    low = int(width) - (1 - int(width) % 2)
-    boxes_of_low = round((12 * sigma * sigma - 3 * low * low - 12 * low - 9) / (-4 * low - 4))
+    if sigma <= MAX_EXACT_SIGMA:
+        return np.asarray(cv2.GaussianBlur(matte, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    ideal = int(math.sqrt(4 * sigma * sigma + 1))
+    low = ideal - 1 if ideal % 2 == 0 else ideal
+    narrow = round((12 * sigma * sigma - 3 * low * low - 12 * low - 9) / (-4 * low - 4))
     blurred = matte
     for index in range(3):
-        side = low if index < boxes_of_low else low + 2
+        side = low if index < narrow else low + 2
         blurred = np.asarray(cv2.blur(blurred, (side, side), borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
     return blurred
