@@ -13,7 +13,8 @@ from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from services.admission import Admission
 from services.decode import ImageLimits
-from services.segment import EngineSettings, Models
+from services.engine import EngineSettings
+from services.sessions import Models
 from services.telemetry import Metrics
 
 WEB = Path(__file__).parent / "web"

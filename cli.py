@@ -183,7 +183,8 @@ class _Remover:
 
 
 def _models(settings: Settings) -> Any:
-    from services.segment import EngineSettings, Models
+    from services.engine import EngineSettings
+    from services.sessions import Models
 
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
     return Models(settings.models, settings.rembg_session_path, engine)

@@ -9,10 +9,14 @@ import importlib
 import logging.config
 import os
 import shutil
+import socket
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
+import gunicorn.util
+import orjson
 from gunicorn.workers.gthread import ThreadWorker
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
@@ -21,6 +25,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read by prometheus_clien
 
 from config import load_settings  # noqa: E402
 from routes.context import EXTENSION  # noqa: E402
+from services.errors import BadRequest  # noqa: E402
 from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
 
 try:
@@ -64,6 +69,28 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             listener.close()  # from here on callers are refused at once, not accepted and then reset
 
 
+def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
+    """Gunicorn's own refusals (a request it can't parse), with the body that every other error has."""
+    request_id = uuid.uuid4().hex
+    body = orjson.dumps(
+        {
+            "error": BadRequest.message,
+            "code": BadRequest.code,
+            "solution": BadRequest.solution,
+            "details": f"{reason}: {details[:200]}" if status < 500 else reason,
+            "request_id": request_id,
+        }
+    )
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
+        "Access-Control-Allow-Origin: *\r\n\r\n"
+    )
+    gunicorn.util.write_nonblock(client, head.encode("ascii", "replace") + body)
+
+
+gunicorn.util.write_error = write_json_error  # it has no setting for this; its own are HTML
+
 bind = f"{settings.host}:{settings.port}"
 wsgi_app = "app:create_app()"
 worker_class = DrainingWorker
@@ -90,7 +117,7 @@ logconfig_dict: dict[str, Any] = logging_config(
 
 def on_starting(server: Any) -> None:
     """Import what workers share, before there are any."""
-    from services.segment import import_rembg
+    from services.engine import import_rembg
 
     import_rembg()
     for name in SHARED_MODULES:

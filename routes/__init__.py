@@ -4,35 +4,35 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import docs, files, removal, system
+from routes import docs, files, operations, removal, system
 from routes.docs import Route
 
 ROUTES = (
-    Route("POST", "/remove-background", removal.remove_background, docs.REMOVE, "rate_limit_remove_bg_per_hour"),
+    Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
     Route(
         "POST",
         "/remove-background-preview",
         removal.remove_background_preview,
-        docs.PREVIEW,
+        operations.PREVIEW,
         "rate_limit_preview_per_hour",
     ),
     Route(
         "POST",
         "/remove-background-base64",
         removal.remove_background_base64,
-        docs.BASE64,
+        operations.BASE64,
         "rate_limit_base64_per_hour",
     ),
-    Route("POST", "/read-file", files.read_file, docs.READ_FILE, "rate_limit_read_file_per_hour"),
-    Route("GET", "/", system.index, docs.INDEX),
-    Route("GET", "/models", system.models, docs.MODELS),
-    Route("GET", "/health", system.health, docs.HEALTH, also=("/api/health", "/api/v1/health")),
-    Route("GET", "/health/live", system.health_live, docs.LIVE),
-    Route("GET", "/health/ready", system.health_ready, docs.READY),
-    Route("GET", "/metrics", system.metrics, docs.METRICS, also=("/api/metrics/prometheus",)),
-    Route("GET", "/api/metrics", system.metrics_json, docs.METRICS_JSON),
-    Route("GET", "/docs", docs.swagger_ui, docs.DOCS),
-    Route("GET", "/openapi.json", docs.openapi_json, docs.OPENAPI),
+    Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
+    Route("GET", "/", system.index, operations.INDEX),
+    Route("GET", "/models", system.models, operations.MODELS),
+    Route("GET", "/health", system.health, operations.HEALTH, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health/live", system.health_live, operations.LIVE),
+    Route("GET", "/health/ready", system.health_ready, operations.READY),
+    Route("GET", "/metrics", system.metrics, operations.METRICS, also=("/api/metrics/prometheus",)),
+    Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON),
+    Route("GET", "/docs", docs.swagger_ui, operations.DOCS),
+    Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI),
 )
 INDEX_PER_HOUR = 50
 

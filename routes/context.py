@@ -12,7 +12,7 @@ from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.options import Options
 from services.pipeline import Result, remove_background
-from services.segment import Models
+from services.sessions import Models
 from services.telemetry import Metrics
 
 EXTENSION = "background_remover"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Ready(Protocol):
-    """What is waited for; `segment.Models` is one."""
+    """What is waited for; `sessions.Models` is one."""
 
     def wait(self) -> bool: ...
 

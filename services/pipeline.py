@@ -14,7 +14,7 @@ from services.segment import Segmenter, segment
 
 
 class ModelSource(Protocol):
-    """Where a loaded model comes from; `segment.Models` is one."""
+    """Where a loaded model comes from; `sessions.Models` is one."""
 
     def get(self, name: str | None, deadline: Deadline) -> Segmenter: ...
 

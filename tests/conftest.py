@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from services.deadline import Deadline
-from services.segment import EngineSettings, Models, RembgSegmenter
+from services.engine import EngineSettings
+from services.segment import RembgSegmenter
+from services.sessions import Models
 from tests.servers import ROOT, Gunicorn
 
 _skimage = find_spec("skimage")
@@ -62,3 +64,9 @@ def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """The pixels of an encoded image as they are."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image)
+
+
+@pytest.fixture(scope="session")
+def photo_12mp(photo: Callable[[str], Image.Image]) -> bytes:
+    """A JPEG of 4000×3000 px: work for a good while."""
+    return encoded(photo("astronaut").resize((4000, 3000)), "JPEG", quality=85)

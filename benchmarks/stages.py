@@ -1,0 +1,71 @@
+"""Where the time of one removal goes, step by step: `python -m benchmarks.stages`."""
+
+import io
+import json
+import statistics
+from pathlib import Path
+
+import skimage
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from config import load_settings
+from services.admission import Admission
+from services.deadline import Deadline
+from services.decode import ImageLimits
+from services.engine import EngineSettings
+from services.options import Options
+from services.pipeline import remove_background
+from services.sessions import Models
+
+SIZES = ((512, 512), (1024, 1024), (4000, 3000))
+ROUNDS = 9
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Median milliseconds of each step for a JPEG in and a PNG out, after a warm-up run."""
+    settings = load_settings()
+    engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
+    models = Models(settings.models, settings.rembg_session_path, engine)
+    segmenter = models.get(None, Deadline())
+    rows = {f"{w}x{h}": measure(models, photo(w, h)) for w, h in SIZES}
+    steps = list(next(iter(rows.values())))
+    table = Table(
+        *["image", *steps, "sum"], title=f"{segmenter.spec.name}, {segmenter.engine} {segmenter.precision}, ms"
+    )
+    for size, row in rows.items():
+        table.add_row(size, *[f"{row[step]:.1f}" for step in steps], f"{sum(row.values()):.1f}")
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "stages.json").write_text(json.dumps(rows, indent=1))
+
+
+def photo(width: int, height: int) -> bytes:
+    """A photograph as a JPEG of that size."""
+    path = Path(skimage.__file__).parent / "data/astronaut.png"
+    out = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def measure(models: Models, data: bytes) -> dict[str, float]:
+    """The median time of each step, in ms."""
+    runs = [
+        remove_background(
+            data,
+            Options(),
+            models=models,
+            limits=ImageLimits(),
+            admission=Admission(1, 0),
+            deadline=Deadline(),
+        ).timings
+        for _ in range(ROUNDS)
+    ][1:]
+    return {step: statistics.median(run[step] for run in runs) for step in runs[0]}
+
+
+if __name__ == "__main__":
+    main()

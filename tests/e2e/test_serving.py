@@ -1,0 +1,239 @@
+"""Serving: nothing accepted is lost, a dead worker is replaced, all workers count together."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+
+from services.cpus import usable_cpus
+from tests.servers import Gunicorn, poll
+
+
+def post(server: Gunicorn, data: bytes) -> int:
+    headers = {"Content-Type": "image/jpeg"}
+    return requests.post(f"{server.url}/remove-background", data=data, headers=headers, timeout=60).status_code
+
+
+def metric(server: Gunicorn, name: str) -> float:
+    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_sigterm_under_load_answers_every_accepted_request(jpeg: bytes) -> None:
+    with Gunicorn(WEB_CONCURRENCY=2, MAX_WAITING_IMAGES=64) as server:
+        outcomes: list[int | str] = []
+
+        def load() -> None:
+            while True:
+                try:
+                    outcomes.append(post(server, jpeg))
+                except requests.ConnectionError as exc:
+                    # Refused is fine: it was never accepted. A reset or a half answer is a loss.
+                    outcomes.append("refused" if "Connection refused" in str(exc) else f"lost: {exc}")
+                    return
+
+        threads = [threading.Thread(target=load) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        poll(lambda: len(outcomes) >= 12)
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(60)
+        assert server.process.wait(30) == 0
+        assert set(outcomes) == {200, "refused"}
+        assert outcomes.count("refused") == 8
+        assert "Traceback" not in server.log()
+
+
+def test_a_draining_server_says_so_and_finishes_what_it_has(photo_12mp: bytes) -> None:
+    with Gunicorn() as server:
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        kept.request("GET", "/health/ready")
+        assert kept.getresponse().read() == b'{"status":"ready"}'
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(post, server, photo_12mp)
+            poll(lambda: metric(server, "bg_remover_in_flight") == 1)
+            server.process.send_signal(signal.SIGTERM)
+            poll(lambda: "Handling signal: term" in server.log())
+            kept.request("GET", "/health/ready")
+            answer = kept.getresponse()
+            assert (answer.status, json.loads(answer.read())["code"]) == (503, "shutting_down")
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert running.result(60) == 200
+        assert server.process.wait(30) == 0
+
+
+def test_a_killed_worker_is_replaced_and_its_counts_go_on(jpeg: bytes) -> None:
+    with Gunicorn(WEB_CONCURRENCY=2) as server:
+        name = 'bg_remover_requests_total{endpoint="/remove-background",method="POST",status="200"}'
+        for _ in range(8):
+            assert post(server, jpeg) == 200
+        poll(lambda: metric(server, name) == 8)
+        folder = metrics_folder(server)
+        for _ in range(3):
+            victim = server.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            poll(lambda victim=victim: victim not in server.workers() and len(server.workers()) == 2)  # type: ignore[misc]
+            poll(server.is_ready)
+            assert post(server, jpeg) == 200
+        poll(lambda: metric(server, name) == 11)
+        slots = {re.search(r"_(\d+)\.db$", file.name)[1] for file in folder.iterdir()}  # type: ignore[index]
+        assert slots == {"0", "1"}  # files belong to places, not to process ids: they do not grow in number
+        assert metric(server, "bg_remover_in_flight") == 0
+    assert not folder.exists()
+
+
+def metrics_folder(server: Gunicorn) -> Path:
+    environ = Path(f"/proc/{server.workers()[0]}/environ").read_bytes()
+    assert b"PROMETHEUS_MULTIPROC_DIR" not in environ  # it is set inside the process, after the start
+    maps = Path(f"/proc/{server.workers()[0]}/maps").read_text()
+    found = re.search(r"(/\S*bg-remover-metrics-\w+)/", maps)
+    assert found
+    return Path(found[1])
+
+
+def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, jpeg: bytes) -> None:
+    before = {name: metric(server, f"bg_remover_{name}") for name in ("images_total", "refused_total")}
+    assert post(server, jpeg) == 200
+    assert post(server, b"nothing") == 415
+    assert metric(server, "bg_remover_images_total") == before["images_total"] + 2
+    assert metric(server, "bg_remover_refused_total") == before["refused_total"] + 1
+    for name in ("image_megapixels_count", "upload_bytes_sum", "result_bytes_sum", "resident_bytes", "model_info"):
+        assert metric(server, f"bg_remover_{name}") > 0
+    for stage in ("queue", "decode", "segment", "refine", "compose", "encode"):
+        assert metric(server, f'bg_remover_stage_duration_seconds_count{{stage="{stage}"}}') > 0
+    as_json = requests.get(f"{server.url}/api/metrics", timeout=10).json()
+    assert as_json["bg_remover_model_info"][0]["labels"]["model"] == "u2netp"
+    assert requests.get(f"{server.url}/api/metrics/prometheus", timeout=10).text.startswith("# HELP")
+
+
+def test_metrics_are_open_to_named_networks_or_with_the_token() -> None:
+    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as server:
+
+        def status(**headers: str) -> int:
+            return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
+
+        assert status() == 403
+        assert status(Authorization="Bearer wrong") == 403
+        assert status(Authorization="Bearer s3cret") == 200
+        assert "s3cret" not in server.log()
+
+
+def test_health_tells_of_every_part(server: Gunicorn) -> None:
+    for path in ("/health", "/api/health", "/api/v1/health"):
+        body = requests.get(f"{server.url}{path}", timeout=10).json()
+        assert body["status"] == "healthy"
+        assert set(body["checks"]) == {
+            "app", "model", "redis", "storage", "database", "queue", "disk_space", "memory",
+        }  # fmt: skip
+        assert body["checks"]["model"] == {"status": "ok", **engine_of(server)}
+    assert requests.get(f"{server.url}/health/live", timeout=10).json() == {"status": "alive"}
+
+
+def engine_of(server: Gunicorn) -> dict[str, str]:
+    (model,) = requests.get(f"{server.url}/models", timeout=10).json()["models"]
+    assert model["licence"] == "Apache-2.0"
+    assert model["size_bytes"] > 4_000_000
+    assert (model["name"], model["input_size"], model["default"], model["loaded"]) == ("u2netp", 320, True, True)
+    return {"model": model["name"], "engine": model["engine"], "precision": model["precision"]}
+
+
+def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path: Path, jpeg: bytes) -> None:
+    (tmp_path / "u2netp.onnx").write_bytes(b"not a model")
+    with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as server:
+        poll(lambda: "Booting worker" in server.log())
+        poll(lambda: "damaged" in requests.get(f"{server.url}/health", timeout=10).text)
+        assert requests.get(f"{server.url}/health", timeout=10).status_code == 503
+        assert requests.get(f"{server.url}/health/live", timeout=10).status_code == 200
+        assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 503
+        answer = requests.post(f"{server.url}/remove-background", files={"file": ("a.jpg", jpeg)}, timeout=10)
+        assert (answer.status_code, answer.json()["code"]) == (503, "engine_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, jpeg: bytes) -> None:
+    from tests.servers import ROOT
+
+    for name in ("u2netp", "silueta"):  # silueta has the same input and output; here it is the same network
+        (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
+    with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="silueta,u2net") as server:
+        url = f"{server.url}/remove-background"
+        listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
+        assert listed == {"u2netp": True, "silueta": False}  # u2net is enabled, but its file is not here
+        answer = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "silueta"}, timeout=30)
+        assert answer.status_code == 200
+        missing = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "u2net"}, timeout=30)
+        assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
+
+
+def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> None:
+    with Gunicorn(ready=False, WEB_THREADS="many", MAX_IMAGE_PIXELS=3, LOG_LEVEL="loud", METRICS_TOKEN="s3") as server:
+        assert server.process.wait(30) != 0
+        log = server.log()
+        for name in ("WEB_THREADS is 'many'", "MAX_IMAGE_PIXELS is '3'", "LOG_LEVEL is 'LOUD'"):
+            assert name in log
+        assert "Traceback" not in log
+        assert "s3" not in log
+
+
+def test_every_request_leaves_one_json_line_with_what_matters(jpeg: bytes) -> None:
+    with Gunicorn() as server:
+        headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
+        requests.post(f"{server.url}/remove-background?format=jpeg", data=jpeg, headers=headers, timeout=30)
+        line = poll(lambda: [text for text in server.log().splitlines() if "my-id.1" in text])
+        assert len(line) == 1
+        event = json.loads(line[0])
+        assert event["event"] == "request"
+        assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
+        assert (event["status"], event["bytes_in"]) == (200, len(jpeg))
+        assert event["size_reduction"] == round(1 - event["bytes_out"] / len(jpeg), 3)
+        assert set(event["timings_ms"]) == {"queue", "decode", "segment", "refine", "compose", "encode"}
+        for text in server.log().splitlines():
+            json.loads(text)  # Gunicorn's own lines too
+
+
+def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "logs/app.log"
+    with Gunicorn(WEB_CONCURRENCY=2, LOG_FILE=log, LOG_ROTATE_MB="0.01", LOG_BACKUPS=50) as server:
+
+        def ask(number: int) -> None:
+            requests.get(f"{server.url}/models", headers={"X-Request-ID": f"n{number}."}, timeout=10)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, range(200)))
+    files = sorted(log.parent.glob("app.log*"))
+    assert len(files) > 3
+    text = "".join(file.read_text() for file in files)
+    assert all(text.count(f'"n{number}."') == 1 for number in range(200))
+    assert server.log_path.exists() is False
+
+
+def test_a_log_file_moved_away_is_opened_anew_when_logrotate_does_it(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    with Gunicorn(LOG_FILE=log, LOG_ROTATE_MB=0) as server:
+        requests.get(f"{server.url}/models", timeout=10)
+        log.rename(tmp_path / "app.log.1")
+        requests.get(f"{server.url}/models", timeout=10)
+        assert poll(lambda: log.exists() and "/models" in log.read_text())
+
+
+def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None:
+    allowed = len(os.sched_getaffinity(0))
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert usable_cpus(tmp_path) == min(2, allowed)
+    (tmp_path / "cpu.max").write_text("20000 100000\n")
+    assert usable_cpus(tmp_path) == 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert usable_cpus(tmp_path) == allowed
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text("50000")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
+    assert usable_cpus(tmp_path) == 1
+    assert usable_cpus(tmp_path / "nothing") == allowed

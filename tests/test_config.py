@@ -1,0 +1,81 @@
+"""Settings: typed, all mistakes at once, and every one written down."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from config import ConfigError, Settings, load_settings
+from tests.servers import ROOT
+
+DERIVED = {"web_concurrency", "web_threads", "max_running_images", "inference_threads", "secret_key"}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def sample() -> dict[str, str]:
+    lines = (ROOT / ".env.sample").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(sample()) == {name.upper() for name in Settings.model_fields}
+    plain = load_settings(secret_key="x")
+    for name, value in sample().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(secret_key="x") == plain
+
+
+def test_the_readme_tells_of_every_setting_and_no_other() -> None:
+    section = (ROOT / "README.md").read_text().split("## Settings")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row.split("|")[1])}
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
+    bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+    text = str(stopped.value)
+    for name in bad:
+        assert f"  {name} is " in text
+    assert "'auto', 'onnxruntime', 'openvino' or 'cuda'" in text
+    assert "70000" in text
+    assert "pass" not in text
+
+
+def test_threads_that_could_not_answer_a_health_check_under_load_are_refused() -> None:
+    with pytest.raises(ConfigError, match="WEB_THREADS is 4: at least 20"):
+        load_settings(web_threads=4, max_running_images=2)
+
+
+def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=6001\nAPP_NAME=From file\n")
+    monkeypatch.setenv("PORT", "6002")
+    settings = load_settings()
+    assert (settings.port, settings.app_name) == (6002, "From file")
+
+
+def test_quotas_in_memory_mean_one_worker_unless_told_otherwise() -> None:
+    assert load_settings().web_concurrency == 1
+    assert load_settings(web_concurrency=3).web_concurrency == 3
+    shared = load_settings(rate_limit_storage="redis", web_concurrency=3, max_running_images=4, max_waiting_images=16)
+    assert (shared.running_per_worker, shared.waiting_per_worker) == (2, 6)
+
+
+def test_what_has_no_default_is_derived_from_the_machine() -> None:
+    undefined = {name for name, field in Settings.model_fields.items() if field.default is PydanticUndefined}
+    assert undefined == DERIVED | {"metrics_allowed_networks"}
+    assert load_settings().secret_key != load_settings().secret_key
