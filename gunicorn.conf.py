@@ -20,8 +20,9 @@ import orjson
 from gunicorn.workers.gthread import ThreadWorker
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
-METRICS_DIR = tempfile.mkdtemp(prefix="bg-remover-metrics-", dir=SHARED_MEMORY)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read by prometheus_client when it is imported
+OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
+METRICS_DIR = os.environ.get(OURS) or tempfile.mkdtemp(prefix="bg-remover-metrics-", dir=SHARED_MEMORY)
+os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read when prometheus_client is imported
 
 from config import load_settings  # noqa: E402
 from routes.context import EXTENSION  # noqa: E402
@@ -126,6 +127,7 @@ def on_starting(server: Any) -> None:
         server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)
     if not os.environ.get("SECRET_KEY") and "secret_key" not in _dotenv_names():
         server.log.warning("SECRET_KEY is not set: a random one is used until the next start")
+        os.environ["SECRET_KEY"] = settings.secret_key  # the same one in every worker
 
 
 def pre_fork(server: Any, worker: Any) -> None:

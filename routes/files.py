@@ -47,13 +47,16 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
         raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
     except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
         raise ForbiddenPath("the path can't be opened") from exc
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ForbiddenPath("the path is not a plain file")
         if found.st_size > max_bytes:
             raise UploadTooLarge(f"the file has {found.st_size} bytes; allowed: {max_bytes}")
-        data = file.read(max_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(max_bytes)
+    finally:
+        os.close(descriptor)
     try:
         return data.decode("ascii")
     except UnicodeDecodeError as exc:

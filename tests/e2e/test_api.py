@@ -1,0 +1,234 @@
+"""The contract, endpoint by endpoint, as clients see it."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.servers import Gunicorn
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def post(server: Gunicorn, path: str, photo: bytes, **more: Any) -> requests.Response:
+    return requests.post(f"{server.url}{path}", files={"file": ("My photo.jpeg", photo)}, timeout=60, **more)
+
+
+def test_the_result_is_a_download_named_after_the_photo(server: Gunicorn, jpeg: bytes) -> None:
+    answer = post(server, "/remove-background", jpeg)
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.png"'
+    answer = post(server, "/remove-background", jpeg, data={"format": "jpg"})
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.jpg"'
+
+
+def test_file_and_image_and_a_raw_body_are_the_same(server: Gunicorn, jpeg: bytes) -> None:
+    url = f"{server.url}/remove-background"
+    by_file = post(server, "/remove-background", jpeg).content
+    by_image = requests.post(url, files={"image": ("a", jpeg)}, timeout=60).content
+    raw = [
+        requests.post(url, data=jpeg, headers={"Content-Type": kind} if kind else {}, timeout=60).content
+        for kind in ("image/jpeg", "image/png", "application/octet-stream", "")
+    ]
+    assert {by_file, by_image, *raw} == {by_file}  # the declared type counts for nothing
+
+
+def test_a_preview_is_inline_and_bounded(server: Gunicorn, photo_12mp: bytes) -> None:
+    answer = post(server, "/remove-background-preview", photo_12mp)
+    assert answer.headers["Content-Disposition"].startswith("inline")
+    assert opened(answer.content).size == (1024, 768)
+    smaller = post(server, "/remove-background-preview", photo_12mp, data={"max_width": "200"})
+    assert opened(smaller.content).size == (200, 150)
+    larger = post(server, "/remove-background-preview", photo_12mp, data={"max_width": "4000"})
+    assert opened(larger.content).size == (1024, 768)
+
+
+def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) -> None:
+    url, text = f"{server.url}/remove-background-base64", base64.b64encode(jpeg).decode()
+    wrapped = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
+    expected = post(server, "/remove-background", jpeg, data={"format": "webp", "quality": "60"}).content
+    for sent in (text, wrapped, f"data:image/jpeg;base64,{text}"):
+        answer = requests.post(url, json={"image": sent, "format": "webp", "quality": 60}, timeout=60)
+        body = answer.json()
+        assert base64.b64decode(body["image"]) == expected
+        assert body == {
+            "success": True,
+            "image": body["image"],
+            "mimetype": "image/webp",
+            "size": len(expected),
+            "width": 512,
+            "height": 512,
+            "model": "u2netp",
+            "optimization": {
+                "format": "webp",
+                "quality": 60,
+                "dimensions": "512x512",
+                "compression_ratio": round(len(jpeg) / len(expected), 3),
+            },
+        }
+    uri = requests.post(url, json={"image": text, "data_uri": "yes"}, timeout=60).json()
+    assert uri["image"].startswith("data:image/png;base64,iVBOR")
+    assert uri["optimization"]["quality"] is None
+
+
+def test_accept_json_turns_the_image_into_json(server: Gunicorn, jpeg: bytes) -> None:
+    for path in ("/remove-background", "/remove-background-preview"):
+        answer = post(server, path, jpeg, headers={"Accept": "application/json"})
+        assert answer.headers["Content-Type"] == "application/json"
+        assert opened(base64.b64decode(answer.json()["image"])).size == (512, 512)
+    for accept in ("application/json, text/plain, */*", "*/*", "image/*", "nonsense", ""):
+        assert (
+            post(server, "/remove-background", jpeg, headers={"Accept": accept}).headers["Content-Type"] == "image/png"
+        )
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("image/webp", "image/webp"),
+        ("image/jpeg", "image/jpeg"),
+        ("image/webp;q=0.2, image/jpeg;q=0.9", "image/jpeg"),
+        ("image/png, image/webp", "image/png"),
+        ("image/webp;q=0.5, */*", "image/png"),
+        ("image/avif,image/webp,image/apng,image/*,*/*;q=0.8", "image/webp"),
+    ],
+)
+def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, jpeg: bytes, accept: str, kind: str) -> None:
+    headers = {"Accept": accept}
+    assert post(server, "/remove-background", jpeg, headers=headers).headers["Content-Type"] == kind
+    asked = post(server, "/remove-background", jpeg, headers=headers, data={"format": "png"})
+    assert asked.headers["Content-Type"] == "image/png"
+    preset = post(server, "/remove-background", jpeg, headers=headers, data={"preset": "social"})
+    assert preset.headers["Content-Type"] == "image/png"
+
+
+def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server: Gunicorn, jpeg: bytes) -> None:
+    answer = post(server, "/remove-background", jpeg, headers={"X-Request-ID": "abc-1._Z"})
+    steps = [part.split(";dur=")[0] for part in answer.headers["Server-Timing"].split(", ")]
+    assert steps == ["queue", "decode", "segment", "refine", "compose", "encode", "total"]
+    assert answer.headers["X-Request-ID"] == "abc-1._Z"
+    assert len(requests.get(f"{server.url}/health/live", timeout=10).headers["X-Request-ID"]) == 32
+
+
+def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, jpeg: bytes) -> None:
+    answer = post(server, "/remove-background", jpeg, headers={"Origin": "https://shop.example"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+    assert {"X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= exposed
+    assert {"Retry-After", "Server-Timing"} <= exposed
+    preflight = requests.options(
+        f"{server.url}/remove-background-base64",
+        headers={
+            "Origin": "https://shop.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+        timeout=10,
+    )
+    assert preflight.status_code == 200
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "content-type" in preflight.headers["Access-Control-Allow-Headers"].lower()
+
+
+def test_only_listed_origins_are_allowed_when_there_is_a_list(jpeg: bytes) -> None:
+    with Gunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
+        for origin, granted in (
+            ("https://b.example", True),
+            ("https://c.example", True),
+            ("https://evil.example", False),
+        ):
+            answer = requests.get(f"{server.url}/models", headers={"Origin": origin}, timeout=10)
+            assert answer.headers.get("Access-Control-Allow-Origin") == (origin if granted else None)
+
+
+def test_the_page_is_for_browsers_and_the_description_for_programs(server: Gunicorn) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+    for headers in (browser, {"Accept": "*/*"}):
+        page = requests.get(server.url, headers=headers, timeout=10)
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "Background Remover" in page.text
+        assert "://" not in page.text  # nothing comes from elsewhere
+    for path in ("/static/app.js", "/static/style.css", "/static/icon.svg"):
+        assert requests.get(server.url + path, timeout=10).status_code == 200
+    body = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
+    assert (body["name"], body["model"]) == ("Background Remover API", "u2netp")
+    assert body["limits"]["max_content_length"] == 16777216
+    assert body["limits"]["per_hour"]["/remove-background"] == 10
+    assert {"/remove-background", "/health", "/docs"} <= set(body["endpoints"])
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[tuple[Gunicorn, Path, str]]:
+    """A server with a folder to read from, and the text that lies there as `photo.txt` and below `sub`."""
+    folder = tmp_path_factory.mktemp("files")
+    text = base64.encodebytes(jpeg).decode()
+    (folder / "sub").mkdir()
+    for name in ("photo.txt", "sub/photo.txt"):
+        (folder / name).write_text(text)
+    with Gunicorn(READ_FILE_DIR=folder) as server:
+        yield server, folder, text
+
+
+def read(server: Gunicorn, path: object) -> requests.Response:
+    return requests.post(f"{server.url}/read-file", json={"path": path}, timeout=10)
+
+
+def test_a_text_of_base64_image_data_can_be_read(reading: tuple[Gunicorn, Path, str]) -> None:
+    server, _, text = reading
+    for path in ("photo.txt", "sub/photo.txt"):
+        assert read(server, path).json() == {"success": True, "content": text, "size": len(text)}
+
+
+def test_nothing_else_can_be_read(reading: tuple[Gunicorn, Path, str], tmp_path: Path, jpeg: bytes) -> None:
+    import os
+
+    server, folder, text = reading
+    (tmp_path / "secret.txt").write_text(text)
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "inside.txt").symlink_to(folder / "photo.txt")
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / "folder.txt").mkdir()
+    os.mkfifo(folder / "pipe.txt")
+    (folder / "plain.txt").write_text("not base64 at all!")
+    (folder / "words.txt").write_text(base64.b64encode(b"hello, I am no image").decode())
+    (folder / "photo.jpg").write_bytes(jpeg)
+    (folder / "empty.txt").write_text("")
+    (folder / "huge.txt").write_text("A" * 30_000_000)
+    expected = {
+        "../secret.txt": (403, "forbidden_path"),
+        "sub/../photo.txt": (403, "forbidden_path"),
+        "./photo.txt": (403, "forbidden_path"),
+        str(folder / "photo.txt"): (403, "forbidden_path"),
+        "/etc/passwd": (403, "forbidden_path"),
+        "photo.jpg": (403, "forbidden_path"),
+        "photo.txt\0.jpg": (403, "forbidden_path"),
+        "..\\secret.txt": (403, "forbidden_path"),
+        "link.txt": (403, "forbidden_path"),
+        "inside.txt": (403, "forbidden_path"),
+        "linked/secret.txt": (404, "not_found"),
+        "folder.txt": (403, "forbidden_path"),
+        "pipe.txt": (403, "forbidden_path"),
+        "nothing.txt": (404, "not_found"),
+        "photo.txt/x.txt": (404, "not_found"),
+        "plain.txt": (400, "bad_base64"),
+        "words.txt": (415, "unsupported_format"),
+        "empty.txt": (400, "empty_image"),
+        "huge.txt": (413, "upload_too_large"),
+        "x" * 300 + ".txt": (403, "forbidden_path"),
+        "": (400, "bad_option"),
+        7: (400, "bad_option"),
+        None: (400, "bad_option"),
+    }
+    for path, (status, code) in expected.items():
+        answer = read(server, path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), path
+        assert str(folder) not in answer.text.replace(str(path), "")
