@@ -10,6 +10,7 @@ from PIL import Image
 from services.compose import Canvas
 from services.errors import BadOption
 from services.options import Format, Options
+from services.png import write_png
 
 MAX_SIDE: Final[Mapping[Format, int]] = {Format.WEBP: 16383, Format.JPEG: 65500}
 
@@ -26,15 +27,13 @@ def encode(canvas: Canvas, options: Options) -> bytes:
             f"format is '{options.format}', which can't hold a side of {side} px (at most {limit}); "
             "allowed here: png, or a smaller max_width and max_height"
         )
-    image = _image(canvas)
+    if options.format is Format.PNG:
+        return write_png(canvas.pixels, canvas.alpha)
     out = io.BytesIO()
-    match options.format:
-        case Format.PNG:
-            image.save(out, "PNG", compress_level=1)
-        case Format.WEBP:
-            image.save(out, "WEBP", quality=options.quality, method=2)
-        case Format.JPEG:
-            image.save(out, "JPEG", quality=options.quality, progressive=True, subsampling="4:2:0")
+    if options.format is Format.WEBP:
+        _image(canvas).save(out, "WEBP", quality=options.quality, method=2)
+    else:
+        _image(canvas).save(out, "JPEG", quality=options.quality, progressive=True, subsampling="4:2:0")
     return out.getvalue()
 
 

@@ -79,7 +79,7 @@ def test_a_killed_worker_is_replaced_and_its_counts_go_on(jpeg: bytes) -> None:
         for _ in range(3):
             victim = server.workers()[0]
             os.kill(victim, signal.SIGKILL)
-            poll(lambda victim=victim: victim not in server.workers() and len(server.workers()) == 2)  # type: ignore[misc]
+            poll(lambda victim=victim: victim not in server.workers() and len(server.workers()) == 2)
             poll(server.is_ready)
             assert post(server, jpeg) == 200
         poll(lambda: metric(server, name) == 11)

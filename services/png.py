@@ -1,0 +1,60 @@
+"""PNG, written fast: every row with the Up filter, deflated by ISA-L. About a tenth of Pillow's time at level 1.
+
+The Up filter (PNG specification, 9.2) subtracts the row above, which NumPy does at memory speed and which turns blank
+areas into zeros. Work goes on in strips, so that the intermediates stay in the processor's cache.
+"""
+
+import struct
+from typing import Final
+
+import cv2
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, RGBA = 0, 2, 6  # PNG's colour types
+UP: Final = 2
+LEVEL: Final = 1  # of ISA-L's 0 to 3: 0 is no faster here, 2 no smaller
+STRIP_BYTES: Final = 512 * 1024
+
+
+def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> bytes:
+    """A PNG of `pixels` (height × width grey, or height × width × 3 RGB) and, for RGB, `alpha` (height × width).
+
+    Eight bits a sample, not interlaced, no metadata.
+    """
+    height, width = pixels.shape[:2]
+    kind, channels = (GREY, 1) if pixels.ndim == 2 else (RGB, 3) if alpha is None else (RGBA, 4)
+    chunks = [SIGNATURE, *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))]
+    deflate = isal_zlib.compressobj(LEVEL)
+    rows = max(1, STRIP_BYTES // (width * channels))
+    strip = np.zeros((rows + 1, width, channels), dtype=np.uint8)  # its first row is the one above
+    above = strip.reshape(rows + 1, width * channels)
+    filtered = np.full((rows, 1 + width * channels), UP, dtype=np.uint8)
+    for top in range(0, height, rows):
+        count = min(rows, height - top)
+        _join(pixels[top : top + count], None if alpha is None else alpha[top : top + count], strip[1 : count + 1])
+        np.subtract(above[1 : count + 1], above[:count], out=filtered[:count, 1:])
+        chunks += _chunk(b"IDAT", deflate.compress(filtered[:count]))
+        strip[0] = strip[count]
+    chunks += _chunk(b"IDAT", deflate.flush())
+    chunks += _chunk(b"IEND", b"")
+    return b"".join(chunks)
+
+
+def _join(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, out: NDArray[np.uint8]) -> None:
+    """Fill `out` (rows × width × channels) with the samples of these rows, interleaved."""
+    if alpha is None:
+        out[:] = pixels.reshape(out.shape)
+        return
+    cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA, dst=out)
+    cv2.insertChannel(alpha, out, 3)
+
+
+def _chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:
+    """Length, name, data, checksum; nothing at all for an empty IDAT."""
+    if not data and name == b"IDAT":
+        return ()
+    checksum = isal_zlib.crc32(data, isal_zlib.crc32(name))
+    return struct.pack(">I", len(data)), name, data, struct.pack(">I", checksum)
