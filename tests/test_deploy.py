@@ -1,0 +1,175 @@
+"""The files that installations start from: they hold together, and with the code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config import Settings
+from tests.servers import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
+
+
+def settings_names() -> set[str]:
+    return {name.upper() for name in Settings.model_fields}
+
+
+def unit() -> dict[str, str]:
+    """The systemd unit's settings; of one that comes more than once, the last line."""
+    return dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deploy/background-remover.service").read_text(), re.MULTILINE))
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed on this platform")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_everything_the_image_copies_exists_and_is_let_through_by_dockerignore() -> None:
+    sources = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    let_through = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert set(sources) == let_through
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_all_code_that_serves_is_in_the_image() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    modules = {path.name for path in ROOT.glob("*.py")}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert modules | packages | {"web"} <= names
+
+
+def test_the_image_runs_as_a_numbered_user_and_is_told_to_stop_by_sigterm() -> None:
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    assert "\nUSER 10001:10001\n" in last
+    assert "\nSTOPSIGNAL SIGTERM\n" in last
+    assert '\nCMD ["gunicorn", "-c", "gunicorn.conf.py"]\n' in last
+    assert "/health/ready" in last.partition("HEALTHCHECK")[2]
+
+
+def test_images_are_pinned_by_tag() -> None:
+    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images += [service["image"] for name, service in SERVICES.items() if name != "app"]
+    assert [image for image in images if not re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", image)] == []
+
+
+def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
+    in_image = re.search(r"\nENV (PATH=.*?[^\\])\n", DOCKERFILE.rpartition("FROM ")[2], re.DOTALL)
+    assert in_image
+    unit_text = (ROOT / "deploy/background-remover.service").read_text()
+    given = {
+        *re.findall(r"(\w+)=", in_image[1]),
+        *SERVICES["app"]["environment"],
+        *re.findall(r"(\w+)=", " ".join(re.findall(r"^Environment=(.*)$", unit_text, re.MULTILINE))),
+    }
+    assert given - NOT_OURS <= settings_names()
+    assert {"TRUSTED_PROXIES", "REDIS_URL", "UPLOAD_DIR"} <= given
+
+
+def test_only_nginx_is_published() -> None:
+    published = {name: service.get("ports") for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"nginx": ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]}
+    assert not any("network_mode" in service for service in SERVICES.values())
+
+
+def test_nginx_can_not_reach_redis() -> None:
+    assert not set(SERVICES["nginx"]["networks"]) & set(SERVICES["redis"]["networks"])
+    assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["app"]["networks"])
+    assert set(SERVICES["app"]["networks"]) & set(SERVICES["redis"]["networks"])
+    assert COMPOSE["networks"]["data"]["internal"] is True
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_each_container_is_confined_checked_and_limited(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["tmpfs"]
+    assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert name == "app" or service["user"].split(":")[0] != "0"  # the app's image names its user
+
+
+def test_each_container_waits_for_what_it_needs_to_be_healthy() -> None:
+    assert SERVICES["app"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    assert SERVICES["nginx"]["depends_on"] == {"app": {"condition": "service_healthy"}}
+
+
+def test_the_app_in_compose_counts_in_redis_behind_exactly_one_proxy() -> None:
+    environment = SERVICES["app"]["environment"]
+    assert environment["RATE_LIMIT_STORAGE"] == "redis"
+    assert environment["TRUSTED_PROXIES"] == "1"
+    assert environment["REDIS_URL"].startswith("redis://redis:6379")
+    assert SERVICES["app"]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_redis_throws_out_expiring_counters_rather_than_refusing_new_ones() -> None:
+    command = SERVICES["redis"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"
+    assert command[command.index("--save") + 1] == ""
+
+
+def test_the_configuration_is_mounted_read_only_where_nginx_looks_for_it() -> None:
+    assert "./nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
+    assert all(volume.endswith(":ro") for volume in SERVICES["nginx"]["volumes"])
+    text = (ROOT / "nginx.conf").read_text()
+    assert f"server app:{SERVICES['app']['environment']['PORT']} resolve;" in text
+    assert set(re.findall(r"^ssl_certificate\S* (/etc/nginx/certs)/", text.replace("    ", ""), re.MULTILINE))
+
+
+def test_whoever_stops_the_service_waits_longer_than_it_drains() -> None:
+    assert int(unit()["TimeoutStopSec"]) > DRAIN_SECONDS
+    assert int(SERVICES["app"]["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS
+    assert Settings.model_fields["request_timeout_seconds"].default + 5 == DRAIN_SECONDS
+
+
+def test_the_systemd_unit_is_confined_as_far_as_the_engines_allow() -> None:
+    service = unit()
+    wanted = {
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "CapabilityBoundingSet": "",
+        "RestrictNamespaces": "yes",
+        "SystemCallArchitectures": "native",
+        "KillMode": "mixed",
+        "Restart": "always",
+        "MemoryDenyWriteExecute": "no",  # OpenVINO and Numba need executable memory
+    }
+    assert {key: service[key] for key in wanted} == wanted
+    assert service["User"] not in ("", "root")
+    for key in ("MemoryMax", "TasksMax", "StateDirectory", "LogsDirectory", "EnvironmentFile", "SystemCallFilter"):
+        assert service[key]
+
+
+def test_logrotate_moves_files_and_tells_only_nginx() -> None:
+    text = (ROOT / "deploy/logrotate.conf").read_text()
+    stanzas = dict(re.findall(r"^(/\S+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE))
+    ours, nginx = stanzas["/var/log/background-remover/*.log"], stanzas["/var/log/nginx/*.log"]
+    assert f"su {unit()['User']} {unit()['Group']}" in ours
+    assert "postrotate" not in ours  # each process opens a moved file anew
+    assert "copytruncate" not in text  # would lose lines
+    assert "kill -USR1" in nginx
+    for stanza in (ours, nginx):
+        assert {"missingok", "compress", "rotate 14"} <= {line.strip() for line in stanza.splitlines()}
