@@ -12,7 +12,7 @@ WORKDIR /app
 # The model comes before the rest of the code, so that not every change fetches it again.
 COPY cli.py config.py ./
 COPY services services
-RUN python cli.py models fetch u2netp
+RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
 COPY app.py gunicorn.conf.py LICENSE ./
 COPY routes routes
 COPY web web

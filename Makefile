@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
-MODEL := models/u2netp.onnx
+MODEL := models/u2netp.prepared.json
 PORT ?= 5001
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -33,8 +33,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-$(MODEL): $(VENV)/.runtime
+models/u2netp.onnx: $(VENV)/.runtime
 	@$(PY) cli.py models fetch u2netp
+	@touch $@
+
+$(MODEL): models/u2netp.onnx services/prepare.py services/recentre.py
+	@$(PY) cli.py models prepare u2netp
 	@touch $@
 
 run: $(MODEL)  ## serve on port 5001 and print a curl line that works

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import structlog
 from flask import Flask
 from flask_cors import CORS
 
@@ -14,6 +15,7 @@ from routes.observe import observe
 from services.admission import Admission
 from services.decode import ImageLimits
 from services.engine import EngineSettings
+from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.telemetry import Metrics
 
@@ -58,11 +60,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def _note_model(metrics: Metrics, segmenter: RembgSegmenter) -> None:
+    metrics.note_model(segmenter)
+    log = structlog.get_logger("model")
+    write = log.warning if segmenter.warning else log.info
+    write(
+        "model loaded",
+        model=segmenter.spec.name,
+        engine=segmenter.engine,
+        precision=segmenter.precision,
+        warning=segmenter.warning or None,
+    )
+
+
 def make_service(settings: Settings) -> Service:
     """The parts of one process, its model loading."""
     metrics = Metrics()
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
-    models = Models(settings.models, settings.rembg_session_path, engine, on_loaded=metrics.note_model)
+    models = Models(
+        settings.models,
+        settings.rembg_session_path,
+        engine,
+        on_loaded=lambda segmenter: _note_model(metrics, segmenter),
+    )
     models.start()
     return Service(
         settings=settings,

@@ -77,6 +77,33 @@ def fetch_model(name: str) -> None:
     click.echo(f"{name}: {path}")
 
 
+@models.command("prepare")
+@click.argument("name")
+def prepare_model(name: str) -> None:
+    """Make a model's file for bf16, and the record of what it costs."""
+    from services.models import CATALOGUE
+    from services.prepare import calibration_photos, prepare
+
+    settings = load_settings()
+    if name not in CATALOGUE:
+        raise click.ClickException(f"{name} is not known; `models list` lists what is")
+    try:
+        record = prepare(CATALOGUE[name], settings.rembg_session_path, calibration_photos(), settings.inference_threads)
+    except (ServiceError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    measured = record.measured_mean_difference
+    click.echo(
+        f"{name}: {len(record.shifts)} channels shifted; masks in bf16 differ from f32 by "
+        f"{record.emulated_mean_difference:.5f} (emulated)"
+        + (f", {measured:.5f} (measured; {record.measured_before:.5f} before)" if measured is not None else "")
+        + (
+            "; good: used where the processor is fast at bf16"
+            if record.good
+            else "; not good enough to be used by itself"
+        )
+    )
+
+
 @main.command()
 def warmup() -> None:
     """Load the default model once, and say what it runs on."""

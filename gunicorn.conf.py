@@ -4,6 +4,7 @@ The master imports the code, so that workers share its memory, and makes nothing
 every worker builds its own app, session, limiter and log handlers after it.
 """
 
+import atexit
 import contextlib
 import importlib
 import logging.config
@@ -22,6 +23,16 @@ from gunicorn.workers.gthread import ThreadWorker
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
 OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
 METRICS_DIR = os.environ.get(OURS) or tempfile.mkdtemp(prefix="bg-remover-metrics-", dir=SHARED_MEMORY)
+MASTER = os.getpid()
+
+
+def leave_nothing_behind() -> None:
+    """At the end of the master, however it comes; workers inherit this and must not do it."""
+    if os.getpid() == MASTER:
+        shutil.rmtree(METRICS_DIR, ignore_errors=True)
+
+
+atexit.register(leave_nothing_behind)
 os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read when prometheus_client is imported
 
 from config import load_settings  # noqa: E402
@@ -29,11 +40,7 @@ from routes.context import EXTENSION  # noqa: E402
 from services.errors import BadRequest  # noqa: E402
 from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
 
-try:
-    settings = load_settings()
-except SystemExit:
-    shutil.rmtree(METRICS_DIR, ignore_errors=True)
-    raise
+settings = load_settings()
 
 KEEPALIVE_CONNECTIONS = 200
 SHARED_MODULES = (
@@ -148,11 +155,6 @@ def post_worker_init(worker: Any) -> None:
         from services.announce import announce_when_ready
 
         announce_when_ready(worker.wsgi.extensions[EXTENSION].models, settings.port)
-
-
-def on_exit(server: Any) -> None:
-    """Leave nothing behind."""
-    shutil.rmtree(METRICS_DIR, ignore_errors=True)
 
 
 def _dotenv_names() -> set[str]:

@@ -4,10 +4,12 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from PIL import Image
 
 from services.deadline import Deadline
 from services.errors import DeadlineExceeded, EngineUnavailable
@@ -15,7 +17,7 @@ from services.models import ModelSpec
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
-Provider = tuple[str, dict[str, str]]
+Provider = str | tuple[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -71,41 +73,78 @@ class TerminableSession:
         return getattr(self._inner, name)
 
 
-def open_session(spec: ModelSpec, path: Path, settings: EngineSettings) -> tuple[Any, str, str, str]:
-    """A rembg session, the engine and precision it really runs with, and a warning where that is not what was asked.
+@dataclass(frozen=True)
+class Loaded:
+    """A session, the engine and precision it really runs with, and a warning where that is not what was asked."""
 
-    Providers are lost silently (a missing library, a refused graph), so what the session says is what counts.
+    session: Any
+    engine: str
+    precision: str
+    warning: str
+
+
+def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> Loaded:
+    """A rembg session of the model in `path`, warmed up, on the best engine that takes it.
+
+    `bf16_path` is the file to run in bf16, None where that is not wanted. Providers are lost silently (a missing
+    library, a refused graph), so what the session says is what counts, and only after it has run once. Raises
+    `EngineUnavailable` when no engine takes the model.
     """
-    asked = _providers(settings)
-    warning = ""
-    for engine, precision, providers in asked:
+    troubles = []
+    for engine, precision, file, providers in _attempts(settings, path, bf16_path):
         try:
-            session = _rembg_session(spec, path, providers, settings.threads)
+            session = rembg_session(spec, file, providers, settings.threads)
+            session.predict(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)))
+            active = session.inner_session.get_providers()
         except Exception as exc:  # noqa: BLE001 - engines raise what they like; the next one may take the graph
-            warning = f"{engine} refused {spec.name} ({type(exc).__name__})"
+            troubles.append(f"{engine} refused {spec.name} in {precision} ({type(exc).__name__})")
             continue
-        active = session.inner_session.get_providers()
-        if providers[0][0] in active:
-            return session, engine, precision, warning
-        warning = f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}"
-    raise EngineUnavailable(f"no engine could load {spec.name}: {warning}")
+        wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
+        if wanted in active:
+            return Loaded(session, engine, precision, _warning(settings, engine, precision, troubles))
+        troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
+    raise EngineUnavailable("; ".join(troubles))
 
 
-def _providers(settings: EngineSettings) -> Iterable[tuple[str, str, list[Provider]]]:
-    """(engine, precision, providers) to try, best first. Plain ONNX Runtime on the CPU is always the last."""
+def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
+    if settings.engine not in ("auto", engine):
+        troubles = troubles or [f"{settings.engine} is not in this build of onnxruntime"]
+    if settings.precision == "bf16" != precision:
+        troubles = troubles or [f"{engine} has no bf16"]
+    return "; ".join(troubles)
+
+
+def _attempts(
+    settings: EngineSettings, path: Path, bf16_path: Path | None
+) -> Iterator[tuple[str, str, Path, list[Provider]]]:
+    """(engine, precision, file, providers) to try, best first. Plain ONNX Runtime on the CPU is always the last."""
     available = import_rembg().get_available_providers()
     if settings.engine in ("auto", "cuda") and "CUDAExecutionProvider" in available:
-        yield "cuda", "f32", [("CUDAExecutionProvider", {})]
+        yield "cuda", "f32", path, ["CUDAExecutionProvider"]
     if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
-        precision = "bf16" if settings.precision == "bf16" else "f32"
-        hints = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": str(settings.threads),
-        }
-        options = {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
-        yield "openvino", precision, [("OpenVINOExecutionProvider", options)]
-    yield "onnxruntime", "f32", [("CPUExecutionProvider", {})]
+        if bf16_path is not None:
+            yield "openvino", "bf16", bf16_path, [_openvino("bf16", settings.threads)]
+        yield "openvino", "f32", path, [_openvino("f32", settings.threads)]
+    yield "onnxruntime", "f32", path, ["CPUExecutionProvider"]
+
+
+def _openvino(precision: str, threads: int) -> Provider:
+    hints = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": str(threads),
+    }
+    return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
+
+
+def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
+    try:
+        flags = set(cpuinfo.read_text().split("flags", 1)[1].split("\n", 1)[0].split())
+    except (OSError, IndexError):
+        return False
+    fast = bool(flags & {"amx_bf16", "avx512_bf16"})
+    return fast and "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
 
 
 def import_rembg() -> Any:
@@ -121,7 +160,7 @@ def import_rembg() -> Any:
     return onnxruntime
 
 
-def _rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
+def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
     onnxruntime = import_rembg()
     from rembg.sessions import sessions_class
 

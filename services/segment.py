@@ -13,8 +13,8 @@ from PIL import Image
 
 from services.deadline import Deadline
 from services.decode import Photo
-from services.engine import EngineSettings, TerminableSession, open_session
-from services.models import ModelSpec, check_file
+from services.engine import EngineSettings, TerminableSession, bf16_is_fast, open_session
+from services.models import ModelSpec, check_file, read_record
 
 Mask = NDArray[np.uint8]
 """Model side × model side, 0 (background) to 255 (subject)."""
@@ -62,17 +62,33 @@ def _over_contrast(photo: Photo, side: int) -> Image.Image:
 class RembgSegmenter:
     """A rembg session, loaded and warmed up. Thread-safe: ONNX Runtime's `run` is, and leaves the GIL."""
 
-    def __init__(self, spec: ModelSpec, folder: Path, settings: EngineSettings) -> None:
-        """Loads the model. Raises `EngineUnavailable` when its file is missing, damaged or refused by the engine."""
+    def __init__(self, spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> None:
+        """Loads the model in `path`, or in `bf16_path` where bf16 can be had. Raises `EngineUnavailable`."""
+        loaded = open_session(spec, path, settings, bf16_path)
         self.spec = spec
-        path = check_file(spec, folder)
-        self._session, self.engine, self.precision, self.warning = open_session(spec, path, settings)
+        self.engine, self.precision, self.warning = loaded.engine, loaded.precision, loaded.warning
+        self._session = loaded.session
         self._runner = TerminableSession(self._session.inner_session)
         self._session.inner_session = self._runner
-        self.mask(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)), Deadline())
 
     def mask(self, image: Image.Image, deadline: Deadline) -> Mask:
         with self._runner.until(deadline), np.errstate(all="ignore"):
             # A picture on which the model answers one constant divides 0 by 0 in rembg: NaN, cast to some integer.
             (mask,) = self._session.predict(image)[:1]
         return np.asarray(mask)
+
+
+def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
+    """The model, from its checked file. Raises `EngineUnavailable`.
+
+    bf16 is used when it is asked for, and by itself where the processor is fast at it and the record of the prepared
+    file proves that the masks stay f32's.
+    """
+    path = check_file(spec, folder)
+    record = read_record(spec, folder)
+    prepared = spec.prepared_path(folder)
+    if settings.precision == "bf16":
+        return RembgSegmenter(spec, path, settings, prepared if record else path)
+    if settings.precision == "auto" and record and record.good and bf16_is_fast():
+        return RembgSegmenter(spec, path, settings, prepared)
+    return RembgSegmenter(spec, path, settings)

@@ -10,7 +10,7 @@ from services.deadline import Deadline
 from services.engine import EngineSettings
 from services.errors import EngineUnavailable, ModelNotFound
 from services.models import CATALOGUE
-from services.segment import RembgSegmenter
+from services.segment import RembgSegmenter, load_segmenter
 
 RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
 
@@ -103,7 +103,7 @@ class Models:
                 raise self._failed[name]
             self._loading = True
         try:
-            self._loaded[name] = RembgSegmenter(CATALOGUE[name], self._folder, self._settings)
+            self._loaded[name] = load_segmenter(CATALOGUE[name], self._folder, self._settings)
             self._failed.pop(name, None)
             self._on_loaded(self._loaded[name])
         except EngineUnavailable as exc:

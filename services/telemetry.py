@@ -42,6 +42,7 @@ class LoadedModel(Protocol):
 
     engine: str
     precision: str
+    warning: str
 
     @property
     def spec(self) -> Named: ...
@@ -83,6 +84,13 @@ class Metrics:
             ("model", "engine", "precision"),
             multiprocess_mode="max",
         )
+        self.model_fallback = labelled(
+            Gauge,
+            "model_fallback",
+            "1 where a model runs on another engine or precision than asked for",
+            ("model",),
+            multiprocess_mode="max",
+        )
         self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
 
     def set_load(self, running: int, waiting: int) -> None:
@@ -92,7 +100,9 @@ class Metrics:
 
     def note_model(self, segmenter: LoadedModel) -> None:
         """Note that a model is loaded, and what it runs on."""
-        self.model_info.labels(segmenter.spec.name, segmenter.engine, segmenter.precision).set(1)
+        name = segmenter.spec.name
+        self.model_info.labels(name, segmenter.engine, segmenter.precision).set(1)
+        self.model_fallback.labels(name).set(bool(segmenter.warning))
 
     def registry(self) -> CollectorRegistry:
         """What a scrape reads: all workers' counts together, and the memory they hold."""
