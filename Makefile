@@ -55,8 +55,10 @@ lint: $(VENV)/.dev  ## ruff: rules and format
 types: $(VENV)/.dev  ## mypy --strict
 	@$(VENV)/bin/mypy --strict $(CODE)
 
-bench: $(VENV)/.dev $(MODEL)  ## measure speed, stage by stage
+bench: $(VENV)/.dev $(MODEL)  ## measure speed: beside rembg's server, by stage, by engine
 	@$(PY) -m benchmarks.stages
+	@$(PY) -m benchmarks.engines
+	@$(PY) -m benchmarks.versus_rembg
 
 model: $(MODEL)  ## fetch the default model, checked by SHA-256
 	@$(PY) cli.py models list

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import structlog
 from flask import Flask
 from flask_cors import CORS
@@ -75,6 +76,7 @@ def _note_model(metrics: Metrics, segmenter: RembgSegmenter) -> None:
 
 def make_service(settings: Settings) -> Service:
     """The parts of one process, its model loading."""
+    cv2.setNumThreads(1)  # requests run side by side; OpenCV would otherwise start as many threads as the host has CPUs
     metrics = Metrics()
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
     models = Models(

@@ -16,7 +16,10 @@ STRIP_ROWS: Final = 128  # blending works on strips, so that its wide intermedia
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture to encode: `pixels` is height × width × 3 (RGB) or height × width (grey); `alpha` None is opaque."""
+    """A picture to encode: `pixels` is height × width × 3 (RGB) or height × width (grey); `alpha` None is opaque.
+
+    What lies under alpha 0 is still the photo's; encoders write it as 0 (PNG) or drop it (WebP).
+    """
 
     pixels: NDArray[np.uint8]
     alpha: Matte | None
@@ -33,8 +36,8 @@ class Canvas:
 def compose(photo: Photo, matte: Matte, options: Options) -> Canvas:
     """The canvas that the options ask for.
 
-    A cut-out keeps the photo's pixels bit for bit where it is opaque, and is 0 in all channels where it is
-    transparent. JPEG has no transparency: with it, white fills what no background covers.
+    A cut-out keeps the photo's pixels bit for bit where it is opaque. JPEG has no transparency: with it, white fills
+    what no background covers.
     """
     size = fitted_size(photo.width, photo.height, options)
     if options.output is Output.MASK:
@@ -47,9 +50,7 @@ def compose(photo: Photo, matte: Matte, options: Options) -> Canvas:
         canvas = _over(canvas, options.background)
     if options.format is Format.JPEG and canvas.alpha is not None:
         canvas = _over(canvas, WHITE)
-    if canvas.alpha is None:
-        return canvas
-    return Canvas(np.asarray(cv2.copyTo(canvas.pixels, canvas.alpha), dtype=np.uint8), canvas.alpha)
+    return canvas
 
 
 def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
@@ -51,12 +52,16 @@ class Source:
     format: str
     width: int
     height: int
-    size_bytes: int
+    data: bytes = field(repr=False)
     image: Image.Image = field(repr=False)
 
     @property
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
         raise TooManyPixels(f"{width}×{height} is {width * height} pixels; allowed: {limits.max_pixels}")
     if min(width, height) < limits.min_side:
         raise ImageTooSmall(f"{width}×{height} px; the shorter side must have at least {limits.min_side}")
-    return Source(kind.name, width, height, len(data), image)
+    return Source(kind.name, width, height, data, image)
 
 
 def decode(source: Source) -> Photo:
@@ -104,6 +109,9 @@ def decode(source: Source) -> Photo:
     """
     with source.image as image:
         try:
+            fast = _fast_jpeg(source)
+            if fast is not None:
+                return _upright(Photo(fast), _orientation(image))
             image.load()
             orientation = _orientation(image)
             photo = _to_photo(image)
@@ -113,6 +121,20 @@ def decode(source: Source) -> Photo:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
             raise CorruptImage(f"the {source.format} data could not be decoded ({type(exc).__name__})") from exc
     return _upright(photo, orientation)
+
+
+def _fast_jpeg(source: Source) -> Pixels | None:
+    """A plain JPEG's pixels, straight from libjpeg-turbo: the same bits as Pillow's, in a third of the time.
+
+    None for any other image, and for one that libjpeg-turbo has something to say about: Pillow then decides.
+    """
+    if source.format != "jpeg" or source.image.mode != "RGB" or not _is_srgb(source.image):
+        return None
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(source.data, "RGB", fastdct=False, fastupsample=False, strict=True)
+    except ValueError:
+        return None
+    return pixels if pixels.shape[:2] == (source.height, source.width) else None
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -187,6 +209,17 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
             return None  # a profile of another kind of colour than the picture's: meaningless
         image = image.convert(modes[space])
     return _convert_profile(image, source)
+
+
+def _is_srgb(image: Image.Image) -> bool:
+    """Whether the picture's profile, if it has one, is sRGB (or useless): nothing is to be converted."""
+    profile = image.info.get("icc_profile")
+    if not profile or len(profile) > MAX_PROFILE_BYTES:
+        return True
+    try:
+        return "srgb" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return False  # the slow way knows what to do
 
 
 def _convert_profile(image: Image.Image, profile: Any) -> Image.Image:

@@ -22,7 +22,7 @@ STRIP_BYTES: Final = 512 * 1024
 def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> bytes:
     """A PNG of `pixels` (height × width grey, or height × width × 3 RGB) and, for RGB, `alpha` (height × width).
 
-    Eight bits a sample, not interlaced, no metadata.
+    Eight bits a sample, not interlaced, no metadata. Colours under alpha 0 are written as 0.
     """
     height, width = pixels.shape[:2]
     kind, channels = (GREY, 1) if pixels.ndim == 2 else (RGB, 3) if alpha is None else (RGBA, 4)
@@ -48,7 +48,7 @@ def _join(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, out: NDArr
     if alpha is None:
         out[:] = pixels.reshape(out.shape)
         return
-    cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA, dst=out)
+    cv2.cvtColor(cv2.copyTo(pixels, alpha), cv2.COLOR_RGB2RGBA, dst=out)  # copyTo: 0 where alpha is 0
     cv2.insertChannel(alpha, out, 3)
 
 

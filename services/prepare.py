@@ -171,7 +171,9 @@ def _measured_difference(
         return None
     side = (spec.input_size, spec.input_size)
     masks = [fast.mask(photo.resize(side, Image.Resampling.LANCZOS), Deadline()) for photo in photos]
-    levels = [np.asarray(np.floor(mask * 255) / 255, dtype=np.float32) for mask in exact]  # as rembg makes eight bits of a mask
+    levels = [
+        np.asarray(np.floor(mask * 255) / 255, dtype=np.float32) for mask in exact
+    ]  # as rembg makes eight bits of a mask
     return _mean_difference(levels, [np.asarray(mask / 255, dtype=np.float32) for mask in masks])
 
 

@@ -7,19 +7,20 @@ and darken soft edges).
 from pathlib import Path
 from typing import Final, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from services.deadline import Deadline
-from services.decode import Photo
+from services.decode import Matte, Photo, Pixels
 from services.engine import EngineSettings, TerminableSession, bf16_is_fast, open_session
 from services.models import ModelSpec, check_file, read_record
 
 Mask = NDArray[np.uint8]
 """Model side × model side, 0 (background) to 255 (subject)."""
 
-REDUCING_GAP: Final = 3.0  # Pillow's own figure for "almost no difference" from a full Lanczos resize
+SHRINK_GAP: Final = 3  # a photo is halved down to no less than so many times the model's input, then resized well
 
 
 class Segmenter(Protocol):
@@ -40,18 +41,29 @@ def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline) -> Mask:
     farther from: what lies under transparent pixels is no part of the picture.
     """
     side = segmenter.spec.input_size
-    image = Image.fromarray(photo.pixels)
-    small = image.resize((side, side), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
-    if photo.alpha is not None:
-        small = _over_contrast(photo, side)
+    if photo.alpha is None:
+        small = Image.fromarray(_halved(photo.pixels, side)).resize((side, side), Image.Resampling.LANCZOS)
+    else:
+        small = _over_contrast(photo.pixels, photo.alpha, side)
     return segmenter.mask(small, deadline)
 
 
-def _over_contrast(photo: Photo, side: int) -> Image.Image:
-    assert photo.alpha is not None
-    rgba = Image.fromarray(np.dstack([photo.pixels, photo.alpha]))
+def _halved(pixels: Pixels, side: int) -> Pixels:
+    """The photo at a half, a quarter, … of its size, as long as a good resize to `side` has enough left to work on.
+
+    Each pixel is the mean of four. On large photos the masks differ from those of a full Lanczos resize by less than
+    0.0011 of full scale, at a fifth of the time (on the photos of `benchmarks/engines.py`).
+    """
+    while min(pixels.shape[:2]) >= 2 * SHRINK_GAP * side:
+        size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return pixels
+
+
+def _over_contrast(pixels: Pixels, alpha: Matte, side: int) -> Image.Image:
+    rgba = Image.fromarray(np.dstack([pixels, alpha]))
     # Pillow resizes RGBA premultiplied, so hidden colours do not leak in.
-    small = rgba.resize((side, side), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    small = rgba.resize((side, side), Image.Resampling.LANCZOS, reducing_gap=SHRINK_GAP)
     seen = np.asarray(small.convert("L"), dtype=np.float32)
     weight = np.asarray(small.getchannel("A"), dtype=np.float32)
     bright = float((seen * weight).sum()) > 127.5 * max(float(weight.sum()), 1.0)

@@ -54,6 +54,26 @@ def test_lossy_files_come_out_as_their_decoder_gives_them(photo: Load, form: str
         assert difference(found, reopened) == 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"subsampling": "4:4:4"},
+        {"subsampling": "4:2:2", "progressive": True},
+        {"subsampling": "4:2:0", "optimize": True},
+        {"keep_rgb": True},
+        {"quality": 1},
+        {"restart_marker_blocks": 7},
+        {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()},
+    ],
+    ids=str,
+)
+def test_jpegs_come_out_bit_for_bit_as_pillow_decodes_them(photo: Load, options: dict[str, object]) -> None:
+    for image in (photo("chelsea"), photo("chelsea").crop((0, 0, 77, 41)), photo("chelsea").convert("L")):
+        data = encoded(image, "JPEG", **options)
+        with Image.open(io.BytesIO(data)) as theirs:
+            assert difference(read(data), theirs) == 0
+
+
 def test_heic_comes_out_as_it_was_written(photo: Load) -> None:
     image = photo("chelsea").crop((0, 0, 448, 300))
     assert difference(read(heic(image)), image) < 1.5

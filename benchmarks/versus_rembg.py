@@ -1,0 +1,165 @@
+"""Requests per second and latency over HTTP: this service beside rembg's own server, turn about, in one run.
+
+`python -m benchmarks.versus_rembg`. The same model, the same photographs, PNG out; the peer runs in a virtual
+environment of its own (`.bench/peer`), made on the first run.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import threading
+import time
+import venv
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.stages import RESULTS, photo
+from tests.servers import ROOT, Gunicorn, free_port, poll
+
+PEER = ROOT / ".bench/peer"
+PEER_PACKAGE = "rembg[cpu,cli]==2.0.86"
+SIZES = ((1024, 1024), (4000, 3000))
+CLIENTS = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one server did with one size at one number of clients."""
+
+    server: str
+    size: str
+    clients: int
+    requests: int
+    per_second: float
+    median_seconds: float
+    p95_seconds: float
+
+
+def main() -> None:
+    """Measure both, print the table with the ratios, write `results/versus_rembg.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=2, help="of turns; the best of each counts")
+    parser.add_argument("--precision", default="auto", help="INFERENCE_PRECISION of this service")
+    chosen = parser.parse_args()
+    install_peer()
+    with Gunicorn(INFERENCE_PRECISION=chosen.precision) as ours, peer() as theirs:
+        targets = {"ours": f"{ours.url}/remove-background", "rembg": f"{theirs}/api/remove"}
+        health = requests.get(f"{ours.url}/health", timeout=10).json()["checks"]["model"]
+        best: list[tuple[Measured, Measured]] = []
+        for width, height in SIZES:
+            data = photo(width, height)
+            for url in targets.values():
+                post(url, data)  # warm both
+            for clients in CLIENTS:
+                found: dict[str, list[Measured]] = {name: [] for name in targets}
+                for _ in range(chosen.rounds):
+                    for name, url in targets.items():
+                        found[name].append(load(name, url, data, f"{width}x{height}", clients, chosen.seconds))
+                one, other = (max(runs, key=lambda run: run.per_second) for runs in found.values())
+                best.append((one, other))
+    report(best, f"{health['engine']} {health['precision']}")
+
+
+def load(name: str, url: str, data: bytes, size: str, clients: int, seconds: float) -> Measured:
+    """`clients` threads post one after another for so long; at least two requests each."""
+    end = time.perf_counter() + seconds
+    latencies: list[float] = []
+
+    def client() -> None:
+        done = 0
+        with requests.Session() as session:
+            while time.perf_counter() < end or done < 2:
+                start = time.perf_counter()
+                post(url, data, session)
+                latencies.append(time.perf_counter() - start)
+                done += 1
+
+    start = time.perf_counter()
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - start
+    ordered = sorted(latencies)
+    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return Measured(name, size, clients, len(ordered), len(ordered) / elapsed, statistics.median(ordered), p95)
+
+
+def post(url: str, data: bytes, session: requests.Session | None = None) -> None:
+    files = {"file": ("photo.jpg", data, "image/jpeg")}
+    answer = (session or requests).post(url, files=files, data={"model": "u2netp"}, timeout=300)
+    if answer.status_code != 200 or answer.content[:4] != b"\x89PNG":
+        raise RuntimeError(f"{url} answered {answer.status_code}: {answer.text[:200]}")
+
+
+def report(rows: list[tuple[Measured, Measured]], engine: str) -> None:
+    """The table, and the figures as JSON."""
+    table = Table(title=f"ours ({engine}) beside rembg's server, u2netp, PNG out, {os.cpu_count()} CPUs")
+    for heading in ("image", "clients", "ours req/s", "rembg req/s", "ratio", "ours median s", "rembg median s"):
+        table.add_column(heading, justify="right")
+    for one, other in rows:
+        figures = (one.per_second, other.per_second, one.per_second / other.per_second)
+        medians = (one.median_seconds, other.median_seconds)
+        table.add_row(one.size, str(one.clients), *[f"{f:.2f}" for f in figures], *[f"{m:.3f}" for m in medians])
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    found = {"engine": engine, "rows": [{"ours": asdict(a), "rembg": asdict(b)} for a, b in rows]}
+    (RESULTS / "versus_rembg.json").write_text(json.dumps(found, indent=1))
+
+
+def install_peer() -> None:
+    """rembg with its server, once, apart from this project's environment."""
+    if (PEER / ".installed").exists():
+        return
+    venv.create(PEER, with_pip=True)
+    command = [str(PEER / "bin/python"), "-m", "pip", "install", "--quiet", PEER_PACKAGE]
+    subprocess.run(command, check=True)
+    (PEER / ".installed").touch()
+
+
+@contextlib.contextmanager
+def peer() -> Iterator[str]:
+    """rembg's server, running with the same model file."""
+    port = free_port()
+    models = PEER / "models"
+    models.mkdir(exist_ok=True)
+    (models / "u2netp.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
+    env = {**os.environ, "U2NET_HOME": str(models)}
+    command = [
+        str(PEER / "bin/rembg"),
+        "s",
+        "--no-ui",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--log_level",
+        "error",
+    ]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        poll(lambda: _answers(f"http://127.0.0.1:{port}/api"), 180, "rembg's server")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+if __name__ == "__main__":
+    main()
