@@ -91,7 +91,7 @@ def make_service(settings: Settings) -> Service:
         models=models,
         limits=ImageLimits(
             settings.max_content_length,
-            settings.max_image_pixels,
+            settings.largest_image_pixels,
             settings.min_image_side,
             settings.allowed_extensions,
         ),

@@ -189,7 +189,7 @@ class _Remover:
         self._models = _models(settings)
         self._limits = ImageLimits(
             settings.max_content_length,
-            settings.max_image_pixels,
+            settings.largest_image_pixels,
             settings.min_image_side,
             settings.allowed_extensions,
         )

@@ -11,10 +11,15 @@ from pydantic import BeforeValidator, Field, IPvAnyNetwork, ValidationError, mod
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.cpus import usable_cpus
+from services.memory import MIB, memory_limit_bytes
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
+MAX_MEGAPIXELS: Final = 120.0
+WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
+BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs
+USABLE_SHARE: Final = 0.9
 SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL"})
 
 
@@ -59,7 +64,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     max_running_images: Annotated[int, Field(ge=1, le=1000)]
     max_waiting_images: Annotated[int, Field(ge=0, le=10000)] = 16
-    max_inflight_megapixels: Annotated[float, Field(ge=1)] = 120.0
+    max_inflight_megapixels: Annotated[float, Field(ge=1)]
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
 
     # model
@@ -125,6 +130,8 @@ class Settings(BaseSettings):
         values.setdefault("inference_threads", max(1, cpus // workers))
         values.setdefault("max_running_images", max(2, cpus, workers))
         values.setdefault("web_threads", _threads(values, workers))
+        room = _megapixels_that_fit(workers, _whole(values.get("max_memory_mb", 0), 0))
+        values.setdefault("max_inflight_megapixels", max(1.0, min(MAX_MEGAPIXELS, room)))
         values.setdefault("secret_key", secrets.token_hex(32))
         values.setdefault("metrics_allowed_networks", PRIVATE_NETWORKS)
         return values
@@ -150,6 +157,12 @@ class Settings(BaseSettings):
         return self.read_file_dir or self.upload_dir
 
     @property
+    def largest_image_pixels(self) -> int:
+        """`MAX_IMAGE_PIXELS`, or less where the machine's memory would not hold so large an image."""
+        room = _megapixels_that_fit(self.web_concurrency, self.max_memory_mb)
+        return min(self.max_image_pixels, max(1_000_000, int(room * 1e6)))
+
+    @property
     def running_per_worker(self) -> int:
         """Images that one worker process works on at a time."""
         return -(-self.max_running_images // self.web_concurrency)
@@ -163,6 +176,12 @@ class Settings(BaseSettings):
     def max_encoded_bytes(self) -> int:
         """Most bytes of a body: the largest image as base64, and room for the other fields."""
         return 4 * -(-self.max_content_length // 3) + 64 * 1024
+
+
+def _megapixels_that_fit(workers: int, limit_mb: int) -> float:
+    """Megapixels that may be in work at a time before the memory is used up, by all workers together."""
+    limit = min(memory_limit_bytes(), limit_mb * MIB) if limit_mb else memory_limit_bytes()
+    return (limit * USABLE_SHARE - workers * WORKER_BYTES) / BYTES_PER_PIXEL / 1e6
 
 
 def _whole(value: object, default: int) -> int:

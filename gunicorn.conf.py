@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read 
 from config import load_settings  # noqa: E402
 from routes.context import EXTENSION  # noqa: E402
 from services.errors import BadRequest  # noqa: E402
+from services.memory import tame_allocator  # noqa: E402
 from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
 
 settings = load_settings()
@@ -56,7 +58,28 @@ SHARED_MODULES = (
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """A thread worker that loses nothing on SIGTERM: it takes what already waits to be accepted, then closes."""
+    """A thread worker that loses nothing on SIGTERM (it takes what already waits to be accepted, then closes), and that
+    callers who never finish their body can't occupy."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.busy: dict[Any, float] = {}  # connections that a thread works on, and until when their body may take
+
+    def handle(self, conn: Any) -> Any:
+        self.busy[conn] = time.monotonic() + settings.request_timeout_seconds
+        try:
+            return super().handle(conn)
+        finally:
+            self.busy.pop(conn, None)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Called every second. A body that is still not complete ends here: gthread has no limit of its own, and
+        callers that send a byte now and then would hold every thread."""
+        now = time.monotonic()
+        for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
+            with contextlib.suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RD)
+        super().murder_keepalived(force)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         app = getattr(self, "wsgi", None)
@@ -144,7 +167,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Things of this process alone: where it counts, and log handlers (a lock on an inherited one locks nothing)."""
+    """Things of this process alone: its allocator, where it counts, log handlers (an inherited lock locks nothing)."""
+    tame_allocator()
     use_metrics_slot(worker.metrics_slot)
     logging.config.dictConfig(logconfig_dict)
 

@@ -1,10 +1,12 @@
 """What views work with: the service's parts, made once per process by `create_app`."""
 
+import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import current_app
+from flask import current_app, request
 
 from config import Settings
 from services.admission import Admission
@@ -38,8 +40,23 @@ class Service:
             models=self.models,
             limits=self.limits,
             admission=self.admission,
-            deadline=Deadline(self.settings.request_timeout_seconds),
+            deadline=Deadline(self.settings.request_timeout_seconds, caller_gone()),
         )
+
+
+def caller_gone() -> Callable[[], bool]:
+    """A look at this request's connection: whether the caller has closed it. Always false without Gunicorn."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+
+    def gone() -> bool:
+        try:
+            return connection is not None and connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False  # nothing to read: the caller waits
+        except (OSError, ValueError):
+            return True
+
+    return gone
 
 
 def service() -> Service:

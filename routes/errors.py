@@ -80,8 +80,10 @@ def _details(error: HTTPException, status: int) -> str:
 
 def _unexpected(error: Exception) -> Response:
     """A bug, or a fault of the machine. The log has the traceback; the caller gets no word of it."""
-    log.error("unexpected error", exc_info=error)
     original = getattr(error, "original_exception", None) or error
+    if type(original).__module__ == "gunicorn.http.errors":  # what it finds while the body is read, as a bad chunk size
+        return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
+    log.error("unexpected error", exc_info=error)
     if isinstance(original, MemoryError):
         return _service_error(errors.Busy("not enough memory for this image now"))
     return _service_error(ServiceError())

@@ -109,7 +109,7 @@ def _no_retry() -> object:
 
 def _address(text: str) -> str | None:
     """A forwarded entry as a plain address: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]:567`; None for anything else."""
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]

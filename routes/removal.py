@@ -1,5 +1,8 @@
 """Removing a background, now: the image, a preview of it, or base64 in JSON."""
 
+import unicodedata
+from urllib.parse import quote
+
 import orjson
 import pybase64
 from flask import Response
@@ -39,8 +42,17 @@ def _remove(upload: Upload, options: Options) -> Result:
 
 def _as_image(result: Result, stem: str, disposition: str) -> Response:
     response = Response(result.data, mimetype=result.format.mimetype)
-    response.headers.set("Content-Disposition", disposition, filename=f"{stem}-no-bg.{result.format.extension}")
+    name = f"{stem}-no-bg.{result.format.extension}"
+    response.headers.set("Content-Disposition", disposition, **_file_name(name))
     return response
+
+
+def _file_name(name: str) -> dict[str, str]:
+    """A file name as header parameters: plain, and where it is not ASCII also encoded (RFC 6266, RFC 8187)."""
+    if name.isascii():
+        return {"filename": name}
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    return {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
 
 
 def _as_json(result: Result, *, data_uri: bool = False) -> Response:

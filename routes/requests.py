@@ -16,6 +16,7 @@ from routes.context import service
 from services.errors import (
     BadBase64,
     BadJSON,
+    BadRequest,
     EmptyImage,
     ForbiddenSource,
     MissingImage,
@@ -23,7 +24,7 @@ from services.errors import (
     UnsupportedFormat,
     UploadTooLarge,
 )
-from services.options import Format, Options, bad_option, unknown_option
+from services.options import Format, Options, allowed, bad_option, unknown_option
 
 FILE_FIELDS: Final = ("file", "image")
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
@@ -134,15 +135,16 @@ def wants_json() -> bool:
 def format_from_accept() -> Format:
     """The result's format where `format` is absent: the best image type that `Accept` names, or PNG."""
     accept = request.accept_mimetypes
-    named = [f for f in Format if f.mimetype in accept.values()]
+    named = [f for f in Format if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
     return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
 
 
 def _from_form() -> Upload:
     files = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
-    stray = next((name for name, _ in files if name not in FILE_FIELDS), None)
-    if stray is not None:
-        raise unknown_option(stray, also=FILE_FIELDS)
+    for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
+        if name in Options.model_fields:
+            raise bad_option(name, "a file", allowed(name))
+        raise unknown_option(name, also=FILE_FIELDS)
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
@@ -160,6 +162,8 @@ def _from_body() -> Upload:
         raise UploadTooLarge(f"{request.content_length} bytes were announced; allowed: {limit}")
     given = _options(request.args)
     data = request.get_data(cache=False)
+    if len(data) < (request.content_length or 0):
+        raise BadRequest(f"{request.content_length} bytes were announced, {len(data)} came")
     if not data:
         if request.mimetype.startswith("image/"):
             raise EmptyImage("the body is empty")
@@ -182,7 +186,7 @@ def _options(*sources: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str,
         for name, values in source.lists() if isinstance(source, MultiDict) else source.items():
             present = [v for v in values if v not in ("", None)]
             if len(present) > 1 or (present and name in given):
-                raise bad_option(name, present, "one value")
+                raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
             if present:
                 given[name] = present[0]
     if "image_url" in given:
@@ -205,6 +209,6 @@ def _refuse_encoded_body() -> None:
 def _stem(filename: str) -> str:
     """A caller's file name made harmless: its last part without ending, no control characters, bounded."""
     name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
-    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
     clean = re.sub(r'[<>:"/\\|?*;%]', "_", visible).strip(" .")
     return clean[:MAX_NAME_CHARS] or "image"

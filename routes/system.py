@@ -36,7 +36,7 @@ def index() -> Response:
             "model": service().models.default,
             "limits": {
                 "max_content_length": settings.max_content_length,
-                "max_image_pixels": settings.max_image_pixels,
+                "max_image_pixels": settings.largest_image_pixels,
                 "min_image_side": settings.min_image_side,
                 "formats": list(settings.allowed_extensions),
                 "request_timeout_seconds": settings.request_timeout_seconds,

@@ -6,9 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from services.deadline import Deadline, Stopwatch
 from services.errors import Busy, DeadlineExceeded
+
+LOOK_SECONDS: Final = 0.25  # how often who waits is looked after: a caller that has gone frees its place
 
 
 class Admission:
@@ -38,8 +41,8 @@ class Admission:
     def slot(self, megapixels: float, watch: Stopwatch) -> Iterator[None]:
         """Hold a place while an image is worked on; the time spent waiting is the step "queue".
 
-        Raises `Busy` at once, with an honest `retry_after`, when the queue is full, and `DeadlineExceeded` when
-        the deadline comes before a place does.
+        Raises `Busy` at once, with an honest `retry_after`, when the queue is full; while waiting, `DeadlineExceeded`
+        when the deadline comes before a place does, and `ClientGone`.
         """
         with watch.step("queue"):
             self._enter(megapixels, watch.deadline)
@@ -67,7 +70,8 @@ class Admission:
             while self._queue[0] is not ticket or not self._fits(megapixels):
                 if deadline.remaining() == 0.0:
                     raise DeadlineExceeded(f"still waiting after {deadline.seconds:g} s", "", self._retry_after())
-                self._changed.wait(deadline.remaining())
+                deadline.check()
+                self._changed.wait(min(LOOK_SECONDS, deadline.remaining() or LOOK_SECONDS))
         finally:
             self._queue.remove(ticket)
             self._on_change(self._running, len(self._queue))

@@ -1,18 +1,22 @@
-"""A point in time by which a request must be answered, and the stopwatch of its steps."""
+"""How long a request may be worked on, and the stopwatch of its steps."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from services.errors import DeadlineExceeded
+from services.errors import ClientGone, DeadlineExceeded
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """`seconds` from now; checked between steps. None: no deadline (the command line)."""
+    """`seconds` from now; checked between steps. None: no deadline (the command line).
+
+    `gone` tells whether the caller has left: then there is nobody to work for.
+    """
 
     seconds: float | None = None
+    gone: Callable[[], bool] = lambda: False
     started: float = field(default_factory=time.monotonic)
 
     def remaining(self) -> float | None:
@@ -20,9 +24,11 @@ class Deadline:
         return None if self.seconds is None else max(0.0, self.started + self.seconds - time.monotonic())
 
     def check(self) -> None:
-        """Raises `DeadlineExceeded` when no time is left."""
+        """Raises `DeadlineExceeded` when no time is left, `ClientGone` when nobody waits for the answer."""
         if self.remaining() == 0.0:
             raise DeadlineExceeded(f"not done after {self.seconds:g} s")
+        if self.gone():
+            raise ClientGone("the connection was closed")
 
 
 @dataclass

@@ -4,7 +4,9 @@ Two parts: `inspect` reads only the header and refuses what must not be decoded;
 """
 
 import io
+import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -32,6 +34,12 @@ Matte = NDArray[np.uint8]
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
 MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024
+NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+STANDALONE: Final = frozenset({0x01, 0xD8})
+END_OF_IMAGE: Final = 0xD9
+# Code, most, name. Encoders write about ten scans; 1000 EXIF blocks of 64 kB are more than an upload holds in earnest.
+JPEG_LIMITS: Final = {0xDA: (100, "scans"), 0xE1: (1000, "EXIF blocks")}
+MAX_SEGMENTS: Final = 10_000
 ORIENTATION: Final = 0x0112
 
 
@@ -92,6 +100,8 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
     kind = sniff(data)
     if kind.name not in limits.formats:
         raise UnsupportedFormat(f"found {kind.label}; accepted: {', '.join(limits.formats)}")
+    if kind.name == "jpeg":
+        _refuse_time_bombs(data)
     image = _open(data, kind.name)
     width, height = image.size
     if width * height > limits.max_pixels:
@@ -121,6 +131,36 @@ def decode(source: Source) -> Photo:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
             raise CorruptImage(f"the {source.format} data could not be decoded ({type(exc).__name__})") from exc
     return _upright(photo, orientation)
+
+
+def _refuse_time_bombs(data: bytes) -> None:
+    """Raises `CorruptImage` for JPEGs made to keep a decoder busy: nothing could end it once it runs.
+
+    Each scan of a progressive JPEG is a pass over the whole picture (LJPGT-PT-23-01), and Pillow joins EXIF blocks in
+    quadratic time.
+    """
+    counts = dict.fromkeys(JPEG_LIMITS, 0)
+    for segments, marker in enumerate(_jpeg_markers(data)):
+        if segments > MAX_SEGMENTS:
+            raise CorruptImage(f"it has more than {MAX_SEGMENTS} segments")
+        if marker in counts:
+            counts[marker] += 1
+            most, name = JPEG_LIMITS[marker]
+            if counts[marker] > most:
+                raise CorruptImage(f"it has more than {most} {name}")
+
+
+def _jpeg_markers(data: bytes) -> Iterator[int]:
+    """The codes of a JPEG's markers up to its end; what lies inside a segment is passed over (ITU-T T.81, B.1.1)."""
+    at = 2
+    while found := NEXT_MARKER.search(data, at):
+        marker = data[found.start() + 1]
+        yield marker
+        if marker == END_OF_IMAGE:
+            return
+        at = found.end()
+        if marker not in STANDALONE:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:

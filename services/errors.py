@@ -149,6 +149,12 @@ class RateLimited(ServiceError):
     solution = "Wait for as many seconds as Retry-After says"
 
 
+class ClientGone(ServiceError):
+    code, status = "client_gone", 499
+    message = "The caller has closed the connection"
+    solution = "This is for the log only: nobody is there to read it"
+
+
 class Busy(ServiceError):
     code, status, retryable = "busy", 503, True
     message = "The server has as much work as it can take"

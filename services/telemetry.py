@@ -207,6 +207,7 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+            "PIL": {"level": "CRITICAL"},  # what it says of callers' files is in the answer
             "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
         },
     }

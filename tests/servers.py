@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Self
 
@@ -26,12 +27,11 @@ def free_port() -> int:
 
 def poll(condition, seconds: float = START_SECONDS, what: str = "the condition"):  # type: ignore[no-untyped-def]
     """The condition's first true value, asked for until then. Raises AssertionError after `seconds`."""
-    tick, left = threading.Event(), seconds
-    while left > 0:
+    tick, end = threading.Event(), time.monotonic() + seconds
+    while time.monotonic() < end:
         if found := condition():
             return found
         tick.wait(0.02)
-        left -= 0.02
     raise AssertionError(f"{what} did not come true in {seconds:g} s")
 
 

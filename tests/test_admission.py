@@ -7,7 +7,7 @@ import pytest
 
 from services.admission import Admission
 from services.deadline import Deadline, Stopwatch
-from services.errors import Busy, DeadlineExceeded
+from services.errors import Busy, ClientGone, DeadlineExceeded
 
 
 def watch(seconds: float | None = 10) -> Stopwatch:
@@ -113,3 +113,15 @@ def test_an_error_inside_gives_the_slot_back() -> None:
         raise RuntimeError
     with admission.slot(1, watch()):
         pass
+
+
+def test_a_caller_that_has_gone_frees_its_place_in_the_queue() -> None:
+    admission = Admission(1, 1)
+    first = Held(admission)
+    assert first.entered.wait(10)
+    with pytest.raises(ClientGone), admission.slot(1, Stopwatch(Deadline(10, gone=lambda: True))):
+        pass
+    second = Held(admission)  # the one place in the queue is free for somebody else
+    first.let_go()
+    assert second.entered.wait(10)
+    second.let_go()

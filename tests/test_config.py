@@ -7,9 +7,17 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from config import ConfigError, Settings, load_settings
+from services.memory import memory_limit_bytes
 from tests.servers import ROOT
 
-DERIVED = {"web_concurrency", "web_threads", "max_running_images", "inference_threads", "secret_key"}
+DERIVED = {
+    "web_concurrency",
+    "web_threads",
+    "max_running_images",
+    "inference_threads",
+    "secret_key",
+    "max_inflight_megapixels",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +87,23 @@ def test_what_has_no_default_is_derived_from_the_machine() -> None:
     undefined = {name for name, field in Settings.model_fields.items() if field.default is PydanticUndefined}
     assert undefined == DERIVED | {"metrics_allowed_networks"}
     assert load_settings().secret_key != load_settings().secret_key
+
+
+def test_a_small_memory_admits_less_and_refuses_what_would_not_fit() -> None:
+    plenty = load_settings(max_memory_mb=100_000, web_concurrency=1)
+    small = load_settings(max_memory_mb=1024, web_concurrency=1)
+    assert plenty.largest_image_pixels <= plenty.max_image_pixels
+    assert 20e6 < small.largest_image_pixels < 30e6
+    assert small.max_inflight_megapixels == pytest.approx(small.largest_image_pixels / 1e6, rel=0.01)
+    assert load_settings(max_memory_mb=1024, max_inflight_megapixels=7).max_inflight_megapixels == 7
+
+
+def test_the_memory_comes_from_the_machine_or_its_container(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:       8000000 kB\nMemFree: 1 kB\n")
+    nothing = tmp_path / "nothing"
+    assert memory_limit_bytes(nothing, nothing, tmp_path / "meminfo") == 8000000 * 1024
+    (tmp_path / "system.slice").mkdir()
+    (tmp_path / "system.slice/memory.max").write_text("536870912\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "groups").write_text("0::/system.slice\n")
+    assert memory_limit_bytes(tmp_path, tmp_path / "groups", tmp_path / "meminfo") == 536870912

@@ -271,6 +271,17 @@ def test_the_header_alone_decides_on_size(photo: Load) -> None:
         inspect(b"", small)
 
 
+def test_a_jpeg_made_to_keep_the_decoder_busy_is_refused_at_once(photo: Load) -> None:
+    data = encoded(photo("chelsea"), "JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    comments, blocks = b"\xff\xfe\x00\x02" * 20_000, b"\xff\xe1\x00\x02" * 2000
+    many_scans = data[:-2] + data[scan:-2] * 200 + data[-2:]
+    for bomb in (many_scans, data[:2] + blocks + data[2:], data[:2] + comments + data[2:]):
+        with pytest.raises(errors.CorruptImage, match="more than"):
+            inspect(bomb, LIMITS)
+    assert inspect(data, LIMITS).format == "jpeg"
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_half_a_file_is_refused_and_not_shown_half(photo: Load, form: str) -> None:
     data = encoded(photo("chelsea"), form)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -245,3 +246,19 @@ def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
     (tmp_path / "system.slice/app.service/cpu.max").write_text("max 100000\n")
     (tmp_path / "groups").write_text("0::/system.slice/app.service\n")
     assert usable_cpus(tmp_path, tmp_path / "groups") == 1
+
+
+def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer(photo_12mp: bytes) -> None:
+    with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=2, WEB_THREADS=8) as server:
+        callers = []
+        for _ in range(3):
+            caller = socket.create_connection(("127.0.0.1", server.port))
+            head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
+            caller.sendall(head.encode() + photo_12mp)
+            callers.append(caller)
+        poll(lambda: metric(server, "bg_remover_waiting") == 2)
+        for caller in callers:
+            caller.close()
+        poll(lambda: metric(server, "bg_remover_waiting") == 0 and metric(server, "bg_remover_in_flight") == 0)
+        poll(lambda: metric(server, 'bg_remover_refused_total{code="client_gone"}') >= 2)
+        assert post(server, photo_12mp) == 200

@@ -1,0 +1,408 @@
+"""Every error code, provoked over HTTP: its status, body and headers; and the next good request is answered."""
+
+import base64
+import http.client
+import json
+import os
+import random
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+import requests
+from PIL import Image
+
+from services.errors import all_errors
+from tests import corpus
+from tests.servers import Gunicorn, poll
+
+KEYS: Final = {"error", "code", "solution", "details", "request_id"}
+EXPOSED: Final = {
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+    "Server-Timing",
+}
+ORIGIN: Final = "https://example.org"
+REQUEST_ID: Final = "test.errors-1"
+LIMITED: Final = ("/remove-background", "/remove-background-preview", "/remove-background-base64", "/read-file")
+# These never reach a client's eyes, whatever it sends.
+NOT_PROVOKED: Final = {
+    "internal_error": "only a bug of ours leads to it, and then a test must fail",
+    "client_gone": "its caller has left; it is for the log",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request that is refused: `details` are words that the answer must hold."""
+
+    code: str
+    status: int
+    method: str
+    path: str
+    send: dict[str, Any] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name or self.path}"
+
+
+def upload(data: bytes, name: str = "a.png") -> dict[str, Any]:
+    return {"files": {"file": (name, data)}}
+
+
+def image_json(data: bytes, **more: object) -> dict[str, Any]:
+    return {"json": {"image": base64.b64encode(data).decode(), **more}}
+
+
+GOOD: Final = corpus.encode(corpus.photo(), "PNG")
+TWO: Final = {"files": [("file", ("a.png", GOOD)), ("image", ("b.png", GOOD))]}
+CASES: Final = (
+    *(Case("missing_image", 400, "POST", path, {"files": {"": ""}}) for path in LIMITED[:2]),
+    *(Case("missing_image", 400, "POST", path, name=f"{path} without a body") for path in LIMITED[:2]),
+    Case("missing_image", 400, "POST", LIMITED[2], {"json": {}}, ("'image'",)),
+    *(Case("multiple_images", 400, "POST", path, TWO, ("2",)) for path in LIMITED[:2]),
+    Case("multiple_images", 400, "POST", LIMITED[2], {"json": {"image": ["a", "b"]}}, ("2",)),
+    *(Case("empty_image", 400, "POST", path, upload(b""), ("file", "0 bytes")) for path in LIMITED[:2]),
+    Case("empty_image", 400, "POST", LIMITED[0], {"headers": {"Content-Type": "image/png"}}, name="raw"),
+    Case("empty_image", 400, "POST", LIMITED[2], {"json": {"image": "data:image/png;base64,"}}),
+    *(
+        Case(
+            "bad_option", 400, "POST", path, upload(GOOD) | {"data": {"quality": "9"}}, ("quality", "'9'", "10", "100")
+        )
+        for path in LIMITED[:2]
+    ),
+    Case("bad_option", 400, "POST", LIMITED[2], image_json(GOOD, quality=9), ("quality", "9", "10", "100")),
+    Case("bad_option", 400, "POST", "/read-file", {"json": {"path": 7}}, ("path", "7")),
+    *(
+        Case("unknown_option", 400, "POST", path, upload(GOOD) | {"data": {"qualty": "9"}}, ("qualty", "'quality'"))
+        for path in LIMITED[:2]
+    ),
+    Case("unknown_option", 400, "POST", LIMITED[2], image_json(GOOD, widht=9), ("widht", "'max_width'")),
+    Case("unknown_option", 400, "POST", "/read-file", {"json": {"path": "a.txt", "pth": 1}}, ("pth", "'path'")),
+    Case("bad_json", 400, "POST", LIMITED[2], {"data": b"{'image'"}),
+    Case("bad_json", 400, "POST", "/read-file", {"json": ["a.txt"]}, ("list",)),
+    Case("bad_base64", 400, "POST", LIMITED[2], {"json": {"image": "!!!"}}),
+    Case("bad_base64", 400, "POST", "/read-file", {"json": {"path": "no-base64.txt"}}),
+    Case("bad_request", 400, "GET", "/", {"headers": {"Host": "x" * 300}}, name="a bad Host"),
+    Case("forbidden", 403, "GET", "/metrics", {"headers": {"Authorization": "Bearer wrong"}}, ("token",)),
+    Case("forbidden", 403, "GET", "/api/metrics", {"headers": {"Authorization": "Bearer wrong"}}, ("token",)),
+    *(
+        Case(
+            "forbidden_source",
+            403,
+            "POST",
+            path,
+            {"data": {"image_url": "http://127.0.0.1/"}, "files": {"x": ("", "")}},
+        )
+        for path in LIMITED[:2]
+    ),
+    Case("forbidden_source", 403, "POST", LIMITED[2], {"json": {"image_url": "http://127.0.0.1/"}}),
+    Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "../secret.txt"}}),
+    Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "/etc/passwd"}}, name="absolute"),
+    Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "link.txt"}}, name="a link"),
+    Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "pipe.txt"}}, name="a pipe"),
+    Case("not_found", 404, "POST", "/read-file", {"json": {"path": "nothing.txt"}}),
+    Case("not_found", 404, "GET", "/nothing-here", details=("/nothing-here",)),
+    Case("not_found", 404, "GET", "/static/../app.py", name="static"),
+    *(
+        Case("model_not_found", 404, "POST", path, upload(GOOD) | {"data": {"model": "sam"}}, ("'sam'", "u2netp"))
+        for path in LIMITED[:2]
+    ),
+    Case("model_not_found", 404, "POST", LIMITED[2], image_json(GOOD, model="sam"), ("'sam'", "u2netp")),
+    *(Case("method_not_allowed", 405, "GET", path, details=("POST",)) for path in LIMITED),
+    *(
+        Case("method_not_allowed", 405, "POST", path, details=("GET",))
+        for path in ("/", "/models", "/health", "/api/health", "/health/live", "/health/ready", "/metrics")
+    ),
+    *(
+        Case("upload_too_large", 413, "POST", path, upload(bytes(16 * corpus.MIB + 1)), ("16777216",), f"{path} by one")
+        for path in LIMITED[:2]
+    ),
+    Case("upload_too_large", 413, "POST", LIMITED[0], upload(bytes(30 * corpus.MIB)), ("16777216",), "by far"),
+    Case("upload_too_large", 413, "POST", LIMITED[2], image_json(bytes(16 * corpus.MIB + 1)), ("16777216",)),
+    Case("upload_too_large", 413, "POST", "/read-file", {"data": bytes(30 * corpus.MIB)}),
+    *(Case("unsupported_format", 415, "POST", path, upload(b"%PDF-1.7"), ("PDF", "jpeg")) for path in LIMITED[:2]),
+    Case("unsupported_format", 415, "POST", LIMITED[2], image_json(b"%PDF-1.7"), ("PDF", "jpeg")),
+    Case("unsupported_format", 415, "POST", "/read-file", {"json": {"path": "a-pdf.txt"}}, ("PDF",)),
+    *(Case("corrupt_image", 422, "POST", path, upload(GOOD[:99])) for path in LIMITED[:2]),
+    Case("corrupt_image", 422, "POST", LIMITED[2], image_json(GOOD[:99])),
+    *(Case("too_many_pixels", 422, "POST", path, upload(corpus.gif(65535, 65535)), ("65535",)) for path in LIMITED[:2]),
+    Case("too_many_pixels", 422, "POST", LIMITED[2], image_json(corpus.gif(65535, 65535)), ("65535", "50000000")),
+    *(
+        Case("image_too_small", 422, "POST", path, upload(corpus.strip(15, 99)), ("15×99", "16"))
+        for path in LIMITED[:2]
+    ),
+    Case("image_too_small", 422, "POST", LIMITED[2], image_json(corpus.strip(15, 99)), ("15×99", "16")),
+)
+# Each needs a server of its own, and has a test of its own below.
+STATES: Final = ("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded")
+
+
+def ask(server: Gunicorn, case: Case) -> requests.Response:
+    headers = {"Origin": ORIGIN, "X-Request-ID": REQUEST_ID, **case.send.get("headers", {})}
+    request = requests.Request(case.method, server.url + case.path, **{**case.send, "headers": headers}).prepare()
+    request.url = server.url + case.path  # requests would tidy '..' away
+    with requests.Session() as session:
+        return session.send(request, timeout=60)
+
+
+def assert_error(response: requests.Response, status: int, code: str, *, limited: bool = False) -> dict[str, str]:
+    """The contract of every error; returns its body."""
+    assert response.status_code == status, response.text[:300]
+    assert response.headers["Content-Type"] == "application/json"
+    body: dict[str, str] = response.json()
+    assert set(body) == KEYS
+    assert body["code"] == code
+    assert body["error"]
+    assert body["solution"]
+    assert all(isinstance(value, str) for value in body.values())
+    assert body["request_id"] == response.headers["X-Request-ID"] == REQUEST_ID
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert set(response.headers["Access-Control-Expose-Headers"].split(", ")) >= EXPOSED
+    assert ("Retry-After" in response.headers) >= (status in (429, 503))
+    if "Retry-After" in response.headers:
+        assert int(response.headers["Retry-After"]) >= 1
+    assert ("Allow" in response.headers) == (status == 405)
+    if limited:
+        assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(response.headers)
+    return body
+
+
+def post(server: Gunicorn, data: bytes, path: str = LIMITED[0], **query: str) -> requests.Response:
+    headers = {"Origin": ORIGIN, "X-Request-ID": REQUEST_ID}
+    return requests.post(server.url + path, files={"file": ("a.png", data)}, params=query, headers=headers, timeout=60)
+
+
+@contextmanager
+def held(server: Gunicorn, data: bytes) -> Iterator[Any]:
+    """A big image being worked on meanwhile; yields its future answer."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(post, server, data)
+        poll(lambda: gauge(server, "in_flight") == 1, 20, "an image in flight")
+        yield answer
+
+
+def gauge(server: Gunicorn, name: str) -> float:
+    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"bg_remover_{name} "))
+
+
+@pytest.fixture(scope="module")
+def big() -> bytes:
+    """A photo of few bytes and 25 Mpx."""
+    return corpus.encode(corpus.photo().resize((5000, 5000)), "JPEG", quality=30)
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """A server with quotas, a folder for /read-file, and a metrics token."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "no-base64.txt").write_text("é")
+    (folder / "a-pdf.txt").write_text(base64.b64encode(b"%PDF-1.7").decode())
+    (folder / "good.txt").write_text(base64.b64encode(GOOD).decode())
+    (folder / "link.txt").symlink_to(folder / "good.txt")
+    os.mkfifo(folder / "pipe.txt")
+    quotas = {f"RATE_LIMIT_{name}_PER_HOUR": 10_000 for name in ("REMOVE_BG", "PREVIEW", "BASE64", "READ_FILE")}
+    with Gunicorn(RATE_LIMIT_ENABLED="true", READ_FILE_DIR=folder, METRICS_TOKEN="right", **quotas) as server:  # type: ignore[arg-type]
+        yield server
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Gunicorn]:
+    """A server of little patience: 0.7 s a request, two previews an hour."""
+    with Gunicorn(REQUEST_TIMEOUT_SECONDS=0.7, RATE_LIMIT_ENABLED="true", RATE_LIMIT_PREVIEW_PER_HOUR=2) as server:
+        yield server
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_refused_request_gets_the_contract_s_error(limited: Gunicorn, case: Case) -> None:
+    pids = limited.workers()
+    body = assert_error(
+        ask(limited, case), case.status, case.code, limited=case.path in LIMITED and case.method == "POST"
+    )
+    for word in case.details:
+        assert word in body["details"]
+    if case.status == 405:
+        allow = ask(limited, case).headers["Allow"].split(", ")
+        assert case.method not in allow
+        assert set(case.details) <= set(allow)
+    assert post(limited, GOOD).status_code == 200
+    assert limited.workers() == pids
+
+
+def test_the_right_metrics_token_and_a_good_file_are_let_in(limited: Gunicorn) -> None:
+    token = {"Authorization": "Bearer right"}
+    assert requests.get(f"{limited.url}/metrics", headers=token, timeout=10).status_code == 200
+    answer = requests.post(f"{limited.url}/read-file", json={"path": "good.txt"}, timeout=10)
+    assert answer.json() == {
+        "success": True,
+        "content": base64.b64encode(GOOD).decode(),
+        "size": len(base64.b64encode(GOOD)),
+    }
+
+
+def answers(server: Gunicorn) -> bool:
+    try:
+        return requests.get(f"{server.url}/health/live", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_over_quota_is_429_with_the_wait_and_other_endpoints_go_on(strict: Gunicorn) -> None:
+    remaining = []
+    for _ in range(2):
+        answer = post(strict, GOOD, LIMITED[1])
+        assert answer.status_code == 200
+        assert "Retry-After" not in answer.headers
+        remaining.append(answer.headers["X-RateLimit-Remaining"])
+    assert remaining == ["1", "0"]
+    refused = post(strict, GOOD, LIMITED[1])
+    body = assert_error(refused, 429, "rate_limited", limited=True)
+    assert "2 per 1 hour" in body["details"]
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3601
+    assert_error(post(strict, bytes(8 * corpus.MIB), LIMITED[1]), 429, "rate_limited", limited=True)
+    assert base64_request(strict, GOOD).status_code == 200
+
+
+def test_a_full_server_says_busy_and_takes_no_quota(big: bytes) -> None:
+    with Gunicorn(
+        MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=0, RATE_LIMIT_ENABLED="true", RATE_LIMIT_BASE64_PER_HOUR=7
+    ) as server:
+        left = base64_request(server, GOOD).headers["X-RateLimit-Remaining"]
+        with held(server, big) as answer:
+            assert_error(post(server, GOOD), 503, "busy", limited=True)
+            refused = base64_request(server, GOOD)
+            assert_error(refused, 503, "busy", limited=True)
+            assert refused.headers["X-RateLimit-Remaining"] == left
+            assert requests.get(f"{server.url}/health/live", timeout=5).status_code == 200
+        assert answer.result().status_code == 200
+        assert gauge(server, "in_flight") == gauge(server, "waiting") == 0
+        after = base64_request(server, GOOD)
+        assert after.status_code == 200
+        assert int(after.headers["X-RateLimit-Remaining"]) == int(left) - 1
+
+
+def base64_request(server: Gunicorn, data: bytes) -> requests.Response:
+    headers = {"Origin": ORIGIN, "X-Request-ID": REQUEST_ID}
+    return requests.post(server.url + LIMITED[2], **image_json(data), headers=headers, timeout=60)
+
+
+def test_too_slow_is_504_and_takes_no_quota(strict: Gunicorn) -> None:
+    slow = corpus.encode(Image.new("RGBA", (7000, 7000), (200, 90, 30, 128)), "PNG", compress_level=1)
+    before = post(strict, GOOD)
+    assert before.status_code == 200
+    left = before.headers["X-RateLimit-Remaining"]
+    for _ in range(2):
+        late = post(strict, slow)
+        body = assert_error(late, 504, "deadline_exceeded", limited=True)
+        assert "0.7 s" in body["details"]
+        assert late.headers["X-RateLimit-Remaining"] == left
+        assert late.elapsed.total_seconds() < 6
+    after = post(strict, GOOD)
+    assert after.status_code == 200
+    assert int(after.headers["X-RateLimit-Remaining"]) == int(left) - 1
+    assert gauge(strict, "in_flight") == gauge(strict, "waiting") == 0
+
+
+@pytest.fixture(scope="module", params=[None, random.Random(1).randbytes(99_999)], ids=["no model", "damaged model"])
+def modelless(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """A server without a usable model, whose metrics are not for this machine."""
+    folder = tmp_path_factory.mktemp("secret-models")
+    if request.param is not None:
+        (folder / "u2netp.onnx").write_bytes(request.param)
+    settings = {"REMBG_SESSION_PATH": folder, "METRICS_ALLOWED_NETWORKS": "10.0.0.0/8,::1/128"}
+    with Gunicorn(ready=False, RATE_LIMIT_ENABLED="true", **settings) as server:  # type: ignore[arg-type]
+        poll(lambda: answers(server), what="the first answer")
+        yield server
+
+
+def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gunicorn) -> None:
+    pids = modelless.workers()
+    for _ in range(2):
+        answer = post(modelless, GOOD)
+        body = assert_error(answer, 503, "engine_unavailable", limited=True)
+        assert "u2netp" in body["details"]
+        assert "secret-models" not in answer.text
+        assert answer.headers["X-RateLimit-Remaining"] == "10"
+    assert_error(post(modelless, b"%PDF-1.7"), 415, "unsupported_format", limited=True)
+    ready = requests.get(f"{modelless.url}/health/ready", timeout=5)
+    assert ready.status_code == 503
+    assert int(ready.headers["Retry-After"]) >= 1
+    health = requests.get(f"{modelless.url}/health", timeout=5)
+    assert health.status_code == 503
+    assert health.json()["checks"]["model"]["status"] == "failed"
+    assert "secret-models" not in health.text
+    assert requests.get(f"{modelless.url}/health/live", timeout=5).status_code == 200
+    assert requests.get(f"{modelless.url}/models", timeout=5).status_code == 200
+    assert modelless.workers() == pids
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/metrics", "/api/metrics/prometheus"])
+def test_metrics_are_forbidden_outside_the_allowed_networks(modelless: Gunicorn, path: str) -> None:
+    body = assert_error(ask(modelless, Case("forbidden", 403, "GET", path)), 403, "forbidden")
+    assert "127.0.0.1" in body["details"]
+
+
+def test_while_it_stops_readiness_says_so_and_the_image_is_finished(big: bytes) -> None:
+    with Gunicorn() as server:
+        kept = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(3)]
+        assert [ready_on(connection).status_code for connection in kept] == [200, 200, 200]
+        with held(server, big) as answer:
+            server.process.send_signal(signal.SIGTERM)
+            (refused,) = poll(lambda: drained(kept), 10, "shutting down")
+            assert answer.result().status_code == 200
+        for connection in kept:
+            connection.close()
+        assert_error(refused, 503, "shutting_down")
+        assert refused.headers["Connection"] == "close"
+        assert server.process.wait(20) == 0
+
+
+def ready_on(connection: http.client.HTTPConnection) -> requests.Response:
+    """What /health/ready says on this very connection."""
+    connection.request("GET", "/health/ready", headers={"Origin": ORIGIN, "X-Request-ID": REQUEST_ID})
+    answer = connection.getresponse()
+    response = requests.Response()
+    response.status_code, response._content = answer.status, answer.read()
+    response.headers.update(answer.getheaders())
+    return response
+
+
+def drained(kept: list[http.client.HTTPConnection]) -> tuple[requests.Response] | None:
+    """The first answer that is not 200. One may still come while the signal does, and end its connection."""
+    response = ready_on(kept[0])
+    if response.headers["Connection"] == "close":
+        kept.pop(0).close()
+    return None if response.status_code == 200 else (response,)
+
+
+def test_every_error_code_is_provoked_here() -> None:
+    provoked = {case.code for case in CASES} | set(STATES)
+    assert provoked == {error.code for error in all_errors()} - set(NOT_PROVOKED)
+
+
+def test_a_case_s_status_is_its_error_s() -> None:
+    status = {error.code: error.status for error in all_errors()}
+    assert {case.code: case.status for case in CASES}.items() <= status.items()
+
+
+def test_errors_do_not_mix_when_many_come_at_once(limited: Gunicorn) -> None:
+    cases = [case for case in CASES if case.path != "/read-file" and case.code != "upload_too_large"] * 2
+
+    def run(case: Case) -> tuple[int, str]:
+        answer = ask(limited, case)
+        return answer.status_code, json.loads(answer.text)["code"]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(run, cases))
+    assert found == [(case.status, case.code) for case in cases]
