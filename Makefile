@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py gunicorn.conf.py services routes tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types bench model lock audit clean
+.PHONY: help run test unit lint types bench fuzz drills model lock audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ bench: $(VENV)/.dev $(MODEL)  ## measure speed: beside rembg's server, by stage,
 	@$(PY) -m benchmarks.stages
 	@$(PY) -m benchmarks.engines
 	@$(PY) -m benchmarks.versus_rembg
+
+fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FUZZ="--count 5000 --seed 7")
+	@$(PY) -m benchmarks.load.fuzz $(FUZZ)
+
+drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overload --minutes 2")
+	@$(PY) -m benchmarks.load.drills $(DRILLS)
 
 model: $(MODEL)  ## fetch the default model, checked by SHA-256
 	@$(PY) cli.py models list

@@ -88,7 +88,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
 
 
 def _log(response: Response, result: Result | None, elapsed: float) -> None:
-    quiet = request.path.startswith(("/health", "/metrics", "/static")) and response.status_code < 400
+    quiet = request.path.startswith(("/health", "/metrics", "/static")) and response.status_code in (200, 304, 503)
     event: dict[str, object] = {
         "address": client_address(),
         "method": request.method[:16],

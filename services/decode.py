@@ -4,18 +4,17 @@ Two parts: `inspect` reads only the header and refuses what must not be decoded;
 """
 
 import io
-import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
+from services.colour import is_srgb, to_srgb
 from services.errors import (
     CorruptImage,
     EmptyImage,
@@ -24,6 +23,7 @@ from services.errors import (
     UnsupportedFormat,
     UploadTooLarge,
 )
+from services.jpeg import refuse_time_bombs
 from services.sniff import sniff
 
 Pixels = NDArray[np.uint8]
@@ -33,13 +33,6 @@ Matte = NDArray[np.uint8]
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
-MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024
-NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-STANDALONE: Final = frozenset({0x01, 0xD8})
-END_OF_IMAGE: Final = 0xD9
-# Code, most, name. Encoders write about ten scans; 1000 EXIF blocks of 64 kB are more than an upload holds in earnest.
-JPEG_LIMITS: Final = {0xDA: (100, "scans"), 0xE1: (1000, "EXIF blocks")}
-MAX_SEGMENTS: Final = 10_000
 ORIENTATION: Final = 0x0112
 
 
@@ -101,7 +94,7 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
     if kind.name not in limits.formats:
         raise UnsupportedFormat(f"found {kind.label}; accepted: {', '.join(limits.formats)}")
     if kind.name == "jpeg":
-        _refuse_time_bombs(data)
+        refuse_time_bombs(data)
     image = _open(data, kind.name)
     width, height = image.size
     if width * height > limits.max_pixels:
@@ -133,42 +126,12 @@ def decode(source: Source) -> Photo:
     return _upright(photo, orientation)
 
 
-def _refuse_time_bombs(data: bytes) -> None:
-    """Raises `CorruptImage` for JPEGs made to keep a decoder busy: nothing could end it once it runs.
-
-    Each scan of a progressive JPEG is a pass over the whole picture (LJPGT-PT-23-01), and Pillow joins EXIF blocks in
-    quadratic time.
-    """
-    counts = dict.fromkeys(JPEG_LIMITS, 0)
-    for segments, marker in enumerate(_jpeg_markers(data)):
-        if segments > MAX_SEGMENTS:
-            raise CorruptImage(f"it has more than {MAX_SEGMENTS} segments")
-        if marker in counts:
-            counts[marker] += 1
-            most, name = JPEG_LIMITS[marker]
-            if counts[marker] > most:
-                raise CorruptImage(f"it has more than {most} {name}")
-
-
-def _jpeg_markers(data: bytes) -> Iterator[int]:
-    """The codes of a JPEG's markers up to its end; what lies inside a segment is passed over (ITU-T T.81, B.1.1)."""
-    at = 2
-    while found := NEXT_MARKER.search(data, at):
-        marker = data[found.start() + 1]
-        yield marker
-        if marker == END_OF_IMAGE:
-            return
-        at = found.end()
-        if marker not in STANDALONE:
-            at += max(2, int.from_bytes(data[at : at + 2], "big"))
-
-
 def _fast_jpeg(source: Source) -> Pixels | None:
     """A plain JPEG's pixels, straight from libjpeg-turbo: the same bits as Pillow's, in a third of the time.
 
     None for any other image, and for one that libjpeg-turbo has something to say about: Pillow then decides.
     """
-    if source.format != "jpeg" or source.image.mode != "RGB" or not _is_srgb(source.image):
+    if source.format != "jpeg" or source.image.mode != "RGB" or not is_srgb(source.image):
         return None
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(source.data, "RGB", fastdct=False, fastupsample=False, strict=True)
@@ -204,7 +167,7 @@ def _to_photo(image: Image.Image) -> Photo:
     if image.mode in ("RGBa", "La"):
         image = image.convert(image.mode.upper())  # TIFF's associated alpha: premultiplied
     alpha = _alpha(image)
-    return Photo(np.ascontiguousarray(_srgb(image)), alpha)
+    return Photo(np.ascontiguousarray(to_srgb(image)), alpha)
 
 
 def _alpha(image: Image.Image) -> Matte | None:
@@ -213,67 +176,6 @@ def _alpha(image: Image.Image) -> Matte | None:
         return None
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))
     return None if alpha.min() == 255 else alpha
-
-
-def _srgb(image: Image.Image) -> Pixels:
-    """RGB pixels in sRGB. A profile that can't be used is left out of account, as browsers do."""
-    profile = image.info.get("icc_profile")
-    if image.mode in ("1", "LA"):
-        image = image.convert("L")
-    elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
-        # By way of RGBA where a palette may hold transparent entries: Pillow drops them with a warning otherwise.
-        image = image.convert("RGBA" if image.mode in ("P", "PA") else "RGB")
-    if image.mode == "LAB":
-        return np.asarray(_convert_profile(image, ImageCms.createProfile("LAB")))
-    if profile and len(profile) <= MAX_PROFILE_BYTES:
-        try:
-            converted = _apply_profile(image, profile)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            converted = None
-        if converted is not None:
-            return np.asarray(converted)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The image converted from its profile, None where there is nothing to convert."""
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    space = source.profile.xcolor_space.strip()
-    if space == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
-        return None
-    modes = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-    if space not in modes:
-        return None
-    if image.mode != modes[space]:
-        if "CMYK" in (space, image.mode):
-            return None  # a profile of another kind of colour than the picture's: meaningless
-        image = image.convert(modes[space])
-    return _convert_profile(image, source)
-
-
-def _is_srgb(image: Image.Image) -> bool:
-    """Whether the picture's profile, if it has one, is sRGB (or useless): nothing is to be converted."""
-    profile = image.info.get("icc_profile")
-    if not profile or len(profile) > MAX_PROFILE_BYTES:
-        return True
-    try:
-        return "srgb" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return False  # the slow way knows what to do
-
-
-def _convert_profile(image: Image.Image, profile: Any) -> Image.Image:
-    result = ImageCms.profileToProfile(
-        image,
-        profile,
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    if result is None:
-        raise ValueError("the profile could not be applied")
-    return result
 
 
 def _wide_grey(image: Image.Image) -> Photo:

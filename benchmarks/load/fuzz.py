@@ -1,0 +1,105 @@
+"""Damaged pictures, thousands of them, against the running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
+
+Real photographs in every accepted format are damaged at random and sent, and the rows of `tests/corpus.py` after them.
+Only 200 and 4xx may come back, the same worker processes must live on, no file may be left behind, and a good picture
+must give the same bytes as before.
+"""
+
+import argparse
+import io
+import random
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pillow_heif
+import requests
+from PIL import Image
+from rich.progress import track
+
+from benchmarks.stages import photo
+from tests.corpus import FILES
+from tests.servers import Gunicorn
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+SLOW_SECONDS = 10.0
+
+
+def main() -> None:
+    """Send them all; exit with 1 and the case's seed at the first answer that must not be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}")
+    originals, answers = pictures(), Counter[int]()
+    with tempfile.TemporaryDirectory() as scratch, Gunicorn(TMPDIR=scratch) as server:
+        url, good = f"{server.url}/remove-background", originals[0]
+        expected, pids, files = send(url, good).content, server.workers(), sorted(Path(scratch).rglob("*"))
+        for number in track(range(chosen.count), description="damaged"):
+            answers[check(url, damaged(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
+        for file in track(FILES, description="corpus"):
+            answers[check(url, file.make(), file.name)] += 1
+        assert server.workers() == pids, "a worker died"
+        assert sorted(Path(scratch).rglob("*")) == files, "a file was left behind"
+        assert send(url, good).content == expected, "a good picture came out differently"
+    print(f"{sum(answers.values())} sent: {dict(answers)}; the same workers, no file left, a good picture as before")
+
+
+def pictures() -> list[bytes]:
+    """One photograph in every accepted format."""
+    image = Image.open(io.BytesIO(photo(320, 240)))
+    found = []
+    for form in FORMATS:
+        out = io.BytesIO()
+        image.save(out, form)
+        found.append(out.getvalue())
+    out = io.BytesIO()
+    pillow_heif.from_pillow(image).save(out, quality=60)
+    return [*found, out.getvalue()]
+
+
+def damaged(originals: list[bytes], seed: int) -> bytes:
+    """One of the pictures with one to four kinds of damage: bytes changed, cut out, doubled, set to 0 or 255, or
+    followed by a part of another picture."""
+    chance = random.Random(seed)
+    data = bytearray(chance.choice(originals))
+    for _ in range(chance.randint(1, 4)):
+        # Headers are a small part of a file and the most interesting one.
+        at = chance.randrange(min(len(data), chance.choice((64, 1024, len(data)))))
+        length = chance.choice((1, 2, 4, 16, 256))
+        match chance.randrange(6):
+            case 0:
+                data[at] = chance.randrange(256)
+            case 1:
+                del data[at : at + length]
+            case 2:
+                data[at:at] = data[at : at + length]
+            case 3:
+                data[at : at + length] = bytes([chance.choice((0, 255, 127))]) * length
+            case 4:
+                data = data[: max(1, at)] + bytearray(chance.choice(originals)[at:])
+            case _:
+                data = data[: max(1, at)]
+        if not data:
+            return b"\0"
+    return bytes(data)
+
+
+def check(url: str, data: bytes, name: str) -> int:
+    start = time.monotonic()
+    answer = send(url, data)
+    if answer.status_code != 200 and not 400 <= answer.status_code < 500:
+        raise SystemExit(f"{name}: {answer.status_code} {answer.text[:300]}")
+    if time.monotonic() - start > SLOW_SECONDS:
+        raise SystemExit(f"{name}: took {time.monotonic() - start:.1f} s")
+    return answer.status_code
+
+
+def send(url: str, data: bytes) -> requests.Response:
+    return requests.post(url, files={"file": ("a.jpg", data)}, timeout=90)
+
+
+if __name__ == "__main__":
+    main()
