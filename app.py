@@ -13,6 +13,7 @@ from routes.context import EXTENSION, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
+from routes.requests import InMemoryRequest
 from services.admission import Admission
 from services.decode import ImageLimits
 from services.engine import EngineSettings
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Its model begins to load at once, in the background of this process."""
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=str(WEB), static_url_path="/static")
+    app.request_class = InMemoryRequest
     app.config.update(
         SECRET_KEY=settings.secret_key,
         DEBUG=settings.debug,

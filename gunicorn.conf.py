@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import logging.config
 import os
+import resource
 import shutil
 import socket
 import tempfile
@@ -45,6 +46,9 @@ from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
 settings = load_settings()
 
 KEEPALIVE_CONNECTIONS = 200
+MAX_FILES = 16_384
+FILES_OF_ITS_OWN = 40  # of a worker: libraries, metrics, log, sockets
+FILES_PER_CONNECTION = 2  # its socket, and a selector while it is read
 SHARED_MODULES = (
     "app",
     "cv2",
@@ -100,6 +104,16 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             listener.close()  # from here on callers are refused at once, not accepted and then reset
 
 
+def connections(threads: int) -> int:
+    """How many connections one worker may hold: without open files to spare it must not accept more, or it would end
+    in the middle of others' requests. As many files as the system allows are taken first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(8, min(threads + KEEPALIVE_CONNECTIONS, (most - FILES_OF_ITS_OWN) // FILES_PER_CONNECTION))
+
+
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
     """Gunicorn's own refusals (a request it can't parse), with the body that every other error has."""
     request_id = uuid.uuid4().hex
@@ -127,7 +141,7 @@ wsgi_app = "app:create_app()"
 worker_class = DrainingWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
-worker_connections = threads + KEEPALIVE_CONNECTIONS
+worker_connections = connections(threads)
 backlog = 256
 preload_app = False  # on_starting preloads the code; the app itself is made after the fork
 timeout = 120  # a worker whose main thread is stuck; a request's own limit is REQUEST_TIMEOUT_SECONDS

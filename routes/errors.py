@@ -1,5 +1,7 @@
 """Every error becomes a response, here and nowhere else."""
 
+import errno
+
 import orjson
 import structlog
 from flask import Flask, Response, g, request
@@ -13,6 +15,7 @@ from services.errors import ServiceError
 log = structlog.get_logger("error")
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
+EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,
@@ -84,8 +87,8 @@ def _unexpected(error: Exception) -> Response:
     if type(original).__module__ == "gunicorn.http.errors":  # what it finds while the body is read, as a bad chunk size
         return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
     log.error("unexpected error", exc_info=error)
-    if isinstance(original, MemoryError):
-        return _service_error(errors.Busy("not enough memory for this image now"))
+    if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
+        return _service_error(errors.Busy("the server is out of memory or open files for now"))
     return _service_error(ServiceError())
 
 

@@ -1,15 +1,16 @@
 """A request becomes an image and its options, once, here. Nothing of a request travels further."""
 
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 import pybase64
-from flask import request
+from flask import Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from routes.context import service
@@ -30,6 +31,14 @@ FILE_FIELDS: Final = ("file", "image")
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
 MAX_NAME_CHARS: Final = 100
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads stay in memory: their size is bounded, they are needed whole, and a full or read-only
+    disk is nobody's problem."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return io.BytesIO()
 
 
 @dataclass(frozen=True)
