@@ -94,6 +94,7 @@ def health_ready() -> Response:
     if parts.draining.is_set():
         raise ShuttingDown("finishing what was accepted", retry_after=1)
     if not parts.models.ready():
+        parts.models.retry_when_due()
         return _json({"status": "not ready", "model": _model_check(parts)}, status=503)
     return _json({"status": "ready"})
 

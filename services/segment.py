@@ -51,8 +51,8 @@ def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline) -> Mask:
 def _halved(pixels: Pixels, side: int) -> Pixels:
     """The photo at a half, a quarter, … of its size, as long as a good resize to `side` has enough left to work on.
 
-    Each pixel is the mean of four. On large photos the masks differ from those of a full Lanczos resize by less than
-    0.0011 of full scale, at a fifth of the time (on the photos of `benchmarks/engines.py`).
+    Each pixel is the mean of four. On photographs of 2.8 to 12 megapixels the masks differ from those of a full Lanczos
+    resize by at most 0.0011 of full scale (Pillow's `reducing_gap=3`: 0.0016), in less than half the time.
     """
     while min(pixels.shape[:2]) >= 2 * SHRINK_GAP * side:
         size = (pixels.shape[1] // 2, pixels.shape[0] // 2)

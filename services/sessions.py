@@ -9,7 +9,7 @@ from typing import Final
 from services.deadline import Deadline
 from services.engine import EngineSettings
 from services.errors import EngineUnavailable, ModelNotFound
-from services.models import CATALOGUE
+from services.models import CATALOGUE, ModelSpec
 from services.segment import RembgSegmenter, load_segmenter
 
 RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
@@ -46,6 +46,11 @@ class Models:
     def start(self) -> None:
         """Begin to load the default model in a thread of its own; `ready` becomes true when it is warm."""
         threading.Thread(target=self._load_quietly, args=(self.default,), name="load-model", daemon=True).start()
+
+    def retry_when_due(self) -> None:
+        """Begin anew when the default model could not be loaded some time ago: its file may have come since."""
+        if not self.ready() and not self._loading and self._failed and not self._recently_failed(self.default):
+            self.start()
 
     def ready(self) -> bool:
         """Whether the default model is loaded and warmed up."""
@@ -103,7 +108,7 @@ class Models:
                 raise self._failed[name]
             self._loading = True
         try:
-            self._loaded[name] = load_segmenter(CATALOGUE[name], self._folder, self._settings)
+            self._loaded[name] = load_segmenter(_spec(name), self._folder, self._settings)
             self._failed.pop(name, None)
             self._on_loaded(self._loaded[name])
         except EngineUnavailable as exc:
@@ -118,3 +123,9 @@ class Models:
 
     def _recently_failed(self, name: str) -> bool:
         return name in self._failed and time.monotonic() - self._failed_at < RETRY_SECONDS
+
+
+def _spec(name: str) -> ModelSpec:
+    if name not in CATALOGUE:
+        raise EngineUnavailable(f"{name} is not a model that is known: {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services import engine
+from services import engine, sessions
 from services.deadline import Deadline
 from services.engine import EngineSettings, bf16_is_fast, import_rembg
 from services.errors import DeadlineExceeded, EngineUnavailable
 from services.models import CATALOGUE
 from services.segment import RembgSegmenter, load_segmenter
-from tests.servers import ROOT
+from services.sessions import Models
+from tests.servers import ROOT, poll
 
 Load = Callable[[str], Image.Image]
 SPEC = CATALOGUE["u2netp"]
@@ -122,3 +123,24 @@ def test_processors_with_fast_bf16_are_told_by_their_flags(tmp_path: Path, monke
         (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {flags}\nbugs: amx_bf16\n")
         assert bf16_is_fast(tmp_path / "cpuinfo") is fast
     assert bf16_is_fast(tmp_path / "nothing") is False
+
+
+def test_a_default_model_that_nobody_knows_fails_with_a_word_on_it(tmp_path: Path) -> None:
+    models = Models(["no-such-model"], tmp_path, EngineSettings())
+    models.start()
+    assert models.wait() is False
+    assert models.failure().startswith("no-such-model is not a model that is known: u2netp")
+
+
+def test_a_model_whose_file_comes_late_is_loaded_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Models(["u2netp"], tmp_path, EngineSettings("onnxruntime", "f32", 2))
+    models.start()
+    assert models.wait() is False
+    shutil.copy(SPEC.path(MODELS), tmp_path)
+    models.retry_when_due()
+    assert not models.ready()  # not so soon
+    monkeypatch.setattr(sessions, "RETRY_SECONDS", 0)
+    models.retry_when_due()
+    poll(models.ready)
