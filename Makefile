@@ -2,8 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
-MODEL := models/u2netp.prepared.json
-PORT ?= 5001
+MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
@@ -33,16 +32,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-models/u2netp.onnx: $(VENV)/.runtime
-	@$(PY) cli.py models fetch u2netp
-	@touch $@
-
-$(MODEL): models/u2netp.onnx services/prepare.py services/recentre.py
-	@$(PY) cli.py models prepare u2netp
-	@touch $@
+$(MODEL): $(VENV)/.runtime services/prepare.py services/recentre.py
+	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp
+	@touch -c $@
 
 run: $(MODEL)  ## serve on port 5001 and print a curl line that works
-	@PORT=$(PORT) ANNOUNCE=1 exec $(VENV)/bin/gunicorn -c gunicorn.conf.py
+	@ANNOUNCE=1 exec $(VENV)/bin/gunicorn -c gunicorn.conf.py
 
 test: lint types unit  ## everything that must hold: lint, types, all tests
 
@@ -66,8 +61,8 @@ fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FU
 drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overload --minutes 2")
 	@$(PY) -m benchmarks.load.drills $(DRILLS)
 
-model: $(MODEL)  ## fetch the default model, checked by SHA-256
-	@$(PY) cli.py models list
+model: $(VENV)/.runtime  ## fetch the default model, checked by SHA-256
+	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp && $(PY) cli.py models list
 
 lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt anew (needs uv)
 	@for f in requirements requirements-dev; do \

@@ -86,6 +86,7 @@ def make_service(settings: Settings) -> Service:
         settings.rembg_session_path,
         engine,
         on_loaded=lambda segmenter: _note_model(metrics, segmenter),
+        max_waiting=settings.running_per_worker + settings.waiting_per_worker,
     )
     models.start()
     return Service(

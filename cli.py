@@ -81,14 +81,17 @@ def fetch_model(name: str) -> None:
 @click.argument("name")
 def prepare_model(name: str) -> None:
     """Make a model's file for bf16, and the record of what it costs."""
-    from services.models import CATALOGUE
+    from services.models import CATALOGUE, read_record
     from services.prepare import calibration_photos, prepare
 
     settings = load_settings()
     if name not in CATALOGUE:
         raise click.ClickException(f"{name} is not known; `models list` lists what is")
+    record = read_record(CATALOGUE[name], settings.rembg_session_path)
     try:
-        record = prepare(CATALOGUE[name], settings.rembg_session_path, calibration_photos(), settings.inference_threads)
+        record = record or prepare(
+            CATALOGUE[name], settings.rembg_session_path, calibration_photos(), settings.inference_threads
+        )
     except (ServiceError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
     measured = record.measured_mean_difference
@@ -122,9 +125,11 @@ def _options(pairs: tuple[str, ...], target: Path | None) -> Options:
         if not equals:
             raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
         given[name] = value
-    ending = target.suffix.lower().removeprefix(".") if target else ""
-    if "format" not in given and "preset" not in given and ending in ("png", "webp", "jpg", "jpeg"):
-        given["format"] = ending
+    ending = target.suffix.lower() if target else ""
+    if "format" not in given and "preset" not in given and ending in SUFFIXES:
+        if ending.removeprefix(".") not in ("png", "webp", "jpg", "jpeg"):
+            raise click.UsageError(f"results can be .png, .webp or .jpg, not {ending}")
+        given["format"] = ending.removeprefix(".")
     return Options.parse(given)
 
 
@@ -175,7 +180,7 @@ def _result_path(photo: Path, source: Path, target: Path, options: Options) -> P
 def _photos(folder: Path, target: Path) -> Iterator[Path]:
     """Images below the folder, but none that an earlier run put into a target inside it."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.is_relative_to(target):
+        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.resolve().is_relative_to(target.resolve()):
             yield path
 
 

@@ -7,11 +7,12 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.cpus import usable_cpus
 from services.memory import MIB, memory_limit_bytes
+from services.models import CATALOGUE
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -34,6 +35,12 @@ def _formats(value: object) -> object:
         return names
     same = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic"}
     return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
+
+
+def _known_model(name: str) -> str:
+    if name not in CATALOGUE:
+        raise ValueError(f"Input should be one of {', '.join(CATALOGUE)}")
+    return name
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -68,8 +75,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
 
     # model
-    rembg_model_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] = "u2netp"
-    models_enabled: Words = ()
+    rembg_model_name: Annotated[str, AfterValidator(_known_model)] = "u2netp"
+    models_enabled: Annotated[Words, AfterValidator(lambda names: tuple(map(_known_model, names)))] = ()
     rembg_session_path: Path = Path("models")
     inference_precision: Literal["auto", "f32", "bf16"] = "auto"
     inference_engine: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
@@ -125,7 +132,8 @@ class Settings(BaseSettings):
         cpus = usable_cpus()
         # Quotas kept in memory are one process's own: with them, one process serves unless told otherwise.
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
-        values.setdefault("web_concurrency", 1 if in_memory else max(1, cpus // 2))
+        by_memory = memory_limit_bytes() // (3 * WORKER_BYTES)
+        values.setdefault("web_concurrency", 1 if in_memory else max(1, min(cpus // 2, by_memory)))
         workers = _whole(values["web_concurrency"], 1)
         values.setdefault("inference_threads", max(1, cpus // workers))
         values.setdefault("max_running_images", max(2, cpus, workers))
@@ -138,6 +146,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_threads(self) -> Self:
+        if self.max_running_images < self.web_concurrency:
+            raise ValueError(
+                f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, one for each "
+                "worker"
+            )
         needed = self.running_per_worker + self.waiting_per_worker + 2
         if self.web_threads < needed:
             raise ValueError(
@@ -159,7 +172,7 @@ class Settings(BaseSettings):
     @property
     def largest_image_pixels(self) -> int:
         """`MAX_IMAGE_PIXELS`, or less where the machine's memory would not hold so large an image."""
-        room = _megapixels_that_fit(self.web_concurrency, self.max_memory_mb)
+        room = _megapixels_that_fit(self.web_concurrency, self.max_memory_mb) / self.web_concurrency
         return min(self.max_image_pixels, max(1_000_000, int(room * 1e6)))
 
     @property

@@ -39,7 +39,7 @@ os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read 
 
 from config import load_settings  # noqa: E402
 from routes.context import EXTENSION  # noqa: E402
-from services.errors import BadRequest  # noqa: E402
+from services.errors import BadRequest, ServiceError  # noqa: E402
 from services.memory import tame_allocator  # noqa: E402
 from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
 
@@ -47,6 +47,7 @@ settings = load_settings()
 
 KEEPALIVE_CONNECTIONS = 200
 MAX_FILES = 16_384
+BODY_GRACE_SECONDS = 2  # the request's own deadline comes first, with an answer
 FILES_OF_ITS_OWN = 40  # of a worker: libraries, metrics, log, sockets
 FILES_PER_CONNECTION = 2  # its socket, and a selector while it is read
 SHARED_MODULES = (
@@ -70,7 +71,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         self.busy: dict[Any, float] = {}  # connections that a thread works on, and until when their body may take
 
     def handle(self, conn: Any) -> Any:
-        self.busy[conn] = time.monotonic() + settings.request_timeout_seconds
+        self.busy[conn] = time.monotonic() + settings.request_timeout_seconds + BODY_GRACE_SECONDS
         try:
             return super().handle(conn)
         finally:
@@ -117,11 +118,13 @@ def connections(threads: int) -> int:
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
     """Gunicorn's own refusals (a request it can't parse), with the body that every other error has."""
     request_id = uuid.uuid4().hex
+    error = BadRequest if status < 500 else ServiceError
+    cors = "Access-Control-Allow-Origin: *\r\n" if "*" in settings.cors_origins else ""
     body = orjson.dumps(
         {
-            "error": BadRequest.message,
-            "code": BadRequest.code,
-            "solution": BadRequest.solution,
+            "error": error.message,
+            "code": error.code,
+            "solution": error.solution,
             "details": f"{reason}: {details[:200]}" if status < 500 else reason,
             "request_id": request_id,
         }
@@ -129,14 +132,14 @@ def write_json_error(client: socket.socket, status: int, reason: str, details: s
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
-        "Access-Control-Allow-Origin: *\r\n\r\n"
+        f"{cors}\r\n"
     )
     gunicorn.util.write_nonblock(client, head.encode("ascii", "replace") + body)
 
 
 gunicorn.util.write_error = write_json_error  # it has no setting for this; its own are HTML
 
-bind = f"{settings.host}:{settings.port}"
+bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 wsgi_app = "app:create_app()"
 worker_class = DrainingWorker
 workers = settings.web_concurrency
@@ -185,6 +188,12 @@ def post_fork(server: Any, worker: Any) -> None:
     tame_allocator()
     use_metrics_slot(worker.metrics_slot)
     logging.config.dictConfig(logconfig_dict)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker that has ended held or had loaded counts no more; what it has done goes on to count."""
+    for file in Path(METRICS_DIR).glob(f"gauge_*_{worker.metrics_slot}.db"):
+        file.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from config import Settings
 from services.admission import Admission
@@ -33,14 +33,17 @@ class Service:
     started: float = field(default_factory=time.time)
 
     def remove_background(self, data: bytes, options: Options) -> Result:
-        """One removal within this request's deadline; see `services.pipeline.remove_background`."""
+        """One removal within this request's deadline, which runs from its first byte.
+
+        See `services.pipeline.remove_background`.
+        """
         return remove_background(
             data,
             options,
             models=self.models,
             limits=self.limits,
             admission=self.admission,
-            deadline=Deadline(self.settings.request_timeout_seconds, caller_gone()),
+            deadline=Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started),
         )
 
 

@@ -40,7 +40,7 @@ def note_error(error: ServiceError) -> None:
 
 
 def _begin() -> None:
-    g.start = time.perf_counter()
+    g.start, g.started = time.perf_counter(), time.monotonic()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()

@@ -17,6 +17,7 @@ from redis.retry import Retry
 from routes.context import Service, service
 from routes.limits import REDIS_SECONDS, client_address
 from services.errors import Forbidden, ShuttingDown
+from services.memory import memory_limit_bytes
 from services.models import CATALOGUE
 from services.telemetry import resident_bytes
 
@@ -174,9 +175,9 @@ def _disk_check(parts: Service) -> dict[str, Any]:
 
 
 def _memory_check(parts: Service) -> dict[str, Any]:
-    resident, limit = resident_bytes() // MIB, parts.settings.max_memory_mb
-    found = {"resident_mb": resident, "limit_mb": limit or None}
-    return {"status": "warning" if limit and resident > limit else "ok", **found}
+    resident = resident_bytes() // MIB
+    limit = parts.settings.max_memory_mb or memory_limit_bytes() // MIB
+    return {"status": "warning" if resident > limit else "ok", "resident_mb": resident, "limit_mb": limit}
 
 
 def _allow_metrics() -> None:
@@ -186,18 +187,19 @@ def _allow_metrics() -> None:
         if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
             return
         raise Forbidden("the token is not the right one")
-    address = ipaddress.ip_address(client_address()) if _is_address(client_address()) else None
+    address = _address(client_address())
     if address is not None and any(address in network for network in settings.metrics_allowed_networks):
         return
     raise Forbidden(f"metrics are not open to {client_address()}")
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address as a value, an IPv4 one that came over IPv6 as IPv4; None for anything else."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:

@@ -1,6 +1,7 @@
 """What `make run` prints when the service is ready: a line to paste."""
 
 import importlib.util
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -33,7 +34,7 @@ def _announce(models: Ready, port: int) -> None:
     url = f"http://127.0.0.1:{port}"
     print(
         f"\nReady. The page: {url}  The documentation: {url}/docs\nTry it:\n\n"
-        f"  curl -f -F file=@{photo} {url}/remove-background -o cutout.png\n",
+        f"  curl -f -F {shlex.quote(f'file=@{photo}')} {url}/remove-background -o cutout.png\n",
         file=sys.stderr,
         flush=True,
     )

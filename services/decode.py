@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 
 from services.colour import is_srgb, to_srgb
 from services.errors import (
@@ -156,6 +156,9 @@ def _prepare_pillow() -> None:
     import pi_heif
 
     pi_heif.register_heif_opener()
+    # These two would start threads of their own for every image: as many as the host has CPUs, and four.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pi_heif.options.DECODE_THREADS = 1
     Image.MAX_IMAGE_PIXELS = None
     # Its complaints about callers' broken EXIF and TIFF tags are no line of our log.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")

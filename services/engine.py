@@ -5,6 +5,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,22 +33,23 @@ class EngineSettings:
 class TerminableSession:
     """An `InferenceSession` whose runs end at a deadline: rembg passes no `RunOptions`, so they are added here.
 
-    ONNX Runtime looks at the `terminate` flag between nodes; the session stays usable.
+    ONNX Runtime looks at the `terminate` flag between nodes; the session stays usable. To OpenVINO's provider the whole
+    graph is one node: there a run that has begun ends first, and the deadline is overrun by one inference at most.
     """
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._local = threading.local()
 
-    def until(self, deadline: Deadline) -> "TerminableSession":
+    @contextmanager
+    def until(self, deadline: Deadline) -> Iterator[None]:
+        """Runs that this thread makes inside end at the deadline."""
+        deadline.check()
         self._local.deadline = deadline
-        return self
-
-    def __enter__(self) -> None:
-        self._local.deadline.check()
-
-    def __exit__(self, *_: object) -> None:
-        self._local.deadline = None
+        try:
+            yield
+        finally:
+            self._local.deadline = None
 
     def run(self, outputs: Any, feed: Any) -> Any:
         import onnxruntime

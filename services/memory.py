@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import os
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,10 @@ def _meminfo_bytes(path: Path) -> int:
         line = next(text for text in path.read_text().splitlines() if text.startswith("MemTotal:"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # not Linux
+    except (OSError, ValueError, AttributeError):
         return 0
 
 

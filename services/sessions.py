@@ -1,5 +1,6 @@
 """The models of one process: which may be asked for, which are loaded, and who waits for one that is loading."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,17 +28,20 @@ class Models:
         folder: Path,
         settings: EngineSettings,
         on_loaded: Callable[[RembgSegmenter], None] = lambda _segmenter: None,
+        max_waiting: int = 16,
     ) -> None:
-        """`names`: the models that callers may ask for, the default one first."""
+        """`names`: the models that callers may ask for, the default one first; `max_waiting`: callers that may wait
+        for one that is loading."""
         self._on_loaded = on_loaded
         self.names = tuple(names)
         self._folder = folder
         self._settings = settings
         self._loaded: dict[str, RembgSegmenter] = {}
-        self._failed: dict[str, EngineUnavailable] = {}
-        self._failed_at = 0.0
+        self._max_waiting = max_waiting
+        self._failed: dict[str, tuple[str, float]] = {}  # why, and when; an exception kept would keep its frames alive
         self._done = threading.Condition()
         self._loading = False
+        self._waiting = 0
 
     @property
     def default(self) -> str:
@@ -64,8 +68,7 @@ class Models:
 
     def failure(self) -> str:
         """Why the default model could not be loaded; empty when it could, or is still loading."""
-        error = self._failed.get(self.default)
-        return error.details if error else ""
+        return self._failed.get(self.default, ("", 0.0))[0]
 
     def loaded(self) -> dict[str, RembgSegmenter]:
         """The models loaded so far, by name."""
@@ -100,29 +103,39 @@ class Models:
         """Load one model at a time; whoever finds it loading waits."""
         with self._done:
             while self._loading:
-                self._done.wait(deadline.remaining())
-                deadline.check()
+                self._wait(deadline)
             if name in self._loaded:
                 return
             if self._recently_failed(name):
-                raise self._failed[name]
+                why, when = self._failed[name]
+                raise EngineUnavailable(why, "", max(1, math.ceil(when + RETRY_SECONDS - time.monotonic())))
             self._loading = True
         try:
             self._loaded[name] = load_segmenter(_spec(name), self._folder, self._settings)
             self._failed.pop(name, None)
             self._on_loaded(self._loaded[name])
         except EngineUnavailable as exc:
-            exc.retry_after = exc.retry_after or RETRY_SECONDS
-            self._failed[name] = exc
-            self._failed_at = time.monotonic()
+            exc.retry_after = RETRY_SECONDS
+            self._failed[name] = (exc.details, time.monotonic())
             raise
         finally:
             with self._done:
                 self._loading = False
                 self._done.notify_all()
 
+    def _wait(self, deadline: Deadline) -> None:
+        """Wait for the model that is loading; called with the lock held. Threads are left over for everything else."""
+        if self._waiting >= self._max_waiting:
+            raise EngineUnavailable("it is loading, and as many as can wait for it do", "", 2)
+        self._waiting += 1
+        try:
+            self._done.wait(deadline.remaining())
+        finally:
+            self._waiting -= 1
+        deadline.check()
+
     def _recently_failed(self, name: str) -> bool:
-        return name in self._failed and time.monotonic() - self._failed_at < RETRY_SECONDS
+        return name in self._failed and time.monotonic() - self._failed[name][1] < RETRY_SECONDS
 
 
 def _spec(name: str) -> ModelSpec:

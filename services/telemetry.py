@@ -27,7 +27,7 @@ def use_metrics_slot(slot: int) -> None:
     """From now on this process counts into the files of `slot`; call it after the fork, before `Metrics` is made.
 
     prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
-    the slot of the one it replaces, and with it the counts: there are never more files than workers.
+    the slot of the one it replaces, and with it the counts: there are never more slots than workers at a time.
     """
     prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
