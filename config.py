@@ -148,8 +148,8 @@ class Settings(BaseSettings):
     def _check_threads(self) -> Self:
         if self.max_running_images < self.web_concurrency:
             raise ValueError(
-                f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, one for each "
-                "worker"
+                f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, "
+                "one for each worker"
             )
         needed = self.running_per_worker + self.waiting_per_worker + 2
         if self.web_threads < needed:

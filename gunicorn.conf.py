@@ -118,7 +118,7 @@ def connections(threads: int) -> int:
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
     """Gunicorn's own refusals (a request it can't parse), with the body that every other error has."""
     request_id = uuid.uuid4().hex
-    error = BadRequest if status < 500 else ServiceError
+    error = ServiceError if status == 500 else BadRequest  # 501: a transfer coding that nobody knows
     cors = "Access-Control-Allow-Origin: *\r\n" if "*" in settings.cors_origins else ""
     body = orjson.dumps(
         {
