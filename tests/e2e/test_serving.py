@@ -1,6 +1,5 @@
 """Serving: nothing accepted is lost, a dead worker is replaced, all workers count together."""
 
-import http.client
 import json
 import os
 import re
@@ -50,24 +49,6 @@ def test_sigterm_under_load_answers_every_accepted_request(jpeg: bytes) -> None:
         assert set(outcomes) == {200, "refused"}
         assert outcomes.count("refused") == 8
         assert "Traceback" not in server.log()
-
-
-def test_a_draining_server_says_so_and_finishes_what_it_has(photo_12mp: bytes) -> None:
-    with Gunicorn() as server:
-        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        kept.request("GET", "/health/ready")
-        assert kept.getresponse().read() == b'{"status":"ready"}'
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(post, server, photo_12mp)
-            poll(lambda: metric(server, "bg_remover_in_flight") == 1)
-            server.process.send_signal(signal.SIGTERM)
-            poll(lambda: "Handling signal: term" in server.log())
-            kept.request("GET", "/health/ready")
-            answer = kept.getresponse()
-            assert (answer.status, json.loads(answer.read())["code"]) == (503, "shutting_down")
-            assert int(answer.headers["Retry-After"]) >= 1
-            assert running.result(60) == 200
-        assert server.process.wait(30) == 0
 
 
 def test_a_killed_worker_is_replaced_and_its_counts_go_on(jpeg: bytes) -> None:
