@@ -45,7 +45,8 @@ def main() -> None:
         ("openvino", "bf16", prepared),
     ):
         for count in threads:
-            found = RembgSegmenter(spec, path, EngineSettings(engine, precision, count), path)  # type: ignore[arg-type]
+            asked = EngineSettings(engine, precision, count)  # type: ignore[arg-type]
+            found = RembgSegmenter(spec, path, asked, path if precision == "bf16" else None)
             if (found.engine, found.precision) != (engine, precision):
                 continue  # not to be had on this machine
             errors = [np.abs(a - b).mean() / 255 for a, b in zip(exact, masks(found, images), strict=True)]
