@@ -145,7 +145,7 @@ class Settings(BaseSettings):
         return values
 
     @model_validator(mode="after")
-    def _check_threads(self) -> Self:
+    def _check_shares(self) -> Self:
         if self.max_running_images < self.web_concurrency:
             raise ValueError(
                 f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, "
@@ -198,15 +198,15 @@ def _megapixels_that_fit(workers: int, limit_mb: int) -> float:
 
 
 def _whole(value: object, default: int) -> int:
-    return int(value) if str(value).isdigit() and int(str(value)) > 0 else default  # type: ignore[call-overload]
+    text = str(value)
+    return int(text) if text.isdigit() and int(text) > 0 else default
 
 
 def _threads(values: dict[str, Any], workers: int) -> int:
     """Threads of one worker: for all that run and wait, and eight for refusals, health checks and metrics."""
     running = _whole(values["max_running_images"], 2)
-    waiting = (
-        int(str(values.get("max_waiting_images", 16))) if str(values.get("max_waiting_images", 16)).isdigit() else 16
-    )
+    waiting_text = str(values.get("max_waiting_images", 16))
+    waiting = int(waiting_text) if waiting_text.isdigit() else 16
     return min(1000, -(-running // workers) + -(-waiting // workers) + 8)
 
 

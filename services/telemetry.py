@@ -53,6 +53,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(ResidentMemory())
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -107,11 +108,7 @@ class Metrics:
     def registry(self) -> CollectorRegistry:
         """What a scrape reads: all workers' counts together, and the memory they hold."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            registry = self._registry
-            if not getattr(self, "_memory_registered", False):
-                registry.register(ResidentMemory())
-                self._memory_registered = True
-            return registry
+            return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(ResidentMemory())

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
 from services.cpus import usable_cpus
@@ -243,3 +244,15 @@ def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer
         poll(lambda: metric(server, "bg_remover_waiting") == 0 and metric(server, "bg_remover_in_flight") == 0)
         poll(lambda: metric(server, 'bg_remover_refused_total{code="client_gone"}') >= 2)
         assert post(server, photo_12mp) == 200
+
+
+def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12mp: bytes) -> None:
+    with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
+        head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
+        caller.sendall(head.encode() + photo_12mp[:-1])
+        caller.settimeout(1.5)  # longer than the limit, shorter than when an unfinished body is cut off
+        with pytest.raises(TimeoutError):
+            caller.recv(1)
+        caller.settimeout(30)
+        caller.sendall(photo_12mp[-1:])
+        assert caller.recv(4096).startswith(b"HTTP/1.1 504 ")
