@@ -15,6 +15,7 @@ COPY services services
 RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
 COPY app.py gunicorn.conf.py LICENSE ./
 COPY routes routes
+COPY migrations migrations
 COPY web web
 # Nothing is compiled at the start; and bytecode is not looked up against its source, whose times a copy may change.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
@@ -29,7 +30,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     UPLOAD_DIR=/data/uploads \
-    OUTPUT_DIR=/data/outputs
+    OUTPUT_DIR=/data/outputs \
+    DATABASE_URL=sqlite:////data/background-remover.db
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

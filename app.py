@@ -1,5 +1,6 @@
 """The application: `create_app` wires settings, services and routes. Nothing happens at import."""
 
+import contextlib
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,11 @@ from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from routes.requests import InMemoryRequest
 from services.admission import Admission
+from services.database import Database
 from services.decode import ImageLimits
 from services.engine import EngineSettings
+from services.errors import DatabaseUnavailable
+from services.keyring import Keyring
 from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.telemetry import Metrics
@@ -76,6 +80,15 @@ def _note_model(metrics: Metrics, segmenter: RembgSegmenter) -> None:
     )
 
 
+def make_keyring(settings: Settings) -> Keyring:
+    """The keys. The database is opened now if keys are required; a lost one is tried again when a key comes."""
+    keys = Keyring(Database(settings.database_url))
+    if settings.auth_required:
+        with contextlib.suppress(DatabaseUnavailable):  # the log and /health say why
+            keys.database.ping()
+    return keys
+
+
 def make_service(settings: Settings) -> Service:
     """The parts of one process, its model loading."""
     cv2.setNumThreads(1)  # requests run side by side; OpenCV would otherwise start as many threads as the host has CPUs
@@ -105,4 +118,5 @@ def make_service(settings: Settings) -> Service:
             on_change=metrics.set_load,
         ),
         metrics=metrics,
+        keys=make_keyring(settings),
     )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,116 @@ def prepare_model(name: str) -> None:
             else "; not good enough to be used by itself"
         )
     )
+
+
+@main.group()
+def keys() -> None:
+    """API keys: make, list and revoke them."""
+
+
+@keys.command("create")
+@click.option("--name", required=True, help="A name of its own, for lists, logs and metrics.")
+@click.option("--owner", default="", help="Who holds it: a person, a team, an address.")
+@click.option("--scope", "scopes", multiple=True, default=("remove",), help="remove (the default), jobs or admin.")
+@click.option("--limit", help="A quota of its own for all endpoints together, as 1000/hour; else each endpoint's.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Its end, in UTC.")
+def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | None, expires: datetime | None) -> None:
+    """Make a key and print it, this once."""
+    from services.keys import create_key
+
+    try:
+        text, key = create_key(
+            _database(),
+            name=name,
+            owner=owner,
+            scopes=scopes,
+            rate_limit=limit,
+            expires_at=expires.replace(tzinfo=UTC) if expires else None,
+        )
+    except (ServiceError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"Key {key.id} ({key.name}). It is shown this once and can't be read again:", err=True)
+    click.echo(text)
+
+
+@keys.command("list")
+def list_api_keys() -> None:
+    """Every key, without its secret."""
+    from services.keys import list_keys
+
+    try:
+        found = list_keys(_database())
+    except ServiceError as exc:
+        raise click.ClickException(str(exc)) from exc
+    head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
+    rows = [
+        (
+            *(key.id, key.name, key.owner or "-", ",".join(key.scopes), key.rate_limit or "-"),
+            *(_moment(key.created_at), _moment(key.last_used_at), str(key.uses)),
+            *(_moment(key.expires_at), _moment(key.revoked_at)),
+        )
+        for key in found
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@keys.command("revoke")
+@click.argument("id_or_name")
+def revoke_api_key(id_or_name: str) -> None:
+    """End a key for good; running servers refuse it within a second."""
+    from services.keys import revoke_key
+
+    try:
+        key = revoke_key(_database(), id_or_name)
+    except ServiceError as exc:
+        raise click.ClickException(str(exc)) from exc
+    if key is None:
+        raise click.ClickException(f"there is no key {id_or_name!r} that is not revoked; `keys list` lists them")
+    click.echo(f"{key.id} ({key.name}) is revoked")
+
+
+@main.group()
+def db() -> None:
+    """The database's tables. The service upgrades them by itself; this is for doing it beforehand, or undoing it."""
+
+
+@db.command("upgrade")
+@click.argument("revision", default="head")
+def upgrade_database(revision: str) -> None:
+    """Bring the tables to REVISION, the newest by default."""
+    _migrate("upgrade", revision)
+
+
+@db.command("downgrade")
+@click.argument("revision")
+def downgrade_database(revision: str) -> None:
+    """Bring the tables back to REVISION; base removes them with all they hold."""
+    _migrate("downgrade", revision)
+
+
+def _migrate(direction: str, revision: str) -> None:
+    from alembic.util.exc import CommandError
+
+    try:
+        getattr(_database(), direction)(revision)
+    except (ServiceError, CommandError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"{direction}d to {revision}", err=True)
+
+
+def _database() -> Any:
+    import structlog
+
+    from services.database import Database
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # a key alone on standard output
+    return Database(load_settings().database_url)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
 
 @main.command()

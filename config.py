@@ -21,7 +21,7 @@ MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
 BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs
 USABLE_SHARE: Final = 0.9
-SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL"})
+SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL"})
 
 
 def _split(value: object) -> object:
@@ -41,6 +41,13 @@ def _known_model(name: str) -> str:
     if name not in CATALOGUE:
         raise ValueError(f"Input should be one of {', '.join(CATALOGUE)}")
     return name
+
+
+def _database_url(url: str) -> str:
+    from services.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
+
+    parse_url(url)
+    return url
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -102,6 +109,10 @@ class Settings(BaseSettings):
     rate_limit_preview_per_hour: Annotated[int, Field(ge=1)] = 20
     rate_limit_base64_per_hour: Annotated[int, Field(ge=1)] = 30
     rate_limit_read_file_per_hour: Annotated[int, Field(ge=1)] = 15
+
+    # keys
+    auth_required: bool = False
+    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///data/background-remover.db"
 
     # web
     cors_origins: Words = ("*",)

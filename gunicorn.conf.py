@@ -168,7 +168,7 @@ def on_starting(server: Any) -> None:
     from services.engine import import_rembg
 
     import_rembg()
-    for name in SHARED_MODULES:
+    for name in (*SHARED_MODULES, *(("alembic.command",) if settings.auth_required else ())):
         importlib.import_module(name)
     if settings.rate_limit_storage == "memory" and settings.web_concurrency > 1:
         server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)
@@ -188,6 +188,13 @@ def post_fork(server: Any, worker: Any) -> None:
     tame_allocator()
     use_metrics_slot(worker.metrics_slot)
     logging.config.dictConfig(logconfig_dict)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """What a worker has counted and not written yet."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions[EXTENSION].keys.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -5,7 +5,9 @@ from flask_limiter import Limiter
 
 from config import Settings
 from routes import docs, files, operations, removal, system
-from routes.docs import Route
+from routes.auth import View, needs_key
+from routes.docs import OPEN, Route
+from routes.limits import by_quota
 
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
@@ -24,27 +26,29 @@ ROUTES = (
         "rate_limit_base64_per_hour",
     ),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
-    Route("GET", "/", system.index, operations.INDEX),
-    Route("GET", "/models", system.models, operations.MODELS),
-    Route("GET", "/health", system.health, operations.HEALTH, also=("/api/health", "/api/v1/health")),
-    Route("GET", "/health/live", system.health_live, operations.LIVE),
-    Route("GET", "/health/ready", system.health_ready, operations.READY),
-    Route("GET", "/metrics", system.metrics, operations.METRICS, also=("/api/metrics/prometheus",)),
-    Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON),
-    Route("GET", "/docs", docs.swagger_ui, operations.DOCS),
-    Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI),
+    Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
+    Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
+    Route("GET", "/health", system.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health/live", system.health_live, operations.LIVE, scope=OPEN),
+    Route("GET", "/health/ready", system.health_ready, operations.READY, scope=OPEN),
+    Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
+    Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
+    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN),
+    Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 INDEX_PER_HOUR = 50
 
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
-    """Give the app its routes, each with its quota."""
+    """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
     for route in ROUTES:
-        view = route.view
+        view: View = route.view
         if route.quota:
-            view = limiter.limit(f"{getattr(settings, route.quota)} per hour")(view)
+            view = by_quota(limiter, f"{getattr(settings, route.quota)} per hour")(view)
         elif view is system.index:
             view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
+        if route.scope:
+            view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
     docs.register_assets(app)

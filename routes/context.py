@@ -12,6 +12,7 @@ from config import Settings
 from services.admission import Admission
 from services.deadline import Deadline
 from services.decode import ImageLimits
+from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
 from services.sessions import Models
@@ -29,6 +30,7 @@ class Service:
     limits: ImageLimits
     admission: Admission
     metrics: Metrics
+    keys: Keyring
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
 

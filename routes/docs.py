@@ -12,9 +12,11 @@ from flask import Flask, Response, current_app, send_from_directory
 from config import Settings
 from services import errors as e
 from services.errors import ServiceError, all_errors
+from services.keys import ADMIN, REMOVE
 from services.options import Format, Options
 
 Schema = dict[str, Any]
+OPEN: Final = ""
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
 SWAGGER_PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
@@ -41,13 +43,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint: its view, its description, the setting that holds its quota, other paths to it."""
+    """One endpoint: its view, its description, the setting that holds its quota, the scope that a key needs where keys
+    are required (`OPEN`: none), other paths to it."""
 
     method: str
     path: str
     view: Callable[[], Response]
     operation: Operation
     quota: str = ""
+    scope: str = REMOVE
     also: tuple[str, ...] = ()
 
 
@@ -76,7 +80,9 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+            operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+            if route.scope:
+                operation["security"] = _security(route.scope, required=settings.auth_required)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -88,7 +94,12 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys(route.operation.tag for route in routes)],
         "paths": paths,
-        "components": {"schemas": {"Error": _error_schema()}, "headers": HEADERS, "parameters": PARAMETERS},
+        "components": {
+            "schemas": {"Error": _error_schema()},
+            "headers": HEADERS,
+            "parameters": PARAMETERS,
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 
@@ -123,6 +134,12 @@ def _operation(route: Route, path: str) -> Schema:
     return found
 
 
+def _security(scope: str, *, required: bool) -> list[Schema]:
+    """Either way to send a key; and none, where a key only changes the quota."""
+    by_key: list[Schema] = [{name: [scope]} for name in SECURITY_SCHEMES]
+    return by_key if required or scope == ADMIN else [{}, *by_key]
+
+
 def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
@@ -130,15 +147,21 @@ def _responses(route: Route) -> Schema:
         done |= _header_refs("Server-Timing")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
-    limited = (e.RateLimited,) if route.quota or route.path == "/" else ()
+    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
+    if route.quota or route.path == "/":
+        failures.append(e.RateLimited)
+    if route.scope:
+        failures += [e.MissingKey, e.BadKey, e.Forbidden, e.DatabaseUnavailable]
     by_status: dict[int, list[type[ServiceError]]] = {}
-    for error in (*route.operation.failures, *limited, e.BadRequest, ServiceError):
+    for error in failures:
         by_status.setdefault(error.status, []).append(error)
-    for status, failures in sorted(by_status.items()):
-        lines = [f"- `{error.code}`: {error.message}. {error.solution}." for error in failures]
+    for status, same in sorted(by_status.items()):
+        lines = [f"- `{error.code}`: {error.message}. {error.solution}." for error in same]
         error_headers = dict(headers)
         if status in (429, 503):
             error_headers |= _header_refs("Retry-After")
+        if status == 401:
+            error_headers |= _header_refs("WWW-Authenticate")
         body: Schema = {"$ref": "#/components/schemas/Error"}
         if status == 503 and route.path.startswith("/health"):
             body = {"type": "object"}
@@ -200,14 +223,22 @@ QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLim
 _WHOLE: Final[Schema] = {"type": "integer"}
 HEADERS: Final[Schema] = {
     "X-Request-ID": {"description": "The caller's, or a new one.", "schema": {"type": "string"}},
-    "X-RateLimit-Limit": {"description": "Requests allowed in an hour.", "schema": _WHOLE},
+    "X-RateLimit-Limit": {
+        "description": "Requests allowed in an hour, or as a key's own limit says.",
+        "schema": _WHOLE,
+    },
     "X-RateLimit-Remaining": {"description": "Requests left.", "schema": _WHOLE},
     "X-RateLimit-Reset": {
         "description": "When the quota is full again, Unix time in seconds.",
         "schema": _WHOLE,
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
     "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
+}
+SECURITY_SCHEMES: Final[Schema] = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
 }
 PARAMETERS: Final[Schema] = {
     "X-Request-ID": {

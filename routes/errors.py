@@ -15,6 +15,7 @@ from services.errors import ServiceError
 log = structlog.get_logger("error")
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
+CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
 EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
@@ -47,6 +48,9 @@ def _service_error(error: ServiceError) -> Response:
     response = Response(orjson.dumps(body), status=error.status, mimetype="application/json")
     if error.status == 503:
         response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
+    if error.status == 401:
+        given = ', error="invalid_token"' if error.code == "bad_key" else ""
+        response.headers["WWW-Authenticate"] = CHALLENGE + given
     return response
 
 

@@ -1,4 +1,4 @@
-"""Who is calling, and how often they may: Flask-Limiter per client address, in Redis or in memory."""
+"""Who is calling, and how often they may: Flask-Limiter per API key or client address, in Redis or in memory."""
 
 import ipaddress
 import time
@@ -6,9 +6,10 @@ from typing import Final
 
 import structlog
 from flask import Flask, Response, request
-from flask_limiter import HeaderNames, Limiter, RequestLimit
+from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
 from config import Settings
+from routes.auth import caller_key
 from routes.context import service
 
 REDIS_SECONDS: Final = 0.1  # connecting and reading each: a lost Redis costs a request at most twice this
@@ -33,7 +34,10 @@ def client_address() -> str:
 
 
 def client_key() -> str:
-    """What quotas count by: the IPv4 address, or the /64 that an IPv6 caller can choose from freely."""
+    """What quotas count by: the API key; else the IPv4 address, or the /64 that an IPv6 caller can choose from."""
+    key = caller_key()
+    if key:
+        return f"key:{key.id}"
     try:
         address = ipaddress.ip_address(client_address())
     except ValueError:
@@ -68,6 +72,20 @@ def make_limiter(settings: Settings) -> Limiter:
         in_memory_fallback_enabled=settings.rate_limit_storage == "redis",
         enabled=settings.rate_limit_enabled,
     )
+
+
+def by_quota(limiter: Limiter, default: str) -> RouteLimit:
+    """A view's quota: `default` for this endpoint, or the caller's key's own limit, which counts over all of them."""
+
+    def limit() -> str:
+        key = caller_key()
+        return (key and key.rate_limit) or default
+
+    def scope(endpoint: str) -> str:
+        key = caller_key()
+        return "key" if key and key.rate_limit else endpoint
+
+    return limiter.shared_limit(limit, scope)
 
 
 def attach_limiter(app: Flask, limiter: Limiter) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from flask import Flask, Response, g, request
 
+from routes.auth import caller_key
 from routes.context import service
 from routes.limits import client_address
 from services.errors import ServiceError
@@ -71,6 +72,9 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
     method = request.method if request.method in METHODS else "other"
     metrics.requests.labels(method, endpoint, str(response.status_code)).inc()
     metrics.request_seconds.labels(endpoint).observe(elapsed)
+    key = caller_key()
+    if key:
+        metrics.key_requests.labels(key.name).inc()
     error: ServiceError | None = g.get("error")
     if error:
         metrics.refused.labels(error.code).inc()
@@ -97,6 +101,9 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
         "duration_ms": round(elapsed * 1000, 1),
         "bytes_out": response.content_length,
     }
+    key = caller_key()
+    if key:
+        event["key"] = key.name
     error: ServiceError | None = g.get("error")
     if error:
         event |= {"code": error.code, "details": error.details}

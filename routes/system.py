@@ -16,13 +16,14 @@ from redis.retry import Retry
 
 from routes.context import Service, service
 from routes.limits import REDIS_SECONDS, client_address
-from services.errors import Forbidden, ShuttingDown
+from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
 from services.models import CATALOGUE
 from services.telemetry import resident_bytes
 
 MIB = 1024 * 1024
 PAGE = "index.html"
+METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
 
 
 def index() -> Response:
@@ -35,6 +36,7 @@ def index() -> Response:
             "name": settings.app_name,
             "version": settings.app_version,
             "model": service().models.default,
+            "auth_required": settings.auth_required,
             "limits": {
                 "max_content_length": settings.max_content_length,
                 "max_image_pixels": settings.largest_image_pixels,
@@ -68,7 +70,7 @@ def health() -> Response:
         "model": _model_check(parts),
         "redis": _redis_check(parts),
         "storage": {"status": "off"},
-        "database": {"status": "off"},
+        "database": _database_check(parts),
         "queue": {"status": "off"},
         "disk_space": _disk_check(parts),
         "memory": _memory_check(parts),
@@ -166,6 +168,18 @@ def _redis_check(parts: Service) -> dict[str, Any]:
     return {"status": "ok"}
 
 
+def _database_check(parts: Service) -> dict[str, Any]:
+    """The database holds the keys: without it only those used lately are known, so serving needs it where a key is."""
+    required = parts.settings.auth_required
+    if not (required or parts.keys.database.exists()):
+        return {"status": "off"}
+    try:
+        parts.keys.database.ping()
+    except DatabaseUnavailable as exc:
+        return {"status": "failed" if required else "warning", "details": f"not reached ({exc.details})"}
+    return {"status": "ok"}
+
+
 def _disk_check(parts: Service) -> dict[str, Any]:
     folder = parts.settings.upload_dir.absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -186,11 +200,11 @@ def _allow_metrics() -> None:
     if settings.metrics_token and scheme.lower() == "bearer":
         if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
             return
-        raise Forbidden("the token is not the right one")
+        raise Forbidden("the token is not the right one", METRICS_SOLUTION)
     address = _address(client_address())
     if address is not None and any(address in network for network in settings.metrics_allowed_networks):
         return
-    raise Forbidden(f"metrics are not open to {client_address()}")
+    raise Forbidden(f"metrics are not open to {client_address()}", METRICS_SOLUTION)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -77,10 +77,22 @@ class BadRequest(ServiceError):
     solution = "Check the request's headers and body; GET /docs shows examples"
 
 
+class MissingKey(ServiceError):
+    code, status = "missing_key", 401
+    message = "An API key is needed"
+    solution = "Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys"
+
+
+class BadKey(ServiceError):
+    code, status = "bad_key", 401
+    message = "The API key is not valid"
+    solution = "Check that the whole key was sent, or ask the operator for a new one"
+
+
 class Forbidden(ServiceError):
     code, status = "forbidden", 403
-    message = "This is not open to your address"
-    solution = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
+    message = "This is not open to you"
+    solution = "Ask the operator for a key, a token or an address that may do this"
 
 
 class ForbiddenSource(ServiceError):
@@ -170,6 +182,12 @@ class ShuttingDown(ServiceError):
 class EngineUnavailable(ServiceError):
     code, status, retryable = "engine_unavailable", 503, True
     message = "The model is not ready"
+    solution = "Try again in a moment; GET /health says what is wrong"
+
+
+class DatabaseUnavailable(ServiceError):
+    code, status, retryable = "database_unavailable", 503, True
+    message = "The database does not answer"
     solution = "Try again in a moment; GET /health says what is wrong"
 
 

@@ -78,6 +78,8 @@ class Metrics:
         self.waiting = labelled(Gauge, "waiting", "Images waiting for a place", multiprocess_mode="sum")
         self.refused = labelled(Counter, "refused", "Requests answered with an error, by code", ("code",))
         self.rate_limited = labelled(Counter, "rate_limited", "Requests over their quota", ("endpoint",))
+        # By name: the operator chose it, and there are as many as keys were made. Never by what a caller sent.
+        self.key_requests = labelled(Counter, "key_requests", "Requests with a valid API key", ("key",))
         self.model_info = labelled(
             Gauge,
             "model_info",
@@ -204,6 +206,7 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+            "alembic": {"level": "WARNING"},  # services/database.py tells of upgrades
             "PIL": {"level": "CRITICAL"},  # what it says of callers' files is in the answer
             "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
         },

@@ -25,7 +25,11 @@ async function remove(path, asked) {
   const body = new FormData();
   body.append("file", photo);
   for (const [name, value] of Object.entries(asked)) body.append(name, value);
-  const answer = await fetch(path, { method: "POST", body, headers: { Accept: "image/*" } });
+  const headers = { Accept: "image/*" };
+  const key = sessionStorage.getItem("api-key"); // gone with the tab
+  if (key) headers["X-Api-Key"] = key;
+  const answer = await fetch(path, { method: "POST", body, headers });
+  $("key-form").hidden = answer.status !== 401;
   if (answer.ok) return answer.blob();
   const error = await answer.json().catch(() => ({ error: `The server answered ${answer.status}` }));
   const wait = answer.headers.get("Retry-After");
@@ -88,6 +92,12 @@ $("before").addEventListener("error", () => { $("before-clip").hidden = $("slide
 $("file").addEventListener("change", () => choose($("file").files[0]));
 $("download").addEventListener("click", download);
 $("again").addEventListener("click", startAgain);
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("api-key", $("key").value.trim());
+  $("key").value = "";
+  preview();
+});
 $("slider").addEventListener("input", () => {
   $("before-clip").style.clipPath = `inset(0 ${100 - $("slider").value}% 0 0)`;
 });

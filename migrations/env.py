@@ -1,0 +1,27 @@
+"""What Alembic runs: the migrations on the connection it is given, or (from its own command) on `DATABASE_URL`."""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+import services.keys  # noqa: F401 - every module with a table is imported here, so that Alembic can compare them
+from services.database import Base
+
+
+def run(connection: Connection) -> None:
+    """All in one transaction, on SQLite too; what it can't alter in place is copied."""
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_as_batch=True, transactional_ddl=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:  # `alembic revision --autogenerate` while developing
+    from config import load_settings
+    from services.database import parse_url
+
+    with create_engine(parse_url(load_settings().database_url)).begin() as made:
+        run(made)
