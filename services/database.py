@@ -109,14 +109,14 @@ class Database:
         """Bring the tables to a revision. Safe to run in many processes at once: one does it, the others wait."""
         from alembic import command
 
-        with self._translated(), self._alone(self._new_engine()) as connection:
+        with self._translated(), self._alone() as connection:
             command.upgrade(_alembic(connection), revision)
 
     def downgrade(self, revision: str) -> None:
         """Bring the tables back to a revision; `base` removes them all."""
         from alembic import command
 
-        with self._translated(), self._alone(self._new_engine()) as connection:
+        with self._translated(), self._alone() as connection:
             command.downgrade(_alembic(connection), revision)
 
     def close(self) -> None:
@@ -134,10 +134,9 @@ class Database:
         with self._lock:
             self._refuse_while_resting()
             if self._engine is None:
-                engine = self._new_engine()
-                with self._alone(engine) as connection:
+                with self._alone() as connection:
                     _upgrade_unless_newer(connection)
-                self._engine = engine
+                self._engine = self._new_engine()
             return self._engine
 
     @contextlib.contextmanager
@@ -171,9 +170,11 @@ class Database:
         return engine
 
     @contextlib.contextmanager
-    def _alone(self, engine: Engine) -> Iterator[Connection]:
+    def _alone(self) -> Iterator[Connection]:
         """A transaction that only one process of this service is in at a time."""
+        engine = self._new_engine()
         with contextlib.ExitStack() as stack:
+            stack.callback(engine.dispose)
             if self.file is not None:
                 stack.enter_context(_locked(self.file.with_name(f"{self.file.name}.lock")))
                 _write_ahead(engine)

