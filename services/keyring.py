@@ -88,11 +88,12 @@ class Keyring:
         self._used.set()
 
     def close(self) -> None:
-        """Write down the last uses. Called when the process ends."""
+        """Write down the last uses and let go of the database. Called when the process ends."""
         self._closing.set()
         self._used.set()
         if self._thread:
             self._thread.join(5)
+        self.database.close()
 
     def _look_up(self, key_id: str) -> ApiKey | None:
         asked = self._clock()

@@ -54,7 +54,7 @@ def test_all_code_that_serves_is_in_the_image() -> None:
     names = {name for line in copied for name in line.split()}
     modules = {path.name for path in ROOT.glob("*.py")}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
-    assert modules | packages | {"web"} <= names
+    assert modules | packages | {"web", "migrations"} <= names
 
 
 def test_the_image_runs_as_a_numbered_user_and_is_told_to_stop_by_sigterm() -> None:
@@ -82,6 +82,16 @@ def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
     }
     assert given - NOT_OURS <= settings_names()
     assert {"TRUSTED_PROXIES", "REDIS_URL", "UPLOAD_DIR"} <= given
+
+
+def test_sqlite_lies_where_the_service_may_write() -> None:
+    assert "DATABASE_URL=sqlite:////data/" in DOCKERFILE
+    assert "\nVOLUME /data\n" in DOCKERFILE
+    assert SERVICES["app"]["environment"]["DATABASE_URL"] == "${DATABASE_URL:-sqlite:////data/background-remover.db}"
+    assert "app-data:/data" in SERVICES["app"]["volumes"]
+    text = (ROOT / "deploy/background-remover.service").read_text()
+    assert "Environment=DATABASE_URL=sqlite:////var/lib/background-remover/" in text
+    assert "background-remover" in unit()["StateDirectory"].split()
 
 
 def test_only_nginx_is_published() -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from services.errors import all_errors
 from tests import corpus
-from tests.servers import Gunicorn, poll
+from tests.servers import Gunicorn, free_port, poll
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
 EXPOSED: Final = {
@@ -144,7 +144,10 @@ CASES: Final = (
     Case("image_too_small", 422, "POST", LIMITED[2], image_json(corpus.strip(15, 99)), ("15×99", "16")),
 )
 # Each needs a server of its own, and has a test of its own below.
-STATES: Final = ("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded")
+STATES: Final = (
+    *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
+    *("missing_key", "bad_key", "database_unavailable"),
+)
 
 
 def ask(server: Gunicorn, case: Case) -> requests.Response:
@@ -345,6 +348,25 @@ def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gu
     assert requests.get(f"{modelless.url}/health/live", timeout=5).status_code == 200
     assert requests.get(f"{modelless.url}/models", timeout=5).status_code == 200
     assert modelless.workers() == pids
+
+
+def test_without_a_good_key_a_closed_server_refuses_and_says_how_to_send_one() -> None:
+    lost = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys"
+    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=lost, METRICS_ALLOWED_NETWORKS="10.0.0.0/8") as server:
+
+        def refused(status: int, code: str, **headers: str) -> requests.Response:
+            case = Case(code, status, "POST", LIMITED[0], upload(bytes(8 * corpus.MIB)) | {"headers": headers})
+            answer = ask(server, case)
+            assert_error(answer, status, code)
+            assert "hunter2" not in answer.text
+            return answer
+
+        challenge = 'Bearer realm="background-remover"'
+        assert refused(401, "missing_key").headers["WWW-Authenticate"] == challenge
+        wrong = refused(401, "bad_key", **{"X-Api-Key": "wrong"})
+        assert wrong.headers["WWW-Authenticate"] == f'{challenge}, error="invalid_token"'
+        refused(503, "database_unavailable", Authorization=f"Bearer bgr_{'0' * 12}_{'0' * 40}")
+        assert_error(ask(server, Case("", 403, "GET", "/metrics")), 403, "forbidden")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/metrics", "/api/metrics/prometheus"])

@@ -101,7 +101,9 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
     for word in (key.split("_")[1], "Ann", "remove", "12/hour"):
         assert word in shop
     assert key.split("_")[2] not in listed
-    uses = {key.name: (key.uses, bool(key.last_used_at)) for key in list_keys(Database(database_url))}
+    database = Database(database_url)
+    uses = {key.name: (key.uses, bool(key.last_used_at)) for key in list_keys(database)}
+    database.close()
     assert uses["shop"] == (14, True)  # the last ones written as the workers ended
 
 
@@ -169,7 +171,9 @@ def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(closed: tup
 def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
     server, url = closed
     soon = datetime.now(UTC) + timedelta(seconds=3)
-    key, _ = create_key(Database(url), name="short", expires_at=soon)
+    database = Database(url)
+    key, _ = create_key(database, name="short", expires_at=soon)
+    database.close()
     assert post(server, jpeg, key).status_code == 200
     over = poll(lambda: (a := post(server, jpeg, key)).status_code == 401 and [a], 10, "its end")[0]
     assert datetime.now(UTC) >= soon
