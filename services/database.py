@@ -131,8 +131,7 @@ class Database:
         engine = self._engine
         if engine:
             return engine
-        with self._lock:
-            self._refuse_while_resting()
+        with self._lock, self._translated():  # those who waited for a try that failed must not try one after the other
             if self._engine is None:
                 with self._alone() as connection:
                     _upgrade_unless_newer(connection)

@@ -2,6 +2,7 @@
 
 import hmac
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,22 @@ def test_a_lost_database_is_told_at_once_and_without_its_password(capsys: pytest
     told = "".join(capsys.readouterr())
     assert "refused" in told
     assert "hunter2" not in told
+
+
+def test_callers_do_not_queue_up_behind_a_postgresql_that_swallows_packets() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        database = Database(f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/keys")
+
+        def ask(_: int) -> str:
+            with pytest.raises(DatabaseUnavailable) as lost:
+                database.ping()
+            return lost.value.details
+
+        with ThreadPoolExecutor(8) as pool:
+            details = list(pool.map(ask, range(8)))
+    assert len([text for text in details if text != "it did not answer a moment ago"]) == 1
 
 
 @pytest.mark.parametrize(
