@@ -53,6 +53,8 @@ class Edges(StrEnum):
     """How the model's small mask becomes a matte of the photo's size."""
 
     SOFT = "soft"
+    REFINED = "refined"
+    MATTING = "matting"
 
 
 PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
@@ -81,6 +83,10 @@ def _number(value: object) -> object:
 
 def _word(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
+
+
+def _boolean(value: object) -> object:
+    return {"on": True, "off": False}.get(str(_word(value)), value)
 
 
 def _format(value: object) -> object:
@@ -132,9 +138,19 @@ class Options(BaseModel):
     output: Annotated[Output, BeforeValidator(_word), Field(description="The subject, or its mask in grey.")] = (
         Output.CUTOUT
     )
-    edges: Annotated[Edges, BeforeValidator(_word), Field(description="`soft`: the model's mask, resized.")] = (
-        Edges.SOFT
-    )
+    edges: Annotated[
+        Edges,
+        BeforeValidator(_word),
+        Field(
+            description="`soft`: the model's mask, resized. `refined`: led by the photo at full resolution. `matting`: the "
+            "same with much more work, for hair and fur; slow."
+        ),
+    ] = Edges.REFINED
+    decontaminate: Annotated[
+        bool,
+        BeforeValidator(_boolean),
+        Field(description="Takes the background's colour out of half-transparent pixels."),
+    ] = True
     feather: Annotated[
         float, Field(ge=0, le=100, allow_inf_nan=False, description="px; blurs the mask's edge."), Number
     ] = 0.0

@@ -62,7 +62,7 @@ def remove_background(
         with watch.step("segment"):
             mask = segment(photo, segmenter, deadline)
         with watch.step("refine"):
-            matte = refine(mask, photo, options)
+            matte = refine(mask, photo, options, deadline)
         with watch.step("compose"):
             canvas = compose(photo, matte, options)
         with watch.step("encode"):
