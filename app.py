@@ -17,6 +17,7 @@ from routes.requests import InMemoryRequest
 from services.admission import Admission
 from services.decode import ImageLimits
 from services.engine import EngineSettings
+from services.redis_client import RedisProbe
 from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.telemetry import Metrics
@@ -105,4 +106,5 @@ def make_service(settings: Settings) -> Service:
             on_change=metrics.set_load,
         ),
         metrics=metrics,
+        redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

@@ -14,6 +14,7 @@ from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.options import Options
 from services.pipeline import Result, remove_background
+from services.redis_client import RedisProbe
 from services.sessions import Models
 from services.telemetry import Metrics
 
@@ -29,6 +30,7 @@ class Service:
     limits: ImageLimits
     admission: Admission
     metrics: Metrics
+    redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
 

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import redis
 from flask import Response, current_app, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from routes.context import Service, service
-from routes.limits import REDIS_SECONDS, client_address
+from routes.limits import client_address
 from services.errors import Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
 from services.models import CATALOGUE
@@ -148,21 +145,10 @@ def _model_check(parts: Service) -> dict[str, Any]:
 
 def _redis_check(parts: Service) -> dict[str, Any]:
     """Redis holds the quotas; without it each worker counts for itself, so its loss is a warning."""
-    if parts.settings.rate_limit_storage != "redis":
+    if parts.redis is None:
         return {"status": "off"}
-    try:
-        with redis.Redis.from_url(
-            parts.settings.redis_url,
-            socket_connect_timeout=REDIS_SECONDS,
-            socket_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()
-    except redis.RedisError as exc:
-        return {
-            "status": "warning",
-            "details": f"not reached ({type(exc).__name__}): limits are kept in each worker",
-        }
+    if problem := parts.redis.problem():
+        return {"status": "warning", "details": f"not reached ({problem}): limits are kept in each worker"}
     return {"status": "ok"}
 
 
