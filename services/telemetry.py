@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client import values as prometheus_values
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -21,15 +20,6 @@ MIB: Final = 1024 * 1024
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 BYTES: Final = tuple(int(size * MIB) for size in SIZES)
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
-
-
-def use_metrics_slot(slot: int) -> None:
-    """From now on this process counts into the files of `slot`; call it after the fork, before `Metrics` is made.
-
-    prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
-    the slot of the one it replaces, and with it the counts: there are never more slots than workers at a time.
-    """
-    prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
 class Named(Protocol):
