@@ -1,5 +1,6 @@
 """Metrics for all worker processes together, and structured logs."""
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -11,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 import structlog
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -200,14 +202,30 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     }
 
 
+class ElseStandardError(logging.Handler):
+    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        with contextlib.suppress(Exception):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+    """A log file that logrotate may move away."""
+
+
+class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+    """A log file that all workers write and rotate."""
+
+
 def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
     if file is None:
         return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
     file.parent.mkdir(parents=True, exist_ok=True)
     if rotate_mb == 0:
-        return {"class": "logging.handlers.WatchedFileHandler", "filename": str(file), "encoding": "utf-8"}
+        return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
     return {
-        "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+        "()": RotatingFile,
         "filename": str(file),
         "maxBytes": int(rotate_mb * MIB),
         "backupCount": backups,

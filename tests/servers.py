@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -38,11 +39,14 @@ def poll(condition, seconds: float = START_SECONDS, what: str = "the condition")
 class Gunicorn:
     """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
 
-    def __init__(self, *, ready: bool = True, cwd: Path = ROOT, **settings: object) -> None:
+    def __init__(
+        self, *, ready: bool = True, cwd: Path = ROOT, wrapper: Sequence[str] = (), **settings: object
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
+        self._wrapper = wrapper  # a command that runs the one that follows it, in its own process
         self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
         self._settings = {
             "HOST": "127.0.0.1",
@@ -58,6 +62,7 @@ class Gunicorn:
         env = {name: os.environ[name] for name in keep if name in os.environ}
         env |= {name: str(value) for name, value in self._settings.items()}
         command = [
+            *self._wrapper,
             sys.executable,
             "-m",
             "gunicorn",
