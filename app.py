@@ -13,8 +13,8 @@ from routes.context import EXTENSION, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
-from routes.requests import InMemoryRequest
-from services.admission import Admission
+from routes.requests import InMemoryRequest, release_body
+from services.admission import Admission, Bodies
 from services.decode import ImageLimits
 from services.engine import EngineSettings
 from services.redis_client import RedisProbe
@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         max_age=86400,
     )
     handle_errors(app)
+    app.teardown_request(release_body)
     routes.register(app, limiter, settings)
     return app
 
@@ -105,6 +106,7 @@ def make_service(settings: Settings) -> Service:
             settings.max_inflight_megapixels / settings.web_concurrency,
             on_change=metrics.set_load,
         ),
+        bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

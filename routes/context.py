@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from flask import current_app, g, request
 
 from config import Settings
-from services.admission import Admission
+from services.admission import Admission, Bodies
 from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.options import Options
@@ -29,6 +29,7 @@ class Service:
     models: Models
     limits: ImageLimits
     admission: Admission
+    bodies: Bodies
     metrics: Metrics
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)

@@ -11,14 +11,14 @@ from services.metrics_files import clear_gauges
 
 
 def write(file: Path, name: str, value: float) -> None:
-    values = MmapedDict(str(file))
-    values.write_value(mmap_key(name, name, [], [], "help"), value, 0.0)
-    values.close()
+    values = MmapedDict(str(file))  # type: ignore[no-untyped-call]
+    values.write_value(mmap_key(name, name, [], [], "help"), value, 0.0)  # type: ignore[no-untyped-call]
+    values.close()  # type: ignore[no-untyped-call]
 
 
 def scrape(folder: Path) -> dict[str, float]:
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     return {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
 
 

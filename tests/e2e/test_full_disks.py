@@ -98,21 +98,22 @@ def test_a_full_folder_for_temporary_files_changes_nothing(photo_12mp: bytes) ->
 
 @pytest.mark.parametrize("rotate_mb", ["0", "0.5"])
 def test_lines_that_the_log_file_has_no_room_for_go_to_standard_error(rotate_mb: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"LOG_FILE": f"{folder}/app.log", "LOG_ROTATE_MB": rotate_mb}
-        with Gunicorn(wrapper=small(folder), **settings) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Gunicorn(wrapper=small(folder), LOG_FILE=f"{folder}/app.log", LOG_ROTATE_MB=rotate_mb) as server,
+    ):
 
-            def ask(number: int) -> bool:
-                url, headers = f"{server.url}/models", {"X-Request-ID": f"n{number}."}
-                return requests.get(url, headers=headers, timeout=10).status_code == 200
+        def ask(number: int) -> bool:
+            url, headers = f"{server.url}/models", {"X-Request-ID": f"n{number}."}
+            return requests.get(url, headers=headers, timeout=10).status_code == 200
 
-            assert ask(0)
-            filler = fill(server, folder)
-            assert all(ask(number) for number in range(1, 60))
-            lines = server.log().splitlines()
-            assert any('"n59."' in line for line in lines)
-            assert {json.loads(line)["event"] for line in lines if line.startswith("{")} >= {"request"}
-            assert "Traceback" not in server.log()
-            filler.unlink()
-            assert ask(60)
-            assert '"n60."' in (filler.parent / "app.log").read_text()
+        assert ask(0)
+        filler = fill(server, folder)
+        assert all(ask(number) for number in range(1, 60))
+        lines = server.log().splitlines()
+        assert any('"n59."' in line for line in lines)
+        assert {json.loads(line)["event"] for line in lines if line.startswith("{")} >= {"request"}
+        assert "Traceback" not in server.log()
+        filler.unlink()
+        assert ask(60)
+        assert '"n60."' in (filler.parent / "app.log").read_text()
