@@ -61,6 +61,9 @@ def make_limiter(settings: Settings) -> Limiter:
         headers_enabled=True,
         header_name_mapping={HeaderNames.RETRY_AFTER: WAIT_HEADER},
         in_memory_fallback_enabled=settings.rate_limit_storage == "redis",
+        # Flask-Limiter raises where two threads notice at the same time that Redis is lost: the second one's request
+        # goes uncounted instead of failing.
+        swallow_errors=True,
         enabled=settings.rate_limit_enabled,
     )
 

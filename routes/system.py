@@ -16,7 +16,6 @@ from routes.limits import client_address
 from services.errors import Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
 from services.models import CATALOGUE
-from services.telemetry import resident_bytes
 
 MIB = 1024 * 1024
 PAGE = "index.html"
@@ -161,7 +160,7 @@ def _disk_check(parts: Service) -> dict[str, Any]:
 
 
 def _memory_check(parts: Service) -> dict[str, Any]:
-    resident = resident_bytes() // MIB
+    resident = parts.metrics.resident_bytes() // MIB
     limit = parts.settings.max_memory_mb or memory_limit_bytes() // MIB
     return {"status": "warning" if resident > limit else "ok", "resident_mb": resident, "limit_mb": limit}
 

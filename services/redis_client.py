@@ -6,7 +6,6 @@ behind when the time is up, and ends by itself.
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol, cast
@@ -16,8 +15,10 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
+from services.probe import Probe
+
 REDIS_SECONDS: Final = 0.1  # connecting (its name's resolution included) and reading each, at most
-LOOK_SECONDS: Final = 0.03  # what a look at its state may wait for it
+KEEP_SECONDS: Final = 1.0  # what was found is told so long without asking again
 STALE_SECONDS: Final = 5.0  # an older answer than this is none
 
 
@@ -77,38 +78,22 @@ def redis_options(url: str) -> dict[str, Any]:
 
 
 class RedisProbe:
-    """Whether Redis answers, without waiting for it.
-
-    A look starts a ping in the background, if none is under way, and waits for it for a moment only. What a slow one
-    finds is told by the next look. So one thread hangs at most, and none is there before the first look (or a fork).
-    """
+    """Whether Redis answers, without waiting for it."""
 
     def __init__(self, url: str) -> None:
         options = redis_options(url)
-        options.pop("connection_class", None)  # the ping's own thread is the one that may hang
+        options.pop("connection_class", None)  # the probe's own thread is the one that may hang
         self._client = redis.Redis.from_url(url, **options)
-        self._changed = threading.Condition()
-        self._asked: float | None = None  # when the ping under way began
-        self._found, self._found_at = "no answer yet", time.monotonic()
+        self._probe = Probe(self._ping, "no answer yet", KEEP_SECONDS)
 
     def problem(self) -> str:
-        """What is wrong with Redis; empty when it answers. Takes `LOOK_SECONDS` at most."""
-        with self._changed:
-            if self._asked is None:
-                self._asked = time.monotonic()
-                threading.Thread(target=self._ping, daemon=True, name="redis-probe").start()
-            end = self._asked + LOOK_SECONDS
-            while self._asked is not None and (left := end - time.monotonic()) > 0:
-                self._changed.wait(left)
-            age = time.monotonic() - self._found_at
-            return self._found if age < STALE_SECONDS else f"no answer for {age:.0f} s"
+        """What is wrong with Redis; empty when it answers."""
+        found, age = self._probe.look()
+        return found if age < STALE_SECONDS else f"no answer for {age:.0f} s"
 
-    def _ping(self) -> None:
+    def _ping(self) -> str:
         try:
             self._client.ping()
-            found = ""
         except Exception as exc:  # noqa: BLE001 - whatever it is, Redis can't be used
-            found = type(exc).__name__
-        with self._changed:
-            self._found, self._found_at, self._asked = found, time.monotonic(), None
-            self._changed.notify_all()
+            return type(exc).__name__
+        return ""

@@ -18,7 +18,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from services.probe import Probe
+
 MIB: Final = 1024 * 1024
+MEMORY_KEEP_SECONDS: Final = 5.0
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 BYTES: Final = tuple(int(size * MIB) for size in SIZES)
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
@@ -44,8 +47,9 @@ class Metrics:
     """The service's metrics; names start with `bg_remover_`."""
 
     def __init__(self) -> None:
+        self._memory = ResidentMemory()
         self._registry = CollectorRegistry()
-        self._registry.register(ResidentMemory())
+        self._registry.register(self._memory)
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -103,8 +107,12 @@ class Metrics:
             return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(ResidentMemory())
+        registry.register(self._memory)
         return registry
+
+    def resident_bytes(self) -> int:
+        """Memory of the service as of now or, where that takes long, of the last time it was asked for."""
+        return self._memory.bytes()
 
     def text(self) -> bytes:
         """The Prometheus exposition format."""
@@ -121,11 +129,21 @@ class Metrics:
 
 
 class ResidentMemory(Collector):
-    """`resident_bytes`: memory of the whole process tree, shared pages counted once, read when asked for."""
+    """`resident_bytes`: memory of the whole process tree, shared pages counted once.
+
+    The kernel adds it up page by page, under a lock that the process's own allocations hold too: a matter of
+    milliseconds at rest, of seconds under load.
+    """
+
+    def __init__(self) -> None:
+        self._probe = Probe(resident_bytes, peak_bytes(), MEMORY_KEEP_SECONDS)
+
+    def bytes(self) -> int:
+        return self._probe.look()[0]
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily("bg_remover_resident_bytes", "Memory of the service, shared pages once")
-        family.add_metric([], resident_bytes())
+        family.add_metric([], self.bytes())
         yield family
 
     def describe(self) -> Iterator[Metric]:
@@ -137,8 +155,11 @@ def resident_bytes() -> int:
     root = os.getppid() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else os.getpid()
     pids = [root, *_children(root)]
     found = [size for pid in pids if (size := _proportional_bytes(pid)) is not None]
-    if found:
-        return sum(found)
+    return sum(found) if found else peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -1,5 +1,6 @@
 """Real servers for tests: Gunicorn with this code, on a free loopback port, ended by its process id."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -103,3 +104,42 @@ class Gunicorn:
         """The process ids of the workers."""
         text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return sorted(int(pid) for pid in text.split())
+
+
+MOUNT = 'for place in $(echo "$0" | tr : " "); do mount -t tmpfs -o size=2m tmpfs "$place" || exit 1; done; exec "$@"'
+
+
+def small_disks(*places: str | Path) -> Sequence[str] | None:
+    """A `wrapper` that gives the server file systems of its own, 2 MiB large, at these folders; None where it can't."""
+    wrapper = ("unshare", "-m", "sh", "-c", MOUNT, ":".join(map(str, places)))
+    try:
+        made = subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        made = False
+    return wrapper if made else None
+
+
+def fill(server: Gunicorn, folder: str | Path) -> Path:
+    """Use up the server's room in `folder`; the file that does."""
+    filler = Path(f"/proc/{server.process.pid}/root{folder}/filler")
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    assert os.statvfs(filler.parent).f_bavail == 0
+    return filler
+
+
+# A `sitecustomize.py` with which one name does not resolve, and whoever asks for it hangs in a thread called so.
+HANGING_RESOLVER = """
+import socket, time
+known = socket.getaddrinfo
+def getaddrinfo(host, *args, **kwargs):
+    if host != "redis.example":
+        return known(host, *args, **kwargs)
+    with open("/proc/thread-self/comm", "w") as name:
+        name.write("hangs")
+    time.sleep(3600)
+socket.getaddrinfo = getaddrinfo
+"""

@@ -3,10 +3,8 @@
 The server sees small file systems of its own (a mount namespace), which only root can make.
 """
 
-import contextlib
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,33 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers import Gunicorn, poll
-
-MOUNT = 'for place in $(echo "$0" | tr : " "); do mount -t tmpfs -o size=2m tmpfs "$place" || exit 1; done; exec "$@"'
+from tests.servers import Gunicorn, fill, poll, small_disks
 
 
 def small(*places: str | Path) -> Sequence[str]:
     """A command's wrapper: 2 MiB for each of these folders. Skips the test where that can't be had."""
-    wrapper = ("unshare", "-m", "sh", "-c", MOUNT, ":".join(map(str, places)))
-    try:
-        made = subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        made = False
-    if not made:
+    wrapper = small_disks(*places)
+    if wrapper is None:
         pytest.skip("file systems can't be mounted here (it takes root, and unshare)")
     return wrapper
-
-
-def fill(server: Gunicorn, folder: str | Path) -> Path:
-    """Use up the server's room in `folder`; the file that does."""
-    filler = Path(f"/proc/{server.process.pid}/root{folder}/filler")
-    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-        for size in (4096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(b"\0" * size):
-                    pass
-    assert os.statvfs(filler.parent).f_bavail == 0
-    return filler
 
 
 def post(server: Gunicorn, data: bytes) -> int:

