@@ -74,8 +74,12 @@ class Gunicorn:
         ]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=self._cwd, env=env, stdout=log, stderr=log)
-        if self._wait_ready:
-            poll(self.is_ready, what=f"{self.url}/health/ready")
+        try:
+            if self._wait_ready:
+                poll(self.is_ready, what=f"{self.url}/health/ready")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +98,7 @@ class Gunicorn:
             raise AssertionError(f"gunicorn ended with {self.process.returncode}:\n{self.log()[-3000:]}")
         try:
             return requests.get(f"{self.url}/health/ready", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def log(self) -> str:

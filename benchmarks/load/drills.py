@@ -217,9 +217,11 @@ def main() -> None:
         "name": name,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drills", nargs="*", default=list(drills), choices=[*drills, []], metavar="drill")
+    parser.add_argument("drills", nargs="*", default=list(drills), metavar="drill")
     parser.add_argument("--minutes", type=float, default=10.0, help="of overload")
     chosen = parser.parse_args()
+    if unknown := set(chosen.drills) - set(drills):
+        parser.error(f"there is no drill {', '.join(sorted(unknown))}")
     console.print("Callers and server share the processors of this machine: latencies include both sides' waiting.")
     results = {}
     for drill in chosen.drills:

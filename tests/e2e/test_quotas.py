@@ -137,7 +137,9 @@ def test_a_redis_whose_name_does_not_resolve_costs_no_more(tmp_path: Path) -> No
 
 
 def served_without_redis(server: Gunicorn) -> None:
-    """Quotas and health checks go on, and wait for nobody."""
+    """Quotas and health checks go on, and wait for nobody, however many notice at the same time."""
+    with ThreadPoolExecutor(12) as pool:
+        assert {answer.status_code for answer in pool.map(lambda _: ask(server), range(12))} == {200}
     for _ in range(8):
         start = time.perf_counter()
         answer = ask(server)
