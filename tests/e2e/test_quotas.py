@@ -133,9 +133,7 @@ def test_a_redis_whose_name_does_not_resolve_costs_no_more(tmp_path: Path) -> No
             health(server)
         threads = Path(f"/proc/{server.workers()[0]}/task").iterdir()
         hanging = [name for task in threads if (name := (task / "comm").read_text().strip()) == "hangs"]
-        assert (
-            1 <= len(hanging) <= 20
-        )  # one of all these looks, and one of each request that noticed, not one of each look
+        assert 1 <= len(hanging) <= 20  # one of all these looks, and one of each request that noticed
 
 
 def served_without_redis(server: Gunicorn) -> None:
