@@ -14,13 +14,14 @@ from routes.context import EXTENSION, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
-from routes.requests import InMemoryRequest
-from services.admission import Admission
+from routes.requests import InMemoryRequest, release_body
+from services.admission import Admission, Bodies
 from services.database import Database
 from services.decode import ImageLimits
 from services.engine import EngineSettings
 from services.errors import DatabaseUnavailable
 from services.keyring import Keyring
+from services.redis_client import RedisProbe
 from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.telemetry import Metrics
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         max_age=86400,
     )
     handle_errors(app)
+    app.teardown_request(release_body)
     routes.register(app, limiter, settings)
     return app
 
@@ -117,6 +119,8 @@ def make_service(settings: Settings) -> Service:
             settings.max_inflight_megapixels / settings.web_concurrency,
             on_change=metrics.set_load,
         ),
+        bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
         keys=make_keyring(settings),
+        redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

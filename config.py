@@ -21,6 +21,8 @@ MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
 BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs
 USABLE_SHARE: Final = 0.9
+BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
+BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
 SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL"})
 
 
@@ -187,6 +189,11 @@ class Settings(BaseSettings):
         return min(self.max_image_pixels, max(1_000_000, int(room * 1e6)))
 
     @property
+    def body_bytes_per_worker(self) -> int:
+        """Bytes that the bodies of one worker's requests may hold at a time, copies included."""
+        return int(BODIES_SHARE * _request_bytes(self.web_concurrency, self.max_memory_mb) / self.web_concurrency)
+
+    @property
     def running_per_worker(self) -> int:
         """Images that one worker process works on at a time."""
         return -(-self.max_running_images // self.web_concurrency)
@@ -204,8 +211,13 @@ class Settings(BaseSettings):
 
 def _megapixels_that_fit(workers: int, limit_mb: int) -> float:
     """Megapixels that may be in work at a time before the memory is used up, by all workers together."""
+    return (1 - BODIES_SHARE) * _request_bytes(workers, limit_mb) / BYTES_PER_PIXEL / 1e6
+
+
+def _request_bytes(workers: int, limit_mb: int) -> float:
+    """Bytes left for requests, of all workers together."""
     limit = min(memory_limit_bytes(), limit_mb * MIB) if limit_mb else memory_limit_bytes()
-    return (limit * USABLE_SHARE - workers * WORKER_BYTES) / BYTES_PER_PIXEL / 1e6
+    return max(0.0, limit * USABLE_SHARE - workers * WORKER_BYTES)
 
 
 def _whole(value: object, default: int) -> int:

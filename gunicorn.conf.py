@@ -12,7 +12,6 @@ import os
 import resource
 import shutil
 import socket
-import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -22,9 +21,16 @@ import gunicorn.util
 import orjson
 from gunicorn.workers.gthread import ThreadWorker
 
+from config import load_settings
+from routes.context import EXTENSION
+from services.errors import BadRequest, ServiceError
+from services.memory import tame_allocator
+from services.metrics_files import clear_gauges, metrics_folder, use_metrics_slot
+from services.telemetry import logging_config
+
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
 OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
-METRICS_DIR = os.environ.get(OURS) or tempfile.mkdtemp(prefix="bg-remover-metrics-", dir=SHARED_MEMORY)
+METRICS_DIR = os.environ.get(OURS) or metrics_folder(SHARED_MEMORY)
 MASTER = os.getpid()
 
 
@@ -35,13 +41,7 @@ def leave_nothing_behind() -> None:
 
 
 atexit.register(leave_nothing_behind)
-os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read when prometheus_client is imported
-
-from config import load_settings  # noqa: E402
-from routes.context import EXTENSION  # noqa: E402
-from services.errors import BadRequest, ServiceError  # noqa: E402
-from services.memory import tame_allocator  # noqa: E402
-from services.telemetry import logging_config, use_metrics_slot  # noqa: E402
+os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
 
 settings = load_settings()
 
@@ -186,8 +186,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Things of this process alone: its allocator, where it counts, log handlers (an inherited lock locks nothing)."""
     tame_allocator()
-    use_metrics_slot(worker.metrics_slot)
     logging.config.dictConfig(logconfig_dict)
+    use_metrics_slot(Path(METRICS_DIR), worker.metrics_slot)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -199,8 +199,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """What a worker that has ended held or had loaded counts no more; what it has done goes on to count."""
-    for file in Path(METRICS_DIR).glob(f"gauge_*_{worker.metrics_slot}.db"):
-        file.unlink(missing_ok=True)
+    clear_gauges(Path(METRICS_DIR), worker.metrics_slot)
 
 
 def post_worker_init(worker: Any) -> None:

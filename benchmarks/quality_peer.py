@@ -34,7 +34,9 @@ def cut(folder: Path) -> None:
         pixels = np.asarray(image) / 255
         alpha = np.clip((estimate_alpha_cf(pixels, trimap) - 0.04) / 0.92, 0, 1)
         both = np.dstack([estimate_foreground_ml(pixels, alpha), alpha])
-        Image.fromarray(np.clip(both * 255 + 0.5, 0, 255).astype(np.uint8)).save(path.with_suffix("").with_suffix(".cut.png"))
+        Image.fromarray(np.clip(both * 255 + 0.5, 0, 255).astype(np.uint8)).save(
+            path.with_suffix("").with_suffix(".cut.png")
+        )
 
 
 def removed(folder: Path) -> None:

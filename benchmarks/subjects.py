@@ -67,7 +67,9 @@ class Drawing:
 
 def _averaged(name: str, colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Subject:
     weight = alpha.astype(np.float32) / 255
-    weighed = cv2.resize(colour.astype(np.float32) / 255 * weight[..., None], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    weighed = cv2.resize(
+        colour.astype(np.float32) / 255 * weight[..., None], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA
+    )
     small = cv2.resize(weight, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return Subject(name, weighed / np.maximum(small, 1e-3)[..., None], small)
 
@@ -87,7 +89,9 @@ def circle(x: float, y: float, rx: float, ry: float | None = None, turns: int = 
     return np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
 
 
-def _strand(rng: np.random.Generator, start: NDArray[np.float64], angle: float, length: float, curl: float) -> NDArray[np.float64]:
+def _strand(
+    rng: np.random.Generator, start: NDArray[np.float64], angle: float, length: float, curl: float
+) -> NDArray[np.float64]:
     """A line that leaves `start` at `angle` and bends at random."""
     steps = 14
     turns = angle + np.cumsum(rng.normal(0, curl, steps)) + np.linspace(0, rng.normal(0, 3 * curl), steps)
@@ -129,7 +133,11 @@ def fur() -> Subject:
             start = np.array([cx + rx * 0.97 * np.cos(angle), cy + ry * 0.97 * np.sin(angle)])
             x, y = np.clip(start.astype(int), 0, [WIDTH - 1, HEIGHT - 1])
             colour = _shade(sheet.rng, tuple(int(v) for v in coat[y, x]), 25)  # type: ignore[arg-type]
-            sheet.line(_strand(sheet.rng, start, angle + 0.5, sheet.rng.uniform(20, 62), 0.08), colour, sheet.rng.uniform(0.5, 1.5))
+            sheet.line(
+                _strand(sheet.rng, start, angle + 0.5, sheet.rng.uniform(20, 62), 0.08),
+                colour,
+                sheet.rng.uniform(0.5, 1.5),
+            )
     for x in (725, 875):
         sheet.area(circle(x, 410, 34), (200, 190, 60))
         sheet.area(circle(x, 410, 12, 30), (15, 15, 15))
@@ -140,9 +148,15 @@ def fur() -> Subject:
 def glass() -> Subject:
     """A goblet: clear in the middle, denser at the rim, with highlights. Its alpha is what a photographer's would be."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    half = np.interp(y, [150, 250, 450, 600, 640, 700, 950, 1000, 1060, 1080], [225, 245, 250, 140, 60, 18, 18, 60, 210, 215]).astype(np.float32)
+    half = np.interp(
+        y, [150, 250, 450, 600, 640, 700, 950, 1000, 1060, 1080], [225, 245, 250, 140, 60, 18, 18, 60, 210, 215]
+    ).astype(np.float32)
     across = np.abs(x - 800) / half
-    inside = np.clip((half - np.abs(x - 800)) / 1.2 + 0.5, 0, 1) * np.clip((y - 150) / 1.2, 0, 1) * np.clip((1080 - y) / 1.2, 0, 1)
+    inside = (
+        np.clip((half - np.abs(x - 800)) / 1.2 + 0.5, 0, 1)
+        * np.clip((y - 150) / 1.2, 0, 1)
+        * np.clip((1080 - y) / 1.2, 0, 1)
+    )
     alpha = np.clip(0.18 + 0.75 * across**6, 0, 1)
     alpha = np.where(y > 620, np.maximum(alpha, 0.55), alpha)
     wine = np.clip((y - 330) / 3, 0, 1) * (y < 630) * np.clip((half - 14 - np.abs(x - 800)) / 3, 0, 1)
@@ -163,12 +177,22 @@ def bicycle() -> Subject:
             sheet.line(circle(x, 780, radius), colour, width)
         for k, angle in enumerate(np.linspace(0, 2 * np.pi, 25)[:-1]):
             hub = angle + (0.55 if k % 2 else -0.55)
-            ends = [[x + 26 * np.cos(hub), 780 + 26 * np.sin(hub)], [x + 246 * np.cos(angle), 780 + 246 * np.sin(angle)]]
+            ends = [
+                [x + 26 * np.cos(hub), 780 + 26 * np.sin(hub)],
+                [x + 246 * np.cos(angle), 780 + 246 * np.sin(angle)],
+            ]
             sheet.line(np.array(ends), _shade(sheet.rng, (170, 175, 182), 30), 2.0)
         sheet.area(circle(x, 780, 30), (90, 92, 98))
     saddle, crank, head = [600, 420], [760, 800], [1050, 430]
-    for ends, width in (([saddle, crank], 26), ([crank, head], 26), ([[625, 480], head], 24), ([crank, [430, 780]], 18),
-                        ([[615, 470], [430, 780]], 16), ([head, [1170, 780]], 24), ([head, [1020, 330]], 20)):
+    for ends, width in (
+        ([saddle, crank], 26),
+        ([crank, head], 26),
+        ([[625, 480], head], 24),
+        ([crank, [430, 780]], 18),
+        ([[615, 470], [430, 780]], 16),
+        ([head, [1170, 780]], 24),
+        ([head, [1020, 330]], 20),
+    ):
         sheet.line(np.array(ends, float), (176, 30, 38), width)
     sheet.area(np.array([[520, 400], [700, 390], [690, 425], [540, 440]], float), (30, 28, 28))
     sheet.line(np.array([[1020, 330], [960, 320], [1120, 300], [1160, 360]], float), (40, 40, 44), 18)
@@ -180,14 +204,22 @@ def leaves() -> Subject:
     sheet = Drawing(SEED + 5)
     sheet.area(np.array([[620, 1190], [650, 900], [950, 900], [980, 1190]], float), photograph("brick"))
     for stem in range(15):
-        path = _strand(sheet.rng, np.array([800.0 + 12 * (stem - 7), 905]), -np.pi / 2 + (stem - 7) * 0.13, sheet.rng.uniform(380, 700), 0.05)
+        path = _strand(
+            sheet.rng,
+            np.array([800.0 + 12 * (stem - 7), 905]),
+            -np.pi / 2 + (stem - 7) * 0.13,
+            sheet.rng.uniform(380, 700),
+            0.05,
+        )
         sheet.line(path, (70, 95, 40), 4)
         for k in range(3, len(path)):
             for side in (-1, 1):
                 along = np.arctan2(*(path[k] - path[k - 1])[::-1]) + side * sheet.rng.uniform(0.5, 1.1)
                 length, width = sheet.rng.uniform(55, 95), sheet.rng.uniform(13, 24)
                 t = np.linspace(0, 1, 24)
-                edge = np.concatenate([np.stack([t * length, width * np.sin(np.pi * t) * s], axis=1)[::s] for s in (1, -1)])
+                edge = np.concatenate(
+                    [np.stack([t * length, width * np.sin(np.pi * t) * s], axis=1)[::s] for s in (1, -1)]
+                )
                 turn = np.array([[np.cos(along), np.sin(along)], [-np.sin(along), np.cos(along)]])
                 sheet.area(edge @ turn + path[k], _shade(sheet.rng, (72, 124, 48), 40))
                 sheet.line(np.stack([path[k], path[k] + turn[0] * length]), (120, 160, 90), 1.0)
@@ -266,7 +298,17 @@ def ball() -> Subject:
     return Subject("ball", cv2.GaussianBlur(colour, (0, 0), 8), alpha.astype(np.float32))
 
 
-DRAWN: Final[tuple[Callable[[], Subject], ...]] = (fur, glass, bicycle, leaves, thin_lines, dandelion, chair, veil, ball)
+DRAWN: Final[tuple[Callable[[], Subject], ...]] = (
+    fur,
+    glass,
+    bicycle,
+    leaves,
+    thin_lines,
+    dandelion,
+    chair,
+    veil,
+    ball,
+)
 
 PHOTOGRAPHED: Final = ("astronaut", "chelsea", "coffee", "motorcycle_left")
 # Two backgrounds for each, such that the default model finds the subject: a mask that misses it says nothing about edges.

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from flask import current_app, g, request
 
 from config import Settings
-from services.admission import Admission
+from services.admission import Admission, Bodies
 from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
+from services.redis_client import RedisProbe
 from services.sessions import Models
 from services.telemetry import Metrics
 
@@ -29,8 +30,10 @@ class Service:
     models: Models
     limits: ImageLimits
     admission: Admission
+    bodies: Bodies
     metrics: Metrics
     keys: Keyring
+    redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
 

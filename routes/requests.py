@@ -10,9 +10,10 @@ from typing import IO, Any, Final
 
 import orjson
 import pybase64
-from flask import Request, request
+from flask import Request, g, request
 from werkzeug.datastructures import FileStorage, MultiDict
 
+from config import BODY_COPIES
 from routes.context import service
 from services.errors import (
     BadBase64,
@@ -56,9 +57,11 @@ class Upload:
 def read_upload() -> Upload:
     """The image of a multipart form, or of a raw body, with the options beside it.
 
-    Raises the 400, 403, 413 and 415 errors of the contract.
+    Raises the 400, 403, 413 and 415 errors of the contract, and `Busy` before the body is read.
     """
+    service().admission.refuse_when_full()
     _refuse_encoded_body()
+    _hold_body()
     kind = request.mimetype
     if kind == "multipart/form-data":
         return _from_form()
@@ -74,8 +77,9 @@ def read_upload() -> Upload:
 
 
 def read_json() -> dict[str, Any]:
-    """The body as a JSON object. Raises `BadJSON`, `UploadTooLarge`."""
+    """The body as a JSON object. Raises `BadJSON`, `UploadTooLarge`, `Busy`."""
     _refuse_encoded_body()
+    _hold_body()
     body = request.get_data(cache=False)
     try:
         found = orjson.loads(body)
@@ -88,6 +92,7 @@ def read_json() -> dict[str, Any]:
 
 def read_base64_upload() -> tuple[Upload, bool]:
     """The image and options of the base64 endpoint's JSON, and whether a data URI is wanted back."""
+    service().admission.refuse_when_full()
     body = read_json()
     text = body.pop("image", None)
     data_uri = boolean("data_uri", body.pop("data_uri", None))
@@ -115,8 +120,8 @@ def decode_base64(text: str) -> bytes:
     if len(compact) // 4 * 3 - compact[-2:].count("=") > limit:
         raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")
     try:
-        data = pybase64.b64decode(compact.encode("ascii"), validate=True)
-    except ValueError as exc:  # binascii.Error and UnicodeEncodeError are ValueErrors
+        data = pybase64.b64decode(compact, validate=True)
+    except ValueError as exc:  # binascii.Error is one; other characters than ASCII are another
         raise BadBase64("it holds characters that base64 does not have, or its padding is wrong") from exc
     if not data:
         raise EmptyImage("the base64 text is empty")
@@ -204,6 +209,19 @@ def _options(*sources: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str,
         if name not in Options.model_fields:
             raise unknown_option(name, also=(*FILE_FIELDS, *also))
     return given
+
+
+def release_body(_: BaseException | None = None) -> None:
+    """At a request's end: its body is no longer held."""
+    service().bodies.give_back(g.pop("held_bytes", 0))
+
+
+def _hold_body() -> None:
+    """Count the body that is about to be read; one of unknown length as the largest. Raises `Busy`."""
+    most = service().settings.max_encoded_bytes
+    size = BODY_COPIES * min(most, most if request.content_length is None else request.content_length)
+    service().bodies.take(size)
+    g.held_bytes = size
 
 
 def _refuse_encoded_body() -> None:

@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import redis
 from flask import Response, current_app, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from routes.context import Service, service
-from routes.limits import REDIS_SECONDS, client_address
+from routes.limits import client_address
 from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
 from services.models import CATALOGUE
-from services.telemetry import resident_bytes
 
 MIB = 1024 * 1024
 PAGE = "index.html"
@@ -150,21 +146,10 @@ def _model_check(parts: Service) -> dict[str, Any]:
 
 def _redis_check(parts: Service) -> dict[str, Any]:
     """Redis holds the quotas; without it each worker counts for itself, so its loss is a warning."""
-    if parts.settings.rate_limit_storage != "redis":
+    if parts.redis is None:
         return {"status": "off"}
-    try:
-        with redis.Redis.from_url(
-            parts.settings.redis_url,
-            socket_connect_timeout=REDIS_SECONDS,
-            socket_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()
-    except redis.RedisError as exc:
-        return {
-            "status": "warning",
-            "details": f"not reached ({type(exc).__name__}): limits are kept in each worker",
-        }
+    if problem := parts.redis.problem():
+        return {"status": "warning", "details": f"not reached ({problem}): limits are kept in each worker"}
     return {"status": "ok"}
 
 
@@ -189,7 +174,7 @@ def _disk_check(parts: Service) -> dict[str, Any]:
 
 
 def _memory_check(parts: Service) -> dict[str, Any]:
-    resident = resident_bytes() // MIB
+    resident = parts.metrics.resident_bytes() // MIB
     limit = parts.settings.max_memory_mb or memory_limit_bytes() // MIB
     return {"status": "warning" if resident > limit else "ok", "resident_mb": resident, "limit_mb": limit}
 

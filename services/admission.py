@@ -1,4 +1,4 @@
-"""How much may run and wait at a time in one process: requests, and the megapixels they hold in memory."""
+"""How much there may be at a time in one process: images that run and wait, their megapixels, bodies of requests."""
 
 import math
 import threading
@@ -52,12 +52,18 @@ class Admission:
         finally:
             self._leave(megapixels, time.monotonic() - start)
 
+    def refuse_when_full(self) -> None:
+        """Raises `Busy` when there is no place even to wait: before an upload is read that could not be worked on."""
+        with self._changed:
+            if self._running and len(self._queue) >= self._max_waiting and not self._fits(0.0):
+                raise self._busy()
+
     def _enter(self, megapixels: float, deadline: Deadline) -> None:
         ticket = object()
         with self._changed:
             if self._queue or not self._fits(megapixels):
                 if len(self._queue) >= self._max_waiting:
-                    raise Busy(f"{self._running} images run and {len(self._queue)} wait", "", self._retry_after())
+                    raise self._busy()
                 self._wait(ticket, megapixels, deadline)
             self._running += 1
             self._megapixels += megapixels
@@ -90,7 +96,30 @@ class Admission:
             self._on_change(self._running, len(self._queue))
             self._changed.notify_all()
 
+    def _busy(self) -> Busy:
+        return Busy(f"{self._running} images run and {len(self._queue)} wait", "", self._retry_after())
+
     def _retry_after(self) -> int:
         """Seconds until the queue as it is now will be done, 1 to 60."""
         ahead = len(self._queue) + self._running
         return max(1, min(60, math.ceil(ahead * self._mean_seconds / self._limit)))
+
+
+class Bodies:
+    """The bytes that requests' bodies hold in one process: at most `limit`, but one alone is always let in."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._changed = threading.Lock()
+
+    def take(self, size: int) -> None:
+        """Count a body before it is read. Raises `Busy` at once when there is no room; it can't be waited for."""
+        with self._changed:
+            if self._held and self._held + size > self._limit:
+                raise Busy(f"uploads of {self._held >> 20} MiB are being worked on, and there is no memory for more")
+            self._held += size
+
+    def give_back(self, size: int) -> None:
+        with self._changed:
+            self._held -= size

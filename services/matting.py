@@ -46,8 +46,7 @@ class LocalColours:
         """Slopes for red, green and blue and the offset with which each pixel's colour (0 to 1) gives its alpha best."""
         mean = self._mean(alpha)
         red, green, blue = (
-            self._mean(plane * alpha) - middle * mean
-            for plane, middle in zip(self._channels, self._means, strict=True)
+            self._mean(plane * alpha) - middle * mean for plane, middle in zip(self._channels, self._means, strict=True)
         )
         green -= self._l10 * red
         blue -= self._l20 * red + self._l21 * green

@@ -1,5 +1,6 @@
 """Metrics for all worker processes together, and structured logs."""
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -11,25 +12,19 @@ from typing import Any, Final, Protocol
 
 import orjson
 import structlog
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client import values as prometheus_values
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from services.probe import Probe
+
 MIB: Final = 1024 * 1024
+MEMORY_KEEP_SECONDS: Final = 5.0
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 BYTES: Final = tuple(int(size * MIB) for size in SIZES)
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
-
-
-def use_metrics_slot(slot: int) -> None:
-    """From now on this process counts into the files of `slot`; call it after the fork, before `Metrics` is made.
-
-    prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
-    the slot of the one it replaces, and with it the counts: there are never more slots than workers at a time.
-    """
-    prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
 class Named(Protocol):
@@ -52,8 +47,9 @@ class Metrics:
     """The service's metrics; names start with `bg_remover_`."""
 
     def __init__(self) -> None:
+        self._memory = ResidentMemory()
         self._registry = CollectorRegistry()
-        self._registry.register(ResidentMemory())
+        self._registry.register(self._memory)
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -113,8 +109,12 @@ class Metrics:
             return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(ResidentMemory())
+        registry.register(self._memory)
         return registry
+
+    def resident_bytes(self) -> int:
+        """Memory of the service as of now or, where that takes long, of the last time it was asked for."""
+        return self._memory.bytes()
 
     def text(self) -> bytes:
         """The Prometheus exposition format."""
@@ -131,11 +131,21 @@ class Metrics:
 
 
 class ResidentMemory(Collector):
-    """`resident_bytes`: memory of the whole process tree, shared pages counted once, read when asked for."""
+    """`resident_bytes`: memory of the whole process tree, shared pages counted once.
+
+    The kernel adds it up page by page, under a lock that the process's own allocations hold too: a matter of
+    milliseconds at rest, of seconds under load.
+    """
+
+    def __init__(self) -> None:
+        self._probe = Probe(resident_bytes, peak_bytes(), MEMORY_KEEP_SECONDS)
+
+    def bytes(self) -> int:
+        return self._probe.look()[0]
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily("bg_remover_resident_bytes", "Memory of the service, shared pages once")
-        family.add_metric([], resident_bytes())
+        family.add_metric([], self.bytes())
         yield family
 
     def describe(self) -> Iterator[Metric]:
@@ -147,8 +157,11 @@ def resident_bytes() -> int:
     root = os.getppid() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else os.getpid()
     pids = [root, *_children(root)]
     found = [size for pid in pids if (size := _proportional_bytes(pid)) is not None]
-    if found:
-        return sum(found)
+    return sum(found) if found else peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -213,14 +226,30 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     }
 
 
+class ElseStandardError(logging.Handler):
+    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        with contextlib.suppress(Exception):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+    """A log file that logrotate may move away."""
+
+
+class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+    """A log file that all workers write and rotate."""
+
+
 def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
     if file is None:
         return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
     file.parent.mkdir(parents=True, exist_ok=True)
     if rotate_mb == 0:
-        return {"class": "logging.handlers.WatchedFileHandler", "filename": str(file), "encoding": "utf-8"}
+        return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
     return {
-        "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+        "()": RotatingFile,
         "filename": str(file),
         "maxBytes": int(rotate_mb * MIB),
         "backupCount": backups,

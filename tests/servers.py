@@ -1,5 +1,6 @@
 """Real servers for tests: Gunicorn with this code, on a free loopback port, ended by its process id."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -43,11 +45,14 @@ def poll(condition, seconds: float = START_SECONDS, what: str = "the condition")
 class Gunicorn:
     """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
 
-    def __init__(self, *, ready: bool = True, cwd: Path = ROOT, **settings: object) -> None:
+    def __init__(
+        self, *, ready: bool = True, cwd: Path = ROOT, wrapper: Sequence[str] = (), **settings: object
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
+        self._wrapper = wrapper  # a command that runs the one that follows it, in its own process
         self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
         self._settings = {
             "HOST": "127.0.0.1",
@@ -63,6 +68,7 @@ class Gunicorn:
         env = {name: os.environ[name] for name in keep if name in os.environ}
         env |= {name: str(value) for name, value in self._settings.items()}
         command = [
+            *self._wrapper,
             sys.executable,
             "-m",
             "gunicorn",
@@ -73,8 +79,12 @@ class Gunicorn:
         ]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=self._cwd, env=env, stdout=log, stderr=log)
-        if self._wait_ready:
-            poll(self.is_ready, what=f"{self.url}/health/ready")
+        try:
+            if self._wait_ready:
+                poll(self.is_ready, what=f"{self.url}/health/ready")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,7 +103,7 @@ class Gunicorn:
             raise AssertionError(f"gunicorn ended with {self.process.returncode}:\n{self.log()[-3000:]}")
         try:
             return requests.get(f"{self.url}/health/ready", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def log(self) -> str:
@@ -174,3 +184,42 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+
+MOUNT = 'for place in $(echo "$0" | tr : " "); do mount -t tmpfs -o size=2m tmpfs "$place" || exit 1; done; exec "$@"'
+
+
+def small_disks(*places: str | Path) -> Sequence[str] | None:
+    """A `wrapper` that gives the server file systems of its own, 2 MiB large, at these folders; None where it can't."""
+    wrapper = ("unshare", "-m", "sh", "-c", MOUNT, ":".join(map(str, places)))
+    try:
+        made = subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        made = False
+    return wrapper if made else None
+
+
+def fill(server: Gunicorn, folder: str | Path) -> Path:
+    """Use up the server's room in `folder`; the file that does."""
+    filler = Path(f"/proc/{server.process.pid}/root{folder}/filler")
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    assert os.statvfs(filler.parent).f_bavail == 0
+    return filler
+
+
+# A `sitecustomize.py` with which one name does not resolve, and whoever asks for it hangs in a thread called so.
+HANGING_RESOLVER = """
+import socket, time
+known = socket.getaddrinfo
+def getaddrinfo(host, *args, **kwargs):
+    if host != "redis.example":
+        return known(host, *args, **kwargs)
+    with open("/proc/thread-self/comm", "w") as name:
+        name.write("hangs")
+    time.sleep(3600)
+socket.getaddrinfo = getaddrinfo
+"""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.admission import Admission
+from services.admission import Admission, Bodies
 from services.deadline import Deadline, Stopwatch
 from services.errors import Busy, ClientGone, DeadlineExceeded
 
@@ -125,3 +125,26 @@ def test_a_caller_that_has_gone_frees_its_place_in_the_queue() -> None:
     first.let_go()
     assert second.entered.wait(10)
     second.let_go()
+
+
+def test_an_upload_hears_before_it_is_read_that_there_is_no_place_even_to_wait() -> None:
+    admission = Admission(1, 0)
+    admission.refuse_when_full()
+    held = Held(admission)
+    assert held.entered.wait(10)
+    with pytest.raises(Busy, match="1 images run and 0 wait"):
+        admission.refuse_when_full()
+    held.let_go()
+    admission.refuse_when_full()
+
+
+def test_bodies_that_would_hold_too_much_are_refused_but_one_alone_never_is() -> None:
+    bodies = Bodies(100)
+    bodies.take(150)
+    with pytest.raises(Busy):
+        bodies.take(1)
+    bodies.give_back(150)
+    bodies.take(60)
+    bodies.take(40)
+    with pytest.raises(Busy):
+        bodies.take(1)

@@ -52,6 +52,17 @@ ONCE = (
     "cross-origin-resource-policy",
     "x-request-id",
 )
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback address."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+HAS_IPV6 = has_ipv6()
 QUICK = {"proxy_read_timeout 75s": "proxy_read_timeout 1s", "client_header_timeout 10s": "client_header_timeout 1s"}
 
 
@@ -129,6 +140,8 @@ class Nginx:
         changes = {
             "listen 80;": f"listen 127.0.0.1:{self.http};",
             "listen 443 ssl;": f"listen 127.0.0.1:{self.https} ssl;",
+            "listen [::]:80;": f"listen [::1]:{self.http};" if HAS_IPV6 else "",
+            "listen [::]:443 ssl;": f"listen [::1]:{self.https} ssl;" if HAS_IPV6 else "",
             "server app:5001 resolve;": f"server 127.0.0.1:{self._upstream};",
             "/etc/nginx/certs/": f"{folder}/",
             "/tmp/nginx": f"{folder}/nginx",
@@ -162,7 +175,10 @@ def write_certificate(folder: Path) -> None:
         .not_valid_after(now + datetime.timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -299,6 +315,13 @@ def test_the_plain_port_sends_everyone_to_https(lonely: Nginx) -> None:
     assert answer.status_code == 308  # the method and body are to be sent again
     assert answer.headers["Location"] == "https://127.0.0.1/remove-background?format=webp"
     assert "Strict-Transport-Security" not in answer.headers
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+def test_callers_over_ipv6_are_served_too(nginx: Nginx) -> None:
+    with nginx.client() as client:
+        assert client.get(f"https://[::1]:{nginx.https}/health/live").status_code == 200
+        assert client.get(f"http://[::1]:{nginx.http}/docs").headers["Location"] == "https://[::1]/docs"
 
 
 def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(nginx: Nginx, jpeg: bytes) -> None:

@@ -256,3 +256,22 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
         caller.settimeout(30)
         caller.sendall(photo_12mp[-1:])
         assert caller.recv(4096).startswith(b"HTTP/1.1 504 ")
+
+
+def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(jpeg: bytes) -> None:
+    with Gunicorn(MAX_MEMORY_MB=700) as server:  # room for one JSON body of the largest size at a time
+        head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
+        with socket.create_connection(("127.0.0.1", server.port)) as first:
+            first.sendall(start)
+
+            def second() -> bytes:
+                with socket.create_connection(("127.0.0.1", server.port), 30) as caller:
+                    caller.sendall(start)
+                    caller.sendall(b" " * (22_000_000 - 11))  # read and forgotten where it is refused
+                    return caller.recv(4096)
+
+            answer = poll(lambda: (got := second()).startswith(b"HTTP/1.1 503") and got)
+            assert b"Retry-After: " in answer
+            assert post(server, jpeg) == 200
+        poll(lambda: not second().startswith(b"HTTP/1.1 503"))

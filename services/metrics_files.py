@@ -1,0 +1,83 @@
+"""The files that all workers' counts are in: mapped into memory, one set for each worker's place, read by a scrape."""
+
+import contextlib
+import struct
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import structlog
+from prometheus_client import values as prometheus_values
+
+KIB: Final = 1024
+# Room for all series there can be (methods × endpoints × statuses, …), so that no file ever has to grow.
+METRICS_FILES: Final = {"counter": 512 * KIB, "histogram": 256 * KIB, "gauge_sum": 64 * KIB, "gauge_max": 64 * KIB}
+ROOM_BYTES: Final = sum(METRICS_FILES.values())
+PREFIX: Final = "bg-remover-metrics-"
+EMPTY: Final = struct.pack("ii", 8, 0)  # prometheus_client's header: so many bytes are in use, padding
+
+
+def use_metrics_slot(folder: Path, slot: int) -> None:
+    """From now on this process counts into the files of `slot`; call it after the fork, before `Metrics` is made.
+
+    prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
+    the slot of the one it replaces, and with it the counts: there are never more slots than workers at a time.
+
+    The files are mapped, and a mapped page that the disk has no room for kills the process (SIGBUS). So their room is
+    taken here, for all series there can be; where there is none, this process counts in memory, and no scrape sees it.
+    """
+    try:
+        for name, size in METRICS_FILES.items():
+            _reserve(folder / f"{name}_{slot}.db", size)
+    except OSError as exc:
+        structlog.get_logger("metrics").warning("no room for metrics: this worker's are lost", reason=str(exc))
+        prometheus_values.ValueClass = prometheus_values.MutexValue
+        return
+    prometheus_values.ValueClass = prometheus_values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
+
+
+def clear_gauges(folder: Path, slot: int) -> None:
+    """What an ended worker held or had loaded counts no more; what it has done goes on to count.
+
+    The files are emptied in place: a scrape that has listed them still finds them, and their room stays theirs.
+    """
+    for name in METRICS_FILES:
+        file = folder / f"{name}_{slot}.db"
+        if name.startswith("gauge") and file.exists():
+            with file.open("r+b") as found:
+                found.write(EMPTY)
+
+
+def metrics_folder(preferred: str | None) -> str:
+    """A new folder with room for a worker's metrics: in `preferred`, or else where temporary files go.
+
+    Where nothing has room, one without: what does not fit there is lost, not the service.
+    """
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=preferred)
+    with contextlib.suppress(OSError):
+        if not _has_room(folder):
+            folder, full = tempfile.mkdtemp(prefix=PREFIX), folder
+            Path(full).rmdir()
+    return folder
+
+
+def _has_room(folder: str) -> bool:
+    probe = Path(folder, "room")
+    try:
+        _reserve(probe, ROOM_BYTES)
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Make the file at least so large, of pages that are there. A reader finds none or a whole one."""
+    if file.exists() and file.stat().st_size >= size:
+        return
+    new = file.with_suffix(".new")
+    try:
+        new.write_bytes(bytes(size))
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
