@@ -83,7 +83,9 @@ def test_a_file_that_is_no_image_is_explained(tmp_path: Path) -> None:
 
 
 def test_models_are_listed_and_the_default_one_is_warmed_up() -> None:
-    assert b"u2netp               here  Apache-2.0" in cli("models", "list").stdout
+    listed = cli("models", "list").stdout.decode().splitlines()
+    assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
+    assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)
     assert cli("warmup").stdout.startswith(b"u2netp: ")
     assert b"can't be fetched" in cli("models", "fetch", "u2net").stderr
 
