@@ -132,8 +132,8 @@ def _from_mirror(url: str, part: Path, max_bytes: int) -> None:
                     _too_large(got, max_bytes, shown)
                     file.write(piece)
     except (requests.RequestException, OSError, ValueError) as exc:
-        if got:
-            raise RuntimeError(f"{shown} was cut short: {got} of {announced or 'unknown'} bytes came") from exc
+        if announced or got:
+            raise RuntimeError(f"{shown} was cut short: not all of its {announced or 'unknown'} bytes came") from exc
         raise RuntimeError(f"{shown} can't be had ({type(exc).__name__}); is MODEL_MIRROR_URL right, and up?") from exc
 
 

@@ -15,9 +15,12 @@ from tests.servers import ROOT, Gunicorn
 Load = Callable[[str], Image.Image]
 
 
-def cli(*words: str | Path, data: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
+def cli(
+    *words: str | Path, data: bytes = b"", cwd: Path = ROOT, **settings: object
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    env |= {name: str(value) for name, value in settings.items()}
     return subprocess.run(command, input=data, capture_output=True, cwd=cwd, env=env, timeout=120, check=False)
 
 
@@ -87,7 +90,7 @@ def test_models_are_listed_and_the_default_one_is_warmed_up() -> None:
     assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
     assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)
     assert cli("warmup").stdout.startswith(b"u2netp: ")
-    assert b"can't be fetched" in cli("models", "fetch", "u2net").stderr
+    assert b"is published nowhere" in cli("models", "fetch", "birefnet-general-fp16").stderr
 
 
 def test_help_loads_no_model_and_no_engine() -> None:
