@@ -11,7 +11,7 @@ import requests
 
 from services.models import CATALOGUE, digest
 from tests import tiny_models
-from tests.conftest import encoded, pixels
+from tests.conftest import pixels
 from tests.servers import ROOT, Gunicorn
 from tests.test_custom import describe
 from tests.test_models import picture
@@ -154,13 +154,3 @@ def test_pages_may_read_the_confidence_and_a_clear_photo_has_much(server: Gunico
     )
     assert 0.9 < float(answer.headers["X-Confidence"]) <= 1
     assert "X-Confidence" in answer.headers["Access-Control-Expose-Headers"]
-
-
-def test_an_empty_result_is_an_error_where_a_subject_is_required() -> None:
-    from PIL import Image
-
-    nothing = encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
-    with Gunicorn(REQUIRE_SUBJECT="true") as strict:
-        answer = remove(strict, nothing)
-        assert (answer.status_code, answer.json()["code"]) == (422, "no_subject")
-        assert answer.json()["details"].startswith("0 of 4096 pixels would be visible")
