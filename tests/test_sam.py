@@ -9,6 +9,7 @@ from PIL import Image
 from services.errors import BadOption
 from services.options import Options
 from services.prompt import Mark, parse_prompt, scaled
+from services.sam import MEAN, SamSession
 from tests.conftest import encoded, pixels
 from tests.test_models import remove
 from tests.tiny_models import stand_in
@@ -107,3 +108,33 @@ def test_text_and_a_list_mean_the_same() -> None:
     assert Options.parse({"prompt": text}).prompt == Options.parse({"prompt": marks}).prompt == expected
     assert Options(prompt=expected).prompt == expected
     assert scaled(expected, 2, 10)[0] == Mark(2, 25, 0)
+
+
+def test_the_rest_of_the_frame_is_the_mean_colour_in_the_encoders_own_size(tmp_path: Path) -> None:
+    import onnxruntime
+
+    from services.models import CATALOGUE
+
+    encoder, decoder = (
+        onnxruntime.InferenceSession(str(tmp_path / file.name), providers=["CPUExecutionProvider"])
+        for file in CATALOGUE["sam"].files
+    )
+    seen = []
+
+    class Watched:
+        """The encoder, with a fixed frame of 684×1024 px as some exports have."""
+
+        def get_inputs(self) -> list[object]:
+            return [type("Input", (), {"name": "input_image", "shape": [684, 1024, 3]})()]
+
+        def run(self, _outputs: object, feed: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> object:
+            seen.append(feed["input_image"])
+            return encoder.run(None, {"input_image": np.resize(feed["input_image"], (1024, 1024, 3))})
+
+    session = SamSession(Watched(), decoder)
+    assert session.input_size(2000, 1000) == (1024, 512)
+    assert session.input_size(600, 1200) == (342, 684)
+    (mask,) = session.predict(Image.new("RGB", (342, 684), "white"))
+    assert (mask.size, seen[0].shape) == ((342, 684), (684, 1024, 3))
+    assert seen[0][:, :342].min() == 255
+    assert np.unique(seen[0][:, 342:].reshape(-1, 3), axis=0) == pytest.approx(np.array([MEAN]), abs=1e-3)
