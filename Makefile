@@ -61,8 +61,9 @@ fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FU
 drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overload --minutes 2")
 	@$(PY) -m benchmarks.load.drills $(DRILLS)
 
-model: $(VENV)/.runtime  ## fetch the default model, checked by SHA-256
-	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp && $(PY) cli.py models list
+model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=u2net (FILE=/path/to/it)
+	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
+		&& $(PY) cli.py models list
 
 lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt anew (needs uv)
 	@for f in requirements requirements-dev; do \

@@ -34,6 +34,7 @@ EXPOSED_HEADERS = (
     "X-RateLimit-Reset",
     "Retry-After",
     "Server-Timing",
+    "X-Confidence",
     "Content-Disposition",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
@@ -91,6 +92,11 @@ def make_keyring(settings: Settings) -> Keyring:
     return keys
 
 
+def _note_dropped(metrics: Metrics, segmenter: RembgSegmenter) -> None:
+    metrics.forget_model(segmenter)
+    structlog.get_logger("model").info("model dropped", model=segmenter.spec.name)
+
+
 def make_service(settings: Settings) -> Service:
     """The parts of one process, its model loading."""
     cv2.setNumThreads(1)  # requests run side by side; OpenCV would otherwise start as many threads as the host has CPUs
@@ -102,6 +108,8 @@ def make_service(settings: Settings) -> Service:
         engine,
         on_loaded=lambda segmenter: _note_model(metrics, segmenter),
         max_waiting=settings.running_per_worker + settings.waiting_per_worker,
+        max_loaded=settings.max_loaded_models,
+        on_dropped=lambda segmenter: _note_dropped(metrics, segmenter),
     )
     models.start()
     return Service(

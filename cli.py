@@ -56,23 +56,31 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """What is known, and what is here."""
-    from services.models import CATALOGUE
+    """What is known, and what is here: input and file size, how it is checked, licence, purpose, commercial use."""
+    from services.custom import all_specs
 
     folder = load_settings().rembg_session_path
-    for spec in CATALOGUE.values():
-        here = "here" if spec.path(folder).is_file() else "-"
-        click.echo(f"{spec.name:20} {here:5} {spec.licence:12} {spec.purpose}")
+    for spec in all_specs(folder):
+        is_here = spec.is_here(folder)
+        here = "here" if is_here else "-"
+        mb = round(spec.size_bytes(folder) / 1e6) if is_here else spec.about_mb
+        checks = spec.files[0].checksum.partition(":")[0] or "no check"
+        click.echo(
+            f"{spec.name:22} {here:5} {spec.input_size:4} px {mb or '?':>4} MB  {checks:8}  {spec.licence:12}  "
+            f"{spec.purpose}; commercial use: {spec.commercial}"
+        )
 
 
 @models.command("fetch")
 @click.argument("name")
-def fetch_model(name: str) -> None:
-    """Fetch a model's file, checked by SHA-256."""
-    from services.models import fetch
+@click.option("--file", "source", type=click.Path(exists=True, path_type=Path), help="Take it from a file or folder.")
+def fetch_model(name: str, source: Path | None) -> None:
+    """Bring a model's files, checked: from --file, from MODEL_MIRROR_URL, or from where rembg has them."""
+    from services.model_files import fetch
 
+    settings = load_settings()
     try:
-        path = fetch(name, load_settings().rembg_session_path)
+        path = fetch(name, settings.rembg_session_path, mirror=settings.model_mirror_url, source=source)
     except (ValueError, RuntimeError) as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"{name}: {path}")
@@ -82,17 +90,15 @@ def fetch_model(name: str) -> None:
 @click.argument("name")
 def prepare_model(name: str) -> None:
     """Make a model's file for bf16, and the record of what it costs."""
-    from services.models import CATALOGUE, read_record
+    from services.custom import find_spec
+    from services.models import read_record
     from services.prepare import calibration_photos, prepare
 
     settings = load_settings()
-    if name not in CATALOGUE:
-        raise click.ClickException(f"{name} is not known; `models list` lists what is")
-    record = read_record(CATALOGUE[name], settings.rembg_session_path)
+    folder = settings.rembg_session_path
     try:
-        record = record or prepare(
-            CATALOGUE[name], settings.rembg_session_path, calibration_photos(), settings.inference_threads
-        )
+        spec = find_spec(name, folder)
+        record = read_record(spec, folder) or prepare(spec, folder, calibration_photos(), settings.inference_threads)
     except (ServiceError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
     measured = record.measured_mean_difference
@@ -303,6 +309,7 @@ class _Remover:
         from services.decode import ImageLimits
 
         self._models = _models(settings)
+        self._require_subject = settings.require_subject
         self._limits = ImageLimits(
             settings.max_content_length,
             settings.largest_image_pixels,
@@ -321,6 +328,7 @@ class _Remover:
             limits=self._limits,
             admission=self._admission,
             deadline=_no_deadline(),
+            require_subject=self._require_subject,
         )
         return result.data
 
@@ -330,7 +338,7 @@ def _models(settings: Settings) -> Any:
     from services.sessions import Models
 
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
-    return Models(settings.models, settings.rembg_session_path, engine)
+    return Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
 
 
 def _no_deadline() -> Any:

@@ -7,12 +7,20 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.cpus import usable_cpus
+from services.custom import find_spec
 from services.memory import MIB, memory_limit_bytes
-from services.models import CATALOGUE
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -23,7 +31,7 @@ BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strip
 USABLE_SHARE: Final = 0.9
 BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
 BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
-SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL"})
+SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL"})
 
 
 def _split(value: object) -> object:
@@ -39,9 +47,8 @@ def _formats(value: object) -> object:
     return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
 
 
-def _known_model(name: str) -> str:
-    if name not in CATALOGUE:
-        raise ValueError(f"Input should be one of {', '.join(CATALOGUE)}")
+def _known_model(name: str, info: ValidationInfo) -> str:
+    find_spec(name, info.data.get("rembg_session_path", Path("models")))
     return name
 
 
@@ -50,6 +57,10 @@ def _database_url(url: str) -> str:
 
     parse_url(url)
     return url
+
+
+def _known_models(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    return tuple(_known_model(name, info) for name in names)
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -84,9 +95,12 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
 
     # model
-    rembg_model_name: Annotated[str, AfterValidator(_known_model)] = "u2netp"
-    models_enabled: Annotated[Words, AfterValidator(lambda names: tuple(map(_known_model, names)))] = ()
     rembg_session_path: Path = Path("models")
+    rembg_model_name: Annotated[str, AfterValidator(_known_model)] = "u2netp"
+    models_enabled: Annotated[Words, AfterValidator(_known_models)] = ()
+    max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
+    model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
+    require_subject: bool = False
     inference_precision: Literal["auto", "f32", "bf16"] = "auto"
     inference_engine: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
     inference_threads: Annotated[int, Field(ge=1, le=256)]

@@ -49,6 +49,7 @@ class Service:
             limits=self.limits,
             admission=self.admission,
             deadline=Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started),
+            require_subject=self.settings.require_subject,
         )
 
 

@@ -144,7 +144,7 @@ def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if route.operation.options:
-        done |= _header_refs("Server-Timing")
+        done |= _header_refs("Server-Timing", "X-Confidence")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -234,6 +234,10 @@ HEADERS: Final[Schema] = {
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+    "X-Confidence": {
+        "description": "How clear the subject is, 0 to 1; on images, in JSON it is `confidence`.",
+        "schema": {"type": "number", "minimum": 0, "maximum": 1},
+    },
     "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
 }
 SECURITY_SCHEMES: Final[Schema] = {

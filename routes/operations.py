@@ -29,7 +29,7 @@ _IMAGE_BODIES: Final = {
     "application/octet-stream": {},
 }
 _JSON_RESULT: Final = _object(
-    ["success", "image", "mimetype", "size", "width", "height", "model", "optimization"],
+    ["success", "image", "mimetype", "size", "width", "height", "model", "confidence", "optimization"],
     success={"type": "boolean", "const": True},
     image={"type": "string", "description": "base64, or a data URI with `data_uri=true`"},
     mimetype={"type": "string"},
@@ -37,6 +37,7 @@ _JSON_RESULT: Final = _object(
     width={"type": "integer", "description": "px"},
     height={"type": "integer", "description": "px"},
     model={"type": "string"},
+    confidence={"type": "number", "minimum": 0, "maximum": 1, "description": "how clear the subject is"},
     optimization=_object(
         ["format", "quality", "dimensions", "compression_ratio"],
         format={"type": "string"},
@@ -48,7 +49,7 @@ _JSON_RESULT: Final = _object(
 _IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in Format}, "application/json": _JSON_RESULT}
 _IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.ForbiddenSource, e.ModelNotFound,
-    e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy,
+    e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.NoSubject, e.Busy,
     e.EngineUnavailable, e.DeadlineExceeded,
 )  # fmt: skip
 _ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}

@@ -42,6 +42,7 @@ def _remove(upload: Upload, options: Options) -> Result:
 
 def _as_image(result: Result, stem: str, disposition: str) -> Response:
     response = Response(result.data, mimetype=result.format.mimetype)
+    response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"
     response.headers.set("Content-Disposition", disposition, **_file_name(name))
     return response
@@ -66,6 +67,7 @@ def _as_json(result: Result, *, data_uri: bool = False) -> Response:
         "width": result.width,
         "height": result.height,
         "model": result.model,
+        "confidence": result.confidence,
         "optimization": {
             "format": result.format.value,
             "quality": result.quality,

@@ -96,6 +96,8 @@ def read_base64_upload() -> tuple[Upload, bool]:
     body = read_json()
     text = body.pop("image", None)
     data_uri = boolean("data_uri", body.pop("data_uri", None))
+    if isinstance(body.get("prompt"), list):
+        body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not many
     given = _options(request.args, MultiDict(body), also=("image", "data_uri"))
     if text is None or text == "":
         raise MissingImage("the key 'image' is absent", 'Send {"image": "<base64 or data URI>"}')

@@ -15,7 +15,7 @@ from routes.context import Service, service
 from routes.limits import client_address
 from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
-from services.models import CATALOGUE
+from services.models import CATALOGUE, ModelSpec
 
 MIB = 1024 * 1024
 PAGE = "index.html"
@@ -111,26 +111,37 @@ def metrics_json() -> Response:
 
 
 def models() -> Response:
-    """The models that can be used."""
+    """The models that can be used, and those that are known but not enabled or not on this machine."""
     source = service().models
-    loaded = source.loaded()
+    loaded, usable = source.loaded(), source.usable()
     listed = []
-    for name in source.usable():
-        spec, segmenter = CATALOGUE[name], loaded.get(name)
+    for name, spec in usable.items():
+        segmenter = loaded.get(name)
         listed.append(
             {
-                "name": name,
-                "purpose": spec.purpose,
-                "licence": spec.licence,
+                **_facts(spec),
                 "size_bytes": source.size_bytes(name),
-                "input_size": spec.input_size,
                 "default": name == source.default,
                 "loaded": segmenter is not None,
                 "engine": segmenter.engine if segmenter else None,
                 "precision": segmenter.precision if segmenter else None,
             }
         )
-    return _json({"models": listed})
+    others = [_facts(spec) for spec in CATALOGUE.values() if spec.name not in usable]
+    return _json({"models": listed, "not_here": others})
+
+
+def _facts(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "purpose": spec.purpose,
+        "licence": spec.licence,
+        "commercial_use": spec.commercial,
+        "input_size": spec.input_size,
+        "about_mb": spec.about_mb,
+        "checksums": {file.name: file.checksum or None for file in spec.files},
+        "takes_prompt": spec.takes_prompt,
+    }
 
 
 def _model_check(parts: Service) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from PIL import Image
 
+from services.custom import CustomSession
 from services.deadline import Deadline
 from services.errors import DeadlineExceeded, EngineUnavailable
 from services.models import ModelSpec
+from services.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
@@ -96,8 +99,11 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
     for engine, precision, file, providers in _attempts(settings, path, bf16_path):
         try:
             session = rembg_session(spec, file, providers, settings.threads)
-            session.predict(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)))
+            with np.errstate(all="ignore"):  # to a model that finds nothing in a plain colour, rembg divides 0 by 0
+                session.predict(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)))
             active = session.inner_session.get_providers()
+        except EngineUnavailable:
+            raise  # the file is not what it should be: no engine can help
         except Exception as exc:  # noqa: BLE001 - engines raise what they like; the next one may take the graph
             troubles.append(f"{engine} refused {spec.name} in {precision} ({type(exc).__name__})")
             continue
@@ -163,12 +169,34 @@ def import_rembg() -> Any:
 
 
 def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
+    """A session with `inner_session` and `predict`: rembg's class of that name, or ours for `sam` and custom models."""
     onnxruntime = import_rembg()
-    from rembg.sessions import sessions_class
-
-    base = next(cls for cls in sessions_class if cls.name() == spec.name)
+    options = _session_options(threads)
+    if spec.custom:
+        return CustomSession(spec, onnxruntime.InferenceSession(str(path), options, providers))
+    if spec.name == "sam":
+        encoder = onnxruntime.InferenceSession(str(path), options, providers)
+        decoder = path.with_name(spec.files[1].name)  # small, and of changing shapes: best on the plain CPU engine
+        return SamSession(encoder, onnxruntime.InferenceSession(str(decoder), options, ["CPUExecutionProvider"]))
+    base = rembg_class(spec.name)
     # The file is ours and checked: a session that can't download never surprises anyone.
     local = type(base.__name__, (base,), {"download_models": classmethod(lambda _cls, *_a, **_k: str(path))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # rembg's word on a lost provider: ours is in open_session
+        return local(spec.name, options, providers=providers)
+
+
+def rembg_class(name: str) -> Any:
+    """rembg's session class of that name. Always by name: its own default is a model with a restrictive licence."""
+    import_rembg()
+    from rembg.sessions import sessions
+
+    return sessions[name]
+
+
+def _session_options(threads: int) -> Any:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -177,6 +205,4 @@ def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], thread
     # Idle threads would otherwise burn CPU that the pre- and post-processing needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rembg's word on a lost provider: ours is in open_session
-        return local(spec.name, options, providers=providers)
+    return options

@@ -155,6 +155,12 @@ class ImageTooSmall(ServiceError):
     solution = "Send the image in its original size"
 
 
+class NoSubject(ServiceError):
+    code, status = "no_subject", 422
+    message = "Nothing was found in the image that could be kept"
+    solution = "Send an image with a clear subject, or try another model"
+
+
 class RateLimited(ServiceError):
     code, status, retryable = "rate_limited", 429, True
     message = "Too many requests"

@@ -14,6 +14,8 @@ from PIL import ImageColor
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadOption, UnknownOption
+from services.prompt import ALLOWED as PROMPT_ALLOWED
+from services.prompt import Prompt, parse_prompt
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, alpha, each 0 to 255, not premultiplied."""
@@ -103,7 +105,9 @@ def parse_colour(value: object) -> Colour:
     if text == "transparent":
         return (0, 0, 0, 0)
     named = ImageColor.colormap.get(text)
-    digits = (named if isinstance(named, str) else text).removeprefix("#")
+    if isinstance(named, tuple):  # Pillow keeps what it has looked up once in this form
+        return named[0], named[1], named[2], 255
+    digits = (named or text).removeprefix("#")
     if not re.fullmatch(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}", digits, re.ASCII):
         raise ValueError("not a colour")
     if len(digits) < 6:
@@ -134,6 +138,11 @@ class Options(BaseModel):
     ] = None
     model: Annotated[
         str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
+    ] = None
+    prompt: Annotated[
+        Prompt | None,
+        BeforeValidator(lambda v: v if v is None else parse_prompt(v), json_schema_input_type=str),
+        Field(description="For the model `sam`: points and a box, as JSON; its default is the image's centre."),
     ] = None
     output: Annotated[Output, BeforeValidator(_word), Field(description="The subject, or its mask in grey.")] = (
         Output.CUTOUT
@@ -232,6 +241,8 @@ def allowed(name: str) -> str:
         variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
     if name == "format":
         return "png, webp, jpeg (or jpg)"
+    if name == "prompt":
+        return PROMPT_ALLOWED
     if name == "background":
         return "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name"
     if "enum" in variant or "const" in variant:

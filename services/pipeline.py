@@ -5,6 +5,7 @@ from typing import Protocol
 
 from services.admission import Admission
 from services.compose import compose
+from services.confidence import check_subject, confidence
 from services.deadline import Deadline, Stopwatch
 from services.decode import ImageLimits, decode, inspect
 from services.encode import encode
@@ -36,6 +37,8 @@ class Result:
     original_bytes: int
     quality: int | None
     model: str
+    confidence: float
+    """How sure the model is of its mask, 0 to 1; see `services.confidence`."""
     timings: dict[str, float]
 
 
@@ -47,11 +50,12 @@ def remove_background(
     limits: ImageLimits,
     admission: Admission,
     deadline: Deadline,
+    require_subject: bool = False,
 ) -> Result:
     """The cut-out (or mask) of the image in `data`.
 
-    Raises a `ServiceError`: the image's fault (`inspect`, `decode`), the options' (`ModelNotFound`, `encode`), or
-    ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
+    Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
+    options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
     """
     watch = Stopwatch(deadline)
     source = inspect(data, limits)
@@ -60,9 +64,12 @@ def remove_background(
         with watch.step("decode"):
             photo = decode(source)
         with watch.step("segment"):
-            mask = segment(photo, segmenter, deadline)
+            mask = segment(photo, segmenter, deadline, options.prompt)
+            certainty = confidence(mask)
         with watch.step("refine"):
             matte = refine(mask, photo, options, deadline)
+        if require_subject:
+            check_subject(matte)
         with watch.step("compose"):
             canvas = compose(photo, matte, options)
         with watch.step("encode"):
@@ -78,5 +85,6 @@ def remove_background(
         original_bytes=source.size_bytes,
         quality=options.quality if options.format.lossy else None,
         model=segmenter.spec.name,
+        confidence=certainty,
         timings=watch.timings,
     )

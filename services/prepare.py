@@ -31,10 +31,13 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
     """Write the prepared model and its record beside the original.
 
     `photos` are what channels are measured on. Of the outputs the first alone is kept, as rembg reads no other.
-    Raises `EngineUnavailable` for a missing or damaged file, `ValueError` where the algebra does not hold.
+    Raises `EngineUnavailable` for a missing or damaged file, `ValueError` where the algebra does not hold, or for a
+    model whose mask is made in another way.
     """
     import onnx
 
+    if spec.custom or spec.takes_prompt or spec.name.startswith("birefnet-") or spec.name == "u2net_cloth_seg":
+        raise ValueError(f"{spec.name} can't be prepared: its mask is not its first output as it comes; it runs in f32")
     path = check_file(spec, folder)
     feeds = [model_input(spec, path, photo) for photo in photos]
     model = onnx.load(str(path))

@@ -1,5 +1,6 @@
-"""The models of one process: which may be asked for, which are loaded, and who waits for one that is loading."""
+"""The models of one process: which may be asked for, which are kept loaded, and who waits for one that is loading."""
 
+import contextlib
 import math
 import threading
 import time
@@ -7,10 +8,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from services.custom import find_spec
 from services.deadline import Deadline
 from services.engine import EngineSettings
 from services.errors import EngineUnavailable, ModelNotFound
-from services.models import CATALOGUE, ModelSpec
+from services.models import ModelSpec
 from services.segment import RembgSegmenter, load_segmenter
 
 RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
@@ -19,7 +21,9 @@ RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tr
 class Models:
     """The models of one process: the default one loads in the background at the start, others when first asked for.
 
-    A request that comes while its model loads waits for it, up to its deadline.
+    A request that comes while its model loads waits for it, up to its deadline. At most `max_loaded` are kept: before
+    another is loaded, the one that was not asked for the longest is dropped, but never the default one. A request that
+    is at work with it keeps it until it is done. Nothing is ever downloaded.
     """
 
     def __init__(
@@ -29,14 +33,18 @@ class Models:
         settings: EngineSettings,
         on_loaded: Callable[[RembgSegmenter], None] = lambda _segmenter: None,
         max_waiting: int = 16,
+        max_loaded: int = 2,
+        on_dropped: Callable[[RembgSegmenter], None] = lambda _segmenter: None,
     ) -> None:
         """`names`: the models that callers may ask for, the default one first; `max_waiting`: callers that may wait
-        for one that is loading."""
+        for one that is loading; `max_loaded`: models kept, the default one among them."""
         self._on_loaded = on_loaded
+        self._on_dropped = on_dropped
+        self._max_loaded = max_loaded
         self.names = tuple(names)
         self._folder = folder
         self._settings = settings
-        self._loaded: dict[str, RembgSegmenter] = {}
+        self._loaded: dict[str, RembgSegmenter] = {}  # the one asked for last is last
         self._max_waiting = max_waiting
         self._failed: dict[str, tuple[str, float]] = {}  # why, and when; an exception kept would keep its frames alive
         self._done = threading.Condition()
@@ -80,18 +88,25 @@ class Models:
         Raises `ModelNotFound`, `EngineUnavailable` when it can't be loaded, `DeadlineExceeded` while it loads.
         """
         name = name or self.default
-        if name not in self._loaded and name != self.default and name not in self.usable():
+        with self._done:
+            if name in self._loaded:
+                return self._touched(name)
+        if name != self.default and name not in self.usable():
             raise ModelNotFound(f"{name!r:.80} is not one of: {', '.join(self.usable())}")
-        if name not in self._loaded:
-            self._load(name, deadline)
-        return self._loaded[name]
+        return self._load(name, deadline)
 
-    def usable(self) -> list[str]:
-        """The models that are enabled and whose file is in place."""
-        return [n for n in self.names if n in CATALOGUE and CATALOGUE[n].path(self._folder).is_file()]
+    def usable(self) -> dict[str, ModelSpec]:
+        """The models that are enabled, known, and whose files are in place."""
+        found = {}
+        for name in self.names:
+            with contextlib.suppress(ValueError):
+                spec = find_spec(name, self._folder)
+                if spec.is_here(self._folder):
+                    found[name] = spec
+        return found
 
     def size_bytes(self, name: str) -> int:
-        return CATALOGUE[name].path(self._folder).stat().st_size
+        return find_spec(name, self._folder).size_bytes(self._folder)
 
     def _load_quietly(self, name: str) -> None:
         try:
@@ -99,21 +114,24 @@ class Models:
         except EngineUnavailable:
             return  # kept in `_failed`; /health and every request say so
 
-    def _load(self, name: str, deadline: Deadline) -> None:
+    def _load(self, name: str, deadline: Deadline) -> RembgSegmenter:
         """Load one model at a time; whoever finds it loading waits."""
         with self._done:
             while self._loading:
                 self._wait(deadline)
             if name in self._loaded:
-                return
+                return self._touched(name)
             if self._recently_failed(name):
                 why, when = self._failed[name]
                 raise EngineUnavailable(why, "", max(1, math.ceil(when + RETRY_SECONDS - time.monotonic())))
             self._loading = True
+            self._make_room(name)
         try:
-            self._loaded[name] = load_segmenter(_spec(name), self._folder, self._settings)
+            loaded = load_segmenter(self._spec(name), self._folder, self._settings)
+            with self._done:
+                self._loaded[name] = loaded
             self._failed.pop(name, None)
-            self._on_loaded(self._loaded[name])
+            self._on_loaded(loaded)
         except EngineUnavailable as exc:
             exc.retry_after = RETRY_SECONDS
             self._failed[name] = (exc.details, time.monotonic())
@@ -122,6 +140,7 @@ class Models:
             with self._done:
                 self._loading = False
                 self._done.notify_all()
+        return loaded
 
     def _wait(self, deadline: Deadline) -> None:
         """Wait for the model that is loading; called with the lock held. Threads are left over for everything else."""
@@ -134,11 +153,26 @@ class Models:
             self._waiting -= 1
         deadline.check()
 
+    def _touched(self, name: str) -> RembgSegmenter:
+        """The loaded model, noted as the one asked for last; called with the lock held."""
+        segmenter = self._loaded[name] = self._loaded.pop(name)
+        return segmenter
+
+    def _make_room(self, name: str) -> None:
+        """Drop what was not asked for the longest, so that one more fits; called with the lock held.
+
+        Only the reference goes: whoever works with the session keeps it alive.
+        """
+        others = [other for other in self._loaded if other != self.default]
+        kept = self._max_loaded - 1 - (name != self.default)
+        for other in others[: max(0, len(others) - kept)]:
+            self._on_dropped(self._loaded.pop(other))
+
+    def _spec(self, name: str) -> ModelSpec:
+        try:
+            return find_spec(name, self._folder)
+        except ValueError as exc:
+            raise EngineUnavailable(str(exc)) from exc
+
     def _recently_failed(self, name: str) -> bool:
         return name in self._failed and time.monotonic() - self._failed[name][1] < RETRY_SECONDS
-
-
-def _spec(name: str) -> ModelSpec:
-    if name not in CATALOGUE:
-        raise EngineUnavailable(f"{name} is not a model that is known: {', '.join(CATALOGUE)}")
-    return CATALOGUE[name]

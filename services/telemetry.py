@@ -103,6 +103,12 @@ class Metrics:
         self.model_info.labels(name, segmenter.engine, segmenter.precision).set(1)
         self.model_fallback.labels(name).set(bool(segmenter.warning))
 
+    def forget_model(self, segmenter: LoadedModel) -> None:
+        """Note that a model is loaded no more."""
+        name = segmenter.spec.name
+        self.model_info.labels(name, segmenter.engine, segmenter.precision).set(0)
+        self.model_fallback.labels(name).set(0)
+
     def registry(self) -> CollectorRegistry:
         """What a scrape reads: all workers' counts together, and the memory they hold."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:

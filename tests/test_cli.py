@@ -15,9 +15,12 @@ from tests.servers import ROOT, Gunicorn
 Load = Callable[[str], Image.Image]
 
 
-def cli(*words: str | Path, data: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
+def cli(
+    *words: str | Path, data: bytes = b"", cwd: Path = ROOT, **settings: object
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    env |= {name: str(value) for name, value in settings.items()}
     return subprocess.run(command, input=data, capture_output=True, cwd=cwd, env=env, timeout=120, check=False)
 
 
@@ -83,9 +86,11 @@ def test_a_file_that_is_no_image_is_explained(tmp_path: Path) -> None:
 
 
 def test_models_are_listed_and_the_default_one_is_warmed_up() -> None:
-    assert b"u2netp               here  Apache-2.0" in cli("models", "list").stdout
+    listed = cli("models", "list").stdout.decode().splitlines()
+    assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
+    assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)
     assert cli("warmup").stdout.startswith(b"u2netp: ")
-    assert b"can't be fetched" in cli("models", "fetch", "u2net").stderr
+    assert b"is published nowhere" in cli("models", "fetch", "birefnet-general-fp16").stderr
 
 
 def test_help_loads_no_model_and_no_engine() -> None:

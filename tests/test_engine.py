@@ -101,8 +101,12 @@ def test_a_file_that_is_no_model_is_an_error_and_not_a_crash(tmp_path: Path) -> 
     with pytest.raises(EngineUnavailable, match="can't be read"):
         load_segmenter(silueta, tmp_path, EngineSettings())
     silueta.path(tmp_path).write_bytes(b"no model")
-    with pytest.raises(EngineUnavailable, match="refused silueta"):
+    with pytest.raises(EngineUnavailable, match="MD5"):
         load_segmenter(silueta, tmp_path, EngineSettings())
+    unchecked = CATALOGUE["birefnet-general-fp16"]
+    unchecked.path(tmp_path).write_bytes(b"no model")
+    with pytest.raises(EngineUnavailable, match="refused birefnet-general-fp16"):
+        load_segmenter(unchecked, tmp_path, EngineSettings())
     SPEC.path(tmp_path).write_bytes(SPEC.path(MODELS).read_bytes()[:-1])
     with pytest.raises(EngineUnavailable, match="SHA-256"):
         load_segmenter(SPEC, tmp_path, EngineSettings())

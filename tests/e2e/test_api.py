@@ -67,6 +67,7 @@ def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) ->
             "width": 512,
             "height": 512,
             "model": "u2netp",
+            "confidence": body["confidence"],
             "optimization": {
                 "format": "webp",
                 "quality": 60,

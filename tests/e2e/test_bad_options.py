@@ -60,6 +60,12 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "max_width": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "max_height": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "preset": (("Web2", "none", "__class__", "web\0", "web,print", "0"), ", ".join(PRESETS)),
+    "prompt": (
+        ("here", "[]", "{}", "[{}]", "null", "1", '[{"type": "point", "data": [1]}]', "[" * 190,
+         '[{"type": "circle", "data": [1, 2]}]', '[{"type": "point", "data": [1, NaN]}]',
+         '[{"type": "point", "data": [1, 1e400]}]'),
+        "a JSON list of 1 to 32 marks",
+    ),
     "output": (("alpha", "foreground", "cutout,mask", "1"), "cutout, mask"),
     "edges": (("hard", "none", "soft\0", "1"), "soft"),
     "feather": ((*SOME, "-1", "-0.1", "100.1", "101"), "from 0 to 100"),

@@ -64,6 +64,7 @@ def image_json(data: bytes, **more: object) -> dict[str, Any]:
 
 
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")
+NOTHING: Final = corpus.encode(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
 TWO: Final = {"files": [("file", ("a.png", GOOD)), ("image", ("b.png", GOOD))]}
 CASES: Final = (
     *(Case("missing_image", 400, "POST", path, {"files": {"": ""}}) for path in LIMITED[:2]),
@@ -142,6 +143,8 @@ CASES: Final = (
         for path in LIMITED[:2]
     ),
     Case("image_too_small", 422, "POST", LIMITED[2], image_json(corpus.strip(15, 99)), ("15×99", "16")),
+    *(Case("no_subject", 422, "POST", path, upload(NOTHING), ("0 of 4096", "0.1%")) for path in LIMITED[:2]),
+    Case("no_subject", 422, "POST", LIMITED[2], image_json(NOTHING), ("0 of 4096", "0.1%")),
 )
 # Each needs a server of its own, and has a test of its own below.
 STATES: Final = (
@@ -215,7 +218,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     (folder / "link.txt").symlink_to(folder / "good.txt")
     os.mkfifo(folder / "pipe.txt")
     quotas = {f"RATE_LIMIT_{name}_PER_HOUR": 10_000 for name in ("REMOVE_BG", "PREVIEW", "BASE64", "READ_FILE")}
-    with Gunicorn(RATE_LIMIT_ENABLED="true", READ_FILE_DIR=folder, METRICS_TOKEN="right", **quotas) as server:  # type: ignore[arg-type]
+    settings = {"READ_FILE_DIR": folder, "METRICS_TOKEN": "right", "REQUIRE_SUBJECT": "true", **quotas}
+    with Gunicorn(RATE_LIMIT_ENABLED="true", **settings) as server:  # type: ignore[arg-type]
         yield server
 
 
