@@ -12,7 +12,8 @@ from flask import Flask, Response, current_app, send_from_directory
 from config import Settings
 from services import errors as e
 from services.errors import ServiceError, all_errors
-from services.options import Format, Options
+from services.formats import Format, usable_formats
+from services.options import Options
 
 Schema = dict[str, Any]
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
@@ -127,7 +128,7 @@ def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if route.operation.options:
-        done |= _header_refs("Server-Timing")
+        done |= _header_refs("Server-Timing", *IMAGE_HEADERS)
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
     limited = (e.RateLimited,) if route.quota or route.path == "/" else ()
@@ -169,9 +170,7 @@ def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
         merged |= defs[variant["$ref"].rsplit("/", 1)[-1]] | {"description": schema["description"]}
     flat = {k: v for k, v in merged.items() if k not in ("anyOf", "$ref", "title") and v is not None}
     if flat.get("enum") == [f.value for f in Format]:
-        flat["enum"] = [*flat["enum"], "jpg"]
-    if "pattern" not in flat and schema.get("title") == "Background":
-        flat |= {"examples": ["ffffff", "#ff8800", "steelblue"], "maxLength": 32}
+        flat["enum"] = [*(f.value for f in usable_formats()), "jpg"]
     return flat
 
 
@@ -208,7 +207,23 @@ HEADERS: Final[Schema] = {
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
-}
+    "X-Width": {"description": "px of the result; this and the next ones with an image, not with JSON.",
+                "schema": _WHOLE},
+    "X-Height": {"description": "px of the result.", "schema": _WHOLE},
+    "X-Foreground-Top": {"description": "px; the subject's box on the result, without its shadow.", "schema": _WHOLE},
+    "X-Foreground-Left": {"description": "px.", "schema": _WHOLE},
+    "X-Foreground-Width": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Foreground-Height": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Original-Size": {"description": "Bytes of the image received.", "schema": _WHOLE},
+    "X-Optimized-Size": {"description": "Bytes of the result.", "schema": _WHOLE},
+    "X-Optimization-Used": {
+        "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
+        "schema": {"type": "string"},
+    },
+}  # fmt: skip
+IMAGE_HEADERS: Final = tuple(
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-O"))
+)
 PARAMETERS: Final[Schema] = {
     "X-Request-ID": {
         "name": "X-Request-ID",
