@@ -86,34 +86,17 @@ def over(pixels: Pixels, alpha: Matte, under: Pixels, under_alpha: Matte | None)
     result_alpha = None if under_alpha is None else np.empty(alpha.shape, dtype=np.uint8)
     for top in range(0, alpha.shape[0], STRIP_ROWS):
         rows = slice(top, top + STRIP_ROWS)
-        covers, below = alpha[rows], None if under_alpha is None else under_alpha[rows]
-        stays = covers == 255
-        if below is not None:
-            stays |= below == 0
-        result[rows] = under[rows]
-        cv2.copyTo(pixels[rows], stays.view(np.uint8), result[rows])
-        if result_alpha is not None and below is not None:
-            result_alpha[rows] = np.where(stays, covers, below)
-        band = np.flatnonzero(~stays & (covers > 0))
-        if band.size:
-            _blend(
-                band, pixels[rows], covers, result[rows], None if result_alpha is None else result_alpha[rows], below
-            )
+        covers = np.ascontiguousarray(alpha[rows])
+        below = np.full_like(covers, 255) if under_alpha is None else np.ascontiguousarray(under_alpha[rows])
+        weight = covers.astype(np.float32) * 255
+        rest = cv2.multiply(cv2.bitwise_not(covers), below, dtype=cv2.CV_32F)  # what shows of the lower one, 0 to 255²
+        # blendLinear divides by the sum of the weights: the result is not premultiplied.
+        cv2.blendLinear(pixels[rows], np.ascontiguousarray(under[rows]), weight, rest, dst=result[rows])
+        if result_alpha is not None:
+            total = cv2.add(weight, rest)
+            cv2.convertScaleAbs(total, dst=result_alpha[rows], alpha=1 / 255)
+            cv2.copyTo(pixels[rows], (total == 0).view(np.uint8), result[rows])
     return result, result_alpha
-
-
-def _blend(
-    band: NDArray[np.intp], pixels: Pixels, covers: Matte, out: Pixels, out_alpha: Matte | None, below: Matte | None
-) -> None:
-    """Mix these pixels (flat indices into a strip) into what `out` holds already: the picture under them."""
-    y, x = np.divmod(band, covers.shape[1])
-    cover = covers[y, x].astype(np.uint32)
-    rest = (255 - cover) * (np.uint32(255) if below is None else below[y, x].astype(np.uint32))  # 0 to 255²
-    total = cover * 255 + rest
-    mixed = pixels[y, x] * (cover * 255)[:, None] + out[y, x] * rest[:, None]
-    out[y, x] = (mixed + (total // 2)[:, None]) // total[:, None]
-    if out_alpha is not None:
-        out_alpha[y, x] = (total + 127) // 255
 
 
 def _resize_weight(alpha: Matte, size: tuple[int, int]) -> NDArray[np.uint16]:

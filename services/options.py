@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -242,6 +243,7 @@ def bad_option(name: str, value: object, allowed_values: str) -> BadOption:
     return BadOption(f"{name} is {_shown(value)}; allowed: {allowed_values}")
 
 
+@cache
 def allowed(name: str) -> str:
     """What an option takes, in words, from its type."""
     schema: dict[str, Any] = Options.model_json_schema()

@@ -7,7 +7,7 @@ from services.admission import Admission
 from services.compose import compose
 from services.deadline import Deadline, Stopwatch
 from services.decode import ImageLimits, Source, decode, inspect
-from services.encode import encode
+from services.encode import MEMORY, encode
 from services.errors import BadOption
 from services.formats import Format
 from services.geometry import Box
@@ -105,7 +105,8 @@ def _refuse_two_backgrounds(options: Options, background: bytes | None) -> None:
 
 
 def _megapixels(source: Source, behind: Source | None, options: Options) -> float:
-    """What this removal holds in memory at most: its photo or, where a crop's margin makes it larger, its canvas, and
-    the background image."""
+    """What this removal weighs in memory at most: its photo or, where a crop's margin makes it larger, its canvas, and
+    the background image; more with a format whose encoder needs more."""
     canvas = largest_canvas(source.width, source.height, options) / 1e6
-    return max(source.megapixels, canvas) + (behind.megapixels if behind else 0.0)
+    pictures = max(source.megapixels, canvas) + (behind.megapixels if behind else 0.0)
+    return pictures * MEMORY.get(options.format, 1.0)
