@@ -13,12 +13,12 @@ ROOT = Path(__file__).parent.parent
 PHOTOS = ("astronaut", "chelsea", "coffee")  # in the public domain; scikit-image carries them
 HEIGHT, GAP, CELL = 300, 12, 12
 COMPOSED: Final = (
-    ("shadow=drop", "background=f2efe9"),
-    ("shadow=contact", "shadow_opacity=80", "background=f2efe9"),
+    ("scale=80%", "shadow=drop", "background=f2efe9"),
+    ("scale=80%", "shadow=contact", "background=f2efe9"),
     ("crop=true", "crop_margin=5%"),
     ("scale=60%", "position=0% 100%"),
-    ("scale=80%", "background=steelblue", "shadow=drop"),
-    ("scale=80%", "background_image={image}", "shadow=contact", "shadow_opacity=90"),
+    ("crop=true", "background=steelblue", "shadow=drop"),
+    ("scale=80%", "background_image={image}", "shadow=drop"),
 )
 WIDTH, COLUMNS, LINE = 300, 3, 18
 

@@ -1,7 +1,7 @@
 """Shadows under a subject: a soft copy of it (`drop`), or the dark where it meets the ground (`contact`).
 
-All lengths are shares of the subject's height, so that a shadow looks the same at every size. A shadow is soft: it is
-made small, where its blur costs little, and enlarged.
+All lengths are shares of the subject's height (or of four times its width, where that is less), so that a shadow looks
+the same at every size. A shadow is soft: it is made small, where its blur costs little, and enlarged.
 """
 
 from typing import Final, NamedTuple
@@ -16,6 +16,8 @@ from services.options import Options, Output, Shadow
 from services.region import visible_box
 
 WORK_HEIGHT: Final = 256  # px of the subject while its shadow is made
+WORK_PIXELS, WORK_SIDE = 1 << 20, 16384  # at most, however long and thin the subject is
+SLENDER: Final = 4  # of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's
 DROP_DOWN, DROP_BLUR = 0.035, 0.03
 REACH: Final = 2.6  # sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity
 # The contact shadow: the feet's outline, blurred little and dark, and blurred widely and fainter (across, down).
@@ -52,7 +54,7 @@ class SoftShadow(NamedTuple):
 
 def shadow_area(subject: Box, kind: Shadow) -> Box:
     """What a subject's shadow may cover at most, in the same px."""
-    height = subject.height
+    height = _measure(subject)
     if kind is Shadow.DROP:
         reach = round(REACH * DROP_BLUR * height)
         return subject.grown(reach, reach, reach, reach).moved(0, round(DROP_DOWN * height))
@@ -66,16 +68,26 @@ def cast_shadow(alpha: Matte, subject: Box, options: Options) -> SoftShadow | No
     if kind is Shadow.NONE or not options.shadow_opacity or subject.empty or options.output is Output.MASK:
         return None
     area = shadow_area(subject, kind)
-    step = max(1.0, subject.height / WORK_HEIGHT)
+    step = max(
+        1.0,
+        _measure(subject) / WORK_HEIGHT,
+        (area.width * area.height / WORK_PIXELS) ** 0.5,
+        max(area.width, area.height) / WORK_SIDE,
+    )
     size = (max(1, round(area.width / step)), max(1, round(area.height / step)))
-    height = subject.height / step
+    height = _measure(subject) / step
     if kind is Shadow.DROP:
-        shape = _drop(_shrunk(alpha, area.moved(0, -round(DROP_DOWN * subject.height)), size), height)
+        shape = _drop(_shrunk(alpha, area.moved(0, -round(DROP_DOWN * _measure(subject))), size), height)
     else:
         shape = _contact(_shrunk(alpha, area, size), height)
     dark = np.rint(shape * np.float32(255 * options.shadow_opacity / 100)).astype(np.uint8)
     small = visible_box(dark, FAINT)
     return SoftShadow(dark, area, _mapped(small, Box(0, 0, *size), area))
+
+
+def _measure(subject: Box) -> int:
+    """The px that a shadow's lengths are shares of."""
+    return min(subject.height, SLENDER * subject.width)
 
 
 def _mapped(box: Box, source: Box, target: Box) -> Box:

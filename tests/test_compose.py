@@ -13,9 +13,11 @@ from PIL import Image
 
 from services import errors
 from services.admission import Admission
+from services.compose import compose
 from services.deadline import Deadline
-from services.decode import ImageLimits
+from services.decode import ImageLimits, Photo
 from services.geometry import Box
+from services.layout import largest_canvas
 from services.options import Options
 from services.pipeline import Result, remove_background
 from services.segment import Mask, RembgSegmenter
@@ -438,7 +440,17 @@ def test_a_resized_mask_is_the_resized_cutouts_alpha(remove: Remove, cup: Array)
 def test_a_long_thin_picture_and_a_tiny_subject_are_fine(remove: Remove) -> None:
     thin = np.zeros((16, 40_000, 4), dtype=np.uint8)
     thin[:, 100:39_000] = 255
-    assert remove(file(thin), shadow="drop").width == 40_000
+    shadowed = pixels(remove(file(np.pad(thin, ((8, 8), (0, 0), (0, 0)))), shadow="drop").data)[..., 3]
+    assert shadowed.shape == (32, 40_000)
+    assert shadowed[25, 20_000] > 20 < shadowed[25, 38_900]
+    pole = np.ascontiguousarray(thin.swapaxes(0, 1))
+    for kind in ("drop", "contact"):
+        options = Options.parse({"crop": "1", "shadow": kind})
+        canvas = compose(Photo(pole[..., :3], None), pole[..., 3], options)
+        assert canvas.foreground[2:] == (16, 38_900)
+        assert canvas.width < 80
+        assert canvas.height < 39_100
+        assert largest_canvas(16, 40_000, options) < 16 * 40_000 * 4
     dot = np.full((64, 64, 4), 255, dtype=np.uint8)
     dot[..., 3] = 0
     dot[30:32, 30:32, 3] = 255
