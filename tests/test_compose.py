@@ -206,6 +206,13 @@ def test_a_margin_may_reach_beyond_the_photo_and_is_transparent_there(remove: Re
     assert np.array_equal(found[result.foreground.slices], whole[box.slices])
 
 
+def test_a_resized_zip_still_shows_the_photo_where_nothing_is_left(remove: Remove, cup: Array) -> None:
+    colours, alpha = opened(remove(file(cup), format="zip", max_width=210, quality=95))
+    assert alpha is not None
+    small = np.asarray(Image.fromarray(cup).resize((210, 150), Image.Resampling.BOX)).astype(int)
+    assert np.abs(colours - small)[alpha == 0].mean() < 8
+
+
 def test_crop_wins_over_scale_and_position(remove: Remove, cup: Array) -> None:
     alone = remove(file(cup), crop="1").data
     assert remove(file(cup), crop="1", scale="20%", position="0 0").data == alone
