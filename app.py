@@ -36,6 +36,15 @@ EXPOSED_HEADERS = (
     "Server-Timing",
     "X-Confidence",
     "Content-Disposition",
+    "X-Width",
+    "X-Height",
+    "X-Foreground-Top",
+    "X-Foreground-Left",
+    "X-Foreground-Width",
+    "X-Foreground-Height",
+    "X-Original-Size",
+    "X-Optimized-Size",
+    "X-Optimization-Used",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
 

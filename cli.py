@@ -10,7 +10,8 @@ import click
 
 from config import Settings, load_settings
 from services.errors import ServiceError
-from services.options import Options, option_names
+from services.formats import usable_formats
+from services.options import BACKGROUND_IMAGE, Options, option_names
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"})
 
@@ -35,16 +36,16 @@ def main() -> None:
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help=f"One of: {', '.join(option_names())}.",
+    help=f"One of: {', '.join((*option_names(), BACKGROUND_IMAGE))}; the last one takes a file's path.",
 )
 def remove(source: Path, target: Path | None, pairs: tuple[str, ...]) -> None:
     """Remove the background of SOURCE: a file, a folder, or - for standard input."""
     try:
-        options = _options(pairs, target)
+        options, background = _options(pairs, target)
         if source.is_dir():
-            _remove_folder(source, target, options)
+            _remove_folder(source, target, options, background)
         else:
-            _remove_one(source, target, options)
+            _remove_one(source, target, options, background)
     except ServiceError as exc:
         raise click.ClickException(f"{exc}. {exc.solution}.") from exc
 
@@ -235,7 +236,8 @@ def warmup() -> None:
     click.echo(f"{segmenter.spec.name}: {segmenter.engine}, {segmenter.precision}{warning}")
 
 
-def _options(pairs: tuple[str, ...], target: Path | None) -> Options:
+def _options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:
+    """The options, and the file of the background image."""
     given: dict[str, object] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -243,19 +245,28 @@ def _options(pairs: tuple[str, ...], target: Path | None) -> Options:
             raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
         given[name] = value
     ending = target.suffix.lower() if target else ""
-    if "format" not in given and "preset" not in given and ending in SUFFIXES:
-        if ending.removeprefix(".") not in ("png", "webp", "jpg", "jpeg"):
-            raise click.UsageError(f"results can be .png, .webp or .jpg, not {ending}")
+    if "format" not in given and "preset" not in given and ending in (*SUFFIXES, ".zip"):
+        endings = [f".{f.extension}" for f in usable_formats()]
+        if ending not in (*endings, ".jpeg"):
+            raise click.UsageError(f"results can be {', '.join(endings)}, not {ending}")
         given["format"] = ending.removeprefix(".")
-    return Options.parse(given)
+    background = str(given.pop(BACKGROUND_IMAGE, ""))
+    return Options.parse(given), _file(background) if background else None
 
 
-def _remove_one(source: Path, target: Path | None, options: Options) -> None:
+def _file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as exc:
+        raise click.UsageError(f"{BACKGROUND_IMAGE} can't be read: {name} ({exc.strerror})") from exc
+
+
+def _remove_one(source: Path, target: Path | None, options: Options, background: bytes | None) -> None:
     from_stdin = str(source) == "-"
     data = sys.stdin.buffer.read() if from_stdin else source.read_bytes()
     if target is None and not from_stdin:
         target = source.with_name(f"{source.stem}-no-bg.{options.format.extension}")
-    result = _Remover(load_settings())(data, options)
+    result = _Remover(load_settings(), options, background)(data)
     if target is None or str(target) == "-":
         sys.stdout.buffer.write(result)
         return
@@ -264,17 +275,17 @@ def _remove_one(source: Path, target: Path | None, options: Options) -> None:
     click.echo(str(target), err=True)
 
 
-def _remove_folder(source: Path, target: Path | None, options: Options) -> None:
+def _remove_folder(source: Path, target: Path | None, options: Options, background: bytes | None) -> None:
     from rich.progress import track
 
     settings = load_settings()
     target = target or settings.output_dir
     jobs = [(photo, _result_path(photo, source, target, options)) for photo in _photos(source, target)]
-    remover = _Remover(settings)
+    remover = _Remover(settings, options, background)
     failed = 0
     for photo, out in track(jobs, description="Removing backgrounds", console=_stderr()):
         try:
-            result = remover(photo.read_bytes(), options)
+            result = remover(photo.read_bytes())
         except ServiceError as exc:
             failed += 1
             click.echo(f"{photo}: {exc}", err=True)
@@ -304,10 +315,11 @@ def _photos(folder: Path, target: Path) -> Iterator[Path]:
 class _Remover:
     """The pipeline with this machine's settings; the model is loaded once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, options: Options, background: bytes | None) -> None:
         from services.admission import Admission
         from services.decode import ImageLimits
 
+        self._options, self._background = options, background
         self._models = _models(settings)
         self._require_subject = settings.require_subject
         self._limits = ImageLimits(
@@ -318,12 +330,13 @@ class _Remover:
         )
         self._admission = Admission(running=1, waiting=0)
 
-    def __call__(self, data: bytes, options: Options) -> bytes:
+    def __call__(self, data: bytes) -> bytes:
         from services.pipeline import remove_background
 
         result = remove_background(
             data,
-            options,
+            self._options,
+            background=self._background,
             models=self._models,
             limits=self._limits,
             admission=self._admission,

@@ -7,7 +7,6 @@ averaged, so that a hair of half a pixel's width has an alpha of one half.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 

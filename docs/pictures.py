@@ -1,22 +1,39 @@
-"""The README's before-and-after picture, made by the product itself: `python docs/pictures.py`."""
+"""The README's pictures, made by the product itself: `python docs/pictures.py`."""
 
 import io
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Final
 
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ("astronaut", "chelsea", "coffee")  # in the public domain; scikit-image carries them
 HEIGHT, GAP, CELL = 300, 12, 12
+COMPOSED: Final = (
+    ("scale=80%", "shadow=drop", "background=f2efe9"),
+    ("scale=80%", "shadow=contact", "background=f2efe9"),
+    ("crop=true", "crop_margin=5%"),
+    ("scale=60%", "position=0% 100%"),
+    ("crop=true", "background=steelblue", "shadow=drop"),
+    ("scale=80%", "background_image={image}", "shadow=drop"),
+)
+WIDTH, COLUMNS, LINE = 300, 3, 18
 
 
 def main() -> None:
-    """Each photo above its cut-out, on a checkerboard."""
+    """Each photo above its cut-out, and one photo composed in several ways."""
     import skimage
 
     data = Path(skimage.__file__).parent / "data"
+    before_after(data)
+    composition(data)
+
+
+def before_after(data: Path) -> None:
+    """Each photo above its cut-out, on a checkerboard."""
     columns = [(Image.open(data / f"{name}.png").convert("RGB"), cutout(data / f"{name}.png")) for name in PHOTOS]
     widths = [round(before.width * HEIGHT / before.height) for before, _ in columns]
     sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), 2 * HEIGHT + 3 * GAP), "white")
@@ -24,28 +41,46 @@ def main() -> None:
     for (before, after), width in zip(columns, widths, strict=True):
         size = (width, HEIGHT)
         sheet.paste(before.resize(size, Image.Resampling.LANCZOS), (left, GAP))
-        small = after.resize(size, Image.Resampling.LANCZOS)
-        ground = checkerboard(size)
-        ground.paste(small, mask=small)
-        sheet.paste(ground, (left, HEIGHT + 2 * GAP))
+        sheet.paste(on_checkerboard(after.resize(size, Image.Resampling.LANCZOS)), (left, HEIGHT + 2 * GAP))
         left += width + GAP
     sheet.save(ROOT / "docs/before-after.jpg", quality=85, optimize=True)
 
 
-def cutout(photo: Path) -> Image.Image:
+def composition(data: Path) -> None:
+    """The cup with shadows, cropped, moved, and before other backgrounds, each above its options."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "gravel.jpg"
+        Image.open(data / "gravel.png").convert("RGB").resize((600, 600)).save(image)
+        asked = [[option.format(image=image) for option in options] for options in COMPOSED]
+        cells = [cutout(data / "coffee.png", *options, "max_width=300", "max_height=200") for options in asked]
+    height, rows = 200 + LINE, -(-len(cells) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * WIDTH + (COLUMNS + 1) * GAP, rows * height + (rows + 1) * GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (cell, options) in enumerate(zip(cells, COMPOSED, strict=True)):
+        left, top = GAP + index % COLUMNS * (WIDTH + GAP), GAP + index // COLUMNS * (height + GAP)
+        shown = on_checkerboard(cell)
+        sheet.paste(shown, (left + (WIDTH - shown.width) // 2, top))
+        draw.text((left, top + 204), "  ".join(options).format(image="gravel.jpg"), "black")
+    sheet.save(ROOT / "docs/composition.jpg", quality=85, optimize=True)
+
+
+def cutout(photo: Path, *options: str) -> Image.Image:
     """What `python cli.py remove` makes of the photo."""
     command = [sys.executable, str(ROOT / "cli.py"), "remove", "-"]
+    for option in options:
+        command += ["-O", option]
     done = subprocess.run(command, input=photo.read_bytes(), capture_output=True, check=True, cwd=ROOT)  # noqa: S603
     return Image.open(io.BytesIO(done.stdout))
 
 
-def checkerboard(size: tuple[int, int]) -> Image.Image:
-    """Grey and white squares, as editors show transparency."""
-    board = Image.new("RGB", size, "white")
+def on_checkerboard(picture: Image.Image) -> Image.Image:
+    """The picture over grey and white squares, as editors show transparency."""
+    board = Image.new("RGB", picture.size, "white")
     draw = ImageDraw.Draw(board)
-    for x in range(0, size[0], CELL):
-        for y in range((x // CELL % 2) * CELL, size[1], 2 * CELL):
+    for x in range(0, picture.width, CELL):
+        for y in range((x // CELL % 2) * CELL, picture.height, 2 * CELL):
             draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill=(214, 219, 226))
+    board.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
     return board
 
 

@@ -37,7 +37,7 @@ class Service:
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
 
-    def remove_background(self, data: bytes, options: Options) -> Result:
+    def remove_background(self, data: bytes, options: Options, background: bytes | None = None) -> Result:
         """One removal within this request's deadline, which runs from its first byte.
 
         See `services.pipeline.remove_background`.
@@ -45,6 +45,7 @@ class Service:
         return remove_background(
             data,
             options,
+            background=background,
             models=self.models,
             limits=self.limits,
             admission=self.admission,

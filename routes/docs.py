@@ -12,8 +12,9 @@ from flask import Flask, Response, current_app, send_from_directory
 from config import Settings
 from services import errors as e
 from services.errors import ServiceError, all_errors
+from services.formats import Format, usable_formats
 from services.keys import ADMIN, REMOVE
-from services.options import Format, Options
+from services.options import Options
 
 Schema = dict[str, Any]
 OPEN: Final = ""
@@ -144,7 +145,7 @@ def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if route.operation.options:
-        done |= _header_refs("Server-Timing", "X-Confidence")
+        done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -192,9 +193,7 @@ def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
         merged |= defs[variant["$ref"].rsplit("/", 1)[-1]] | {"description": schema["description"]}
     flat = {k: v for k, v in merged.items() if k not in ("anyOf", "$ref", "title") and v is not None}
     if flat.get("enum") == [f.value for f in Format]:
-        flat["enum"] = [*flat["enum"], "jpg"]
-    if "pattern" not in flat and schema.get("title") == "Background":
-        flat |= {"examples": ["ffffff", "#ff8800", "steelblue"], "maxLength": 32}
+        flat["enum"] = [*(f.value for f in usable_formats()), "jpg"]
     return flat
 
 
@@ -239,7 +238,23 @@ HEADERS: Final[Schema] = {
         "schema": {"type": "number", "minimum": 0, "maximum": 1},
     },
     "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
-}
+    "X-Width": {"description": "px of the result; this and the next ones with an image, not with JSON.",
+                "schema": _WHOLE},
+    "X-Height": {"description": "px of the result.", "schema": _WHOLE},
+    "X-Foreground-Top": {"description": "px; the subject's box on the result, without its shadow.", "schema": _WHOLE},
+    "X-Foreground-Left": {"description": "px.", "schema": _WHOLE},
+    "X-Foreground-Width": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Foreground-Height": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Original-Size": {"description": "Bytes of the image received.", "schema": _WHOLE},
+    "X-Optimized-Size": {"description": "Bytes of the result.", "schema": _WHOLE},
+    "X-Optimization-Used": {
+        "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
+        "schema": {"type": "string"},
+    },
+}  # fmt: skip
+IMAGE_HEADERS: Final = tuple(
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-O"))
+)
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},

@@ -4,7 +4,8 @@ from typing import Final
 
 from routes.docs import Operation, Schema, option_schemas
 from services import errors as e
-from services.options import Format, allowed
+from services.formats import usable_formats
+from services.options import BACKGROUND_IMAGE, allowed
 
 
 def _option_table() -> str:
@@ -19,34 +20,48 @@ def _object(required: list[str], **properties: Schema) -> Schema:
 
 
 _OPTIONS: Final = option_schemas()
+_BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
 _IMAGE_BODIES: Final = {
     "multipart/form-data": {
-        **_object([], file=_BINARY, image={**_BINARY, "description": "Another name for `file`."}, **_OPTIONS),
+        **_object(
+            [],
+            file=_BINARY,
+            image={**_BINARY, "description": "Another name for `file`."},
+            **{BACKGROUND_IMAGE: {**_BINARY, "description": _BEHIND}},
+            **_OPTIONS,
+        ),
         "oneOf": [{"required": ["file"]}, {"required": ["image"]}],
     },
     "image/*": {},
     "application/octet-stream": {},
 }
 _JSON_RESULT: Final = _object(
-    ["success", "image", "mimetype", "size", "width", "height", "model", "confidence", "optimization"],
+    ["success", "image", "mimetype", "size", "width", "height", "foreground", "model", "confidence", "optimization"],
     success={"type": "boolean", "const": True},
     image={"type": "string", "description": "base64, or a data URI with `data_uri=true`"},
     mimetype={"type": "string"},
     size={"type": "integer", "description": "bytes"},
     width={"type": "integer", "description": "px"},
     height={"type": "integer", "description": "px"},
+    foreground=_object(
+        ["top", "left", "width", "height"],
+        **{name: {"type": "integer", "minimum": 0} for name in ("top", "left", "width", "height")},
+    )
+    | {"description": "px; the subject's box on the result, without its shadow; 0 where there is none"},
     model={"type": "string"},
     confidence={"type": "number", "minimum": 0, "maximum": 1, "description": "how clear the subject is"},
     optimization=_object(
-        ["format", "quality", "dimensions", "compression_ratio"],
+        ["format", "quality", "dimensions", "compression_ratio", "original_size", "optimized_size"],
         format={"type": "string"},
         quality={"type": ["integer", "null"], "description": "null for PNG"},
         dimensions={"type": "string", "examples": ["800x600"]},
         compression_ratio={"type": "number", "description": "bytes received / bytes of the result"},
+        original_size={"type": "integer", "description": "bytes received"},
+        optimized_size={"type": "integer", "description": "bytes of the result"},
     ),
 )
-_IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in Format}, "application/json": _JSON_RESULT}
+_IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
 _IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.ForbiddenSource, e.ModelNotFound,
     e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.NoSubject, e.Busy,
@@ -77,6 +92,7 @@ BASE64: Final = Operation(
             ["image"],
             image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
             data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
+            **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {_BEHIND}"}},
             **_OPTIONS,
         )
     },

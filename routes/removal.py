@@ -35,7 +35,7 @@ def remove_background_base64() -> Response:
 
 
 def _remove(upload: Upload, options: Options) -> Result:
-    result = service().remove_background(upload.data, options)
+    result = service().remove_background(upload.data, options, upload.background)
     note_result(result)
     return result
 
@@ -45,7 +45,25 @@ def _as_image(result: Result, stem: str, disposition: str) -> Response:
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"
     response.headers.set("Content-Disposition", disposition, **_file_name(name))
+    response.headers.update(result_headers(result))
     return response
+
+
+def result_headers(result: Result) -> dict[str, str]:
+    """What a client may want to know of a result without opening it: px, bytes, and what was done."""
+    box = result.foreground
+    told = {
+        "X-Width": result.width,
+        "X-Height": result.height,
+        "X-Foreground-Top": box.top,
+        "X-Foreground-Left": box.left,
+        "X-Foreground-Width": box.width,
+        "X-Foreground-Height": box.height,
+        "X-Original-Size": result.original_bytes,
+        "X-Optimized-Size": len(result.data),
+        "X-Optimization-Used": result.optimization,
+    }
+    return {name: str(value) for name, value in told.items()}
 
 
 def _file_name(name: str) -> dict[str, str]:
@@ -58,7 +76,7 @@ def _file_name(name: str) -> dict[str, str]:
 
 def _as_json(result: Result, *, data_uri: bool = False) -> Response:
     text = pybase64.b64encode(result.data).decode("ascii")
-    mimetype = result.format.mimetype
+    mimetype, box = result.format.mimetype, result.foreground
     body = {
         "success": True,
         "image": f"data:{mimetype};base64,{text}" if data_uri else text,
@@ -66,6 +84,7 @@ def _as_json(result: Result, *, data_uri: bool = False) -> Response:
         "size": len(result.data),
         "width": result.width,
         "height": result.height,
+        "foreground": {"top": box.top, "left": box.left, "width": box.width, "height": box.height},
         "model": result.model,
         "confidence": result.confidence,
         "optimization": {
@@ -73,6 +92,8 @@ def _as_json(result: Result, *, data_uri: bool = False) -> Response:
             "quality": result.quality,
             "dimensions": f"{result.width}x{result.height}",
             "compression_ratio": round(result.original_bytes / len(result.data), 3),
+            "original_size": result.original_bytes,
+            "optimized_size": len(result.data),
         },
     }
     return Response(orjson.dumps(body), mimetype="application/json")

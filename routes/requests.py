@@ -26,11 +26,11 @@ from services.errors import (
     UnsupportedFormat,
     UploadTooLarge,
 )
-from services.options import Format, Options, allowed, bad_option, unknown_option
+from services.formats import Format, usable_formats
+from services.options import BACKGROUND_IMAGE, Options, allowed, bad_option, unknown_option
+from services.values import TRUTHS, parse_truth
 
 FILE_FIELDS: Final = ("file", "image")
-TRUE: Final = frozenset({"true", "1", "yes", "on"})
-FALSE: Final = frozenset({"false", "0", "no", "off"})
 MAX_NAME_CHARS: Final = 100
 
 
@@ -44,11 +44,13 @@ class InMemoryRequest(Request):
 
 @dataclass(frozen=True)
 class Upload:
-    """An image that came in a request; `stem` is a harmless file name without ending; `given` the raw options."""
+    """An image that came in a request; `stem` is a harmless file name without ending; `given` the raw options;
+    `background` the image to go behind the subject."""
 
     data: bytes
     stem: str
     given: Mapping[str, object]
+    background: bytes | None = None
 
     def options(self) -> Options:
         return Options.parse(self.given, default_format=format_from_accept())
@@ -98,6 +100,7 @@ def read_base64_upload() -> tuple[Upload, bool]:
     data_uri = boolean("data_uri", body.pop("data_uri", None))
     if isinstance(body.get("prompt"), list):
         body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not many
+    background = _base64_background(body.pop(BACKGROUND_IMAGE, None))
     given = _options(request.args, MultiDict(body), also=("image", "data_uri"))
     if text is None or text == "":
         raise MissingImage("the key 'image' is absent", 'Send {"image": "<base64 or data URI>"}')
@@ -105,7 +108,15 @@ def read_base64_upload() -> tuple[Upload, bool]:
         raise MultipleImages(f"'image' is a list of {len(text)}")
     if not isinstance(text, str):
         raise BadBase64(f"'image' is not a text but {type(text).__name__}")
-    return Upload(decode_base64(text), "image", given), data_uri
+    return Upload(decode_base64(text), "image", given, background), data_uri
+
+
+def _base64_background(text: object) -> bytes | None:
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise bad_option(BACKGROUND_IMAGE, text, "base64 or a data URI of an image")
+    return decode_base64(text)
 
 
 def decode_base64(text: str) -> bytes:
@@ -132,35 +143,35 @@ def decode_base64(text: str) -> bytes:
 
 def boolean(name: str, value: object) -> bool:
     """An option's truth value; None and '' are false. Raises `BadOption`."""
-    if isinstance(value, bool):
-        return value
-    text = "" if value is None else str(value).strip().lower()
-    if text in TRUE:
-        return True
-    if text in FALSE or text == "":
+    if value is None or value == "":
         return False
-    raise bad_option(name, value, "true, false, 1, 0, yes, no, on, off")
+    try:
+        return parse_truth(value)
+    except ValueError as exc:
+        raise bad_option(name, value, TRUTHS) from exc
 
 
 def wants_json() -> bool:
     """Whether JSON is asked for rather than an image: named, and liked better than any image (`*/*` likes both)."""
     accept = request.accept_mimetypes
-    return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in Format)
+    return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in usable_formats())
 
 
 def format_from_accept() -> Format:
-    """The result's format where `format` is absent: the best image type that `Accept` names, or PNG."""
+    """The result's format where `format` is absent: the best type that `Accept` names, or PNG."""
     accept = request.accept_mimetypes
-    named = [f for f in Format if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
+    named = [f for f in usable_formats() if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
     return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
 
 
 def _from_form() -> Upload:
-    files = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
+    parts = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
+    backgrounds = [part for name, part in parts if name == BACKGROUND_IMAGE]
+    files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE]
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
             raise bad_option(name, "a file", allowed(name))
-        raise unknown_option(name, also=FILE_FIELDS)
+        raise unknown_option(name, also=(*FILE_FIELDS, BACKGROUND_IMAGE))
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
@@ -169,7 +180,10 @@ def _from_form() -> Upload:
     given = _options(request.args, request.form)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
-    return Upload(_read(part), _stem(part.filename), given)
+    if len(backgrounds) > 1:
+        raise bad_option(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
+    background = _read(backgrounds[0]) if backgrounds else None
+    return Upload(_read(part), _stem(part.filename), given, background)
 
 
 def _from_body() -> Upload:
@@ -205,11 +219,13 @@ def _options(*sources: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str,
                 raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
             if present:
                 given[name] = present[0]
+    if BACKGROUND_IMAGE in given:
+        raise bad_option(BACKGROUND_IMAGE, given[BACKGROUND_IMAGE], "a file of a form, or base64 in JSON")
     if "image_url" in given:
         raise ForbiddenSource("image_url was given")
     for name in given:
         if name not in Options.model_fields:
-            raise unknown_option(name, also=(*FILE_FIELDS, *also))
+            raise unknown_option(name, also=(*FILE_FIELDS, BACKGROUND_IMAGE, *also))
     return given
 
 

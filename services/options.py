@@ -6,42 +6,30 @@ parameters, JSON keys, the command line and the OpenAPI document all follow from
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Self
 
-from PIL import ImageColor
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadOption, UnknownOption
+from services.formats import Format, usable_formats
+from services.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
 from services.prompt import ALLOWED as PROMPT_ALLOWED
 from services.prompt import Prompt, parse_prompt
-
-Colour = tuple[int, int, int, int]
-"""Red, green, blue, alpha, each 0 to 255, not premultiplied."""
+from services.values import TRUTHS, Colour, parse_colour, parse_truth
 
 MAX_SIDE: Final = 16384
 MAX_VALUE_CHARS: Final = 200
-
-
-class Format(StrEnum):
-    """How a result is encoded."""
-
-    PNG = "png"
-    WEBP = "webp"
-    JPEG = "jpeg"
-
-    @property
-    def mimetype(self) -> str:
-        return f"image/{self.value}"
-
-    @property
-    def extension(self) -> str:
-        return "jpg" if self is Format.JPEG else self.value
-
-    @property
-    def lossy(self) -> bool:
-        return self is not Format.PNG
+BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
+WORDS: Final[Mapping[str, str]] = {
+    "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
+    "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
+    "scale": "10% to 100%, or original",
+    "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
+    "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
+}
 
 
 class Output(StrEnum):
@@ -57,6 +45,14 @@ class Edges(StrEnum):
     SOFT = "soft"
     REFINED = "refined"
     MATTING = "matting"
+
+
+class Shadow(StrEnum):
+    """What lies under the subject: a soft copy of it, or the dark where it touches the ground."""
+
+    NONE = "none"
+    DROP = "drop"
+    CONTACT = "contact"
 
 
 PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
@@ -87,36 +83,24 @@ def _word(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _boolean(value: object) -> object:
-    return {"on": True, "off": False}.get(str(_word(value)), value)
-
-
 def _format(value: object) -> object:
-    return "jpeg" if _word(value) == "jpg" else _word(value)
+    name = "jpeg" if _word(value) == "jpg" else _word(value)
+    if name == Format.AVIF and Format.AVIF not in usable_formats():
+        raise ValueError("this server's Pillow can't write AVIF")
+    return name
 
 
-def parse_colour(value: object) -> Colour:
-    """A colour from hex (3, 4, 6 or 8 digits, with or without '#') or a CSS name. Raises ValueError."""
-    if isinstance(value, tuple) and len(value) == 4 and all(type(v) is int and 0 <= v <= 255 for v in value):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("not a colour")  # noqa: TRY004 - pydantic collects ValueError
-    text = value.strip().lower()
-    if text == "transparent":
-        return (0, 0, 0, 0)
-    named = ImageColor.colormap.get(text)
-    if isinstance(named, tuple):  # Pillow keeps what it has looked up once in this form
-        return named[0], named[1], named[2], 255
-    digits = (named or text).removeprefix("#")
-    if not re.fullmatch(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}", digits, re.ASCII):
-        raise ValueError("not a colour")
-    if len(digits) < 6:
-        digits = "".join(d * 2 for d in digits)
-    red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
-    return red, green, blue, alpha
+def _from(parse: Callable[[object], object]) -> BeforeValidator:
+    """Reads an option's text with `parse`; None stays None."""
+    return BeforeValidator(lambda value: value if value is None else parse(value), json_schema_input_type=str)
+
+
+def _examples(*examples: str) -> dict[str, Any]:
+    return {"maxLength": 64, "examples": list(examples)}
 
 
 Number = BeforeValidator(_number)
+Truth = BeforeValidator(parse_truth)
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
 
 
@@ -157,7 +141,7 @@ class Options(BaseModel):
     ] = Edges.REFINED
     decontaminate: Annotated[
         bool,
-        BeforeValidator(_boolean),
+        Truth,
         Field(description="Takes the background's colour out of half-transparent pixels."),
     ] = True
     feather: Annotated[
@@ -174,11 +158,52 @@ class Options(BaseModel):
     ] = None
     background: Annotated[
         Colour | None,
-        BeforeValidator(lambda v: v if v is None else parse_colour(v), json_schema_input_type=str),
+        _from(parse_colour),
         Field(
-            description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name."
+            description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name.",
+            json_schema_extra=_examples("ffffff", "#ff8800", "steelblue"),
         ),
     ] = None
+    crop: Annotated[bool, Truth, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
+    crop_margin: Annotated[
+        Margin | None,
+        _from(parse_margin),
+        Field(
+            description="Around a crop, one, two or four lengths as in CSS; `%` of the subject; "
+            "each side at most 50% of the subject and 500px.",
+            json_schema_extra=_examples("30px", "10%", "5% 10%", "0 0 20px 0"),
+        ),
+    ] = None
+    scale: Annotated[
+        float | None,
+        _from(parse_scale),
+        Field(
+            description="The subject fits in so much of the canvas: `10%` to `100%`, or `original`; centres it.",
+            json_schema_extra=_examples("80%", "original"),
+        ),
+    ] = None
+    position: Annotated[
+        Shares | Literal["original"] | None,
+        _from(parse_position),
+        Field(
+            description="Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.",
+            json_schema_extra=_examples("center", "50%", "0% 100%", "original"),
+        ),
+    ] = None
+    roi: Annotated[
+        Corners | None,
+        _from(parse_corners),
+        Field(
+            description="`x1 y1 x2 y2` in px or %: only there a subject is looked for; the rest is background.",
+            json_schema_extra=_examples("10% 10% 90% 90%", "0 0 640px 480px"),
+        ),
+    ] = None
+    shadow: Annotated[
+        Shadow,
+        BeforeValidator(_word),
+        Field(description="`drop`: a soft copy behind the subject; `contact`: the dark where it touches the ground."),
+    ] = Shadow.NONE
+    shadow_opacity: Annotated[int, Field(ge=0, le=100, description="%"), Number] = 50
 
     @classmethod
     def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
@@ -202,6 +227,12 @@ class Options(BaseModel):
             "max_height": min(self.max_height or side, side),
         }
         return self.model_copy(update=bounded)
+
+    def optimization(self) -> str:
+        """What was done to the result's size and bytes, as `name=value; …`: format, quality, bounds."""
+        told = {"format": self.format.value, "quality": self.quality if self.format.lossy else None}
+        told |= {"max_width": self.max_width, "max_height": self.max_height}
+        return "; ".join(f"{name}={value}" for name, value in told.items() if value is not None)
 
 
 def option_names() -> tuple[str, ...]:
@@ -231,6 +262,7 @@ def bad_option(name: str, value: object, allowed_values: str) -> BadOption:
     return BadOption(f"{name} is {_shown(value)}; allowed: {allowed_values}")
 
 
+@cache
 def allowed(name: str) -> str:
     """What an option takes, in words, from its type."""
     schema: dict[str, Any] = Options.model_json_schema()
@@ -240,11 +272,13 @@ def allowed(name: str) -> str:
     if "$ref" in variant:
         variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
     if name == "format":
-        return "png, webp, jpeg (or jpg)"
+        return ", ".join("jpeg (or jpg)" if f is Format.JPEG else f.value for f in usable_formats())
     if name == "prompt":
         return PROMPT_ALLOWED
-    if name == "background":
-        return "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name"
+    if name in WORDS:
+        return WORDS[name]
+    if variant.get("type") == "boolean":
+        return TRUTHS
     if "enum" in variant or "const" in variant:
         return ", ".join(variant.get("enum", [variant.get("const")]))
     if "minimum" in variant:

@@ -7,10 +7,16 @@ from services.admission import Admission
 from services.compose import compose
 from services.confidence import check_subject, confidence
 from services.deadline import Deadline, Stopwatch
-from services.decode import ImageLimits, decode, inspect
-from services.encode import encode
-from services.options import Format, Options
+from services.decode import ImageLimits, Source, decode, inspect
+from services.encode import MEMORY, encode
+from services.errors import BadOption
+from services.formats import Format
+from services.geometry import Box
+from services.layout import largest_canvas
+from services.options import BACKGROUND_IMAGE, Options
+from services.prompt import moved
 from services.refine import refine
+from services.region import part_of, region, spread
 from services.segment import Segmenter, segment
 
 
@@ -24,18 +30,20 @@ class ModelSource(Protocol):
 class Result:
     """An encoded picture, and what is to be told about how it was made.
 
-    Sizes in px and bytes, timings in ms; `quality` None where the format has none.
+    Sizes in px and bytes, timings in ms; `quality` None where the format has none; `foreground` is the subject's box.
     """
 
     data: bytes
     format: Format
     width: int
     height: int
+    foreground: Box
     original_format: str
     original_width: int
     original_height: int
     original_bytes: int
     quality: int | None
+    optimization: str
     model: str
     confidence: float
     """How sure the model is of its mask, 0 to 1; see `services.confidence`."""
@@ -46,32 +54,38 @@ def remove_background(
     data: bytes,
     options: Options,
     *,
+    background: bytes | None = None,
     models: ModelSource,
     limits: ImageLimits,
     admission: Admission,
     deadline: Deadline,
     require_subject: bool = False,
 ) -> Result:
-    """The cut-out (or mask) of the image in `data`.
+    """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject.
 
     Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
     options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
     """
     watch = Stopwatch(deadline)
+    _refuse_two_backgrounds(options, background)
     source = inspect(data, limits)
+    behind = inspect(background, limits) if background is not None else None
     segmenter = models.get(options.model, deadline)
-    with admission.slot(source.megapixels, watch):
+    with admission.slot(_megapixels(source, behind, options), watch):
         with watch.step("decode"):
             photo = decode(source)
+            ground = decode(behind) if behind is not None else None
+            roi = region(photo, options)
         with watch.step("segment"):
-            mask = segment(photo, segmenter, deadline, options.prompt)
+            part = part_of(photo, roi)
+            mask = segment(part, segmenter, deadline, moved(options.prompt, -roi.left, -roi.top))
             certainty = confidence(mask)
         with watch.step("refine"):
-            matte = refine(mask, photo, options, deadline)
+            matte = spread(refine(mask, part, options, deadline), roi, photo)
         if require_subject:
             check_subject(matte)
         with watch.step("compose"):
-            canvas = compose(photo, matte, options)
+            canvas = compose(photo, matte, options, ground)
         with watch.step("encode"):
             encoded = encode(canvas, options)
     return Result(
@@ -79,12 +93,30 @@ def remove_background(
         format=options.format,
         width=canvas.width,
         height=canvas.height,
+        foreground=canvas.foreground,
         original_format=source.format,
         original_width=photo.width,
         original_height=photo.height,
         original_bytes=source.size_bytes,
         quality=options.quality if options.format.lossy else None,
+        optimization=options.optimization(),
         model=segmenter.spec.name,
         confidence=certainty,
         timings=watch.timings,
     )
+
+
+def _refuse_two_backgrounds(options: Options, background: bytes | None) -> None:
+    if background is not None and options.background is not None:
+        raise BadOption(
+            f"background and {BACKGROUND_IMAGE} were both given; allowed: one of them",
+            f"Leave out background or {BACKGROUND_IMAGE}",
+        )
+
+
+def _megapixels(source: Source, behind: Source | None, options: Options) -> float:
+    """What this removal weighs in memory at most: its photo or, where a crop's margin makes it larger, its canvas, and
+    the background image; more with a format whose encoder needs more."""
+    canvas = largest_canvas(source.width, source.height, options) / 1e6
+    pictures = max(source.megapixels, canvas) + (behind.megapixels if behind else 0.0)
+    return pictures * MEMORY.get(options.format, 1.0)

@@ -52,6 +52,11 @@ def scaled(prompt: Prompt, across: float, down: float) -> Prompt:
     return tuple(Mark(mark.x * across, mark.y * down, mark.label) for mark in prompt)
 
 
+def moved(prompt: Prompt | None, right: float, down: float) -> Prompt | None:
+    """The prompt, moved by so many px; None stays None."""
+    return prompt and tuple(Mark(mark.x + right, mark.y + down, mark.label) for mark in prompt)
+
+
 def _marks(item: object) -> list[Mark]:
     if not isinstance(item, Mapping):
         raise ValueError("a mark is an object")  # noqa: TRY004 - pydantic collects ValueError

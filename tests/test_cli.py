@@ -35,6 +35,18 @@ def test_a_file_a_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes,
     assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
 
 
+def test_a_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    Image.new("RGB", (50, 50), "teal").save(tmp_path / "behind.png")
+    option = f"background_image={tmp_path / 'behind.png'}"
+    done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.zip", "-O", option, "-O", "crop=yes")
+    assert done.returncode == 0, done.stderr
+    files = {"file": jpeg, "background_image": (tmp_path / "behind.png").read_bytes()}
+    asked = {"format": "zip", "crop": "yes"}
+    answer = requests.post(f"{server.url}/remove-background", files=files, data=asked, timeout=30)
+    assert (tmp_path / "out.zip").read_bytes() == answer.content
+
+
 def test_a_folder_is_done_with_a_bar_and_one_bad_file_does_not_stop_it(tmp_path: Path, photo: Load) -> None:
     folder, target = tmp_path / "in", tmp_path / "out"
     (folder / "below").mkdir(parents=True)
@@ -66,6 +78,8 @@ def test_without_a_target_the_result_lies_beside_the_photo(tmp_path: Path, jpeg:
         (("-O", "quality=3"), "a whole number from 10 to 100"),
         (("-O", "quality"), "NAME=VALUE"),
         (("-O", "model=u2net"), "not one of: u2netp"),
+        (("-O", "background_image=nothing-there.png"), "background_image can't be read: nothing-there.png"),
+        (("-o", "out.gif"), "results can be .png, .webp, .jpg, .avif, .zip, not .gif"),
     ],
 )
 def test_a_mistake_is_explained_and_nothing_is_written(

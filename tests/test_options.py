@@ -4,7 +4,9 @@ import pytest
 from PIL import ImageColor
 
 from services import errors
-from services.options import Format, Options, allowed, option_names, parse_colour
+from services.formats import Format
+from services.options import Options, allowed, option_names
+from services.values import parse_colour
 
 
 def test_an_empty_text_is_the_same_as_absent() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from services.options import option_names
+from services.options import BACKGROUND_IMAGE, option_names
 from tests.servers import ROOT, Gunicorn
 
 README = (ROOT / "README.md").read_text()
@@ -99,4 +99,4 @@ def test_the_option_table_tells_of_every_option() -> None:
     named = {
         n for row in table.splitlines() if row.startswith("| `") for n in re.findall(r"`(\w+)`", row.split("|")[1])
     }
-    assert named == set(option_names())
+    assert named == {*option_names(), BACKGROUND_IMAGE}

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) ->
             "size": len(expected),
             "width": 512,
             "height": 512,
+            "foreground": {"top": 14, "left": 0, "width": 512, "height": 498},
             "model": "u2netp",
             "confidence": body["confidence"],
             "optimization": {
@@ -73,6 +75,8 @@ def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) ->
                 "quality": 60,
                 "dimensions": "512x512",
                 "compression_ratio": round(len(jpeg) / len(expected), 3),
+                "original_size": len(jpeg),
+                "optimized_size": len(expected),
             },
         }
     uri = requests.post(url, json={"image": text, "data_uri": "yes"}, timeout=60).json()
@@ -100,6 +104,8 @@ def test_accept_json_turns_the_image_into_json(server: Gunicorn, jpeg: bytes) ->
         ("image/png, image/webp", "image/png"),
         ("image/webp;q=0.5, */*", "image/png"),
         ("image/avif,image/webp,image/apng,image/*,*/*;q=0.8", "image/webp"),
+        ("image/avif, image/webp;q=0.9", "image/avif"),
+        ("application/zip", "application/zip"),
     ],
 )
 def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, jpeg: bytes, accept: str, kind: str) -> None:
@@ -119,6 +125,103 @@ def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server:
     assert len(requests.get(f"{server.url}/health/live", timeout=10).headers["X-Request-ID"]) == 32
 
 
+def test_an_image_tells_its_size_its_subjects_box_and_what_was_done(server: Gunicorn, jpeg: bytes) -> None:
+    answer = post(server, "/remove-background", jpeg, data={"preset": "optimized", "shadow": "drop", "crop": "yes"})
+    image = opened(answer.content)
+    told = {name.removeprefix("X-"): value for name, value in answer.headers.items() if name.startswith("X-")}
+    assert (told["Width"], told["Height"]) == (str(image.width), str(image.height))
+    left, top, width, height = (int(told[f"Foreground-{n}"]) for n in ("Left", "Top", "Width", "Height"))
+    assert left + width <= image.width
+    assert top + height < image.height  # below is the shadow
+    assert (width, height) == (512, 498)
+    assert (told["Original-Size"], told["Optimized-Size"]) == (str(len(jpeg)), str(len(answer.content)))
+    assert told["Optimization-Used"] == "format=webp; quality=70; max_width=1200; max_height=800"
+    assert post(server, "/remove-background", jpeg).headers["X-Optimization-Used"] == "format=png"
+    preview = post(server, "/remove-background-preview", jpeg)
+    assert preview.headers["X-Optimization-Used"] == "format=png; max_width=1024; max_height=1024"
+
+
+def test_a_zip_is_a_download_of_two_files(server: Gunicorn, jpeg: bytes) -> None:
+    answer = post(server, "/remove-background", jpeg, data={"format": "zip"})
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["color.jpg", "alpha.png"]
+        mask = post(server, "/remove-background", jpeg, data={"output": "mask"}).content
+        assert list(opened(archive.read("alpha.png")).tobytes()) == list(opened(mask).tobytes())
+
+
+def behind(colour: str = "steelblue") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, jpeg: bytes) -> None:
+    url = f"{server.url}/remove-background"
+    files: dict[str, Any] = {"file": jpeg, "background_image": ("b.png", behind())}
+    by_form = requests.post(url, files=files, timeout=60)
+    as_colour = post(server, "/remove-background", jpeg, data={"background": "steelblue"})
+    assert by_form.status_code == 200, by_form.text
+    assert by_form.content == as_colour.content
+    text = base64.b64encode(behind()).decode()
+    for sent in (text, f"data:image/png;base64,{text}"):
+        body = {"image": base64.b64encode(jpeg).decode(), "background_image": sent}
+        answer = requests.post(f"{url}-base64", json=body, timeout=60).json()
+        assert base64.b64decode(answer["image"]) == as_colour.content
+    files["background_image"] = ("", b"")
+    nothing = requests.post(url, files=files, timeout=60)
+    assert nothing.content == post(server, "/remove-background", jpeg).content  # an empty field of a web form
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code", "words"),
+    [
+        ({"files": {"background_image": b"%PDF-1.7"}}, 415, "unsupported_format", ("PDF",)),
+        ({"files": {"background_image": behind()[:60]}}, 422, "corrupt_image", ()),
+        ({"files": {"background_image": ("b.png", b"")}}, 400, "empty_image", ("background_image",)),
+        ({"data": {"background_image": "b.png"}}, 400, "bad_option", ("background_image is 'b.png'", "a file")),
+        ({"params": {"background_image": "b.png"}}, 400, "bad_option", ("background_image is 'b.png'", "a file")),
+        (
+            {"files": {"background_image": behind()}, "data": {"background": "red"}}, 400, "bad_option",
+            ("background and background_image",),
+        ),
+    ],
+    ids=["pdf", "damaged", "empty", "text", "query", "two"],
+)  # fmt: skip
+def test_a_bad_background_image_is_refused(
+    server: Gunicorn, jpeg: bytes, sent: dict[str, Any], status: int, code: str, words: tuple[str, ...]
+) -> None:
+    request = {**sent, "files": {"file": jpeg, **sent.get("files", {})}}
+    answer = requests.post(f"{server.url}/remove-background", timeout=60, **request)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert all(word in answer.json()["details"] for word in words), answer.json()
+
+
+def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, jpeg: bytes) -> None:
+    image = base64.b64encode(jpeg).decode()
+    for value, code in (
+        (7, "bad_option"),
+        (["a"], "bad_option"),
+        ("!!!", "bad_base64"),
+        ("AAAA", "unsupported_format"),
+    ):
+        body = {"image": image, "background_image": value}
+        answer = requests.post(f"{server.url}/remove-background-base64", json=body, timeout=60)
+        assert answer.json()["code"] == code
+    twice = [("file", jpeg), ("background_image", behind()), ("background_image", behind())]
+    answer = requests.post(f"{server.url}/remove-background", files=twice, timeout=60)
+    assert "background_image is '2 files'" in answer.json()["details"]
+
+
+@pytest.mark.parametrize(("roi", "why"), [("0 0 513px 10px", "exceeds"), ("50% 0 50% 100%", "empty")])
+def test_an_impossible_region_is_a_bad_option(server: Gunicorn, jpeg: bytes, roi: str, why: str) -> None:
+    answer = post(server, "/remove-background", jpeg, data={"roi": roi})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_option")
+    assert answer.json()["details"].startswith("roi is ")
+    assert why in answer.json()["details"]
+
+
 def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, jpeg: bytes) -> None:
     answer = post(server, "/remove-background", jpeg, headers={"Origin": "https://shop.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -126,6 +229,7 @@ def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, 
     exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
     assert {"X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= exposed
     assert {"Retry-After", "Server-Timing"} <= exposed
+    assert {name for name in answer.headers if name.startswith("X-") and name != "X-Content-Type-Options"} <= exposed
     preflight = requests.options(
         f"{server.url}/remove-background-base64",
         headers={

@@ -52,6 +52,7 @@ NO_NUMBERS: Final = (
     "80\0", "None", "null", "true", "[80]", "80;DROP", "+", ".", "99999999999999999999",
 )  # fmt: skip
 SOME: Final = ("abc", "NaN", "Infinity", "1e400", "８０", "1_0", "80\0", "99999999999999999999")
+LENGTHS: Final = ("abc", "-5px", "5em", "1e2%", "５%", "5 px", "5px,5px", "NaN%", "%", "10%\0", "auto", "calc(1px)")
 BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "format": (
         ("svg", "gif", "../png", "png%00", "png\0", "ｐｎｇ", "image/png", "png,webp", "bmp", "0"), "png, webp, jpeg"
@@ -76,6 +77,13 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
          "#ggg", "＃fff", "#ff٠", "whitee", "-1", "##fff", "#fff;", "var(--x)", "red blue", "#fff\0"),
         "hex of 3, 4, 6 or 8 digits",
     ),
+    "crop": (("2", "ja", "tru", "-1", "yes\0", "null", "box"), "true, false, 1, 0, yes, no, on, off"),
+    "crop_margin": ((*LENGTHS, "5", "1px 2px 3px", "1px 2px 3px 4px 5px"), "one, two or four of 30px, 10% or 0"),
+    "scale": ((*LENGTHS, "9%", "101%", "50px", "center", "50% 50%"), "10% to 100%, or original"),
+    "position": ((*LENGTHS, "left", "50", "50px", "101%", "0 0 0", "center center"), "original, center, 'n%'"),
+    "roi": ((*LENGTHS, "0", "0 0 100%", "0 0 1 1", "0 0 100% 100% 0"), "inside the image and not empty"),
+    "shadow": (("car", "3D", "true", "drop,contact", "0"), "none, drop, contact"),
+    "shadow_opacity": ((*SOME, "-1", "101", "0.5"), "from 0 to 100"),
 }  # fmt: skip
 
 
@@ -240,6 +248,10 @@ def test_a_bad_option_is_refused_before_the_image_is_looked_at(server: Gunicorn)
         ({"background": "RebeccaPurple", "format": "jpeg"}, "image/jpeg", (96, 64)),
         ({"output": "MASK", "edges": "Soft"}, "image/png", (96, 64)),
         ({"model": "u2netp"}, "image/png", (96, 64)),
+        ({"format": "AVIF"}, "image/avif", (96, 64)),
+        ({"scale": "original", "position": "Original", "roi": "0 0 100% 100%"}, "image/png", (96, 64)),
+        ({"scale": "10", "position": "0 100%", "shadow": "DROP", "shadow_opacity": "100"}, "image/png", (96, 64)),
+        ({"crop": "OFF", "crop_margin": "0"}, "image/png", (96, 64)),
     ],
     ids=str,
 )

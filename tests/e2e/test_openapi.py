@@ -8,8 +8,9 @@ import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from routes.docs import IMAGE_HEADERS
 from services.errors import all_errors
-from services.options import option_names
+from services.options import BACKGROUND_IMAGE, option_names
 from tests.servers import Gunicorn
 
 
@@ -33,7 +34,8 @@ def test_every_option_is_described_in_query_form_and_json(document: dict[str, An
         assert query == set(option_names())
         assert all(p["description"] for p in operation["parameters"] if p.get("in") == "query")
         (schema, *_) = [body["schema"] for body in operation["requestBody"]["content"].values()]
-        assert set(option_names()) <= set(schema["properties"])
+        assert {*option_names(), BACKGROUND_IMAGE} <= set(schema["properties"])
+        assert set(IMAGE_HEADERS) <= set(operation["responses"]["200"]["headers"])
 
 
 def test_every_route_of_the_app_is_described(server: Gunicorn, document: dict[str, Any]) -> None:
