@@ -17,6 +17,8 @@ from routes.requests import InMemoryRequest
 from services.admission import Admission
 from services.decode import ImageLimits
 from services.engine import EngineSettings
+from services.fetch import Fetcher
+from services.outbound import Outbound
 from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.telemetry import Metrics
@@ -105,4 +107,12 @@ def make_service(settings: Settings) -> Service:
             on_change=metrics.set_load,
         ),
         metrics=metrics,
+        fetcher=Fetcher(
+            Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts),
+            enabled=settings.fetch_enabled,
+            seconds=settings.fetch_timeout_seconds,
+            max_bytes=settings.max_content_length,
+            places=settings.fetches_per_worker,
+            on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
+        ),
     )

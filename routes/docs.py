@@ -13,9 +13,16 @@ from config import Settings
 from services import errors as e
 from services.errors import ServiceError, all_errors
 from services.options import Format, Options
+from services.urls import MAX_URL_CHARS
 
 Schema = dict[str, Any]
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
+IMAGE_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": MAX_URL_CHARS,
+    "description": "Where to fetch the image from, instead of sending it: http or https, on the public internet.",
+}
 SWAGGER_PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -37,6 +44,7 @@ class Operation:
     answers: dict[str, Schema] = field(default_factory=dict)
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
+    body_required: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ def _operation(route: Route, path: str) -> Schema:
                 "description": schema["description"],
                 "schema": schema,
             }
-            for key, schema in option_schemas().items()
+            for key, schema in {"image_url": IMAGE_URL, **option_schemas()}.items()
         ]
     found: Schema = {
         "operationId": name,
@@ -117,7 +125,7 @@ def _operation(route: Route, path: str) -> Schema:
     }
     if operation.bodies:
         found["requestBody"] = {
-            "required": True,
+            "required": operation.body_required,
             "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
         }
     return found

@@ -3,8 +3,8 @@
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
@@ -17,7 +17,9 @@ from routes.context import service
 from services.errors import (
     BadBase64,
     BadJSON,
+    BadOption,
     BadRequest,
+    BadURL,
     EmptyImage,
     ForbiddenSource,
     MissingImage,
@@ -25,9 +27,13 @@ from services.errors import (
     UnsupportedFormat,
     UploadTooLarge,
 )
+from services.fetch import Fetched
 from services.options import Format, Options, allowed, bad_option, unknown_option
+from services.outbound import PSEUDONYM
 
 FILE_FIELDS: Final = ("file", "image")
+URL_FIELD: Final = "image_url"
+OUTPUT_KEY: Final = "output_key"
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
 MAX_NAME_CHARS: Final = 100
@@ -43,30 +49,40 @@ class InMemoryRequest(Request):
 
 @dataclass(frozen=True)
 class Upload:
-    """An image that came in a request; `stem` is a harmless file name without ending; `given` the raw options."""
+    """The image of a request; `stem` is a harmless file name without ending; `given` the raw options; `timings` what
+    getting it took, in ms."""
 
     data: bytes
     stem: str
     given: Mapping[str, object]
+    timings: Mapping[str, float] = field(default_factory=dict)
 
-    def options(self) -> Options:
-        return Options.parse(self.given, default_format=format_from_accept())
+    def options(self, *, default_format: Format | None = None) -> Options:
+        return Options.parse(self.given, default_format=default_format or format_from_accept())
 
 
-def read_upload() -> Upload:
-    """The image of a multipart form, or of a raw body, with the options beside it.
+def read_upload(*own: str) -> Upload:
+    """The image of a multipart form, of a raw body, or behind `image_url`, with the options beside it.
 
-    Raises the 400, 403, 413 and 415 errors of the contract.
+    `own` names the endpoint's fields that are no options. Raises the 400, 403, 413, 415, 502 and 504 errors of the
+    contract.
     """
     _refuse_encoded_body()
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _from_form()
+        return _from_form(own)
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
-        return _from_body()
+        return _from_body(own)
     if kind == "application/x-www-form-urlencoded":
-        given = _options(request.args, request.form)
+        given = _options(request.args, request.form, own=own)
+        if URL_FIELD in given:
+            return _from_url(given)
         raise MissingImage("the body is a form without a file" if given else "the body holds no image")
+    if kind == "application/json":
+        given = _options(request.args, MultiDict(read_json()), own=own)
+        if URL_FIELD in given:
+            return _from_url(given)
+        raise MissingImage("the key 'image_url' is absent", 'Send {"image_url": "https://…"}, or the image as a file')
     raise UnsupportedFormat(
         f"the body is declared as {kind[:80]}",
         "Send multipart/form-data with a field 'file', or an image/* body",
@@ -91,9 +107,13 @@ def read_base64_upload() -> tuple[Upload, bool]:
     body = read_json()
     text = body.pop("image", None)
     data_uri = boolean("data_uri", body.pop("data_uri", None))
-    given = _options(request.args, MultiDict(body), also=("image", "data_uri"))
+    given = _options(request.args, MultiDict(body), own=("image", "data_uri"))
     if text is None or text == "":
-        raise MissingImage("the key 'image' is absent", 'Send {"image": "<base64 or data URI>"}')
+        if URL_FIELD in given:
+            return _from_url(given), data_uri
+        raise MissingImage("the keys 'image' and 'image_url' are absent", 'Send {"image": "<base64 or data URI>"}')
+    if URL_FIELD in given:
+        raise MultipleImages("both 'image' and 'image_url' were given")
     if isinstance(text, list):
         raise MultipleImages(f"'image' is a list of {len(text)}")
     if not isinstance(text, str):
@@ -148,7 +168,7 @@ def format_from_accept() -> Format:
     return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
 
 
-def _from_form() -> Upload:
+def _from_form(own: tuple[str, ...]) -> Upload:
     files = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
@@ -159,25 +179,51 @@ def _from_form() -> Upload:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
     if as_text is not None:
         raise MissingImage(f"the field {as_text!r} came as text, not as a file")
-    given = _options(request.args, request.form)
+    given = _options(request.args, request.form, own=own)
+    if URL_FIELD in given:
+        if any(part.filename for _, part in files):
+            raise MultipleImages("both a file and 'image_url' were given")
+        return _from_url(given)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
     return Upload(_read(part), _stem(part.filename), given)
 
 
-def _from_body() -> Upload:
+def _from_body(own: tuple[str, ...]) -> Upload:
     limit = service().limits.max_bytes
     if request.content_length and request.content_length > limit:
         raise UploadTooLarge(f"{request.content_length} bytes were announced; allowed: {limit}")
-    given = _options(request.args)
+    given = _options(request.args, own=own)
     data = request.get_data(cache=False)
     if len(data) < (request.content_length or 0):
         raise BadRequest(f"{request.content_length} bytes were announced, {len(data)} came")
+    if URL_FIELD in given:
+        if data:
+            raise MultipleImages("both a body and 'image_url' were given")
+        return _from_url(given)
     if not data:
         if request.mimetype.startswith("image/"):
             raise EmptyImage("the body is empty")
         raise MissingImage("the body is empty")
     return Upload(data, "image", given)
+
+
+def _from_url(given: dict[str, object]) -> Upload:
+    """The image behind `image_url`, which is taken out of `given`. What is wrong with the options is said first."""
+    url = given.pop(URL_FIELD)
+    upload = Upload(b"", "image", given)
+    upload.options()
+    fetched = fetch(URL_FIELD, url)
+    return replace(upload, data=fetched.data, stem=_stem(fetched.name), timings={"fetch": fetched.milliseconds})
+
+
+def fetch(name: str, url: object) -> Fetched:
+    """What is behind the URL in the field `name`. Raises `BadURL` and the errors of `services.fetch`."""
+    if not isinstance(url, str):
+        raise BadURL(f"{name} is not a text but {type(url).__name__}")
+    if PSEUDONYM in request.headers.get("Via", ""):  # a URL of ours that leads to us, and so on
+        raise ForbiddenSource("this request came from a fetch of this service")
+    return service().fetch(url)
 
 
 def _read(part: FileStorage) -> bytes:
@@ -188,21 +234,23 @@ def _read(part: FileStorage) -> bytes:
     return data
 
 
-def _options(*sources: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str, object]:
-    """Raw options of all sources together. Raises `BadOption` for one given twice, `ForbiddenSource` for a URL."""
+def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str, object]:
+    """Raw options of all sources together, `image_url` among them. Raises `BadOption` for one given twice."""
     given: dict[str, object] = {}
     for source in sources:
         for name, values in source.lists() if isinstance(source, MultiDict) else source.items():
             present = [v for v in values if v not in ("", None)]
             if len(present) > 1 or (present and name in given):
+                if name == URL_FIELD:
+                    raise MultipleImages("more than one 'image_url' was given")
                 raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
             if present:
                 given[name] = present[0]
-    if "image_url" in given:
-        raise ForbiddenSource("image_url was given")
     for name in given:
-        if name not in Options.model_fields:
-            raise unknown_option(name, also=(*FILE_FIELDS, *also))
+        if name == OUTPUT_KEY and name in own:
+            raise BadOption("output_key was given; allowed: nothing, for this server has no object storage")
+        if name not in Options.model_fields and name != URL_FIELD:
+            raise unknown_option(name, also=(*FILE_FIELDS, URL_FIELD, *own))
     return given
 
 

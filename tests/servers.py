@@ -50,6 +50,7 @@ class Gunicorn:
             "RATE_LIMIT_ENABLED": "false",
             "REMBG_SESSION_PATH": ROOT / "models",
             "SECRET_KEY": "test",
+            "FETCH_ENABLED": "false",  # generated requests hold URLs of strangers
             **settings,
         }
 
