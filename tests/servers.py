@@ -38,8 +38,8 @@ def poll(condition, seconds: float = START_SECONDS, what: str = "the condition")
 class Gunicorn:
     """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
 
-    def __init__(self, *, ready: bool = True, cwd: Path = ROOT, **settings: object) -> None:
-        self.port = free_port()
+    def __init__(self, *, ready: bool = True, cwd: Path = ROOT, port: int = 0, **settings: object) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
