@@ -20,8 +20,8 @@ SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates
 IMAGE_URL: Final[Schema] = {
     "type": "string",
     "format": "uri",
-    "maxLength": MAX_URL_CHARS,
-    "description": "Where to fetch the image from, instead of sending it: http or https, on the public internet.",
+    "description": "Where to fetch the image from, instead of sending it: http or https, on the public internet, at "
+    f"most {MAX_URL_CHARS} characters.",
 }
 SWAGGER_PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
