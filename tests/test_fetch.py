@@ -38,6 +38,7 @@ from tests.test_addresses import CLOSED
 
 PUBLIC = "93.184.216.34"
 OTHER = "1.1.1.1"
+HOMOGRAPH = "http://m\u0456nio:9000/"  # a Cyrillic letter
 URL = "http://good.example/a/photo.jpg"
 BODY = b"\x89PNG and so on"
 MAX_BYTES = 100_000
@@ -46,9 +47,9 @@ MAX_BYTES = 100_000
 def fetcher(
     network: Network, *, seconds: float = 5, places: int = 4, tls: ssl.SSLContext | None = None, **more: Any
 ) -> Fetcher:
-    hosts = more.pop("hosts", ())
+    hosts, max_bytes = more.pop("hosts", ()), more.pop("max_bytes", MAX_BYTES)
     outbound = Outbound(ports=(80, 443), hosts=hosts, resolve=network.resolve, connect=network.connect, tls=tls)
-    return Fetcher(outbound, seconds=seconds, max_bytes=MAX_BYTES, places=places, **more)
+    return Fetcher(outbound, seconds=seconds, max_bytes=max_bytes, places=places, **more)
 
 
 @contextlib.contextmanager
@@ -213,7 +214,13 @@ def test_hosts_that_the_operator_opened_are_fetched_from_wherever_they_lead() ->
         for url in ("http://minio:9000/b/k", "http://minio/b/k", "http://[::1]:9000/k"):
             assert fetcher(network, hosts=hosts).fetch(url, Deadline()).data == BODY
         tried = len(network.connected)
-        for url in ("http://minio:9001/", "http://[::1]/", "http://10.0.0.5:9000/", "http://minio.example:9000/"):
+        for url in (
+            "http://minio:9001/",
+            "http://[::1]/",
+            "http://10.0.0.5:9000/",
+            "http://minio.example:9000/",
+            HOMOGRAPH,
+        ):
             assert refusal(network, url, hosts=hosts).code == "forbidden_source"
         assert len(network.connected) == tried == 3
 
@@ -316,6 +323,12 @@ def test_tls_is_verified_against_the_name_that_was_asked_for(tmp_path: Path) -> 
         assert network.connected == [(PUBLIC, 443)]
 
 
+def test_only_authorities_of_the_system_count_by_default(tmp_path: Path) -> None:
+    with good(answer(BODY), Authority(tmp_path).server("good.example")) as (server, network):
+        assert "certificate" in refusal(network, "https://good.example/").details
+        assert server.requests == []
+
+
 @pytest.mark.parametrize("fault", ["wrong name", "expired", "not yet valid", "unknown authority", "no TLS"])
 def test_a_certificate_that_is_not_right_ends_the_fetch_before_anything_is_sent(fault: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
@@ -406,6 +419,12 @@ def test_a_source_that_fails_is_told_as_such(name: str) -> None:
         assert (error.code, error.status) == ("source_failed", 502)
         assert time.monotonic() - start < 4
         assert len(network.connected) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in FAILING if "for ever" in name])
+def test_what_is_no_body_is_bounded_however_large_an_image_may_be(name: str) -> None:
+    with good(FAILING[name]) as (_, network):
+        assert isinstance(refusal(network, URL, max_bytes=10**12), SourceFailed)
 
 
 ENDLESS = {
