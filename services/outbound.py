@@ -127,7 +127,11 @@ class Outbound:
             finally:
                 self._lookups.release()
 
-        threading.Thread(target=run, name="lookup", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="lookup", daemon=True).start()
+        except RuntimeError as exc:  # the process may have no more threads
+            self._lookups.release()
+            raise Busy("the server is out of threads for now") from exc
         while True:
             try:
                 return answer.result(timeout=budget.look())
