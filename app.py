@@ -10,17 +10,19 @@ from flask_cors import CORS
 
 import routes
 from config import Settings, load_settings
+from routes.bodies import InMemoryRequest, release_body
 from routes.context import EXTENSION, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
-from routes.requests import InMemoryRequest, release_body
 from services.admission import Admission, Bodies
 from services.database import Database
 from services.decode import ImageLimits
 from services.engine import EngineSettings
 from services.errors import DatabaseUnavailable
+from services.fetch import Fetcher
 from services.keyring import Keyring
+from services.outbound import Outbound
 from services.redis_client import RedisProbe
 from services.segment import RembgSegmenter
 from services.sessions import Models
@@ -138,6 +140,14 @@ def make_service(settings: Settings) -> Service:
         ),
         bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
+        fetcher=Fetcher(
+            Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts),
+            enabled=settings.fetch_enabled,
+            seconds=settings.fetch_timeout_seconds,
+            max_bytes=settings.max_content_length,
+            places=settings.fetches_per_worker,
+            on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
+        ),
         keys=make_keyring(settings),
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

@@ -20,7 +20,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.cpus import usable_cpus
 from services.custom import find_spec
+from services.errors import BadURL
 from services.memory import MIB, memory_limit_bytes
+from services.urls import parse_authority
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -61,6 +63,14 @@ def _database_url(url: str) -> str:
 
 def _known_models(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     return tuple(_known_model(name, info) for name in names)
+
+
+def _authority(text: str) -> str:
+    try:
+        parse_authority(text)
+    except BadURL as exc:
+        raise ValueError("Input should be host names or addresses, each with or without :port") from exc
+    return text
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -135,6 +145,14 @@ class Settings(BaseSettings):
     frontend_url: str = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
     metrics_token: str = ""
+
+    # fetching
+    fetch_enabled: bool = True
+    fetch_allowed_ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+    ] = (80, 443)
+    fetch_allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_authority, hosts)))] = ()
+    fetch_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
 
     # files and logs
     upload_dir: Path = Path("data/uploads")
@@ -216,6 +234,11 @@ class Settings(BaseSettings):
     def waiting_per_worker(self) -> int:
         """Images that may wait in one worker process."""
         return -(-self.max_waiting_images // self.web_concurrency)
+
+    @property
+    def fetches_per_worker(self) -> int:
+        """URLs that one worker fetches at a time: on threads that neither images nor health checks need."""
+        return max(1, min(8, self.web_threads - self.running_per_worker - self.waiting_per_worker - 2))
 
     @property
     def max_encoded_bytes(self) -> int:

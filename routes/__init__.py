@@ -25,6 +25,7 @@ ROUTES = (
         operations.BASE64,
         "rate_limit_base64_per_hour",
     ),
+    Route("POST", "/remove-bg", removal.remove_bg, operations.REMOVE_BG, "rate_limit_remove_bg_per_hour"),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),

@@ -12,6 +12,7 @@ from config import Settings
 from services.admission import Admission, Bodies
 from services.deadline import Deadline
 from services.decode import ImageLimits
+from services.fetch import Fetched, Fetcher
 from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
@@ -33,6 +34,7 @@ class Service:
     bodies: Bodies
     metrics: Metrics
     keys: Keyring
+    fetcher: Fetcher
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
@@ -49,9 +51,16 @@ class Service:
             models=self.models,
             limits=self.limits,
             admission=self.admission,
-            deadline=Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started),
+            deadline=self._deadline(),
             require_subject=self.settings.require_subject,
         )
+
+    def fetch(self, url: str) -> Fetched:
+        """The bytes behind a URL, within this request's deadline. See `services.fetch.Fetcher.fetch`."""
+        return self.fetcher.fetch(url, self._deadline())
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started)
 
 
 def caller_gone() -> Callable[[], bool]:

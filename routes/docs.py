@@ -15,10 +15,23 @@ from services.errors import ServiceError, all_errors
 from services.formats import Format, usable_formats
 from services.keys import ADMIN, REMOVE
 from services.options import Options
+from services.urls import MAX_URL_CHARS
 
 Schema = dict[str, Any]
 OPEN: Final = ""
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
+IMAGE_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where to fetch the image from, instead of sending it: http or https, on the public internet, at "
+    f"most {MAX_URL_CHARS} characters.",
+}
+BACKGROUND_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where to fetch an image to go behind the subject from; as `image_url`.",
+}
+URLS: Final = {"image_url": IMAGE_URL, "background_image_url": BACKGROUND_URL}
 SWAGGER_PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -40,6 +53,7 @@ class Operation:
     answers: dict[str, Schema] = field(default_factory=dict)
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
+    body_required: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,7 @@ def _operation(route: Route, path: str) -> Schema:
                 "description": schema["description"],
                 "schema": schema,
             }
-            for key, schema in option_schemas().items()
+            for key, schema in {**URLS, **option_schemas()}.items()
         ]
     found: Schema = {
         "operationId": name,
@@ -129,7 +143,7 @@ def _operation(route: Route, path: str) -> Schema:
     }
     if operation.bodies:
         found["requestBody"] = {
-            "required": True,
+            "required": operation.body_required,
             "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
         }
     return found

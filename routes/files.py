@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 from flask import Response
 
+from routes.bodies import decode_base64, read_json
 from routes.context import service
-from routes.requests import decode_base64, read_json
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
 from services.options import bad_option, unknown_option
 from services.sniff import sniff

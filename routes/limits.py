@@ -5,12 +5,13 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
 from config import Settings
 from routes.auth import caller_key
 from routes.context import service
+from services.errors import SourceFailed, SourceTimeout
 from services.redis_client import redis_options
 
 WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
@@ -93,7 +94,8 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
 
     @app.after_request
     def refund_our_failures(response: Response) -> Response:
-        if response.status_code >= 500:
+        charged = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
+        if response.status_code >= 500 and not charged:
             for limit in limiter.current_limits:
                 _refund(limiter, limit)
         return response

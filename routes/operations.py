@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routes.docs import Operation, Schema, option_schemas
+from routes.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_schemas
 from services import errors as e
 from services.formats import usable_formats
 from services.options import BACKGROUND_IMAGE, allowed
@@ -22,19 +22,24 @@ def _object(required: list[str], **properties: Schema) -> Schema:
 _OPTIONS: Final = option_schemas()
 _BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BY_URL: Final = _object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
 _IMAGE_BODIES: Final = {
     "multipart/form-data": {
         **_object(
             [],
             file=_BINARY,
             image={**_BINARY, "description": "Another name for `file`."},
+            image_url=IMAGE_URL,
+            background_image_url=BACKGROUND_URL,
             **{BACKGROUND_IMAGE: {**_BINARY, "description": _BEHIND}},
             **_OPTIONS,
         ),
-        "oneOf": [{"required": ["file"]}, {"required": ["image"]}],
+        "oneOf": [{"required": ["file"]}, {"required": ["image"]}, {"required": ["image_url"]}],
     },
     "image/*": {},
     "application/octet-stream": {},
+    "application/x-www-form-urlencoded": _BY_URL,
+    "application/json": _BY_URL,
 }
 _JSON_RESULT: Final = _object(
     ["success", "image", "mimetype", "size", "width", "height", "foreground", "model", "confidence", "optimization"],
@@ -63,38 +68,50 @@ _JSON_RESULT: Final = _object(
 )
 _IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
 _IMAGE_FAILURES: Final = (
-    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.ForbiddenSource, e.ModelNotFound,
-    e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.NoSubject, e.Busy,
-    e.EngineUnavailable, e.DeadlineExceeded,
+    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ForbiddenSource,
+    e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall,
+    e.NoSubject, e.SourceFailed, e.SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
 )  # fmt: skip
 _ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}
 
 REMOVE: Final = Operation(
     "removal",
     "Remove the background of an image",
-    "Send the image as multipart field `file`, or as the body. The answer is a download named `<name>-no-bg.<ext>`, "
-    "or, with `Accept: application/json`, what the base64 endpoint answers. Options are form fields or query "
-    f"parameters.\n\n{_option_table()}",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, _IMAGE_FAILURES, options=True,
+    "Send the image as multipart field `file`, as the body, or as the URL `image_url`. The answer is a download named "
+    "`<name>-no-bg.<ext>`, or, with `Accept: application/json`, what the base64 endpoint answers. Options are form "
+    f"fields, query parameters, or keys of a JSON body.\n\n{_option_table()}",
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+)  # fmt: skip
+REMOVE_BG: Final = Operation(
+    "removal",
+    "Remove the background of the image behind a URL",
+    "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
+    "`POST /remove-bg?image_url=…`.",
+    _IMAGE_BODIES, {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 PREVIEW: Final = Operation(
     "removal",
     "Remove the background, for a look at it",
     "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, _IMAGE_FAILURES, options=True,
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 BASE64: Final = Operation(
     "removal",
     "Remove the background, JSON in and out",
     "For web pages: the image as base64 or data URI, the options beside it.",
     {
-        "application/json": _object(
-            ["image"],
-            image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
-            data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
-            **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {_BEHIND}"}},
-            **_OPTIONS,
-        )
+        "application/json": {
+            **_object(
+                [],
+                image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
+                image_url=IMAGE_URL,
+                background_image_url=BACKGROUND_URL,
+                data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
+                **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {_BEHIND}"}},
+                **_OPTIONS,
+            ),
+            "oneOf": [{"required": ["image"]}, {"required": ["image_url"]}],
+        }
     },
     {"application/json": _JSON_RESULT},
     (*_IMAGE_FAILURES, e.BadJSON, e.BadBase64),

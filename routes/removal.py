@@ -1,6 +1,7 @@
-"""Removing a background, now: the image, a preview of it, or base64 in JSON."""
+"""Removing a background, now: the image, a preview of it, of one behind a URL, or base64 in JSON."""
 
 import unicodedata
+from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
@@ -9,7 +10,8 @@ from flask import Response
 
 from routes.context import service
 from routes.observe import note_result
-from routes.requests import Upload, read_base64_upload, read_upload, wants_json
+from routes.requests import OUTPUT_KEY, Upload, read_base64_upload, read_upload, wants_json
+from services.formats import Format
 from services.options import Options
 from services.pipeline import Result
 
@@ -34,8 +36,16 @@ def remove_background_base64() -> Response:
     return _as_json(_remove(upload, upload.options()), data_uri=data_uri)
 
 
+def remove_bg() -> Response:
+    """The image without background, inline, as PNG unless `format` says otherwise."""
+    upload = read_upload(OUTPUT_KEY)
+    result = _remove(upload, upload.options(default_format=Format.PNG))
+    return _as_image(result, upload.stem, "inline")
+
+
 def _remove(upload: Upload, options: Options) -> Result:
     result = service().remove_background(upload.data, options, upload.background)
+    result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result
 

@@ -71,6 +71,12 @@ class BadBase64(ServiceError):
     solution = "Encode the file's bytes as standard base64; a data URI (data:image/png;base64,…) is fine too"
 
 
+class BadURL(ServiceError):
+    code, status = "bad_url", 400
+    message = "This is not a URL that can be fetched"
+    solution = "Give one complete URL, percent-encoded, without a user name, as https://example.org/photo.jpg"
+
+
 class BadRequest(ServiceError):
     code, status = "bad_request", 400
     message = "The request could not be understood"
@@ -97,7 +103,7 @@ class Forbidden(ServiceError):
 
 class ForbiddenSource(ServiceError):
     code, status = "forbidden_source", 403
-    message = "This server does not fetch images by URL"
+    message = "This server does not fetch from there"
     solution = "Download the image and send its bytes"
 
 
@@ -173,6 +179,12 @@ class ClientGone(ServiceError):
     solution = "This is for the log only: nobody is there to read it"
 
 
+class SourceFailed(ServiceError):
+    code, status = "source_failed", 502
+    message = "The image could not be fetched from its source"
+    solution = "Check that the URL opens without signing in, or download the image and send its bytes"
+
+
 class Busy(ServiceError):
     code, status, retryable = "busy", 503, True
     message = "The server has as much work as it can take"
@@ -201,6 +213,12 @@ class DeadlineExceeded(ServiceError):
     code, status, retryable = "deadline_exceeded", 504, True
     message = "The image took longer than a request may"
     solution = "Send a smaller image, or try again when the server is less busy"
+
+
+class SourceTimeout(ServiceError):
+    code, status, retryable = "source_timeout", 504, True
+    message = "The source took too long to send the image"
+    solution = "Try again, or download the image and send its bytes"
 
 
 def all_errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:

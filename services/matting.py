@@ -105,7 +105,7 @@ def solve(problem: Problem, levels: Sequence[Level], epsilon: float, deadline: D
         colours = LocalColours(image, level.radius, epsilon)
         start = target if alpha is None else np.where(fixed, target, _resized(alpha, size))
         alpha = _conjugate_gradients(colours, weight, target, start, level.rounds, deadline)
-        alpha = np.where(fixed, target, np.clip(alpha, 0, 1))
+        alpha = np.where(fixed, target, np.clip(alpha, 0, 1)).astype(np.float32)
     assert alpha is not None
     return alpha, colours
 

@@ -87,10 +87,11 @@ def _led_by_photo(matte: Matte, doubt: NDArray[np.uint8], pixels: Pixels, look: 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """255 where alpha is neither 0 nor 255, changes from one to the other, or is so near that it may be wrong; else 0."""
-    between = cv2.inRange(alpha, SURE_BACKGROUND, SURE_SUBJECT)  # type: ignore[call-overload]
-    edges = cv2.morphologyEx((alpha > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    between = np.where((alpha >= SURE_BACKGROUND) & (alpha <= SURE_SUBJECT), np.uint8(255), np.uint8(0))
+    halves = np.where(alpha > 127, np.uint8(255), np.uint8(0))
+    edges = cv2.morphologyEx(halves, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * DOUBT + 1, 2 * DOUBT + 1))
-    return np.asarray(cv2.dilate(between | edges * 255, disc), dtype=np.uint8)
+    return np.asarray(cv2.dilate(cv2.max(between, edges), disc), dtype=np.uint8)
 
 
 def _apply(colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels, cell: int) -> Matte:
@@ -109,12 +110,16 @@ def _apply(colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixel
         if tall <= 0 or wide <= 0:
             continue
         part = model[top : bottom + 2, left : right + 2]
-        grown = cv2.resize(part, None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR)
-        grown = grown[cell : cell + tall, cell : cell + wide]
-        found = _by_colour(grown, pixels[rows, columns])
+        grown = _grown(part, cell)
+        found = _by_colour(grown[cell : cell + tall, cell : cell + wide], pixels[rows, columns])
         mine = np.repeat(np.repeat(marked[top:bottom, left:right], cell, axis=0), cell, axis=1)[:tall, :wide]
         np.copyto(matte[rows, columns], found, where=mine)
     return np.asarray(matte, dtype=np.uint8)
+
+
+def _grown(part: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
+    grown = cv2.resize(part, None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(grown, dtype=np.float32)
 
 
 def _tiles(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:

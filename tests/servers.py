@@ -46,9 +46,9 @@ class Gunicorn:
     """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
 
     def __init__(
-        self, *, ready: bool = True, cwd: Path = ROOT, wrapper: Sequence[str] = (), **settings: object
+        self, *, ready: bool = True, cwd: Path = ROOT, port: int = 0, wrapper: Sequence[str] = (), **settings: object
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
@@ -60,6 +60,7 @@ class Gunicorn:
             "RATE_LIMIT_ENABLED": "false",
             "REMBG_SESSION_PATH": ROOT / "models",
             "SECRET_KEY": "test",
+            "FETCH_ENABLED": "false",  # generated requests hold URLs of strangers
             **settings,
         }
 

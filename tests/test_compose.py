@@ -20,6 +20,7 @@ from services.geometry import Box
 from services.layout import largest_canvas
 from services.options import Options
 from services.pipeline import Result, remove_background
+from services.prompt import Prompt
 from services.segment import Mask, RembgSegmenter
 from tests.conftest import encoded, pixels
 
@@ -37,13 +38,16 @@ class Remembering:
         self.engine, self.precision = segmenter.engine, segmenter.precision
         self.seen: dict[bytes, Mask] = {}
 
-    def get(self, _name: str | None, _deadline: Deadline) -> "Remembering":
+    def get(self, name: str | None, deadline: Deadline) -> "Remembering":
         return self
 
-    def mask(self, image: Image.Image, deadline: Deadline) -> Mask:
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        return self.segmenter.input_size(width, height)
+
+    def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
         key = image.tobytes()
         if key not in self.seen:
-            self.seen[key] = self.segmenter.mask(image, deadline)
+            self.seen[key] = self.segmenter.mask(image, deadline, prompt)
         return self.seen[key]
 
 

@@ -52,6 +52,7 @@ def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
 ) -> None:
     bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
     bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
+    bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as stopped:
@@ -67,6 +68,18 @@ def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
 def test_threads_that_could_not_answer_a_health_check_under_load_are_refused() -> None:
     with pytest.raises(ConfigError, match="WEB_THREADS is 4: at least 20"):
         load_settings(web_threads=4, max_running_images=2)
+
+
+def test_fetches_leave_threads_for_images_and_health_checks() -> None:
+    for settings in (
+        load_settings(),
+        load_settings(web_threads=24, max_running_images=2),
+        load_settings(web_threads=99),
+    ):
+        others = settings.running_per_worker + settings.waiting_per_worker
+        assert 1 <= settings.fetches_per_worker <= 8
+        assert settings.web_threads - others - settings.fetches_per_worker >= 1
+    assert load_settings(fetch_allowed_hosts="minio:9000, [::1]:80").fetch_allowed_hosts == ("minio:9000", "[::1]:80")
 
 
 def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

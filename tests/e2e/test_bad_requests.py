@@ -447,7 +447,7 @@ KINDS: Final[dict[str | None, tuple[int, str]]] = {
     "IMAGE/X-ANYTHING": (200, ""),
     "application/octet-stream": (200, ""),
     "text/plain": (415, "unsupported_format"),
-    "application/json; charset=utf-7": (415, "unsupported_format"),
+    "application/json; charset=utf-7": (400, "bad_json"),
     "multipart/mixed; boundary=XX": (415, "unsupported_format"),
     "multipart/form-data": (400, "missing_image"),
     "application/x-www-form-urlencoded": (400, "missing_image"),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from PIL import Image
 from services.errors import all_errors
 from tests import corpus
 from tests.servers import Gunicorn, free_port, poll
+from tests.sources import source
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
 EXPOSED: Final = {
@@ -65,6 +67,7 @@ def image_json(data: bytes, **more: object) -> dict[str, Any]:
 
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")
 NOTHING: Final = corpus.encode(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
+NOBODY: Final = "http://127.0.0.1:1/photo.jpg"  # opened below, and nobody listens there
 TWO: Final = {"files": [("file", ("a.png", GOOD)), ("image", ("b.png", GOOD))]}
 CASES: Final = (
     *(Case("missing_image", 400, "POST", path, {"files": {"": ""}}) for path in LIMITED[:2]),
@@ -107,6 +110,10 @@ CASES: Final = (
         for path in LIMITED[:2]
     ),
     Case("forbidden_source", 403, "POST", LIMITED[2], {"json": {"image_url": "http://127.0.0.1/"}}),
+    *(Case("bad_url", 400, "POST", path, {"data": {"image_url": "file:///x"}}, ("http",)) for path in LIMITED[:2]),
+    Case("bad_url", 400, "POST", LIMITED[2], {"json": {"image_url": 7}}, ("image_url", "int")),
+    *(Case("source_failed", 502, "POST", path, {"data": {"image_url": NOBODY}}) for path in LIMITED[:2]),
+    Case("source_failed", 502, "POST", LIMITED[2], {"json": {"image_url": NOBODY}}),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "../secret.txt"}}),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "/etc/passwd"}}, name="absolute"),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "link.txt"}}, name="a link"),
@@ -149,7 +156,7 @@ CASES: Final = (
 # Each needs a server of its own, and has a test of its own below.
 STATES: Final = (
     *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
-    *("missing_key", "bad_key", "database_unavailable"),
+    *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
 )
 
 
@@ -218,8 +225,9 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     (folder / "link.txt").symlink_to(folder / "good.txt")
     os.mkfifo(folder / "pipe.txt")
     quotas = {f"RATE_LIMIT_{name}_PER_HOUR": 10_000 for name in ("REMOVE_BG", "PREVIEW", "BASE64", "READ_FILE")}
-    settings = {"READ_FILE_DIR": folder, "METRICS_TOKEN": "right", "REQUIRE_SUBJECT": "true", **quotas}
-    with Gunicorn(RATE_LIMIT_ENABLED="true", **settings) as server:  # type: ignore[arg-type]
+    fetching = {"FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": "127.0.0.1:1"}
+    settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
+    with Gunicorn(METRICS_TOKEN="right", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 
 
@@ -302,6 +310,28 @@ def test_a_full_server_says_busy_and_takes_no_quota(big: bytes) -> None:
 def base64_request(server: Gunicorn, data: bytes) -> requests.Response:
     headers = {"Origin": ORIGIN, "X-Request-ID": REQUEST_ID}
     return requests.post(server.url + LIMITED[2], **image_json(data), headers=headers, timeout=60)
+
+
+def silence(connection: socket.socket, _head: bytes) -> None:
+    connection.recv(1)
+
+
+def test_a_source_that_says_nothing_is_504_and_takes_quota() -> None:
+    with (
+        source(silence) as silent,
+        Gunicorn(
+            FETCH_ENABLED="true",
+            FETCH_ALLOWED_HOSTS=f"127.0.0.1:{silent.port}",
+            FETCH_TIMEOUT_SECONDS=0.3,
+            RATE_LIMIT_ENABLED="true",
+        ) as server,
+    ):
+        for path in LIMITED[:2]:
+            form = {"image_url": f"http://127.0.0.1:{silent.port}/"}
+            refused = ask(server, Case("", 0, "POST", path, {"data": form}))
+            assert_error(refused, 504, "source_timeout", limited=True)
+            used = int(refused.headers["X-RateLimit-Limit"]) - int(refused.headers["X-RateLimit-Remaining"])
+            assert used == 1
 
 
 def test_too_slow_is_504_and_takes_no_quota(strict: Gunicorn) -> None:

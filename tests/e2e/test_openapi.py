@@ -28,13 +28,13 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
 
 
 def test_every_option_is_described_in_query_form_and_json(document: dict[str, Any]) -> None:
-    for path in ("/remove-background", "/remove-background-preview", "/remove-background-base64"):
+    for path in ("/remove-background", "/remove-background-preview", "/remove-background-base64", "/remove-bg"):
         operation = document["paths"][path]["post"]
         query = {p["name"] for p in operation["parameters"] if p.get("in") == "query"}
-        assert query == set(option_names())
+        assert query == {*option_names(), "image_url", "background_image_url"}
         assert all(p["description"] for p in operation["parameters"] if p.get("in") == "query")
         (schema, *_) = [body["schema"] for body in operation["requestBody"]["content"].values()]
-        assert {*option_names(), BACKGROUND_IMAGE} <= set(schema["properties"])
+        assert {*option_names(), BACKGROUND_IMAGE, "image_url"} <= set(schema["properties"])
         assert set(IMAGE_HEADERS) <= set(operation["responses"]["200"]["headers"])
 
 
