@@ -1,7 +1,7 @@
 """Run by the Python of rembg's own virtual environment: `quality_peer.py cut|remove FOLDER`.
 
-`cut` turns each `*.photo.png` into `*.cut.png`, its subject with a closed-form alpha. `remove` turns each `*.composite.png` into
-what rembg makes of it (`*.plain.png` and so on) and writes the seconds of each to `seconds.json`.
+`cut` turns each `*.photo.png` into `*.cut.png`, its subject with a closed-form alpha. `remove` turns each
+`*.composite.png` into what rembg makes of it (`*.plain.png` and so on), and the seconds of each to `seconds.json`.
 """
 
 import json

@@ -1,14 +1,14 @@
 """Cut-outs with known alpha, and backgrounds to put them on: photographs' subjects and drawn ones with hard edges.
 
-Photographs are scikit-image's; their subjects are cut out once by closed-form matting of a hand-made trimap, and from then on
-their alpha is exactly known, since the composite is made with it. The others are drawn at three times the size and
-averaged, so that a hair of half a pixel's width has an alpha of one half.
+Photographs are scikit-image's; their subjects are cut out once by closed-form matting, and from then on their alpha is
+exactly known, since the composite is made with it. The others are drawn at three times the size and averaged, so that a
+hair of half a pixel's width has an alpha of one half.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 1600, 1200
 FINE: Final = 3  # drawn at so many times the size
 SEED: Final = 20261
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Drawing:
         self._colour = np.zeros((HEIGHT * FINE, WIDTH * FINE, 3), np.uint8)
         self._alpha = np.zeros((HEIGHT * FINE, WIDTH * FINE), np.uint8)
 
-    def line(self, points: NDArray[np.float64], colour: tuple[int, int, int], width: float) -> None:
+    def line(self, points: Array, colour: tuple[int, int, int], width: float) -> None:
         fine = np.rint(points * FINE).astype(np.int32).reshape(-1, 1, 2)
         thick = max(1, round(width * FINE))
         cv2.polylines(self._colour, [fine], False, colour, thick)
         cv2.polylines(self._alpha, [fine], False, 255, thick)
 
-    def area(self, points: NDArray[np.float64], fill: NDArray[np.uint8] | tuple[int, int, int]) -> None:
+    def area(self, points: Array, fill: Array | tuple[int, int, int]) -> None:
         """A polygon, filled with a colour or with a picture laid over the whole sheet."""
         shape = np.zeros_like(self._alpha)
         cv2.fillPoly(shape, [np.rint(points * FINE).astype(np.int32)], 255)
@@ -57,14 +57,14 @@ class Drawing:
             self._colour[shape > 0] = large[shape > 0]
         self._alpha |= shape
 
-    def hole(self, points: NDArray[np.float64]) -> None:
+    def hole(self, points: Array) -> None:
         cv2.fillPoly(self._alpha, [np.rint(points * FINE).astype(np.int32)], 0)
 
     def done(self, name: str) -> Subject:
         return _averaged(name, self._colour, self._alpha)
 
 
-def _averaged(name: str, colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Subject:
+def _averaged(name: str, colour: Array, alpha: Array) -> Subject:
     weight = alpha.astype(np.float32) / 255
     weighed = cv2.resize(
         colour.astype(np.float32) / 255 * weight[..., None], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA
@@ -73,9 +73,9 @@ def _averaged(name: str, colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) ->
     return Subject(name, weighed / np.maximum(small, 1e-3)[..., None], small)
 
 
-def photograph(name: str, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+def photograph(name: str, width: int = WIDTH, height: int = HEIGHT) -> Array:
     """A photograph of scikit-image as RGB, cut to the aspect ratio and resized."""
-    image = cv2.cvtColor(cv2.imread(str(next(DATA.glob(f"{name}.*")))), cv2.COLOR_BGR2RGB)
+    image = np.asarray(cv2.imread(str(next(DATA.glob(f"{name}.*")))))[..., ::-1]
     tall, wide = image.shape[:2]
     scale = max(width / wide, height / tall)
     image = cv2.resize(image, (round(wide * scale) + 1, round(tall * scale) + 1), interpolation=cv2.INTER_CUBIC)
@@ -83,14 +83,12 @@ def photograph(name: str, width: int = WIDTH, height: int = HEIGHT) -> NDArray[n
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-def circle(x: float, y: float, rx: float, ry: float | None = None, turns: int = 180) -> NDArray[np.float64]:
+def circle(x: float, y: float, rx: float, ry: float | None = None, turns: int = 180) -> Array:
     angles = np.linspace(0, 2 * np.pi, turns)
     return np.stack([x + rx * np.cos(angles), y + (ry or rx) * np.sin(angles)], axis=1)
 
 
-def _strand(
-    rng: np.random.Generator, start: NDArray[np.float64], angle: float, length: float, curl: float
-) -> NDArray[np.float64]:
+def _strand(rng: np.random.Generator, start: Array, angle: float, length: float, curl: float) -> Array:
     """A line that leaves `start` at `angle` and bends at random."""
     steps = 14
     turns = angle + np.cumsum(rng.normal(0, curl, steps)) + np.linspace(0, rng.normal(0, 3 * curl), steps)
@@ -116,8 +114,8 @@ def long_hair(person: Subject) -> Subject:
         sheet.line(_strand(sheet.rng, start, outwards, length, 0.11), colour, sheet.rng.uniform(0.4, 1.5))
     hair = sheet.done("long hair")
     cover = person.alpha + hair.alpha * (1 - person.alpha)
-    colour = person.colour * person.alpha[..., None] + hair.colour * (hair.alpha * (1 - person.alpha))[..., None]
-    return Subject("long hair", colour / np.maximum(cover, 1e-3)[..., None], cover)
+    mixed = person.colour * person.alpha[..., None] + hair.colour * (hair.alpha * (1 - person.alpha))[..., None]
+    return Subject("long hair", mixed / np.maximum(cover, 1e-3)[..., None], cover)
 
 
 def fur() -> Subject:
@@ -145,7 +143,7 @@ def fur() -> Subject:
 
 
 def glass() -> Subject:
-    """A goblet: clear in the middle, denser at the rim, with highlights. Its alpha is what a photographer's would be."""
+    """A goblet: clear in the middle, denser at the rim, with highlights. As in a studio."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     half = np.interp(
         y, [150, 250, 450, 600, 640, 700, 950, 1000, 1060, 1080], [225, 245, 250, 140, 60, 18, 18, 60, 210, 215]
@@ -310,7 +308,7 @@ DRAWN: Final[tuple[Callable[[], Subject], ...]] = (
 )
 
 PHOTOGRAPHED: Final = ("astronaut", "chelsea", "coffee", "motorcycle_left")
-# Two backgrounds for each, such that the default model finds the subject: a mask that misses it says nothing about edges.
+# Two backgrounds for each, before which the default model finds it: a mask that misses it says nothing about edges.
 BACKGROUNDS: Final = {
     "astronaut": ("grass", "coffee"),
     "chelsea": ("brick", "rocket"),
@@ -329,7 +327,7 @@ BACKGROUNDS: Final = {
 }
 
 
-def photographed(name: str, cutout: NDArray[np.uint8]) -> Subject:
+def photographed(name: str, cutout: Array) -> Subject:
     """A photograph's cut-out (RGBA) in the middle of the sheet, as high as it is."""
     size = (round(cutout.shape[1] * HEIGHT / cutout.shape[0]), HEIGHT)
     alpha = cutout[..., 3:].astype(np.float32) / 255
@@ -347,7 +345,7 @@ def background(name: str) -> Array:
     return cv2.GaussianBlur(photograph(name), (0, 0), sigma).astype(np.float32) / 255
 
 
-def over(subject: Subject, behind: Array) -> NDArray[np.uint8]:
+def over(subject: Subject, behind: Array) -> Array:
     """The subject before a background, with a camera's noise."""
     cover = subject.alpha[..., None]
     noise = np.random.default_rng(SEED).normal(0, 0.006, behind.shape).astype(np.float32)
@@ -355,7 +353,7 @@ def over(subject: Subject, behind: Array) -> NDArray[np.uint8]:
     return np.asarray(np.clip(seen * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
-def composites(cutouts: dict[str, NDArray[np.uint8]]) -> Iterator[tuple[str, Subject, NDArray[np.uint8]]]:
+def composites(cutouts: dict[str, Array]) -> Iterator[tuple[str, Subject, Array]]:
     """(name, subject, picture) of every subject before two backgrounds."""
     made = [photographed(name, cutout) for name, cutout in cutouts.items()]
     for subject in (*made, long_hair(made[0]), *(draw() for draw in DRAWN)):

@@ -87,7 +87,8 @@ REMOVE_BG: Final = Operation(
     "Remove the background of the image behind a URL",
     "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
     "`POST /remove-bg?image_url=…`.",
-    _IMAGE_BODIES, {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+    _IMAGE_BODIES, {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON),
+    options=True, body_required=False,
 )  # fmt: skip
 PREVIEW: Final = Operation(
     "removal",

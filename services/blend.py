@@ -12,6 +12,15 @@ from services.layout import Layout
 STRIP_ROWS: Final = 128  # work goes on in strips, so that its wide intermediates stay small
 
 
+def on_grey(photo: Photo) -> Pixels:
+    """The photo as it is seen on middle grey: what hides under transparent pixels is no part of it."""
+    if photo.alpha is None:
+        return photo.pixels
+    cover = cv2.merge([photo.alpha] * 3)
+    grey = cv2.convertScaleAbs(cv2.bitwise_not(cover), alpha=128 / 255)
+    return np.asarray(cv2.add(cv2.multiply(photo.pixels, cover, scale=1 / 255), grey), dtype=np.uint8)
+
+
 def place(pixels: Pixels, alpha: Matte, layout: Layout, *, keep_hidden: bool = False) -> tuple[Pixels, Matte]:
     """The canvas of a layout: pixels and alpha. Nothing is copied that does not change.
 

@@ -1,14 +1,16 @@
 """A rough mask becomes a matte that follows the photo: alpha as a locally linear function of colour.
 
-Where a matte is uncertain, alpha is sought that is, in every small window, a linear function of the colours there (Levin,
-Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting", 2008), and that is near the model's mask. The
-matting Laplacian is never built: multiplying by it is a colour guided filter (He, Sun and Tang, "Guided Image
-Filtering", 2013) taken from the identity, which costs a dozen box blurs. Conjugate gradients solve it on a pyramid, coarse to
-fine, as large windows converge faster (He, Sun and Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", 2010).
+Where a matte is uncertain, alpha is sought that is, in every small window, a linear function of the colours there
+(Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting", 2008), and that is near the model's
+mask. The matting Laplacian is never built: multiplying by it is a colour guided filter (He, Sun and Tang, "Guided Image
+Filtering", 2013) taken from the identity, which costs a dozen box blurs. Conjugate gradients solve it on a pyramid,
+coarse to fine, with windows that are large, as they converge faster (He, Sun and Tang, "Fast Matting Using Large Kernel
+Matting Laplacian Matrices", 2010).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -43,7 +45,7 @@ class LocalColours:
         self._inverse_pivots = [1 / pivot0, 1 / pivot1, 1 / pivot2]
 
     def fit(self, alpha: Plane) -> list[Plane]:
-        """Slopes for red, green and blue and the offset with which each pixel's colour (0 to 1) gives its alpha best."""
+        """Slopes for red, green and blue, and the offset, with which each pixel's colour (0 to 1) gives its alpha."""
         mean = self._mean(alpha)
         red, green, blue = (
             self._mean(plane * alpha) - middle * mean for plane, middle in zip(self._channels, self._means, strict=True)
@@ -82,31 +84,31 @@ class Level:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is known: `image` (height × width × 3, 0 to 1), the mask's `alpha` (0 to 1), and how much each pixel is bound
-    to it: `weight`, from `FIXED` (is exactly 0 or 1) down to a whisper."""
+    """What is known: `image` (height × width × 3, 0 to 1), the mask's `alpha` (0 to 1), where it is `fixed`, and by
+    what `weight` it pulls elsewhere (1: as much as the colours of the neighbourhood)."""
 
     image: NDArray[np.float32]
     alpha: Plane
     weight: Plane
+    fixed: NDArray[np.bool_]
 
 
-FIXED = 100.0
+FIXED: Final = np.float32(100)  # the weight of a fixed pixel
 
 
 def solve(problem: Problem, levels: Sequence[Level], epsilon: float, deadline: Deadline) -> tuple[Plane, LocalColours]:
     """The matte, 0 to 1, of the problem's size, and the colours of its finest level. Raises `DeadlineExceeded`."""
     height, width = problem.alpha.shape
-    alpha: Plane | None = None
+    alpha: Plane = problem.alpha
     for level in levels:
         size = (max(1, width // level.divisor), max(1, height // level.divisor))
-        image, target, weight = (_resized(part, size) for part in (problem.image, problem.alpha, problem.weight))
-        weight[weight < 0.99 * FIXED] = problem.weight.min()  # a coarse pixel is fixed when all of it is
-        fixed = weight >= 0.99 * FIXED
+        image, target = _resized(problem.image, size), _resized(problem.alpha, size)
+        fixed = _resized(problem.fixed.astype(np.float32), size) > 0.99  # a coarse pixel is when all of it is
+        weight = np.where(fixed, FIXED, _resized(problem.weight, size))
         colours = LocalColours(image, level.radius, epsilon)
-        start = target if alpha is None else np.where(fixed, target, _resized(alpha, size))
+        start = np.where(fixed, target, _resized(alpha, size)).astype(np.float32)
         alpha = _conjugate_gradients(colours, weight, target, start, level.rounds, deadline)
         alpha = np.where(fixed, target, np.clip(alpha, 0, 1)).astype(np.float32)
-    assert alpha is not None
     return alpha, colours
 
 
@@ -114,20 +116,21 @@ def _conjugate_gradients(
     colours: LocalColours, weight: Plane, target: Plane, alpha: Plane, rounds: int, deadline: Deadline
 ) -> Plane:
     """Solve (1 − guided filter + weight) · alpha = weight · target, from a start that is near already."""
-    precondition = 1 / (1 + weight)
+    precondition = np.float32(1) / (1 + weight)
     residual = weight * (target - alpha) - alpha + colours.smooth(alpha)
     scaled = precondition * residual
-    direction = scaled
+    direction = scaled.copy()
     power = float(np.vdot(residual, scaled))
     for _ in range(rounds):
         deadline.check()
         image = (1 + weight) * direction - colours.smooth(direction)
         step = np.float32(power / max(float(np.vdot(direction, image)), 1e-12))
-        alpha = alpha + step * direction
-        residual = residual - step * image
+        alpha += step * direction
+        residual -= step * image
         scaled = precondition * residual
         before, power = power, float(np.vdot(residual, scaled))
-        direction = scaled + np.float32(power / max(before, 1e-12)) * direction
+        direction *= np.float32(power / max(before, 1e-12))
+        direction += scaled
     return alpha
 
 

@@ -135,8 +135,8 @@ class Options(BaseModel):
         Edges,
         BeforeValidator(_word),
         Field(
-            description="`soft`: the model's mask, resized. `refined`: led by the photo at full resolution. `matting`: the "
-            "same with much more work, for hair and fur; slow."
+            description="`soft`: the model's mask, resized. `refined`: led by the photo at full resolution. "
+            "`matting`: the same with much more work, for hair and fur; slow."
         ),
     ] = Edges.REFINED
     decontaminate: Annotated[

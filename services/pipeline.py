@@ -10,6 +10,7 @@ from services.deadline import Deadline, Stopwatch
 from services.decode import ImageLimits, Source, decode, inspect
 from services.encode import MEMORY, encode
 from services.errors import BadOption
+from services.foreground import decontaminate
 from services.formats import Format
 from services.geometry import Box
 from services.layout import largest_canvas
@@ -84,6 +85,9 @@ def remove_background(
             matte = spread(refine(mask, part, options, deadline), roi, photo)
         if require_subject:
             check_subject(matte)
+        if options.decontaminate:
+            with watch.step("decontaminate"):
+                photo = decontaminate(photo, matte)
         with watch.step("compose"):
             canvas = compose(photo, matte, options, ground)
         with watch.step("encode"):

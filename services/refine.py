@@ -1,7 +1,6 @@
 """A mask of the model's size becomes a matte of the photo's size."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,34 +8,36 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.blend import on_grey
+from services.cells import Cells
 from services.deadline import Deadline
 from services.decode import Matte, Photo, Pixels
-from services.matting import FIXED, Level, LocalColours, Plane, Problem, solve
+from services.matting import Level, LocalColours, Plane, Problem, solve
 from services.options import Edges, Options
 from services.segment import Mask
 
 MAX_EXACT_SIGMA: Final = 4.0  # px; beyond, three boxes are as good and faster
 SURE_SUBJECT, SURE_BACKGROUND = 252, 3  # values of mask and matte beyond which they are believed
 DOUBT: Final = 2  # px: so near an uncertain value nothing is sure
+GRIP, GRIP_POWER = 0.2, 6  # how fast the mask's own certainty holds a pixel: small parts of the subject stay
 EPSILON: Final = 1e-6  # variance of colours, of full scale squared
-CONTRAST: Final = 1.1  # takes a haze of one part in twenty from both ends
-TILE: Final = 12  # cells of the working size that are refined together at full size
+CONTRAST: Final = 1.15  # takes a haze of one part in fifteen from both ends
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One look at the photo at about `side` px; `pull`: how much an uncertain pixel is bound to what was found before."""
+    """A look at the photo at about `side` px; `pull`: how much an uncertain pixel is bound to what was known before."""
 
     side: int
     levels: tuple[Level, ...]
     pull: float
 
 
-# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Windows much smaller than these
-# converge too slowly to carry colours across a band of the mask's uncertainty.
+# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Windows much smaller converge
+# too slowly to carry colours across the band of the mask's uncertainty.
 REFINED: Final = Pass(400, (Level(3, 10, 6), Level(1, 6, 8)), 0.003)
 NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
-PASSES: Final = {Edges.SOFT: (), Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
+PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
 
 
 def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Matte:
@@ -45,10 +46,12 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
     Never more opaque than the photo's own transparency. Raises `DeadlineExceeded`.
     """
     matte = _resize(mask, photo.width, photo.height)
-    doubt = _doubt(mask)
-    for look in PASSES[options.edges]:
-        matte = _led_by_photo(matte, doubt, photo.pixels, look, deadline)
-        doubt = _doubt(matte)
+    if options.edges is not Edges.SOFT:
+        soft, known, seen = matte, mask, on_grey(photo)
+        for look in PASSES[options.edges]:
+            known = matte = _led_by_photo(known, matte, seen, look, deadline)
+        if photo.alpha is not None:  # a cut-out already: its own edge is the better one, and is not cut twice
+            matte = np.maximum(matte, soft)
     if options.alpha_boost != 1.0:
         matte = _boost(matte, options.alpha_boost)
     if options.threshold is not None:
@@ -64,29 +67,26 @@ def _resize(mask: Mask, width: int, height: int) -> Matte:
     return np.asarray(cv2.resize(mask, (width, height), interpolation=interpolation), dtype=np.uint8)
 
 
-def _led_by_photo(matte: Matte, doubt: NDArray[np.uint8], pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
+def _led_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
     """Solve at a working size, then give every uncertain pixel of the photo the alpha that its own colour means.
 
     The working size is the photo's divided by a whole number, so that each cell covers whole pixels. What `doubt` (of
     any size) leaves at 0 is sure, and becomes exactly 0 or 255.
     """
-    height, width = matte.shape
-    cell = max(1, min(round(max(width, height) / look.side), width, height))
-    size = (width // cell, height // cell)
-    unsure = cv2.resize(doubt, size, interpolation=cv2.INTER_LINEAR) > 0
+    cells = Cells.about(matte.shape[1], matte.shape[0], look.side)
+    unsure = cv2.resize(_doubt(known), cells.size, interpolation=cv2.INTER_LINEAR) > 0
     if not unsure.any():
         return np.where(matte > 127, np.uint8(255), np.uint8(0))
-    whole = (slice(0, size[1] * cell), slice(0, size[0] * cell))
-    image = cv2.resize(pixels[whole], size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
-    rough = cv2.resize(matte[whole], size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    rough = cells.means(matte)
     rough = np.where(unsure, rough, (rough > 0.5).astype(np.float32))
-    weight = np.where(unsure, np.float32(look.pull), np.float32(FIXED))
-    alpha, colours = solve(Problem(image, rough, weight), look.levels, EPSILON, deadline)
-    return _apply(colours, alpha, unsure, pixels, cell)
+    weight = cv2.resize(_grip(known), cells.size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
+    problem = Problem(cells.means(pixels), rough, np.asarray(weight, dtype=np.float32), ~unsure)
+    alpha, colours = solve(problem, look.levels, EPSILON, deadline)
+    return _apply(cells, colours, alpha, unsure, pixels)
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """255 where alpha is neither 0 nor 255, changes from one to the other, or is so near that it may be wrong; else 0."""
+    """255 where alpha is neither 0 nor 255, jumps from one to the other, or is so near that it may be wrong; else 0."""
     between = np.where((alpha >= SURE_BACKGROUND) & (alpha <= SURE_SUBJECT), np.uint8(255), np.uint8(0))
     halves = np.where(alpha > 127, np.uint8(255), np.uint8(0))
     edges = cv2.morphologyEx(halves, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
@@ -94,42 +94,24 @@ def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.dilate(cv2.max(between, edges), disc), dtype=np.uint8)
 
 
-def _apply(colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels, cell: int) -> Matte:
+def _grip(known: Mask) -> Plane:
+    """How much each value of a mask or matte is to be held on to: 0 for one half, `GRIP` for certainty."""
+    certainty = np.abs(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1)
+    table = np.asarray(GRIP * certainty**GRIP_POWER, dtype=np.float32)
+    return np.asarray(cv2.LUT(known, table), dtype=np.float32)
+
+
+def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels) -> Matte:
     """The matte at full size: sure cells as they are, others by their colour model, tile by tile."""
-    height, width = pixels.shape[:2]
-    size = (alpha.shape[1] * cell, alpha.shape[0] * cell)
-    sure = np.where(unsure, np.uint8(0), (alpha > 0.5).astype(np.uint8) * np.uint8(255))
-    matte = cv2.resize(sure, size, interpolation=cv2.INTER_NEAREST)
-    matte = cv2.copyMakeBorder(matte, 0, height - size[1], 0, width - size[0], cv2.BORDER_REPLICATE)
-    model = cv2.copyMakeBorder(cv2.merge(colours.fit(alpha)), 1, 2, 1, 2, cv2.BORDER_REPLICATE)
-    marked = np.pad(unsure, ((0, 1), (0, 1)), mode="edge")
-    for top, left, bottom, right in _tiles(marked):
-        rows = slice(top * cell, min(bottom * cell, height))
-        columns = slice(left * cell, min(right * cell, width))
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        if tall <= 0 or wide <= 0:
-            continue
-        part = model[top : bottom + 2, left : right + 2]
-        grown = _grown(part, cell)
-        found = _by_colour(grown[cell : cell + tall, cell : cell + wide], pixels[rows, columns])
-        mine = np.repeat(np.repeat(marked[top:bottom, left:right], cell, axis=0), cell, axis=1)[:tall, :wide]
-        np.copyto(matte[rows, columns], found, where=mine)
+    sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
+    wide, tall = (length * cells.side for length in cells.size)
+    matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
+    matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
+    model = cells.pad(np.dstack(colours.fit(alpha)))
+    for tile in cells.tiles(unsure):
+        found = _by_colour(tile.grown(model), pixels[tile.pixels])
+        np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
     return np.asarray(matte, dtype=np.uint8)
-
-
-def _grown(part: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
-    grown = cv2.resize(part, None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(grown, dtype=np.float32)
-
-
-def _tiles(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:
-    """(top, left, bottom, right), in cells, of every tile that holds a marked cell."""
-    height, width = marked.shape
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            bottom, right = min(top + TILE, height), min(left + TILE, width)
-            if marked[top:bottom, left:right].any():
-                yield top, left, bottom, right
 
 
 def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:

@@ -169,7 +169,7 @@ def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
     if not opaque and not {"drop", "contact", "half"} & set(pair):
         assert alpha is not None
         off = np.subtract(box, box_of(alpha))
-        assert np.abs(off).max() <= (3 if "avif" in pair else 0)  # AVIF's alpha is lossy
+        assert np.abs(off).max() <= (5 if "avif" in pair else 0)  # AVIF's alpha is lossy
     assert box.within(Box(0, 0, result.width, result.height)) == box
     if mask or {"scale", "small"} & set(pair) or {"jpeg", "webp", "avif", "zip"} & set(pair):
         return
@@ -272,7 +272,10 @@ def test_outside_the_region_is_background_and_inside_the_model_sees_more(remove:
     inside[0:200, 150:308] = True
     assert result[..., 3][~inside].max() == 0
     part = pixels(remove(file(image[0:200, 150:308])).data)
-    assert np.array_equal(result[0:200, 150:308], part)
+    inner = result[0:200, 150:308]
+    opaque = part[..., 3] == 255
+    assert np.array_equal(inner[..., 3], part[..., 3])
+    assert np.array_equal(inner[opaque], part[opaque])
     assert remove(file(image), roi="0 0 100% 100%").data == remove(file(image)).data
 
 

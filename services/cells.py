@@ -1,0 +1,97 @@
+"""A photo in square cells of whole pixels: work is done on one value a cell, and its result spread over the pixels.
+
+Only where it matters: tiles of cells without a marked one are skipped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+TILE: Final = 12  # cells of a tile's side
+
+Plane = NDArray[np.float32]
+"""Height × width, or height × width × channels."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The grid over a picture of `width` × `height` px: cells of `side` px, whole ones only; what remains at the right
+    and at the bottom, less than a cell, is taken for part of the last one."""
+
+    width: int
+    height: int
+    side: int
+
+    @classmethod
+    def about(cls, width: int, height: int, across: int) -> Self:
+        """A grid of about so many cells along the longer side."""
+        return cls(width, height, max(1, min(round(max(width, height) / across), width, height)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in cells."""
+        return self.width // self.side, self.height // self.side
+
+    def means(self, picture: NDArray[np.uint8]) -> Plane:
+        """Each cell's mean, 0 to 1."""
+        wide, tall = self.size
+        whole = picture[: tall * self.side, : wide * self.side]
+        small = cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA)
+        return small.astype(np.float32) * np.float32(1 / 255)
+
+    def holding(self, mark: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which cells, those cut off at the right and at the bottom among them, hold a pixel that is not 0."""
+        rows = np.arange(0, self.height, self.side)
+        columns = np.arange(0, self.width, self.side)
+        return np.logical_or.reduceat(np.logical_or.reduceat(mark, rows, axis=0), columns, axis=1)
+
+    def pad(self, values: Plane) -> Plane:
+        """One value a cell, with the margin that `Tile.grown` needs."""
+        return np.asarray(cv2.copyMakeBorder(values, 1, 2, 1, 2, cv2.BORDER_REPLICATE), dtype=np.float32)
+
+    def tiles(self, marked: NDArray[np.bool_]) -> Iterator["Tile"]:
+        """Every tile that holds a marked cell."""
+        wide, tall = -(-self.width // self.side), -(-self.height // self.side)
+        marked = np.pad(marked, ((0, tall - marked.shape[0]), (0, wide - marked.shape[1])), mode="edge")
+        for top in range(0, tall, TILE):
+            for left in range(0, wide, TILE):
+                part = marked[top : top + TILE, left : left + TILE]
+                if part.any():
+                    yield Tile(self, top, left, part)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some cells: the first one's row and column, and which of them are marked."""
+
+    cells: Cells
+    top: int
+    left: int
+    marked: NDArray[np.bool_]
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Its rows and columns of the picture."""
+        side, (tall, wide) = self.cells.side, self.marked.shape
+        return (
+            slice(self.top * side, min((self.top + tall) * side, self.cells.height)),
+            slice(self.left * side, min((self.left + wide) * side, self.cells.width)),
+        )
+
+    def grown(self, padded: Plane) -> Plane:
+        """Values of `Cells.pad`, bilinear between the cells' middles, one a pixel of the tile."""
+        side, (tall, wide) = self.cells.side, self.marked.shape
+        part = padded[self.top : self.top + tall + 2, self.left : self.left + wide + 2]
+        large = cv2.resize(part, None, fx=side, fy=side, interpolation=cv2.INTER_LINEAR)
+        rows, columns = self.pixels
+        return large[side : side + rows.stop - rows.start, side : side + columns.stop - columns.start]  # type: ignore[return-value]
+
+    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """One value a cell of the tile, as it is, on each of its pixels."""
+        rows, columns = self.pixels
+        large = np.repeat(np.repeat(values, self.cells.side, axis=0), self.cells.side, axis=1)
+        return large[: rows.stop - rows.start, : columns.stop - columns.start]
