@@ -45,9 +45,11 @@ class Cells:
 
     def holding(self, mark: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which cells, those cut off at the right and at the bottom among them, hold a pixel that is not 0."""
-        rows = np.arange(0, self.height, self.side)
-        columns = np.arange(0, self.width, self.side)
-        return np.logical_or.reduceat(np.logical_or.reduceat(mark, rows, axis=0), columns, axis=1)
+        wide, tall = -(-self.width // self.side), -(-self.height // self.side)
+        margins = (0, tall * self.side - self.height, 0, wide * self.side - self.width)
+        whole = np.asarray(cv2.copyMakeBorder(mark, *margins, cv2.BORDER_CONSTANT, value=0))
+        rows = whole.reshape(tall, self.side, wide * self.side).max(axis=1)
+        return np.asarray(rows.reshape(tall, wide, self.side).max(axis=2) > 0)
 
     def pad(self, values: Plane) -> Plane:
         """One value a cell, with the margin that `Tile.grown` needs."""

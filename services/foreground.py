@@ -16,6 +16,7 @@ from services.cells import Cells, Plane
 from services.decode import Matte, Photo
 
 ACROSS: Final = 400  # cells along the longer side
+LEAST, MOST = np.array([3]), np.array([251])  # alpha beyond which nobody sees whose colour it is
 RADII: Final = (12, 6, 2)  # of the means, one after the other, in cells
 TINY: Final = np.float32(1e-6)
 
@@ -26,28 +27,28 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
     Pixels that the photo itself has half transparent have the subject's own colour already, and keep it.
     """
     cells = Cells.about(photo.width, photo.height, ACROSS)
-    soft = np.asarray(cv2.inRange(matte, np.array([1]), np.array([254])), dtype=np.uint8)
+    soft = np.asarray(cv2.inRange(matte, LEAST, MOST), dtype=np.uint8)
     if photo.alpha is not None:
         soft[photo.alpha < 255] = 0
     marked = cells.holding(soft)
     if not marked.any():
         return photo
     pixels = on_grey(photo)
-    both = cells.pad(_estimates(cells.means(pixels), cells.means(matte)))
+    foreground, contrast = map(cells.pad, _estimates(cells.means(pixels), cells.means(matte)))
     result = photo.pixels.copy()
     for tile in cells.tiles(marked):
-        place = tile.pixels
-        guess = tile.grown(both)
-        alpha = matte[place].astype(np.float32)[:, :, None] * np.float32(1 / 255)
-        foreground, background = guess[:, :, :3], guess[:, :, 3:]
-        missing = pixels[place] - background - alpha * (foreground - background)
-        found = cv2.add(foreground, alpha * missing, dtype=cv2.CV_8U)
-        np.copyto(result[place], found, where=soft[place][:, :, None] > 0)
+        alpha = cv2.merge([matte[tile.pixels]] * 3)
+        guess = tile.grown(foreground)
+        # foreground + alpha · (what the mixture of both lacks of the photo's colour)
+        lacks = cv2.multiply(cv2.bitwise_not(alpha), tile.grown(contrast), scale=1 / 255, dtype=cv2.CV_32F)
+        lacks = cv2.add(lacks, cv2.subtract(pixels[tile.pixels], guess, dtype=cv2.CV_32F))
+        found = cv2.add(guess, cv2.multiply(alpha, lacks, scale=1 / 255, dtype=cv2.CV_32F), dtype=cv2.CV_8U)
+        cv2.copyTo(found, soft[tile.pixels], result[tile.pixels])
     return Photo(result, photo.alpha)
 
 
-def _estimates(colour: Plane, alpha: Plane) -> Plane:
-    """Foreground and background of each cell, 0 to 255, in six channels.
+def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
+    """Each cell's foreground, 0 to 255, and how far it is from the background, −255 to 255.
 
     Weights are squared, so that pure pixels count for more than mixed ones: on composites with known foreground this
     halves the error.
@@ -61,7 +62,7 @@ def _estimates(colour: Plane, alpha: Plane) -> Plane:
             missing = colour - background - cover * (foreground - background)
             foreground = np.clip(foreground + cover * missing, 0, 1)
             background = np.clip(background + (1 - cover) * missing, 0, 1)
-    return np.dstack([foreground, background]) * np.float32(255)
+    return foreground * np.float32(255), (foreground - background) * np.float32(255)
 
 
 def _weighed(colour: Plane, weight: Plane, radius: int) -> Plane:
