@@ -89,7 +89,7 @@ def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: G
     assert metric(server, "bg_remover_refused_total") == before["refused_total"] + 1
     for name in ("image_megapixels_count", "upload_bytes_sum", "result_bytes_sum", "resident_bytes", "model_info"):
         assert metric(server, f"bg_remover_{name}") > 0
-    for stage in ("queue", "decode", "segment", "refine", "compose", "encode"):
+    for stage in ("queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"):
         assert metric(server, f'bg_remover_stage_duration_seconds_count{{stage="{stage}"}}') > 0
     as_json = requests.get(f"{server.url}/api/metrics", timeout=10).json()
     assert as_json["bg_remover_model_info"][0]["labels"]["model"] == "u2netp"
@@ -176,7 +176,7 @@ def test_every_request_leaves_one_json_line_with_what_matters(jpeg: bytes) -> No
         assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
         assert (event["status"], event["bytes_in"]) == (200, len(jpeg))
         assert event["size_reduction"] == round(1 - event["bytes_out"] / len(jpeg), 3)
-        assert set(event["timings_ms"]) == {"queue", "decode", "segment", "refine", "compose", "encode"}
+        assert set(event["timings_ms"]) == {"queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"}
         for text in server.log().splitlines():
             json.loads(text)  # Gunicorn's own lines too
 
