@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,39 @@ def picture(photo: Any) -> bytes:
 def blank() -> bytes:
     """Nothing at all, on a transparent ground."""
     return encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
+
+
+@dataclass
+class Strict:
+    """A server that needs a key; `shop` has the endpoint's quota of 3 megapixels a minute, `free` one of its own. It
+    fetches from the host `pictures`, takes images without a subject, and its default size is `auto`."""
+
+    server: Gunicorn
+    shop: str
+    free: str
+    pictures: str
+
+    def post(self, image: bytes | None = None, **send: Any) -> requests.Response:
+        return post(self.server, image, headers={"X-Api-Key": self.free}, **send)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[Strict]:
+    """One server for all that differs from the default."""
+
+    def behave(connection: Any, head: bytes) -> None:
+        found = b"/photo.jpg" in head.split()[1]
+        connection.sendall(answer(jpeg) if found else answer(b"", "404 Not Found"))
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('keys')}/keys.db"
+    shop, _ = create_key(Database(url), name="shop")
+    free, _ = create_key(Database(url), name="free", rate_limit="100000/hour")
+    settings = {"AUTH_REQUIRED": "true", "DATABASE_URL": url, "RATE_LIMIT_ENABLED": "true"}
+    settings |= {"REMOVEBG_REQUIRE_SUBJECT": "false", "REMOVEBG_DEFAULT_SIZE": "auto", "FETCH_ENABLED": "true"}
+    with source(behave) as running:
+        host = f"127.0.0.1:{running.port}"
+        with Gunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=3, FETCH_ALLOWED_HOSTS=host) as server:
+            yield Strict(server, shop, free, f"http://{host}")
 
 
 def post(server: Gunicorn, image: bytes | None = None, path: str = PATH, **send: Any) -> requests.Response:
@@ -151,35 +185,34 @@ def test_08_credits_are_a_whole_number(server: Gunicorn, jpeg: bytes) -> None:
     assert int(post(server, jpeg).headers["X-Credits-Charged"]) == 0
 
 
-def test_09_too_many_megapixels_are_a_429_that_clients_can_wait_for(picture: bytes) -> None:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVEBG_PER_MINUTE=3) as server:
-        answers = [post(server, picture, headers=ORIGIN) for _ in range(3)]
-        assert [a.status_code for a in answers] == [200, 200, 429]
-        assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]  # 1.92 megapixels cost 2
-        assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"3"}
-        refused = answers[-1]
-        assert told(refused) == (429, "rate_limit_exceeded")
-        assert refused.json()["errors"][0]["title"] == "Rate limit exceeded"
-        assert 1 <= int(refused.headers["Retry-After"]) <= 61
-        assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - time.time() <= 61
-        assert refused.headers["Access-Control-Allow-Origin"] == "*"
-        assert all("Retry-After" not in a.headers for a in answers[:2])
-        assert requests.get(f"{server.url}/v1.0/account", timeout=10).status_code == 200
+def test_09_too_many_megapixels_are_a_429_that_clients_can_wait_for(strict: Strict, picture: bytes) -> None:
+    sent = {"X-Api-Key": strict.shop, **ORIGIN}
+    answers = [post(strict.server, picture, headers=sent) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 429]
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]  # 1.92 megapixels cost 2
+    assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"3"}
+    refused = answers[-1]
+    assert told(refused) == (429, "rate_limit_exceeded")
+    assert refused.json()["errors"][0]["title"] == "Rate limit exceeded"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - time.time() <= 61
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    assert all("Retry-After" not in a.headers for a in answers[:2])
+    assert requests.get(f"{strict.server.url}/v1.0/account", headers=sent, timeout=10).status_code == 200
+    own = [strict.post(picture).headers["X-RateLimit-Remaining"] for _ in range(2)]
+    assert int(own[0]) - int(own[1]) == 1  # a key's own limit counts requests
 
 
-def test_10_without_the_right_key_it_is_403_where_keys_are_required(jpeg: bytes, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/keys.db"
-    key, _ = create_key(Database(url), name="shop")
-    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url) as server:
-        for path, method in ((PATH, "POST"), ("/v1.0/account", "GET"), ("/v1.0/improve", "POST")):
-            for sent, title in (({}, "Missing API Key"), ({"X-API-Key": "wrong"}, "API Key invalid")):
-                refused = requests.request(method, server.url + path, headers={**sent, **ORIGIN}, timeout=10)
-                assert told(refused) == (403, "auth_failed")
-                assert refused.json()["errors"][0]["title"] == title
-                assert refused.headers["Access-Control-Allow-Origin"] == "*"
-                assert "WWW-Authenticate" not in refused.headers
-        for good in ({"X-Api-Key": key}, {"x-api-key": key}, {"Authorization": f"Bearer {key}"}):
-            assert post(server, jpeg, headers=good).status_code == 200
+def test_10_without_the_right_key_it_is_403_where_keys_are_required(strict: Strict, jpeg: bytes) -> None:
+    for path, method in ((PATH, "POST"), ("/v1.0/account", "GET"), ("/v1.0/improve", "POST")):
+        for sent, title in (({}, "Missing API Key"), ({"X-API-Key": "wrong"}, "API Key invalid")):
+            refused = requests.request(method, strict.server.url + path, headers={**sent, **ORIGIN}, timeout=10)
+            assert told(refused) == (403, "auth_failed")
+            assert refused.json()["errors"][0]["title"] == title
+            assert refused.headers["Access-Control-Allow-Origin"] == "*"
+            assert "WWW-Authenticate" not in refused.headers
+    for good in ({"X-Api-Key": strict.free}, {"x-api-key": strict.free}, {"Authorization": f"Bearer {strict.free}"}):
+        assert post(strict.server, jpeg, headers=good).status_code == 200
 
 
 def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn) -> None:
@@ -382,11 +415,15 @@ def test_too_many_pixels_are_told_in_megapixels(server: Gunicorn) -> None:
 
 
 def test_an_image_without_a_subject_is_refused_unless_the_operator_says_otherwise(
-    server: Gunicorn, blank: bytes
+    server: Gunicorn, strict: Strict, blank: bytes
 ) -> None:
     assert told(post(server, blank)) == (400, "unknown_foreground")
-    with Gunicorn(REMOVEBG_REQUIRE_SUBJECT="false", REMOVEBG_DEFAULT_SIZE="auto") as lenient:
-        assert post(lenient, blank).status_code == 200
+    assert strict.post(blank).status_code == 200
+
+
+def test_the_default_size_is_the_operators(strict: Strict, picture: bytes) -> None:
+    assert strict.post(picture).headers["X-Width"] == "1600"
+    assert strict.post(picture, data={"size": "preview"}).headers["X-Width"] == "577"
 
 
 def test_regions_that_lead_nowhere_have_their_codes(server: Gunicorn, jpeg: bytes) -> None:
@@ -394,34 +431,24 @@ def test_regions_that_lead_nowhere_have_their_codes(server: Gunicorn, jpeg: byte
     assert told(post(server, jpeg, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
 
 
-def test_images_by_url_and_what_can_go_wrong_with_them(jpeg: bytes) -> None:
-    def behave(connection: Any, head: bytes) -> None:
-        found = b"/photo.jpg" in head.split()[1]
-        connection.sendall(answer(jpeg) if found else answer(b"", "404 Not Found"))
-
-    with source(behave) as running:
-        host = f"127.0.0.1:{running.port}"
-        with Gunicorn(FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=host) as server:
-            url = f"http://{host}/photo.jpg"
-            for send in ({"data": {"image_url": url}}, {"json": {"image_url": url, "crop": False}}):
-                assert post(server, **send).status_code == 200
-            assert post(server, jpeg, data={"bg_image_url": url}).headers["Content-Type"] == "image/jpeg"
-            missing = post(server, data={"image_url": f"http://{host}/gone"})
-            assert told(missing) == (400, "failed_image_download")
-            assert missing.json()["errors"][0]["title"] == (
-                "Failed to download image from given image_url: HTTP Status 404"
-            )
-            for bad in ("no url", "ftp://example.org/a.jpg"):
-                assert told(post(server, data={"image_url": bad})) == (400, "invalid_image_url")
-                assert told(post(server, jpeg, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
-                assert told(post(server, path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
-            assert told(post(server, json={"image_url": 7})) == (400, "invalid_image_url")
-            private = {"image_url": f"http://127.0.0.1:{free_port()}/"}
-            assert told(post(server, data=private)) == (400, "failed_image_download")
-            gone = {"bg_image_url": f"http://{host}/gone"}
-            assert told(post(server, jpeg, data=gone)) == (400, "failed_bg_download")
-            both = {"image_url": url, "image_file_b64": "AAAA"}
-            assert told(post(server, data=both)) == (400, "multiple_sources")
+def test_images_by_url_and_what_can_go_wrong_with_them(strict: Strict, jpeg: bytes) -> None:
+    url = f"{strict.pictures}/photo.jpg"
+    for send in ({"data": {"image_url": url}}, {"json": {"image_url": url, "crop": False}}):
+        assert strict.post(**send).status_code == 200
+    assert strict.post(jpeg, data={"bg_image_url": url}).headers["Content-Type"] == "image/jpeg"
+    missing = strict.post(data={"image_url": f"{strict.pictures}/gone"})
+    assert told(missing) == (400, "failed_image_download")
+    assert missing.json()["errors"][0]["title"] == "Failed to download image from given image_url: HTTP Status 404"
+    for bad in ("no url", "ftp://example.org/a.jpg"):
+        assert told(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
+        assert told(strict.post(jpeg, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
+        assert told(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
+    assert told(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
+    private = {"image_url": f"http://127.0.0.1:{free_port()}/"}
+    assert told(strict.post(data=private)) == (400, "failed_image_download")
+    assert told(strict.post(jpeg, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
+    both = {"image_url": url, "image_file_b64": "AAAA"}
+    assert told(strict.post(data=both)) == (400, "multiple_sources")
 
 
 def test_improve_takes_one_image_and_keeps_nothing(server: Gunicorn, jpeg: bytes) -> None:
@@ -436,16 +463,10 @@ def test_improve_takes_one_image_and_keeps_nothing(server: Gunicorn, jpeg: bytes
 
 
 def segmented(server: Gunicorn) -> int:
+    """How often a model has run."""
     text = requests.get(f"{server.url}/metrics", timeout=10).text
     found = re.search(r'stage_duration_seconds_count\{stage="segment"\} (\d+)', text)
     return int(found[1]) if found else 0
-
-
-@pytest.fixture(scope="module")
-def busy_server() -> Iterator[Gunicorn]:
-    """A server of the module's own, whose metrics say what this module's tests made it do."""
-    with Gunicorn() as running:
-        yield running
 
 
 def in_work(server: Gunicorn) -> bool:
@@ -456,35 +477,33 @@ def in_work(server: Gunicorn) -> bool:
     )
 
 
-def test_the_same_image_sent_at_the_same_time_is_worked_on_once(busy_server: Gunicorn, photo_12mp: bytes) -> None:
-    before = segmented(busy_server)
+def test_the_same_image_sent_at_the_same_time_is_worked_on_once(strict: Strict, photo_12mp: bytes) -> None:
+    before = segmented(strict.server)
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(post, busy_server, photo_12mp, data={"size": "full"})
-        poll(lambda: in_work(busy_server), what="the first one in work")
-        second = pool.submit(post, busy_server, photo_12mp, data={"size": "full"})
-        other = pool.submit(post, busy_server, photo_12mp, data={"size": "hd"})
+        first = pool.submit(strict.post, photo_12mp, data={"size": "full"})
+        poll(lambda: in_work(strict.server), what="the first one in work")
+        second = pool.submit(strict.post, photo_12mp, data={"size": "full"})
+        other = pool.submit(strict.post, photo_12mp, data={"size": "hd"})
         answers = [f.result() for f in (first, second, other)]
     assert [a.status_code for a in answers] == [200] * 3
     assert answers[0].content == answers[1].content != answers[2].content
     assert "wait;" in answers[1].headers["Server-Timing"]
     assert "segment;" in answers[0].headers["Server-Timing"]
-    assert segmented(busy_server) - before == 2
+    assert segmented(strict.server) - before == 2
 
 
-def test_a_client_that_gives_up_and_tries_again_gets_the_first_tries_result(
-    busy_server: Gunicorn, photo_12mp: bytes
-) -> None:
-    before = segmented(busy_server)
+def test_a_client_that_gives_up_and_tries_again_gets_the_first_tries_result(strict: Strict, photo_12mp: bytes) -> None:
+    before = segmented(strict.server)
     boundary = "b"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n'
     size = f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="size"\r\n\r\n50MP\r\n--{boundary}--\r\n'
     body = head.encode() + photo_12mp + size.encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    impatient = http.client.HTTPConnection("127.0.0.1", busy_server.port, timeout=30)
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "X-Api-Key": strict.free}
+    impatient = http.client.HTTPConnection("127.0.0.1", strict.server.port, timeout=30)
     impatient.request("POST", PATH, body, headers)
-    poll(lambda: in_work(busy_server), what="the first try in work")
+    poll(lambda: in_work(strict.server), what="the first try in work")
     impatient.close()
-    answered = requests.post(busy_server.url + PATH, data=body, headers=headers, timeout=60)
+    answered = requests.post(strict.server.url + PATH, data=body, headers=headers, timeout=60)
     assert answered.status_code == 200
     assert "wait;" in answered.headers["Server-Timing"]
-    poll(lambda: segmented(busy_server) - before == 1, 10, "one segmentation")
+    poll(lambda: segmented(strict.server) - before == 1, 10, "one segmentation")
