@@ -10,12 +10,14 @@ from flask_cors import CORS
 
 import routes
 from config import Settings, load_settings
+from routes import removebg
 from routes.bodies import InMemoryRequest, release_body
 from routes.context import EXTENSION, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from services.admission import Admission, Bodies
+from services.coalesce import Coalescer
 from services.database import Database
 from services.decode import ImageLimits
 from services.engine import EngineSettings
@@ -47,6 +49,7 @@ EXPOSED_HEADERS = (
     "X-Original-Size",
     "X-Optimized-Size",
     "X-Optimization-Used",
+    *removebg.HEADERS,
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
 
@@ -123,6 +126,12 @@ def make_service(settings: Settings) -> Service:
         on_dropped=lambda segmenter: _note_dropped(metrics, segmenter),
     )
     models.start()
+    admission = Admission(
+        settings.running_per_worker,
+        settings.waiting_per_worker,
+        settings.max_inflight_megapixels / settings.web_concurrency,
+        on_change=metrics.set_load,
+    )
     return Service(
         settings=settings,
         models=models,
@@ -132,12 +141,7 @@ def make_service(settings: Settings) -> Service:
             settings.min_image_side,
             settings.allowed_extensions,
         ),
-        admission=Admission(
-            settings.running_per_worker,
-            settings.waiting_per_worker,
-            settings.max_inflight_megapixels / settings.web_concurrency,
-            on_change=metrics.set_load,
-        ),
+        admission=admission,
         bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
         fetcher=Fetcher(
@@ -149,5 +153,6 @@ def make_service(settings: Settings) -> Service:
             on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
         ),
         keys=make_keyring(settings),
+        coalescer=Coalescer(admission.onlooker),
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

@@ -33,6 +33,7 @@ BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strip
 USABLE_SHARE: Final = 0.9
 BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
 BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
+OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
 SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL"})
 
 
@@ -73,6 +74,11 @@ def _authority(text: str) -> str:
     return text
 
 
+def _size(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+Size = Literal["preview", "small", "regular", "medium", "hd", "full", "4k", "50mp", "auto"]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -135,6 +141,12 @@ class Settings(BaseSettings):
     rate_limit_preview_per_hour: Annotated[int, Field(ge=1)] = 20
     rate_limit_base64_per_hour: Annotated[int, Field(ge=1)] = 30
     rate_limit_read_file_per_hour: Annotated[int, Field(ge=1)] = 15
+    rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
+
+    # remove.bg's API
+    removebg_default_size: Annotated[Size, BeforeValidator(_size)] = "preview"
+    removebg_max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 22 * 1024 * 1024
+    removebg_require_subject: bool = True
 
     # keys
     auth_required: bool = False
@@ -243,7 +255,16 @@ class Settings(BaseSettings):
     @property
     def max_encoded_bytes(self) -> int:
         """Most bytes of a body: the largest image as base64, and room for the other fields."""
-        return 4 * -(-self.max_content_length // 3) + 64 * 1024
+        return _as_base64(self.max_content_length) + OTHER_FIELDS
+
+    @property
+    def removebg_encoded_bytes(self) -> int:
+        """The same for remove.bg's API."""
+        return _as_base64(self.removebg_max_content_length) + OTHER_FIELDS
+
+
+def _as_base64(size: int) -> int:
+    return 4 * -(-size // 3)
 
 
 def _megapixels_that_fit(workers: int, limit_mb: int) -> float:

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import docs, files, operations, removal, system
+from routes import docs, files, operations, removal, removebg, removebg_docs, system
 from routes.auth import View, needs_key
 from routes.docs import OPEN, Route
 from routes.limits import by_quota
@@ -27,6 +27,9 @@ ROUTES = (
     ),
     Route("POST", "/remove-bg", removal.remove_bg, operations.REMOVE_BG, "rate_limit_remove_bg_per_hour"),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
+    Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
+    Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),
+    Route("POST", "/v1.0/improve", removebg.improve, removebg_docs.IMPROVE, "rate_limit_removebg_per_minute"),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
     Route("GET", "/health", system.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
@@ -45,7 +48,8 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     for route in ROUTES:
         view: View = route.view
         if route.quota:
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per hour")(view)
+            unit = route.quota.rpartition("_per_")[2]
+            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}")(view)
         elif view is system.index:
             view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
         if route.scope:

@@ -29,7 +29,7 @@ class InMemoryRequest(Request):
 def hold_body() -> None:
     """Count the body that is about to be read; one of unknown length as the largest. Raises `Busy`."""
     refuse_encoded_body()
-    most = service().settings.max_encoded_bytes
+    most = request.max_content_length or service().settings.max_encoded_bytes
     size = BODY_COPIES * min(most, most if request.content_length is None else request.content_length)
     service().bodies.take(size)
     g.held_bytes = size
@@ -72,8 +72,8 @@ def read_part(part: FileStorage) -> bytes:
     return data
 
 
-def decode_base64(text: str) -> bytes:
-    """The bytes of a base64 text or data URI; white space is ignored.
+def decode_base64(text: str, limit: int | None = None) -> bytes:
+    """The bytes of a base64 text or data URI, at most `limit`; white space is ignored.
 
     Raises `BadBase64`, `EmptyImage`, `UploadTooLarge`.
     """
@@ -82,7 +82,7 @@ def decode_base64(text: str) -> bytes:
         if not comma or not head.lower().endswith(";base64"):
             raise BadBase64("the data URI is not of the form data:<type>;base64,<data>")
     compact = "".join(text.split()) if any(space in text for space in " \n\r\t") else text
-    limit = service().limits.max_bytes
+    limit = limit or service().limits.max_bytes
     if len(compact) // 4 * 3 - compact[-2:].count("=") > limit:
         raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")
     try:

@@ -4,12 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import current_app, g, request
 
 from config import Settings
 from services.admission import Admission, Bodies
+from services.coalesce import Coalescer
 from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.fetch import Fetched, Fetcher
@@ -35,11 +36,22 @@ class Service:
     metrics: Metrics
     keys: Keyring
     fetcher: Fetcher
+    coalescer: Coalescer[Result]
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
 
-    def remove_background(self, data: bytes, options: Options, background: bytes | None = None) -> Result:
+    def remove_background(
+        self,
+        data: bytes,
+        options: Options,
+        background: bytes | None = None,
+        *,
+        limits: ImageLimits | None = None,
+        deadline: Deadline | None = None,
+        require_subject: bool | None = None,
+        jpeg_if_opaque: bool = False,
+    ) -> Result:
         """One removal within this request's deadline, which runs from its first byte.
 
         See `services.pipeline.remove_background`.
@@ -49,15 +61,23 @@ class Service:
             options,
             background=background,
             models=self.models,
-            limits=self.limits,
+            limits=limits or self.limits,
             admission=self.admission,
-            deadline=self._deadline(),
-            require_subject=self.settings.require_subject,
+            deadline=deadline or self._deadline(),
+            require_subject=self.settings.require_subject if require_subject is None else require_subject,
+            jpeg_if_opaque=jpeg_if_opaque,
         )
 
-    def fetch(self, url: str) -> Fetched:
+    def once(self, key: str, work: Callable[[Deadline], Result]) -> Result:
+        """The result of `work`, or of the same (by `key`) that is under way for an earlier request. Who waits for
+        another's result was not worked for: its only timing is "wait"."""
+        start = time.perf_counter()
+        result, shared = self.coalescer.run(key, self._deadline(), work)
+        return replace(result, timings={"wait": (time.perf_counter() - start) * 1000}) if shared else result
+
+    def fetch(self, url: str, max_bytes: int | None = None) -> Fetched:
         """The bytes behind a URL, within this request's deadline. See `services.fetch.Fetcher.fetch`."""
-        return self.fetcher.fetch(url, self._deadline())
+        return self.fetcher.fetch(url, self._deadline(), max_bytes)
 
     def _deadline(self) -> Deadline:
         return Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started)

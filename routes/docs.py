@@ -54,6 +54,7 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
+    responses: Schema | None = None  # of an endpoint that answers in another API's words: all but those of 414 and 431
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ def _responses(route: Route) -> Schema:
     done = dict(headers)
     if route.operation.options:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
+    if route.operation.responses is not None:
+        return {**route.operation.responses, **_too_long()}
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -185,13 +188,18 @@ def _responses(route: Route) -> Schema:
             "headers": error_headers,
             "content": {"application/json": {"schema": body}},
         }
-    for status, found in ((414, "The request line"), (431, "A header")):
-        responses[str(status)] = {
+    return {**responses, **_too_long()}
+
+
+def _too_long() -> Schema:
+    return {
+        str(status): {
             "description": f"- `bad_request`: {found} is too long.",
             "headers": _header_refs("X-Request-ID"),
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
         }
-    return responses
+        for status, found in ((414, "The request line"), (431, "A header"))
+    }
 
 
 def option_schemas() -> dict[str, Schema]:

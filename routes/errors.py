@@ -11,8 +11,10 @@ from routes.context import service
 from routes.observe import note_error
 from services import errors
 from services.errors import ServiceError
+from services.removebg_errors import envelope
 
 log = structlog.get_logger("error")
+REMOVEBG = "/v1.0/"  # whoever speaks that API understands its errors alone
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
@@ -38,6 +40,16 @@ def handle_errors(app: Flask) -> None:
 def _service_error(error: ServiceError) -> Response:
     _drain_body()
     note_error(error)
+    response = _as_removebg(error) if f"{request.path}/".startswith(REMOVEBG) else _as_ours(error)
+    if error.status == 503:
+        response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
+    if response.status_code == 401:
+        given = ', error="invalid_token"' if error.code == "bad_key" else ""
+        response.headers["WWW-Authenticate"] = CHALLENGE + given
+    return response
+
+
+def _as_ours(error: ServiceError) -> Response:
     body = {
         "error": error.message,
         "code": error.code,
@@ -45,13 +57,12 @@ def _service_error(error: ServiceError) -> Response:
         "details": error.details,
         "request_id": g.get("request_id", ""),
     }
-    response = Response(orjson.dumps(body), status=error.status, mimetype="application/json")
-    if error.status == 503:
-        response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
-    if error.status == 401:
-        given = ', error="invalid_token"' if error.code == "bad_key" else ""
-        response.headers["WWW-Authenticate"] = CHALLENGE + given
-    return response
+    return Response(orjson.dumps(body), status=error.status, mimetype="application/json")
+
+
+def _as_removebg(error: ServiceError) -> Response:
+    status, body = envelope(error, service().settings.removebg_max_content_length)
+    return Response(orjson.dumps(body), status=status, content_type="application/json; charset=utf-8")
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -88,24 +88,28 @@ def by_quota(limiter: Limiter, default: str) -> RouteLimit:
 
 
 def attach_limiter(app: Flask, limiter: Limiter) -> None:
-    """Hook the limiter in: refunds run before its headers are written, Retry-After is set after."""
+    """Hook the limiter in: costs are settled before its headers are written, Retry-After is set after."""
     app.after_request(_retry_after)
     limiter.init_app(app)
 
     @app.after_request
-    def refund_our_failures(response: Response) -> Response:
-        charged = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
-        if response.status_code >= 500 and not charged:
-            for limit in limiter.current_limits:
-                _refund(limiter, limit)
+    def settle(response: Response) -> Response:
+        """Each request was charged 1: give it back where we failed, or add to it where it has cost more (`g.cost`)."""
+        theirs = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
+        cost = -1 if response.status_code >= 500 and not theirs else g.get("cost", 1) - 1
+        key = caller_key()
+        if cost > 0 and key and key.rate_limit:
+            return response  # a key's own limit counts requests, of all endpoints alike
+        for limit in limiter.current_limits if cost else ():
+            _hit(limiter, limit, cost)
         return response
 
 
-def _refund(limiter: Limiter, limit: RequestLimit) -> None:
+def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> None:
     try:
-        limiter.limiter.hit(limit.limit, *limit.request_args, cost=-1)
+        limiter.limiter.hit(limit.limit, *limit.request_args, cost=cost)
     except Exception as exc:  # noqa: BLE001 - any storage's error; the answer must go out all the same
-        log.warning("quota not refunded", reason=type(exc).__name__)
+        log.warning("quota not charged" if cost > 0 else "quota not refunded", reason=type(exc).__name__)
 
 
 def _retry_after(response: Response) -> Response:

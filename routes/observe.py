@@ -80,7 +80,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
         metrics.refused.labels(error.code).inc()
         if error.status == 429:
             metrics.rate_limited.labels(endpoint).inc()
-        if endpoint.startswith("/remove") and error.status != 429:
+        if endpoint.startswith(("/remove", "/v1.0/removebg")) and error.status != 429:
             metrics.images.labels("unknown", error.code).inc()
     if result:
         metrics.images.labels(result.original_format, "ok").inc()

@@ -102,13 +102,16 @@ def read_base64_upload() -> tuple[Upload, bool]:
     return _complete(given, decode_base64(text), background=background), data_uri
 
 
-def fetch(name: str, url: object) -> Fetched:
-    """What is behind the URL in the field `name`. Raises `BadURL` and the errors of `services.fetch`."""
+def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
+    """What is behind the URL in the field `name`, at most `max_bytes`.
+
+    Raises `BadURL` and the errors of `services.fetch`.
+    """
     if not isinstance(url, str):
         raise BadURL(f"{name} is not a text but {type(url).__name__}")
     if PSEUDONYM in request.headers.get("Via", ""):  # a URL of ours that leads to us, and so on
         raise ForbiddenSource("this request came from a fetch of this service")
-    return service().fetch(url)
+    return service().fetch(url, max_bytes)
 
 
 def boolean(name: str, value: object) -> bool:

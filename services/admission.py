@@ -34,6 +34,7 @@ class Admission:
         self._running = 0
         self._megapixels = 0.0
         self._queue: deque[object] = deque()
+        self._onlookers = 0
         self._changed = threading.Condition()
         self._mean_seconds = 1.0
 
@@ -52,17 +53,30 @@ class Admission:
         finally:
             self._leave(megapixels, time.monotonic() - start)
 
+    @contextmanager
+    def onlooker(self) -> Iterator[None]:
+        """Hold a place in the queue without wanting to run: for who waits for another's result. Raises `Busy`."""
+        with self._changed:
+            if self._waiting() >= self._max_waiting:
+                raise self._busy()
+            self._onlookers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._onlookers -= 1
+
     def refuse_when_full(self) -> None:
         """Raises `Busy` when there is no place even to wait: before an upload is read that could not be worked on."""
         with self._changed:
-            if self._running and len(self._queue) >= self._max_waiting and not self._fits(0.0):
+            if self._running and self._waiting() >= self._max_waiting and not self._fits(0.0):
                 raise self._busy()
 
     def _enter(self, megapixels: float, deadline: Deadline) -> None:
         ticket = object()
         with self._changed:
             if self._queue or not self._fits(megapixels):
-                if len(self._queue) >= self._max_waiting:
+                if self._waiting() >= self._max_waiting:
                     raise self._busy()
                 self._wait(ticket, megapixels, deadline)
             self._running += 1
@@ -83,6 +97,9 @@ class Admission:
             self._on_change(self._running, len(self._queue))
             self._changed.notify_all()  # whoever is first now may fit
 
+    def _waiting(self) -> int:
+        return len(self._queue) + self._onlookers
+
     def _fits(self, megapixels: float) -> bool:
         if self._running == 0:
             return True
@@ -97,7 +114,7 @@ class Admission:
             self._changed.notify_all()
 
     def _busy(self) -> Busy:
-        return Busy(f"{self._running} images run and {len(self._queue)} wait", "", self._retry_after())
+        return Busy(f"{self._running} images run and {self._waiting()} wait", "", self._retry_after())
 
     def _retry_after(self) -> int:
         """Seconds until the queue as it is now will be done, 1 to 60."""

@@ -43,6 +43,11 @@ class Canvas:
     def height(self) -> int:
         return int(self.pixels.shape[0])
 
+    @property
+    def opaque(self) -> bool:
+        """Whether nothing of it is transparent."""
+        return self.alpha is None or int(self.alpha.min()) == 255
+
 
 def compose(photo: Photo, matte: Matte, options: Options, background: Photo | None = None) -> Canvas:
     """The canvas that the options ask for; `background` is a picture behind the subject.

@@ -53,6 +53,22 @@ class BadOption(ServiceError):
     solution = "Correct the option; GET /docs lists every option with its values"
 
 
+class BadParameter(ServiceError):
+    """A mistake that another's API, which this service speaks too, has a code (`name`) and words (`title`) for."""
+
+    code, status = "bad_parameter", 400
+    message = "A parameter has a value that is not allowed"
+    solution = "Correct the parameter; the documentation of that API lists every one"
+    name, title = "bad_parameter", message
+
+    @classmethod
+    def known_as(cls, name: str, title: str, details: str = "") -> "BadParameter":
+        """The mistake that the other API calls so."""
+        error = cls(details)
+        error.name, error.title = name, title
+        return error
+
+
 class UnknownOption(ServiceError):
     code, status = "unknown_option", 400
     message = "There is no such option"

@@ -53,8 +53,8 @@ class Fetcher:
         self._places = threading.BoundedSemaphore(places)
         self._on_outcome = on_outcome
 
-    def fetch(self, url: str, deadline: Deadline) -> Fetched:
-        """The bytes behind the URL.
+    def fetch(self, url: str, deadline: Deadline, max_bytes: int | None = None) -> Fetched:
+        """The bytes behind the URL; at most `max_bytes`, where that is not what it was made with.
 
         Raises `BadURL`, `ForbiddenSource`, `SourceFailed`, `SourceTimeout`, `UploadTooLarge`, `Busy`, and the
         deadline's `DeadlineExceeded` and `ClientGone`. No error tells an address, or repeats the URL.
@@ -67,7 +67,8 @@ class Fetcher:
             target = parse_url(url)
             host = target.host
             with self._place():
-                data = self._follow(target, Budget(self._seconds, self._max_bytes, deadline))
+                most = max_bytes or self._max_bytes
+                data = self._follow(target, Budget(self._seconds, most, deadline), most)
             outcome = "ok"
         except ServiceError as exc:
             outcome = exc.code
@@ -87,30 +88,31 @@ class Fetcher:
         finally:
             self._places.release()
 
-    def _follow(self, target: Target, budget: Budget) -> bytes:
+    def _follow(self, target: Target, budget: Budget, max_bytes: int) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             with self._outbound.request("GET", target, budget, [("Accept", "image/*, */*;q=0.5")]) as answer:
                 if answer.status not in REDIRECTS:
-                    return self._read(answer)
+                    return _read(answer, max_bytes)
                 target = _next(target, answer)
         raise SourceFailed(f"it redirects more than {MAX_REDIRECTS} times")
 
-    def _read(self, answer: Answer) -> bytes:
-        if answer.status != 200:
-            raise SourceFailed(f"it answered with status {answer.status}")
-        if any(value.strip().lower() not in ("", "identity") for value in answer.all("content-encoding")):
-            raise SourceFailed("it sent a Content-Encoding that was not asked for")
-        announced = next(iter(answer.all("content-length")), "0")
-        if int(announced) > self._max_bytes:  # h11 lets only digits through
-            raise UploadTooLarge(f"{announced} bytes were announced; allowed: {self._max_bytes}")
-        data = bytearray()
-        for chunk in answer.body:
-            data += chunk
-            if len(data) > self._max_bytes:
-                raise UploadTooLarge(f"the source sends more than the {self._max_bytes} bytes allowed")
-        if not data:
-            raise SourceFailed("it sent no bytes")
-        return bytes(data)
+
+def _read(answer: Answer, max_bytes: int) -> bytes:
+    if answer.status != 200:
+        raise SourceFailed(f"it answered with status {answer.status}")
+    if any(value.strip().lower() not in ("", "identity") for value in answer.all("content-encoding")):
+        raise SourceFailed("it sent a Content-Encoding that was not asked for")
+    announced = next(iter(answer.all("content-length")), "0")
+    if int(announced) > max_bytes:  # h11 lets only digits through
+        raise UploadTooLarge(f"{announced} bytes were announced; allowed: {max_bytes}")
+    data = bytearray()
+    for chunk in answer.body:
+        data += chunk
+        if len(data) > max_bytes:
+            raise UploadTooLarge(f"the source sends more than the {max_bytes} bytes allowed")
+    if not data:
+        raise SourceFailed("it sent no bytes")
+    return bytes(data)
 
 
 def _next(target: Target, answer: Answer) -> Target:

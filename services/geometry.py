@@ -62,6 +62,10 @@ class Length(NamedTuple):
         return self.value if self.unit == "px" else self.value / 100 * whole
 
 
+class OutOfBounds(ValueError):
+    """A rectangle exceeds the picture that it is meant for."""
+
+
 Margin = tuple[Length, Length, Length, Length]
 """Top, right, bottom, left, as in CSS."""
 Corners = tuple[Length, Length, Length, Length]
@@ -130,11 +134,11 @@ def margins(margin: Margin, subject: Box) -> tuple[int, int, int, int]:
 def corners_box(corners: Corners, width: int, height: int) -> Box:
     """The rectangle on a picture of that size, in whole px (outwards).
 
-    Raises ValueError: it is empty, or exceeds the picture.
+    Raises ValueError: it is empty, or `OutOfBounds`.
     """
     x1, y1, x2, y2 = (length.px(side) for length, side in zip(corners, (width, height) * 2, strict=True))
     if max(x1, x2) > width or max(y1, y2) > height:
-        raise ValueError(f"the region exceeds the image's bounds ({width}×{height} px)")
+        raise OutOfBounds(f"the region exceeds the image's bounds ({width}×{height} px)")
     if x2 <= x1 or y2 <= y1:
         raise ValueError("the region is empty: x2 must be greater than x1, and y2 greater than y1")
     left, top = math.floor(x1), math.floor(y1)

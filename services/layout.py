@@ -3,11 +3,14 @@
 Only numbers here. One plan means one resampling at most, however many options ask for one.
 """
 
-from typing import NamedTuple
+import math
+from typing import Final, NamedTuple
 
 from services.geometry import Box, Shares, margins
 from services.options import Options, Shadow
 from services.shadow import shadow_area
+
+HAIR: Final = 1e-6  # what binary fractions lack: 3000 px times two thirds are 2000
 
 
 class Layout(NamedTuple):
@@ -52,8 +55,12 @@ def largest_canvas(width: int, height: int, options: Options) -> int:
 
 
 def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:
-    """(width, height) in px that fit into `max_width` × `max_height`; the aspect ratio kept, never enlarged."""
+    """(width, height) in px that fit into `max_width` × `max_height` and have at most `max_pixels`; the aspect ratio
+    kept, never enlarged."""
     scale = min(1.0, (options.max_width or width) / width, (options.max_height or height) / height)
+    share = 1.0 if options.max_pixels is None else math.sqrt(options.max_pixels / (width * height))
+    if share < scale:  # rounded down: one pixel more would be too many
+        return max(1, math.floor(width * share + HAIR)), max(1, math.floor(height * share + HAIR))
     if scale == 1.0:
         return width, height
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -21,6 +21,7 @@ from services.prompt import Prompt, parse_prompt
 from services.values import TRUTHS, Colour, parse_colour, parse_truth
 
 MAX_SIDE: Final = 16384
+MAX_PIXELS: Final = 500_000_000
 MAX_VALUE_CHARS: Final = 200
 BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
 WORDS: Final[Mapping[str, str]] = {
@@ -115,6 +116,10 @@ class Options(BaseModel):
     quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
     max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
+    max_pixels: Annotated[
+        Annotated[int, Field(ge=256, le=MAX_PIXELS), Number] | None,
+        Field(description="Pixels of the result at most; keeps the aspect ratio, never enlarges."),
+    ] = None
     preset: Annotated[
         PresetName | None,
         BeforeValidator(_word),
@@ -231,7 +236,7 @@ class Options(BaseModel):
     def optimization(self) -> str:
         """What was done to the result's size and bytes, as `name=value; …`: format, quality, bounds."""
         told = {"format": self.format.value, "quality": self.quality if self.format.lossy else None}
-        told |= {"max_width": self.max_width, "max_height": self.max_height}
+        told |= {"max_width": self.max_width, "max_height": self.max_height, "max_pixels": self.max_pixels}
         return "; ".join(f"{name}={value}" for name, value in told.items() if value is not None)
 
 

@@ -61,8 +61,11 @@ def remove_background(
     admission: Admission,
     deadline: Deadline,
     require_subject: bool = False,
+    jpeg_if_opaque: bool = False,
 ) -> Result:
     """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject.
+
+    With `jpeg_if_opaque` a picture without transparency is a JPEG, whatever `options.format` says.
 
     Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
     options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
@@ -90,6 +93,8 @@ def remove_background(
                 photo = decontaminate(photo, matte)
         with watch.step("compose"):
             canvas = compose(photo, matte, options, ground)
+        if jpeg_if_opaque and canvas.opaque:
+            options = options.model_copy(update={"format": Format.JPEG})
         with watch.step("encode"):
             encoded = encode(canvas, options)
     return Result(

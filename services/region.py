@@ -20,7 +20,7 @@ def visible_box(alpha: Matte, threshold: int = VISIBLE) -> Box:
 def region(photo: Photo, options: Options) -> Box:
     """Where to look, in px of the upright photo; all of it without `roi`.
 
-    Raises `BadOption`, which says whether the region is empty or exceeds the image.
+    Raises `BadOption`, which says whether the region is empty or exceeds the image (its cause is `OutOfBounds`).
     """
     if options.roi is None:
         return Box(0, 0, photo.width, photo.height)

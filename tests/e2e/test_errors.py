@@ -37,6 +37,7 @@ LIMITED: Final = ("/remove-background", "/remove-background-preview", "/remove-b
 # These never reach a client's eyes, whatever it sends.
 NOT_PROVOKED: Final = {
     "internal_error": "only a bug of ours leads to it, and then a test must fail",
+    "bad_parameter": "it has another API's code there",
     "client_gone": "its caller has left; it is for the log",
 }
 

@@ -3,6 +3,7 @@
 The file is taken as it is but for ports, paths and the upstream's address.
 """
 
+import base64
 import contextlib
 import datetime
 import grp
@@ -379,6 +380,22 @@ def test_a_body_beyond_that_is_refused_by_nginx_in_the_apps_words(client: httpx.
     body = check_own_error(answer, 413, "upload_too_large")
     assert body["request_id"] == "too-large"
     assert len(answer.headers.get_list("Access-Control-Allow-Origin")) == 1
+
+
+def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
+    client: httpx.Client, lonely: Nginx, jpeg: bytes
+) -> None:
+    largest = jpeg + bytes((22 << 20) - len(jpeg))
+    text = {"image_file_b64": base64.b64encode(largest).decode()}
+    assert Settings(_env_file=None).removebg_encoded_bytes < 31 << 20
+    assert client.post("/v1.0/removebg", json=text).status_code == 200
+    for size in ((22 << 20) + 1, 32 << 20):  # refused by the app, and by nginx
+        refused = client.post("/v1.0/removebg", files={"image_file": ("a", bytes(size))})
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "file_too_large")
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    with lonely.client() as alone:
+        gone = alone.get("/v1.0/account")
+        assert (gone.status_code, gone.json()["errors"][0]["code"]) == (502, "engine_unavailable")
 
 
 def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:

@@ -1,0 +1,509 @@
+"""remove.bg's API 1.0 over HTTP: what its clients send and need. Numbers are those of its compatibility list, below."""
+
+import base64
+import http.client
+import io
+import json
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from services.database import Database
+from services.keys import create_key
+from tests.conftest import encoded, pixels
+from tests.servers import Gunicorn, free_port, poll
+from tests.sources import answer, source
+
+PATH = "/v1.0/removebg"
+EMPTY = ("size", "type", "type_level", "format", "roi", "crop", "crop_margin", "scale", "position", "channels",
+         "add_shadow", "shadow_type", "shadow_opacity", "semitransparency", "bg_color", "bg_image_url", "bg_image_file",
+         "image_url", "image_file_b64", "shadow_method")  # fmt: skip
+ORIGIN = {"Origin": "https://example.org"}
+LIMIT = 22 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def picture(photo: Any) -> bytes:
+    """A photograph of 1600×1200 px: 1.92 megapixels."""
+    return encoded(photo("astronaut").resize((1600, 1200)), "JPEG", quality=85)
+
+
+@pytest.fixture(scope="module")
+def blank() -> bytes:
+    """Nothing at all, on a transparent ground."""
+    return encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
+
+
+@dataclass
+class Strict:
+    """A server that needs a key; `shop` has the endpoint's quota of 3 megapixels a minute, `free` one of its own. It
+    fetches from the host `pictures`, takes images without a subject, and its default size is `auto`."""
+
+    server: Gunicorn
+    shop: str
+    free: str
+    pictures: str
+
+    def post(self, image: bytes | None = None, **send: Any) -> requests.Response:
+        return post(self.server, image, headers={"X-Api-Key": self.free}, **send)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[Strict]:
+    """One server for all that differs from the default."""
+
+    def behave(connection: Any, head: bytes) -> None:
+        found = b"/photo.jpg" in head.split()[1]
+        connection.sendall(answer(jpeg) if found else answer(b"", "404 Not Found"))
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('keys')}/keys.db"
+    shop, _ = create_key(Database(url), name="shop")
+    free, _ = create_key(Database(url), name="free", rate_limit="100000/hour")
+    settings = {"AUTH_REQUIRED": "true", "DATABASE_URL": url, "RATE_LIMIT_ENABLED": "true"}
+    settings |= {"REMOVEBG_REQUIRE_SUBJECT": "false", "REMOVEBG_DEFAULT_SIZE": "auto", "FETCH_ENABLED": "true"}
+    with source(behave) as running:
+        host = f"127.0.0.1:{running.port}"
+        with Gunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=3, FETCH_ALLOWED_HOSTS=host) as server:
+            yield Strict(server, shop, free, f"http://{host}")
+
+
+def post(server: Gunicorn, image: bytes | None = None, path: str = PATH, **send: Any) -> requests.Response:
+    files = {**({"image_file": ("photo.jpg", image)} if image else {}), **send.pop("files", {})}
+    return requests.post(server.url + path, files=files or None, timeout=60, **send)
+
+
+def told(answered: requests.Response) -> tuple[int, str]:
+    """Status and code of an error, whose body is what that API's clients can read."""
+    assert answered.headers["Content-Type"] == "application/json; charset=utf-8"
+    body = answered.json()
+    assert list(body) == ["errors"]
+    (error,) = body["errors"]
+    assert set(error) == {"title", "code", "detail"}
+    assert all(isinstance(value, str) and value for value in error.values())
+    return answered.status_code, error["code"]
+
+
+def test_01_the_documented_curl_call_gives_a_png_with_all_headers(server: Gunicorn, picture: bytes) -> None:
+    answered = post(server, picture, data={"size": "auto"}, headers={"X-Api-Key": "INSERT_YOUR_API_KEY_HERE"})
+    assert (answered.status_code, answered.headers["Content-Type"]) == (200, "image/png")
+    headers = answered.headers
+    assert (headers["X-Width"], headers["X-Height"]) == ("1600", "1200")
+    assert (headers["X-Max-Width"], headers["X-Max-Height"]) == ("1600", "1200")
+    assert (headers["X-Type"], headers["X-Credits-Charged"]) == ("other", "0")
+    box = [int(headers[f"X-Foreground-{side}"]) for side in ("Left", "Top", "Width", "Height")]
+    assert box[2] > 400
+    assert box[3] > 400
+    alpha = pixels(answered.content)[..., 3]
+    assert not (np.delete(alpha, np.s_[box[1] : box[1] + box[3]], axis=0) > 10).any()
+
+
+def test_02_accept_json_gives_base64_and_the_subjects_box(server: Gunicorn, jpeg: bytes) -> None:
+    answered = post(server, jpeg, headers={"Accept": "application/json"})
+    data = answered.json()["data"]
+    assert set(answered.json()) == {"data"}
+    assert set(data) == {"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}
+    assert data["foreground_width"] == int(answered.headers["X-Foreground-Width"]) > 0
+    assert pixels(base64.b64decode(data["result_b64"])).shape == (500, 500, 4)
+    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):  # the last is axios'
+        assert post(server, jpeg, headers={"Accept": accept}).headers["Content-Type"] == "image/png"
+
+
+def test_03_a_zip_holds_color_jpg_and_alpha_png_stored_and_alike(server: Gunicorn, jpeg: bytes) -> None:
+    answered = post(server, jpeg, data={"format": "zip", "size": "full"})
+    assert answered.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answered.content)) as archive:
+        entries = [(info.filename, info.compress_type) for info in archive.infolist()]
+        assert entries == [("color.jpg", zipfile.ZIP_STORED), ("alpha.png", zipfile.ZIP_STORED)]
+        with Image.open(archive.open("color.jpg")) as colour, Image.open(archive.open("alpha.png")) as alpha:
+            assert (colour.format, colour.mode, alpha.format, alpha.mode) == ("JPEG", "RGB", "PNG", "L")
+            assert colour.size == alpha.size == (512, 512)
+            png = pixels(post(server, jpeg, data={"format": "png", "size": "full"}).content)
+            assert np.array_equal(np.asarray(alpha), png[..., 3])
+
+
+def test_04_the_command_lines_empty_fields_are_as_good_as_absent(server: Gunicorn, jpeg: bytes) -> None:
+    sent = dict.fromkeys(EMPTY, "")
+    answered = post(server, jpeg, data=sent | {"format": "zip", "size": "auto"})
+    assert (answered.status_code, answered.headers["Content-Type"]) == (200, "application/zip")
+    nothing = post(server, None, files={"image_file": ("", b"")}, data=sent)
+    assert told(nothing) == (400, "missing_source")
+    for value in (None, ""):
+        asked = {**dict.fromkeys(EMPTY, value), "image_file_b64": base64.b64encode(jpeg).decode()}
+        assert post(server, json=asked).status_code == 200
+
+
+def test_05_what_the_python_client_always_sends_is_taken(server: Gunicorn, jpeg: bytes) -> None:
+    data = {"size": "regular", "type": "auto", "type_level": "none", "format": "auto", "roi": "0 0 100% 100%"}
+    data |= {"crop": "false", "scale": "original", "position": "original", "channels": "rgba", "add_shadow": "false"}
+    answered = post(server, jpeg, data=data | {"semitransparency": "true", "unknown": "ignored", "shadow_method": "x"})
+    assert answered.status_code == 200
+    plain = post(server, jpeg)
+    assert answered.content == plain.content
+    assert post(server, jpeg, data=data | {"crop_margin": "false"}).content == plain.content
+
+
+def test_06_the_ruby_gem_gets_a_zip_for_its_png_and_the_account_it_expects(server: Gunicorn, picture: bytes) -> None:
+    sent = {"size": "auto", "format": "zip", "type": "auto", "channels": "rgba", "crop": "false", "add_shadow": "false"}
+    start = time.monotonic()
+    answered = post(server, picture, data=sent, headers={"X-Api-Key": "k", "Accept": "*/*"})
+    assert answered.headers["Content-Type"] == "application/zip"
+    assert time.monotonic() - start < 20
+    assert float(answered.headers["X-Credits-Charged"]) == 0
+    account = requests.get(f"{server.url}/v1.0/account", headers={"X-Api-Key": "k"}, timeout=10).json()
+    assert list(account) == ["data"]
+    assert list(account["data"]) == ["attributes"]
+    attributes = account["data"]["attributes"]
+    assert set(attributes) == {"credits", "api"}
+    assert set(attributes["credits"]) == {"subscription", "payg", "enterprise", "total"}
+    assert set(attributes["api"]) == {"free_calls", "sizes"}
+    assert attributes["credits"]["total"] > 0
+
+
+def test_07_json_takes_booleans_and_leaves_out_what_it_likes(server: Gunicorn, jpeg: bytes) -> None:
+    text = base64.b64encode(jpeg).decode()
+    asked = {"size": "preview", "type": "auto", "crop": False, "image_file_b64": text, "semitransparency": True}
+    answered = post(server, json=asked, headers={"Accept": "application/json"})
+    assert answered.status_code == 200
+    cropped = post(server, json=asked | {"crop": True, "scale": None})
+    assert int(cropped.headers["X-Width"]) != 500
+    assert int(cropped.headers["X-Foreground-Left"]) == 0
+    for name in ("image_base64", "image_file_b64"):  # the first is what one client sends
+        assert post(server, json={name: f"data:image/jpeg;base64,{text}"}).status_code == 200
+
+
+def test_08_credits_are_a_whole_number(server: Gunicorn, jpeg: bytes) -> None:
+    assert int(post(server, jpeg).headers["X-Credits-Charged"]) == 0
+
+
+def test_09_too_many_megapixels_are_a_429_that_clients_can_wait_for(strict: Strict, picture: bytes) -> None:
+    sent = {"X-Api-Key": strict.shop, **ORIGIN}
+    answers = [post(strict.server, picture, headers=sent) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 429]
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]  # 1.92 megapixels cost 2
+    assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"3"}
+    refused = answers[-1]
+    assert told(refused) == (429, "rate_limit_exceeded")
+    assert refused.json()["errors"][0]["title"] == "Rate limit exceeded"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - time.time() <= 61
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    assert all("Retry-After" not in a.headers for a in answers[:2])
+    assert requests.get(f"{strict.server.url}/v1.0/account", headers=sent, timeout=10).status_code == 200
+    own = [strict.post(picture).headers["X-RateLimit-Remaining"] for _ in range(2)]
+    assert int(own[0]) - int(own[1]) == 1  # a key's own limit counts requests
+
+
+def test_10_without_the_right_key_it_is_403_where_keys_are_required(strict: Strict, jpeg: bytes) -> None:
+    for path, method in ((PATH, "POST"), ("/v1.0/account", "GET"), ("/v1.0/improve", "POST")):
+        for sent, title in (({}, "Missing API Key"), ({"X-API-Key": "wrong"}, "API Key invalid")):
+            refused = requests.request(method, strict.server.url + path, headers={**sent, **ORIGIN}, timeout=10)
+            assert told(refused) == (403, "auth_failed")
+            assert refused.json()["errors"][0]["title"] == title
+            assert refused.headers["Access-Control-Allow-Origin"] == "*"
+            assert "WWW-Authenticate" not in refused.headers
+    for good in ({"X-Api-Key": strict.free}, {"x-api-key": strict.free}, {"Authorization": f"Bearer {strict.free}"}):
+        assert post(strict.server, jpeg, headers=good).status_code == 200
+
+
+def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn) -> None:
+    large = b"\xff\xd8\xff" + bytes(LIMIT - 2)
+    text = base64.b64encode(large).decode()
+    for send in (
+        {"files": {"image_file": large}},
+        {"files": {"image_file_b64": (None, text)}},
+        {"data": {"image_file_b64": text}},
+        {"json": {"image_file_b64": text}},
+        {"files": {"image_file": bytes(40_000_000)}},
+    ):
+        refused = post(server, **send, headers=ORIGIN)
+        assert told(refused) == (400, "file_too_large")
+        assert refused.json()["errors"][0] | {"code": ""} == {
+            "title": "File too large",
+            "code": "",
+            "detail": "File exceeds limit of 22MB",
+        }
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_11_a_file_of_just_the_limit_is_taken_as_base64_too(server: Gunicorn, jpeg: bytes) -> None:
+    filled = jpeg + bytes(LIMIT - len(jpeg))  # what follows a JPEG's end is nobody's business
+    assert post(server, filled).status_code == 200
+    text = base64.b64encode(filled).decode()
+    assert post(server, files={"image_file_b64": (None, text)}).status_code == 200
+
+
+def test_12_what_is_not_there_or_not_ready_is_told_in_the_same_words(server: Gunicorn, tmp_path: Path) -> None:
+    for method, path, expected in (
+        ("GET", "/v1.0/unknown", (404, "not_found")),
+        ("GET", "/v1.0", (404, "not_found")),
+        ("GET", PATH, (405, "method_not_allowed")),
+        ("POST", "/v1.0/account", (405, "method_not_allowed")),
+    ):
+        refused = requests.request(method, server.url + path, headers=ORIGIN, timeout=10)
+        assert told(refused) == expected
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    assert requests.get(f"{server.url}/v1.01", timeout=10).json()["code"] == "not_found"  # another prefix
+    with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as broken:
+        poll(lambda: "engine" in told_when_up(broken), what="a refusal")
+        refused = post(broken, encoded(Image.new("RGB", (64, 64))))
+        assert told(refused) == (503, "engine_unavailable")
+        assert int(refused.headers["Retry-After"]) >= 1
+
+
+def told_when_up(server: Gunicorn) -> str:
+    try:
+        return post(server, encoded(Image.new("RGB", (64, 64)))).text
+    except requests.ConnectionError:
+        return ""
+
+
+def test_13_a_page_of_another_origin_may_send_a_key_and_read_the_headers(server: Gunicorn, jpeg: bytes) -> None:
+    asked = {**ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    allowed = requests.options(server.url + PATH, headers=asked, timeout=10)
+    assert allowed.status_code == 200
+    assert allowed.headers["Access-Control-Allow-Origin"] == "*"
+    assert "x-api-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
+    for answered in (post(server, jpeg, headers=ORIGIN), post(server, headers=ORIGIN)):
+        exposed = {name.strip() for name in answered.headers["Access-Control-Expose-Headers"].split(",")}
+        needed = {"X-Type", "X-Width", "X-Height", "X-Max-Width", "X-Max-Height", "X-Credits-Charged", "Retry-After"}
+        needed |= {f"X-Foreground-{side}" for side in ("Top", "Left", "Width", "Height")}
+        needed |= {f"X-RateLimit-{what}" for what in ("Limit", "Remaining", "Reset")}
+        assert needed <= exposed
+
+
+def test_14_shadows_go_by_the_class_that_the_client_names(server: Gunicorn, jpeg: bytes) -> None:
+    plain = post(server, jpeg).content
+    car = {"shadow_type[car]": "car", "shadow_opacity[car]": "80"}
+    assert post(server, jpeg, data=car).content == plain  # nobody has said that it is one
+    shadow = post(server, jpeg, data=car | {"type": "car"})
+    assert shadow.status_code == 200
+    assert shadow.headers["X-Type"] == "car"
+    assert shadow.content != plain
+    nested = {"type": "car", "shadow_type": {"car": "car"}, "shadow_opacity": {"car": 80}}
+    text = base64.b64encode(jpeg).decode()
+    assert post(server, json=nested | {"image_file_b64": text}).content == shadow.content
+    assert post(server, jpeg, data={"add_shadow": "true", "type": "car"}).content != plain
+    assert post(server, jpeg, data={"shadow_type": "drop"}).content != plain
+    assert told(post(server, jpeg, data={"shadow_type[car]": "long"})) == (400, "invalid_shadow_type")
+
+
+def test_15_the_name_of_an_upload_says_nothing(server: Gunicorn, jpeg: bytes) -> None:
+    for name in ("a.png", "no-ending", "a.exe"):
+        assert post(server, None, files={"image_file": (name, jpeg, "application/zip")}).status_code == 200
+
+
+def test_16_no_class_is_told_where_none_is_wanted(server: Gunicorn, jpeg: bytes) -> None:
+    assert "X-Type" not in post(server, jpeg, data={"type_level": "none"}).headers
+    for level, subject, expected in (("1", "transportation", "other"), ("2", "transportation", "transportation"),
+                                     ("latest", "graphics", "graphic"), ("1", "car_part", "car")):  # fmt: skip
+        answered = post(server, jpeg, data={"type_level": level, "type": subject})
+        assert answered.headers["X-Type"] == expected
+
+
+def test_17_one_background_at_most(server: Gunicorn, jpeg: bytes) -> None:
+    both = {"bg_color": "fff", "bg_image_url": "https://example.org/a.jpg"}
+    assert told(post(server, jpeg, data=both)) == (400, "multiple_bg_sources")
+    third = {"files": {"bg_image_file": ("b.jpg", jpeg)}, "data": {"bg_color": "fff"}}
+    assert told(post(server, jpeg, **third)) == (400, "multiple_bg_sources")
+
+
+def test_18_opaque_pixels_are_the_photos_own(server: Gunicorn, jpeg: bytes) -> None:
+    found = pixels(post(server, jpeg, data={"size": "full"}).content)
+    opaque = found[..., 3] == 255
+    assert opaque.mean() > 0.1
+    assert np.array_equal(found[opaque][:, :3], pixels(jpeg)[opaque])
+    assert not found[found[..., 3] == 0].any()
+
+
+def test_19_a_body_in_chunks_is_taken(server: Gunicorn, jpeg: bytes) -> None:
+    body = json.dumps({"image_file_b64": base64.b64encode(jpeg).decode(), "size": "auto"}).encode()
+    parts = (body[i : i + 10_000] for i in range(0, len(body), 10_000))
+    answered = post(server, data=parts, headers={"Content-Type": "application/json"})
+    assert "Content-Length" not in answered.request.headers
+    assert (answered.status_code, answered.headers["X-Width"]) == (200, "512")
+
+
+def test_20_a_turned_photo_comes_back_upright(server: Gunicorn, picture: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(picture)) as image:
+        turned = encoded(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif.tobytes(), quality=90)
+    answered = post(server, turned, data={"size": "full"})
+    assert (answered.headers["X-Width"], answered.headers["X-Height"]) == ("1600", "1200")
+    assert pixels(answered.content).shape == (1200, 1600, 4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, "577x433"),
+        ({"size": "small"}, "577x433"),
+        ({"size": "medium"}, "1414x1060"),
+        ({"size": "HD"}, "2309x1732"),
+        ({"size": "4k"}, "2400x1800"),
+        ({"size": "50MP"}, "2400x1800"),
+    ],
+)
+def test_a_size_bounds_the_results_pixels(server: Gunicorn, photo: Any, asked: dict[str, str], expected: str) -> None:
+    large = encoded(photo().resize((2400, 1800)), "JPEG")
+    answered = post(server, large, data=asked | {"format": "jpg"})
+    assert f"{answered.headers['X-Width']}x{answered.headers['X-Height']}" == expected
+    assert (answered.headers["X-Max-Width"], answered.headers["X-Max-Height"]) == ("2400", "1800")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "mode"),
+    [
+        ({}, "PNG", "RGBA"),
+        ({"bg_color": "81d4fa"}, "JPEG", "RGB"),
+        ({"bg_color": "81d4fa77"}, "PNG", "RGBA"),
+        ({"bg_color": "steelblue", "format": "png"}, "PNG", "RGB"),
+        ({"channels": "alpha"}, "PNG", "L"),
+        ({"channels": "alpha", "format": "jpg"}, "JPEG", "L"),
+        ({"format": "jpg"}, "JPEG", "RGB"),
+        ({"format": "webp"}, "WEBP", "RGBA"),
+    ],
+)
+def test_the_automatic_format_is_png_where_something_is_transparent(
+    server: Gunicorn, jpeg: bytes, asked: dict[str, str], kind: str, mode: str
+) -> None:
+    answered = post(server, jpeg, data=asked)
+    with Image.open(io.BytesIO(answered.content)) as image:
+        assert (image.format, image.mode) == (kind, mode)
+        assert answered.headers["Content-Type"] == f"image/{kind.lower()}"
+
+
+def test_a_background_image_lies_behind_the_subject(server: Gunicorn, jpeg: bytes) -> None:
+    red = encoded(Image.new("RGB", (40, 80), (255, 0, 0)), "PNG")
+    answered = post(server, jpeg, files={"bg_image_file": ("bg", red)})
+    assert answered.headers["Content-Type"] == "image/jpeg"
+    assert pixels(answered.content)[2, 2, 0] > 200
+    assert pixels(answered.content)[2, 2, 1] < 60
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "missing_source"),
+        (b"%PDF-1.7", "invalid_file_type"),
+        (b"\xff\xd8\xff\xe0 no jpeg", "failed_to_read_image"),
+        (encoded(Image.new("RGB", (4, 4)), "PNG"), "invalid_dimensions"),
+    ],
+)
+def test_images_that_can_not_be_used_have_their_codes(server: Gunicorn, data: bytes, expected: str) -> None:
+    assert told(post(server, data)) == (400, expected)
+    if expected == "invalid_file_type":
+        assert re.fullmatch(r"Expected png/jpg/.*, received a PDF", post(server, data).json()["errors"][0]["detail"])
+
+
+def test_too_many_pixels_are_told_in_megapixels(server: Gunicorn) -> None:
+    large = encoded(Image.new("L", (10_000, 6_000)), "PNG")
+    refused = post(server, large)
+    assert told(refused) == (400, "resolution_too_high")
+    detail = "Input image has 60 megapixels, maximum supported input resolution is 50 megapixels"
+    assert refused.json()["errors"][0]["detail"] == detail
+
+
+def test_an_image_without_a_subject_is_refused_unless_the_operator_says_otherwise(
+    server: Gunicorn, strict: Strict, blank: bytes
+) -> None:
+    assert told(post(server, blank)) == (400, "unknown_foreground")
+    assert strict.post(blank).status_code == 200
+
+
+def test_the_default_size_is_the_operators(strict: Strict, picture: bytes) -> None:
+    assert strict.post(picture).headers["X-Width"] == "1600"
+    assert strict.post(picture, data={"size": "preview"}).headers["X-Width"] == "577"
+
+
+def test_regions_that_lead_nowhere_have_their_codes(server: Gunicorn, jpeg: bytes) -> None:
+    assert told(post(server, jpeg, data={"roi": "0 0 9999px 100%"})) == (400, "roi_exceeds_bounds")
+    assert told(post(server, jpeg, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
+
+
+def test_images_by_url_and_what_can_go_wrong_with_them(strict: Strict, jpeg: bytes) -> None:
+    url = f"{strict.pictures}/photo.jpg"
+    for send in ({"data": {"image_url": url}}, {"json": {"image_url": url, "crop": False}}):
+        assert strict.post(**send).status_code == 200
+    assert strict.post(jpeg, data={"bg_image_url": url}).headers["Content-Type"] == "image/jpeg"
+    missing = strict.post(data={"image_url": f"{strict.pictures}/gone"})
+    assert told(missing) == (400, "failed_image_download")
+    assert missing.json()["errors"][0]["title"] == "Failed to download image from given image_url: HTTP Status 404"
+    for bad in ("no url", "ftp://example.org/a.jpg"):
+        assert told(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
+        assert told(strict.post(jpeg, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
+        assert told(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
+    assert told(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
+    private = {"image_url": f"http://127.0.0.1:{free_port()}/"}
+    assert told(strict.post(data=private)) == (400, "failed_image_download")
+    assert told(strict.post(jpeg, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
+    both = {"image_url": url, "image_file_b64": "AAAA"}
+    assert told(strict.post(data=both)) == (400, "multiple_sources")
+
+
+def test_improve_takes_one_image_and_keeps_nothing(server: Gunicorn, jpeg: bytes) -> None:
+    path = "/v1.0/improve"
+    answered = post(server, jpeg, path, data={"image_filename": "a.jpg", "tag": "shoes"})
+    assert answered.status_code == 200
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answered.json()["id"])
+    assert list(answered.json()) == ["id"]
+    assert post(server, None, path, data={"image_url": "https://example.org/a.jpg"}).status_code == 200
+    assert told(post(server, None, path)) == (400, "missing_source")
+    assert told(post(server, b"no image", path)) == (400, "invalid_file_type")
+
+
+def segmented(server: Gunicorn) -> int:
+    """How often a model has run."""
+    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    found = re.search(r'stage_duration_seconds_count\{stage="segment"\} (\d+)', text)
+    return int(found[1]) if found else 0
+
+
+def in_work(server: Gunicorn) -> bool:
+    return " 1.0" in next(
+        line
+        for line in requests.get(f"{server.url}/metrics", timeout=10).text.splitlines()
+        if line.startswith("bg_remover_in_flight")
+    )
+
+
+def test_the_same_image_sent_at_the_same_time_is_worked_on_once(strict: Strict, photo_12mp: bytes) -> None:
+    before = segmented(strict.server)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(strict.post, photo_12mp, data={"size": "full"})
+        poll(lambda: in_work(strict.server), what="the first one in work")
+        second = pool.submit(strict.post, photo_12mp, data={"size": "full"})
+        other = pool.submit(strict.post, photo_12mp, data={"size": "hd"})
+        answers = [f.result() for f in (first, second, other)]
+    assert [a.status_code for a in answers] == [200] * 3
+    assert answers[0].content == answers[1].content != answers[2].content
+    assert "wait;" in answers[1].headers["Server-Timing"]
+    assert "segment;" in answers[0].headers["Server-Timing"]
+    assert segmented(strict.server) - before == 2
+
+
+def test_a_client_that_gives_up_and_tries_again_gets_the_first_tries_result(strict: Strict, photo_12mp: bytes) -> None:
+    before = segmented(strict.server)
+    boundary = "b"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n'
+    size = f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="size"\r\n\r\n50MP\r\n--{boundary}--\r\n'
+    body = head.encode() + photo_12mp + size.encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "X-Api-Key": strict.free}
+    impatient = http.client.HTTPConnection("127.0.0.1", strict.server.port, timeout=30)
+    impatient.request("POST", PATH, body, headers)
+    poll(lambda: in_work(strict.server), what="the first try in work")
+    impatient.close()
+    answered = requests.post(strict.server.url + PATH, data=body, headers=headers, timeout=60)
+    assert answered.status_code == 200
+    assert "wait;" in answered.headers["Server-Timing"]
+    poll(lambda: segmented(strict.server) - before == 1, 10, "one segmentation")

@@ -1,0 +1,195 @@
+"""Client libraries of remove.bg, as their registries hold them, pointed at this service by the one line that their
+users would change. They are kept in pytest's cache; without a registry or Node.js their tests are skipped.
+
+Not here: the Ruby gem and the Go program, whose requests `test_removebg.py` replays; removd, which needs a native image
+library of 2019 (the chunked JSON that it sends is replayed there too).
+"""
+
+import base64
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.servers import Gunicorn
+
+PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")  # the first and the last are one import name
+NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")
+ENDPOINT = "https://api.remove.bg/v1.0/removebg"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Path:
+    """Where the clients find `photo.jpg` and `photo.b64`, and `no.jpg`, which is none."""
+    found = tmp_path_factory.mktemp("clients")
+    (found / "photo.jpg").write_bytes(jpeg)
+    (found / "photo.b64").write_text(base64.b64encode(jpeg).decode())
+    (found / "no.jpg").write_text("no image")
+    return found
+
+
+def fetched(request: pytest.FixtureRequest, name: str, command: Callable[[Path], list[str]]) -> Path:
+    """A folder with what the command installs there, once."""
+    cache = request.config.cache
+    assert cache
+    target = cache.mkdir("removebg-clients") / name
+    if not (target / "done").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        done = subprocess.run(command(target), capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode:
+            pytest.skip(f"the registry did not give {name}: {done.stderr[-300:]}")
+        (target / "done").touch()
+    return target
+
+
+def python_client(
+    request: pytest.FixtureRequest, package: str, folder: Path, script: str
+) -> subprocess.CompletedProcess[str]:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", package]
+    target = fetched(request, package, lambda place: [*pip, "--target", str(place)])
+    env = {"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def npm_client(request: pytest.FixtureRequest, folder: Path, script: str, url: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a folder with the packages, whose URL is replaced in copies: `remove.bg` and `removebg-wrapper`
+    have no setting for it."""
+    if not shutil.which("npm") or not shutil.which("node"):
+        pytest.skip("Node.js is not installed")
+    npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]
+    target = fetched(request, "npm", lambda place: [*npm, str(place), *NPM])
+    for package, file in (("remove.bg", "dist/index.js"), ("removebg-wrapper", "index.js")):
+        text = (target / "node_modules" / package / file).read_text()
+        assert ENDPOINT in text  # else the copy would ask that service itself
+        (target / f"{package}.copy.js").write_text(text.replace(ENDPOINT, f"{url}/v1.0/removebg"))
+    (target / "run.js").write_text(script)
+    return subprocess.run(
+        ["node", str(target / "run.js")], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def opened(path: Path) -> tuple[str | None, tuple[int, int], str]:
+    with Image.open(path) as image:
+        image.load()
+        return image.format, image.size, image.mode
+
+
+def test_python_removebg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    script = f"""
+import removebg.removebg
+removebg.removebg.API_ENDPOINT = "{server.url}/v1.0/removebg"
+client = removebg.removebg.RemoveBg("any key", "error.log")
+client.remove_background_from_img_file("photo.jpg")
+client.remove_background_from_base64_img(open("photo.b64").read(), size="4k", new_file_name="b64.png", bg_color="fff")
+try:
+    client.remove_background_from_img_file("no.jpg")
+except removebg.removebg.requests.HTTPError as error:
+    print(error.response.json()["errors"][0]["title"])
+"""
+    done = python_client(request, "removebg==0.4", folder, script)
+    assert (done.returncode, done.stdout) == (0, "Invalid file type\n"), done.stderr
+    assert opened(folder / "photo.jpg_no_bg.png") == ("PNG", (500, 500), "RGBA")
+    assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")  # as remove.bg answers: nothing is transparent
+
+
+def test_python_remove_bg_api(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    script = f"""
+import remove_bg_api
+remove_bg_api.API_URL = "{server.url}/v1.0"
+client = remove_bg_api.RemoveBg("any key")
+before = client.account.balance()
+client.remove_bg_file("photo.jpg", out_path="api.png", raw=False)
+assert client.remove_bg_base64(open("photo.b64").read()).startswith(b"\\x89PNG")
+assert client.account.balance() == before > 0, before
+assert client.account.free_api_calls() == 0
+try:
+    client.remove_bg_bytes(b"no image")
+except remove_bg_api.Errors.ApiErrorCode400 as error:
+    print("400")
+"""
+    done = python_client(request, "remove-bg-api==0.2.1", folder, script)
+    assert (done.returncode, done.stdout) == (0, "400\n"), done.stderr
+    assert opened(folder / "api.png") == ("PNG", (500, 500), "RGBA")
+
+
+def test_python_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    """It imports a name that Python 3.10 removed, and three libraries for the web site of that service: without them
+    its API client is whole."""
+    script = f"""
+import collections, collections.abc, sys
+from unittest.mock import MagicMock
+collections.Callable = collections.abc.Callable
+sys.modules |= {{name: MagicMock() for name in ("bs4", "python_anticaptcha", "tempmail")}}
+import removebg.constants
+removebg.constants.API_ENDPOINT = "{server.url}/v1.0/"
+client = removebg.RemoveBg(api_token="any key")
+open("third.zip", "wb").write(client.remove_background_from_file("photo.jpg", size="full", format="zip"))
+open("third.png", "wb").write(client.remove_background_from_base64(open("photo.b64").read(), crop="true"))
+try:
+    client.remove_background_from_base64("")
+except removebg.constants.exceptions.InvalidParameters as error:
+    print(error)
+"""
+    done = python_client(request, "remove-bg==0.2.1", folder, script)
+    assert (done.returncode, done.stdout) == (0, "No image given\n"), done.stderr
+    assert opened(folder / "third.png")[0] == "PNG"
+    assert (folder / "third.zip").read_bytes().startswith(b"PK")
+
+
+def test_npm_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    script = """
+const client = require("./remove.bg.copy.js");
+const { readFileSync } = require("fs");
+(async () => {
+  const common = { apiKey: "any key", size: "regular", type: "person", crop: true, scale: "50%", bg_color: "fff" };
+  const one = await client.removeBackgroundFromImageFile({ ...common, path: "photo.jpg", outputFile: "npm.jpg" });
+  const base64img = readFileSync("photo.b64", "utf8");
+  const two = await client.removeBackgroundFromImageBase64({ apiKey: "any key", base64img, outputFile: "npm.png" });
+  console.log(one.detectedType, one.creditsCharged, two.resultWidth, two.resultHeight, two.base64img.length > 1000);
+  const errors = await client.removeBackgroundFromImageFile({ apiKey: "any key", path: "no.jpg" }).catch((e) => e);
+  console.log(errors[0].code);
+})();
+"""
+    done = npm_client(request, folder, script, server.url)
+    assert (done.returncode, done.stdout) == (0, "person 0 500 500 true\ninvalid_file_type\n"), done.stderr
+    assert opened(folder / "npm.png") == ("PNG", (500, 500), "RGBA")
+    assert opened(folder / "npm.jpg")[0] == "JPEG"
+
+
+def test_npm_removebg_wrapper(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    script = """require("./removebg-wrapper.copy.js").rbFromImageFile("photo.jpg", "any key");"""
+    done = npm_client(request, folder, script, server.url)
+    assert done.returncode == 0, done.stderr
+    assert opened(folder / "output.png") == ("PNG", (512, 512), "RGBA")
+
+
+def test_axios_as_the_documentation_shows_it(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    script = f"""
+const axios = require("axios");
+const FormData = require("form-data");
+const fs = require("fs");
+const form = new FormData();
+form.append("size", "auto");
+form.append("image_file", fs.createReadStream("photo.jpg"), "photo.jpg");
+axios({{
+  method: "post",
+  url: "{server.url}/v1.0/removebg",
+  data: form,
+  responseType: "arraybuffer",
+  headers: {{ ...form.getHeaders(), "X-Api-Key": "INSERT_YOUR_API_KEY_HERE" }},
+  encoding: null,
+}}).then((response) => {{
+  if (response.status != 200) throw new Error(response.statusText);
+  fs.writeFileSync("axios.png", response.data);
+}});
+"""
+    done = npm_client(request, folder, script, server.url)
+    assert done.returncode == 0, done.stderr
+    assert opened(folder / "axios.png") == ("PNG", (512, 512), "RGBA")
