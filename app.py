@@ -26,8 +26,10 @@ from services.outbound import Outbound
 from services.redis_client import RedisProbe
 from services.segment import RembgSegmenter
 from services.sessions import Models
+from services.storage import S3Options, Storage, make_storage
 from services.telemetry import Metrics
 
+DEFAULT_STORAGE_URL = "file:data/objects"
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -103,6 +105,22 @@ def make_keyring(settings: Settings) -> Keyring:
     return keys
 
 
+def storage_of(settings: Settings) -> Storage:
+    """The object storage; a local folder unless the operator has named another. Nothing is opened yet."""
+    return make_storage(
+        settings.storage_url or DEFAULT_STORAGE_URL,
+        secret=settings.secret_key,
+        s3=S3Options(
+            endpoint_url=settings.s3_endpoint_url,
+            public_endpoint_url=settings.s3_public_endpoint_url,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key,
+            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
+        ),
+    )
+
+
 def _note_dropped(metrics: Metrics, segmenter: RembgSegmenter) -> None:
     metrics.forget_model(segmenter)
     structlog.get_logger("model").info("model dropped", model=segmenter.spec.name)
@@ -149,5 +167,6 @@ def make_service(settings: Settings) -> Service:
             on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
         ),
         keys=make_keyring(settings),
+        storage=storage_of(settings),
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

@@ -18,6 +18,7 @@ from services.options import Options
 from services.pipeline import Result, remove_background
 from services.redis_client import RedisProbe
 from services.sessions import Models
+from services.storage import Storage
 from services.telemetry import Metrics
 
 EXTENSION = "background_remover"
@@ -35,6 +36,7 @@ class Service:
     metrics: Metrics
     keys: Keyring
     fetcher: Fetcher
+    storage: Storage
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)

@@ -131,6 +131,16 @@ class MethodNotAllowed(ServiceError):
     solution = "Use a method of the Allow header"
 
 
+class ResultExpired(ServiceError):
+    code, status = "result_expired", 410
+    message = "This is no longer kept"
+    solution = "Send the image again; results are kept for a limited time"
+
+
+class ObjectNotFound(ResultExpired):
+    """There is no such object in storage: for callers, something that was kept once."""
+
+
 class UploadTooLarge(ServiceError):
     code, status = "upload_too_large", 413
     message = "The upload is too large"
@@ -206,6 +216,12 @@ class EngineUnavailable(ServiceError):
 class DatabaseUnavailable(ServiceError):
     code, status, retryable = "database_unavailable", 503, True
     message = "The database does not answer"
+    solution = "Try again in a moment; GET /health says what is wrong"
+
+
+class StorageUnavailable(ServiceError):
+    code, status, retryable = "storage_unavailable", 503, True
+    message = "The object storage can't be used now"
     solution = "Try again in a moment; GET /health says what is wrong"
 
 
