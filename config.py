@@ -161,6 +161,30 @@ class Settings(BaseSettings):
     aws_secret_access_key: str = ""
     presigned_url_seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600  # a week: AWS signs for no longer
 
+    # jobs
+    jobs_enabled: bool = False
+    job_broker_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.*)?$")] = ""
+    rate_limit_per_minute: Annotated[int, Field(ge=1)] = 60
+    worker_concurrency: Annotated[int, Field(ge=1, le=256)]
+    worker_max_memory_mb: Annotated[int, Field(ge=0)] = 2048
+    job_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    job_sweep_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
+    job_retry_max: Annotated[int, Field(ge=0, le=100)] = 3
+    job_retry_intervals: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+    ] = (10.0, 60.0, 300.0)
+    job_soft_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 240.0
+    job_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 300.0
+    max_batch_files: Annotated[int, Field(ge=1, le=100_000)] = 50
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 33)] = 128 * MIB
+    batch_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
+    max_waiting_per_caller: Annotated[int, Field(ge=1)] = 1000
+    job_result_ttl_seconds: Annotated[float, Field(gt=0)] = 86400.0
+    cleanup_enabled: bool = True
+    cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
+    download_redirect: bool = False
+
     # web
     cors_origins: Words = ("*",)
     frontend_url: str = ""
@@ -208,6 +232,7 @@ class Settings(BaseSettings):
         values.setdefault("max_inflight_megapixels", max(1.0, min(MAX_MEGAPIXELS, room)))
         if values.get("s3_bucket_name"):
             values.setdefault("storage_url", f"s3://{values['s3_bucket_name']}")
+        values.setdefault("worker_concurrency", max(1, min(cpus, by_memory)))
         values.setdefault("secret_key", secrets.token_hex(32))
         values.setdefault("metrics_allowed_networks", PRIVATE_NETWORKS)
         return values
@@ -225,6 +250,11 @@ class Settings(BaseSettings):
             )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: give both or none")
+        if self.job_soft_timeout_seconds >= self.job_timeout_seconds:
+            raise ValueError(
+                f"JOB_SOFT_TIMEOUT_SECONDS is {self.job_soft_timeout_seconds:g}: less than JOB_TIMEOUT_SECONDS "
+                f"({self.job_timeout_seconds:g}) is needed"
+            )
         needed = self.running_per_worker + self.waiting_per_worker + 2
         if self.web_threads < needed:
             raise ValueError(
@@ -237,6 +267,11 @@ class Settings(BaseSettings):
     def models(self) -> tuple[str, ...]:
         """Names of the models that callers may ask for; the default one first."""
         return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
+
+    @property
+    def broker_url(self) -> str:
+        """The Redis that carries jobs to workers."""
+        return self.job_broker_url or self.redis_url
 
     @property
     def storage_given(self) -> bool:
