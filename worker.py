@@ -6,6 +6,7 @@ Each child makes its model's session after the fork. A process beside them sweep
 """
 
 import atexit
+import contextlib
 import logging.config
 import os
 import signal
@@ -117,6 +118,8 @@ def make_worker(settings: Settings) -> Worker:
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, threads)
     models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
     models.start()
+    with contextlib.suppress(ServiceError):
+        jobs.records.database.ping()  # its first connection takes longer
     return Worker(
         records=jobs.records,
         dispatcher=jobs.dispatcher,
@@ -159,10 +162,8 @@ def main(words: list[str]) -> None:
     if words == ["sweep"]:
         sweep()
         return
-    import worker  # by its name, as children and `celery -A worker` know it
-
     # Workers need not know of each other: the records do.
-    worker.app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *words])
+    app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *words])
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ class Records:
 
     def claim(self, item_id: str, token: str, lease_seconds: float) -> Claim | None:
         """The item, for the holder of `token` alone. None when it is not waiting (any more): done, cancelled, taken."""
-        now = _now()
         with self.database.session() as session:
+            now = _now()  # not before: a first connection takes its time, and a lease must not be over when it begins
             won = _changed(
                 session,
                 update(JobItem)

@@ -116,6 +116,36 @@ class Gunicorn:
         return sorted(int(pid) for pid in text.split())
 
 
+class Worker:
+    """`python worker.py` with settings of the test's own: Celery's main process, its children, and the sweeper."""
+
+    def __init__(self, **settings: object) -> None:
+        self.log_path = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
+        self._settings = {"REMBG_SESSION_PATH": ROOT / "models", "PYTHONWARNINGS": "ignore", **settings}
+
+    def __enter__(self) -> Self:
+        keep = ("PATH", "HOME", "TMPDIR", "LANG")
+        env = {name: os.environ[name] for name in keep if name in os.environ}
+        env |= {name: str(value) for name, value in self._settings.items()}
+        with self.log_path.open("wb") as log:
+            command = [sys.executable, str(ROOT / "worker.py")]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        self.log_path.unlink(missing_ok=True)
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
 class Postgres:
     """A PostgreSQL of the wheel's binaries, on a loopback port. It refuses to run as root: then it runs as `nobody`,
     from a copy that `nobody` can read, so that no permission of the machine's folders has to change."""
