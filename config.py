@@ -125,6 +125,8 @@ class Settings(BaseSettings):
         BeforeValidator(_formats),
         Field(min_length=1),
     ] = FORMATS
+    max_batch_files: Annotated[int, Field(ge=1, le=1000)] = 50
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=4 << 30)] = 64 * 1024 * 1024
     preview_max_side: Annotated[int, Field(ge=16, le=16384)] = 1024
 
     # quotas

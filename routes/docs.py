@@ -54,6 +54,9 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
+    parameters: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters that are no options; `needed` are those without which it does not work."""
+    needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,17 +125,17 @@ def _operation(route: Route, path: str) -> Schema:
     operation = route.operation
     name = f"{route.method.lower()}{path}".replace("/", "_").replace("-", "_").replace(".", "_").rstrip("_")
     parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
-    if operation.options:
-        parameters += [
-            {
-                "name": key,
-                "in": "query",
-                "required": False,
-                "description": schema["description"],
-                "schema": schema,
-            }
-            for key, schema in {**URLS, **option_schemas()}.items()
-        ]
+    in_query = {**URLS, **option_schemas()} if operation.options else operation.parameters
+    parameters += [
+        {
+            "name": key,
+            "in": "query",
+            "required": key in operation.needed,
+            "description": schema["description"],
+            "schema": schema,
+        }
+        for key, schema in in_query.items()
+    ]
     found: Schema = {
         "operationId": name,
         "tags": [operation.tag],
@@ -158,7 +161,7 @@ def _security(scope: str, *, required: bool) -> list[Schema]:
 def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
-    if route.operation.options:
+    if route.operation.options or "image/png" in route.operation.answers:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
