@@ -51,7 +51,7 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except DAMAGE as exc:
             raise BadArchive(f"its directory can't be read ({type(exc).__name__})") from exc
-        self._infos = [info for info in self._zip.infolist() if not (info.is_dir() or _is_junk(info.filename))]
+        self._infos = [info for info in self._zip.infolist() if not _is_left_out(info.filename)]
         if len(self._infos) > max_files:
             raise TooManyFiles(f"the archive has {len(self._infos)}; allowed: {max_files}")
         if sum(info.compress_size for info in self._zip.infolist()) > size:
@@ -115,9 +115,9 @@ def _refuse_crowds(file: IO[bytes]) -> int:
     return size
 
 
-def _is_junk(name: str) -> bool:
+def _is_left_out(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.parts[:1] == (JUNK_FOLDER,) or path.name in JUNK
+    return name.endswith("/") or path.parts[:1] == (JUNK_FOLDER,) or path.name in JUNK
 
 
 def _path_problem(name: str) -> str:
