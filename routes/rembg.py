@@ -92,7 +92,7 @@ def remove_url() -> Response:
     """The image behind `url` without background."""
     service().admission.refuse_when_full()
     options = parameters().options()
-    url = request.args.get("url", "")
+    url = request.args.get("url", "").replace(" ", "%20")  # rembg's fetcher takes what was not encoded twice
     if not url:
         raise MissingImage("the parameter 'url' is absent", "Send GET /api/remove?url=https://…")
     fetched = fetch("url", url)
