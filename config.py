@@ -135,6 +135,8 @@ class Settings(BaseSettings):
         BeforeValidator(_formats),
         Field(min_length=1),
     ] = FORMATS
+    max_batch_files: Annotated[int, Field(ge=1, le=1000)] = 50
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=4 << 30)] = 64 * 1024 * 1024
     preview_max_side: Annotated[int, Field(ge=16, le=16384)] = 1024
 
     # quotas
@@ -175,8 +177,6 @@ class Settings(BaseSettings):
     ] = (10.0, 60.0, 300.0)
     job_soft_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 240.0
     job_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 300.0
-    max_batch_files: Annotated[int, Field(ge=1, le=100_000)] = 50
-    max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 33)] = 128 * MIB
     batch_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     max_waiting_per_caller: Annotated[int, Field(ge=1)] = 1000
     job_result_ttl_seconds: Annotated[float, Field(gt=0)] = 86400.0

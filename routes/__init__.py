@@ -4,7 +4,7 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import docs, files, job_operations, jobs, operations, removal, system
+from routes import batch, docs, files, job_operations, jobs, operations, rembg, rembg_operations, removal, system
 from routes.auth import View, needs_key
 from routes.docs import OPEN, Route
 from routes.limits import by_quota
@@ -27,6 +27,11 @@ ROUTES = (
         "rate_limit_base64_per_hour",
     ),
     Route("POST", "/remove-bg", removal.remove_bg, operations.REMOVE_BG, "rate_limit_remove_bg_per_hour"),
+    Route("GET", "/api/remove", rembg.remove_url, rembg_operations.REMOVE_URL, "rate_limit_remove_bg_per_hour"),
+    Route("POST", "/api/remove", rembg.remove_file, rembg_operations.REMOVE_FILE, "rate_limit_remove_bg_per_hour"),
+    Route(
+        "POST", "/api/remove/batch", batch.remove_batch, rembg_operations.REMOVE_BATCH, "rate_limit_remove_bg_per_hour"
+    ),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
@@ -35,7 +40,7 @@ ROUTES = (
     Route("GET", "/health/ready", system.health_ready, operations.READY, scope=OPEN),
     Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
     Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
-    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN),
+    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
     Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 PER_MINUTE = "rate_limit_per_minute"

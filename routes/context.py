@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from flask import current_app, g, request
@@ -59,9 +60,13 @@ class Service:
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
+    patience: dict[socket.socket, float] = field(default_factory=dict)
+    """Connections whose answers take longer than a request may, and until when (monotonic time)."""
 
-    def remove_background(self, data: bytes, options: Options, background: bytes | None = None) -> Result:
-        """One removal within this request's deadline, which runs from its first byte.
+    def remove_background(
+        self, data: bytes, options: Options, background: bytes | None = None, deadline: Deadline | None = None
+    ) -> Result:
+        """One removal within the deadline; by default the request's, which runs from its first byte.
 
         See `services.pipeline.remove_background`.
         """
@@ -72,15 +77,28 @@ class Service:
             models=self.models,
             limits=self.limits,
             admission=self.admission,
-            deadline=self._deadline(),
+            deadline=deadline or self.deadline(),
             require_subject=self.settings.require_subject,
         )
 
     def fetch(self, url: str) -> Fetched:
         """The bytes behind a URL, within this request's deadline. See `services.fetch.Fetcher.fetch`."""
-        return self.fetcher.fetch(url, self._deadline())
+        return self.fetcher.fetch(url, self.deadline())
 
-    def _deadline(self) -> Deadline:
+    @contextmanager
+    def unhurried(self, until: float) -> Iterator[None]:
+        """This request has come whole, and its connection is left alone until then (monotonic time)."""
+        connection: socket.socket | None = request.environ.get("gunicorn.socket")
+        if connection is not None:
+            self.patience[connection] = until
+        try:
+            yield
+        finally:
+            if connection is not None:
+                self.patience.pop(connection, None)
+
+    def deadline(self) -> Deadline:
+        """This request's deadline."""
         return Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started)
 
 

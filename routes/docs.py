@@ -55,7 +55,9 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
-    query: dict[str, Schema] = field(default_factory=dict)
+    parameters: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters that are no options; `needed` are those without which it does not work."""
+    needed: tuple[str, ...] = ()
     status: int = 200
 
 
@@ -135,20 +137,17 @@ def _operation(route: Route, path: str) -> Schema:
         {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
         for key in re.findall(r"{(\w+)}", path)
     ]
+    in_query = {**URLS, **option_schemas()} if operation.options else operation.parameters
     parameters += [
-        {"name": key, "in": "query", "required": False, "schema": schema} for key, schema in operation.query.items()
+        {
+            "name": key,
+            "in": "query",
+            "required": key in operation.needed,
+            "description": schema["description"],
+            "schema": schema,
+        }
+        for key, schema in in_query.items()
     ]
-    if operation.options:
-        parameters += [
-            {
-                "name": key,
-                "in": "query",
-                "required": False,
-                "description": schema["description"],
-                "schema": schema,
-            }
-            for key, schema in {**URLS, **option_schemas()}.items()
-        ]
     found: Schema = {
         "operationId": name,
         "tags": [operation.tag],
@@ -174,7 +173,7 @@ def _security(scope: str, *, required: bool) -> list[Schema]:
 def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
-    if route.operation.options and route.operation.status == 200:
+    if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}

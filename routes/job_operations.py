@@ -84,7 +84,7 @@ SUBMIT_BATCH: Final = Operation(
     _BATCH, {"application/json": _ACCEPTED},
     (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat,
      e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy, *_LOST),
-    status=202, query=_OPTIONS,
+    status=202, parameters=_OPTIONS,
 )  # fmt: skip
 SHOW: Final = Operation(
     "jobs", "How far a job is", answers={"application/json": _JOB}, failures=(e.JobNotFound, e.DatabaseUnavailable)
@@ -92,7 +92,7 @@ SHOW: Final = Operation(
 LISTED: Final = Operation(
     "jobs", "Your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
     answers={"application/json": _whole_object(jobs={"type": "array", "items": _JOB}, next_cursor=_or_null(_TEXT))},
-    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), query=_PAGE,
+    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 FAILED: Final = Operation(
     "jobs", "Your jobs of which something failed", "Needs an API key. `POST` to `retry_url` tries it again.",
@@ -101,7 +101,7 @@ FAILED: Final = Operation(
             jobs={"type": "array", "items": _whole_object(**_JOB_PARTS, retry_url=_TEXT)}, next_cursor=_or_null(_TEXT)
         )
     },
-    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), query=_PAGE,
+    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 CANCEL: Final = Operation(
     "jobs", "End what is not done", "Also what is being worked on.",

@@ -1,21 +1,33 @@
 """A request becomes a job's submission, once, here."""
 
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from flask import g, request
-from werkzeug.datastructures import FileStorage
 
 from routes.auth import caller_key
-from routes.bodies import harmless_stem, read_part, refuse_encoded_body
+from routes.bodies import read_part, refuse_encoded_body
 from routes.context import service
 from routes.limits import client_key
 from routes.requests import ALSO, read_options, read_upload
+from services.archives import Archive, is_archive
 from services.decode import inspect
-from services.errors import BadRequest, MissingImage, ModelNotFound, MultipleImages, UnsupportedFormat, UploadTooLarge
+from services.errors import (
+    BadArchive,
+    BadRequest,
+    EmptyImage,
+    MissingImage,
+    ModelNotFound,
+    ServiceError,
+    TooManyFiles,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
 from services.formats import Format
 from services.jobs import BATCH, SINGLE
+from services.names import harmless_stem
 from services.options import BACKGROUND_IMAGE, Options, bad_option, unknown_option
 from services.submission import File, Submission
 
@@ -44,14 +56,10 @@ def read_batch() -> Submission:
         )
     _hold_batch(settings.max_batch_bytes + ROOM_FOR_FIELDS)
     request.max_form_parts = settings.max_batch_files + 100
-    parts = [part for part in request.files.getlist(FILES) if part.filename]
     for name in request.files:
         if name not in (FILES, BACKGROUND_IMAGE):
             raise unknown_option(name, also=(*ALSO, FILES))
-    if not parts:
-        raise MissingImage("the form has no file in the field 'files'", "Send the images as fields named 'files'")
-    if len(parts) > settings.max_batch_files:
-        raise bad_option(FILES, f"{len(parts)} files", f"at most {settings.max_batch_files}")
+    files = _files(settings.max_batch_files, settings.max_batch_bytes)
     given = read_options()
     _check_options(Options.parse(given))
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)
@@ -60,7 +68,7 @@ def read_batch() -> Submission:
     background = read_part(backgrounds[0]) if backgrounds else None
     if background is not None:
         inspect(background, service().limits)
-    return _submission(BATCH, [_file(part) for part in parts], given, background)
+    return _submission(BATCH, files, given, background)
 
 
 def _submission(kind: str, files: list[File], given: Mapping[str, object], background: bytes | None) -> Submission:
@@ -76,12 +84,48 @@ def _submission(kind: str, files: list[File], given: Mapping[str, object], backg
     )
 
 
-def _file(part: FileStorage) -> File:
-    name, limit = part.filename or "", service().limits.max_bytes
-    data = read_part(part)
-    if len(data) > limit:
-        raise UploadTooLarge(f"{harmless_stem(name)!r} has {len(data)} bytes; allowed: {limit}")
-    return File(harmless_stem(name), data)
+def _files(most: int, most_bytes: int) -> list[File]:
+    """The form's images, archives opened, each with its bytes or why it is refused.
+
+    Raises `MissingImage`, `TooManyFiles`, and `UploadTooLarge` where all together, unpacked, are too much.
+    """
+    found: list[File] = []
+    size = 0
+    for part in request.files.getlist(FILES):
+        if not part.filename:
+            continue  # a browser's empty field
+        for name, data in _images(part.filename, part.stream.read(), most):
+            size += len(data) if isinstance(data, bytes) else 0
+            if len(found) >= most:
+                raise TooManyFiles(f"more than {most} were sent; allowed: {most}")
+            if size > most_bytes:
+                raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
+            found.append(_file(name, data))
+        part.close()
+    if not found:
+        raise MissingImage(f"the form has no image in the field {FILES!r}", "Send -F files=@a.jpg -F files=@b.zip")
+    return found
+
+
+def _images(name: str, data: bytes, most: int) -> Iterator[tuple[str, bytes | ServiceError]]:
+    """A file's own name and bytes or, of an archive, those of what is in it."""
+    if not is_archive(data):
+        yield name, data or EmptyImage("the file has 0 bytes")
+        return
+    try:
+        archive = Archive(io.BytesIO(data), max_files=most, max_bytes=service().limits.max_bytes)
+    except BadArchive as exc:
+        yield name, exc
+        return
+    yield from archive
+
+
+def _file(name: str, data: bytes | ServiceError) -> File:
+    limit = service().limits.max_bytes
+    if isinstance(data, bytes) and len(data) > limit:
+        data = UploadTooLarge(f"the file has {len(data)} bytes; allowed: {limit}")
+    stem = harmless_stem(name)
+    return File(stem, data) if isinstance(data, bytes) else File(stem, b"", data)
 
 
 def _check_options(options: Options) -> None:
@@ -96,7 +140,7 @@ def _idempotency_key() -> str | None:
     if key is None:
         return None
     if len(request.headers.getlist("Idempotency-Key")) > 1:
-        raise MultipleImages("more than one Idempotency-Key was sent")
+        raise BadRequest("more than one Idempotency-Key was sent")
     if not IDEMPOTENCY_KEY.fullmatch(key):
         raise BadRequest("Idempotency-Key must be 1 to 200 visible ASCII characters")
     return key

@@ -19,38 +19,40 @@ from services.pipeline import Result
 def remove_background() -> Response:
     """The image without background, as a download."""
     upload = read_upload()
-    result = _remove(upload, upload.options())
-    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "attachment")
+    result = remove(upload, upload.options())
+    return _as_json(result) if wants_json() else as_image(result, upload.stem, "attachment")
 
 
 def remove_background_preview() -> Response:
     """The image without background, inline, its longer side bounded."""
     upload = read_upload()
-    result = _remove(upload, upload.options().within(service().settings.preview_max_side))
-    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "inline")
+    result = remove(upload, upload.options().within(service().settings.preview_max_side))
+    return _as_json(result) if wants_json() else as_image(result, upload.stem, "inline")
 
 
 def remove_background_base64() -> Response:
     """The image without background as base64, in JSON."""
     upload, data_uri = read_base64_upload()
-    return _as_json(_remove(upload, upload.options()), data_uri=data_uri)
+    return _as_json(remove(upload, upload.options()), data_uri=data_uri)
 
 
 def remove_bg() -> Response:
     """The image without background, inline, as PNG unless `format` says otherwise."""
     upload = read_upload(OUTPUT_KEY)
-    result = _remove(upload, upload.options(default_format=Format.PNG))
-    return _as_image(result, upload.stem, "inline")
+    result = remove(upload, upload.options(default_format=Format.PNG))
+    return as_image(result, upload.stem, "inline")
 
 
-def _remove(upload: Upload, options: Options) -> Result:
+def remove(upload: Upload, options: Options) -> Result:
+    """The upload's result, noted for the log, the metrics and the headers."""
     result = service().remove_background(upload.data, options, upload.background)
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result
 
 
-def _as_image(result: Result, stem: str, disposition: str) -> Response:
+def as_image(result: Result, stem: str, disposition: str) -> Response:
+    """The result's file as the answer, named `<stem>-no-bg.<ending>`."""
     response = Response(result.data, mimetype=result.format.mimetype)
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"

@@ -8,7 +8,7 @@ import orjson
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from routes.bodies import decode_base64, harmless_stem, hold_body, read_json, read_part
+from routes.bodies import decode_base64, hold_body, read_json, read_part
 from routes.context import service
 from services.errors import (
     BadBase64,
@@ -24,6 +24,7 @@ from services.errors import (
 )
 from services.fetch import Fetched
 from services.formats import Format, usable_formats
+from services.names import harmless_stem
 from services.options import BACKGROUND_IMAGE, Options, allowed, bad_option, unknown_option
 from services.outbound import PSEUDONYM
 from services.values import TRUTHS, parse_truth

@@ -1,7 +1,5 @@
-"""A batch's results as one ZIP, written while it is sent: what is in memory is one piece of one image."""
+"""A batch's results as one ZIP, sent while it is made: one image at a time is in memory."""
 
-import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,72 +8,42 @@ import orjson
 from services.errors import ServiceError
 from services.formats import Format
 from services.jobs import FAILED, FINISHED, JobItem
+from services.names import DistinctNames
 from services.reports import Report
 from services.storage import Storage
-
-TIME = (1980, 1, 1, 0, 0, 0)  # the same batch gives the same bytes
-
-
-class _Pieces(io.RawIOBase):
-    """Where the ZIP is written to; what has come is taken piece by piece."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
+from services.zip_stream import zip_stream
 
 
 def bundle(report: Report, storage: Storage) -> Iterator[bytes]:
     """The ZIP in pieces: each finished item under its name, `metadata.json` on all of them, `errors.json` on those that
     failed. A result that can't be read is told there too: the answer has begun."""
-    pieces, names = _Pieces(), result_names(report.items)
-    errors = [
-        _failure(item, item.error_code or "", item.error_details or "") for item in report.items if item.state == FAILED
-    ]
-    told: list[dict[str, Any]] = []
-    with zipfile.ZipFile(pieces, "w", zipfile.ZIP_STORED) as archive:  # images do not get smaller
-        for item in report.items:
-            if item.state != FINISHED or not item.result_key:
-                continue
-            try:
-                opened = storage.open(item.result_key)
-            except ServiceError as exc:
-                errors.append(_failure(item, exc.code, exc.details))
-                continue
-            with opened, archive.open(zipfile.ZipInfo(names[item.id], TIME), "w", force_zip64=True) as entry:
-                for chunk in opened:
-                    entry.write(chunk)
-                    yield pieces.take()
-            told.append(_metadata(item, names[item.id]))
-        archive.writestr(zipfile.ZipInfo("metadata.json", TIME), orjson.dumps(told, option=orjson.OPT_INDENT_2))
-        archive.writestr(zipfile.ZipInfo("errors.json", TIME), orjson.dumps(errors, option=orjson.OPT_INDENT_2))
-    yield pieces.take()
+    return zip_stream(_files(report, storage))
+
+
+def _files(report: Report, storage: Storage) -> Iterator[tuple[str, bytes]]:
+    names = result_names(report.items)
+    told = []
+    errors = [_failure(i, i.error_code or "", i.error_details or "") for i in report.items if i.state == FAILED]
+    for item in report.items:
+        if item.state != FINISHED or not item.result_key:
+            continue
+        try:
+            with storage.open(item.result_key) as opened:
+                data = b"".join(opened)
+        except ServiceError as exc:
+            errors.append(_failure(item, exc.code, exc.details))
+            continue
+        yield names[item.id], data
+        told.append(_metadata(item, names[item.id]))
+    yield "metadata.json", orjson.dumps(told, option=orjson.OPT_INDENT_2)
+    yield "errors.json", orjson.dumps(errors, option=orjson.OPT_INDENT_2)
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
-    """A file name for each item's result, by item id: its own, and where two are alike the position with it."""
-    names: dict[str, str] = {}
-    taken: set[str] = {"metadata.json", "errors.json"}
-    for item in items:
-        ending = Format((item.result or {}).get("format", "png")).extension
-        name = f"{item.name}-no-bg.{ending}"
-        if name.casefold() in taken:
-            name = f"{item.name}-{item.position}-no-bg.{ending}"
-        while name.casefold() in taken:
-            name = f"_{name}"
-        taken.add(name.casefold())
-        names[item.id] = name
-    return names
+    """A file name for each finished item's result, by item id; no two are alike."""
+    names = DistinctNames()
+    done = [item for item in items if item.result]
+    return {item.id: names.of(f"{item.name}-no-bg.x", Format((item.result or {})["format"]).extension) for item in done}
 
 
 def _metadata(item: JobItem, name: str) -> dict[str, Any]:

@@ -171,6 +171,12 @@ class UploadTooLarge(ServiceError):
     solution = "Send a smaller file, for instance a JPEG of quality 90"
 
 
+class TooManyFiles(ServiceError):
+    code, status = "too_many_files", 413
+    message = "There are more images than one batch may have"
+    solution = "Send the images in several batches"
+
+
 class UnsupportedFormat(ServiceError):
     code, status = "unsupported_format", 415
     message = "This is not an image of an accepted format"
@@ -181,6 +187,18 @@ class CorruptImage(ServiceError):
     code, status = "corrupt_image", 422
     message = "The image is damaged and can't be decoded"
     solution = "Open and save the image in an editor, then send it again"
+
+
+class BadArchive(ServiceError):
+    code, status = "bad_archive", 422
+    message = "The ZIP archive can't be unpacked"
+    solution = "Make the archive again, from the images alone, or send the images themselves"
+
+
+class BadEntry(ServiceError):
+    code, status = "bad_entry", 422
+    message = "This file of the ZIP archive is not unpacked"
+    solution = "Put the image into the archive as a plain file, without a password, or send it by itself"
 
 
 class TooManyPixels(ServiceError):

@@ -19,6 +19,7 @@ from services.prompt import moved
 from services.refine import refine
 from services.region import part_of, region, spread
 from services.segment import Segmenter, segment
+from services.smooth import smooth
 
 
 class ModelSource(Protocol):
@@ -85,6 +86,8 @@ def remove_background(
             certainty = confidence(mask)
         with watch.step("refine"):
             matte = spread(refine(mask, part, options, deadline), roi, photo)
+            if options.smooth:
+                matte = smooth(matte, photo.alpha)
         if require_subject:
             check_subject(matte)
         with watch.step("compose"):

@@ -11,7 +11,7 @@ import orjson
 
 from services.dispatch import Dispatcher
 from services.errors import BadRequest, Busy, DatabaseUnavailable, QueueUnavailable, ServiceError
-from services.jobs import QUEUED, Job, JobItem, item_id, new_job_id, original_key
+from services.jobs import FAILED, QUEUED, Job, JobItem, item_id, new_job_id, original_key
 from services.queue import Queue
 from services.records import Records
 from services.reports import Reports
@@ -20,10 +20,11 @@ from services.storage import Storage
 
 @dataclass(frozen=True)
 class File:
-    """An image that came with a job; `name` is a harmless file name without ending."""
+    """An image that came with a job; `name` is a harmless file name without ending; `error` why it is refused."""
 
     name: str
     data: bytes = field(repr=False)
+    error: ServiceError | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Desk:
         keys = [item.original_key for item in items]
         try:
             for key, file in zip(keys, submission.files, strict=True):
-                self._storage.put(key, file.data, "application/octet-stream")
+                if file.error is None:
+                    self._storage.put(key, file.data, "application/octet-stream")
             if job.background_key and submission.background is not None:
                 keys.append(job.background_key)
                 self._storage.put(job.background_key, submission.background, "application/octet-stream")
@@ -96,7 +98,8 @@ class Desk:
 
     def _sent(self, job: Job, keys: Sequence[str]) -> Job:
         try:
-            self._dispatcher.send_next(job.caller)
+            if not self._dispatcher.send_next(job.caller):
+                self._records.close(job.id)  # all of it was refused
         except DatabaseUnavailable:
             pass  # it is written down: the sweep sends it
         except QueueUnavailable:
@@ -142,7 +145,10 @@ def _records_of(submission: Submission, fingerprint: str) -> tuple[Job, list[Job
             position=position,
             caller=submission.caller,
             name=file.name,
-            state=QUEUED,
+            state=FAILED if file.error else QUEUED,
+            error_code=file.error.code if file.error else None,
+            error_details=file.error.details if file.error else None,
+            finished_at=now if file.error else None,
             progress=0,
             attempts=0,
             created_at=now,
