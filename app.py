@@ -1,6 +1,7 @@
 """The application: `create_app` wires settings, services and routes. Nothing happens at import."""
 
 import contextlib
+import threading
 from pathlib import Path
 
 import cv2
@@ -133,8 +134,9 @@ def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
     reports = Reports(database)
     queue = Queue(settings.broker_url)
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
+    listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
     desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
-    return Jobs(records, reports, queue, dispatcher, desk, Probe(lambda: _problem(storage), "", 1.0))
+    return Jobs(records, reports, queue, dispatcher, desk, Probe(lambda: _problem(storage), "", 1.0), listeners)
 
 
 def _problem(storage: Storage) -> str:

@@ -310,6 +310,11 @@ class Settings(BaseSettings):
         return max(1, min(8, self.web_threads - self.running_per_worker - self.waiting_per_worker - 2))
 
     @property
+    def listeners_per_worker(self) -> int:
+        """Callers that one worker tells of a job's changes at a time: half of the threads that images don't need."""
+        return max(1, (self.web_threads - self.running_per_worker - self.waiting_per_worker) // 2)
+
+    @property
     def max_encoded_bytes(self) -> int:
         """Most bytes of a body: the largest image as base64, and room for the other fields."""
         return 4 * -(-self.max_content_length // 3) + 64 * 1024

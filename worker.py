@@ -22,6 +22,7 @@ from celery.signals import setup_logging, worker_init, worker_process_init, work
 from app import image_limits, make_jobs, storage_of
 from config import Settings, load_settings
 from routes.context import Jobs
+from services.cleanup import Cleanup
 from services.cpus import usable_cpus
 from services.database import Database
 from services.engine import EngineSettings
@@ -135,12 +136,17 @@ def sweep() -> None:
     """Sweep until the process that started this one is gone."""
     configure_logging()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all of a terminal's processes
-    jobs, _storage = _jobs(settings)
+    jobs, storage = _jobs(settings)
     sweeper = Sweep(jobs.records, jobs.queue, jobs.dispatcher, _retries(settings), settings.job_lease_seconds)
     parent = os.getppid()
+    cleanup = Cleanup(jobs.records, storage, settings.cleanup_older_than_seconds)
+    cleaned = time.monotonic()
     while os.getppid() == parent:
         try:
             sweeper.run()
+            if settings.cleanup_enabled and time.monotonic() - cleaned > settings.cleanup_interval_seconds:
+                cleaned = time.monotonic()
+                cleanup.run()
         except ServiceError as exc:
             log.warning("sweep not finished", code=exc.code, details=exc.details)
         except Exception:

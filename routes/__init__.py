@@ -4,11 +4,24 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import batch, docs, files, job_operations, jobs, operations, rembg, rembg_operations, removal, system
+from routes import (
+    admin,
+    batch,
+    docs,
+    files,
+    job_operations,
+    jobs,
+    operations,
+    rembg,
+    rembg_operations,
+    removal,
+    system,
+    uploads,
+)
 from routes.auth import View, needs_key
 from routes.docs import OPEN, Route
 from routes.limits import by_quota
-from services.keys import JOBS
+from services.keys import ADMIN, JOBS
 
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
@@ -53,6 +66,11 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/<job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs/<job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
+    Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/uploads/<upload_id>", uploads.show_upload, job_operations.SHOW_UPLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/tasks/<task_id>", uploads.show_task, job_operations.SHOW_TASK, PER_MINUTE, JOBS),
+    Route("POST", "/api/admin/cleanup", admin.cleanup, job_operations.CLEANUP, PER_MINUTE, ADMIN),
 )
 INDEX_PER_HOUR = 50
 

@@ -33,7 +33,8 @@ EXTENSION = "background_remover"
 
 @dataclass(frozen=True)
 class Jobs:
-    """The parts that see to jobs; there with `JOBS_ENABLED`. `storage` tells what is wrong with it."""
+    """The parts that see to jobs; there with `JOBS_ENABLED`. `storage` tells what is wrong with it,
+    `listeners` how many more may listen to events."""
 
     records: Records
     reports: Reports
@@ -41,6 +42,7 @@ class Jobs:
     dispatcher: Dispatcher
     desk: Desk
     storage: Probe[str]
+    listeners: threading.BoundedSemaphore
 
 
 @dataclass

@@ -87,7 +87,11 @@ SUBMIT_BATCH: Final = Operation(
     status=202, parameters=_OPTIONS,
 )  # fmt: skip
 SHOW: Final = Operation(
-    "jobs", "How far a job is", answers={"application/json": _JOB}, failures=(e.JobNotFound, e.DatabaseUnavailable)
+    "jobs",
+    "How far a job is",
+    "With `Accept: text/event-stream` every change is sent until the job is over: the event is the status.",
+    answers={"application/json": _JOB, "text/event-stream": {"type": "string"}},
+    failures=(e.JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
 LISTED: Final = Operation(
     "jobs", "Your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
@@ -119,4 +123,43 @@ DOWNLOAD: Final = Operation(
     "where the operator has chosen so.",
     answers={f.mimetype: {} for f in usable_formats()},
     failures=(e.JobNotFound, e.JobNotFinished, e.ResultExpired, *_LOST[1:]),
+)  # fmt: skip
+CLEANUP: Final = Operation(
+    "jobs", "Remove what has had its time", "Files and records of jobs long over, and files of no job.",
+    answers={
+        "application/json": _whole_object(
+            removed=_whole_object(jobs_expired=_WHOLE, files=_WHOLE, records=_WHOLE, orphans=_WHOLE)
+        )
+    },
+    failures=_LOST[1:],
+)  # fmt: skip
+
+_OF_UPLOADS: Final[Schema] = {"type": "string", "enum": ["queued", "processing", "completed", "failed"]}
+_UPLOAD: Final = _whole_object(
+    upload_id=_TEXT, task_id=_TEXT, filename=_TEXT, size=_WHOLE, status=_OF_UPLOADS, created_at=_MOMENT
+)
+_TASK: Final = _whole_object(
+    task_id=_TEXT, upload_id=_TEXT, status=_OF_UPLOADS, progress=_WHOLE, result_url=_or_null(_TEXT),
+    presigned_url=_or_null(_TEXT), error_message=_or_null(_TEXT), processing_time=_or_null({"type": "number"}),
+    created_at=_MOMENT, updated_at=_MOMENT,
+)  # fmt: skip
+UPLOAD: Final = Operation(
+    "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
+    REMOVE.bodies,
+    {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
+    (*REMOVE.failures, *_LOST), options=True, body_required=False, status=202,
+)  # fmt: skip
+UPLOADS: Final = Operation(
+    "uploads", "Your uploads, newest first", "Needs an API key.",
+    answers={
+        "application/json": _whole_object(uploads={"type": "array", "items": _UPLOAD}, next_cursor=_or_null(_TEXT))
+    },
+    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
+)  # fmt: skip
+SHOW_UPLOAD: Final = Operation(
+    "uploads", "One upload", answers={"application/json": _UPLOAD}, failures=(e.JobNotFound, e.DatabaseUnavailable)
+)
+SHOW_TASK: Final = Operation(
+    "uploads", "What has become of an upload",
+    answers={"application/json": _TASK}, failures=(e.JobNotFound, e.DatabaseUnavailable),
 )  # fmt: skip

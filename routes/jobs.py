@@ -1,6 +1,5 @@
 """Jobs: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
 
-import re
 from typing import Final
 
 from flask import Response, request
@@ -8,11 +7,13 @@ from flask import Response, request
 from routes.auth import caller_key
 from routes.context import Jobs, service
 from routes.job_answers import accepted, answer, described, download
+from routes.job_events import events, wants_events
 from routes.job_requests import read_batch, read_single
 from services.errors import JobNotCancellable, JobNotFound, JobNotRetryable, MissingKey
+from services.jobs import JOB_ID
 from services.options import bad_option
+from services.reports import Report
 
-JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 PAGE: Final = 20
 MAX_PAGE: Final = 100
 
@@ -28,8 +29,9 @@ def submit_batch() -> Response:
 
 
 def show(job_id: str) -> Response:
-    """How far a job is."""
-    return answer(described(jobs().reports.job(known(job_id), owner())))
+    """How far a job is; as events, if they are asked for."""
+    report = jobs().reports.job(known(job_id), owner())
+    return events(jobs(), report, owner()) if wants_events() else answer(described(report))
 
 
 def listed() -> Response:
@@ -87,12 +89,17 @@ def owner() -> str | None:
     return key.id if key else None
 
 
-def _page(*, failed: bool) -> Response:
+def page_of(*, failed: bool) -> tuple[list[Report], str]:
+    """The page that the request asks for, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
     own = owner()
     if own is None:
         raise MissingKey("jobs are listed by API key; without one, a job is known by its id alone")
     limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
-    reports, following = jobs().reports.page(own, limit, cursor, failed=failed)
+    return jobs().reports.page(own, limit, cursor, failed=failed)
+
+
+def _page(*, failed: bool) -> Response:
+    reports, following = page_of(failed=failed)
     found = [described(report) for report in reports]
     if failed:
         found = [{**job, "retry_url": f"/api/jobs/{job['job_id']}/retry"} for job in found]

@@ -4,9 +4,10 @@ A job has items, one for each image. An item is `queued` (`queued_at`: its messa
 holds its lease), and then for good `finished`, `failed` or `cancelled`. Every change is made by `services/records.py`.
 """
 
+import re
 import secrets
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,12 +22,13 @@ CANCELLED: Final = "cancelled"
 ACTIVE: Final = (QUEUED, STARTED)
 SINGLE: Final = "single"
 BATCH: Final = "batch"
-State = Literal["queued", "started", "finished", "failed", "cancelled"]
+JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Job(Base):
     """One submission. `owner` is the id of the API key that made it, None where it came without one; `caller` is what
-    quotas count by; `expires_at` is when its files may go, set at its end."""
+    quotas count by; `expires_at` is when its files may go, set at its end;
+    `removed_at` when they went."""
 
     __tablename__ = "jobs"
 
@@ -44,6 +46,7 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
     callback_url: Mapped[str | None] = mapped_column(Text)
     callback_attempts: Mapped[int] = mapped_column(Integer, default=0)
     callback_due_at: Mapped[datetime | None]

@@ -153,7 +153,8 @@ class Records:
         """Begin a job's failed items anew, with all their attempts. False when there is none, or it is not over."""
         failed = exists().where(JobItem.job_id == job_id, JobItem.state == FAILED)
         with self.database.session() as session:
-            ended = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed)
+            kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
+            ended = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed, *kept)
             anew = {"finished_at": None, "expires_at": None, "callback_due_at": None, "callback_attempts": 0}
             if not _changed(session, ended.values(state=QUEUED, **anew)):
                 return False

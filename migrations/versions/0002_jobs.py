@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("started_at", UTCDateTime(), nullable=True),
         sa.Column("finished_at", UTCDateTime(), nullable=True),
         sa.Column("expires_at", UTCDateTime(), nullable=True),
+        sa.Column("removed_at", UTCDateTime(), nullable=True),
         sa.Column("callback_url", sa.Text(), nullable=True),
         sa.Column("callback_attempts", sa.Integer(), nullable=False),
         sa.Column("callback_due_at", UTCDateTime(), nullable=True),
