@@ -26,7 +26,7 @@ from services.outbound import Outbound
 from services.redis_client import RedisProbe
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from services.storage import S3Options, Storage, make_storage
+from services.storage import S3Options, Storage, StorageProbe, make_storage
 from services.telemetry import Metrics
 
 DEFAULT_STORAGE_URL = "file:data/objects"
@@ -49,6 +49,7 @@ EXPOSED_HEADERS = (
     "X-Original-Size",
     "X-Optimized-Size",
     "X-Optimization-Used",
+    "X-Output-Key",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
 
@@ -141,6 +142,7 @@ def make_service(settings: Settings) -> Service:
         on_dropped=lambda segmenter: _note_dropped(metrics, segmenter),
     )
     models.start()
+    storage = storage_of(settings)
     return Service(
         settings=settings,
         models=models,
@@ -167,6 +169,7 @@ def make_service(settings: Settings) -> Service:
             on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
         ),
         keys=make_keyring(settings),
-        storage=storage_of(settings),
+        storage=storage,
+        storage_probe=StorageProbe(storage) if settings.storage_given else None,
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

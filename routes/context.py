@@ -18,7 +18,7 @@ from services.options import Options
 from services.pipeline import Result, remove_background
 from services.redis_client import RedisProbe
 from services.sessions import Models
-from services.storage import Storage
+from services.storage import Storage, StorageProbe
 from services.telemetry import Metrics
 
 EXTENSION = "background_remover"
@@ -37,6 +37,7 @@ class Service:
     keys: Keyring
     fetcher: Fetcher
     storage: Storage
+    storage_probe: StorageProbe | None = None
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)

@@ -1,5 +1,6 @@
 """The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,7 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
+    query: dict[str, Schema] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Route:
 
     method: str
     path: str
-    view: Callable[[], Response]
+    view: Callable[..., Response]
     operation: Operation
     quota: str = ""
     scope: str = REMOVE
@@ -95,6 +97,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
+            path = described_path(path)
             operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
             if route.scope:
                 operation["security"] = _security(route.scope, required=settings.auth_required)
@@ -118,10 +121,22 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     }
 
 
+def described_path(rule: str) -> str:
+    """Flask's `<name>` as OpenAPI's `{name}`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
 def _operation(route: Route, path: str) -> Schema:
     operation = route.operation
-    name = f"{route.method.lower()}{path}".replace("/", "_").replace("-", "_").replace(".", "_").rstrip("_")
+    name = re.sub(r"\W+", "_", f"{route.method.lower()}{path}").rstrip("_")
     parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
+    parameters += [
+        {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
+        for key in re.findall(r"{(\w+)}", path)
+    ]
+    parameters += [
+        {"name": key, "in": "query", "required": False, "schema": schema} for key, schema in operation.query.items()
+    ]
     if operation.options:
         parameters += [
             {
@@ -160,6 +175,8 @@ def _responses(route: Route) -> Schema:
     done = dict(headers)
     if route.operation.options:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
+    if "output_key" in route.operation.query:
+        done |= _header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -265,9 +282,10 @@ HEADERS: Final[Schema] = {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
+    "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-O"))
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},

@@ -37,10 +37,14 @@ def remove_background_base64() -> Response:
 
 
 def remove_bg() -> Response:
-    """The image without background, inline, as PNG unless `format` says otherwise."""
+    """The image without background, inline, as PNG unless `format` says otherwise; stored as well with `output_key`."""
     upload = read_upload(OUTPUT_KEY)
     result = _remove(upload, upload.options(default_format=Format.PNG))
-    return _as_image(result, upload.stem, "inline")
+    response = _as_image(result, upload.stem, "inline")
+    if upload.output_key:
+        service().storage.put(upload.output_key, result.data, result.format.mimetype)
+        response.headers["X-Output-Key"] = upload.output_key
+    return response
 
 
 def _remove(upload: Upload, options: Options) -> Result:
@@ -54,7 +58,7 @@ def _as_image(result: Result, stem: str, disposition: str) -> Response:
     response = Response(result.data, mimetype=result.format.mimetype)
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"
-    response.headers.set("Content-Disposition", disposition, **_file_name(name))
+    response.headers.set("Content-Disposition", disposition, **file_name(name))
     response.headers.update(result_headers(result))
     return response
 
@@ -76,7 +80,7 @@ def result_headers(result: Result) -> dict[str, str]:
     return {name: str(value) for name, value in told.items()}
 
 
-def _file_name(name: str) -> dict[str, str]:
+def file_name(name: str) -> dict[str, str]:
     """A file name as header parameters: plain, and where it is not ASCII also encoded (RFC 6266, RFC 8187)."""
     if name.isascii():
         return {"filename": name}

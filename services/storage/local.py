@@ -72,11 +72,11 @@ class LocalFolder:
             if exc.errno in MISSING:
                 raise ObjectNotFound from exc
             _unavailable(exc)
-        file = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            file.close()
+            os.close(descriptor)
             raise ObjectNotFound
+        file = os.fdopen(descriptor, "rb", buffering=0)
         return Opened(found.st_size, _chunks(file, found.st_size), file.close)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -157,7 +157,7 @@ class LocalFolder:
             os.close(above)
 
     def _walk(self, parts: Sequence[str], prefix: str) -> Iterator[Stored]:
-        """Objects beneath a folder, in the order of their keys: there, a folder's name ends with `/`."""
+        """Objects beneath a folder whose keys begin with the prefix."""
         try:
             descriptor = open_folder(self._folder, parts)
         except OSError as exc:
