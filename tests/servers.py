@@ -263,7 +263,7 @@ class SeaweedFS:
         self._process.wait(30)
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """The service's settings for it."""
         return {
             "STORAGE_URL": f"s3://{self.bucket}",

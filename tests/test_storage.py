@@ -75,19 +75,16 @@ def keys(storage: Storage, prefix: str) -> list[str]:
     return sorted(found.key for found in storage.list(prefix))
 
 
-class Generated(io.RawIOBase):
+class Generated:
     """A file of so many bytes that is nowhere, and can't be read twice."""
 
     def __init__(self, size: int, breaks_at: int = -1) -> None:
         self._left, self._breaks_at = size, size - breaks_at if breaks_at >= 0 else -1
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int, /) -> bytes:
         if 0 <= self._left <= self._breaks_at:
             raise RuntimeError("the source breaks off")
-        count = self._left if size < 0 else min(size, self._left)
+        count = min(size, self._left)
         self._left -= count
         return b"\x5a" * count
 
@@ -316,11 +313,13 @@ def test_empty_folders_go_and_never_take_a_writer_with_them(tmp_path: Path) -> N
         while not done.is_set():
             local.delete(["a/b/c/0.png", "a/b/c/1.png"])
 
+    def write(number: int) -> None:
+        for _ in range(100):
+            local.put(f"a/b/c/{number}.png", b"x", "x")
+
     with ThreadPoolExecutor(3) as pool:
         removing = pool.submit(remove)
-        writing = [
-            pool.submit(lambda n=n: [local.put(f"a/b/c/{n}.png", b"x", "x") for _ in range(100)]) for n in range(2)
-        ]
+        writing = [pool.submit(write, number) for number in range(2)]
         try:
             for future in writing:
                 future.result()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from services.errors import BadOption, StorageUnavailable
@@ -60,6 +60,12 @@ class Opened:
         self.close()
 
 
+class Readable(Protocol):
+    """A file, or anything else that gives its bytes piece by piece, and none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Storage(Protocol):
     """Where objects are. Safe to use from many threads; made without opening anything, so before a fork too.
 
@@ -67,7 +73,7 @@ class Storage(Protocol):
     none (see `check_key`).
     """
 
-    def put(self, key: str, data: bytes | BinaryIO, content_type: str) -> None:
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:
         """Store an object under its key. Readers see the one before or this one, whole; the last writer wins. A file
         is read from where it stands, and stays open."""
 

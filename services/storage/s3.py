@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from functools import cached_property
 from itertools import islice
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
 
 from services.errors import ObjectNotFound, StorageUnavailable
-from services.storage import CHUNK_BYTES, Opened, S3Options, Stored, check_key, check_prefix
+from services.storage import CHUNK_BYTES, Opened, Readable, S3Options, Stored, check_key, check_prefix
 
 CONNECT_SECONDS: Final = 2.0
 READ_SECONDS: Final = 10.0  # for each answer, or piece of one
@@ -39,7 +39,7 @@ class S3Bucket:
         self._lock = threading.Lock()
         self._rest_until = 0.0
 
-    def put(self, key: str, data: bytes | BinaryIO, content_type: str) -> None:
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:
         """See `Storage.put`. A large object goes up in parts, one in memory at a time."""
         from boto3.s3.transfer import TransferConfig
 
@@ -166,7 +166,7 @@ class S3Bucket:
 class _Borrowed(io.RawIOBase):
     """A file from where it stands, which boto3 may not close: it closes what it sends."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
 
     def readable(self) -> bool:
