@@ -21,18 +21,17 @@ from services.database import Database
 from services.decode import ImageLimits
 from services.dispatch import Dispatcher
 from services.engine import EngineSettings
-from services.errors import DatabaseUnavailable, StorageUnavailable
+from services.errors import DatabaseUnavailable
 from services.fetch import Fetcher
 from services.keyring import Keyring
 from services.outbound import Outbound
-from services.probe import Probe
 from services.queue import Queue
 from services.records import Records
 from services.redis_client import RedisProbe
 from services.reports import Reports
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from services.storage import S3Options, Storage, make_storage
+from services.storage import S3Options, Storage, StorageProbe, make_storage
 from services.submission import Desk
 from services.telemetry import Metrics
 
@@ -56,6 +55,7 @@ EXPOSED_HEADERS = (
     "X-Original-Size",
     "X-Optimized-Size",
     "X-Optimization-Used",
+    "X-Output-Key",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -136,15 +136,7 @@ def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
     listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
     desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
-    return Jobs(records, reports, queue, dispatcher, desk, Probe(lambda: _problem(storage), "", 1.0), listeners)
-
-
-def _problem(storage: Storage) -> str:
-    try:
-        storage.check()
-    except StorageUnavailable as exc:
-        return exc.details or exc.message
-    return ""
+    return Jobs(records, reports, queue, dispatcher, desk, listeners)
 
 
 def image_limits(settings: Settings) -> ImageLimits:
@@ -200,6 +192,7 @@ def make_service(settings: Settings) -> Service:
         ),
         keys=keys,
         storage=storage,
+        storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_jobs(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

@@ -46,6 +46,7 @@ ROUTES = (
         "POST", "/api/remove/batch", batch.remove_batch, rembg_operations.REMOVE_BATCH, "rate_limit_remove_bg_per_hour"
     ),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
+    Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
     Route("GET", "/health", system.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),

@@ -18,13 +18,12 @@ from services.fetch import Fetched, Fetcher
 from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
-from services.probe import Probe
 from services.queue import Queue
 from services.records import Records
 from services.redis_client import RedisProbe
 from services.reports import Reports
 from services.sessions import Models
-from services.storage import Storage
+from services.storage import Storage, StorageProbe
 from services.submission import Desk
 from services.telemetry import Metrics
 
@@ -33,15 +32,14 @@ EXTENSION = "background_remover"
 
 @dataclass(frozen=True)
 class Jobs:
-    """The parts that see to jobs; there with `JOBS_ENABLED`. `storage` tells what is wrong with it,
-    `listeners` how many more may listen to events."""
+    """The parts that see to jobs; there with `JOBS_ENABLED`. `listeners`: how many more may
+    listen to events."""
 
     records: Records
     reports: Reports
     queue: Queue
     dispatcher: Dispatcher
     desk: Desk
-    storage: Probe[str]
     listeners: threading.BoundedSemaphore
 
 
@@ -58,6 +56,7 @@ class Service:
     keys: Keyring
     fetcher: Fetcher
     storage: Storage
+    storage_probe: StorageProbe | None = None
     jobs: Jobs | None = None
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)

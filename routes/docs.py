@@ -58,6 +58,8 @@ class Operation:
     parameters: dict[str, Schema] = field(default_factory=dict)
     """Query parameters that are no options; `needed` are those without which it does not work."""
     needed: tuple[str, ...] = ()
+    query: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters beside the options."""
     status: int = 200
 
 
@@ -137,13 +139,13 @@ def _operation(route: Route, path: str) -> Schema:
         {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
         for key in re.findall(r"{(\w+)}", path)
     ]
-    in_query = {**URLS, **option_schemas()} if operation.options else operation.parameters
+    in_query = {**operation.query, **({**URLS, **option_schemas()} if operation.options else operation.parameters)}
     parameters += [
         {
             "name": key,
             "in": "query",
             "required": key in operation.needed,
-            "description": schema["description"],
+            "description": schema.get("description", ""),
             "schema": schema,
         }
         for key, schema in in_query.items()
@@ -175,6 +177,8 @@ def _responses(route: Route) -> Schema:
     done = dict(headers)
     if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
+    if "output_key" in route.operation.query:
+        done |= _header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -280,9 +284,10 @@ HEADERS: Final[Schema] = {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
+    "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-O"))
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},

@@ -1,18 +1,24 @@
-"""Reading a text of base64 image data from the operator's folder, and nothing else."""
+"""Reading a text of base64 image data from the operator's folder; stored objects by signed links. Nothing else."""
 
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 import orjson
 from flask import Response
 
 from routes.bodies import decode_base64, read_json
 from routes.context import service
+from routes.removal import file_name
 from services.beneath import open_file
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
+from services.formats import Format
 from services.options import bad_option, unknown_option
 from services.sniff import sniff
+from services.storage.local import LocalFolder
+
+TYPES: Final = {format_.extension: format_.mimetype for format_ in Format}
 
 
 def read_file() -> Response:
@@ -29,6 +35,19 @@ def read_file() -> Response:
     return Response(
         orjson.dumps({"success": True, "content": content, "size": len(content)}), mimetype="application/json"
     )
+
+
+def download(token: str) -> Response:
+    """An object of the local storage, by a link that the service has signed; see `LocalFolder.url`."""
+    storage = service().storage
+    if not isinstance(storage, LocalFolder):  # links lead to S3 itself
+        raise NotFound("this server's storage is elsewhere")
+    opened, name = storage.open_signed(token)
+    response = Response(opened, mimetype=TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream"))
+    response.headers["Content-Length"] = str(opened.size)
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers.set("Content-Disposition", "attachment", **file_name(name))
+    return response
 
 
 def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:

@@ -37,10 +37,14 @@ def remove_background_base64() -> Response:
 
 
 def remove_bg() -> Response:
-    """The image without background, inline, as PNG unless `format` says otherwise."""
+    """The image without background, inline, as PNG unless `format` says otherwise; stored as well with `output_key`."""
     upload = read_upload(OUTPUT_KEY)
     result = remove(upload, upload.options(default_format=Format.PNG))
-    return as_image(result, upload.stem, "inline")
+    response = as_image(result, upload.stem, "inline")
+    if upload.output_key:
+        service().storage.put(upload.output_key, result.data, result.format.mimetype)
+        response.headers["X-Output-Key"] = upload.output_key
+    return response
 
 
 def remove(upload: Upload, options: Options) -> Result:

@@ -177,11 +177,11 @@ def _queue_check(parts: Service) -> dict[str, Any]:
 
 
 def _storage_check(parts: Service) -> dict[str, Any]:
-    """Storage holds what belongs to jobs."""
-    if parts.jobs is None:
+    """Storage takes results on request; without it images are worked on all the same, so its loss is a warning."""
+    if parts.storage_probe is None:
         return {"status": "off"}
-    if problem := parts.jobs.storage.look()[0]:
-        return {"status": "warning", "details": problem}
+    if problem := parts.storage_probe.problem():
+        return {"status": "warning", "details": f"can't be used ({problem}): nothing is stored"}
     return {"status": "ok"}
 
 

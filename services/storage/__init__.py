@@ -1,7 +1,7 @@
 """Object storage: originals and results under keys, in a local folder or in S3, behind one Protocol.
 
-A key is a relative path of plain characters, as `results/3f2a/photo.png`; its ending says what the object is. One key
-can't be another one's folder (`a` and `a/b`): no file system takes that, nor does every S3-compatible server.
+A key is a relative path of plain characters, as `results/3f2a/photo.png`; its ending says what the object is. No key
+should be another one's folder (`a` and `a/b`): S3 takes that, a file system can't (`BadOption`).
 """
 
 import re
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
-from services.errors import BadOption
+from services.errors import BadOption, StorageUnavailable
+from services.probe import Probe
 
+KEEP_SECONDS: Final = 2.0  # what was found of its health is told so long without asking again
+STALE_SECONDS: Final = 60.0  # an older answer than this is none; S3 takes its time to give up
 CHUNK_BYTES: Final = 256 * 1024
 MAX_KEY_CHARS: Final = 512
 MAX_PART_CHARS: Final = 128
@@ -57,6 +60,12 @@ class Opened:
         self.close()
 
 
+class Readable(Protocol):
+    """A file, or anything else that gives its bytes piece by piece, and none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Storage(Protocol):
     """Where objects are. Safe to use from many threads; made without opening anything, so before a fork too.
 
@@ -64,7 +73,7 @@ class Storage(Protocol):
     none (see `check_key`).
     """
 
-    def put(self, key: str, data: bytes | BinaryIO, content_type: str) -> None:
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:
         """Store an object under its key. Readers see the one before or this one, whole; the last writer wins. A file
         is read from where it stands, and stays open."""
 
@@ -75,8 +84,8 @@ class Storage(Protocol):
         """Remove the objects; those that are not there are none to remove."""
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        """All objects whose keys begin with the prefix, a plain beginning (`results/3f`), in the order of their keys.
-        Those that come or go meanwhile may or may not be among them."""
+        """All objects whose keys begin with the prefix, a plain beginning (`results/3f`), in any order. Those that come
+        or go meanwhile may or may not be among them."""
 
     def url(self, key: str, seconds: int, filename: str) -> str:
         """Where anybody can download the object for so many seconds, as an attachment of that name. A path on this
@@ -84,6 +93,26 @@ class Storage(Protocol):
 
     def check(self) -> None:
         """Raises `StorageUnavailable` when storage can't be used now."""
+
+
+class StorageProbe:
+    """Whether storage can be used, without waiting for it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._probe = Probe(self._ask, "no answer yet", KEEP_SECONDS)
+
+    def problem(self) -> str:
+        """What is wrong with it; empty when it can be used."""
+        found, age = self._probe.look()
+        return found if age < STALE_SECONDS else f"no answer for {age:.0f} s"
+
+    def _ask(self) -> str:
+        try:
+            self._storage.check()
+        except StorageUnavailable as exc:
+            return exc.details or exc.message
+        return ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import structlog
 
 from services.beneath import open_file, open_folder
 from services.errors import BadOption, Forbidden, ObjectNotFound, ResultExpired, StorageUnavailable
-from services.storage import CHUNK_BYTES, Opened, Stored, check_key, check_prefix
+from services.storage import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
 
 FILES: Final = "/files"  # where routes/storage.py serves what `url` signs
 PARTIAL: Final = ".partial"  # the folder of files that are being written; no key begins with a dot
@@ -40,7 +40,7 @@ class LocalFolder:
         self._signing_key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")
         self._swept = False
 
-    def put(self, key: str, data: bytes | BinaryIO, content_type: str) -> None:  # noqa: ARG002 - the key's ending tells
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:  # noqa: ARG002 - the key's ending tells
         """See `Storage.put`. On disk before it returns."""
         parts = check_key(key)
         try:
@@ -72,11 +72,11 @@ class LocalFolder:
             if exc.errno in MISSING:
                 raise ObjectNotFound from exc
             _unavailable(exc)
-        file = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            file.close()
+            os.close(descriptor)
             raise ObjectNotFound
+        file = os.fdopen(descriptor, "rb", buffering=0)
         return Opened(found.st_size, _chunks(file, found.st_size), file.close)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -157,7 +157,7 @@ class LocalFolder:
             os.close(above)
 
     def _walk(self, parts: Sequence[str], prefix: str) -> Iterator[Stored]:
-        """Objects beneath a folder, in the order of their keys: there, a folder's name ends with `/`."""
+        """Objects beneath a folder whose keys begin with the prefix."""
         try:
             descriptor = open_folder(self._folder, parts)
         except OSError as exc:
@@ -192,7 +192,7 @@ class LocalFolder:
                     os.unlink(name, dir_fd=partial)
 
 
-def _write(folder: int, name: str, data: bytes | BinaryIO) -> None:
+def _write(folder: int, name: str, data: bytes | Readable) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb", buffering=0) as file:
         pieces = [data] if isinstance(data, bytes) else iter(lambda: data.read(CHUNK_BYTES), b"")
