@@ -60,6 +60,7 @@ SHARED_MODULES = (
     "onnxruntime",
     "redis",
 )
+QUEUE_MODULES = ("celery", "celery.app.amqp", "celery.app.control", "celery.app.events", "kombu.transport.redis")
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
@@ -81,15 +82,21 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         """Called every second. A body that is still not complete ends here: gthread has no limit of its own, and
         callers that send a byte now and then would hold every thread."""
         now = time.monotonic()
+        patience = self.service().patience if self.service() else {}
         for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
-            with contextlib.suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RD)
+            until = patience.get(conn.sock, 0.0)
+            if now > until:  # a long answer that is still not read whole ends both ways
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR if until else socket.SHUT_RD)
         super().murder_keepalived(force)
 
+    def service(self) -> Any:
+        """The app's parts; None before there is an app."""
+        return getattr(getattr(self, "wsgi", None), "extensions", {}).get(EXTENSION)
+
     def handle_exit(self, sig: int, frame: object) -> None:
-        app = getattr(self, "wsgi", None)
-        if app is not None and EXTENSION in getattr(app, "extensions", {}):
-            app.extensions[EXTENSION].draining.set()
+        if self.service():
+            self.service().draining.set()
         super().handle_exit(sig, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -168,7 +175,8 @@ def on_starting(server: Any) -> None:
     from services.engine import import_rembg
 
     import_rembg()
-    for name in (*SHARED_MODULES, *(("alembic.command",) if settings.auth_required else ())):
+    records = ("alembic.command",) if settings.auth_required or settings.jobs_enabled else ()
+    for name in (*SHARED_MODULES, *records, *(QUEUE_MODULES if settings.jobs_enabled else ())):
         importlib.import_module(name)
     if settings.rate_limit_storage == "memory" and settings.web_concurrency > 1:
         server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)

@@ -4,10 +4,26 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import docs, files, operations, removal, removebg, removebg_docs, system
+from routes import (
+    admin,
+    batch,
+    docs,
+    files,
+    job_operations,
+    jobs,
+    operations,
+    rembg,
+    rembg_operations,
+    removal,
+    removebg,
+    removebg_docs,
+    system,
+    uploads,
+)
 from routes.auth import View, needs_key
 from routes.docs import OPEN, Route
 from routes.limits import by_quota
+from services.keys import ADMIN, JOBS
 
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
@@ -26,10 +42,16 @@ ROUTES = (
         "rate_limit_base64_per_hour",
     ),
     Route("POST", "/remove-bg", removal.remove_bg, operations.REMOVE_BG, "rate_limit_remove_bg_per_hour"),
+    Route("GET", "/api/remove", rembg.remove_url, rembg_operations.REMOVE_URL, "rate_limit_remove_bg_per_hour"),
+    Route("POST", "/api/remove", rembg.remove_file, rembg_operations.REMOVE_FILE, "rate_limit_remove_bg_per_hour"),
+    Route(
+        "POST", "/api/remove/batch", batch.remove_batch, rembg_operations.REMOVE_BATCH, "rate_limit_remove_bg_per_hour"
+    ),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),
     Route("POST", "/v1.0/improve", removebg.improve, removebg_docs.IMPROVE, "rate_limit_removebg_per_minute"),
+    Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
     Route("GET", "/health", system.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
@@ -37,15 +59,32 @@ ROUTES = (
     Route("GET", "/health/ready", system.health_ready, operations.READY, scope=OPEN),
     Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
     Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
-    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN),
+    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
     Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
+)
+PER_MINUTE = "rate_limit_per_minute"
+JOB_ROUTES = (  # there with JOBS_ENABLED
+    Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
+    Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/uploads/<upload_id>", uploads.show_upload, job_operations.SHOW_UPLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/v1/tasks/<task_id>", uploads.show_task, job_operations.SHOW_TASK, PER_MINUTE, JOBS),
+    Route("POST", "/api/admin/cleanup", admin.cleanup, job_operations.CLEANUP, PER_MINUTE, ADMIN),
 )
 INDEX_PER_HOUR = 50
 
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    for route in ROUTES:
+    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
+    for route in routes:
         view: View = route.view
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
@@ -57,4 +96,4 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
     docs.register_assets(app)
-    app.extensions["openapi"] = docs.build(ROUTES, settings)
+    app.extensions["openapi"] = docs.build(routes, settings)

@@ -1,10 +1,9 @@
 """What a request's body holds: JSON, base64, the parts of a form; bounded, and in memory alone."""
 
 import io
-import re
-import unicodedata
-from pathlib import PurePosixPath
-from typing import IO, Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any
 
 import orjson
 import pybase64
@@ -15,8 +14,6 @@ from config import BODY_COPIES
 from routes.context import service
 from services.errors import BadBase64, BadJSON, EmptyImage, UnsupportedFormat, UploadTooLarge
 
-MAX_NAME_CHARS: Final = 100
-
 
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: their size is bounded, they are needed whole, and a full or read-only
@@ -26,13 +23,20 @@ class InMemoryRequest(Request):
         return io.BytesIO()
 
 
-def hold_body() -> None:
-    """Count the body that is about to be read; one of unknown length as the largest. Raises `Busy`."""
+def hold_body(most: int = 0) -> None:
+    """Count the body that is about to be read, of `most` bytes (0: an image's); one of unknown length as the largest.
+    Raises `Busy`."""
     refuse_encoded_body()
-    most = request.max_content_length or service().settings.max_encoded_bytes
+    most = most or request.max_content_length or service().settings.max_encoded_bytes
     size = BODY_COPIES * min(most, most if request.content_length is None else request.content_length)
     service().bodies.take(size)
     g.held_bytes = size
+
+
+def keep_body() -> Callable[[], None]:
+    """Count this request's body on, past the request's end, while its answer is sent; until what is returned is called."""
+    size = g.pop("held_bytes", 0)
+    return partial(service().bodies.give_back, size)
 
 
 def release_body(_: BaseException | None = None) -> None:
@@ -92,11 +96,3 @@ def decode_base64(text: str, limit: int | None = None) -> bytes:
     if not data:
         raise EmptyImage("the base64 text is empty")
     return data
-
-
-def harmless_stem(filename: str) -> str:
-    """A caller's file name made harmless: its last part without ending, no control characters, bounded."""
-    name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
-    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
-    clean = re.sub(r'[<>:"/\\|?*;%]', "_", visible).strip(" .")
-    return clean[:MAX_NAME_CHARS] or "image"

@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from flask import current_app, g, request
@@ -13,15 +14,34 @@ from services.admission import Admission, Bodies
 from services.coalesce import Coalescer
 from services.deadline import Deadline
 from services.decode import ImageLimits
+from services.dispatch import Dispatcher
 from services.fetch import Fetched, Fetcher
 from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
+from services.queue import Queue
+from services.records import Records
 from services.redis_client import RedisProbe
+from services.reports import Reports
 from services.sessions import Models
+from services.storage import Storage, StorageProbe
+from services.submission import Desk
 from services.telemetry import Metrics
 
 EXTENSION = "background_remover"
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The parts that see to jobs; there with `JOBS_ENABLED`. `listeners`: how many more may
+    listen to events."""
+
+    records: Records
+    reports: Reports
+    queue: Queue
+    dispatcher: Dispatcher
+    desk: Desk
+    listeners: threading.BoundedSemaphore
 
 
 @dataclass
@@ -37,9 +57,14 @@ class Service:
     keys: Keyring
     fetcher: Fetcher
     coalescer: Coalescer[Result]
+    storage: Storage
+    storage_probe: StorageProbe | None = None
+    jobs: Jobs | None = None
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
+    patience: dict[socket.socket, float] = field(default_factory=dict)
+    """Connections whose answers take longer than a request may, and until when (monotonic time)."""
 
     def remove_background(
         self,
@@ -52,7 +77,7 @@ class Service:
         require_subject: bool | None = None,
         jpeg_if_opaque: bool = False,
     ) -> Result:
-        """One removal within this request's deadline, which runs from its first byte.
+        """One removal within the deadline; by default the request's, which runs from its first byte.
 
         See `services.pipeline.remove_background`.
         """
@@ -63,7 +88,7 @@ class Service:
             models=self.models,
             limits=limits or self.limits,
             admission=self.admission,
-            deadline=deadline or self._deadline(),
+            deadline=deadline or self.deadline(),
             require_subject=self.settings.require_subject if require_subject is None else require_subject,
             jpeg_if_opaque=jpeg_if_opaque,
         )
@@ -72,14 +97,27 @@ class Service:
         """The result of `work`, or of the same (by `key`) that is under way for an earlier request. Who waits for
         another's result was not worked for: its only timing is "wait"."""
         start = time.perf_counter()
-        result, shared = self.coalescer.run(key, self._deadline(), work)
+        result, shared = self.coalescer.run(key, self.deadline(), work)
         return replace(result, timings={"wait": (time.perf_counter() - start) * 1000}) if shared else result
 
     def fetch(self, url: str, max_bytes: int | None = None) -> Fetched:
         """The bytes behind a URL, within this request's deadline. See `services.fetch.Fetcher.fetch`."""
-        return self.fetcher.fetch(url, self._deadline(), max_bytes)
+        return self.fetcher.fetch(url, self.deadline(), max_bytes)
 
-    def _deadline(self) -> Deadline:
+    @contextmanager
+    def unhurried(self, until: float) -> Iterator[None]:
+        """This request has come whole, and its connection is left alone until then (monotonic time)."""
+        connection: socket.socket | None = request.environ.get("gunicorn.socket")
+        if connection is not None:
+            self.patience[connection] = until
+        try:
+            yield
+        finally:
+            if connection is not None:
+                self.patience.pop(connection, None)
+
+    def deadline(self) -> Deadline:
+        """This request's deadline."""
         return Deadline(self.settings.request_timeout_seconds, caller_gone(), started=g.started)
 
 

@@ -1,5 +1,6 @@
 """The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,12 @@ class Operation:
     options: bool = False
     body_required: bool = True
     responses: Schema | None = None  # of an endpoint that answers in another API's words: all but those of 414 and 431
+    parameters: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters that are no options; `needed` are those without which it does not work."""
+    needed: tuple[str, ...] = ()
+    query: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters beside the options."""
+    status: int = 200
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Route:
 
     method: str
     path: str
-    view: Callable[[], Response]
+    view: Callable[..., Response]
     operation: Operation
     quota: str = ""
     scope: str = REMOVE
@@ -96,6 +103,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
+            path = described_path(path)
             operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
             if route.scope:
                 operation["security"] = _security(route.scope, required=settings.auth_required)
@@ -119,21 +127,30 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     }
 
 
+def described_path(rule: str) -> str:
+    """Flask's `<name>` as OpenAPI's `{name}`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
 def _operation(route: Route, path: str) -> Schema:
     operation = route.operation
-    name = f"{route.method.lower()}{path}".replace("/", "_").replace("-", "_").replace(".", "_").rstrip("_")
+    name = re.sub(r"\W+", "_", f"{route.method.lower()}{path}").rstrip("_")
     parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
-    if operation.options:
-        parameters += [
-            {
-                "name": key,
-                "in": "query",
-                "required": False,
-                "description": schema["description"],
-                "schema": schema,
-            }
-            for key, schema in {**URLS, **option_schemas()}.items()
-        ]
+    parameters += [
+        {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
+        for key in re.findall(r"{(\w+)}", path)
+    ]
+    in_query = {**operation.query, **({**URLS, **option_schemas()} if operation.options else operation.parameters)}
+    parameters += [
+        {
+            "name": key,
+            "in": "query",
+            "required": key in operation.needed,
+            "description": schema.get("description", ""),
+            "schema": schema,
+        }
+        for key, schema in in_query.items()
+    ]
     found: Schema = {
         "operationId": name,
         "tags": [operation.tag],
@@ -159,12 +176,14 @@ def _security(scope: str, *, required: bool) -> list[Schema]:
 def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
-    if route.operation.options:
+    if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
+    if "output_key" in route.operation.query:
+        done |= _header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
-    responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
+    responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
     if route.quota or route.path == "/":
         failures.append(e.RateLimited)
@@ -273,9 +292,10 @@ HEADERS: Final[Schema] = {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
+    "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-O"))
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},

@@ -91,6 +91,8 @@ def _details(error: HTTPException, status: int) -> str:
     if status == 405:
         return f"{request.method[:16]} is not one of {', '.join(sorted(getattr(error, 'valid_methods', None) or []))}"
     if isinstance(error, RequestEntityTooLarge):
+        if request.max_content_length != service().settings.max_encoded_bytes:
+            return f"the body is larger than {request.max_content_length} bytes, or has too many parts"
         limit = service().settings.max_content_length
         return f"the body is larger than an image of {limit} bytes needs, or has too many parts"
     return str(error.description or "")[:300]

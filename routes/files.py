@@ -1,17 +1,24 @@
-"""Reading a text of base64 image data from the operator's folder, and nothing else."""
+"""Reading a text of base64 image data from the operator's folder; stored objects by signed links. Nothing else."""
 
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 import orjson
 from flask import Response
 
 from routes.bodies import decode_base64, read_json
 from routes.context import service
+from routes.removal import file_name
+from services.beneath import open_file
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
+from services.formats import Format
 from services.options import bad_option, unknown_option
 from services.sniff import sniff
+from services.storage.local import LocalFolder
+
+TYPES: Final = {format_.extension: format_.mimetype for format_ in Format}
 
 
 def read_file() -> Response:
@@ -30,19 +37,28 @@ def read_file() -> Response:
     )
 
 
-def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
-    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`.
+def download(token: str) -> Response:
+    """An object of the local storage, by a link that the service has signed; see `LocalFolder.url`."""
+    storage = service().storage
+    if not isinstance(storage, LocalFolder):  # links lead to S3 itself
+        raise NotFound("this server's storage is elsewhere")
+    opened, name = storage.open_signed(token)
+    response = Response(opened, mimetype=TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream"))
+    response.headers["Content-Length"] = str(opened.size)
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers.set("Content-Disposition", "attachment", **file_name(name))
+    return response
 
-    Opened part by part relative to the folder and without following links, so that nothing outside can be reached,
-    not even by changing a link between a check and its use.
-    """
+
+def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
+    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`."""
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ForbiddenPath("the path must be relative, without '..', empty parts or backslashes")
     if not path.endswith(".txt"):
         raise ForbiddenPath("only files that end in .txt are open")
     try:
-        descriptor = _open_beneath(folder, parts)
+        descriptor = open_file(folder, parts)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
     except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
@@ -61,20 +77,6 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
         return data.decode("ascii")
     except UnicodeDecodeError as exc:
         raise BadBase64("the file is not plain base64 text") from exc
-
-
-def _open_beneath(folder: Path, parts: list[str]) -> int:
-    """A descriptor of `folder`/`parts`, no link followed on the way."""
-    current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            current, above = os.open(part, flags, dir_fd=current), current
-            os.close(above)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(parts[-1], flags, dir_fd=current)
-    finally:
-        os.close(current)
 
 
 def _path(value: object) -> str:

@@ -5,16 +5,17 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
 from config import Settings
 from routes.auth import caller_key
 from routes.context import service
-from services.errors import SourceFailed, SourceTimeout
+from services.errors import RateLimited, SourceFailed, SourceTimeout
 from services.redis_client import redis_options
 
 WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
+LIMITER: Final = "background_remover_limiter"
 log = structlog.get_logger("limits")
 
 
@@ -87,8 +88,44 @@ def by_quota(limiter: Limiter, default: str) -> RouteLimit:
     return limiter.shared_limit(limit, scope)
 
 
+class Charge:
+    """What a request has cost beyond the one that every request costs."""
+
+    def __init__(self, limiter: Limiter, limits: list[RequestLimit]) -> None:
+        self._limiter = limiter
+        self._limits = limits
+
+    def give_back(self, images: int) -> None:
+        """So many images failed, and the failure was ours."""
+        if images:
+            for limit in self._limits:
+                _hit(self._limiter, limit, -images)
+
+
+def charge(images: int) -> Charge:
+    """Count this request as so many images. Raises `RateLimited`, with nothing charged, where the quota has not as many
+    left."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    limits = limiter.current_limits  # none where quotas are turned off
+    for number, limit in enumerate(limits if images > 1 else ()):
+        if not _hit(limiter, limit, images - 1):
+            for counted in limits[: number + 1]:
+                _hit(limiter, counted, -images)
+            raise RateLimited(f"allowed: {limit.limit}, and this batch counts as {images}")
+    return Charge(limiter, limits)
+
+
+def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
+    try:
+        return bool(limiter.limiter.hit(limit.limit, *limit.request_args, cost=cost))
+    except Exception as exc:  # noqa: BLE001 - any storage's error: a lost Redis fails no request
+        log.warning("quota not charged", reason=type(exc).__name__)
+        return True
+
+
 def attach_limiter(app: Flask, limiter: Limiter) -> None:
     """Hook the limiter in: costs are settled before its headers are written, Retry-After is set after."""
+    app.extensions[LIMITER] = limiter
     app.after_request(_retry_after)
     limiter.init_app(app)
 
@@ -103,13 +140,6 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
         for limit in limiter.current_limits if cost else ():
             _hit(limiter, limit, cost)
         return response
-
-
-def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> None:
-    try:
-        limiter.limiter.hit(limit.limit, *limit.request_args, cost=cost)
-    except Exception as exc:  # noqa: BLE001 - any storage's error; the answer must go out all the same
-        log.warning("quota not charged" if cost > 0 else "quota not refunded", reason=type(exc).__name__)
 
 
 def _retry_after(response: Response) -> Response:

@@ -80,15 +80,26 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
         metrics.refused.labels(error.code).inc()
         if error.status == 429:
             metrics.rate_limited.labels(endpoint).inc()
-        if endpoint.startswith(("/remove", "/v1.0/removebg")) and error.status != 429:
-            metrics.images.labels("unknown", error.code).inc()
+        if endpoint.startswith(("/remove", "/api/remove", "/v1.0/removebg")) and error.status != 429:
+            count_failure(error)
     if result:
-        metrics.images.labels(result.original_format, "ok").inc()
-        metrics.megapixels.observe(result.original_width * result.original_height / 1e6)
-        metrics.upload_bytes.observe(result.original_bytes)
-        metrics.result_bytes.observe(len(result.data))
-        for stage, ms in result.timings.items():
-            metrics.stage_seconds.labels(stage).observe(ms / 1000)
+        count_image(result)
+
+
+def count_image(result: Result) -> None:
+    """Count an image that was done."""
+    metrics = service().metrics
+    metrics.images.labels(result.original_format, "ok").inc()
+    metrics.megapixels.observe(result.original_width * result.original_height / 1e6)
+    metrics.upload_bytes.observe(result.original_bytes)
+    metrics.result_bytes.observe(len(result.data))
+    for stage, ms in result.timings.items():
+        metrics.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+def count_failure(error: ServiceError) -> None:
+    """Count an image that was not."""
+    service().metrics.images.labels("unknown", error.code).inc()
 
 
 def _log(response: Response, result: Result | None, elapsed: float) -> None:

@@ -6,6 +6,7 @@ from routes.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_sch
 from services import errors as e
 from services.formats import usable_formats
 from services.options import BACKGROUND_IMAGE, allowed
+from services.storage import KEYS
 
 
 def _option_table() -> str:
@@ -19,10 +20,20 @@ def _object(required: list[str], **properties: Schema) -> Schema:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
+def _with_output_key(schema: Schema) -> Schema:
+    return schema and {**schema, "properties": {**schema["properties"], "output_key": OUTPUT_KEY}}
+
+
 _OPTIONS: Final = option_schemas()
 _BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
 _BY_URL: Final = _object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
+OUTPUT_KEY: Final[Schema] = {
+    "type": "string",
+    "maxLength": 500,
+    "description": "Stores the result as well, under `results/` and this key; `X-Output-Key` says where. "
+    f"{KEYS[0].upper()}{KEYS[1:]}. Only where the operator has set up a storage (`STORAGE_URL`).",
+}
 _IMAGE_BODIES: Final = {
     "multipart/form-data": {
         **_object(
@@ -86,9 +97,10 @@ REMOVE_BG: Final = Operation(
     "removal",
     "Remove the background of the image behind a URL",
     "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
-    "`POST /remove-bg?image_url=…`.",
-    _IMAGE_BODIES, {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON),
-    options=True, body_required=False,
+    "`POST /remove-bg?image_url=…`. With `output_key` the result goes to the server's storage too.",
+    {kind: _with_output_key(schema) for kind, schema in _IMAGE_BODIES.items()},
+    {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON, e.StorageUnavailable),
+    options=True, body_required=False, query={"output_key": OUTPUT_KEY},
 )  # fmt: skip
 PREVIEW: Final = Operation(
     "removal",
@@ -133,6 +145,11 @@ READ_FILE: Final = Operation(
     },
     (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
      e.UnsupportedFormat),
+)  # fmt: skip
+DOWNLOAD_FILE: Final = Operation(
+    "files", "Download what is stored", "By a link that the service has signed, until its end.",
+    answers={**{f.mimetype: {} for f in usable_formats()}, "application/octet-stream": {}},
+    failures=(e.Forbidden, e.NotFound, e.ResultExpired, e.StorageUnavailable),
 )  # fmt: skip
 INDEX: Final = Operation(
     "service", "The web page, or the service's description",

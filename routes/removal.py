@@ -19,42 +19,48 @@ from services.pipeline import Result
 def remove_background() -> Response:
     """The image without background, as a download."""
     upload = read_upload()
-    result = _remove(upload, upload.options())
-    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "attachment")
+    result = remove(upload, upload.options())
+    return _as_json(result) if wants_json() else as_image(result, upload.stem, "attachment")
 
 
 def remove_background_preview() -> Response:
     """The image without background, inline, its longer side bounded."""
     upload = read_upload()
-    result = _remove(upload, upload.options().within(service().settings.preview_max_side))
-    return _as_json(result) if wants_json() else _as_image(result, upload.stem, "inline")
+    result = remove(upload, upload.options().within(service().settings.preview_max_side))
+    return _as_json(result) if wants_json() else as_image(result, upload.stem, "inline")
 
 
 def remove_background_base64() -> Response:
     """The image without background as base64, in JSON."""
     upload, data_uri = read_base64_upload()
-    return _as_json(_remove(upload, upload.options()), data_uri=data_uri)
+    return _as_json(remove(upload, upload.options()), data_uri=data_uri)
 
 
 def remove_bg() -> Response:
-    """The image without background, inline, as PNG unless `format` says otherwise."""
+    """The image without background, inline, as PNG unless `format` says otherwise; stored as well with `output_key`."""
     upload = read_upload(OUTPUT_KEY)
-    result = _remove(upload, upload.options(default_format=Format.PNG))
-    return _as_image(result, upload.stem, "inline")
+    result = remove(upload, upload.options(default_format=Format.PNG))
+    response = as_image(result, upload.stem, "inline")
+    if upload.output_key:
+        service().storage.put(upload.output_key, result.data, result.format.mimetype)
+        response.headers["X-Output-Key"] = upload.output_key
+    return response
 
 
-def _remove(upload: Upload, options: Options) -> Result:
+def remove(upload: Upload, options: Options) -> Result:
+    """The upload's result, noted for the log, the metrics and the headers."""
     result = service().remove_background(upload.data, options, upload.background)
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result
 
 
-def _as_image(result: Result, stem: str, disposition: str) -> Response:
+def as_image(result: Result, stem: str, disposition: str) -> Response:
+    """The result's file as the answer, named `<stem>-no-bg.<ending>`."""
     response = Response(result.data, mimetype=result.format.mimetype)
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"
-    response.headers.set("Content-Disposition", disposition, **_file_name(name))
+    response.headers.set("Content-Disposition", disposition, **file_name(name))
     response.headers.update(result_headers(result))
     return response
 
@@ -76,7 +82,7 @@ def result_headers(result: Result) -> dict[str, str]:
     return {name: str(value) for name, value in told.items()}
 
 
-def _file_name(name: str) -> dict[str, str]:
+def file_name(name: str) -> dict[str, str]:
     """A file name as header parameters: plain, and where it is not ASCII also encoded (RFC 6266, RFC 8187)."""
     if name.isascii():
         return {"filename": name}

@@ -8,7 +8,7 @@ import orjson
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from routes.bodies import decode_base64, harmless_stem, hold_body, read_json, read_part
+from routes.bodies import decode_base64, hold_body, read_json, read_part
 from routes.context import service
 from services.errors import (
     BadBase64,
@@ -24,39 +24,46 @@ from services.errors import (
 )
 from services.fetch import Fetched
 from services.formats import Format, usable_formats
+from services.names import harmless_stem
 from services.options import BACKGROUND_IMAGE, Options, allowed, bad_option, unknown_option
 from services.outbound import PSEUDONYM
+from services.storage import KEYS, is_key
 from services.values import TRUTHS, parse_truth
 
 FILE_FIELDS: Final = ("file", "image")
 URL_FIELD: Final = "image_url"
 BACKGROUND_URL: Final = "background_image_url"
 OUTPUT_KEY: Final = "output_key"
+RESULTS: Final = "results/"  # of storage, where callers' own keys are
 ALSO: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)  # fields that are no options
 
 
 @dataclass(frozen=True)
 class Upload:
     """The image of a request; `stem` is a harmless file name without ending; `given` the raw options; `background` the
-    image to go behind the subject; `timings` what getting them took, in ms."""
+    image to go behind the subject; `timings` what getting them took, in ms; `output_key` where in storage the result is
+    to go as well, if anywhere."""
 
     data: bytes
     stem: str
     given: Mapping[str, object]
     background: bytes | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+    output_key: str = ""
 
     def options(self, *, default_format: Format | None = None) -> Options:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
 
 
-def read_upload(*own: str) -> Upload:
+def read_upload(*own: str, waits: bool = False) -> Upload:
     """The image of a multipart form, of a raw body, or behind `image_url`, with the options beside it.
 
-    `own` names the endpoint's fields that are no options. Raises the 400, 403, 413, 415, 502 and 504 errors of the
+    `own` names the endpoint's fields that are no options; `waits`: it is not to be worked on now.
+    Raises the 400, 403, 413, 415, 502 and 504 errors of the
     contract, and `Busy` before the body is read.
     """
-    service().admission.refuse_when_full()
+    if not waits:
+        service().admission.refuse_when_full()
     kind = request.mimetype
     if kind == "application/json":
         given = _options(request.args, MultiDict(read_json()), own=own)
@@ -100,6 +107,15 @@ def read_base64_upload() -> tuple[Upload, bool]:
     if not isinstance(text, str):
         raise BadBase64(f"'image' is not a text but {type(text).__name__}")
     return _complete(given, decode_base64(text), background=background), data_uri
+
+
+def read_options() -> dict[str, object]:
+    """The raw options of a form and the query beside it. Raises `BadOption`, `UnknownOption`."""
+    given = _options(request.args, request.form)
+    for name in (URL_FIELD, BACKGROUND_URL):
+        if name in given:
+            raise unknown_option(name)
+    return given
 
 
 def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
@@ -196,7 +212,7 @@ def _complete(
     """The upload, with what its URLs lead to; they are taken out of `given`. What is wrong with the options is said
     before anything is fetched."""
     url, behind = given.pop(URL_FIELD, None), given.pop(BACKGROUND_URL, None)
-    upload = Upload(data, stem, given, background)
+    upload = Upload(data, stem, given, background, output_key=_stored_under(given.pop(OUTPUT_KEY, None)))
     if background is not None and behind is not None:
         raise bad_option(BACKGROUND_URL, behind, f"a URL without {BACKGROUND_IMAGE}")
     if url is None and behind is None:
@@ -214,6 +230,17 @@ def _complete(
     return replace(upload, timings={"fetch": milliseconds})
 
 
+def _stored_under(key: object) -> str:
+    """A result's whole key in storage; empty for None. Raises `BadOption`."""
+    if key is None:
+        return ""
+    if not service().settings.storage_given:
+        raise BadOption("output_key was given; allowed: nothing, for this server has no object storage")
+    if not (isinstance(key, str) and is_key(RESULTS + key)):
+        raise bad_option(OUTPUT_KEY, key, KEYS)
+    return RESULTS + key
+
+
 def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str, object]:
     """Raw options of all sources together, URLs of images among them. Raises `BadOption` for one given twice."""
     given: dict[str, object] = {}
@@ -227,10 +254,10 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
             if present:
                 given[name] = present[0]
     for name in given:
-        if name == OUTPUT_KEY and name in own:
-            raise BadOption("output_key was given; allowed: nothing, for this server has no object storage")
         if name == BACKGROUND_IMAGE:
             raise bad_option(name, given[name], "a file of a form, or base64 in JSON")
-        if name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
+        if name == OUTPUT_KEY and name in own:
+            _stored_under(given[name])
+        elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
             raise unknown_option(name, also=(*ALSO, *own))
     return given

@@ -74,6 +74,9 @@ def compose(photo: Photo, matte: Matte, options: Options, background: Photo | No
         canvas = _over(canvas, behind.pixels, behind.alpha)
     if options.format is Format.JPEG and canvas.alpha is not None:
         canvas = _over(canvas, _filled(canvas, WHITE).pixels, None)
+    if options.keep_alpha and canvas.alpha is None and options.format is not Format.JPEG:
+        opaque = np.full((canvas.height, canvas.width), 255, dtype=np.uint8)
+        canvas = Canvas(canvas.pixels, opaque, canvas.foreground)
     return canvas
 
 

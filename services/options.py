@@ -161,6 +161,9 @@ class Options(BaseModel):
         Annotated[int, Field(ge=0, le=255), Number] | None,
         Field(description="A hard mask: opaque where the mask is at least this, transparent elsewhere."),
     ] = None
+    smooth: Annotated[
+        bool, Truth, Field(description="A hard mask with a smooth outline: specks and threads of a pixel vanish.")
+    ] = False
     background: Annotated[
         Colour | None,
         _from(parse_colour),
@@ -169,6 +172,9 @@ class Options(BaseModel):
             json_schema_extra=_examples("ffffff", "#ff8800", "steelblue"),
         ),
     ] = None
+    keep_alpha: Annotated[
+        bool, Truth, Field(description="The result has an alpha channel even where a background makes it opaque.")
+    ] = False
     crop: Annotated[bool, Truth, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
     crop_margin: Annotated[
         Margin | None,

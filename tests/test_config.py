@@ -52,6 +52,8 @@ def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
 ) -> None:
     bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
     bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
+    bad |= {"STORAGE_URL": "http://bucket", "S3_ENDPOINT_URL": "https://user:pass@minio", "S3_ENCRYPTION": "rot13"}
+    bad |= {"PRESIGNED_URL_SECONDS": "604801"}
     bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
@@ -80,6 +82,17 @@ def test_fetches_leave_threads_for_images_and_health_checks() -> None:
         assert 1 <= settings.fetches_per_worker <= 8
         assert settings.web_threads - others - settings.fetches_per_worker >= 1
     assert load_settings(fetch_allowed_hosts="minio:9000, [::1]:80").fetch_allowed_hosts == ("minio:9000", "[::1]:80")
+
+
+def test_a_storage_is_named_once_and_its_credentials_come_together() -> None:
+    assert not load_settings().storage_given
+    assert load_settings(s3_bucket_name="objects").storage_url == "s3://objects"
+    assert load_settings(s3_bucket_name="objects", storage_url="s3://objects").storage_given
+    with pytest.raises(ConfigError, match="STORAGE_URL is file:data, S3_BUCKET_NAME objects"):
+        load_settings(s3_bucket_name="objects", storage_url="file:data")
+    with pytest.raises(ConfigError, match="belong together") as stopped:
+        load_settings(aws_secret_access_key="hunter2")
+    assert "hunter2" not in str(stopped.value)
 
 
 def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

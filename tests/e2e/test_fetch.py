@@ -138,7 +138,7 @@ def test_a_result_by_url_alone_is_a_png_unless_a_format_is_named(fetching: Gunic
         assert answered.headers["Content-Type"] == kind
 
 
-def test_a_result_can_not_be_stored_yet(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_a_result_can_not_be_stored_without_a_storage(fetching: Gunicorn, pictures: Pictures) -> None:
     before = len(pictures.asked)
     for send in ("params", "data", "json"):
         answered = post(fetching, "/remove-bg", **{send: {"image_url": pictures.url(), "output_key": "a.png"}})

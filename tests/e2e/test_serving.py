@@ -176,7 +176,15 @@ def test_every_request_leaves_one_json_line_with_what_matters(jpeg: bytes) -> No
         assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
         assert (event["status"], event["bytes_in"]) == (200, len(jpeg))
         assert event["size_reduction"] == round(1 - event["bytes_out"] / len(jpeg), 3)
-        assert set(event["timings_ms"]) == {"queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"}
+        assert set(event["timings_ms"]) == {
+            "queue",
+            "decode",
+            "segment",
+            "refine",
+            "decontaminate",
+            "compose",
+            "encode",
+        }
         for text in server.log().splitlines():
             json.loads(text)  # Gunicorn's own lines too
 

@@ -1,0 +1,113 @@
+"""The same photographs to this service's `/api/remove` and to rembg's own server: sizes, modes, and how far masks differ.
+
+`python -m benchmarks.like_rembg`. Ends with 1 where a size or mode differs, or a mask by more than refined edges explain.
+The peer runs in its own virtual environment, made on the first run.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import requests
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.stages import RESULTS
+from benchmarks.versus_rembg import install_peer, peer
+from tests.conftest import PHOTOS, encoded
+from tests.servers import Gunicorn
+
+NAMES: Final = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
+CASES: Final[Mapping[str, Mapping[str, str]]] = {
+    "plain": {},
+    "om": {"om": "true"},
+    "om ppm": {"om": "true", "ppm": "true"},
+    "dc": {"dc": "true"},
+    "a": {"a": "true"},
+    "bgc": {"bgc": "255,255,255,255"},
+}
+BAND: Final = 0.03  # of the longer side: as far as edges led by the photo may move from the model's mask
+MOST_BEYOND: Final = 0.005  # of full scale, mean over what lies further from an edge
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One photo and one set of parameters: what both answered, and the mean difference of the masks, of full scale: over
+    all pixels, and over those further than `BAND` from the peer's edges."""
+
+    photo: str
+    case: str
+    ours: str
+    theirs: str
+    everywhere: float
+    beyond: float
+
+    @property
+    def alike(self) -> bool:
+        return self.ours == self.theirs and self.beyond <= MOST_BEYOND
+
+
+def main() -> None:
+    """Compare, print the table, write `results/like_rembg.json`."""
+    install_peer()
+    with Gunicorn(INFERENCE_PRECISION="f32") as service, peer() as url:
+        rows = [
+            compare(name, case, ask(f"{service.url}/api/remove", name, given), ask(f"{url}/api/remove", name, given))
+            for name in NAMES
+            for case, given in CASES.items()
+        ]
+    table = Table(title="/api/remove beside rembg's server, u2netp")
+    for heading in ("photo", "parameters", "ours", "rembg's", "mask difference", "away from edges", "alike"):
+        table.add_column(heading)
+    for row in rows:
+        differences = (f"{row.everywhere:.4f}", f"{row.beyond:.4f}")
+        table.add_row(row.photo, row.case, row.ours, row.theirs, *differences, "yes" if row.alike else "NO")
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "like_rembg.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    raise SystemExit(0 if all(row.alike for row in rows) else 1)
+
+
+def ask(url: str, name: str, given: Mapping[str, str]) -> Image.Image:
+    """The answer to the photo; `bgc` goes into the query, where rembg's server reads it."""
+    with Image.open(next(PHOTOS.glob(f"{name}.*"))) as photo:
+        data = encoded(photo.convert("RGB"), "PNG")
+    form = {"model": "u2netp", **{key: value for key, value in given.items() if key != "bgc"}}
+    query = {"bgc": given["bgc"]} if "bgc" in given else None
+    answer = requests.post(url, files={"file": data}, data=form, params=query, timeout=300)
+    if answer.status_code != 200 or answer.headers["Content-Type"] != "image/png":
+        raise RuntimeError(f"{url} answered {answer.status_code}: {answer.text[:200]}")
+    image = Image.open(io.BytesIO(answer.content))
+    image.load()
+    return image
+
+
+def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image) -> Compared:
+    """The two answers, described and subtracted; where nothing is transparent (`bgc`) there is nothing to subtract."""
+    told = [f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs)]
+    if told[0] != told[1]:
+        return Compared(name, case, *told, 1.0, 1.0)
+    mine, other = mask_of(ours), mask_of(theirs)
+    difference = np.abs(mine.astype(np.float32) - other) / 255
+    reach = 2 * round(BAND * max(ours.size)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    soft = ((other > 12) & (other < 243)).astype(np.uint8)
+    edges = cv2.morphologyEx((other > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    away = cv2.dilate(cv2.max(soft, edges), disc) == 0
+    beyond = float(difference[away].mean()) if away.any() else 0.0
+    return Compared(name, case, *told, float(difference.mean()), beyond)
+
+
+def mask_of(image: Image.Image) -> NDArray[np.uint8]:
+    """The picture's alpha; of a grey picture, itself."""
+    return np.asarray(image if image.mode == "L" else image.getchannel("A"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""For operators, with a key of the scope `admin`."""
+
+from flask import Response
+
+from routes.context import service
+from routes.job_answers import answer
+from routes.jobs import jobs
+from services.cleanup import Cleanup
+
+
+def cleanup() -> Response:
+    """Remove what has had its time now, instead of when its turn comes."""
+    settings = service().settings
+    removed = Cleanup(jobs().records, service().storage, settings.cleanup_older_than_seconds).run()
+    return answer({"removed": removed})

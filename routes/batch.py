@@ -1,0 +1,134 @@
+"""Many images in one request: a form of images and ZIP archives in, one ZIP archive out, sent while it is made."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import structlog
+from flask import Response, request, stream_with_context
+
+from routes.bodies import hold_body, keep_body
+from routes.context import Service, caller_gone, service
+from routes.limits import Charge, charge
+from routes.observe import count_failure, count_image
+from routes.rembg import need_form, parameters
+from services.archives import Archive, is_archive
+from services.batch import Batch, Item
+from services.deadline import Deadline
+from services.errors import (
+    BadArchive,
+    DeadlineExceeded,
+    EmptyImage,
+    MissingImage,
+    ServiceError,
+    ShuttingDown,
+    TooManyFiles,
+)
+from services.options import Options
+from services.pipeline import Result
+from services.zip_stream import zip_stream
+
+FILES: Final = "files"
+TOTAL: Final = 10  # times REQUEST_TIMEOUT_SECONDS: what a whole batch may take
+Source = tuple[str, bytes | Archive | ServiceError]
+log = structlog.get_logger("batch")
+
+
+def remove_batch() -> Response:
+    """Every image of the form's `files` without background, in a ZIP archive."""
+    parts = service()
+    parts.admission.refuse_when_full()
+    need_form()
+    largest = parts.settings.max_batch_bytes
+    request.max_content_length = largest
+    hold_body(largest)
+    options = parameters().options()
+    sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
+    parts.models.get(options.model, parts.deadline())  # a model that is not here fails the request, not each image
+    charged = charge(count)
+    batch = Batch(_items(sources), _worker(parts, options), _clock(parts), on_error=count_failure)
+    response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")
+    response.call_on_close(keep_body())
+    response.headers.set("Content-Disposition", "attachment", filename="no-bg.zip")
+    return response
+
+
+def _sources(max_files: int, max_bytes: int) -> tuple[list[Source], int]:
+    """The form's files, archives opened, and how many images they hold together.
+
+    Raises `MissingImage` and `TooManyFiles`. A bad archive is as a bad image: the others are none the worse for it.
+    """
+    found: list[Source] = []
+    count = 0
+    for part in request.files.getlist(FILES):
+        if not part.filename:
+            continue  # a browser's empty field
+        source: bytes | Archive | ServiceError = part.stream.read() or EmptyImage("the file has 0 bytes")
+        if isinstance(source, bytes) and is_archive(source):
+            source = _opened(source, max_files, max_bytes)
+        found.append((part.filename, source))
+        count += len(source) if isinstance(source, Archive) else 1
+    if not count:
+        raise MissingImage(f"the form has no image in the field {FILES!r}", "Send -F files=@a.jpg -F files=@b.zip")
+    if count > max_files:
+        raise TooManyFiles(f"{count} were sent; allowed: {max_files}")
+    return found, count
+
+
+def _opened(data: bytes, max_files: int, max_bytes: int) -> Archive | ServiceError:
+    try:
+        return Archive(io.BytesIO(data), max_files=max_files, max_bytes=max_bytes)
+    except BadArchive as exc:
+        return exc
+
+
+def _items(sources: list[Source]) -> Iterator[Item]:
+    """Names and bytes of all images, one at a time; what comes from an archive is named `<archive>/<path in it>`."""
+    for name, source in sources:
+        if isinstance(source, Archive):
+            for entry, data in source:
+                yield f"{name}/{entry}", data
+        else:
+            yield name, source
+
+
+def _worker(parts: Service, options: Options) -> Callable[[bytes, Deadline], Result]:
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        result = parts.remove_background(data, options, deadline=deadline)
+        count_image(result)
+        return result
+
+    return remove
+
+
+def _clock(parts: Service) -> Callable[[], Deadline]:
+    """Each image has as long as a request of its own; none begins once the batch is too old, or the server stops."""
+    seconds, gone = parts.settings.request_timeout_seconds, caller_gone()
+    end = time.monotonic() + TOTAL * seconds
+
+    def deadline() -> Deadline:
+        if parts.draining.is_set():
+            raise ShuttingDown("the batch was ended before this image", retry_after=1)
+        if time.monotonic() > end:
+            raise DeadlineExceeded(f"the batch was not done after {TOTAL * seconds:g} s")
+        return Deadline(seconds, gone)
+
+    return deadline
+
+
+def _stream(parts: Service, batch: Batch, charged: Charge) -> Iterator[bytes]:
+    """The archive; cut off, so that it can't be taken for whole, where the caller has gone."""
+    start = time.monotonic()
+    seconds = parts.settings.request_timeout_seconds
+    try:
+        with parts.unhurried(start + (TOTAL + 1) * seconds):
+            for piece in zip_stream(batch.files()):
+                if batch.gone:
+                    return
+                yield piece
+    finally:
+        ours = sum(error.status >= 500 for error in batch.failed)
+        charged.give_back(ours)
+        elapsed = round((time.monotonic() - start) * 1000, 1)
+        log.info("batch", done=batch.done, failed=len(batch.failed), gone=batch.gone, duration_ms=elapsed)

@@ -1,0 +1,176 @@
+"""Objects in an S3 bucket: of AWS, or of any server that speaks its protocol.
+
+boto3 is imported when a bucket is first used: it takes its time, and most installations need none.
+"""
+
+import contextlib
+import io
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from functools import cached_property
+from itertools import islice
+from typing import Any, Final
+from urllib.parse import quote
+
+import structlog
+
+from services.errors import ObjectNotFound, StorageUnavailable
+from services.storage import CHUNK_BYTES, Opened, Readable, S3Options, Stored, check_key, check_prefix
+
+CONNECT_SECONDS: Final = 2.0
+READ_SECONDS: Final = 10.0  # for each answer, or piece of one
+ATTEMPTS: Final = 3
+CONNECTIONS: Final = 16
+PART_BYTES: Final = 8 * 1024 * 1024  # a larger object goes up in parts of this size
+DELETED_AT_ONCE: Final = 1000  # at most, by the protocol
+REST_SECONDS: Final = 1.0
+log = structlog.get_logger("storage")
+
+
+class S3Bucket:
+    """The `Storage` in a bucket. After it could not be reached it is left alone for a moment, so that callers hear it
+    at once and don't pile up behind a dead host."""
+
+    def __init__(self, bucket: str, options: S3Options) -> None:
+        self._bucket, self._options = bucket, options
+        self._lock = threading.Lock()
+        self._rest_until = 0.0
+
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:
+        """See `Storage.put`. A large object goes up in parts, one in memory at a time."""
+        from boto3.s3.transfer import TransferConfig
+
+        check_key(key)
+        extra = {"ContentType": content_type}
+        if self._options.encryption:
+            extra["ServerSideEncryption"] = self._options.encryption
+        parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
+        file = io.BytesIO(data) if isinstance(data, bytes) else _Borrowed(data)
+        with self._translated("put"):
+            self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra, Config=parts)
+
+    def open(self, key: str) -> Opened:
+        """See `Storage.open`."""
+        check_key(key)
+        with self._translated("open"):
+            found = self._client.get_object(Bucket=self._bucket, Key=key)
+        return Opened(found["ContentLength"], self._chunks(found["Body"]), found["Body"].close)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Storage.delete`."""
+        names = iter([{"Key": "/".join(check_key(key))} for key in keys])
+        while some := list(islice(names, DELETED_AT_ONCE)):
+            with self._translated("delete"):
+                done = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
+            for error in done.get("Errors", ()):
+                log.warning("object not deleted", reason=error.get("Code"))
+                raise StorageUnavailable(str(error.get("Code")))
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """See `Storage.list`."""
+        check_prefix(prefix)
+        return self._list(prefix)
+
+    def url(self, key: str, seconds: int, filename: str) -> str:
+        """See `Storage.url`: presigned, for the endpoint that the public reaches."""
+        check_key(key)
+        plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", filename)
+        disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+        object_ = {"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": disposition}
+        with self._translated("url", reach=False):
+            signed: str = self._public_client.generate_presigned_url("get_object", Params=object_, ExpiresIn=seconds)
+        return signed
+
+    def check(self) -> None:
+        """See `Storage.check`: whether the bucket is there and open to us."""
+        with self._translated("check"):
+            self._client.head_bucket(Bucket=self._bucket)
+
+    def _list(self, prefix: str) -> Iterator[Stored]:
+        with self._translated("list"):
+            pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
+        while True:
+            with self._translated("list"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page.get("Contents", ()):
+                yield Stored(found["Key"], found["Size"], found["LastModified"].astimezone(UTC))
+
+    def _chunks(self, body: Any) -> Iterator[bytes]:
+        while True:
+            with self._translated("read"):
+                chunk = body.read(CHUNK_BYTES)
+            if not chunk:
+                return
+            yield chunk
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._new_client(self._options.endpoint_url)
+
+    @cached_property
+    def _public_client(self) -> Any:
+        public = self._options.public_endpoint_url
+        return self._new_client(public) if public else self._client
+
+    def _new_client(self, endpoint: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=CONNECTIONS,
+            s3={"addressing_style": "path" if endpoint else "auto"},  # other servers seldom have a name per bucket
+            request_checksum_calculation="when_required",  # AWS's newer ones, in trailers, are not known everywhere
+            response_checksum_validation="when_required",
+        )
+        with self._lock:  # a session is not safe to share between threads; the client it makes is
+            return boto3.session.Session().client(
+                "s3",
+                endpoint_url=endpoint or None,
+                region_name=self._options.region or None,
+                aws_access_key_id=self._options.access_key_id or None,
+                aws_secret_access_key=self._options.secret_access_key or None,
+                config=config,
+            )
+
+    @contextlib.contextmanager
+    def _translated(self, operation: str, *, reach: bool = True) -> Iterator[None]:
+        """boto3's errors as ours; the log has the reason, the caller its code. `reach`: the server is asked."""
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+        if reach and time.monotonic() < self._rest_until:
+            raise StorageUnavailable("it did not answer a moment ago", retry_after=int(REST_SECONDS) + 1)
+        try:
+            yield
+        except ClientError as exc:
+            code = str(exc.response.get("Error", {}).get("Code", "unknown"))
+            if code == "NoSuchKey":
+                raise ObjectNotFound from exc
+            log.warning("object storage refuses", operation=operation, code=code, reason=str(exc)[:300])
+            raise StorageUnavailable(code) from exc
+        except (BotoCoreError, OSError) as exc:
+            if isinstance(exc, (HTTPClientError, ConnectionError)):
+                self._rest_until = time.monotonic() + REST_SECONDS
+            log.warning("object storage not usable", operation=operation, reason=type(exc).__name__)
+            raise StorageUnavailable(type(exc).__name__) from exc
+
+
+class _Borrowed(io.RawIOBase):
+    """A file from where it stands, which boto3 may not close: it closes what it sends."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)

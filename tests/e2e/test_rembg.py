@@ -1,0 +1,175 @@
+"""rembg's server API: its clients, replayed against this service, see what they know."""
+
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from services.values import TRUTHS
+from tests.conftest import encoded
+from tests.servers import Gunicorn
+from tests.sources import answer, source
+
+PATH: Final = "/api/remove"
+MARK: Final = {"type": "point", "data": [256, 256], "label": 1}
+
+
+@pytest.fixture(scope="module")
+def fetching(jpeg: bytes) -> Iterator[tuple[Gunicorn, str]]:
+    """A server that may fetch from one source, and the URL of a photo there."""
+    with source(lambda connection, _head: connection.sendall(answer(jpeg))) as running:
+        opened = f"127.0.0.1:{running.port}"
+        with Gunicorn(FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=opened) as server:
+            yield server, f"http://{opened}/a%20photo.jpg"
+
+
+def post(server: Gunicorn, data: bytes, query: dict[str, Any] | None = None, **form: Any) -> requests.Response:
+    """As clients of rembg post: `files={"file": data}`, the rest beside it."""
+    return requests.post(server.url + PATH, files={"file": data}, data=form, params=query, timeout=30)
+
+
+def opened(answered: requests.Response) -> Image.Image:
+    assert answered.status_code == 200, answered.text
+    assert answered.headers["Content-Type"] == "image/png"
+    image = Image.open(io.BytesIO(answered.content))
+    image.load()
+    return image
+
+
+def refused(answered: requests.Response) -> tuple[int, str]:
+    return answered.status_code, answered.json()["code"]
+
+
+def native(server: Gunicorn, data: bytes, **options: Any) -> bytes:
+    url = f"{server.url}/remove-background"
+    return requests.post(url, files={"file": ("a.jpg", data)}, data=options, timeout=30).content
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_curl_lines_of_rembgs_readme_work(fetching: tuple[Gunicorn, str], tmp_path: Path, jpeg: bytes) -> None:
+    server, url = fetching
+    (tmp_path / "input.jpg").write_bytes(jpeg)
+    for line in (
+        f'curl -f -s "{server.url}/api/remove?url={url}" -o output.png',
+        f'curl -f -s -F file=@input.jpg "{server.url}/api/remove" -o output.png',
+    ):
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=30)
+        with Image.open(tmp_path / "output.png") as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "RGBA", (512, 512))
+        (tmp_path / "output.png").unlink()
+
+
+def test_the_plain_result_is_this_services_own(fetching: tuple[Gunicorn, str], jpeg: bytes) -> None:
+    server, url = fetching
+    own = native(server, jpeg)
+    assert post(server, jpeg).content == own
+    by_url = requests.get(server.url + PATH, params={"url": url}, timeout=30)
+    assert by_url.content == own
+    assert by_url.headers["Content-Disposition"] == 'inline; filename="a photo-no-bg.png"'
+
+
+def test_every_parameter_does_what_it_says(server: Gunicorn, jpeg: bytes) -> None:
+    cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "a": ({"a": True}, {"edges": "matting"}),
+        "a with its thresholds": ({"a": "true", "af": 250, "ab": 5, "ae": 30}, {"edges": "matting"}),
+        "dc": ({"dc": "true"}, {}),
+        "om": ({"om": "1"}, {"output": "mask"}),
+        "ppm": ({"ppm": "y"}, {"smooth": "true"}),
+        "a and ppm": ({"a": "t", "ppm": "t"}, {"edges": "matting"}),
+        "om, a and ppm": ({"om": "on", "a": "t", "ppm": "t"}, {"output": "mask", "edges": "matting", "smooth": "1"}),
+        "half a colour": ({"bgc": "10,20,30,128"}, {"background": "0a141e80"}),
+        "the defaults, spelt out": (
+            {"model": "u2netp", "a": False, "af": 240, "ab": 10, "ae": 10, "om": False, "ppm": False, "dc": False,
+             "vm": False, "bgc": "", "extras": "{}"},
+            {},
+        ),
+        "what is unknown": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
+    }  # fmt: skip
+    for name, (theirs, ours) in cases.items():
+        assert post(server, jpeg, **theirs).content == native(server, jpeg, **ours), name
+        assert post(server, jpeg, query=theirs).content == native(server, jpeg, **ours), name
+
+
+def test_modes_and_sizes_are_rembgs(server: Gunicorn, photo: Callable[[str], Image.Image], jpeg: bytes) -> None:
+    turned = photo("coffee").resize((90, 60))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    sideways = encoded(turned, "JPEG", exif=exif.tobytes())
+    for data, size in ((jpeg, (512, 512)), (sideways, (60, 90))):
+        for form, mode in (({}, "RGBA"), ({"om": "true"}, "L"), ({"bgc": "0,0,0,255"}, "RGBA"), ({"a": "1"}, "RGBA")):
+            image = opened(post(server, data, **form))
+            assert (image.mode, image.size) == (mode, size), form
+    assert set(np.unique(np.asarray(opened(post(server, jpeg, om="true", ppm="true"))))) == {0, 255}
+
+
+@pytest.mark.parametrize("text", ["255,128,0,255", "255, 128, 0, 255", "255,128,0"])
+def test_an_opaque_background_keeps_the_alpha_channel(server: Gunicorn, jpeg: bytes, text: str) -> None:
+    image = np.asarray(opened(post(server, jpeg, query={"bgc": text})))
+    assert image[..., 3].min() == 255
+    assert tuple(image[0, 100, :3]) == (255, 128, 0)
+    assert np.array_equal(opened(post(server, jpeg, bgc=text)), image)
+
+
+BAD: Final = [
+    ({"model": "nope"}, 404, "model_not_found", "'nope'"),
+    ({"model": "withoutbg"}, 404, "model_not_found", "another company"),
+    ({"model": "atlascloud"}, 404, "model_not_found", "another company"),
+    ({"model": "u2net_custom"}, 404, "model_not_found", "u2netp"),
+    ({"model": "x" * 100}, 400, "bad_option", "GET /models"),
+    ({"a": "maybe"}, 400, "bad_option", TRUTHS),
+    ({"af": "256"}, 400, "bad_option", "0 to 255"),
+    ({"ab": "-1"}, 400, "bad_option", "0 to 255"),
+    ({"ae": "ten"}, 400, "bad_option", "at least 0"),
+    ({"vm": "true"}, 400, "bad_option", "ViTMatte"),
+    *(({"bgc": text}, 400, "bad_option", "255,255,255,255")
+      for text in ("white", "1,2", "1,2,3,4,5", "1,2,x,4", "256,0,0,0", "-1,0,0,0", "1,2,3,", "²,0,0,0")),
+    *(({"extras": text}, 400, "bad_option", "sam_prompt") for text in (
+        "no json", "[]", "null", '{"model_path": "/etc/passwd"}', '{"api_key": "x"}', '{"sam_prompt": []}',
+        '{"sam_prompt": "x"}', '{"sam_prompt": [1]}', '{"sam_prompt": [{"type": "point"}]}',
+        json.dumps({"sam_prompt": [MARK], "model_path": "x"}),
+    )),
+    ({"extras": json.dumps({"sam_prompt": [MARK]})}, 400, "bad_option", "takes none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "status", "code", "word"), BAD, ids=lambda value: str(value)[:60])
+def test_what_can_not_be_done_is_refused_in_words(
+    server: Gunicorn, jpeg: bytes, given: dict[str, str], status: int, code: str, word: str
+) -> None:
+    for answered in (post(server, jpeg, **given), post(server, jpeg, query=given)):
+        assert refused(answered) == (status, code)
+        assert word in answered.json()["details"]
+
+
+def test_a_request_needs_one_image(fetching: tuple[Gunicorn, str], jpeg: bytes) -> None:
+    server, url = fetching
+    there = server.url + PATH
+    two = [("file", ("a.jpg", jpeg)), ("file", ("b.jpg", jpeg))]
+    cases: list[tuple[int, str, requests.Response]] = [
+        (400, "missing_image", requests.get(there, timeout=10)),
+        (400, "missing_image", requests.post(there, timeout=10)),
+        (400, "missing_image", requests.post(there, data={"om": "true"}, timeout=10)),
+        (400, "missing_image", requests.post(there, files={"image": jpeg}, timeout=10)),
+        (400, "missing_image", requests.post(there, files={"file": (None, "text")}, timeout=10)),
+        (400, "multiple_images", requests.post(there, files=two, timeout=10)),
+        (400, "empty_image", post(server, b"")),
+        (415, "unsupported_format", post(server, b"no image")),
+        (415, "unsupported_format", requests.post(there, json={"file": "x"}, timeout=10)),
+        (400, "bad_url", requests.get(there, params={"url": "file:///etc/passwd"}, timeout=10)),
+        (403, "forbidden_source", requests.get(there, params={"url": "http://127.0.0.1/"}, timeout=10)),
+        (400, "bad_option", requests.get(there, params={"url": url, "af": "999"}, timeout=10)),
+    ]
+    for status, code, answered in cases:
+        assert refused(answered) == (status, code)
+
+
+def test_the_api_page_is_where_rembg_has_it(server: Gunicorn) -> None:
+    assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text

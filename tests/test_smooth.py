@@ -1,0 +1,37 @@
+"""Post-processing of masks, against rembg's own recipe (2.0.86) written out."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.morphology import disk, opening
+
+from services.deadline import Deadline
+from services.decode import Photo
+from services.options import Edges, Options
+from services.refine import refine
+from services.segment import RembgSegmenter, segment
+from services.smooth import smooth
+
+
+def test_the_mask_is_what_rembg_makes_of_it(photo: Callable[[str], Image.Image], segmenter: RembgSegmenter) -> None:
+    for name in ("astronaut", "chelsea", "coffee"):
+        picture = Photo(np.asarray(photo(name)))
+        mask = segment(picture, segmenter, Deadline())
+        matte = refine(mask, picture, Options(edges=Edges.SOFT), Deadline())
+        expected = np.where(gaussian_filter(opening(matte, disk(1)).astype(np.float64), sigma=2) < 127, 0, 255)
+        found = smooth(matte, None)
+        assert set(np.unique(found)) == {0, 255}
+        assert np.mean(found != expected) < 0.0001
+
+
+def test_specks_vanish_and_the_photos_own_transparency_stays() -> None:
+    matte = np.zeros((40, 40), np.uint8)
+    matte[10:30, 10:30] = 200
+    matte[2, 2] = 255
+    own = np.full((40, 40), 255, np.uint8)
+    own[:, 20:] = 100
+    found = smooth(matte, own)
+    assert found[2, 2] == 0
+    assert (found[20, 15], found[20, 25]) == (255, 100)
