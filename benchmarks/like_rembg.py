@@ -95,13 +95,12 @@ def ask(url: str, name: str, given: Mapping[str, str]) -> Image.Image:
 
 def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image, away: NDArray[np.bool_]) -> Compared:
     """The two answers, described and subtracted; where nothing is transparent (`bgc`) there is nothing to subtract."""
-    told = [f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs)]
-    if told[0] != told[1]:
-        return Compared(name, case, *told, 1.0, 1.0)
-    mine, other = mask_of(ours), mask_of(theirs)
-    difference = np.abs(mine.astype(np.float32) - other) / 255
+    mine, other = (f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs))
+    if mine != other:
+        return Compared(name, case, mine, other, 1.0, 1.0)
+    difference = np.abs(mask_of(ours).astype(np.float32) - mask_of(theirs)) / 255
     beyond = float(difference[away].mean()) if away.any() else 0.0
-    return Compared(name, case, *told, float(difference.mean()), beyond)
+    return Compared(name, case, mine, other, float(difference.mean()), beyond)
 
 
 def far_from_edges(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
