@@ -36,7 +36,8 @@ BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest 
 BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
-    {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "AWS_SECRET_ACCESS_KEY"}
+    {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
+    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY"}
 )
 
 

@@ -135,7 +135,8 @@ def _operation(route: Route, path: str) -> Schema:
         for key in re.findall(r"{(\w+)}", path)
     ]
     parameters += [
-        {"name": key, "in": "query", "required": False, "schema": schema} for key, schema in operation.query.items()
+        {"name": key, "in": "query", "required": False, "description": schema["description"], "schema": schema}
+        for key, schema in operation.query.items()
     ]
     if operation.options:
         parameters += [
