@@ -37,7 +37,8 @@ BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser co
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
-    {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "AWS_SECRET_ACCESS_KEY"}
+    {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
+    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY"}
 )
 
 
