@@ -15,12 +15,19 @@ from tests.servers import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("app", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
 
 
+# What jobs bring with them: no settings yet where there is no worker.
+OF_JOBS = {"JOBS_ENABLED", "STORAGE_URL", "S3_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
+WORKER = ["celery", "-A", "worker", "worker"]
+
+
 def settings_names() -> set[str]:
-    return {name.upper() for name in Settings.model_fields}
+    return {name.upper() for name in Settings.model_fields} | (set() if (ROOT / "worker.py").exists() else OF_JOBS)
 
 
 def unit() -> dict[str, str]:
@@ -67,7 +74,7 @@ def test_the_image_runs_as_a_numbered_user_and_is_told_to_stop_by_sigterm() -> N
 
 def test_images_are_pinned_by_tag() -> None:
     images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    images += [service["image"] for name, service in SERVICES.items() if name != "app"]
+    images += [service["image"] for name, service in SERVICES.items() if name not in OURS]
     assert [image for image in images if not re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", image)] == []
 
 
@@ -78,6 +85,7 @@ def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
     given = {
         *re.findall(r"(\w+)=", in_image[1]),
         *SERVICES["app"]["environment"],
+        *SERVICES["worker"]["environment"],
         *re.findall(r"(\w+)=", " ".join(re.findall(r"^Environment=(.*)$", unit_text, re.MULTILINE))),
     }
     assert given - NOT_OURS <= settings_names()
@@ -100,8 +108,50 @@ def test_only_nginx_is_published() -> None:
     assert not any("network_mode" in service for service in SERVICES.values())
 
 
-def test_nginx_can_not_reach_redis() -> None:
-    assert not set(SERVICES["nginx"]["networks"]) & set(SERVICES["redis"]["networks"])
+def test_the_simple_setup_is_app_redis_and_nginx_and_the_rest_comes_by_profile() -> None:
+    profiles = {name: tuple(service.get("profiles", ())) for name, service in SERVICES.items()}
+    assert profiles == {
+        "app": (),
+        "redis": (),
+        "nginx": (),
+        "worker": ("jobs",),
+        "postgres": ("stores",),
+        "storage": ("stores",),
+    }
+    assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"  # nobody would take them
+
+
+def test_app_and_worker_are_one_image_that_sees_the_same_queue_records_and_files() -> None:
+    app, worker = SERVICES["app"], SERVICES["worker"]
+    assert app["image"] == worker["image"]
+    assert worker["command"] == WORKER
+    assert app["env_file"] == worker["env_file"]
+    assert app["volumes"] == worker["volumes"]
+    assert worker["environment"].items() <= app["environment"].items()
+    assert {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "JOBS_ENABLED"} <= worker["environment"].keys()
+
+
+def test_every_variable_that_compose_asks_for_is_explained_and_no_secret_is_written_down() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert not re.findall(r"\$\{\w+\}|\$\{\w+:?\?", text)  # none is required: a profile that is off asks for nothing
+    sample = dict(
+        line.split("=", 1)
+        for line in (ROOT / "deploy/compose.env.sample").read_text().splitlines()
+        if line[:1].isupper()
+    )
+    asked = set(re.findall(r"\$\{(\w+)", text))
+    assert asked - settings_names() <= sample.keys()
+    shares = {name for name in sample if name.endswith(("_CPUS", "_MEMORY"))}
+    assert sample.keys() - OF_COMPOSE - shares <= settings_names()
+    secret = [name for name in sample if re.search("PASSWORD|SECRET|ENCRYPTION", name)]
+    assert len(secret) == 4
+    assert [sample[name] for name in secret] == [""] * 4
+
+
+def test_nginx_reaches_the_app_alone() -> None:
+    for name in set(SERVICES) - {"app", "nginx"}:
+        assert SERVICES[name]["networks"] == ["data"]
+    assert "data" not in SERVICES["nginx"]["networks"]
     assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["app"]["networks"])
     assert set(SERVICES["app"]["networks"]) & set(SERVICES["redis"]["networks"])
     assert COMPOSE["networks"]["data"]["internal"] is True
@@ -117,11 +167,15 @@ def test_each_container_is_confined_checked_and_limited(name: str) -> None:
     assert service["tmpfs"]
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
-    assert name == "app" or service["user"].split(":")[0] != "0"  # the app's image names its user
+    assert name in OURS or service["user"].split(":")[0] != "0"  # our image names its user
 
 
 def test_each_container_waits_for_what_it_needs_to_be_healthy() -> None:
-    assert SERVICES["app"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    for name in OURS:
+        needed = SERVICES[name]["depends_on"]
+        assert {what["condition"] for what in needed.values()} == {"service_healthy"}
+        assert {other for other, what in needed.items() if what.get("required", True)} == {"redis"}
+        assert set(needed) == set(SERVICES) - {*OURS, "nginx"}
     assert SERVICES["nginx"]["depends_on"] == {"app": {"condition": "service_healthy"}}
 
 
@@ -136,7 +190,8 @@ def test_the_app_in_compose_counts_in_redis_behind_exactly_one_proxy() -> None:
 def test_redis_throws_out_expiring_counters_rather_than_refusing_new_ones() -> None:
     command = SERVICES["redis"]["command"]
     assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"
-    assert command[command.index("--save") + 1] == ""
+    assert command[command.index("--appendonly") + 1] == "yes"  # the queue is there as well
+    assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
 
 
 def test_the_configuration_is_mounted_read_only_where_nginx_looks_for_it() -> None:
