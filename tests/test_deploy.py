@@ -30,9 +30,17 @@ def settings_names() -> set[str]:
     return {name.upper() for name in Settings.model_fields} | (set() if (ROOT / "worker.py").exists() else OF_JOBS)
 
 
-def unit() -> dict[str, str]:
+UNITS = ("background-remover", "background-remover-worker")
+
+
+def unit(name: str = "background-remover") -> dict[str, str]:
     """The systemd unit's settings; of one that comes more than once, the last line."""
-    return dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deploy/background-remover.service").read_text(), re.MULTILINE))
+    return dict(re.findall(r"^(\w+)=(.*)$", (ROOT / f"deploy/{name}.service").read_text(), re.MULTILINE))
+
+
+def unit_environment(name: str) -> dict[str, str]:
+    lines = re.findall(r"^Environment=(.*)$", (ROOT / f"deploy/{name}.service").read_text(), re.MULTILINE)
+    return dict(pair.split("=", 1) for line in lines for pair in line.split())
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -81,12 +89,11 @@ def test_images_are_pinned_by_tag() -> None:
 def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
     in_image = re.search(r"\nENV (PATH=.*?[^\\])\n", DOCKERFILE.rpartition("FROM ")[2], re.DOTALL)
     assert in_image
-    unit_text = (ROOT / "deploy/background-remover.service").read_text()
     given = {
         *re.findall(r"(\w+)=", in_image[1]),
         *SERVICES["app"]["environment"],
         *SERVICES["worker"]["environment"],
-        *re.findall(r"(\w+)=", " ".join(re.findall(r"^Environment=(.*)$", unit_text, re.MULTILINE))),
+        *(variable for name in UNITS for variable in unit_environment(name)),
     }
     assert given - NOT_OURS <= settings_names()
     assert {"TRUSTED_PROXIES", "REDIS_URL", "UPLOAD_DIR"} <= given
@@ -208,8 +215,22 @@ def test_whoever_stops_the_service_waits_longer_than_it_drains() -> None:
     assert Settings.model_fields["request_timeout_seconds"].default + 5 == DRAIN_SECONDS
 
 
-def test_the_systemd_unit_is_confined_as_far_as_the_engines_allow() -> None:
-    service = unit()
+def test_the_worker_s_unit_runs_the_worker_beside_the_web_server() -> None:
+    web, worker = unit(), unit("background-remover-worker")
+    assert worker["ExecStart"].split("/bin/")[1].split() == WORKER
+    for same in ("User", "Group", "WorkingDirectory", "EnvironmentFile", "StateDirectory", "UMask"):
+        assert worker[same] == web[same]
+    environment, others = unit_environment("background-remover-worker"), unit_environment("background-remover")
+    for name in environment.keys() - {"JOBS_ENABLED"}:
+        assert environment[name] == others[name]
+    assert int(worker["TimeoutStopSec"]) > 300  # JOB_TIMEOUT_SECONDS
+    assert int(worker["OOMScoreAdjust"]) > 0  # nothing is lost with it
+    assert int(worker["CPUWeight"]) < 100
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_systemd_units_are_confined_as_far_as_the_engines_allow(name: str) -> None:
+    service = unit(name)
     wanted = {
         "NoNewPrivileges": "yes",
         "ProtectSystem": "strict",
