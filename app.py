@@ -11,23 +11,31 @@ from flask_cors import CORS
 import routes
 from config import Settings, load_settings
 from routes.bodies import InMemoryRequest, release_body
-from routes.context import EXTENSION, Service
+from routes.context import EXTENSION, Jobs, Service
 from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from services.admission import Admission, Bodies
 from services.database import Database
 from services.decode import ImageLimits
+from services.dispatch import Dispatcher
 from services.engine import EngineSettings
-from services.errors import DatabaseUnavailable
+from services.errors import DatabaseUnavailable, StorageUnavailable
 from services.fetch import Fetcher
 from services.keyring import Keyring
 from services.outbound import Outbound
+from services.probe import Probe
+from services.queue import Queue
+from services.records import Records
 from services.redis_client import RedisProbe
+from services.reports import Reports
 from services.segment import RembgSegmenter
 from services.sessions import Models
+from services.storage import S3Options, Storage, make_storage
+from services.submission import Desk
 from services.telemetry import Metrics
 
+DEFAULT_STORAGE_URL = "file:data/objects"
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -48,7 +56,7 @@ EXPOSED_HEADERS = (
     "X-Optimized-Size",
     "X-Optimization-Used",
 )
-ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID")
+ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -103,6 +111,50 @@ def make_keyring(settings: Settings) -> Keyring:
     return keys
 
 
+def storage_of(settings: Settings) -> Storage:
+    """The object storage; a local folder unless the operator has named another. Nothing is opened yet."""
+    return make_storage(
+        settings.storage_url or DEFAULT_STORAGE_URL,
+        secret=settings.secret_key,
+        s3=S3Options(
+            endpoint_url=settings.s3_endpoint_url,
+            public_endpoint_url=settings.s3_public_endpoint_url,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key,
+            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
+        ),
+    )
+
+
+def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
+    """The parts that see to jobs, in the service and in its workers. Nothing is opened yet."""
+    records = Records(database, result_seconds=settings.job_result_ttl_seconds)
+    reports = Reports(database)
+    queue = Queue(settings.broker_url)
+    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
+    desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
+    return Jobs(records, reports, queue, dispatcher, desk, Probe(lambda: _problem(storage), "", 1.0))
+
+
+def _problem(storage: Storage) -> str:
+    try:
+        storage.check()
+    except StorageUnavailable as exc:
+        return exc.details or exc.message
+    return ""
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """What may be decoded."""
+    return ImageLimits(
+        settings.max_content_length,
+        settings.largest_image_pixels,
+        settings.min_image_side,
+        settings.allowed_extensions,
+    )
+
+
 def _note_dropped(metrics: Metrics, segmenter: RembgSegmenter) -> None:
     metrics.forget_model(segmenter)
     structlog.get_logger("model").info("model dropped", model=segmenter.spec.name)
@@ -123,15 +175,11 @@ def make_service(settings: Settings) -> Service:
         on_dropped=lambda segmenter: _note_dropped(metrics, segmenter),
     )
     models.start()
+    keys, storage = make_keyring(settings), storage_of(settings)
     return Service(
         settings=settings,
         models=models,
-        limits=ImageLimits(
-            settings.max_content_length,
-            settings.largest_image_pixels,
-            settings.min_image_side,
-            settings.allowed_extensions,
-        ),
+        limits=image_limits(settings),
         admission=Admission(
             settings.running_per_worker,
             settings.waiting_per_worker,
@@ -148,6 +196,8 @@ def make_service(settings: Settings) -> Service:
             places=settings.fetches_per_worker,
             on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
         ),
-        keys=make_keyring(settings),
+        keys=keys,
+        storage=storage,
+        jobs=make_jobs(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
     )

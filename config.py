@@ -22,6 +22,7 @@ from services.cpus import usable_cpus
 from services.custom import find_spec
 from services.errors import BadURL
 from services.memory import MIB, memory_limit_bytes
+from services.storage import parse_storage_url
 from services.urls import parse_authority
 
 VERSION: Final = "0.1.0"
@@ -33,7 +34,10 @@ BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strip
 USABLE_SHARE: Final = 0.9
 BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
 BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
-SECRETS: Final = frozenset({"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL"})
+HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+SECRETS: Final = frozenset(
+    {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "AWS_SECRET_ACCESS_KEY"}
+)
 
 
 def _split(value: object) -> object:
@@ -58,6 +62,12 @@ def _database_url(url: str) -> str:
     from services.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
 
     parse_url(url)
+    return url
+
+
+def _storage_url(url: str) -> str:
+    if url:
+        parse_storage_url(url)
     return url
 
 
@@ -140,6 +150,41 @@ class Settings(BaseSettings):
     auth_required: bool = False
     database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///data/background-remover.db"
 
+    # storage
+    storage_url: Annotated[str, AfterValidator(_storage_url)] = ""
+    s3_bucket_name: str = ""
+    s3_endpoint_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
+    s3_public_endpoint_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
+    s3_encryption: Literal["AES256", "aws:kms", "none"] = "AES256"
+    aws_region: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")] = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = ""
+    presigned_url_seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600  # a week: AWS signs for no longer
+
+    # jobs
+    jobs_enabled: bool = False
+    job_broker_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.*)?$")] = ""
+    rate_limit_per_minute: Annotated[int, Field(ge=1)] = 60
+    worker_concurrency: Annotated[int, Field(ge=1, le=256)]
+    worker_max_memory_mb: Annotated[int, Field(ge=0)] = 2048
+    job_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    job_sweep_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
+    job_retry_max: Annotated[int, Field(ge=0, le=100)] = 3
+    job_retry_intervals: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+    ] = (10.0, 60.0, 300.0)
+    job_soft_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 240.0
+    job_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 300.0
+    max_batch_files: Annotated[int, Field(ge=1, le=100_000)] = 50
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=1 << 33)] = 128 * MIB
+    batch_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
+    max_waiting_per_caller: Annotated[int, Field(ge=1)] = 1000
+    job_result_ttl_seconds: Annotated[float, Field(gt=0)] = 86400.0
+    cleanup_enabled: bool = True
+    cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
+    download_redirect: bool = False
+
     # web
     cors_origins: Words = ("*",)
     frontend_url: str = ""
@@ -185,6 +230,9 @@ class Settings(BaseSettings):
         values.setdefault("web_threads", _threads(values, workers))
         room = _megapixels_that_fit(workers, _whole(values.get("max_memory_mb", 0), 0))
         values.setdefault("max_inflight_megapixels", max(1.0, min(MAX_MEGAPIXELS, room)))
+        if values.get("s3_bucket_name"):
+            values.setdefault("storage_url", f"s3://{values['s3_bucket_name']}")
+        values.setdefault("worker_concurrency", max(1, min(cpus, by_memory)))
         values.setdefault("secret_key", secrets.token_hex(32))
         values.setdefault("metrics_allowed_networks", PRIVATE_NETWORKS)
         return values
@@ -195,6 +243,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, "
                 "one for each worker"
+            )
+        if self.s3_bucket_name and self.storage_url != f"s3://{self.s3_bucket_name}":
+            raise ValueError(
+                f"STORAGE_URL is {self.storage_url}, S3_BUCKET_NAME {self.s3_bucket_name}: give one of them"
+            )
+        if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: give both or none")
+        if self.job_soft_timeout_seconds >= self.job_timeout_seconds:
+            raise ValueError(
+                f"JOB_SOFT_TIMEOUT_SECONDS is {self.job_soft_timeout_seconds:g}: less than JOB_TIMEOUT_SECONDS "
+                f"({self.job_timeout_seconds:g}) is needed"
             )
         needed = self.running_per_worker + self.waiting_per_worker + 2
         if self.web_threads < needed:
@@ -208,6 +267,16 @@ class Settings(BaseSettings):
     def models(self) -> tuple[str, ...]:
         """Names of the models that callers may ask for; the default one first."""
         return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
+
+    @property
+    def broker_url(self) -> str:
+        """The Redis that carries jobs to workers."""
+        return self.job_broker_url or self.redis_url
+
+    @property
+    def storage_given(self) -> bool:
+        """Whether the operator has named a storage: callers may then choose keys of their own in it (`output_key`)."""
+        return bool(self.storage_url)
 
     @property
     def files_dir(self) -> Path:

@@ -60,6 +60,7 @@ SHARED_MODULES = (
     "onnxruntime",
     "redis",
 )
+QUEUE_MODULES = ("celery", "celery.app.amqp", "celery.app.control", "celery.app.events", "kombu.transport.redis")
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
@@ -168,7 +169,8 @@ def on_starting(server: Any) -> None:
     from services.engine import import_rembg
 
     import_rembg()
-    for name in (*SHARED_MODULES, *(("alembic.command",) if settings.auth_required else ())):
+    records = ("alembic.command",) if settings.auth_required or settings.jobs_enabled else ()
+    for name in (*SHARED_MODULES, *records, *(QUEUE_MODULES if settings.jobs_enabled else ())):
         importlib.import_module(name)
     if settings.rate_limit_storage == "memory" and settings.web_concurrency > 1:
         server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)

@@ -22,7 +22,7 @@ NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 GRACE_SECONDS: Final = 15.0  # beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py
 WORKER_GRACE_SECONDS: Final = 30.0  # for the images under way; what is not done by then is done again, by a lease's end
 WEB: Final = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
-WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker")
+WORKER: Final = (sys.executable, str(ROOT / "worker.py"))
 
 
 def environment() -> dict[str, str]:
@@ -37,28 +37,26 @@ def environment() -> dict[str, str]:
 
 
 def programs(settings: dict[str, str]) -> list[Program]:
-    """What to run. Without a worker's code, a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
+    """What to run. Without a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
     env = dict(os.environ)
     announce = env.pop("ANNOUNCE", "")
     others: list[Program] = []
-    if not (ROOT / "worker.py").exists():  # jobs are not part of this installation
-        note = ""
-    elif settings.get("JOBS_ENABLED", "").lower() in NO:
+    note = ""
+    if settings.get("JOBS_ENABLED", "").lower() in NO:
         note = "Jobs are off: JOBS_ENABLED=false."
     else:
         try:
-            if not is_chosen(settings.get("REDIS_URL", "")):
+            if not is_chosen(settings.get("JOB_BROKER_URL") or settings.get("REDIS_URL", "")):
                 broker = prepare_broker(BROKER_FOLDER)
-                env["REDIS_URL"] = broker.url
+                env["JOB_BROKER_URL"] = broker.url
                 others.append(Program("valkey", broker.command, last=True, grace_seconds=10, pass_fds=(broker.lock,)))
             env["JOBS_ENABLED"] = "true"
-            note = ""
             others.append(
                 Program("worker", WORKER, env, after="web", background=True, grace_seconds=WORKER_GRACE_SECONDS)
             )
         except BrokerUnavailable as exc:
             env["JOBS_ENABLED"] = "false"
-            note = f"Jobs are off: {exc}. REDIS_URL=redis://... turns them on."
+            note = f"Jobs are off: {exc}. JOB_BROKER_URL=redis://... turns them on."
     host, port = settings.get("HOST", "0.0.0.0"), int(settings.get("PORT", "5001"))
     web = Program(
         "web",

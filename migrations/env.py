@@ -3,7 +3,9 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-import services.keys  # noqa: F401 - every module with a table is imported here, so that Alembic can compare them
+# Every module with a table is imported here, so that Alembic can compare them.
+import services.jobs
+import services.keys  # noqa: F401
 from services.database import Base
 
 

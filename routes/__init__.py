@@ -4,10 +4,11 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import docs, files, operations, removal, system
+from routes import docs, files, job_operations, jobs, operations, removal, system
 from routes.auth import View, needs_key
 from routes.docs import OPEN, Route
 from routes.limits import by_quota
+from services.keys import JOBS
 
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
@@ -37,15 +38,28 @@ ROUTES = (
     Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN),
     Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
 )
+PER_MINUTE = "rate_limit_per_minute"
+JOB_ROUTES = (  # there with JOBS_ENABLED
+    Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
+    Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
+)
 INDEX_PER_HOUR = 50
 
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    for route in ROUTES:
+    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
+    for route in routes:
         view: View = route.view
         if route.quota:
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per hour")(view)
+            unit = "minute" if route.quota == PER_MINUTE else "hour"
+            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}")(view)
         elif view is system.index:
             view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
         if route.scope:
@@ -53,4 +67,4 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
     docs.register_assets(app)
-    app.extensions["openapi"] = docs.build(ROUTES, settings)
+    app.extensions["openapi"] = docs.build(routes, settings)

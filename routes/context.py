@@ -12,15 +12,34 @@ from config import Settings
 from services.admission import Admission, Bodies
 from services.deadline import Deadline
 from services.decode import ImageLimits
+from services.dispatch import Dispatcher
 from services.fetch import Fetched, Fetcher
 from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
+from services.probe import Probe
+from services.queue import Queue
+from services.records import Records
 from services.redis_client import RedisProbe
+from services.reports import Reports
 from services.sessions import Models
+from services.storage import Storage
+from services.submission import Desk
 from services.telemetry import Metrics
 
 EXTENSION = "background_remover"
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The parts that see to jobs; there with `JOBS_ENABLED`. `storage` tells what is wrong with it."""
+
+    records: Records
+    reports: Reports
+    queue: Queue
+    dispatcher: Dispatcher
+    desk: Desk
+    storage: Probe[str]
 
 
 @dataclass
@@ -35,6 +54,8 @@ class Service:
     metrics: Metrics
     keys: Keyring
     fetcher: Fetcher
+    storage: Storage
+    jobs: Jobs | None = None
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)

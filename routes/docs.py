@@ -1,5 +1,6 @@
 """The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,8 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
+    query: dict[str, Schema] = field(default_factory=dict)
+    status: int = 200
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Route:
 
     method: str
     path: str
-    view: Callable[[], Response]
+    view: Callable[..., Response]
     operation: Operation
     quota: str = ""
     scope: str = REMOVE
@@ -95,6 +98,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
+            path = described_path(path)
             operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
             if route.scope:
                 operation["security"] = _security(route.scope, required=settings.auth_required)
@@ -118,10 +122,22 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
     }
 
 
+def described_path(rule: str) -> str:
+    """Flask's `<name>` as OpenAPI's `{name}`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
 def _operation(route: Route, path: str) -> Schema:
     operation = route.operation
-    name = f"{route.method.lower()}{path}".replace("/", "_").replace("-", "_").replace(".", "_").rstrip("_")
+    name = re.sub(r"\W+", "_", f"{route.method.lower()}{path}").rstrip("_")
     parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
+    parameters += [
+        {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
+        for key in re.findall(r"{(\w+)}", path)
+    ]
+    parameters += [
+        {"name": key, "in": "query", "required": False, "schema": schema} for key, schema in operation.query.items()
+    ]
     if operation.options:
         parameters += [
             {
@@ -158,10 +174,10 @@ def _security(scope: str, *, required: bool) -> list[Schema]:
 def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
-    if route.operation.options:
+    if route.operation.options and route.operation.status == 200:
         done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
-    responses: Schema = {"200": {"description": "Done", "headers": done, "content": content}}
+    responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
     if route.quota or route.path == "/":
         failures.append(e.RateLimited)

@@ -9,6 +9,7 @@ from flask import Response
 
 from routes.bodies import decode_base64, read_json
 from routes.context import service
+from services.beneath import open_file
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
 from services.options import bad_option, unknown_option
 from services.sniff import sniff
@@ -31,18 +32,14 @@ def read_file() -> Response:
 
 
 def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
-    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`.
-
-    Opened part by part relative to the folder and without following links, so that nothing outside can be reached,
-    not even by changing a link between a check and its use.
-    """
+    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`."""
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ForbiddenPath("the path must be relative, without '..', empty parts or backslashes")
     if not path.endswith(".txt"):
         raise ForbiddenPath("only files that end in .txt are open")
     try:
-        descriptor = _open_beneath(folder, parts)
+        descriptor = open_file(folder, parts)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
     except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
@@ -61,20 +58,6 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
         return data.decode("ascii")
     except UnicodeDecodeError as exc:
         raise BadBase64("the file is not plain base64 text") from exc
-
-
-def _open_beneath(folder: Path, parts: list[str]) -> int:
-    """A descriptor of `folder`/`parts`, no link followed on the way."""
-    current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            current, above = os.open(part, flags, dir_fd=current), current
-            os.close(above)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(parts[-1], flags, dir_fd=current)
-    finally:
-        os.close(current)
 
 
 def _path(value: object) -> str:

@@ -54,7 +54,7 @@ def _as_image(result: Result, stem: str, disposition: str) -> Response:
     response = Response(result.data, mimetype=result.format.mimetype)
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
     name = f"{stem}-no-bg.{result.format.extension}"
-    response.headers.set("Content-Disposition", disposition, **_file_name(name))
+    response.headers.set("Content-Disposition", disposition, **file_name(name))
     response.headers.update(result_headers(result))
     return response
 
@@ -76,7 +76,7 @@ def result_headers(result: Result) -> dict[str, str]:
     return {name: str(value) for name, value in told.items()}
 
 
-def _file_name(name: str) -> dict[str, str]:
+def file_name(name: str) -> dict[str, str]:
     """A file name as header parameters: plain, and where it is not ASCII also encoded (RFC 6266, RFC 8187)."""
     if name.isascii():
         return {"filename": name}

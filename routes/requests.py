@@ -50,13 +50,15 @@ class Upload:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
 
 
-def read_upload(*own: str) -> Upload:
+def read_upload(*own: str, waits: bool = False) -> Upload:
     """The image of a multipart form, of a raw body, or behind `image_url`, with the options beside it.
 
-    `own` names the endpoint's fields that are no options. Raises the 400, 403, 413, 415, 502 and 504 errors of the
+    `own` names the endpoint's fields that are no options; `waits`: it is not to be worked on now.
+    Raises the 400, 403, 413, 415, 502 and 504 errors of the
     contract, and `Busy` before the body is read.
     """
-    service().admission.refuse_when_full()
+    if not waits:
+        service().admission.refuse_when_full()
     kind = request.mimetype
     if kind == "application/json":
         given = _options(request.args, MultiDict(read_json()), own=own)
@@ -100,6 +102,15 @@ def read_base64_upload() -> tuple[Upload, bool]:
     if not isinstance(text, str):
         raise BadBase64(f"'image' is not a text but {type(text).__name__}")
     return _complete(given, decode_base64(text), background=background), data_uri
+
+
+def read_options() -> dict[str, object]:
+    """The raw options of a form and the query beside it. Raises `BadOption`, `UnknownOption`."""
+    given = _options(request.args, request.form)
+    for name in (URL_FIELD, BACKGROUND_URL):
+        if name in given:
+            raise unknown_option(name)
+    return given
 
 
 def fetch(name: str, url: object) -> Fetched:

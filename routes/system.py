@@ -12,6 +12,7 @@ from flask import Response, current_app, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from routes.context import Service, service
+from routes.docs import described_path
 from routes.limits import client_address
 from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
 from services.memory import memory_limit_bytes
@@ -46,7 +47,9 @@ def index() -> Response:
                     "/read-file": settings.rate_limit_read_file_per_hour,
                 },
             },
-            "endpoints": sorted({rule.rule for rule in current_app.url_map.iter_rules()} - {"/static/<path:filename>"}),
+            "endpoints": sorted(
+                {described_path(rule.rule) for rule in current_app.url_map.iter_rules()} - {"/static/{filename}"}
+            ),
             "docs": "/docs",
         }
     )
@@ -65,9 +68,9 @@ def health() -> Response:
         "app": {"status": "failed", "details": "shutting down"} if parts.draining.is_set() else {"status": "ok"},
         "model": _model_check(parts),
         "redis": _redis_check(parts),
-        "storage": {"status": "off"},
+        "storage": _storage_check(parts),
         "database": _database_check(parts),
-        "queue": {"status": "off"},
+        "queue": _queue_check(parts),
         "disk_space": _disk_check(parts),
         "memory": _memory_check(parts),
     }
@@ -161,6 +164,24 @@ def _redis_check(parts: Service) -> dict[str, Any]:
         return {"status": "off"}
     if problem := parts.redis.problem():
         return {"status": "warning", "details": f"not reached ({problem}): limits are kept in each worker"}
+    return {"status": "ok"}
+
+
+def _queue_check(parts: Service) -> dict[str, Any]:
+    """The queue carries jobs; images are worked on at once without it."""
+    if parts.jobs is None:
+        return {"status": "off"}
+    if problem := parts.jobs.queue.problem():
+        return {"status": "warning", "details": f"not reached ({problem}): no jobs are taken"}
+    return {"status": "ok"}
+
+
+def _storage_check(parts: Service) -> dict[str, Any]:
+    """Storage holds what belongs to jobs."""
+    if parts.jobs is None:
+        return {"status": "off"}
+    if problem := parts.jobs.storage.look()[0]:
+        return {"status": "warning", "details": problem}
     return {"status": "ok"}
 
 

@@ -33,14 +33,17 @@ class Deadline:
 
 @dataclass
 class Stopwatch:
-    """Milliseconds of each step of one removal, in the order they ran; checks the deadline before each."""
+    """Milliseconds of each step of one removal, in the order they ran; checks the deadline before each, and tells
+    `on_step` its name."""
 
     deadline: Deadline
+    on_step: Callable[[str], None] = lambda _name: None
     timings: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         self.deadline.check()
+        self.on_step(name)
         start = time.perf_counter()
         try:
             yield

@@ -8,20 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from PIL import Image
 
 from services.custom import CustomSession
 from services.deadline import Deadline
-from services.errors import DeadlineExceeded, EngineUnavailable
+from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.models import ModelSpec
 from services.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
 Provider = str | tuple[str, dict[str, str]]
+LOOK_SECONDS: Final = 0.25  # how often a run is looked after: whether anybody still waits for it
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class EngineSettings:
 
 
 class TerminableSession:
-    """An `InferenceSession` whose runs end at a deadline: rembg passes no `RunOptions`, so they are added here.
+    """An `InferenceSession` whose runs end at a deadline, or when nobody waits for them.
+
+    rembg passes no `RunOptions`, so they are added here.
 
     ONNX Runtime looks at the `terminate` flag between nodes; the session stays usable. To OpenVINO's provider the whole
     graph is one node: there a run that has begun ends first, and the deadline is overrun by one inference at most.
@@ -58,24 +61,31 @@ class TerminableSession:
         import onnxruntime
 
         deadline: Deadline | None = getattr(self._local, "deadline", None)
-        remaining = deadline.remaining() if deadline else None
-        if remaining is None:
+        if deadline is None or deadline.remaining() is None:
             return self._inner.run(outputs, feed)
-        options = onnxruntime.RunOptions()
-        timer = threading.Timer(remaining, setattr, (options, "terminate", True))
-        timer.daemon = True
-        timer.start()
+        options, done = onnxruntime.RunOptions(), threading.Event()
+        threading.Thread(target=_terminate, args=(options, deadline, done), name="terminate", daemon=True).start()
         try:
             return self._inner.run(outputs, feed, options)
         except Exception as exc:
-            if deadline and deadline.remaining() == 0.0:
+            if deadline.remaining() == 0.0:
                 raise DeadlineExceeded(f"stopped in the model after {deadline.seconds:g} s") from exc
+            if options.terminate:
+                raise ClientGone("stopped in the model") from exc
             raise
         finally:
-            timer.cancel()
+            done.set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _terminate(options: Any, deadline: Deadline, done: threading.Event) -> None:
+    """End the run when its time is up, or when nobody waits for it any more."""
+    while not done.wait(min(LOOK_SECONDS, deadline.remaining() or 0.0)):
+        if deadline.remaining() == 0.0 or deadline.gone():
+            options.terminate = True
+            return
 
 
 @dataclass(frozen=True)

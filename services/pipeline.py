@@ -1,5 +1,6 @@
 """From the bytes of a photo to the bytes of its cut-out: the one list of steps that HTTP and command line share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,13 +61,15 @@ def remove_background(
     admission: Admission,
     deadline: Deadline,
     require_subject: bool = False,
+    on_step: Callable[[str], None] = lambda _name: None,
 ) -> Result:
-    """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject.
+    """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject;
+    `on_step` is told each step's name as it begins.
 
     Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
     options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
     """
-    watch = Stopwatch(deadline)
+    watch = Stopwatch(deadline, on_step)
     _refuse_two_backgrounds(options, background)
     source = inspect(data, limits)
     behind = inspect(background, limits) if background is not None else None

@@ -20,14 +20,12 @@ NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
 
 
-# What jobs bring with them: no settings yet where there is no worker.
-OF_JOBS = {"JOBS_ENABLED", "STORAGE_URL", "S3_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
-WORKER = ["celery", "-A", "worker", "worker"]
+WORKER = ["python", "worker.py"]
 
 
 def settings_names() -> set[str]:
-    return {name.upper() for name in Settings.model_fields} | (set() if (ROOT / "worker.py").exists() else OF_JOBS)
+    return {name.upper() for name in Settings.model_fields}
 
 
 UNITS = ("background-remover", "background-remover-worker")

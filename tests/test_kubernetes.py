@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from config import Settings
+from services.queue import QUEUE
 from tests.servers import ROOT
 from tests.test_deploy import WORKER, settings_names
 
@@ -214,10 +215,7 @@ def test_the_autoscalers_scale_what_there_is() -> None:
     ].keys()
 
 
-@pytest.mark.skipif(not (ROOT / "services/queue.py").exists(), reason="there is no queue yet")
 def test_keda_looks_at_the_queue_that_workers_take_from() -> None:
-    from services.queue import QUEUE  # type: ignore[import-not-found,unused-ignore]
-
     assert one("ScaledObject", "background-remover-worker")["spec"]["triggers"][0]["metadata"]["listName"] == QUEUE
 
 

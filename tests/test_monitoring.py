@@ -66,12 +66,11 @@ def test_codes_that_alerts_name_exist(samples: dict[str, set[str]]) -> None:
     from services.errors import all_errors
 
     known = {error.code for error in all_errors()}
-    later = {"storage_unavailable", "queue_unavailable"}  # of jobs
     for _, text in expressions():
         for code in re.findall(r'code="(\w+)"', text):
             assert code in known
         for pattern in re.findall(r'code=~"([^"]+)"', text):
-            assert any(re.fullmatch(pattern, code) for code in known | later)
+            assert any(re.fullmatch(pattern, code) for code in known)
 
 
 def test_each_alert_says_how_bad_it_is_and_what_it_means() -> None:

@@ -24,15 +24,9 @@ from tests.test_supervisor import is_running
 
 DRIVER = """
 import sys
-from pathlib import Path
 import run
-if sys.argv[1] == "worker":
-    run.ROOT = Path.cwd()
-    Path("worker.py").touch()
 run.WORKER = (sys.executable, "-c", sys.argv[2])
 if sys.argv[1] == "no binary":
-    run.ROOT = Path.cwd()
-    Path("worker.py").touch()
     def none():
         raise run.BrokerUnavailable("there is no Valkey for Plan9 on mips")
     import services.broker
@@ -41,8 +35,8 @@ sys.exit(run.main())
 """
 WORKER = """
 import os, time, redis
-broker = redis.Redis.from_url(os.environ["REDIS_URL"])
-print("up", os.getpid(), broker.incr("starts"), os.environ["JOBS_ENABLED"], os.environ["REDIS_URL"], flush=True)
+broker = redis.Redis.from_url(os.environ["JOB_BROKER_URL"])
+print("up", os.getpid(), broker.incr("starts"), os.environ["JOBS_ENABLED"], os.environ["JOB_BROKER_URL"], flush=True)
 time.sleep(600)
 """
 
@@ -178,7 +172,11 @@ def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "settings", "said"),
     [
-        ("no binary", {}, "Jobs are off: there is no Valkey for Plan9 on mips. REDIS_URL=redis://... turns them on."),
+        (
+            "no binary",
+            {},
+            "Jobs are off: there is no Valkey for Plan9 on mips. JOB_BROKER_URL=redis://... turns them on.",
+        ),
         ("worker", {"JOBS_ENABLED": "false"}, "Jobs are off: JOBS_ENABLED=false."),
     ],
 )

@@ -1,0 +1,122 @@
+"""What the API's description says of the endpoints for jobs."""
+
+from typing import Any, Final
+
+from routes.docs import Operation, Schema, option_schemas
+from routes.operations import REMOVE
+from services import errors as e
+from services.formats import usable_formats
+from services.options import BACKGROUND_IMAGE
+
+_TEXT: Final[Schema] = {"type": "string"}
+_OPTIONS: Final = option_schemas()
+_BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+_WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
+_MOMENT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
+_STATUS: Final[Schema] = {"type": "string", "enum": ["queued", "started", "finished", "failed", "cancelled"]}
+_LOST: Final = (e.QueueUnavailable, e.StorageUnavailable, e.DatabaseUnavailable)
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _whole_object(**properties: Any) -> Schema:
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+_ERROR: Final = _or_null(_whole_object(code=_TEXT, details=_TEXT))
+_ITEM: Final = _whole_object(
+    item_id=_TEXT, name=_TEXT, status=_STATUS, stage=_or_null(_TEXT), progress=_WHOLE, attempts=_WHOLE, error=_ERROR,
+    width=_or_null(_WHOLE), height=_or_null(_WHOLE), bytes=_or_null(_WHOLE), format=_or_null(_TEXT),
+    model=_or_null(_TEXT), confidence=_or_null({"type": "number"}),
+)  # fmt: skip
+_JOB_PARTS: Final[dict[str, Schema]] = {
+    "job_id": _TEXT,
+    "status": _STATUS,
+    "stage": {**_or_null(_TEXT), "description": "queue, decode, segment, refine, compose, encode, store"},
+    "progress": {**_WHOLE, "maximum": 100},
+    "eta_seconds": _or_null({"type": "number"}),
+    "created_at": _MOMENT,
+    "started_at": _MOMENT,
+    "finished_at": _MOMENT,
+    "expires_at": {**_MOMENT, "description": "until when its files are kept"},
+    "attempts": _WHOLE,
+    "error": {**_ERROR, "description": "Why it failed, or why its last attempt did."},
+    "items": {"type": "array", "items": _ITEM},
+    "download_url": _or_null(_TEXT),
+    "metrics": {"type": "object"},
+}
+_JOB: Final = _whole_object(**_JOB_PARTS)
+_ACCEPTED: Final = _whole_object(job_id=_TEXT, status=_STATUS, items=_WHOLE, status_url=_TEXT)
+_PAGE: Final[dict[str, Schema]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20, "description": "Jobs on a page."},
+    "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
+}
+_BATCH: Final[dict[str, Schema]] = {
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["files"],
+        "properties": {
+            "files": {"type": "array", "items": _BINARY, "minItems": 1},
+            BACKGROUND_IMAGE: _BINARY,
+            **_OPTIONS,
+        },
+        "additionalProperties": False,
+    }
+}
+_AS_OF_NOW: Final = (
+    "`Idempotency-Key` (a header, 1 to 200 characters): sent again with the same key, it is the same job."
+)
+
+SUBMIT: Final = Operation(
+    "jobs", "Hand in an image", f"Takes what `/remove-background` takes; the answer comes at once. {_AS_OF_NOW}",
+    REMOVE.bodies, {"application/json": _ACCEPTED}, (*REMOVE.failures, *_LOST),
+    options=True, body_required=False, status=202,
+)  # fmt: skip
+SUBMIT_BATCH: Final = Operation(
+    "jobs", "Hand in many images", f"Each is found good or bad by itself. {_AS_OF_NOW}",
+    _BATCH, {"application/json": _ACCEPTED},
+    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat,
+     e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy, *_LOST),
+    status=202, query=_OPTIONS,
+)  # fmt: skip
+SHOW: Final = Operation(
+    "jobs", "How far a job is", answers={"application/json": _JOB}, failures=(e.JobNotFound, e.DatabaseUnavailable)
+)
+LISTED: Final = Operation(
+    "jobs", "Your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
+    answers={"application/json": _whole_object(jobs={"type": "array", "items": _JOB}, next_cursor=_or_null(_TEXT))},
+    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), query=_PAGE,
+)  # fmt: skip
+FAILED: Final = Operation(
+    "jobs", "Your jobs of which something failed", "Needs an API key. `POST` to `retry_url` tries it again.",
+    answers={
+        "application/json": _whole_object(
+            jobs={"type": "array", "items": _whole_object(**_JOB_PARTS, retry_url=_TEXT)}, next_cursor=_or_null(_TEXT)
+        )
+    },
+    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), query=_PAGE,
+)  # fmt: skip
+CANCEL: Final = Operation(
+    "jobs", "End what is not done", "Also what is being worked on.",
+    answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS)},
+    failures=(e.JobNotFound, e.JobNotCancellable, e.DatabaseUnavailable), status=202,
+)  # fmt: skip
+RETRY: Final = Operation(
+    "jobs", "Try what has failed again",
+    answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS, status_url=_TEXT)},
+    failures=(e.JobNotFound, e.JobNotRetryable, e.ResultExpired, e.QueueUnavailable, e.DatabaseUnavailable), status=202,
+)  # fmt: skip
+DOWNLOAD: Final = Operation(
+    "jobs", "The result",
+    "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`. 302 to a link into object storage "
+    "where the operator has chosen so.",
+    answers={f.mimetype: {} for f in usable_formats()},
+    failures=(e.JobNotFound, e.JobNotFinished, e.ResultExpired, *_LOST[1:]),
+)  # fmt: skip

@@ -1,0 +1,107 @@
+"""Jobs: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
+
+import re
+from typing import Final
+
+from flask import Response, request
+
+from routes.auth import caller_key
+from routes.context import Jobs, service
+from routes.job_answers import accepted, answer, described, download
+from routes.job_requests import read_batch, read_single
+from services.errors import JobNotCancellable, JobNotFound, JobNotRetryable, MissingKey
+from services.options import bad_option
+
+JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+PAGE: Final = 20
+MAX_PAGE: Final = 100
+
+
+def submit() -> Response:
+    """One image to be worked on later."""
+    return accepted(jobs().desk.submit(read_single()))
+
+
+def submit_batch() -> Response:
+    """Many images, one job."""
+    return accepted(jobs().desk.submit(read_batch()))
+
+
+def show(job_id: str) -> Response:
+    """How far a job is."""
+    return answer(described(jobs().reports.job(known(job_id), owner())))
+
+
+def listed() -> Response:
+    """The caller's jobs, newest first."""
+    return _page(failed=False)
+
+
+def failed() -> Response:
+    """The caller's jobs of which something has failed for good."""
+    return _page(failed=True)
+
+
+def cancel(job_id: str) -> Response:
+    """End what is not done yet."""
+    parts = jobs()
+    report = parts.reports.job(known(job_id), owner())
+    if not parts.records.cancel(report.job.id):
+        raise JobNotCancellable(f"it is {parts.reports.job(job_id, owner()).job.state}")
+    return answer({"job_id": job_id, "status": "cancelled"}, 202)
+
+
+def retry(job_id: str) -> Response:
+    """Try what has failed again."""
+    parts = jobs()
+    report = parts.reports.unexpired(known(job_id), owner())
+    parts.queue.check()
+    if not parts.records.retry(report.job.id):
+        raise JobNotRetryable(f"it is {report.job.state}")
+    parts.dispatcher.try_next(report.job.caller)
+    return answer({"job_id": job_id, "status": "queued", "status_url": f"/api/jobs/{job_id}"}, 202)
+
+
+def result(job_id: str) -> Response:
+    """The result of a finished job."""
+    return download(jobs().reports.unexpired(known(job_id), owner()))
+
+
+def jobs() -> Jobs:
+    """The parts that see to jobs."""
+    found = service().jobs
+    assert found  # these routes are there only with jobs
+    return found
+
+
+def known(job_id: str) -> str:
+    """The id, if it can be one. Raises `JobNotFound`."""
+    if not JOB_ID.fullmatch(job_id):
+        raise JobNotFound
+    return job_id
+
+
+def owner() -> str | None:
+    """The caller's API key's id."""
+    key = caller_key()
+    return key.id if key else None
+
+
+def _page(*, failed: bool) -> Response:
+    own = owner()
+    if own is None:
+        raise MissingKey("jobs are listed by API key; without one, a job is known by its id alone")
+    limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
+    reports, following = jobs().reports.page(own, limit, cursor, failed=failed)
+    found = [described(report) for report in reports]
+    if failed:
+        found = [{**job, "retry_url": f"/api/jobs/{job['job_id']}/retry"} for job in found]
+    return answer({"jobs": found, "next_cursor": following or None})
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return PAGE
+    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE:
+        return int(text)
+    raise bad_option("limit", text, f"a whole number from 1 to {MAX_PAGE}")

@@ -1,0 +1,37 @@
+"""Files beneath a folder and nothing else: every part of a path is opened relative to the one above and no link is
+followed, so that nothing outside is reached, not even by changing a link between a check and its use."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> int:
+    """A descriptor of `folder`/`parts`; with `make`, what is missing is made, for this user alone. `folder` itself may
+    be a link. Raises OSError."""
+    if make:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o700, dir_fd=current)
+                    os.fsync(current)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            current, above = os.open(part, flags, dir_fd=current), current
+            os.close(above)
+    except OSError:
+        os.close(current)
+        raise
+    return current
+
+
+def open_file(folder: Path, parts: Sequence[str]) -> int:
+    """A descriptor of the file `folder`/`parts`, to read; a pipe is not waited for. Raises OSError."""
+    above = open_folder(folder, parts[:-1])
+    try:
+        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+    finally:
+        os.close(above)

@@ -1,0 +1,114 @@
+"""What the records tell: a caller's jobs, how far they are, how long they may take. Nothing changes anything here."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import and_, func, or_, select
+
+from services.database import Database
+from services.errors import BadOption, JobNotFound, ResultExpired
+from services.jobs import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
+
+RECENT: Final = 50  # items by which the present speed is told
+FIRST_GUESS_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A job as it is now, with its items in their order."""
+
+    job: Job
+    items: Sequence[JobItem]
+    eta_seconds: float | None
+
+    @property
+    def progress(self) -> int:
+        """0 to 100; what is over counts as done."""
+        done = [100 if item.state not in ACTIVE else item.progress for item in self.items]
+        return sum(done) // len(done)
+
+
+class Reports:
+    """Questions to the records. Every method raises `DatabaseUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def job(self, job_id: str, owner: str | None) -> Report:
+        """A job that this caller may see: its own, or one that was made without a key. Raises `JobNotFound`."""
+        with self._database.session() as session:
+            job = session.get(Job, job_id)
+            if job is None or job.owner not in (None, owner):
+                raise JobNotFound
+            items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
+        return Report(job, items, self._eta(job, items) if job.state in ACTIVE else None)
+
+    def unexpired(self, job_id: str, owner: str | None) -> Report:
+        """The same, if its files are still kept. Raises `ResultExpired`."""
+        report = self.job(job_id, owner)
+        if report.job.expires_at and report.job.expires_at <= datetime.now(UTC):
+            raise ResultExpired(f"the job's files were kept until {report.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        return report
+
+    def by_idempotency_key(self, caller: str, key: str) -> Job | None:
+        """The job that this caller made with this key."""
+        with self._database.session() as session:
+            return session.scalar(select(Job).where(Job.caller == caller, Job.idempotency_key == key))
+
+    def waiting_of(self, caller: str) -> int:
+        """How many of the caller's images are not done yet."""
+        with self._database.session() as session:
+            found = select(func.count()).where(JobItem.caller == caller, JobItem.state.in_(ACTIVE))
+            return session.scalar(found) or 0
+
+    def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[Report], str]:
+        """The owner's jobs, newest first, and the cursor of the next page (empty: none). `failed`: only those with
+        something that has failed. Raises `BadOption` for a cursor that is none."""
+        query = select(Job).where(Job.owner == owner)
+        if failed:
+            failures = select(JobItem.id).where(JobItem.job_id == Job.id, JobItem.state == FAILED)
+            query = query.where(Job.state.in_((FAILED, FINISHED)), failures.exists())
+        if cursor:
+            at, last = _read_cursor(cursor)
+            query = query.where(or_(Job.created_at < at, and_(Job.created_at == at, Job.id < last)))
+        with self._database.session() as session:
+            jobs = list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)))
+            more, jobs = len(jobs) > limit, jobs[:limit]
+            of_these = select(JobItem).where(JobItem.job_id.in_([job.id for job in jobs]))
+            items: dict[str, list[JobItem]] = {job.id: [] for job in jobs}
+            for item in session.scalars(of_these.order_by(JobItem.job_id, JobItem.position)):
+                items[item.job_id].append(item)
+        reports = [Report(job, items[job.id], None) for job in jobs]
+        return reports, _cursor(jobs[-1]) if more else ""
+
+    def _eta(self, job: Job, items: Sequence[JobItem]) -> float:
+        """Seconds until the job may be done: what lies before it and its own, at the speed of the last ones."""
+        left = sum(item.state in ACTIVE for item in items)
+        with self._database.session() as session:
+            ahead = select(func.count()).where(JobItem.state.in_(ACTIVE), JobItem.created_at < job.created_at)
+            before = session.scalar(ahead) or 0
+            workers = session.scalar(select(func.count()).where(JobItem.state == STARTED)) or 1
+            done = select(JobItem.started_at, JobItem.finished_at).where(JobItem.state == FINISHED)
+            recent = session.execute(done.order_by(JobItem.finished_at.desc()).limit(RECENT)).all()
+        spans = [(end - start).total_seconds() for start, end in recent if start and end]
+        mean = sum(spans) / len(spans) if spans else FIRST_GUESS_SECONDS
+        return round((before + left) * mean / max(1, workers), 1)
+
+
+def _cursor(job: Job) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> tuple[datetime, str]:
+    try:
+        at, last = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode("ascii").split(" ")
+        moment = datetime.fromisoformat(at)
+    except (ValueError, binascii.Error) as exc:
+        raise BadOption(f"cursor is {text!r:.100}; allowed: next_cursor of the page before") from exc
+    if moment.tzinfo is None:
+        raise BadOption(f"cursor is {text!r:.100}; allowed: next_cursor of the page before")
+    return moment, last

@@ -1,0 +1,221 @@
+"""Objects as files of a folder of this machine.
+
+Each is written beside the others under a name of its own and then renamed, so that a reader, a crash or a full disk
+leaves the old one or the new one, whole. A URL is a path on this service, signed with its secret.
+"""
+
+import base64
+import contextlib
+import errno
+import hashlib
+import hmac
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, NoReturn
+
+import structlog
+
+from services.beneath import open_file, open_folder
+from services.errors import BadOption, Forbidden, ObjectNotFound, ResultExpired, StorageUnavailable
+from services.storage import CHUNK_BYTES, Opened, Stored, check_key, check_prefix
+
+FILES: Final = "/files"  # where routes/storage.py serves what `url` signs
+PARTIAL: Final = ".partial"  # the folder of files that are being written; no key begins with a dot
+ABANDONED_SECONDS: Final = 24 * 3600.0  # a partial file this old has lost its writer
+TRIES: Final = 10  # to write into a folder that somebody removes at the same time, because it is empty
+MISSING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
+log = structlog.get_logger("storage")
+
+
+class LocalFolder:
+    """The `Storage` in a folder. It is made with the first object."""
+
+    def __init__(self, folder: Path, secret: str) -> None:
+        self._folder = folder
+        self._signing_key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")
+        self._swept = False
+
+    def put(self, key: str, data: bytes | BinaryIO, content_type: str) -> None:  # noqa: ARG002 - the key's ending tells
+        """See `Storage.put`. On disk before it returns."""
+        parts = check_key(key)
+        try:
+            partial = open_folder(self._folder, [PARTIAL], make=True)
+        except OSError as exc:
+            _unavailable(exc)
+        name = uuid.uuid4().hex
+        try:
+            self._sweep(partial)
+            _write(partial, name, data)
+            self._rename(partial, name, parts)
+        except BaseException as exc:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=partial)
+            if isinstance(exc, OSError):
+                if exc.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+                    raise BadOption(f"{key!r} can't be stored: a part of it is taken by another key") from exc
+                _unavailable(exc)
+            raise
+        finally:
+            os.close(partial)
+
+    def open(self, key: str) -> Opened:
+        """See `Storage.open`."""
+        parts = check_key(key)
+        try:
+            descriptor = open_file(self._folder, parts)
+        except OSError as exc:
+            if exc.errno in MISSING:
+                raise ObjectNotFound from exc
+            _unavailable(exc)
+        file = os.fdopen(descriptor, "rb", buffering=0)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            file.close()
+            raise ObjectNotFound
+        return Opened(found.st_size, _chunks(file, found.st_size), file.close)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Storage.delete`. Folders that become empty go too."""
+        for key in keys:
+            parts = check_key(key)
+            for depth in range(len(parts), 0, -1):
+                try:
+                    self._remove(parts[:depth], folder=depth < len(parts))
+                except OSError as exc:
+                    if exc.errno in (*MISSING, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                        break
+                    _unavailable(exc)
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """See `Storage.list`."""
+        check_prefix(prefix)
+        above = prefix.split("/")[:-1]
+        return self._walk(above, prefix)
+
+    def url(self, key: str, seconds: int, filename: str) -> str:
+        """See `Storage.url`: a path, to be served through `open_signed`."""
+        check_key(key)
+        text = "\n".join([str(int(time.time()) + seconds), key, filename]).encode()
+        signature = hmac.digest(self._signing_key, text, "sha256")
+        return f"{FILES}/{base64.urlsafe_b64encode(signature + text).decode().rstrip('=')}"
+
+    def open_signed(self, token: str) -> tuple[Opened, str]:
+        """The object and file name that a URL's last part stands for. Raises `Forbidden`, `ResultExpired`."""
+        try:
+            signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError as exc:
+            raise Forbidden("this link was not made by this server", "Ask for a new link") from exc
+        size = hashlib.sha256().digest_size
+        signature, text = signed[:size], signed[size:]
+        if not hmac.compare_digest(signature, hmac.digest(self._signing_key, text, "sha256")):
+            raise Forbidden("this link was not made by this server", "Ask for a new link")
+        end, key, filename = text.decode().split("\n", 2)
+        if time.time() >= int(end):
+            raise ResultExpired("this link has ended", "Ask for a new link")
+        return self.open(key), filename
+
+    def check(self) -> None:
+        """See `Storage.check`: whether the folder, or the one above that it would be made in, can be written to."""
+        place = next(path for path in (self._folder, *self._folder.absolute().parents) if path.exists())
+        try:
+            found = os.statvfs(place)
+        except OSError as exc:
+            _unavailable(exc)
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise StorageUnavailable("the folder can't be written to")
+        if found.f_bavail == 0:
+            raise StorageUnavailable("the disk is full")
+
+    def _rename(self, partial: int, name: str, parts: Sequence[str]) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                folder = open_folder(self._folder, parts[:-1], make=True)
+                try:
+                    os.rename(name, parts[-1], src_dir_fd=partial, dst_dir_fd=folder)
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+            except FileNotFoundError:  # the folder was empty, and `delete` has just removed it
+                if not left:
+                    raise
+            else:
+                return
+
+    def _remove(self, parts: Sequence[str], *, folder: bool) -> None:
+        above = open_folder(self._folder, parts[:-1])
+        try:
+            if folder:
+                os.rmdir(parts[-1], dir_fd=above)
+            else:
+                os.unlink(parts[-1], dir_fd=above)
+        finally:
+            os.close(above)
+
+    def _walk(self, parts: Sequence[str], prefix: str) -> Iterator[Stored]:
+        """Objects beneath a folder, in the order of their keys: there, a folder's name ends with `/`."""
+        try:
+            descriptor = open_folder(self._folder, parts)
+        except OSError as exc:
+            if exc.errno in MISSING:
+                return
+            _unavailable(exc)
+        try:
+            with os.scandir(descriptor) as entries:
+                names = sorted(e.name + "/" * e.is_dir(follow_symlinks=False) for e in entries if e.name[0] != ".")
+            for name in names:
+                key = "/".join([*parts, name])
+                if not (key.startswith(prefix) or (name[-1] == "/" and prefix.startswith(key))):
+                    continue
+                if name[-1] == "/":
+                    yield from self._walk([*parts, name[:-1]], prefix)
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                    if stat.S_ISREG(found.st_mode):
+                        yield Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self, partial: int) -> None:
+        """Once per process: remove what writers left behind that were killed."""
+        if self._swept:
+            return
+        self._swept = True
+        for name in os.listdir(partial):
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=partial).st_mtime < time.time() - ABANDONED_SECONDS:
+                    os.unlink(name, dir_fd=partial)
+
+
+def _write(folder: int, name: str, data: bytes | BinaryIO) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb", buffering=0) as file:
+        pieces = [data] if isinstance(data, bytes) else iter(lambda: data.read(CHUNK_BYTES), b"")
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    left = size
+    while left:
+        try:
+            chunk = file.read(min(CHUNK_BYTES, left))
+        except OSError as exc:
+            _unavailable(exc)
+        if not chunk:
+            raise StorageUnavailable("the object ended early")
+        left -= len(chunk)
+        yield chunk
+
+
+def _unavailable(exc: OSError) -> NoReturn:
+    log.warning("local storage not usable", reason=os.strerror(exc.errno or 0))
+    raise StorageUnavailable(os.strerror(exc.errno or 0)) from exc

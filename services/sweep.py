@@ -1,0 +1,56 @@
+"""What is seen to again and again, by every worker host, harmlessly more than once: nothing stays where it got stuck.
+
+A worker that is gone gives its items back when its lease has run out; an item whose message is nowhere gets another;
+what waits is sent on its way; a job whose last item is done ends.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from services.dispatch import Dispatcher
+from services.errors import WorkerLost
+from services.queue import Queue
+from services.records import Claim, Records
+from services.retries import Retries
+
+log = structlog.get_logger("sweep")
+
+
+class Sweep:
+    """`lost_seconds`: a message this old that is not in the queue has been lost."""
+
+    def __init__(
+        self, records: Records, queue: Queue, dispatcher: Dispatcher, retries: Retries, lost_seconds: float
+    ) -> None:
+        self._records, self._queue, self._dispatcher = records, queue, dispatcher
+        self._retries, self._lost_seconds = retries, lost_seconds
+
+    def run(self) -> None:
+        """One round. Raises `DatabaseUnavailable`, `QueueUnavailable`: the next round does the rest."""
+        for claim in self._records.expired_claims():
+            self._take_back(claim)
+        for job_id in self._records.unclosed():
+            self._records.close(job_id)
+        self._find_lost()
+        self._dispatcher.send_all()
+
+    def _take_back(self, claim: Claim) -> None:
+        """The claim's holder has not been heard of; it was heard of after all if no row is changed."""
+        delay = self._retries.delay(claim.item.attempts)
+        details = f"tried {claim.item.attempts} times"
+        if delay is None:
+            taken = self._records.fail(claim, WorkerLost.code, details, if_late=True)
+        else:
+            taken = self._records.put_back(claim, WorkerLost.code, details, delay, if_late=True)
+        if taken:
+            log.warning("worker lost", item=claim.item.id, attempts=claim.item.attempts, again=delay is not None)
+
+    def _find_lost(self) -> None:
+        late = self._records.queued_before(datetime.now(UTC) - timedelta(seconds=self._lost_seconds))
+        if not late:
+            return
+        there = self._queue.waiting()
+        lost = [item_id for item_id, seen in late if item_id not in there and self._records.note_lost(item_id, seen)]
+        if lost:
+            log.warning("messages lost", items=len(lost))

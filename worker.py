@@ -1,0 +1,169 @@
+"""The worker: takes item ids from the queue and does what their records say.
+
+    python worker.py
+
+Each child makes its model's session after the fork. A process beside them sweeps: see `services/sweep.py`.
+"""
+
+import atexit
+import logging.config
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import cv2
+import structlog
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
+
+from app import image_limits, make_jobs, storage_of
+from config import Settings, load_settings
+from routes.context import Jobs
+from services.cpus import usable_cpus
+from services.database import Database
+from services.engine import EngineSettings
+from services.errors import ServiceError
+from services.memory import tame_allocator
+from services.queue import TASK, make_celery
+from services.retries import Retries
+from services.sessions import Models
+from services.sweep import Sweep
+from services.telemetry import logging_config
+from services.work import Terms, Worker
+
+SWEEPER_LOOK_SECONDS = 2.0
+settings = load_settings()
+log = structlog.get_logger("worker")
+app = make_celery(
+    settings.broker_url,
+    worker_concurrency=settings.worker_concurrency,
+    worker_max_memory_per_child=settings.worker_max_memory_mb * 1024 or None,
+    task_time_limit=settings.job_timeout_seconds,  # kills the child; the soft one is the pipeline's own deadline
+    worker_pool="prefork",
+)
+state: dict[str, Any] = {}
+
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]
+def work(item_id: str) -> None:
+    """One delivery of an item's id."""
+    try:
+        state["worker"].run(item_id)
+    except ServiceError as exc:  # the record is as it was: the sweep sends another message
+        log.warning("not begun", item=item_id, code=exc.code, details=exc.details)
+
+
+@setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+def configure_logging(**_: Any) -> None:
+    """Our log lines, and Celery's among them."""
+    logging.config.dictConfig(
+        logging_config(
+            level=settings.log_level,
+            style=settings.log_format,
+            file=settings.log_file,
+            rotate_mb=settings.log_rotate_mb,
+            backups=settings.log_backups,
+        )
+    )
+    for name in ("celery.app.trace", "celery.worker.strategy"):  # services/work.py tells of each item
+        logging.getLogger(name).setLevel("ERROR")
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def share(**_: Any) -> None:
+    """Import what children share, before there are any."""
+    from services.engine import import_rembg
+
+    import_rembg()
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def begin(**_: Any) -> None:
+    """Things of this child alone: its allocator, its model (loading from now on), its connections."""
+    tame_allocator()
+    cv2.setNumThreads(1)
+    configure_logging()
+    state["worker"] = make_worker(settings)
+
+
+@worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+def start_sweeping(sender: Any, **_: Any) -> None:
+    """A process that sweeps as long as this one is there: a thread here would be forked with the next child."""
+
+    def keep() -> None:
+        if "sweeper" not in state or state["sweeper"].poll() is not None:
+            state["sweeper"] = subprocess.Popen([sys.executable, __file__, "sweep"])  # noqa: S603 - ourselves
+
+    state["main"] = os.getpid()
+    keep()
+    sender.timer.call_repeatedly(SWEEPER_LOOK_SECONDS, keep)
+    atexit.register(stop_sweeping)
+
+
+@worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+def stop_sweeping(**_: Any) -> None:
+    """The children finish what they are at; others sweep."""
+    sweeper: subprocess.Popen[bytes] | None = state.get("sweeper")
+    if sweeper and sweeper.poll() is None and os.getpid() == state["main"]:
+        sweeper.terminate()
+
+
+def make_worker(settings: Settings) -> Worker:
+    """What works on items in this process; its model begins to load at once."""
+    jobs, storage = _jobs(settings)
+    threads = max(1, usable_cpus() // settings.worker_concurrency)
+    engine = EngineSettings(settings.inference_engine, settings.inference_precision, threads)
+    models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
+    models.start()
+    return Worker(
+        records=jobs.records,
+        dispatcher=jobs.dispatcher,
+        storage=storage,
+        models=models,
+        limits=image_limits(settings),
+        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, _retries(settings)),
+        require_subject=settings.require_subject,
+    )
+
+
+def sweep() -> None:
+    """Sweep until the process that started this one is gone."""
+    configure_logging()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all of a terminal's processes
+    jobs, _storage = _jobs(settings)
+    sweeper = Sweep(jobs.records, jobs.queue, jobs.dispatcher, _retries(settings), settings.job_lease_seconds)
+    parent = os.getppid()
+    while os.getppid() == parent:
+        try:
+            sweeper.run()
+        except ServiceError as exc:
+            log.warning("sweep not finished", code=exc.code, details=exc.details)
+        except Exception:
+            log.exception("sweep failed")
+        time.sleep(settings.job_sweep_seconds)
+
+
+def _jobs(settings: Settings) -> tuple[Jobs, Any]:
+    storage = storage_of(settings)
+    return make_jobs(settings, storage, Database(settings.database_url)), storage
+
+
+def _retries(settings: Settings) -> Retries:
+    return Retries(settings.job_retry_max, settings.job_retry_intervals)
+
+
+def main(words: list[str]) -> None:
+    """`python worker.py` works and sweeps; `python worker.py sweep` only sweeps; more words are Celery's options."""
+    if words == ["sweep"]:
+        sweep()
+        return
+    import worker  # by its name, as children and `celery -A worker` know it
+
+    # Workers need not know of each other: the records do.
+    worker.app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *words])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
