@@ -12,6 +12,7 @@ from typing import Final
 
 from services.announce import announcement
 from services.broker import BrokerUnavailable, prepare_broker
+from services.cpus import usable_cpus
 from services.supervisor import Program, Supervisor
 
 ROOT: Final = Path(__file__).parent
@@ -22,7 +23,9 @@ NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 GRACE_SECONDS: Final = 15.0  # beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py
 WORKER_GRACE_SECONDS: Final = 30.0  # for the images under way; what is not done by then is done again, by a lease's end
 WEB: Final = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
-WORKER: Final = (sys.executable, str(ROOT / "worker.py"))
+# Workers need not know of each other: the records do.
+ALONE: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker", *ALONE)
 
 
 def environment() -> dict[str, str]:
@@ -51,6 +54,8 @@ def programs(settings: dict[str, str]) -> list[Program]:
                 env["JOB_BROKER_URL"] = broker.url
                 others.append(Program("valkey", broker.command, last=True, grace_seconds=10, pass_fds=(broker.lock,)))
             env["JOBS_ENABLED"] = "true"
+            # Each child holds a model of its own (about 200 MB), and one image can use about four CPUs.
+            env["WORKER_CONCURRENCY"] = settings.get("WORKER_CONCURRENCY") or str(max(1, usable_cpus() // 4))
             others.append(
                 Program("worker", WORKER, env, after="web", background=True, grace_seconds=WORKER_GRACE_SECONDS)
             )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import run
 from config import Settings
 from tests.servers import ROOT
 
@@ -21,7 +22,7 @@ DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECO
 
 
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
-WORKER = ["python", "worker.py"]
+WORKER = ["celery", "-A", "worker", "worker", *run.ALONE]
 
 
 def settings_names() -> set[str]:
@@ -257,3 +258,12 @@ def test_logrotate_moves_files_and_tells_only_nginx() -> None:
     assert "kill -USR1" in nginx
     for stanza in (ours, nginx):
         assert {"missingok", "compress", "rotate 14"} <= {line.strip() for line in stanza.splitlines()}
+
+
+def test_every_setting_that_the_way_to_many_machines_names_exists() -> None:
+    text = (ROOT / "docs/scaling.md").read_text()
+    named = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
+    assert named - OF_COMPOSE <= settings_names()
+    assert {"SECRET_KEY", "DATABASE_URL", "STORAGE_URL", "REDIS_URL"} <= named
+    for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert (ROOT / "docs" / target).exists(), target
