@@ -6,7 +6,7 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py gunicorn.conf.py services routes migrations tests benchmarks docs
+CODE := app.py cli.py config.py run.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
 .PHONY: help run test unit lint types bench fuzz drills model lock audit clean
@@ -36,8 +36,8 @@ $(MODEL): $(VENV)/.runtime services/prepare.py services/recentre.py
 	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp
 	@touch -c $@
 
-run: $(MODEL)  ## serve on port 5001 and print a curl line that works
-	@ANNOUNCE=1 exec $(VENV)/bin/gunicorn -c gunicorn.conf.py
+run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
+	@ANNOUNCE=1 exec $(PY) run.py
 
 test: lint types unit  ## everything that must hold: lint, types, all tests
 

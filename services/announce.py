@@ -27,14 +27,16 @@ def sample_photo() -> Path | None:
     return photo if photo and photo.is_file() else None
 
 
-def _announce(models: Ready, port: int) -> None:
-    if not models.wait():
-        return  # the log says why
+def announcement(port: int) -> str:
+    """What to open, and a command to paste."""
     photo = sample_photo() or "photo.jpg"
     url = f"http://127.0.0.1:{port}"
-    print(
+    return (
         f"\nReady. The page: {url}  The documentation: {url}/docs\nTry it:\n\n"
-        f"  curl -f -F {shlex.quote(f'file=@{photo}')} {url}/remove-background -o cutout.png\n",
-        file=sys.stderr,
-        flush=True,
+        f"  curl -f -F {shlex.quote(f'file=@{photo}')} {url}/remove-background -o cutout.png\n"
     )
+
+
+def _announce(models: Ready, port: int) -> None:
+    if models.wait():  # the log says why not
+        print(announcement(port), file=sys.stderr, flush=True)

@@ -1,0 +1,288 @@
+"""Several programs run and stopped as one: the little that `make run` needs of a process manager.
+
+Each program has a process group of its own, so that Ctrl-C reaches the supervisor alone and nothing of a program that
+ends is left behind. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
+"""
+
+import contextlib
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, Final
+
+TICK_SECONDS: Final = 0.05  # between looks at what is waited for; nothing is looked at when nothing is
+FIRST_SECONDS: Final = 10.0  # a required program that fails so soon was never right: settings, an address in use
+STEADY_SECONDS: Final = 60.0  # one that ran so long starts again without the delay that its failures before earned
+MAX_DELAY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 20.0  # what waits for another program's readiness waits no longer
+MAX_LINE_BYTES: Final = 64 * 1024
+LAST_READS: Final = 16  # of a program that has ended: more than a pipe holds
+NICER: Final = 5  # of a background program: what others leave of the CPUs is its own
+OOM_SCORE: Final = 300  # of a background program: the kernel takes it first when memory ends
+PR_SET_PDEATHSIG: Final = 1  # prctl.h
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command, and how it is kept running.
+
+    `env`: all of its environment; None: the supervisor's.
+    `required`: where its first start fails within `FIRST_SECONDS`, all end with its exit status.
+    `after`: the name of a program whose `ready` is waited for before this one starts.
+    `background`: yields CPUs and memory to the others. `last`: stops when all that are not `last` have ended.
+    `grace_seconds`: between SIGTERM and SIGKILL. `delay_seconds`: before the first restart; doubles with each failure.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] | None = None
+    required: bool = False
+    ready: Callable[[], bool] | None = None
+    on_ready: Callable[[], None] | None = None
+    after: str = ""
+    background: bool = False
+    last: bool = False
+    grace_seconds: float = 75.0
+    delay_seconds: float = 1.0
+    pass_fds: tuple[int, ...] = ()
+
+
+class _Running:
+    """One program and the process it has now, if it has one."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = self.look_at = self.kill_at = 0.0
+        self.start_at = time.monotonic()
+        self.failures = self.starts = 0
+        self.told = False  # SIGTERM
+        self.is_ready = False
+        self.partial = b""
+
+
+class Supervisor:
+    """Runs programs until a signal comes (SIGTERM, SIGINT or SIGHUP; a second one kills), or a required one fails."""
+
+    def __init__(self, programs: Sequence[Program], out: IO[bytes] | None = None) -> None:
+        self._all = [_Running(program) for program in programs]
+        self._out = out or sys.stderr.buffer
+        self._width = max(len(program.name) for program in programs)
+        self._selector = selectors.DefaultSelector()
+        self._signals = 0
+        self._stopping = False
+        self._status = 0
+
+    def run(self) -> int:
+        """Run until all programs have ended; the exit status. To be called in the main thread."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        self._selector.register(wake_read, selectors.EVENT_READ, None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, self._note_signal)
+        try:
+            while self._step():
+                for key, _ in self._selector.select(self._timeout()):
+                    if key.data is None:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(wake_read, 1024)
+                    else:
+                        self._read(key.data)
+        finally:
+            for one in self._all:
+                self._kill(one)
+        return self._status
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as `signal` calls it
+        self._signals += 1
+
+    def _step(self) -> bool:
+        """Do what is due; whether there is anything left to wait for."""
+        now = time.monotonic()
+        for one in self._all:
+            self._reap(one)
+        if self._signals and not self._stopping:
+            self._stopping = True
+            self._say("stopping")
+        elif self._signals > 1:
+            for one in self._all:
+                self._kill(one)
+        for one in self._all:
+            if self._stopping:
+                self._stop(one, now)
+            elif one.process is None:
+                if now >= one.start_at and self._may_start(one, now):
+                    self._start(one)
+            else:
+                self._look_whether_ready(one, now)
+        return not self._stopping or any(one.process for one in self._all)
+
+    def _look_whether_ready(self, one: _Running, now: float) -> None:
+        if one.is_ready or not one.program.ready or now < one.look_at:
+            return
+        one.look_at = now + (TICK_SECONDS if now - one.started < READY_SECONDS else 1.0)
+        if one.program.ready():
+            one.is_ready = True
+            if one.program.on_ready:
+                one.program.on_ready()
+
+    def _timeout(self) -> float | None:
+        """How long nothing can become due by itself; None: until something happens."""
+        waits = self._stopping or any(one.process is None for one in self._all)
+        waits = waits or any(one.program.ready and not one.is_ready for one in self._all)
+        return TICK_SECONDS if waits else None
+
+    def _may_start(self, one: _Running, now: float) -> bool:
+        other = next((other for other in self._all if other.program.name == one.program.after), None)
+        if other is None or other.is_ready:
+            return True
+        return bool(other.process) and now - other.started > READY_SECONDS
+
+    def _start(self, one: _Running) -> None:
+        program = one.program
+        try:
+            one.process = subprocess.Popen(  # noqa: S603 - the operator's own programs
+                program.command,
+                env=program.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=program.pass_fds,
+                preexec_fn=_prepare(program.background, os.getpid()),  # safe: there is one thread
+            )
+        except OSError as exc:
+            one.started = time.monotonic()
+            self._ended(one, f"could not start: {exc.strerror}", 127)
+            return
+        finally:
+            one.starts += 1
+        assert one.process.stdout
+        os.set_blocking(one.process.stdout.fileno(), False)
+        self._selector.register(one.process.stdout, selectors.EVENT_READ, one)
+        one.started, one.told, one.is_ready = time.monotonic(), False, False
+
+    def _reap(self, one: _Running) -> None:
+        """See whether the process has ended. What it started goes with it, before its group's number is free again."""
+        if one.process is None:
+            return
+        if os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return
+        self._kill(one)
+        status = one.process.wait()
+        for _ in range(LAST_READS):
+            if not self._read(one):
+                break
+        self._flush(one)
+        assert one.process.stdout
+        self._forget(one)
+        one.process.stdout.close()
+        one.process = None
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        self._ended(one, how, status if status > 0 else 1)
+
+    def _ended(self, one: _Running, how: str, status: int) -> None:
+        """Say so, and either plan the next start or end it all."""
+        program, ran = one.program, time.monotonic() - one.started
+        if self._stopping:
+            return
+        if program.required and one.starts <= 1 and ran < FIRST_SECONDS and not one.is_ready:
+            self._say(f"{program.name} {how} at its start; everything ends")
+            self._stopping, self._status = True, status
+            return
+        one.failures = 0 if ran > STEADY_SECONDS else one.failures
+        delay = min(MAX_DELAY_SECONDS, program.delay_seconds * 2**one.failures)
+        one.failures = min(one.failures + 1, 10)
+        one.start_at = time.monotonic() + delay
+        self._say(f"{program.name} {how} after {ran:.1f} s; it starts again in {delay:g} s")
+
+    def _stop(self, one: _Running, now: float) -> None:
+        if one.process is None:
+            return
+        if one.program.last and any(other.process and not other.program.last for other in self._all):
+            return
+        if not one.told:
+            one.told, one.kill_at = True, now + one.program.grace_seconds
+            with contextlib.suppress(ProcessLookupError):
+                one.process.terminate()
+        elif now >= one.kill_at:
+            one.kill_at = float("inf")
+            self._say(f"{one.program.name} did not stop within {one.program.grace_seconds:g} s and is killed")
+            self._kill(one)
+
+    def _kill(self, one: _Running) -> None:
+        """End the whole process group; it is there as long as its leader has not been waited for."""
+        if one.process and one.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: of a group that has only ended ones
+                os.killpg(one.process.pid, signal.SIGKILL)
+
+    def _read(self, one: _Running) -> bool:
+        """Pass on the lines that are complete; whether there was anything to read."""
+        assert one.process
+        assert one.process.stdout
+        try:
+            data = os.read(one.process.stdout.fileno(), MAX_LINE_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:  # it has closed its output, and may go on all the same
+            self._forget(one)
+            return False
+        *lines, one.partial = (one.partial + data).split(b"\n")
+        for line in lines:
+            self._write(one.program.name, line)
+        if len(one.partial) >= MAX_LINE_BYTES:
+            self._flush(one)
+        return True
+
+    def _forget(self, one: _Running) -> None:
+        with contextlib.suppress(KeyError):
+            assert one.process
+            assert one.process.stdout
+            self._selector.unregister(one.process.stdout)
+
+    def _flush(self, one: _Running) -> None:
+        if one.partial:
+            self._write(one.program.name, one.partial)
+            one.partial = b""
+
+    def _write(self, name: str, line: bytes) -> None:
+        """A JSON object gets a field `process`; any other line the name before it."""
+        if line.startswith(b'{"') and line.endswith(b"}"):
+            line = b'{"process":"' + name.encode() + b'",' + line[1:]
+        else:
+            line = f"{name:{self._width}} | ".encode() + line
+        with contextlib.suppress(OSError):  # whoever read the log is gone; the programs go on
+            self._out.write(line + b"\n")
+            self._out.flush()
+
+    def _say(self, text: str) -> None:
+        self._write("run", text.encode())
+
+
+def _prepare(background: bool, parent: int) -> Callable[[], None] | None:
+    """What a child does between fork and exec: on Linux it asks to be told to stop when the supervisor dies."""
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        if libc is not None:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != parent:  # it died in between
+                os._exit(1)
+        if background:
+            os.nice(NICER)
+            with contextlib.suppress(OSError):
+                Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+
+    return prepare

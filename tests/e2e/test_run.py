@@ -1,0 +1,215 @@
+"""`make run` as one sees it: web, worker and broker up together, one signal ends them, a worker's death stops nobody.
+
+The worker here is a stand-in that says what it was given, so that this holds whatever jobs do.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import redis
+import requests
+
+import run
+from tests.servers import ROOT, free_port, poll
+from tests.test_supervisor import is_running
+
+DRIVER = """
+import sys
+import run
+run.WORKER = (sys.executable, "-c", sys.argv[2])
+if sys.argv[1] == "no binary":
+    def none():
+        raise run.BrokerUnavailable("there is no Valkey for Plan9 on mips")
+    import services.broker
+    services.broker.find_binary = none
+sys.exit(run.main())
+"""
+WORKER = """
+import os, time, redis
+broker = redis.Redis.from_url(os.environ["JOB_BROKER_URL"])
+print("up", os.getpid(), broker.incr("starts"), os.environ["JOBS_ENABLED"], os.environ["JOB_BROKER_URL"], flush=True)
+time.sleep(600)
+"""
+
+
+class Run:
+    """`run.py` in a folder of its own."""
+
+    def __init__(self, folder: Path, parts: str = "worker", **settings: object) -> None:
+        self.folder, self._parts, self._settings = folder, parts, settings
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = Path(tempfile.mkstemp(prefix="run-", suffix=".log")[1])
+
+    def __enter__(self) -> Self:
+        env: dict[str, Any] = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        env |= {"PYTHONPATH": ROOT, "REMBG_SESSION_PATH": ROOT / "models", "HOST": "127.0.0.1", "ANNOUNCE": 1}
+        env |= {"PORT": self.port, **self._settings}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", DRIVER, self._parts, WORKER],
+                cwd=self.folder,
+                env={name: str(value) for name, value in env.items()},
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+        self.log_path.unlink()
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def wait_ready(self) -> None:
+        poll(lambda: "Ready. The page" in self.log() or self.process.poll() is not None, 60, "readiness")
+        assert self.process.poll() is None, self.log()
+
+    def worker(self, start: int = 1) -> dict[str, str]:
+        """What that start of the worker said."""
+        names = ("pid", "starts", "jobs", "broker")
+        found = poll(lambda: re.findall(r"^worker \| up (.*)$", self.log(), re.MULTILINE)[start - 1 : start], 60, "it")
+        return dict(zip(names, found[0].split(), strict=True))
+
+    def children(self) -> list[int]:
+        """Everything it runs, its children's children too."""
+        found, look = [], [self.process.pid]
+        while look:
+            pid = look.pop()
+            text = Path(f"/proc/{pid}/task/{pid}/children").read_text() if is_running(pid) else ""
+            found += (pids := [int(word) for word in text.split()])
+            look += pids
+        return found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with Run(tmp_path_factory.mktemp("run"), MAX_RUNNING_IMAGES=2) as one:
+        one.wait_ready()
+        yield one
+
+
+def test_the_line_that_it_prints_can_be_pasted(running: Run, tmp_path: Path) -> None:
+    line = next(line for line in running.log().splitlines() if line.startswith("  curl "))
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60, capture_output=True)
+    assert (tmp_path / "cutout.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_worker_is_given_the_broker_that_runs_beside_it(running: Run) -> None:
+    said = running.worker()
+    assert said["jobs"] == "true"
+    with redis.Redis.from_url(said["broker"]) as client:
+        assert int(client.get("starts") or 0) >= 1
+    assert (running.folder / "data/valkey/appendonlydir").is_dir()
+
+
+def test_the_worker_and_the_broker_die_and_the_web_server_answers_on(running: Run, jpeg: bytes) -> None:
+    first = running.worker()
+    with redis.Redis.from_url(first["broker"]) as client:
+        client.set("kept", 1)
+        broker = int(client.info("server")["process_id"])
+        poll(lambda: any(b"kept" in p.read_bytes() for p in running.folder.rglob("*.aof")), 10, "its file")
+        os.kill(broker, signal.SIGKILL)
+        poll(lambda: _get(client, "kept") == b"1", 20, "the broker again, with its data")
+    os.kill(int(first["pid"]), signal.SIGKILL)
+    assert running.worker(2)["broker"] == first["broker"]
+    answer = requests.post(f"{running.url}/remove-background", files={"file": jpeg}, timeout=60)
+    assert answer.status_code == 200
+    assert "web was" not in running.log()
+
+
+def _get(client: redis.Redis, name: str) -> object:
+    try:
+        return client.get(name)
+    except redis.RedisError:
+        return None
+
+
+def test_a_second_one_in_the_same_folder_serves_without_jobs(running: Run) -> None:
+    with Run(running.folder) as second:
+        second.wait_ready()
+        assert "Jobs are off: data/valkey is in use by another `make run`" in second.log()
+        assert len([pid for pid in second.children() if os.getpgid(pid) == pid]) == 1
+
+
+def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
+    with Run(tmp_path) as running:
+        running.wait_ready()
+        running.worker()
+        pids = running.children()
+        assert len(pids) >= 4  # two of the web server, worker, broker
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(30) == 0
+        assert [pid for pid in pids if is_running(pid)] == []
+        assert "killed" not in running.log()
+        lines = [
+            line.split(" |")[0].strip() for line in running.log().splitlines() if "bye" in line or "Master" in line
+        ]
+        assert lines[-1] == "valkey"  # last of all
+
+
+def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
+    for wrong in ({"PORT": "many"}, {"TRUSTED_PROXIES": "-1"}):
+        with Run(tmp_path, **wrong) as running:
+            assert running.process.wait(60) != 0
+            assert f"{next(iter(wrong))} is" in running.log()
+            assert "Traceback" not in running.log()
+            assert "everything ends" in running.log()
+
+
+@pytest.mark.parametrize(
+    ("parts", "settings", "said"),
+    [
+        (
+            "no binary",
+            {},
+            "Jobs are off: there is no Valkey for Plan9 on mips. JOB_BROKER_URL=redis://... turns them on.",
+        ),
+        ("worker", {"JOBS_ENABLED": "false"}, "Jobs are off: JOBS_ENABLED=false."),
+    ],
+)
+def test_without_a_broker_or_jobs_it_serves_and_says_so(
+    tmp_path: Path, parts: str, settings: dict[str, str], said: str
+) -> None:
+    with Run(tmp_path, parts, **settings) as running:
+        running.wait_ready()
+        assert said in running.log().splitlines()
+        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 1
+        assert not (tmp_path / "data/valkey/valkey.conf").exists()
+
+
+def test_the_address_of_the_sample_file_is_no_choice_unless_somebody_listens_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run.is_chosen("redis://cache.example:6379/0")
+    assert not run.is_chosen("")
+    sample = (ROOT / ".env.sample").read_text()
+    assert f"\nREDIS_URL={run.DEFAULT_REDIS_URL}\n" in sample
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        monkeypatch.setattr(run, "DEFAULT_REDIS", listener.getsockname())
+        assert run.is_chosen(run.DEFAULT_REDIS_URL)
+    assert not run.is_chosen(run.DEFAULT_REDIS_URL)
+
+
+def test_settings_come_from_the_environment_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("PORT=6001\nJOBS_ENABLED=off\nREDIS_URL=\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "6002")
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    found = run.environment()
+    assert (found["PORT"], found["JOBS_ENABLED"]) == ("6002", "off")
+    assert "REDIS_URL" not in found
