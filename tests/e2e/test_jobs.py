@@ -29,7 +29,7 @@ from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"
 HEADERS = {"Origin": "https://example.org", "X-Request-ID": "test.errors-1"}
-SLOW = {"edges": "matting"}  # with 12 megapixels: work for some seconds
+SLOW: dict[str, Any] = {"edges": "matting"}  # with 12 megapixels: work for some seconds
 
 
 @dataclass
