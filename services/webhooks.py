@@ -1,7 +1,8 @@
 """Telling a caller's own server that a job is over: signed, tried again, at least once.
 
 The signature is `X-Webhook-Signature: t=<Unix seconds>,v1=<hex>`, an HMAC-SHA256 with `WEBHOOK_SECRET` over the
-seconds, a dot, and the body. A receiver compares it in constant time and refuses old seconds, so that nothing can be replayed.
+seconds, a dot, and the body. A receiver compares it in constant time and refuses old seconds, so that nothing can be
+replayed.
 """
 
 import hmac
