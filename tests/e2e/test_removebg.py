@@ -69,7 +69,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[St
     url = f"sqlite:///{tmp_path_factory.mktemp('keys')}/keys.db"
     shop, _ = create_key(Database(url), name="shop")
     free, _ = create_key(Database(url), name="free", rate_limit="100000/hour")
-    settings = {"AUTH_REQUIRED": "true", "DATABASE_URL": url, "RATE_LIMIT_ENABLED": "true"}
+    settings: dict[str, Any] = {"AUTH_REQUIRED": "true", "DATABASE_URL": url, "RATE_LIMIT_ENABLED": "true"}
     settings |= {"REMOVEBG_REQUIRE_SUBJECT": "false", "REMOVEBG_DEFAULT_SIZE": "auto", "FETCH_ENABLED": "true"}
     with source(behave) as running:
         host = f"127.0.0.1:{running.port}"
@@ -313,7 +313,7 @@ def test_16_no_class_is_told_where_none_is_wanted(server: Gunicorn, jpeg: bytes)
 def test_17_one_background_at_most(server: Gunicorn, jpeg: bytes) -> None:
     both = {"bg_color": "fff", "bg_image_url": "https://example.org/a.jpg"}
     assert told(post(server, jpeg, data=both)) == (400, "multiple_bg_sources")
-    third = {"files": {"bg_image_file": ("b.jpg", jpeg)}, "data": {"bg_color": "fff"}}
+    third: dict[str, Any] = {"files": {"bg_image_file": ("b.jpg", jpeg)}, "data": {"bg_color": "fff"}}
     assert told(post(server, jpeg, **third)) == (400, "multiple_bg_sources")
 
 
