@@ -67,29 +67,33 @@ def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
     assert work.count == 1
 
 
-def test_a_bug_met_by_one_is_not_everybodys(pool: ThreadPoolExecutor) -> None:
-    coalescer, work, well = Coalescer[str](), Work(RuntimeError("a bug")), Work()
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ClientGone("in the moment before the other came")])
+def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecutor, error: Exception) -> None:
+    coalescer, work, well = Coalescer[str](), Work(error), Work()
     first = pool.submit(coalescer.run, "a", Deadline(), work)
     assert work.begun.wait(10)
     well.go.set()
     second = pool.submit(coalescer.run, "a", Deadline(), well)
     poll(lambda: followers(coalescer) == 1)
     work.go.set()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(type(error)):
         first.result(10)
     assert second.result(10) == ("result 1", False)
 
 
-def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(pool: ThreadPoolExecutor) -> None:
+def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     coalescer, work, left = Coalescer[str](), Work(), threading.Event()
     first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
     assert work.begun.wait(10)
     left.set()
     second = pool.submit(coalescer.run, "a", Deadline(), work)
     poll(lambda: followers(coalescer) == 1)
-    flight = coalescer._flights["a"]
-    assert not flight.abandoned()
+    monkeypatch.setattr(coalesce, "GRACE_SECONDS", 0.0)
+    looked = [coalescer._flights["a"].abandoned() for _ in range(3)]
     work.go.set()
+    assert looked == [False] * 3
     assert second.result(10) == ("result 1", True)
     assert first.result(10) == ("result 1", False)
 
