@@ -25,6 +25,7 @@ from services.keys import ADMIN, JOBS, REMOVE, create_key
 from services.queue import QUEUE
 from tests.e2e.test_errors import assert_error
 from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
+from tests.test_webhooks import SECRET, Receiver
 
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"
@@ -120,11 +121,18 @@ def valkey() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="module")
-def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Everything on one machine: SQLite, a local folder, one worker child."""
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def here(valkey: ValkeyServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Everything on one machine: SQLite, a local folder, one worker child; callbacks reach the receiver."""
     folder = tmp_path_factory.mktemp("jobs")
+    callbacks = {"WEBHOOK_SECRET": SECRET, "FETCH_ALLOWED_HOSTS": f"127.0.0.1:{receiver.port}"}
     with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db") as found,
+        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **callbacks) as found,
         Worker(**found.settings) as worker,
     ):
         poll(lambda: "ready." in worker.log(), what="the worker")
@@ -311,6 +319,23 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
         assert_error(refused, 404, "job_not_found")
 
 
+def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, jpeg: bytes, receiver: Receiver) -> None:
+    job_id = here.submit(jpeg, callback_url=f"{receiver.url}/done?for=17", max_width="64")
+    (told,) = poll(lambda: [r for r in receiver.requests if job_id.encode() in r.body], 20, "the callback")
+    assert told.path == "/done?for=17"
+    assert json.loads(told.body) | {"finished_at": ""} == {
+        "event": "job.finished",
+        "job_id": job_id,
+        "status": "finished",
+        "items": 1,
+        "finished_at": "",
+        "status_url": f"/api/jobs/{job_id}",
+    }
+    assert told.is_signed(SECRET)
+    refused = here.call("POST", SINGLE, files={"file": ("a", jpeg)}, data={"callback_url": "ftp://example.org"})
+    assert_error(refused, 400, "bad_url")
+
+
 def test_an_admin_alone_cleans_up(here: Place) -> None:
     assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
     admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
@@ -344,7 +369,7 @@ def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, jpeg: b
     assert_error(many([]), 415, "unsupported_format")
     assert_error(many([("a.jpg", jpeg)], "file"), 400, "unknown_option")
     assert_error(many([("a.jpg", jpeg)], feather="-1"), 400, "bad_option")
-    assert "allowed: 12" in assert_error(many([("a.jpg", jpeg)] * 13), 400, "too_many_files")["details"]
+    assert "allowed: 12" in assert_error(many([("a.jpg", jpeg)] * 13), 413, "too_many_files")["details"]
     key = {"Idempotency-Key": "ü"}
     assert_error(here.call("POST", SINGLE, files={"file": ("a", jpeg)}, headers=key), 400, "bad_request")
     assert here.stored() == before
