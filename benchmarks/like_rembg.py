@@ -1,7 +1,7 @@
-"""The same photographs to this service's `/api/remove` and to rembg's own server: sizes, modes, and how far masks differ.
+"""The same photographs to this service's `/api/remove` and to rembg's own server: sizes, modes, and masks compared.
 
-`python -m benchmarks.like_rembg`. Ends with 1 where a size or mode differs, or a mask by more than refined edges explain.
-The peer runs in its own virtual environment, made on the first run.
+`python -m benchmarks.like_rembg`. Ends with 1 where a size or mode differs, or a mask by more than refined edges
+explain. The peer runs in its own virtual environment, made on the first run.
 """
 
 import io
@@ -33,13 +33,14 @@ CASES: Final[Mapping[str, Mapping[str, str]]] = {
     "bgc": {"bgc": "255,255,255,255"},
 }
 BAND: Final = 0.03  # of the longer side: as far as edges led by the photo may move from the model's mask
-MOST_BEYOND: Final = 0.005  # of full scale, mean over what lies further from an edge
+SURE: Final = (10, 240)  # beyond these rembg's own matting believes the model's mask: its `ab` and `af`
+MOST_BEYOND: Final = 0.005  # of full scale, mean over what is sure
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One photo and one set of parameters: what both answered, and the mean difference of the masks, of full scale: over
-    all pixels, and over those further than `BAND` from the peer's edges."""
+    """One photo and one set of parameters: what both answered, and the mean difference of the masks, of full scale:
+    over all pixels, and over those far from the edges of the model's mask."""
 
     photo: str
     case: str
@@ -57,11 +58,15 @@ def main() -> None:
     """Compare, print the table, write `results/like_rembg.json`."""
     install_peer()
     with Gunicorn(INFERENCE_PRECISION="f32") as service, peer() as url:
-        rows = [
-            compare(name, case, ask(f"{service.url}/api/remove", name, given), ask(f"{url}/api/remove", name, given))
-            for name in NAMES
-            for case, given in CASES.items()
-        ]
+        rows = []
+        for name in NAMES:
+            model_mask = ask(f"{url}/api/remove", name, {"om": "true"})
+            away = far_from_edges(mask_of(model_mask))
+            for case, given in CASES.items():
+                ours, theirs = (ask(f"{root}/api/remove", name, given) for root in (service.url, url))
+                rows.append(compare(name, case, ours, theirs, away))
+            soft = ask(f"{service.url}/remove-background", name, {"output": "mask", "edges": "soft"})
+            rows.append(compare(name, "(edges=soft)", soft, model_mask, np.ones_like(away)))
     table = Table(title="/api/remove beside rembg's server, u2netp")
     for heading in ("photo", "parameters", "ours", "rembg's", "mask difference", "away from edges", "alike"):
         table.add_column(heading)
@@ -88,20 +93,23 @@ def ask(url: str, name: str, given: Mapping[str, str]) -> Image.Image:
     return image
 
 
-def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image) -> Compared:
+def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image, away: NDArray[np.bool_]) -> Compared:
     """The two answers, described and subtracted; where nothing is transparent (`bgc`) there is nothing to subtract."""
-    told = [f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs)]
-    if told[0] != told[1]:
-        return Compared(name, case, *told, 1.0, 1.0)
-    mine, other = mask_of(ours), mask_of(theirs)
-    difference = np.abs(mine.astype(np.float32) - other) / 255
-    reach = 2 * round(BAND * max(ours.size)) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    soft = ((other > 12) & (other < 243)).astype(np.uint8)
-    edges = cv2.morphologyEx((other > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    away = cv2.dilate(cv2.max(soft, edges), disc) == 0
+    mine, other = (f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs))
+    if mine != other:
+        return Compared(name, case, mine, other, 1.0, 1.0)
+    difference = np.abs(mask_of(ours).astype(np.float32) - mask_of(theirs)) / 255
     beyond = float(difference[away].mean()) if away.any() else 0.0
-    return Compared(name, case, *told, float(difference.mean()), beyond)
+    return Compared(name, case, mine, other, float(difference.mean()), beyond)
+
+
+def far_from_edges(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where the model's mask is sure, and further than `BAND` from where it is not: there, no refinement has a say."""
+    reach = 2 * round(BAND * max(mask.shape)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    soft = ((mask > SURE[0]) & (mask < SURE[1])).astype(np.uint8)
+    edges = cv2.morphologyEx((mask > 127).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.dilate(cv2.max(soft, edges), disc) == 0)
 
 
 def mask_of(image: Image.Image) -> NDArray[np.uint8]:

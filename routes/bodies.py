@@ -34,7 +34,7 @@ def hold_body(most: int = 0) -> None:
 
 
 def keep_body() -> Callable[[], None]:
-    """Count this request's body on, past the request's end, while its answer is sent; until what is returned is called."""
+    """Go on counting this request's body while its answer is sent, until what is returned is called."""
     size = g.pop("held_bytes", 0)
     return partial(service().bodies.give_back, size)
 

@@ -43,7 +43,7 @@ def of_type(mode: int, name: str = "trick.jpg") -> zipfile.ZipInfo:
 
 
 def patched(change: Callable[[bytearray, int, int], None]) -> bytes:
-    """An archive of one stored file `trick.jpg`; `change` gets its bytes and where its two entries begin: the one before
+    """An archive of one stored file `trick.jpg`. `change` gets its bytes and where its entries begin: the one before
     its data, and the one in the directory."""
     data = bytearray(archive(("trick.jpg", GOOD), method=zipfile.ZIP_STORED))
     change(data, 0, data.index(b"PK\x01\x02"))

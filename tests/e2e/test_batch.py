@@ -161,7 +161,9 @@ def test_results_are_sent_while_the_next_are_made_and_a_caller_that_goes_ends_it
         first = answered.raw.read(30)
         assert first.startswith(b"PK\x03\x04")
         assert '"event":"batch"' not in server.log()
-        answered.raw._connection.sock.shutdown(socket.SHUT_RDWR)
+        connection = answered.raw.connection
+        assert connection
+        connection.sock.shutdown(socket.SHUT_RDWR)
         answered.close()
         line = poll(lambda: re.search(r'\{.*"event":"batch".*\}', server.log()), 20, "the batch's end")
         ended = orjson.loads(line[0])

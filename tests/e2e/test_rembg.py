@@ -31,7 +31,7 @@ def fetching(jpeg: bytes) -> Iterator[tuple[Gunicorn, str]]:
             yield server, f"http://{opened}/a%20photo.jpg"
 
 
-def post(server: Gunicorn, data: bytes, query: dict[str, Any] | None = None, **form: Any) -> requests.Response:
+def post(server: Gunicorn, data: bytes, query: Any = None, **form: Any) -> requests.Response:
     """As clients of rembg post: `files={"file": data}`, the rest beside it."""
     return requests.post(server.url + PATH, files={"file": data}, data=form, params=query, timeout=30)
 
@@ -115,7 +115,7 @@ def test_an_opaque_background_keeps_the_alpha_channel(server: Gunicorn, jpeg: by
     image = np.asarray(opened(post(server, jpeg, query={"bgc": text})))
     assert image[..., 3].min() == 255
     assert tuple(image[0, 100, :3]) == (255, 128, 0)
-    assert np.array_equal(opened(post(server, jpeg, bgc=text)), image)
+    assert np.array_equal(np.asarray(opened(post(server, jpeg, bgc=text))), image)
 
 
 BAD: Final = [
