@@ -114,7 +114,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 def test_of_many_deliveries_one_gets_the_item(records: Records, reports: Reports) -> None:
     job_id = make(records)
     item = item_id(job_id, 1)
-    claims = at_once(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])  # type: ignore[misc]
+    claims = at_once(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])
     (won,) = [claim for claim in claims if claim]
     assert won.item.attempts == 1
     assert state(reports, job_id) == ("started", ["started"])
@@ -188,7 +188,7 @@ def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: Re
         assert done
         return records.close(job_id)
 
-    assert sum(at_once(*[lambda c=claim: end(c) for claim in claims])) == 1  # type: ignore[misc]
+    assert sum(at_once(*[lambda c=claim: end(c) for claim in claims])) == 1
     job, items = state(reports, job_id)
     assert (job, items) == ("finished", ["failed", *["finished"] * (AT_ONCE - 1)])
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import redis
@@ -30,7 +30,7 @@ from tests.test_webhooks import SECRET, Receiver
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"
 HEADERS = {"Origin": "https://example.org", "X-Request-ID": "test.errors-1"}
-SLOW = {"edges": "matting"}  # with 12 megapixels: work for some seconds
+SLOW: Final = {"edges": "matting"}  # with 12 megapixels: work for some seconds
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Place:
         headers = {**HEADERS, "X-Api-Key": self.key if key is None else key, **more.pop("headers", {})}
         return requests.request(method, self.server.url + path, headers=headers, timeout=30, **more)
 
-    def submit(self, data: bytes, *, headers: dict[str, str] | None = None, **options: str) -> str:
+    def submit(self, data: bytes, *, headers: Any = None, **options: Any) -> str:
         answer = self.call("POST", SINGLE, files={"file": ("a.jpg", data)}, data=options, headers=headers or {})
         assert answer.status_code == 202, answer.text
         job_id: str = answer.json()["job_id"]

@@ -20,7 +20,7 @@ from tests.servers import Gunicorn, free_port
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """A service with jobs, so that their endpoints are described; there is no worker."""
     folder = tmp_path_factory.mktemp("jobs")
-    settings = {"DATABASE_URL": f"sqlite:///{folder}/jobs.db", "STORAGE_URL": f"file:{folder}/objects"}
+    settings: dict[str, Any] = {"DATABASE_URL": f"sqlite:///{folder}/jobs.db", "STORAGE_URL": f"file:{folder}/objects"}
     settings |= {"MAX_WAITING_PER_CALLER": "100000", "RATE_LIMIT_PER_MINUTE": "100000"}
     with (
         ValkeyServer(port=free_port()) as valkey,
