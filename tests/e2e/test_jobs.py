@@ -423,10 +423,10 @@ def test_the_same_on_postgresql_with_two_children(
     broker = f"redis://127.0.0.1:{valkey.port}/1"
     with place(tmp_path, broker, postgres.new_database(), WORKER_CONCURRENCY=2) as there, Worker(**there.settings):
         killed = there.submit(photo_12mp, **SLOW, max_width="64")
-        files = [("files", (f"{n}.jpg", jpeg)) for n in range(12)]
+        files = [("files", (f"{n}.jpg", jpeg)) for n in range(6)]
         batch = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
         os.kill(there.child_of(killed), signal.SIGKILL)
         done = there.until(batch, "finished")
-        assert done["metrics"]["finished"] == 12
+        assert done["metrics"]["finished"] == 6
         assert there.until(killed, "finished")["attempts"] == 2
-        assert len([key for key in there.stored() if key.startswith("results")]) == 13
+        assert len([key for key in there.stored() if key.startswith("results")]) == 7
