@@ -247,7 +247,7 @@ class SeaweedFS:
         }
         (self._home / "s3.json").write_text(json.dumps({"identities": [identity]}))
         (self._home / "data").mkdir()
-        ports = free_ports(8)
+        self._ports = ports = free_ports(8)
         self.url = f"http://127.0.0.1:{ports[0]}"
         names = ("s3", "master", "volume", "filer")
         self._command = [str(self.binary()), "-logtostderr", "server", "-filer", "-s3"]
@@ -275,6 +275,9 @@ class SeaweedFS:
     def __exit__(self, *_: object) -> None:
         self.kill()
         shutil.rmtree(self._home)
+        for port in self._ports:  # it makes a socket in /tmp for each, wherever its data are
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Come back only when objects can be stored."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ import requests
 from PIL import Image
 
 from services.errors import all_errors
+from services.storage.local import LocalFolder
 from tests import corpus
 from tests.servers import Gunicorn, free_port, poll
 from tests.sources import source
@@ -162,6 +164,7 @@ STATES: Final = (
     *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
+    *("storage_unavailable", "result_expired"),
 )
 
 
@@ -232,8 +235,17 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     quotas = {f"RATE_LIMIT_{name}_PER_HOUR": 10_000 for name in ("REMOVE_BG", "PREVIEW", "BASE64", "READ_FILE")}
     fetching = {"FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": "127.0.0.1:1"}
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
+    settings["STORAGE_URL"] = f"file:{folder}/good.txt"  # where no folder can be
     with Gunicorn(METRICS_TOKEN="right", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
+
+
+def test_storage_that_can_not_be_used_and_links_that_have_ended_say_so(limited: Gunicorn) -> None:
+    case = Case("", 503, "POST", "/remove-bg?output_key=a.png", upload(GOOD))
+    body = assert_error(ask(limited, case), 503, "storage_unavailable", limited=True)
+    assert "good.txt" not in str(body)
+    link = LocalFolder(Path("anywhere"), "test").url("results/a.png", -1, "a.png")
+    assert_error(ask(limited, Case("", 410, "GET", link)), 410, "result_expired")
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,8 @@ def test_a_signed_link_downloads_until_it_ends(stored: Gunicorn, objects: Path) 
     assert refused(get("results/missing.webp")) == (410, "result_expired")
     forged = LocalFolder(objects, "another").url("results/a.webp", 60, "a.webp")
     assert refused(requests.get(stored.url + forged, timeout=10)) == (403, "forbidden")
+    assert answer.url.rpartition("/")[2] not in stored.log()
+    assert "/files/…" in stored.log()
     assert refused(requests.get(stored.url + "/files/results/a.webp", timeout=10)) == (404, "not_found")
 
 
