@@ -38,7 +38,7 @@ OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
-    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY"}
+    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET"}
 )
 
 
@@ -197,6 +197,7 @@ class Settings(BaseSettings):
     cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
     cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
     download_redirect: bool = False
+    webhook_secret: Annotated[str, Field(pattern=r"^(.{16,})?$")] = ""
 
     # web
     cors_origins: Words = ("*",)

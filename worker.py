@@ -28,11 +28,13 @@ from services.database import Database
 from services.engine import EngineSettings
 from services.errors import ServiceError
 from services.memory import tame_allocator
+from services.outbound import Outbound
 from services.queue import TASK, make_celery
 from services.retries import Retries
 from services.sessions import Models
 from services.sweep import Sweep
 from services.telemetry import logging_config
+from services.webhooks import Webhooks
 from services.work import Terms, Worker
 
 SWEEPER_LOOK_SECONDS = 2.0
@@ -139,11 +141,15 @@ def sweep() -> None:
     jobs, storage = _jobs(settings)
     sweeper = Sweep(jobs.records, jobs.queue, jobs.dispatcher, _retries(settings), settings.job_lease_seconds)
     parent = os.getppid()
+    outbound = Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
+    webhooks = Webhooks(jobs.records, outbound, settings.webhook_secret)
     cleanup = Cleanup(jobs.records, storage, settings.cleanup_older_than_seconds)
     cleaned = time.monotonic()
     while os.getppid() == parent:
         try:
             sweeper.run()
+            if settings.webhook_secret:
+                webhooks.run()
             if settings.cleanup_enabled and time.monotonic() - cleaned > settings.cleanup_interval_seconds:
                 cleaned = time.monotonic()
                 cleanup.run()

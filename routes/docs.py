@@ -129,7 +129,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
 
 def described_path(rule: str) -> str:
     """Flask's `<name>` as OpenAPI's `{name}`."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule)
 
 
 def _operation(route: Route, path: str) -> Schema:

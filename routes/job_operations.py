@@ -58,6 +58,20 @@ _PAGE: Final[dict[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20, "description": "Jobs on a page."},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
 }
+_CALLBACK: Final[dict[str, Schema]] = {
+    "callback_url": {
+        "type": "string",
+        "format": "uri",
+        "description": "Told by a signed POST when the job is over; where the operator has set `WEBHOOK_SECRET`.",
+    }
+}
+
+
+def _with_callback(schema: Schema) -> Schema:
+    return schema and {**schema, "properties": {**schema["properties"], **_CALLBACK}}
+
+
+_BODIES: Final = {kind: _with_callback(schema) for kind, schema in REMOVE.bodies.items()}
 _BATCH: Final[dict[str, Schema]] = {
     "multipart/form-data": {
         "type": "object",
@@ -76,15 +90,16 @@ _AS_OF_NOW: Final = (
 
 SUBMIT: Final = Operation(
     "jobs", "Hand in an image", f"Takes what `/remove-background` takes; the answer comes at once. {_AS_OF_NOW}",
-    REMOVE.bodies, {"application/json": _ACCEPTED}, (*REMOVE.failures, *_LOST),
-    options=True, body_required=False, status=202,
+    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, *_LOST),
+    options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 SUBMIT_BATCH: Final = Operation(
     "jobs", "Hand in many images", f"Each is found good or bad by itself. {_AS_OF_NOW}",
     _BATCH, {"application/json": _ACCEPTED},
-    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat,
+    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ModelNotFound,
+     e.TooManyFiles, e.UploadTooLarge, e.UnsupportedFormat,
      e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy, *_LOST),
-    status=202, parameters=_OPTIONS,
+    status=202, parameters={**_OPTIONS, **_CALLBACK},
 )  # fmt: skip
 SHOW: Final = Operation(
     "jobs",
@@ -145,9 +160,9 @@ _TASK: Final = _whole_object(
 )  # fmt: skip
 UPLOAD: Final = Operation(
     "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
-    REMOVE.bodies,
+    _BODIES,
     {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
-    (*REMOVE.failures, *_LOST), options=True, body_required=False, status=202,
+    (*REMOVE.failures, *_LOST), options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 UPLOADS: Final = Operation(
     "uploads", "Your uploads, newest first", "Needs an API key.",

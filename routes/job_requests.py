@@ -11,12 +11,14 @@ from routes.auth import caller_key
 from routes.bodies import read_part, refuse_encoded_body
 from routes.context import service
 from routes.limits import client_key
-from routes.requests import ALSO, read_options, read_upload
+from routes.requests import ALSO, CALLBACK_URL, read_options, read_upload
 from services.archives import Archive, is_archive
 from services.decode import inspect
 from services.errors import (
     BadArchive,
+    BadOption,
     BadRequest,
+    BadURL,
     EmptyImage,
     MissingImage,
     ModelNotFound,
@@ -30,6 +32,7 @@ from services.jobs import BATCH, SINGLE
 from services.names import harmless_stem
 from services.options import BACKGROUND_IMAGE, Options, bad_option, unknown_option
 from services.submission import File, Submission
+from services.urls import parse_url
 
 FILES: Final = "files"
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
@@ -38,12 +41,12 @@ ROOM_FOR_FIELDS: Final = 64 * 1024
 
 def read_single() -> Submission:
     """One image with its options, found good as far as its header tells. Raises what `/remove-background` would."""
-    upload = read_upload(waits=True)
+    upload = read_upload(CALLBACK_URL, waits=True)
     _check_options(upload.options(default_format=Format.PNG))
     inspect(upload.data, service().limits)
     if upload.background is not None:
         inspect(upload.background, service().limits)
-    return _submission(SINGLE, [File(upload.stem, upload.data)], upload.given, upload.background)
+    return _submission(SINGLE, [File(upload.stem, upload.data)], upload.given, upload.background, upload.callback_url)
 
 
 def read_batch() -> Submission:
@@ -60,7 +63,8 @@ def read_batch() -> Submission:
         if name not in (FILES, BACKGROUND_IMAGE):
             raise unknown_option(name, also=(*ALSO, FILES))
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
-    given = read_options()
+    given = read_options(CALLBACK_URL)
+    callback = given.pop(CALLBACK_URL, None)
     _check_options(Options.parse(given))
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)
     if len(backgrounds) > 1:
@@ -68,10 +72,12 @@ def read_batch() -> Submission:
     background = read_part(backgrounds[0]) if backgrounds else None
     if background is not None:
         inspect(background, service().limits)
-    return _submission(BATCH, files, given, background)
+    return _submission(BATCH, files, given, background, callback)
 
 
-def _submission(kind: str, files: list[File], given: Mapping[str, object], background: bytes | None) -> Submission:
+def _submission(
+    kind: str, files: list[File], given: Mapping[str, object], background: bytes | None, callback: object
+) -> Submission:
     key = caller_key()
     return Submission(
         kind=kind,
@@ -81,6 +87,7 @@ def _submission(kind: str, files: list[File], given: Mapping[str, object], backg
         owner=key.id if key else None,
         background=background,
         idempotency_key=_idempotency_key(),
+        callback_url=_callback_url(callback),
     )
 
 
@@ -133,6 +140,17 @@ def _check_options(options: Options) -> None:
     models = service().models
     if options.model is not None and options.model not in models.usable():
         raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")
+
+
+def _callback_url(url: object) -> str | None:
+    """Where the job's end is to be told. Raises `BadOption`, `BadURL`."""
+    if url is None:
+        return None
+    if not service().settings.webhook_secret:
+        raise BadOption("callback_url was given; allowed: nothing, for this server has no WEBHOOK_SECRET")
+    if not isinstance(url, str):
+        raise BadURL("callback_url is not a text")
+    return parse_url(url).url
 
 
 def _idempotency_key() -> str | None:

@@ -34,6 +34,7 @@ FILE_FIELDS: Final = ("file", "image")
 URL_FIELD: Final = "image_url"
 BACKGROUND_URL: Final = "background_image_url"
 OUTPUT_KEY: Final = "output_key"
+CALLBACK_URL: Final = "callback_url"
 RESULTS: Final = "results/"  # of storage, where callers' own keys are
 ALSO: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)  # fields that are no options
 
@@ -50,6 +51,7 @@ class Upload:
     background: bytes | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     output_key: str = ""
+    callback_url: object = None
 
     def options(self, *, default_format: Format | None = None) -> Options:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
@@ -109,9 +111,9 @@ def read_base64_upload() -> tuple[Upload, bool]:
     return _complete(given, decode_base64(text), background=background), data_uri
 
 
-def read_options() -> dict[str, object]:
-    """The raw options of a form and the query beside it. Raises `BadOption`, `UnknownOption`."""
-    given = _options(request.args, request.form)
+def read_options(*own: str) -> dict[str, object]:
+    """The raw options of a form and the query beside it, and what is in `own`. Raises `BadOption`, `UnknownOption`."""
+    given = _options(request.args, request.form, own=own)
     for name in (URL_FIELD, BACKGROUND_URL):
         if name in given:
             raise unknown_option(name)
@@ -212,7 +214,8 @@ def _complete(
     """The upload, with what its URLs lead to; they are taken out of `given`. What is wrong with the options is said
     before anything is fetched."""
     url, behind = given.pop(URL_FIELD, None), given.pop(BACKGROUND_URL, None)
-    upload = Upload(data, stem, given, background, output_key=_stored_under(given.pop(OUTPUT_KEY, None)))
+    key, callback = _stored_under(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
+    upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
         raise bad_option(BACKGROUND_URL, behind, f"a URL without {BACKGROUND_IMAGE}")
     if url is None and behind is None:
@@ -258,6 +261,8 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
             raise bad_option(name, given[name], "a file of a form, or base64 in JSON")
         if name == OUTPUT_KEY and name in own:
             _stored_under(given[name])
+        elif name == CALLBACK_URL and name in own:
+            continue
         elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
             raise unknown_option(name, also=(*ALSO, *own))
     return given

@@ -82,10 +82,10 @@ class TerminableSession:
 
 def _terminate(options: Any, deadline: Deadline, done: threading.Event) -> None:
     """End the run when its time is up, or when nobody waits for it any more."""
-    while not done.wait(min(LOOK_SECONDS, deadline.remaining() or 0.0)):
-        if deadline.remaining() == 0.0 or deadline.gone():
-            options.terminate = True
+    while deadline.remaining() != 0.0 and not deadline.gone():
+        if done.wait(min(LOOK_SECONDS, deadline.remaining() or 0.0)):
             return
+    options.terminate = True
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Telling a caller's own server that a job is over: signed, tried again, at least once.
 
 The signature is `X-Webhook-Signature: t=<Unix seconds>,v1=<hex>`, an HMAC-SHA256 with `WEBHOOK_SECRET` over the
-seconds, a dot, and the body. A receiver compares it in constant time and refuses old seconds, so that nothing can be
-replayed.
+seconds, a dot, and the body. A receiver compares it in constant time and refuses old seconds: nothing can be replayed.
 """
 
 import hmac
@@ -24,11 +23,11 @@ from services.retries import Retries
 from services.stream import Budget
 from services.urls import parse_url
 
-SECONDS: Final = 10.0
+SECONDS: Final = 10.0  # for one attempt: less than the first interval, so that two never run at once
 MAX_ANSWER_BYTES: Final = 64 * 1024
 AT_ONCE: Final = 50
 SIGNATURE: Final = "X-Webhook-Signature"
-RETRIES: Final = Retries(5, (10.0, 60.0, 300.0, 1800.0, 7200.0))
+RETRIES: Final = Retries(5, (20.0, 60.0, 300.0, 1800.0, 7200.0))
 log = structlog.get_logger("webhook")
 
 

@@ -11,6 +11,7 @@ from services.memory import memory_limit_bytes
 from tests.servers import ROOT
 
 DERIVED = {
+    "worker_concurrency",
     "web_concurrency",
     "web_threads",
     "max_running_images",

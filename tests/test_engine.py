@@ -11,7 +11,7 @@ from PIL import Image
 from services import engine, sessions
 from services.deadline import Deadline
 from services.engine import EngineSettings, bf16_is_fast, import_rembg
-from services.errors import DeadlineExceeded, EngineUnavailable
+from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.models import CATALOGUE
 from services.segment import RembgSegmenter, load_segmenter
 from services.sessions import Models
@@ -119,6 +119,14 @@ def test_a_run_past_its_deadline_is_stopped_inside_the_model(photo: Load) -> Non
     with pytest.raises(DeadlineExceeded, match="stopped in the model"):
         found.mask(image, Deadline(0.02))
     assert np.array_equal(found.mask(image, Deadline(60)), whole)  # the session is as good as before
+
+
+def test_a_run_that_nobody_waits_for_is_stopped_inside_the_model(photo: Load) -> None:
+    found = load(engine="onnxruntime")
+    looks = iter([False])  # there when the run begins, gone with the next look
+    with pytest.raises(ClientGone, match="stopped in the model"):
+        found.mask(small(photo), Deadline(60, gone=lambda: next(looks, True)))
+    assert found.mask(small(photo), Deadline(60)).any()
 
 
 def test_processors_with_fast_bf16_are_told_by_their_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

