@@ -294,7 +294,7 @@ def allowed(name: str) -> str:
         return ", ".join(variant.get("enum", [variant.get("const")]))
     if "minimum" in variant:
         kind = "a whole number" if variant["type"] == "integer" else "a number"
-        return f"{kind} from {variant['minimum']:g} to {variant['maximum']:g}"
+        return f"{kind} from {variant['minimum']:.12g} to {variant['maximum']:.12g}"
     return "a text of at most 64 characters"
 
 

@@ -8,7 +8,7 @@ from services.errors import BadParameter, ServiceError
 from services.geometry import OutOfBounds
 from services.memory import MIB
 
-# Our code: that API's status, code and title. What is not here keeps its own: undocumented there.
+# Our code: that API's status, code and title. What is not here keeps its own code, with a status that API knows.
 KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "missing_key": (403, "auth_failed", "Missing API Key"),
     "bad_key": (403, "auth_failed", "API Key invalid"),
@@ -45,7 +45,8 @@ def envelope(error: ServiceError, max_bytes: int) -> tuple[int, dict[str, Any]]:
     elif error.code == "bad_option" and error.details.startswith("roi "):
         status, code, title = 400, "roi_region_empty", "ROI region is empty"
     else:
-        status, code, title = KNOWN.get(error.code, (error.status, error.code, error.message))
+        same = (400 if error.status in (401, 413, 415, 422) else error.status, error.code, error.message)
+        status, code, title = KNOWN.get(error.code, same)
     detail = error.details
     if code == "file_too_large":
         detail = f"File exceeds limit of {round(max_bytes / MIB, 2):g}MB"

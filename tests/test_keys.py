@@ -150,7 +150,7 @@ def test_migrations_make_the_tables_of_the_code_and_take_them_away_again(databas
         with database.session() as session:
             context = MigrationContext.configure(session.connection())
             assert compare_metadata(context, Base.metadata) == []
-        assert tables(database) == {"api_keys", "alembic_version"}
+        assert tables(database) == {"api_keys", "jobs", "job_items", "alembic_version"}
         database.downgrade("base")
         assert tables(database) == {"alembic_version"}
         database.upgrade()
@@ -167,7 +167,12 @@ def test_a_migration_that_fails_leaves_nothing_half_done(database: Database, mon
         database.upgrade()
     monkeypatch.undo()
     again = Database(str(database._url.render_as_string(hide_password=False)))
-    assert tables(again) == {"api_keys", "alembic_version"}  # made from nothing: the first try left no table behind
+    assert tables(again) == {
+        "api_keys",
+        "jobs",
+        "job_items",
+        "alembic_version",
+    }  # made from nothing: the first try left no table behind
     again.close()
 
 

@@ -30,7 +30,7 @@ def found(
     marks = image.getexif()
     marks[0x0112] = exif
     data = encoded(image, "JPEG", exif=marks)
-    return pixels(remove(folder, data, model="sam", output="mask", prompt=prompt).data)
+    return pixels(remove(folder, data, model="sam", output="mask", edges="soft", prompt=prompt).data)
 
 
 def centre_and_radius(mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[float, float, float]:

@@ -143,13 +143,16 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
 def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, jpeg: bytes) -> None:
     from tests.servers import ROOT
 
-    for name in ("u2netp", "silueta"):  # silueta has the same input and output; here it is the same network
+    for name in ("u2netp", "second"):  # the same network under a name of our own
         (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
-    with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="silueta,u2net") as server:
+    described = {"purpose": "tests", "licence": "Apache-2.0", "commercial": "yes", "input_size": 320}
+    described |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "stretch": True}
+    (tmp_path / "second.json").write_text(json.dumps(described))
+    with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="second,u2net") as server:
         url = f"{server.url}/remove-background"
         listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
-        assert listed == {"u2netp": True, "silueta": False}  # u2net is enabled, but its file is not here
-        answer = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "silueta"}, timeout=30)
+        assert listed == {"u2netp": True, "second": False}  # u2net is enabled, but its file is not here
+        answer = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "second"}, timeout=30)
         assert answer.status_code == 200
         missing = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "u2net"}, timeout=30)
         assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
