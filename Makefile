@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py run.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types bench fuzz drills model lock audit clean
+.PHONY: help run test unit lint types bench quality fuzz drills model lock audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: $(VENV)/.dev $(MODEL)  ## measure speed: beside rembg's server, by stage,
 	@$(PY) -m benchmarks.stages
 	@$(PY) -m benchmarks.engines
 	@$(PY) -m benchmarks.versus_rembg
+
+quality: $(VENV)/.dev $(MODEL)  ## measure edges and colours beside rembg's, on composites with known alpha
+	@$(PY) -m benchmarks.quality
 
 fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FUZZ="--count 5000 --seed 7")
 	@$(PY) -m benchmarks.load.fuzz $(FUZZ)

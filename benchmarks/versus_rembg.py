@@ -48,10 +48,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=2, help="of turns; the best of each counts")
     parser.add_argument("--precision", default="auto", help="INFERENCE_PRECISION of this service")
+    parser.add_argument("--edges", default="soft", help="of this service; soft is what rembg does without options")
     chosen = parser.parse_args()
     install_peer()
     with Gunicorn(INFERENCE_PRECISION=chosen.precision) as ours, peer() as theirs:
-        targets = {"ours": f"{ours.url}/remove-background", "rembg": f"{theirs}/api/remove"}
+        targets = {"ours": f"{ours.url}/remove-background?edges={chosen.edges}", "rembg": f"{theirs}/api/remove"}
         health = requests.get(f"{ours.url}/health", timeout=10).json()["checks"]["model"]
         best: list[tuple[Measured, Measured]] = []
         for width, height in SIZES:
