@@ -19,6 +19,8 @@ ROOT: Final = Path(__file__).parent
 BROKER_FOLDER: Final = Path("data/valkey")
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+DEFAULT_DATABASE: Final = Path("data/background-remover.db")
+DEFAULT_DATABASE_URL: Final = f"sqlite:///{DEFAULT_DATABASE}"
 NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 GRACE_SECONDS: Final = 15.0  # beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py
 WORKER_GRACE_SECONDS: Final = 30.0  # for the images under way; what is not done by then is done again, by a lease's end
@@ -57,7 +59,15 @@ def programs(settings: dict[str, str]) -> list[Program]:
             # Each child holds a model of its own (about 200 MB), and one image can use about four CPUs.
             env["WORKER_CONCURRENCY"] = settings.get("WORKER_CONCURRENCY") or str(max(1, usable_cpus() // 4))
             others.append(
-                Program("worker", WORKER, env, after="web", background=True, grace_seconds=WORKER_GRACE_SECONDS)
+                Program(
+                    "worker",
+                    WORKER,
+                    env,
+                    after="web",
+                    when=lambda: has_records(settings.get("DATABASE_URL", "")),
+                    background=True,
+                    grace_seconds=WORKER_GRACE_SECONDS,
+                )
             )
         except BrokerUnavailable as exc:
             env["JOBS_ENABLED"] = "false"
@@ -82,6 +92,12 @@ def is_chosen(url: str) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(DEFAULT_REDIS, 0.5):
         return True
     return False
+
+
+def has_records(url: str) -> bool:
+    """Whether there may be jobs: their database is there, or is not the default's file. Before the first one a worker
+    with its model would only use memory."""
+    return (bool(url) and url != DEFAULT_DATABASE_URL) or DEFAULT_DATABASE.exists()
 
 
 def is_ready(host: str, port: int) -> bool:

@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 
 TICK_SECONDS: Final = 0.05  # between looks at what is waited for; nothing is looked at when nothing is
 FIRST_SECONDS: Final = 10.0  # a required program that fails so soon was never right: settings, an address in use
+WHEN_SECONDS: Final = 0.5  # between looks at whether a program is needed
 STEADY_SECONDS: Final = 60.0  # one that ran so long starts again without the delay that its failures before earned
 MAX_DELAY_SECONDS: Final = 30.0
 READY_SECONDS: Final = 20.0  # what waits for another program's readiness waits no longer
@@ -36,7 +37,7 @@ class Program:
 
     `env`: all of its environment; None: the supervisor's.
     `required`: where its first start fails within `FIRST_SECONDS`, all end with its exit status.
-    `after`: the name of a program whose `ready` is waited for before this one starts.
+    `after`: the name of a program whose `ready` is waited for before this one starts. `when`: whether it is needed yet.
     `background`: yields CPUs and memory to the others. `last`: stops when all that are not `last` have ended.
     `grace_seconds`: between SIGTERM and SIGKILL. `delay_seconds`: before the first restart; doubles with each failure.
     """
@@ -48,6 +49,7 @@ class Program:
     ready: Callable[[], bool] | None = None
     on_ready: Callable[[], None] | None = None
     after: str = ""
+    when: Callable[[], bool] | None = None
     background: bool = False
     last: bool = False
     grace_seconds: float = 75.0
@@ -140,11 +142,19 @@ class Supervisor:
 
     def _timeout(self) -> float | None:
         """How long nothing can become due by itself; None: until something happens."""
-        waits = self._stopping or any(one.process is None for one in self._all)
-        waits = waits or any(one.program.ready and not one.is_ready for one in self._all)
-        return TICK_SECONDS if waits else None
+        waits = self._stopping or any(one.process is None and not self._not_needed(one) for one in self._all)
+        waits = waits or any(one.process and one.program.ready and not one.is_ready for one in self._all)
+        if waits:
+            return TICK_SECONDS
+        return WHEN_SECONDS if any(self._not_needed(one) for one in self._all) else None
+
+    def _not_needed(self, one: _Running) -> bool:
+        return bool(one.program.when) and not one.starts
 
     def _may_start(self, one: _Running, now: float) -> bool:
+        if one.program.when and not one.starts and not one.program.when():
+            one.start_at = now + WHEN_SECONDS
+            return False
         other = next((other for other in self._all if other.program.name == one.program.after), None)
         if other is None or other.is_ready:
             return True

@@ -44,7 +44,10 @@ time.sleep(600)
 class Run:
     """`run.py` in a folder of its own."""
 
-    def __init__(self, folder: Path, parts: str = "worker", **settings: object) -> None:
+    def __init__(self, folder: Path, parts: str = "worker", *, records: bool = True, **settings: object) -> None:
+        (folder / "data").mkdir(exist_ok=True)
+        if records:
+            (folder / "data/background-remover.db").touch()
         self.folder, self._parts, self._settings = folder, parts, settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -142,6 +145,14 @@ def test_a_second_one_in_the_same_folder_serves_without_jobs(running: Run) -> No
         second.wait_ready()
         assert "Jobs are off: data/valkey is in use by another `make run`" in second.log()
         assert len([pid for pid in second.children() if os.getpgid(pid) == pid]) == 1
+
+
+def test_the_worker_starts_with_the_first_record_and_uses_no_memory_before(tmp_path: Path) -> None:
+    with Run(tmp_path, records=False) as running:
+        running.wait_ready()
+        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2  # the web server and the broker
+        (tmp_path / "data/background-remover.db").touch()
+        assert running.worker()["jobs"] == "true"
 
 
 def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
