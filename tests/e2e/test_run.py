@@ -172,7 +172,8 @@ def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
-    for wrong in ({"PORT": "many"}, {"TRUSTED_PROXIES": "-1"}):
+    wrongs: tuple[dict[str, Any], ...] = ({"PORT": "many"}, {"TRUSTED_PROXIES": "-1"})
+    for wrong in wrongs:
         with Run(tmp_path, **wrong) as running:
             assert running.process.wait(60) != 0
             assert f"{next(iter(wrong))} is" in running.log()
@@ -192,7 +193,7 @@ def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
     ],
 )
 def test_without_a_broker_or_jobs_it_serves_and_says_so(
-    tmp_path: Path, parts: str, settings: dict[str, str], said: str
+    tmp_path: Path, parts: str, settings: dict[str, Any], said: str
 ) -> None:
     with Run(tmp_path, parts, **settings) as running:
         running.wait_ready()
