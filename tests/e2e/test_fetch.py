@@ -174,6 +174,19 @@ def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures
     assert len(pictures.asked) == before
 
 
+def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures: Pictures, jpeg: bytes) -> None:
+    files = {"file": ("a.jpg", jpeg), "background_image": ("b.jpg", jpeg)}
+    expected = post(fetching, PATHS[0], files=files).content
+    before = fetches(fetching, "ok")
+    given = {"background_image_url": pictures.url()}
+    one = post(fetching, PATHS[0], files={"file": ("a.jpg", jpeg)}, data=given)
+    both = post(fetching, PATHS[0], data={**given, "image_url": pictures.url()})
+    assert one.content == both.content == expected
+    assert fetches(fetching, "ok") == before + 3
+    assert refused(post(fetching, PATHS[0], files=files, data=given)) == (400, "bad_option")
+    assert fetches(fetching, "ok") == before + 3
+
+
 def test_an_empty_url_is_the_same_as_none(fetching: Gunicorn, jpeg: bytes) -> None:
     assert post(fetching, PATHS[0], files={"file": jpeg}, data={"image_url": ""}).status_code == 200
     for path in PATHS:
