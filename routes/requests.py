@@ -217,7 +217,7 @@ def _complete(
     key, callback = _stored_under(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
     upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
-        raise bad_option(BACKGROUND_URL, behind, f"a URL without {BACKGROUND_IMAGE}")
+        raise BadOption(f"{BACKGROUND_URL} and {BACKGROUND_IMAGE} were given; allowed: one of them")  # quote no URL
     if url is None and behind is None:
         return upload
     upload.options()
@@ -253,6 +253,8 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
             if len(present) > 1 or (present and name in given):
                 if name == URL_FIELD:
                     raise MultipleImages("more than one 'image_url' was given")
+                if name in (BACKGROUND_URL, CALLBACK_URL):
+                    raise BadOption(f"more than one {name} was given; allowed: one")  # a URL is quoted nowhere
                 raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
             if present:
                 given[name] = present[0]

@@ -242,13 +242,16 @@ def test_a_url_of_ours_leads_no_further_than_once(fetching: Gunicorn, pictures: 
     assert refused(answered) == (403, "forbidden_source")
 
 
-def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pictures, jpeg: bytes) -> None:
     url = pictures.url(f"/photo.jpg?{SECRET}")
     for send in ("params", "data", "json"):
         assert post(fetching, PATHS[0], **{send: {"image_url": url}}).status_code == 200
         assert refused(post(fetching, PATHS[0], **{send: {"image_url": url, "qualty": 1}})) == (400, "unknown_option")
         assert refused(post(fetching, PATHS[0], **{send: {"image_url": f"x{url}"}})) == (400, "bad_url")
-    assert refused(post(fetching, PATHS[0], params={"image_url": url}, data={"image_url": url}))[0] == 400
+    for name in ("image_url", "background_image_url", "callback_url"):
+        assert refused(post(fetching, PATHS[0], params={name: url}, data={name: url}))[0] == 400
+    files = {"file": jpeg, "background_image": jpeg}
+    assert refused(post(fetching, PATHS[0], files=files, data={"background_image_url": url})) == (400, "bad_option")
     assert '"outcome":"ok"' in fetching.log()
     assert SECRET not in fetching.log()
     assert "photo.jpg" not in fetching.log()
