@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import socket
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -60,7 +61,14 @@ SHARED_MODULES = (
     "onnxruntime",
     "redis",
 )
-QUEUE_MODULES = ("celery", "celery.app.amqp", "celery.app.control", "celery.app.events", "kombu.transport.redis")
+JOB_MODULES = (  # what the first job or key needs
+    "alembic.command",
+    "celery",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "kombu.transport.redis",
+)
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
@@ -170,14 +178,19 @@ logconfig_dict: dict[str, Any] = logging_config(
 )
 
 
+def import_modules(names: tuple[str, ...]) -> None:
+    for name in names:
+        importlib.import_module(name)
+
+
 def on_starting(server: Any) -> None:
     """Import what workers share, before there are any."""
     from services.engine import import_rembg
 
     import_rembg()
-    records = ("alembic.command",) if settings.auth_required or settings.jobs_enabled else ()
-    for name in (*SHARED_MODULES, *records, *(QUEUE_MODULES if settings.jobs_enabled else ())):
-        importlib.import_module(name)
+    import_modules(SHARED_MODULES)
+    if settings.jobs_enabled and workers > 1:
+        import_modules(JOB_MODULES)
     if settings.rate_limit_storage == "memory" and settings.web_concurrency > 1:
         server.log.warning("RATE_LIMIT_STORAGE=memory: each of %d workers counts for itself", settings.web_concurrency)
     if not os.environ.get("SECRET_KEY") and "secret_key" not in _dotenv_names():
@@ -211,7 +224,10 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell whoever ran `make run` what to try, once the first model is warm."""
+    """Tell whoever ran `make run` what to try, once the first model is warm; import beside its loading, which needs
+    little of Python, what an only worker need not share."""
+    if settings.jobs_enabled and workers == 1:
+        threading.Thread(target=import_modules, args=(JOB_MODULES,), name="import", daemon=True).start()
     if os.environ.get("ANNOUNCE") and worker.age == 1:
         from services.announce import announce_when_ready
 

@@ -1,13 +1,16 @@
 """Engines: a model's file becomes a rembg session on the best provider there is, and says which that was."""
 
+import importlib
+import importlib.util
 import json
-import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -166,16 +169,34 @@ def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def import_rembg() -> Any:
-    """onnxruntime, with rembg imported beside it the way we need it. Done in the master, so that workers share it.
+    """onnxruntime, with rembg's session classes imported beside it. Done in the master, so that workers share it.
 
-    rembg imports PyMatting, whose Numba functions take 43 s to compile on a fresh machine and 70 to 130 MB: they
-    are never called here, so compilation is switched off before the import.
+    What rembg imports besides (PyMatting with Numba, SciPy, jsonschema) is never called here and costs each start
+    0.7 s and 70 MB, the first one on a machine 43 s more: placeholders stand for it meanwhile (decision 004).
     """
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     import onnxruntime
-    import rembg.sessions  # noqa: F401
 
+    if "rembg.sessions" not in sys.modules:
+        with _placeholders():
+            importlib.import_module("rembg.sessions")
     return onnxruntime
+
+
+@contextmanager
+def _placeholders() -> Iterator[None]:
+    """The package rembg without its own `__init__`, and empty modules for those that only its `sam` imports."""
+    modules = {name: ModuleType(name) for name in ("rembg", "scipy", "scipy.ndimage", "jsonschema")}
+    found = importlib.util.find_spec("rembg")
+    modules["rembg"].__path__ = list(found.submodule_search_locations or ()) if found else []
+    for module, name in (("scipy.ndimage", "map_coordinates"), ("jsonschema", "validate")):
+        setattr(modules[module], name, None)
+    ours = {name: module for name, module in modules.items() if name not in sys.modules}
+    sys.modules.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del sys.modules[name]
 
 
 def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:

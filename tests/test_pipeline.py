@@ -278,11 +278,3 @@ def test_a_deadline_ends_the_work(remove: Remove, photo: Load) -> None:
     with pytest.raises(errors.DeadlineExceeded):
         remove(data, seconds=0.0)
     assert remove(data).data  # the session is as good as before
-
-
-def test_rembgs_remove_is_never_called(remove: Remove, photo: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    import rembg.bg
-
-    monkeypatch.setattr(rembg.bg, "remove", None)
-    monkeypatch.setattr(rembg.bg, "naive_cutout", None)
-    assert remove(encoded(photo("coffee"), "JPEG")).data
