@@ -115,7 +115,7 @@ def our_methods() -> Callable[[Bytes], Iterator[tuple[str, Cutout]]]:
         for edges in OURS:
             start = time.perf_counter()
             matte = refine(mask, photo, Options.parse({"edges": edges}), Deadline())
-            pixels = decontaminate(photo, matte).pixels
+            pixels = decontaminate(Photo(picture.copy()), matte).pixels
             yield edges, Cutout(np.dstack([pixels, matte]), time.perf_counter() - start)
 
     return cut

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-TILE: Final = 12  # cells of a tile's side
+TILE: Final = 144  # px, about: a tile's side
 
 Plane = NDArray[np.float32]
 """Height × width, or height × width × channels."""
@@ -38,9 +38,15 @@ class Cells:
 
     def means(self, picture: NDArray[np.uint8]) -> Plane:
         """Each cell's mean, 0 to 1."""
+        return self._shrunk(picture, cv2.INTER_AREA)
+
+    def samples(self, picture: NDArray[np.uint8]) -> Plane:
+        """The middle of each cell, 0 to 1: enough where neighbours are averaged anyway, and much faster."""
+        return self._shrunk(picture, cv2.INTER_LINEAR)
+
+    def _shrunk(self, picture: NDArray[np.uint8], interpolation: int) -> Plane:
         wide, tall = self.size
-        whole = picture[: tall * self.side, : wide * self.side]
-        small = cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(picture[: tall * self.side, : wide * self.side], self.size, interpolation=interpolation)
         return small.astype(np.float32) * np.float32(1 / 255)
 
     def holding(self, mark: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -49,21 +55,24 @@ class Cells:
         margins = (0, tall * self.side - self.height, 0, wide * self.side - self.width)
         whole = np.asarray(cv2.copyMakeBorder(mark, *margins, cv2.BORDER_CONSTANT, value=0))
         rows = whole.reshape(tall, self.side, wide * self.side).max(axis=1)
-        return np.asarray(rows.reshape(tall, wide, self.side).max(axis=2) > 0)
+        columns = np.ascontiguousarray(rows.T)  # a maximum along the last axis is ten times slower
+        return np.asarray(columns.reshape(wide, self.side, tall).max(axis=1).T > 0)
 
     def pad(self, values: Plane) -> Plane:
         """One value a cell, with the margin that `Tile.grown` needs."""
         return np.asarray(cv2.copyMakeBorder(values, 1, 2, 1, 2, cv2.BORDER_REPLICATE), dtype=np.float32)
 
     def tiles(self, marked: NDArray[np.bool_]) -> Iterator["Tile"]:
-        """Every tile that holds a marked cell."""
+        """Every tile that holds a marked cell, no larger than the marked cells in it."""
         wide, tall = -(-self.width // self.side), -(-self.height // self.side)
         marked = np.pad(marked, ((0, tall - marked.shape[0]), (0, wide - marked.shape[1])), mode="edge")
-        for top in range(0, tall, TILE):
-            for left in range(0, wide, TILE):
-                part = marked[top : top + TILE, left : left + TILE]
-                if part.any():
-                    yield Tile(self, top, left, part)
+        step = max(1, TILE // self.side)
+        for top in range(0, tall, step):
+            for left in range(0, wide, step):
+                part = marked[top : top + step, left : left + step]
+                x, y, w, h = cv2.boundingRect(part.astype(np.uint8))
+                if w:
+                    yield Tile(self, top + y, left + x, part[y : y + h, x : x + w])
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ they give the photo's colour again (Forte, "Approximate Fast Foreground Colour E
 narrower than the one before, are taken on cells; the correction is done on every pixel.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.blend import on_grey
 from services.cells import Cells, Plane
@@ -17,14 +19,15 @@ from services.decode import Matte, Photo
 
 ACROSS: Final = 400  # cells along the longer side
 LEAST, MOST = np.array([3]), np.array([251])  # alpha beyond which nobody sees whose colour it is
-RADII: Final = (12, 6, 2)  # of the means, one after the other, in cells
+MEANS: Final = ((2, 6), (1, 6), (1, 2))  # one after the other: on every so manieth cell, with this radius in those
 TINY: Final = np.float32(1e-6)
 
 
 def decontaminate(photo: Photo, matte: Matte) -> Photo:
     """The photo with the foreground's colours where 0 < alpha < 255; all other pixels bit for bit as they were.
 
-    Pixels that the photo itself has half transparent have the subject's own colour already, and keep it.
+    Pixels that the photo itself has half transparent have the subject's own colour already, and keep it. The photo
+    given is written to where it may be: twelve megapixels copied would cost more than they cost to correct.
     """
     cells = Cells.about(photo.width, photo.height, ACROSS)
     soft = np.asarray(cv2.inRange(matte, LEAST, MOST), dtype=np.uint8)
@@ -34,8 +37,8 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
     if not marked.any():
         return photo
     pixels = on_grey(photo)
-    foreground, contrast = map(cells.pad, _estimates(cells.means(pixels), cells.means(matte)))
-    result = photo.pixels.copy()
+    foreground, contrast = map(cells.pad, _estimates(cells.samples(pixels), cells.samples(matte)))
+    result = np.require(photo.pixels, requirements="W")
     for tile in cells.tiles(marked):
         alpha = cv2.merge([matte[tile.pixels]] * 3)
         guess = tile.grown(foreground)
@@ -53,24 +56,29 @@ def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
     Weights are squared, so that pure pixels count for more than mixed ones: on composites with known foreground this
     halves the error.
     """
-    cover = alpha[:, :, None]
+    cover = cv2.merge([alpha] * 3)
     foreground = background = colour
-    for radius in RADII:
-        foreground = _weighed(foreground, alpha * alpha, radius)
-        background = _weighed(background, (1 - alpha) * (1 - alpha), radius)
-        if radius != RADII[-1]:
-            missing = colour - background - cover * (foreground - background)
-            foreground = np.clip(foreground + cover * missing, 0, 1)
-            background = np.clip(background + (1 - cover) * missing, 0, 1)
+    for shrink, radius in MEANS:
+        size = [max(1, length // shrink) for length in colour.shape[1::-1]]
+        planes = (colour, cover, foreground, background)
+        seen, covered, foreground, background = (_sized(plane, size) for plane in planes)
+        bare = 1 - covered
+        foreground = _mean(foreground, covered * covered, radius)
+        background = _mean(background, bare * bare, radius)
+        if (shrink, radius) != MEANS[-1]:
+            missing = seen - covered * foreground - bare * background
+            foreground = np.clip(foreground + covered * missing, 0, 1)
+            background = np.clip(background + bare * missing, 0, 1)
     return foreground * np.float32(255), (foreground - background) * np.float32(255)
 
 
-def _weighed(colour: Plane, weight: Plane, radius: int) -> Plane:
+def _sized(plane: NDArray[Any], size: Sequence[int]) -> Plane:
+    """The same at another size (width, height) in cells."""
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _mean(colour: Plane, weight: Plane, radius: int) -> Plane:
     """The neighbourhood's mean of colour, by weight; where nothing has weight, the colour itself."""
-    total = _mean(weight, radius)[:, :, None] + TINY
-    return np.asarray((_mean(colour * weight[:, :, None], radius) + TINY * colour) / total, dtype=np.float32)
-
-
-def _mean(plane: Plane, radius: int) -> Plane:
     window = (2 * radius + 1, 2 * radius + 1)
-    return np.asarray(cv2.blur(plane, window, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
+    total, weights = (cv2.blur(p, window, borderType=cv2.BORDER_REPLICATE) for p in (colour * weight, weight))
+    return np.asarray((total + TINY * colour) / (weights + TINY), dtype=np.float32)
