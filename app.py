@@ -18,6 +18,7 @@ from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from services.admission import Admission, Bodies
+from services.cache import ResultCache
 from services.coalesce import Coalescer
 from services.database import Database
 from services.decode import ImageLimits
@@ -59,6 +60,7 @@ EXPOSED_HEADERS = (
     "X-Optimization-Used",
     *removebg.HEADERS,
     "X-Output-Key",
+    "X-Cache",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -103,6 +105,15 @@ def _note_model(metrics: Metrics, segmenter: RembgSegmenter) -> None:
         engine=segmenter.engine,
         precision=segmenter.precision,
         warning=segmenter.warning or None,
+    )
+
+
+def make_cache(settings: Settings, metrics: Metrics) -> ResultCache:
+    """Results kept for a while, in the Redis of the quotas."""
+    return ResultCache(
+        settings.redis_url,
+        settings.result_cache_seconds,
+        on_look=lambda outcome: metrics.cache.labels(outcome).inc(),
     )
 
 
@@ -199,5 +210,6 @@ def make_service(settings: Settings) -> Service:
         storage=storage,
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_jobs(settings, storage, keys.database) if settings.jobs_enabled else None,
-        redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
+        cache=make_cache(settings, metrics) if settings.result_cache_seconds else None,
+        redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
     )

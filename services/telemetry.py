@@ -74,6 +74,9 @@ class Metrics:
         self.waiting = labelled(Gauge, "waiting", "Images waiting for a place", multiprocess_mode="sum")
         self.refused = labelled(Counter, "refused", "Requests answered with an error, by code", ("code",))
         self.fetches = labelled(Counter, "fetches", "URLs fetched, by outcome: ok, or the error's code", ("outcome",))
+        self.cache = labelled(
+            Counter, "result_cache", "Looks for a kept result: hit, miss, or lost Redis", ("outcome",)
+        )
         self.rate_limited = labelled(Counter, "rate_limited", "Requests over their quota", ("endpoint",))
         # By name: the operator chose it, and there are as many as keys were made. Never by what a caller sent.
         self.key_requests = labelled(Counter, "key_requests", "Requests with a valid API key", ("key",))
