@@ -11,6 +11,7 @@ from flask_cors import CORS
 
 import routes
 from config import Settings, load_settings
+from parts import storage_of
 from routes import removebg
 from routes.bodies import InMemoryRequest, release_body
 from routes.context import EXTENSION, Jobs, Service
@@ -34,11 +35,10 @@ from services.redis_client import RedisProbe
 from services.reports import Reports
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from services.storage import S3Options, Storage, StorageProbe, make_storage
+from services.storage import Storage, StorageProbe
 from services.submission import Desk
 from services.telemetry import Metrics
 
-DEFAULT_STORAGE_URL = "file:data/objects"
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -124,22 +124,6 @@ def make_keyring(settings: Settings) -> Keyring:
         with contextlib.suppress(DatabaseUnavailable):  # the log and /health say why
             keys.database.ping()
     return keys
-
-
-def storage_of(settings: Settings) -> Storage:
-    """The object storage; a local folder unless the operator has named another. Nothing is opened yet."""
-    return make_storage(
-        settings.storage_url or DEFAULT_STORAGE_URL,
-        secret=settings.secret_key,
-        s3=S3Options(
-            endpoint_url=settings.s3_endpoint_url,
-            public_endpoint_url=settings.s3_public_endpoint_url,
-            region=settings.aws_region,
-            access_key_id=settings.aws_access_key_id,
-            secret_access_key=settings.aws_secret_access_key,
-            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
-        ),
-    )
 
 
 def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
