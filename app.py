@@ -27,6 +27,7 @@ from services.dispatch import Dispatcher
 from services.engine import EngineSettings
 from services.errors import DatabaseUnavailable
 from services.fetch import Fetcher
+from services.job_figures import JobFigures
 from services.keyring import Keyring
 from services.outbound import Outbound
 from services.queue import Queue
@@ -37,6 +38,7 @@ from services.segment import RembgSegmenter
 from services.sessions import Models
 from services.storage import Storage, StorageProbe
 from services.submission import Desk
+from services.tally import Tally
 from services.telemetry import Metrics
 
 WEB = Path(__file__).parent / "web"
@@ -174,6 +176,8 @@ def make_service(settings: Settings) -> Service:
         settings.max_inflight_megapixels / settings.web_concurrency,
         on_change=metrics.set_load,
     )
+    if settings.jobs_enabled:
+        metrics.add(JobFigures(keys.database, Tally(settings.broker_url)))
     return Service(
         settings=settings,
         models=models,

@@ -21,6 +21,7 @@ from services.outbound import Outbound
 from services.queue import Queue
 from services.records import Records
 from services.sweep import Sweep
+from services.tally import Tally
 from services.webhooks import Webhooks
 
 log = structlog.get_logger("sweep")
@@ -30,10 +31,11 @@ def sweep(settings: Settings) -> None:
     """Sweep until the process that started this one is gone."""
     records = Records(Database(settings.database_url), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
+    tally = Tally(settings.broker_url)
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
-    sweeper = Sweep(records, queue, dispatcher, retries_of(settings), settings.job_lease_seconds)
+    sweeper = Sweep(records, queue, dispatcher, retries_of(settings), settings.job_lease_seconds, tally)
     outbound = Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
-    webhooks = Webhooks(records, outbound, settings.webhook_secret)
+    webhooks = Webhooks(records, outbound, settings.webhook_secret, tally=tally)
     cleanup = Cleanup(records, storage_of(settings), settings.cleanup_older_than_seconds)
     parent, cleaned = os.getppid(), time.monotonic()
     while os.getppid() == parent:

@@ -36,6 +36,7 @@ from services.errors import ServiceError
 from services.memory import tame_allocator
 from services.queue import TASK, make_celery
 from services.sessions import Models
+from services.tally import Tally
 from services.work import Terms, Worker
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
@@ -132,6 +133,7 @@ def make_worker(settings: Settings) -> Worker:
         limits=image_limits(settings),
         terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retries_of(settings)),
         require_subject=settings.require_subject,
+        tally=Tally(settings.broker_url),
     )
 
 

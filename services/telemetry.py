@@ -50,6 +50,7 @@ class Metrics:
         self._memory = ResidentMemory()
         self._registry = CollectorRegistry()
         self._registry.register(self._memory)
+        self._others: list[Collector] = []
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -96,6 +97,11 @@ class Metrics:
         )
         self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
 
+    def add(self, collector: Collector) -> None:
+        """Tell also what this one finds at each scrape."""
+        self._others.append(collector)
+        self._registry.register(collector)
+
     def set_load(self, running: int, waiting: int) -> None:
         """Note how many images this process works on, and how many wait."""
         self.in_flight.set(running)
@@ -119,7 +125,8 @@ class Metrics:
             return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(self._memory)
+        for collector in (self._memory, *self._others):
+            registry.register(collector)
         return registry
 
     def resident_bytes(self) -> int:
