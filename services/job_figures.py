@@ -16,20 +16,21 @@ from services.redis_client import RedisLost
 from services.tally import Tally, families
 
 KEEP_SECONDS: Final = 5.0  # the records are asked so often at most, by each process that is scraped
-STALE_SECONDS: Final = 60.0  # an older answer than this is none
+PATIENCE_SECONDS: Final = 0.5  # that a scrape waits for an answer
 WAITING: Final = "waiting"
 
 
 class JobFigures(Collector):
-    """A scrape never waits for database or Redis; what can't be asked has no samples."""
+    """What can't be asked, or not in time, has no samples: scrapes are answered by one process or another, and with an
+    older answer of its own than the last one's a counter would seem to have begun anew."""
 
     def __init__(self, database: Database, tally: Tally) -> None:
         self._database, self._tally = database, tally
-        self._probe: Probe[list[Metric]] = Probe(self._ask, [], KEEP_SECONDS)
+        self._probe: Probe[list[Metric]] = Probe(self._ask, [], KEEP_SECONDS, PATIENCE_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
         found, age = self._probe.look()
-        yield from found if age < STALE_SECONDS else ()
+        yield from found if age <= KEEP_SECONDS else ()
 
     def describe(self) -> Iterator[Metric]:
         yield from (*_gauges(), *families({}))
