@@ -11,6 +11,7 @@ from flask_cors import CORS
 
 import routes
 from config import Settings, load_settings
+from parts import storage_of
 from routes import removebg
 from routes.bodies import InMemoryRequest, release_body
 from routes.context import EXTENSION, Jobs, Service
@@ -18,6 +19,7 @@ from routes.errors import handle_errors
 from routes.limits import attach_limiter, make_limiter
 from routes.observe import observe
 from services.admission import Admission, Bodies
+from services.cache import ResultCache
 from services.coalesce import Coalescer
 from services.database import Database
 from services.decode import ImageLimits
@@ -25,6 +27,7 @@ from services.dispatch import Dispatcher
 from services.engine import EngineSettings
 from services.errors import DatabaseUnavailable
 from services.fetch import Fetcher
+from services.job_figures import JobFigures
 from services.keyring import Keyring
 from services.outbound import Outbound
 from services.queue import Queue
@@ -33,11 +36,11 @@ from services.redis_client import RedisProbe
 from services.reports import Reports
 from services.segment import RembgSegmenter
 from services.sessions import Models
-from services.storage import S3Options, Storage, StorageProbe, make_storage
+from services.storage import Storage, StorageProbe
 from services.submission import Desk
+from services.tally import Tally
 from services.telemetry import Metrics
 
-DEFAULT_STORAGE_URL = "file:data/objects"
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -59,6 +62,7 @@ EXPOSED_HEADERS = (
     "X-Optimization-Used",
     *removebg.HEADERS,
     "X-Output-Key",
+    "X-Cache",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -106,6 +110,15 @@ def _note_model(metrics: Metrics, segmenter: RembgSegmenter) -> None:
     )
 
 
+def make_cache(settings: Settings, metrics: Metrics) -> ResultCache:
+    """Results kept for a while, in the Redis of the quotas."""
+    return ResultCache(
+        settings.redis_url,
+        settings.result_cache_seconds,
+        on_look=lambda outcome: metrics.cache.labels(outcome).inc(),
+    )
+
+
 def make_keyring(settings: Settings) -> Keyring:
     """The keys. The database is opened now if keys are required; a lost one is tried again when a key comes."""
     keys = Keyring(Database(settings.database_url))
@@ -113,22 +126,6 @@ def make_keyring(settings: Settings) -> Keyring:
         with contextlib.suppress(DatabaseUnavailable):  # the log and /health say why
             keys.database.ping()
     return keys
-
-
-def storage_of(settings: Settings) -> Storage:
-    """The object storage; a local folder unless the operator has named another. Nothing is opened yet."""
-    return make_storage(
-        settings.storage_url or DEFAULT_STORAGE_URL,
-        secret=settings.secret_key,
-        s3=S3Options(
-            endpoint_url=settings.s3_endpoint_url,
-            public_endpoint_url=settings.s3_public_endpoint_url,
-            region=settings.aws_region,
-            access_key_id=settings.aws_access_key_id,
-            secret_access_key=settings.aws_secret_access_key,
-            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
-        ),
-    )
 
 
 def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
@@ -179,6 +176,8 @@ def make_service(settings: Settings) -> Service:
         settings.max_inflight_megapixels / settings.web_concurrency,
         on_change=metrics.set_load,
     )
+    if settings.jobs_enabled:
+        metrics.add(JobFigures(keys.database, Tally(settings.broker_url)))
     return Service(
         settings=settings,
         models=models,
@@ -199,5 +198,6 @@ def make_service(settings: Settings) -> Service:
         storage=storage,
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_jobs(settings, storage, keys.database) if settings.jobs_enabled else None,
-        redis=RedisProbe(settings.redis_url) if settings.rate_limit_storage == "redis" else None,
+        cache=make_cache(settings, metrics) if settings.result_cache_seconds else None,
+        redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
     )

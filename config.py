@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     max_waiting_images: Annotated[int, Field(ge=0, le=10000)] = 16
     max_inflight_megapixels: Annotated[float, Field(ge=1)]
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
+    result_cache_seconds: Annotated[int, Field(ge=0, le=30 * 86400)] = 0
 
     # model
     rembg_session_path: Path = Path("models")
@@ -258,6 +259,10 @@ class Settings(BaseSettings):
                 f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, "
                 "one for each worker"
             )
+        if self.result_cache_seconds and "redis_url" not in self.model_fields_set and not self.quotas_in_redis:
+            raise ValueError(
+                f"RESULT_CACHE_SECONDS is {self.result_cache_seconds}: results are kept in a Redis, give its REDIS_URL"
+            )
         if self.s3_bucket_name and self.storage_url != f"s3://{self.s3_bucket_name}":
             raise ValueError(
                 f"STORAGE_URL is {self.storage_url}, S3_BUCKET_NAME {self.s3_bucket_name}: give one of them"
@@ -281,6 +286,11 @@ class Settings(BaseSettings):
     def models(self) -> tuple[str, ...]:
         """Names of the models that callers may ask for; the default one first."""
         return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
+
+    @property
+    def quotas_in_redis(self) -> bool:
+        """Whether all workers and machines count together."""
+        return self.rate_limit_storage == "redis"
 
     @property
     def broker_url(self) -> str:

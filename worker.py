@@ -2,41 +2,44 @@
 
     python worker.py
 
-Each child makes its model's session after the fork. A process beside them sweeps: see `services/sweep.py`.
+Each child makes its model's session after the fork. A process beside them sweeps: `sweeper.py`.
 """
 
 import atexit
 import contextlib
-import logging.config
 import os
-import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 from typing import Any
 
+import celery.apps.worker
 import cv2
 import structlog
-from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 
-from app import image_limits, make_jobs, storage_of
+import parts
+from app import image_limits, make_jobs
 from config import Settings, load_settings
-from routes.context import Jobs
-from services.cleanup import Cleanup
+from parts import retries_of, storage_of
 from services.cpus import usable_cpus
 from services.database import Database
 from services.engine import EngineSettings
 from services.errors import ServiceError
 from services.memory import tame_allocator
-from services.outbound import Outbound
 from services.queue import TASK, make_celery
-from services.retries import Retries
 from services.sessions import Models
-from services.sweep import Sweep
-from services.telemetry import logging_config
-from services.webhooks import Webhooks
+from services.tally import Tally
 from services.work import Terms, Worker
 
+SWEEPER = Path(__file__).with_name("sweeper.py")
 SWEEPER_LOOK_SECONDS = 2.0
 settings = load_settings()
 log = structlog.get_logger("worker")
@@ -59,20 +62,18 @@ def work(item_id: str) -> None:
         log.warning("not begun", item=item_id, code=exc.code, details=exc.details)
 
 
+@celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def speak_in_lines(instance: Any, **_: Any) -> None:
+    """No banner, and what Celery would print or warn of as lines of our log, from the first one on."""
+    instance.quiet = True
+    celery.apps.worker.safe_say = lambda text, *_: log.info(text.removeprefix("worker: "))
+    configure_logging()
+
+
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def configure_logging(**_: Any) -> None:
     """Our log lines, and Celery's among them."""
-    logging.config.dictConfig(
-        logging_config(
-            level=settings.log_level,
-            style=settings.log_format,
-            file=settings.log_file,
-            rotate_mb=settings.log_rotate_mb,
-            backups=settings.log_backups,
-        )
-    )
-    for name in ("celery.app.trace", "celery.worker.strategy"):  # services/work.py tells of each item
-        logging.getLogger(name).setLevel("ERROR")
+    parts.configure_logging(settings)
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -98,7 +99,7 @@ def start_sweeping(sender: Any, **_: Any) -> None:
 
     def keep() -> None:
         if "sweeper" not in state or state["sweeper"].poll() is not None:
-            state["sweeper"] = subprocess.Popen([sys.executable, __file__, "sweep"])  # noqa: S603 - ourselves
+            state["sweeper"] = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603 - ourselves
 
     state["main"] = os.getpid()
     keep()
@@ -116,7 +117,8 @@ def stop_sweeping(**_: Any) -> None:
 
 def make_worker(settings: Settings) -> Worker:
     """What works on items in this process; its model begins to load at once."""
-    jobs, storage = _jobs(settings)
+    storage = storage_of(settings)
+    jobs = make_jobs(settings, storage, Database(settings.database_url))
     threads = max(1, usable_cpus() // settings.worker_concurrency)
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, threads)
     models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
@@ -129,51 +131,14 @@ def make_worker(settings: Settings) -> Worker:
         storage=storage,
         models=models,
         limits=image_limits(settings),
-        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, _retries(settings)),
+        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retries_of(settings)),
         require_subject=settings.require_subject,
+        tally=Tally(settings.broker_url),
     )
 
 
-def sweep() -> None:
-    """Sweep until the process that started this one is gone."""
-    configure_logging()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all of a terminal's processes
-    jobs, storage = _jobs(settings)
-    sweeper = Sweep(jobs.records, jobs.queue, jobs.dispatcher, _retries(settings), settings.job_lease_seconds)
-    parent = os.getppid()
-    outbound = Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
-    webhooks = Webhooks(jobs.records, outbound, settings.webhook_secret)
-    cleanup = Cleanup(jobs.records, storage, settings.cleanup_older_than_seconds)
-    cleaned = time.monotonic()
-    while os.getppid() == parent:
-        try:
-            sweeper.run()
-            if settings.webhook_secret:
-                webhooks.run()
-            if settings.cleanup_enabled and time.monotonic() - cleaned > settings.cleanup_interval_seconds:
-                cleaned = time.monotonic()
-                cleanup.run()
-        except ServiceError as exc:
-            log.warning("sweep not finished", code=exc.code, details=exc.details)
-        except Exception:
-            log.exception("sweep failed")
-        time.sleep(settings.job_sweep_seconds)
-
-
-def _jobs(settings: Settings) -> tuple[Jobs, Any]:
-    storage = storage_of(settings)
-    return make_jobs(settings, storage, Database(settings.database_url)), storage
-
-
-def _retries(settings: Settings) -> Retries:
-    return Retries(settings.job_retry_max, settings.job_retry_intervals)
-
-
 def main(words: list[str]) -> None:
-    """`python worker.py` works and sweeps; `python worker.py sweep` only sweeps; more words are Celery's options."""
-    if words == ["sweep"]:
-        sweep()
-        return
+    """`python worker.py` works and sweeps; more words are Celery's options."""
     # Workers need not know of each other: the records do.
     app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *words])
 

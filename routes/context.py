@@ -11,6 +11,7 @@ from flask import current_app, g, request
 
 from config import Settings
 from services.admission import Admission, Bodies
+from services.cache import ResultCache
 from services.coalesce import Coalescer
 from services.deadline import Deadline
 from services.decode import ImageLimits
@@ -60,6 +61,7 @@ class Service:
     storage: Storage
     storage_probe: StorageProbe | None = None
     jobs: Jobs | None = None
+    cache: ResultCache | None = None
     redis: RedisProbe | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
@@ -91,6 +93,7 @@ class Service:
             deadline=deadline or self.deadline(),
             require_subject=self.settings.require_subject if require_subject is None else require_subject,
             jpeg_if_opaque=jpeg_if_opaque,
+            cache=self.cache,
         )
 
     def once(self, key: str, work: Callable[[Deadline], Result]) -> Result:

@@ -177,7 +177,7 @@ def _responses(route: Route) -> Schema:
     headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
-        done |= _header_refs("Server-Timing", "X-Confidence", *IMAGE_HEADERS)
+        done |= _header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
     if "output_key" in route.operation.query:
@@ -291,6 +291,10 @@ HEADERS: Final[Schema] = {
     "X-Optimization-Used": {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
+    },
+    "X-Cache": {
+        "description": "Where results are kept for a while: whether this one was, or is new.",
+        "schema": {"enum": ["hit", "miss"]},
     },
     "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from routes.auth import caller_key
 from routes.context import service
 from routes.limits import client_address
+from services.cache import HIT, MISS
 from services.errors import ServiceError
 from services.pipeline import Result
 from services.storage.local import FILES
@@ -57,6 +58,8 @@ def _finish(response: Response) -> Response:
     result: Result | None = g.get("result")
     if result:
         response.headers["Server-Timing"] = _server_timing(result, elapsed)
+        if result.cached is not None:
+            response.headers["X-Cache"] = HIT if result.cached else MISS
     _count(response, result, elapsed)
     _log(response, result, elapsed)
     return response
@@ -129,5 +132,7 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
             "model": result.model,
             "timings_ms": {name: round(ms, 1) for name, ms in result.timings.items()},
         }
+        if result.cached is not None:
+            event["cached"] = result.cached
     write = log.debug if quiet else log.warning if response.status_code >= 500 else log.info
     write("request", **event)

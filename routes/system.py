@@ -159,11 +159,13 @@ def _model_check(parts: Service) -> dict[str, Any]:
 
 
 def _redis_check(parts: Service) -> dict[str, Any]:
-    """Redis holds the quotas; without it each worker counts for itself, so its loss is a warning."""
+    """Redis holds quotas and kept results; without it each worker counts for itself and keeps none: a warning."""
     if parts.redis is None:
         return {"status": "off"}
     if problem := parts.redis.problem():
-        return {"status": "warning", "details": f"not reached ({problem}): limits are kept in each worker"}
+        lost = ["limits are kept in each worker"] * parts.settings.quotas_in_redis
+        lost += ["no result is kept"] * bool(parts.cache)
+        return {"status": "warning", "details": f"not reached ({problem}): {', '.join(lost)}"}
     return {"status": "ok"}
 
 

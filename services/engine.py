@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from PIL import Image
 
-from services.custom import CustomSession
+from services.custom_session import CustomSession
 from services.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.models import ModelSpec

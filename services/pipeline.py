@@ -1,7 +1,7 @@
 """From the bytes of a photo to the bytes of its cut-out: the one list of steps that HTTP and command line share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.admission import Admission
@@ -29,6 +29,16 @@ class ModelSource(Protocol):
     def get(self, name: str | None, deadline: Deadline) -> Segmenter: ...
 
 
+class Cache(Protocol):
+    """Where results are kept for a while; `cache.ResultCache` is one."""
+
+    def key(self, data: bytes, background: bytes | None, options: Options, *how: object) -> str: ...
+
+    def get(self, key: str) -> "Result | None": ...
+
+    def put(self, key: str, result: "Result") -> None: ...
+
+
 @dataclass(frozen=True)
 class Result:
     """An encoded picture, and what is to be told about how it was made.
@@ -51,6 +61,8 @@ class Result:
     confidence: float
     """How sure the model is of its mask, 0 to 1; see `services.confidence`."""
     timings: dict[str, float]
+    cached: bool | None = None
+    """Whether it was made before and kept; None where results are not kept."""
 
 
 def remove_background(
@@ -64,12 +76,14 @@ def remove_background(
     deadline: Deadline,
     require_subject: bool = False,
     jpeg_if_opaque: bool = False,
+    cache: Cache | None = None,
     on_step: Callable[[str], None] = lambda _name: None,
 ) -> Result:
     """The cut-out (or mask) of the image in `data`; `background` is the file of an image to go behind the subject;
     `on_step` is told each step's name as it begins.
 
-    With `jpeg_if_opaque` a picture without transparency is a JPEG, whatever `options.format` says.
+    With `jpeg_if_opaque` a picture without transparency is a JPEG, whatever `options.format` says. What is in the
+    `cache` is no work: it needs no admission.
 
     Raises a `ServiceError`: the image's fault (`inspect`, `decode`, and with `require_subject` `NoSubject`), the
     options' (`ModelNotFound`, `segment`, `encode`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
@@ -79,30 +93,54 @@ def remove_background(
     source = inspect(data, limits)
     behind = inspect(background, limits) if background is not None else None
     segmenter = models.get(options.model, deadline)
+    key = ""
+    if cache:
+        with watch.step("cache"):
+            key = cache.key(data, background, options, segmenter.identity, require_subject, jpeg_if_opaque)
+            found = cache.get(key)
+        if found:
+            return replace(found, timings=watch.timings)
     with admission.slot(_megapixels(source, behind, options), watch):
-        with watch.step("decode"):
-            photo = decode(source)
-            ground = decode(behind) if behind is not None else None
-            roi = region(photo, options)
-        with watch.step("segment"):
-            part = part_of(photo, roi)
-            mask = segment(part, segmenter, deadline, moved(options.prompt, -roi.left, -roi.top))
-            certainty = confidence(mask)
-        with watch.step("refine"):
-            matte = spread(refine(mask, part, options, deadline), roi, photo)
-            if options.smooth:
-                matte = smooth(matte, photo.alpha)
-        if require_subject:
-            check_subject(matte)
-        if options.decontaminate:
-            with watch.step("decontaminate"):
-                photo = decontaminate(photo, matte)
-        with watch.step("compose"):
-            canvas = compose(photo, matte, options, ground)
-        if jpeg_if_opaque and canvas.opaque:
-            options = options.model_copy(update={"format": Format.JPEG})
-        with watch.step("encode"):
-            encoded = encode(canvas, options)
+        result = _removed(source, behind, options, segmenter, watch, require_subject, jpeg_if_opaque)
+    if cache:
+        result = replace(result, cached=False)
+        cache.put(key, result)
+    return result
+
+
+def _removed(
+    source: Source,
+    behind: Source | None,
+    options: Options,
+    segmenter: Segmenter,
+    watch: Stopwatch,
+    require_subject: bool,
+    jpeg_if_opaque: bool,
+) -> Result:
+    """The steps themselves, one after the other."""
+    with watch.step("decode"):
+        photo = decode(source)
+        ground = decode(behind) if behind is not None else None
+        roi = region(photo, options)
+    with watch.step("segment"):
+        part = part_of(photo, roi)
+        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
+        certainty = confidence(mask)
+    with watch.step("refine"):
+        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
+        if options.smooth:
+            matte = smooth(matte, photo.alpha)
+    if require_subject:
+        check_subject(matte)
+    if options.decontaminate:
+        with watch.step("decontaminate"):
+            photo = decontaminate(photo, matte)
+    with watch.step("compose"):
+        canvas = compose(photo, matte, options, ground)
+    if jpeg_if_opaque and canvas.opaque:
+        options = options.model_copy(update={"format": Format.JPEG})
+    with watch.step("encode"):
+        encoded = encode(canvas, options)
     return Result(
         data=encoded,
         format=options.format,

@@ -6,11 +6,13 @@ behind when the time is up, and ends by itself.
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
@@ -20,29 +22,33 @@ from services.probe import Probe
 REDIS_SECONDS: Final = 0.1  # connecting (its name's resolution included) and reading each, at most
 KEEP_SECONDS: Final = 1.0  # what was found is told so long without asking again
 STALE_SECONDS: Final = 5.0  # an older answer than this is none
+SPARE_SECONDS: Final = 0.3  # a whole answer of a Redis that can be done without, however slowly its bytes come
+REST_SECONDS: Final = 5.0  # a Redis that can be done without, and did not answer, is left alone so long
+
+T = TypeVar("T")
+log = structlog.get_logger("redis")
 
 
-def within(seconds: float, connect: Callable[[], socket.socket]) -> socket.socket:
-    """The socket that `connect` opens, or its error; `TimeoutError` after `seconds`. One that comes later is closed."""
-    opened: Future[socket.socket] = Future()
+def within(seconds: float, ask: Callable[[], T], late: Callable[[T], None] = lambda _found: None) -> T:
+    """What `ask` finds, or its error; `TimeoutError` after `seconds`. What it finds later goes to `late`."""
+    answer: Future[T] = Future()
 
     def run() -> None:
         try:
-            opened.set_result(connect())
+            answer.set_result(ask())
         except Exception as exc:  # noqa: BLE001 - raised where it is waited for
-            opened.set_exception(exc)
+            answer.set_exception(exc)
 
-    threading.Thread(target=run, daemon=True, name="redis-connect").start()
+    def give(late_answer: Future[T]) -> None:
+        if late_answer.exception() is None:
+            late(late_answer.result())
+
+    threading.Thread(target=run, daemon=True, name="redis").start()
     try:
-        return opened.result(seconds)
+        return answer.result(seconds)
     except TimeoutError:
-        opened.add_done_callback(_close)
+        answer.add_done_callback(give)
         raise
-
-
-def _close(late: Future[socket.socket]) -> None:
-    if late.exception() is None:
-        late.result().close()
 
 
 class _Connects(Protocol):
@@ -53,7 +59,7 @@ class _Bounded:
     """A connection that is open within `REDIS_SECONDS` in all: resolution, every address of the name, and TLS."""
 
     def _connect(self) -> socket.socket:
-        return within(REDIS_SECONDS, cast(_Connects, super())._connect)
+        return within(REDIS_SECONDS, cast(_Connects, super())._connect, socket.socket.close)
 
 
 class BoundedConnection(_Bounded, Connection):
@@ -97,3 +103,27 @@ class RedisProbe:
         except Exception as exc:  # noqa: BLE001 - whatever it is, Redis can't be used
             return type(exc).__name__
         return ""
+
+
+class RedisLost(Exception):
+    """Redis did not answer in time, or a moment ago."""
+
+
+class SpareRedis:
+    """A Redis that can be done without: an answer takes `SPARE_SECONDS` at most, connecting and all its bytes included;
+    after a failure nobody waits for it for `REST_SECONDS`. Making one opens nothing."""
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(url, **redis_options(url))
+        self._rest_until = 0.0
+
+    def ask(self, question: Callable[[redis.Redis], T]) -> T:
+        """What the question finds. Raises `RedisLost`."""
+        if time.monotonic() < self._rest_until:
+            raise RedisLost
+        try:
+            return within(SPARE_SECONDS, lambda: question(self._client))
+        except Exception as exc:  # whatever it is, Redis can't be used
+            self._rest_until = time.monotonic() + REST_SECONDS
+            log.warning("redis not usable", kind=type(exc).__name__, reason=str(exc)[:200])
+            raise RedisLost from exc

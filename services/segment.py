@@ -16,7 +16,7 @@ from services.deadline import Deadline
 from services.decode import Matte, Photo, Pixels
 from services.engine import EngineSettings, TerminableSession, bf16_is_fast, open_session
 from services.errors import BadOption
-from services.models import ModelSpec, check_file, read_record
+from services.models import ModelSpec, check_file, digest, read_record
 from services.prompt import Prompt, outside, scaled
 from services.sam import SamSession
 
@@ -32,6 +32,8 @@ class Segmenter(Protocol):
     spec: ModelSpec
     engine: str
     precision: str
+    identity: str
+    """What tells its masks from those of another file, description, engine or precision."""
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) in px to which a picture of that size is to be resized for the model."""
@@ -99,6 +101,10 @@ class RembgSegmenter:
         self.spec = spec
         self.engine, self.precision, self.warning = loaded.engine, loaded.precision, loaded.warning
         self._session = loaded.session
+        unknown = [file for file in spec.files if not file.checksum]  # the others were compared with theirs
+        read = [path.with_name(file.name) for file in unknown] + [bf16_path] * (loaded.precision == "bf16")
+        digests = [digest(file) for file in read if file]
+        self.identity = repr((spec, digests, self.engine, self.precision))
         self._runner = TerminableSession(self._session.inner_session)
         self._session.inner_session = self._runner
 

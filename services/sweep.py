@@ -13,6 +13,7 @@ from services.errors import WorkerLost
 from services.queue import Queue
 from services.records import Claim, Records
 from services.retries import Retries
+from services.tally import ENDED, MESSAGE_LOST, REQUEUED, WORKER_LOST, Tally
 
 log = structlog.get_logger("sweep")
 
@@ -21,8 +22,15 @@ class Sweep:
     """`lost_seconds`: a message this old that is not in the queue has been lost."""
 
     def __init__(
-        self, records: Records, queue: Queue, dispatcher: Dispatcher, retries: Retries, lost_seconds: float
+        self,
+        records: Records,
+        queue: Queue,
+        dispatcher: Dispatcher,
+        retries: Retries,
+        lost_seconds: float,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._records, self._queue, self._dispatcher = records, queue, dispatcher
         self._retries, self._lost_seconds = retries, lost_seconds
 
@@ -44,6 +52,7 @@ class Sweep:
         else:
             taken = self._records.put_back(claim, WorkerLost.code, details, delay, if_late=True)
         if taken:
+            self._tally.count(ENDED if delay is None else REQUEUED, WORKER_LOST)
             log.warning("worker lost", item=claim.item.id, attempts=claim.item.attempts, again=delay is not None)
 
     def _find_lost(self) -> None:
@@ -53,4 +62,5 @@ class Sweep:
         there = self._queue.waiting()
         lost = [item_id for item_id, seen in late if item_id not in there and self._records.note_lost(item_id, seen)]
         if lost:
+            self._tally.count(REQUEUED, MESSAGE_LOST, len(lost))
             log.warning("messages lost", items=len(lost))

@@ -50,6 +50,7 @@ class Metrics:
         self._memory = ResidentMemory()
         self._registry = CollectorRegistry()
         self._registry.register(self._memory)
+        self._others: list[Collector] = []
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -74,6 +75,9 @@ class Metrics:
         self.waiting = labelled(Gauge, "waiting", "Images waiting for a place", multiprocess_mode="sum")
         self.refused = labelled(Counter, "refused", "Requests answered with an error, by code", ("code",))
         self.fetches = labelled(Counter, "fetches", "URLs fetched, by outcome: ok, or the error's code", ("outcome",))
+        self.cache = labelled(
+            Counter, "result_cache", "Looks for a kept result: hit, miss, or lost Redis", ("outcome",)
+        )
         self.rate_limited = labelled(Counter, "rate_limited", "Requests over their quota", ("endpoint",))
         # By name: the operator chose it, and there are as many as keys were made. Never by what a caller sent.
         self.key_requests = labelled(Counter, "key_requests", "Requests with a valid API key", ("key",))
@@ -92,6 +96,11 @@ class Metrics:
             multiprocess_mode="max",
         )
         self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
+
+    def add(self, collector: Collector) -> None:
+        """Tell also what this one finds at each scrape."""
+        self._others.append(collector)
+        self._registry.register(collector)
 
     def set_load(self, running: int, waiting: int) -> None:
         """Note how many images this process works on, and how many wait."""
@@ -116,7 +125,8 @@ class Metrics:
             return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(self._memory)
+        for collector in (self._memory, *self._others):
+            registry.register(collector)
         return registry
 
     def resident_bytes(self) -> int:

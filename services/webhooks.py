@@ -21,6 +21,7 @@ from services.outbound import Outbound
 from services.records import Records
 from services.retries import Retries
 from services.stream import Budget
+from services.tally import OK, WEBHOOKS, Tally
 from services.urls import parse_url
 
 SECONDS: Final = 10.0  # for one attempt: less than the first interval, so that two never run at once
@@ -41,7 +42,9 @@ class Webhooks:
         secret: str,
         retries: Retries = RETRIES,
         clock: Callable[[], float] = time.time,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._records, self._outbound, self._secret = records, outbound, secret.encode()
         self._retries, self._clock = retries, clock
 
@@ -65,6 +68,8 @@ class Webhooks:
         delivered = outcome.startswith("2")
         values = {"callback_status": outcome, **({"callback_due_at": None} if delivered else {})}
         self._change(Job.id == job.id, Job.callback_attempts == job.callback_attempts + 1, **values)
+        answered = f"http_{outcome[0]}xx" if outcome.isdecimal() else outcome
+        self._tally.count(WEBHOOKS, OK if delivered else answered)
         write = log.info if delivered else log.warning
         write("webhook", job=job.id, outcome=outcome, attempt=job.callback_attempts + 1, last=last or delivered)
 

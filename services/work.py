@@ -23,6 +23,7 @@ from services.pipeline import ModelSource, Result, remove_background
 from services.records import Claim, Records
 from services.retries import Retries
 from services.storage import Storage
+from services.tally import OK, Tally
 
 TICK_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.5
@@ -93,7 +94,9 @@ class Worker:
         limits: ImageLimits,
         terms: Terms,
         require_subject: bool = False,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._records, self._dispatcher, self._storage = records, dispatcher, storage
         self._models, self._limits, self._terms = models, limits, terms
         self._require_subject = require_subject
@@ -110,10 +113,20 @@ class Worker:
         start = time.perf_counter()
         try:
             outcome = self._work(claim)
-            log.info("item", outcome=outcome, duration_ms=round((time.perf_counter() - start) * 1000, 1))
+            seconds = time.perf_counter() - start
+            log.info("item", outcome=outcome, duration_ms=round(seconds * 1000, 1))
+            self._count(claim, outcome, seconds)
         finally:
             structlog.contextvars.clear_contextvars()
         self._go_on(claim)
+
+    def _count(self, claim: Claim, outcome: str, seconds: float) -> None:
+        item = claim.item
+        wait = None
+        if item.started_at and item.attempts == 1:
+            wait = max(0.0, (item.started_at - item.created_at).total_seconds())
+        if outcome != "lost":  # whoever took it away counts it
+            self._tally.item(OK if outcome == "finished" else outcome, wait, seconds)
 
     def _work(self, claim: Claim) -> str:
         with Lease(self._records, claim, self._terms.lease_seconds) as lease:

@@ -35,7 +35,7 @@ class Remembering:
 
     def __init__(self, segmenter: RembgSegmenter) -> None:
         self.segmenter, self.spec = segmenter, segmenter.spec
-        self.engine, self.precision = segmenter.engine, segmenter.precision
+        self.engine, self.precision, self.identity = segmenter.engine, segmenter.precision, segmenter.identity
         self.seen: dict[bytes, Mask] = {}
 
     def get(self, name: str | None, deadline: Deadline) -> "Remembering":

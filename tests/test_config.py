@@ -96,6 +96,13 @@ def test_a_storage_is_named_once_and_its_credentials_come_together() -> None:
     assert "hunter2" not in str(stopped.value)
 
 
+def test_results_are_kept_only_where_a_redis_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"RESULT_CACHE_SECONDS is 60: .* REDIS_URL"):
+        load_settings(result_cache_seconds=60)
+    assert load_settings(result_cache_seconds=60, redis_url="redis://cache:6379/0").result_cache_seconds == 60
+    assert load_settings(result_cache_seconds=60, rate_limit_storage="redis").result_cache_seconds == 60
+
+
 def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=6001\nAPP_NAME=From file\n")
     monkeypatch.setenv("PORT", "6002")

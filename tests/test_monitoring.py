@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from services.database import Database
+from services.job_figures import JobFigures
+from services.tally import Tally
 from services.telemetry import Metrics
 from tests.servers import ROOT
 
@@ -29,11 +32,12 @@ def expressions() -> Iterator[tuple[str, str]]:
 def samples() -> dict[str, set[str]]:
     """Every sample that /metrics may have: its name, and the names of its labels."""
     found: dict[str, set[str]] = {}
-    for collector in vars(Metrics()).values():
+    of_jobs = JobFigures(Database("sqlite:///nowhere"), Tally())
+    for collector in (*vars(Metrics()).values(), of_jobs):
         if not hasattr(collector, "describe"):
             continue
-        labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe():
+            labels = set(getattr(collector if collector is not of_jobs else family, "_labelnames", ()))
             endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])
             for ending in endings:
                 found[family.name + ending] = labels | ({"le"} if ending == "_bucket" else set())
