@@ -25,16 +25,16 @@ class Dispatcher:
         flying = self._records.in_flight(caller)
         free = CALLER_SHARE * self._per_job - sum(flying.values())
         sent = 0
-        while free > 0:
+        while (asked := free) > 0:
             full = [job_id for job_id, count in flying.items() if count >= self._per_job]
-            found = self._records.unsent(caller, full, free)
+            found = self._records.unsent(caller, full, asked)
             for item_id, job_id in found:
                 if flying.get(job_id, 0) >= self._per_job:
                     continue
                 flying[job_id] = flying.get(job_id, 0) + 1
                 free -= 1
                 sent += self._send(item_id)
-            if not found:
+            if len(found) < asked:
                 break
         return sent
 

@@ -171,6 +171,12 @@ class JobNotRetryable(ServiceError):
     solution = "Only what has failed can be tried again, and once all of the job is over"
 
 
+class IdempotencyKeyReused(ServiceError):
+    code, status = "idempotency_key_reused", 409
+    message = "This Idempotency-Key stands for another job"
+    solution = "Take a new key for other images or options; the same ones again are answered with the same job"
+
+
 class ResultExpired(ServiceError):
     code, status = "result_expired", 410
     message = "This is no longer kept"

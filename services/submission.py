@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from services.dispatch import Dispatcher
-from services.errors import BadRequest, Busy, DatabaseUnavailable, QueueUnavailable, ServiceError
+from services.errors import Busy, DatabaseUnavailable, IdempotencyKeyReused, QueueUnavailable, ServiceError
 from services.jobs import FAILED, QUEUED, Job, JobItem, item_id, new_job_id, original_key
 from services.queue import Queue
 from services.records import Records
@@ -41,7 +41,9 @@ class Submission:
     callback_url: str | None = None
 
     def fingerprint(self) -> str:
-        """The same for the same images, options and callback, in hexadecimal."""
+        """The same for the same images, options and callback, in hexadecimal; empty where nobody will ask for it."""
+        if not self.idempotency_key:
+            return ""
         told: list[object] = [self.kind, dict(self.options), self.callback_url]
         told += [[file.name, hashlib.sha256(file.data).hexdigest()] for file in self.files]
         told += [hashlib.sha256(self.background or b"").hexdigest()]
@@ -67,7 +69,8 @@ class Desk:
         """The new job, or the one that was made with the same idempotency key.
 
         Raises `QueueUnavailable`, `StorageUnavailable`, `DatabaseUnavailable` (nothing of the job is left then), `Busy`
-        for a caller with too much waiting, `BadRequest` for an idempotency key that stood for something else.
+        for a caller with too much waiting, `IdempotencyKeyReused`. What a caller hands in at the same moment is counted
+        by none of its requests: so much more may wait.
         """
         fingerprint = submission.fingerprint()
         if found := self._same(submission, fingerprint):
@@ -103,9 +106,10 @@ class Desk:
         except DatabaseUnavailable:
             pass  # it is written down: the sweep sends it
         except QueueUnavailable:
-            self._records.remove(job.id)
-            self._forget(keys)
-            raise
+            if self._records.withdraw(job.id):
+                self._forget(keys)
+                raise
+            # a part of it is on its way: the sweep sends the rest
         return job
 
     def _same(self, submission: Submission, fingerprint: str) -> Job | None:
@@ -113,7 +117,7 @@ class Desk:
             return None
         found = self._reports.by_idempotency_key(submission.caller, submission.idempotency_key)
         if found and found.fingerprint != fingerprint:
-            raise BadRequest("this Idempotency-Key was sent before, with other images or options", "Take a new one")
+            raise IdempotencyKeyReused(f"job {found.id} was made with other images or options")
         return found
 
     def _forget(self, keys: Sequence[str]) -> None:
