@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from services.database import Database
 from services.errors import BadOption, JobNotFound, ResultExpired
 from services.eta import Eta
-from services.jobs import ACTIVE, FAILED, FINISHED, Job, JobItem
+from services.jobs import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,15 @@ class Reports:
         with self._database.session() as session:
             return session.scalar(select(Job).where(Job.caller == caller, Job.idempotency_key == key))
 
-    def waiting_of(self, caller: str) -> int:
-        """How many of the caller's images are not done yet."""
+    def load_of(self, caller: str) -> tuple[int, int]:
+        """How many of the caller's images are not done yet, and how many of these are on their way or worked on."""
+        sent = case((or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)), 1), else_=0)
+        found = select(func.count(), func.coalesce(func.sum(sent), 0))
         with self._database.session() as session:
-            found = select(func.count()).where(JobItem.caller == caller, JobItem.state.in_(ACTIVE))
-            return session.scalar(found) or 0
+            waiting, flying = session.execute(
+                found.where(JobItem.caller == caller, JobItem.state.in_(ACTIVE)).select_from(JobItem)
+            ).one()
+        return waiting, flying
 
     def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[Report], str]:
         """The owner's jobs, newest first, and the cursor of the next page (empty: none). `failed`: only those with

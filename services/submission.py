@@ -75,7 +75,7 @@ class Desk:
         fingerprint = submission.fingerprint()
         if found := self._same(submission, fingerprint):
             return found
-        waiting = self._reports.waiting_of(submission.caller)
+        waiting, flying = self._reports.load_of(submission.caller)
         if waiting + len(submission.files) > self._max_waiting:
             raise Busy(f"{waiting} of your images are not done yet; allowed with this job: {self._max_waiting}")
         self._queue.check()
@@ -88,6 +88,7 @@ class Desk:
             if job.background_key and submission.background is not None:
                 keys.append(job.background_key)
                 self._storage.put(job.background_key, submission.background, "application/octet-stream")
+            first = self._dispatcher.mark_first(items, flying)
             added = self._records.add(job, items)
         except BaseException:
             self._forget(keys)
@@ -97,14 +98,11 @@ class Desk:
             if found := self._same(submission, fingerprint):
                 return found
             raise Busy("the job with this Idempotency-Key was being removed; send it again")
-        return self._sent(job, keys)
-
-    def _sent(self, job: Job, keys: Sequence[str]) -> Job:
+        if all(item.state == FAILED for item in items):
+            with contextlib.suppress(DatabaseUnavailable):  # it is written down: the sweep ends it
+                self._records.close(job.id)
         try:
-            if not self._dispatcher.send_next(job.caller):
-                self._records.close(job.id)  # all of it was refused
-        except DatabaseUnavailable:
-            pass  # it is written down: the sweep sends it
+            self._dispatcher.send_marked(first)
         except QueueUnavailable:
             if self._records.withdraw(job.id):
                 self._forget(keys)
