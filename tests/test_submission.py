@@ -86,8 +86,8 @@ def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
 def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
     desk: Desk,
     queue: DyingQueue,
-    records: Records,
-    storage: LocalFolder,  # noqa: F811
+    records: Records,  # noqa: F811
+    storage: LocalFolder,
 ) -> None:
     queue.takes = 0
     with pytest.raises(QueueUnavailable):
