@@ -295,9 +295,7 @@ class QueueUnavailable(ServiceError):
     solution = "Try again in a moment; GET /health says what is wrong"
 
 
-class WorkerLost(ServiceError):
-    """In a job's record only: no request is answered with it."""
-
+class WorkerLost(ServiceError):  # in a job's record only: no request is answered with it
     code, status, retryable = "worker_lost", 500, True
     message = "The worker ended while it was at work with the image, each time it was tried"
     solution = "Check the image: it may need more memory than a worker has; POST /api/jobs/{id}/retry tries it again"
