@@ -9,7 +9,8 @@ from pathlib import Path
 
 def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> int:
     """A descriptor of `folder`/`parts`; with `make`, what is missing is made, for this user alone. `folder` itself may
-    be a link. What is made is on disk only after `sync_folders`. Raises OSError."""
+    be a link. What is made is on disk when something in it is: Linux's file systems keep the order of their journal, and
+    a folder's fsync writes its own name too. Raises OSError."""
     if make:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -25,17 +26,6 @@ def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> in
         os.close(current)
         raise
     return current
-
-
-def sync_folders(folder: Path, parts: Sequence[str]) -> None:
-    """The names in `folder`/`parts` and in each folder above it, `folder` being the last, are on disk. The innermost
-    comes first: what it makes the file system write holds the others, and theirs costs nothing. Raises OSError."""
-    for depth in range(len(parts), -1, -1):
-        current = open_folder(folder, parts[:depth])
-        try:
-            os.fsync(current)
-        finally:
-            os.close(current)
 
 
 def open_file(folder: Path, parts: Sequence[str]) -> int:

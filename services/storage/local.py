@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, NoReturn
 
 import structlog
 
-from services.beneath import open_file, open_folder, sync_folders
+from services.beneath import open_file, open_folder
 from services.errors import BadOption, Forbidden, ObjectNotFound, ResultExpired, StorageUnavailable
 from services.storage import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
 
@@ -52,8 +52,6 @@ class LocalFolder:
             self._sweep(partial)
             _write(partial, name, data)
             self._rename(partial, name, parts)
-            with contextlib.suppress(FileNotFoundError):  # somebody has deleted it again
-                sync_folders(self._folder, parts[:-1])
         except BaseException as exc:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=partial)
@@ -139,6 +137,7 @@ class LocalFolder:
                 folder = open_folder(self._folder, parts[:-1], make=True)
                 try:
                     os.rename(name, parts[-1], src_dir_fd=partial, dst_dir_fd=folder)
+                    os.fsync(folder)
                 finally:
                     os.close(folder)
             except FileNotFoundError:  # the folder was empty, and `delete` has just removed it
