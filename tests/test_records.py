@@ -355,6 +355,21 @@ def test_the_sweep_sends_what_lost_its_message_and_only_that(records: Records) -
     assert queue.sent == [items[1], items[2]]
 
 
+def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(records: Records) -> None:
+    queue = FakeQueue()
+    job_id = make(records, 40)
+    sweep = swept(records, queue, Retries(1, [0]), lost_seconds=LEASE)
+    sweep.run()
+    assert len(queue.sent) == 40
+    queue.sent.clear()
+    for age, sent in ((LEASE - 5, 0), (LEASE + 1, 40)):
+        with records.database.session() as session:
+            session.execute(update(JobItem).values(queued_at=datetime.now(UTC) - timedelta(seconds=age)))
+        sweep.run()
+        assert len(queue.sent) == sent
+    assert set(queue.sent) == {item_id(job_id, n) for n in range(1, 41)}
+
+
 def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: Records) -> None:
     waiting, lost = make(records, 3), make(records)
     for job_id, n in ((lost, 1), *((waiting, n) for n in (1, 2, 3))):
