@@ -28,9 +28,14 @@ def hold_body(most: int = 0) -> None:
     Raises `Busy`."""
     refuse_encoded_body()
     most = most or request.max_content_length or service().settings.max_encoded_bytes
-    size = BODY_COPIES * min(most, most if request.content_length is None else request.content_length)
-    service().bodies.take(size)
-    g.held_bytes = size
+    hold(BODY_COPIES * min(most, most if request.content_length is None else request.content_length))
+
+
+def hold(size: int) -> None:
+    """Count so many bytes more for this request, until its end. Raises `Busy`."""
+    held = g.get("held_bytes", 0)
+    service().bodies.take(size, held)
+    g.held_bytes = held + size
 
 
 def keep_body() -> Callable[[], None]:

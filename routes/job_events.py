@@ -1,13 +1,14 @@
 """A job's changes as server-sent events, until its end."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
 from flask import Response, request
 
-from routes.context import Jobs, service
+from routes.context import Jobs, caller_gone, service
 from routes.job_answers import described
 from services.errors import Busy, ServiceError
 from services.jobs import ACTIVE
@@ -29,15 +30,18 @@ def events(parts: Jobs, report: Report, owner: str | None) -> Response:
     """The job now and after each change. Raises `Busy` when as many are told as there are threads to spare."""
     if not parts.listeners.acquire(blocking=False):
         raise Busy("as many callers listen as can; ask for the status now and then instead")
-    draining = service().draining
-    response = Response(_stream(parts, report, owner, draining.is_set), mimetype=TYPE)
+    held = contextlib.ExitStack()
+    held.callback(parts.listeners.release)
+    held.enter_context(service().unhurried(time.monotonic() + MOST_SECONDS + KEEP_ALIVE_SECONDS))
+    stopping, gone = service().draining.is_set, caller_gone()
+    response = Response(_stream(parts, report, owner, lambda: stopping() or gone()), mimetype=TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # Nginx must not gather them
-    response.call_on_close(parts.listeners.release)
+    response.call_on_close(held.close)
     return response
 
 
-def _stream(parts: Jobs, report: Report, owner: str | None, stopping: Any) -> Iterator[bytes]:
+def _stream(parts: Jobs, report: Report, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
     told: dict[str, Any] = {}
     began = spoken = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS

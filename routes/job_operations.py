@@ -85,12 +85,14 @@ _BATCH: Final[dict[str, Schema]] = {
     }
 }
 _AS_OF_NOW: Final = (
-    "`Idempotency-Key` (a header, 1 to 200 characters): sent again with the same key, it is the same job."
+    "`Idempotency-Key` (a header, 1 to 200 characters): sent again with the same key, it is the same job; with other "
+    "images or options, 409."
 )
 
 SUBMIT: Final = Operation(
-    "jobs", "Hand in an image", f"Takes what `/remove-background` takes; the answer comes at once. {_AS_OF_NOW}",
-    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, *_LOST),
+    "jobs", "Hand in an image",
+    f"Takes what `/remove-background` takes; what is behind `image_url` is fetched before the answer. {_AS_OF_NOW}",
+    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, e.IdempotencyKeyReused, *_LOST),
     options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 SUBMIT_BATCH: Final = Operation(
@@ -98,7 +100,7 @@ SUBMIT_BATCH: Final = Operation(
     _BATCH, {"application/json": _ACCEPTED},
     (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ModelNotFound,
      e.TooManyFiles, e.UploadTooLarge, e.UnsupportedFormat,
-     e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.Busy, *_LOST),
+     e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.IdempotencyKeyReused, e.Busy, *_LOST),
     status=202, parameters={**_OPTIONS, **_CALLBACK},
 )  # fmt: skip
 SHOW: Final = Operation(
@@ -114,10 +116,12 @@ LISTED: Final = Operation(
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 FAILED: Final = Operation(
-    "jobs", "Your jobs of which something failed", "Needs an API key. `POST` to `retry_url` tries it again.",
+    "jobs", "Your jobs of which something failed",
+    "Needs an API key. `POST` to `retry_url` tries it again; null where nothing of it is kept.",
     answers={
         "application/json": _whole_object(
-            jobs={"type": "array", "items": _whole_object(**_JOB_PARTS, retry_url=_TEXT)}, next_cursor=_or_null(_TEXT)
+            jobs={"type": "array", "items": _whole_object(**_JOB_PARTS, retry_url=_or_null(_TEXT))},
+            next_cursor=_or_null(_TEXT),
         )
     },
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
@@ -162,7 +166,7 @@ UPLOAD: Final = Operation(
     "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
     _BODIES,
     {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
-    (*REMOVE.failures, *_LOST), options=True, body_required=False, status=202, query=_CALLBACK,
+    (*REMOVE.failures, e.IdempotencyKeyReused, *_LOST), options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 UPLOADS: Final = Operation(
     "uploads", "Your uploads, newest first", "Needs an API key.",

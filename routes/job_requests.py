@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from flask import g, request
+from flask import request
 
 from routes.auth import caller_key
-from routes.bodies import read_part, refuse_encoded_body
+from routes.bodies import hold, read_part, refuse_encoded_body
 from routes.context import service
 from routes.limits import client_key
 from routes.requests import ALSO, CALLBACK_URL, read_options, read_upload
@@ -94,19 +94,23 @@ def _submission(
 def _files(most: int, most_bytes: int) -> list[File]:
     """The form's images, archives opened, each with its bytes or why it is refused.
 
-    Raises `MissingImage`, `TooManyFiles`, and `UploadTooLarge` where all together, unpacked, are too much.
+    Raises `MissingImage`, `TooManyFiles`, `UploadTooLarge` where all together, unpacked, are too much, and `Busy` where
+    there is no memory to unpack them.
     """
     found: list[File] = []
     size = 0
     for part in request.files.getlist(FILES):
         if not part.filename:
             continue  # a browser's empty field
-        for name, data in _images(part.filename, part.stream.read(), most):
+        sent = part.stream.read()
+        for name, data in _images(part.filename, sent, most):
             size += len(data) if isinstance(data, bytes) else 0
             if len(found) >= most:
                 raise TooManyFiles(f"more than {most} were sent; allowed: {most}")
             if size > most_bytes:
                 raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
+            if isinstance(data, bytes) and data is not sent:
+                hold(len(data))  # unpacked: beside the archive that it came in
             found.append(_file(name, data))
         part.close()
     if not found:
@@ -170,7 +174,5 @@ def _hold_batch(most: int) -> None:
     announced = request.content_length
     if announced is not None and announced > most:
         raise UploadTooLarge(f"{announced} bytes were announced; allowed for a batch: {most}")
-    size = 2 * (most if announced is None else announced)  # as received, and each file as read from it
-    service().bodies.take(size)
-    g.held_bytes = size
+    hold(2 * (most if announced is None else announced))  # as received, and each file as read from it
     request.max_content_length = most

@@ -10,12 +10,13 @@ from routes.job_answers import accepted, answer, described, download
 from routes.job_events import events, wants_events
 from routes.job_requests import read_batch, read_single
 from services.errors import JobNotCancellable, JobNotFound, JobNotRetryable, MissingKey
-from services.jobs import JOB_ID
+from services.jobs import FAILED, FINISHED, JOB_ID
 from services.options import bad_option
 from services.reports import Report
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
+REFUSED: Final = "what failed was refused when it was handed in, and is not kept: send it again, mended"
 
 
 def submit() -> Response:
@@ -59,7 +60,8 @@ def retry(job_id: str) -> Response:
     report = parts.reports.unexpired(known(job_id), owner())
     parts.queue.check()
     if not parts.records.retry(report.job.id):
-        raise JobNotRetryable(f"it is {report.job.state}")
+        refused = report.job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in report.items)
+        raise JobNotRetryable(REFUSED if refused else f"it is {report.job.state}")
     parts.dispatcher.try_next(report.job.caller)
     return answer({"job_id": job_id, "status": "queued", "status_url": f"/api/jobs/{job_id}"}, 202)
 
@@ -93,7 +95,10 @@ def page_of(*, failed: bool) -> tuple[list[Report], str]:
     """The page that the request asks for, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
     own = owner()
     if own is None:
-        raise MissingKey("jobs are listed by API key; without one, a job is known by its id alone")
+        raise MissingKey(
+            "lists are of an API key's jobs; a job made without one belongs to whoever knows its id, and is in no list",
+            "Send the key that the jobs were made with, or ask for each job by its id: GET /api/jobs/{id}",
+        )
     limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
     return jobs().reports.page(own, limit, cursor, failed=failed)
 
@@ -102,7 +107,8 @@ def _page(*, failed: bool) -> Response:
     reports, following = page_of(failed=failed)
     found = [described(report) for report in reports]
     if failed:
-        found = [{**job, "retry_url": f"/api/jobs/{job['job_id']}/retry"} for job in found]
+        urls = [f"/api/jobs/{report.job.id}/retry" if report.retryable else None for report in reports]
+        found = [{**job, "retry_url": url} for job, url in zip(found, urls, strict=True)]
     return answer({"jobs": found, "next_cursor": following or None})
 
 

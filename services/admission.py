@@ -130,10 +130,11 @@ class Bodies:
         self._held = 0
         self._changed = threading.Lock()
 
-    def take(self, size: int) -> None:
-        """Count a body before it is read. Raises `Busy` at once when there is no room; it can't be waited for."""
+    def take(self, size: int, held: int = 0) -> None:
+        """Count a body before it is read, or more of one that holds `held` already. Raises `Busy` at once when there is
+        no room; it can't be waited for."""
         with self._changed:
-            if self._held and self._held + size > self._limit:
+            if self._held > held and self._held + size > self._limit:
                 raise Busy(f"uploads of {self._held >> 20} MiB are being worked on, and there is no memory for more")
             self._held += size
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> int:
     """A descriptor of `folder`/`parts`; with `make`, what is missing is made, for this user alone. `folder` itself may
-    be a link. Raises OSError."""
+    be a link. What is made is on disk when something in it is: Linux's file systems keep their journal's order, and a
+    folder's fsync writes its own name too. Raises OSError."""
     if make:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -18,7 +19,6 @@ def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> in
             if make:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(part, 0o700, dir_fd=current)
-                    os.fsync(current)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             current, above = os.open(part, flags, dir_fd=current), current
             os.close(above)

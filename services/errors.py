@@ -171,6 +171,12 @@ class JobNotRetryable(ServiceError):
     solution = "Only what has failed can be tried again, and once all of the job is over"
 
 
+class IdempotencyKeyReused(ServiceError):
+    code, status = "idempotency_key_reused", 409
+    message = "This Idempotency-Key stands for another job"
+    solution = "Take a new key for other images or options; the same ones again are answered with the same job"
+
+
 class ResultExpired(ServiceError):
     code, status = "result_expired", 410
     message = "This is no longer kept"
@@ -289,9 +295,7 @@ class QueueUnavailable(ServiceError):
     solution = "Try again in a moment; GET /health says what is wrong"
 
 
-class WorkerLost(ServiceError):
-    """In a job's record only: no request is answered with it."""
-
+class WorkerLost(ServiceError):  # in a job's record only: no request is answered with it
     code, status, retryable = "worker_lost", 500, True
     message = "The worker ended while it was at work with the image, each time it was tried"
     solution = "Check the image: it may need more memory than a worker has; POST /api/jobs/{id}/retry tries it again"

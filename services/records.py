@@ -45,6 +45,12 @@ class Records:
             return False
         return True
 
+    def withdraw(self, job_id: str) -> bool:
+        """Forget a job of which nothing is on its way. False: something is, and the job stays."""
+        sent = exists().where(JobItem.job_id == job_id, or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)))
+        with self.database.session() as session:  # its items go with it, by their foreign key
+            return _changed(session, delete(Job).where(Job.id == job_id, ~sent))
+
     def remove(self, job_id: str) -> None:
         """Forget a job and its items."""
         with self.database.session() as session:
@@ -150,15 +156,17 @@ class Records:
         return True
 
     def retry(self, job_id: str) -> bool:
-        """Begin a job's failed items anew, with all their attempts. False when there is none, or it is not over."""
-        failed = exists().where(JobItem.job_id == job_id, JobItem.state == FAILED)
+        """Begin a job's failed items anew, with all their attempts. False when there is none, or it is not over.
+
+        What was refused when it was handed in was never tried and is not kept: it stays as it is."""
+        failed = exists().where(*_tried_in_vain(job_id))
         with self.database.session() as session:
             kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
             ended = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed, *kept)
             anew = {"finished_at": None, "expires_at": None, "callback_due_at": None, "callback_attempts": 0}
             if not _changed(session, ended.values(state=QUEUED, **anew)):
                 return False
-            items = update(JobItem).where(JobItem.job_id == job_id, JobItem.state == FAILED)
+            items = update(JobItem).where(*_tried_in_vain(job_id))
             blank = dict.fromkeys(("stage", "error_code", "error_details", "queued_at", "due_at", "finished_at"))
             session.execute(items.values(state=QUEUED, attempts=0, progress=0, **blank))
         return True
@@ -173,8 +181,11 @@ class Records:
             return [Claim(item, job, item.lease_owner or "") for item, job in session.execute(late)]
 
     def queued_before(self, moment: datetime, limit: int = 1000) -> list[tuple[str, datetime]]:
-        """Items that no worker has taken since their message was sent, before `moment`: ids, and when it was."""
+        """Items that no worker has taken since their message was sent, before `moment`: ids, and when it was.
+
+        The oldest first: those that only wait in a long queue can't hide the others for good."""
         late = select(JobItem.id, JobItem.queued_at).where(JobItem.state == QUEUED, JobItem.queued_at < moment)
+        late = late.order_by(JobItem.queued_at)
         with self.database.session() as session:
             return [(found, at) for found, at in session.execute(late.limit(limit)) if at]
 
@@ -221,6 +232,10 @@ class Records:
 def _held(claim: Claim, if_late: bool = False) -> tuple[Any, ...]:
     late = (JobItem.lease_until < _now(),) if if_late else ()
     return JobItem.id == claim.item.id, JobItem.state == STARTED, JobItem.lease_owner == claim.token, *late
+
+
+def _tried_in_vain(job_id: str) -> tuple[Any, ...]:
+    return JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0
 
 
 def _unsent(query: Any) -> Any:

@@ -5,16 +5,13 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from services.database import Database
 from services.errors import BadOption, JobNotFound, ResultExpired
+from services.eta import Eta
 from services.jobs import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
-
-RECENT: Final = 50  # items by which the present speed is told
-FIRST_GUESS_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,19 @@ class Report:
         done = [100 if item.state not in ACTIVE else item.progress for item in self.items]
         return sum(done) // len(done)
 
+    @property
+    def retryable(self) -> bool:
+        """Whether something of it has failed that was tried and is still kept."""
+        over = self.job.state in (FAILED, FINISHED) and self.job.removed_at is None
+        kept = over and self.job.expires_at is not None and self.job.expires_at > datetime.now(UTC)
+        return kept and any(item.state == FAILED and item.attempts for item in self.items)
+
 
 class Reports:
     """Questions to the records. Every method raises `DatabaseUnavailable`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._eta = database, Eta()
 
     def job(self, job_id: str, owner: str | None) -> Report:
         """A job that this caller may see: its own, or one that was made without a key. Raises `JobNotFound`."""
@@ -45,7 +49,7 @@ class Reports:
             if job is None or job.owner not in (None, owner):
                 raise JobNotFound
             items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
-        return Report(job, items, self._eta(job, items) if job.state in ACTIVE else None)
+            return Report(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
 
     def unexpired(self, job_id: str, owner: str | None) -> Report:
         """The same, if its files are still kept. Raises `ResultExpired`."""
@@ -59,11 +63,15 @@ class Reports:
         with self._database.session() as session:
             return session.scalar(select(Job).where(Job.caller == caller, Job.idempotency_key == key))
 
-    def waiting_of(self, caller: str) -> int:
-        """How many of the caller's images are not done yet."""
+    def load_of(self, caller: str) -> tuple[int, int]:
+        """How many of the caller's images are not done yet, and how many of these are on their way or worked on."""
+        sent = case((or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)), 1), else_=0)
+        found = select(func.count(), func.coalesce(func.sum(sent), 0))
         with self._database.session() as session:
-            found = select(func.count()).where(JobItem.caller == caller, JobItem.state.in_(ACTIVE))
-            return session.scalar(found) or 0
+            waiting, flying = session.execute(
+                found.where(JobItem.caller == caller, JobItem.state.in_(ACTIVE)).select_from(JobItem)
+            ).one()
+        return waiting, flying
 
     def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[Report], str]:
         """The owner's jobs, newest first, and the cursor of the next page (empty: none). `failed`: only those with
@@ -84,19 +92,6 @@ class Reports:
                 items[item.job_id].append(item)
         reports = [Report(job, items[job.id], None) for job in jobs]
         return reports, _cursor(jobs[-1]) if more else ""
-
-    def _eta(self, job: Job, items: Sequence[JobItem]) -> float:
-        """Seconds until the job may be done: what lies before it and its own, at the speed of the last ones."""
-        left = sum(item.state in ACTIVE for item in items)
-        with self._database.session() as session:
-            ahead = select(func.count()).where(JobItem.state.in_(ACTIVE), JobItem.created_at < job.created_at)
-            before = session.scalar(ahead) or 0
-            workers = session.scalar(select(func.count()).where(JobItem.state == STARTED)) or 1
-            done = select(JobItem.started_at, JobItem.finished_at).where(JobItem.state == FINISHED)
-            recent = session.execute(done.order_by(JobItem.finished_at.desc()).limit(RECENT)).all()
-        spans = [(end - start).total_seconds() for start, end in recent if start and end]
-        mean = sum(spans) / len(spans) if spans else FIRST_GUESS_SECONDS
-        return round((before + left) * mean / max(1, workers), 1)
 
 
 def _cursor(job: Job) -> str:

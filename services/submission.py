@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from services.dispatch import Dispatcher
-from services.errors import BadRequest, Busy, DatabaseUnavailable, QueueUnavailable, ServiceError
+from services.errors import Busy, DatabaseUnavailable, IdempotencyKeyReused, QueueUnavailable, ServiceError
 from services.jobs import FAILED, QUEUED, Job, JobItem, item_id, new_job_id, original_key
 from services.queue import Queue
 from services.records import Records
@@ -41,7 +41,9 @@ class Submission:
     callback_url: str | None = None
 
     def fingerprint(self) -> str:
-        """The same for the same images, options and callback, in hexadecimal."""
+        """The same for the same images, options and callback, in hexadecimal; empty where nobody will ask for it."""
+        if not self.idempotency_key:
+            return ""
         told: list[object] = [self.kind, dict(self.options), self.callback_url]
         told += [[file.name, hashlib.sha256(file.data).hexdigest()] for file in self.files]
         told += [hashlib.sha256(self.background or b"").hexdigest()]
@@ -67,12 +69,13 @@ class Desk:
         """The new job, or the one that was made with the same idempotency key.
 
         Raises `QueueUnavailable`, `StorageUnavailable`, `DatabaseUnavailable` (nothing of the job is left then), `Busy`
-        for a caller with too much waiting, `BadRequest` for an idempotency key that stood for something else.
+        for a caller with too much waiting, `IdempotencyKeyReused`. What a caller hands in at the same moment is counted
+        by none of its requests: so much more may wait.
         """
         fingerprint = submission.fingerprint()
         if found := self._same(submission, fingerprint):
             return found
-        waiting = self._reports.waiting_of(submission.caller)
+        waiting, flying = self._reports.load_of(submission.caller)
         if waiting + len(submission.files) > self._max_waiting:
             raise Busy(f"{waiting} of your images are not done yet; allowed with this job: {self._max_waiting}")
         self._queue.check()
@@ -85,6 +88,7 @@ class Desk:
             if job.background_key and submission.background is not None:
                 keys.append(job.background_key)
                 self._storage.put(job.background_key, submission.background, "application/octet-stream")
+            first = self._dispatcher.mark_first(items, flying)
             added = self._records.add(job, items)
         except BaseException:
             self._forget(keys)
@@ -94,18 +98,16 @@ class Desk:
             if found := self._same(submission, fingerprint):
                 return found
             raise Busy("the job with this Idempotency-Key was being removed; send it again")
-        return self._sent(job, keys)
-
-    def _sent(self, job: Job, keys: Sequence[str]) -> Job:
+        if all(item.state == FAILED for item in items):
+            with contextlib.suppress(DatabaseUnavailable):  # it is written down: the sweep ends it
+                self._records.close(job.id)
         try:
-            if not self._dispatcher.send_next(job.caller):
-                self._records.close(job.id)  # all of it was refused
-        except DatabaseUnavailable:
-            pass  # it is written down: the sweep sends it
+            self._dispatcher.send_marked(first)
         except QueueUnavailable:
-            self._records.remove(job.id)
-            self._forget(keys)
-            raise
+            if self._records.withdraw(job.id):
+                self._forget(keys)
+                raise
+            # a part of it is on its way: the sweep sends the rest
         return job
 
     def _same(self, submission: Submission, fingerprint: str) -> Job | None:
@@ -113,7 +115,7 @@ class Desk:
             return None
         found = self._reports.by_idempotency_key(submission.caller, submission.idempotency_key)
         if found and found.fingerprint != fingerprint:
-            raise BadRequest("this Idempotency-Key was sent before, with other images or options", "Take a new one")
+            raise IdempotencyKeyReused(f"job {found.id} was made with other images or options")
         return found
 
     def _forget(self, keys: Sequence[str]) -> None:

@@ -148,3 +148,17 @@ def test_bodies_that_would_hold_too_much_are_refused_but_one_alone_never_is() ->
     bodies.take(40)
     with pytest.raises(Busy):
         bodies.take(1)
+
+
+def test_a_body_that_grows_is_refused_beside_others_and_never_alone() -> None:
+    bodies = Bodies(100)
+    bodies.take(90)
+    bodies.take(50, held=90)
+    with pytest.raises(Busy):
+        bodies.take(1)
+    bodies.give_back(140)
+    bodies.take(40)
+    bodies.take(40)
+    bodies.take(20, held=40)
+    with pytest.raises(Busy):
+        bodies.take(1, held=60)

@@ -14,6 +14,7 @@ from sqlalchemy import inspect, update
 from services.database import Base, Database
 from services.dispatch import CALLER_SHARE, Dispatcher
 from services.errors import BadOption, JobNotFound, QueueUnavailable, ResultExpired, WorkerLost
+from services.eta import FIRST_GUESS_SECONDS
 from services.jobs import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
 from services.records import Claim, Records
 from services.reports import Reports
@@ -274,6 +275,55 @@ def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: Recor
     assert queue.sent[-1] == item_id(big, 4)
 
 
+def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(records: Records, reports: Reports) -> None:
+    queue, per_job = FakeQueue(), 8
+    dispatcher = Dispatcher(records, queue, per_job)  # type: ignore[arg-type]
+    batch = make(records, 50)
+    assert dispatcher.send_next("ann") == per_job
+    single = make(records, caller="bob")
+    assert dispatcher.send_next("bob") == 1
+    assert reports.job(single, None).eta_seconds == (per_job + 1) * FIRST_GUESS_SECONDS
+    done: list[str] = []
+    while queue.sent:  # one worker child
+        claim = records.claim(queue.sent.pop(0), "me", LEASE)
+        assert claim
+        assert records.finish(claim, "k", {})
+        done.append(claim.job.id)
+        dispatcher.send_next(claim.job.caller)
+    assert done.index(single) == per_job
+    assert done.count(batch) == 50
+
+
+def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records: Records, reports: Reports) -> None:
+    lost, sent, begun = (make(records, 2) for _ in range(3))
+    assert records.note_queued(item_id(lost, 1))
+    assert records.note_not_queued(item_id(lost, 1))
+    assert records.note_queued(item_id(sent, 1))
+    claimed(records, begun)
+    assert [records.withdraw(job_id) for job_id in (lost, sent, begun)] == [True, False, False]
+    with pytest.raises(JobNotFound):
+        reports.job(lost, None)
+    assert records.claim(item_id(lost, 2), "me", LEASE) is None
+    assert state(reports, sent) == ("queued", ["queued", "queued"])
+
+
+def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: Records, reports: Reports) -> None:
+    job_id = make(records, 3)
+    with records.database.session() as session:  # as a submission writes it down
+        refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
+        session.execute(refused.values(state="failed", error_code="bad_entry"))
+    assert records.finish(claimed(records, job_id, 2), "k", {})
+    assert records.finish(claimed(records, job_id, 3), "k", {})
+    assert records.close(job_id)
+    assert not reports.job(job_id, None).retryable
+    assert not records.retry(job_id)
+    with records.database.session() as session:
+        session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 2)).values(state="failed"))
+    assert reports.job(job_id, None).retryable
+    assert records.retry(job_id)
+    assert state(reports, job_id) == ("queued", ["failed", "queued", "finished"])
+
+
 def test_what_could_not_be_sent_waits_as_before(records: Records) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
@@ -303,6 +353,28 @@ def test_the_sweep_sends_what_lost_its_message_and_only_that(records: Records) -
     claimed(records, job_id, 1)
     sweep.run()
     assert queue.sent == [items[1], items[2]]
+
+
+def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(records: Records) -> None:
+    queue = FakeQueue()
+    job_id = make(records, 40)
+    sweep = swept(records, queue, Retries(1, [0]), lost_seconds=LEASE)
+    sweep.run()
+    assert len(queue.sent) == 40
+    queue.sent.clear()
+    for age, sent in ((LEASE - 5, 0), (LEASE + 1, 40)):
+        with records.database.session() as session:
+            session.execute(update(JobItem).values(queued_at=datetime.now(UTC) - timedelta(seconds=age)))
+        sweep.run()
+        assert len(queue.sent) == sent
+    assert set(queue.sent) == {item_id(job_id, n) for n in range(1, 41)}
+
+
+def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: Records) -> None:
+    waiting, lost = make(records, 3), make(records)
+    for job_id, n in ((lost, 1), *((waiting, n) for n in (1, 2, 3))):
+        assert records.note_queued(item_id(job_id, n))
+    assert [found for found, _ in records.queued_before(datetime.now(UTC), limit=1)] == [item_id(lost, 1)]
 
 
 def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(records: Records, reports: Reports) -> None:

