@@ -271,7 +271,7 @@ def test_slow_sources_take_neither_the_places_of_images_nor_all_threads(
     busy = fetches(fetching, "busy")
     with ThreadPoolExecutor(30) as pool:
         answers = [pool.submit(post, fetching, PATHS[0], data={"image_url": pictures.url("/slow")}) for _ in range(30)]
-        poll(lambda: fetches(fetching, "busy") >= busy + 20, 10, "refused fetches")
+        poll(lambda: fetches(fetching, "busy") >= busy + 20, 30, "refused fetches")
         for _ in range(3):
             assert requests.get(f"{fetching.url}/health/live", timeout=2).status_code == 200
             assert post(fetching, PATHS[0], files={"file": small}).status_code == 200
@@ -291,7 +291,7 @@ def test_a_caller_that_hangs_up_ends_its_fetch(fetching: Gunicorn, pictures: Pic
     with socket.create_connection(("127.0.0.1", fetching.port)) as caller:
         path = f"/remove-bg?image_url={pictures.url('/slow')}"
         caller.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
-        poll(lambda: len(pictures.asked) > asked, 10, "the fetch")
+        poll(lambda: len(pictures.asked) > asked, 30, "the fetch")
     poll(lambda: fetches(fetching, "client_gone") == gone + 1, 5, "the fetch's end")
     pictures.go.set()
 

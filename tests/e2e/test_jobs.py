@@ -61,7 +61,7 @@ class Place:
         found: dict[str, Any] = answer.json()
         return found
 
-    def until(self, job_id: str, *states: str, seconds: float = 40) -> dict[str, Any]:
+    def until(self, job_id: str, *states: str, seconds: float = 90) -> dict[str, Any]:
         def there() -> dict[str, Any] | None:
             found = self.show(job_id)
             assert found["status"] in ("queued", "started", *states), found
@@ -94,7 +94,7 @@ def settings_for(folder: Path, broker: str, database_url: str) -> dict[str, Any]
         "STORAGE_URL": f"file:{folder}/objects",
         "AUTH_REQUIRED": "true",
         "WORKER_CONCURRENCY": 1,
-        "JOB_LEASE_SECONDS": 1.5,
+        "JOB_LEASE_SECONDS": 2.5,
         "JOB_SWEEP_SECONDS": 0.3,
         "JOB_RETRY_MAX": 1,
         "JOB_RETRY_INTERVALS": "0.1",
@@ -248,7 +248,7 @@ def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
         assert_error(here.call("POST", f"/api/jobs/{job_id}/retry"), 409, "job_not_retryable")
         assert_error(here.call("GET", f"/api/jobs/{job_id}/download"), 409, "job_not_finished")
     done = here.submit(small)
-    assert here.until(done, "finished", seconds=20)
+    assert here.until(done, "finished")
     assert_error(here.call("POST", f"/api/jobs/{done}/cancel"), 409, "job_not_cancellable")
     assert Path(f"/proc/{pid}").exists()  # the worker goes on: it has only let go
     assert not [key for key in here.stored() if key.startswith(f"results/{running}")]
@@ -397,11 +397,11 @@ def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
         for path, field in ((SINGLE, "file"), (BATCH, "files")):
             refused = alone.call("POST", path, files={field: ("a.jpg", small)})
             assert_error(refused, 503, "queue_unavailable")
-            assert refused.elapsed.total_seconds() < 3
+            assert refused.elapsed.total_seconds() < 6
         assert (alone.stored(), job_ids(alone)) == (before, jobs)
         assert alone.show(waiting[1])["status"] == "queued"
         assert alone.call("POST", "/remove-background", files={"file": ("a.jpg", small)}).status_code == 200
-        health = poll(lambda: told_of_queue(alone), 10, "health")
+        health = poll(lambda: told_of_queue(alone), 30, "health")
         assert health["status"] == "warning"
 
 

@@ -68,7 +68,7 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
             *(200, "10", "9"),
         )
 
-        stop, refused = threading.Event(), threading.Event()
+        stop = threading.Event()
         codes: list[tuple[float, int]] = []
 
         def ask() -> None:  # a new connection each: either worker may take it
@@ -81,7 +81,7 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         poll(lambda: len(codes) > 10)
         assert cli(database_url, "keys", "revoke", "plain").returncode == 0
         revoked = time.monotonic()
-        refused.wait(2.0)  # a second, and one more to see that it stays so
+        poll(lambda: sum(at > revoked + 1.0 for at, _ in codes) >= 10)  # after a second; some, to see that it stays so
         stop.set()
         for thread in threads:
             thread.join(30)
@@ -176,12 +176,12 @@ def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
 
 def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
-    soon = datetime.now(UTC) + timedelta(seconds=3)
+    soon = datetime.now(UTC) + timedelta(seconds=4)
     database = Database(url)
     key, _ = create_key(database, name="short", expires_at=soon)
     database.close()
     assert post(server, small, key).status_code == 200
-    over = poll(lambda: (a := post(server, small, key)).status_code == 401 and [a], 10, "its end")[0]
+    over = poll(lambda: (a := post(server, small, key)).status_code == 401 and [a], 30, "its end")[0]
     assert datetime.now(UTC) >= soon
     assert "expired" in over.json()["details"]
 
@@ -202,7 +202,7 @@ def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp
         assert [post(server, small, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
         assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "ok"}
         cli(f"sqlite:///{file}", "keys", "revoke", "shop")
-        back = poll(lambda: (a := post(server, small, key)).headers["X-RateLimit-Limit"] == "10" and a, 3, "no key")
+        back = poll(lambda: (a := post(server, small, key)).headers["X-RateLimit-Limit"] == "10" and a, 10, "no key")
         assert back.status_code == 200
 
 
@@ -214,20 +214,20 @@ def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: by
             used, unused = new_key(url, "used"), new_key(url, "unused")
             assert post(server, small, used).status_code == 200
             postgres.stop()
-            lost = poll(lambda: (a := post(server, small, unused)).status_code != 200 and [a], 10)[0]
+            lost = poll(lambda: (a := post(server, small, unused)).status_code != 200 and [a], 30)[0]
             assert told(lost) == (503, "database_unavailable")
             assert int(lost.headers["Retry-After"]) >= 1
             for _ in range(5):
                 start = time.monotonic()
                 assert post(server, small, used).status_code == 200
-                assert time.monotonic() - start < 2
+                assert time.monotonic() - start < 5
             health = requests.get(f"{server.url}/health", timeout=10)
             assert health.status_code == 503
             assert health.json()["checks"]["database"]["status"] == "failed"
             assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 200
             assert "hunter2" not in server.log() + health.text + lost.text
             postgres.start()
-            poll(lambda: post(server, small, unused).status_code == 200, 10, "keys are known again")
+            poll(lambda: post(server, small, unused).status_code == 200, 30, "keys are known again")
 
 
 def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(small: bytes) -> None:

@@ -506,4 +506,4 @@ def test_a_client_that_gives_up_and_tries_again_gets_the_first_tries_result(stri
     answered = requests.post(strict.server.url + PATH, data=body, headers=headers, timeout=60)
     assert answered.status_code == 200
     assert "wait;" in answered.headers["Server-Timing"]
-    poll(lambda: segmented(strict.server) - before == 1, 10, "one segmentation")
+    poll(lambda: segmented(strict.server) - before == 1, 30, "one segmentation")

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,16 +97,21 @@ def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: G
     assert requests.get(f"{server.url}/api/metrics/prometheus", timeout=10).text.startswith("# HELP")
 
 
-def test_metrics_are_open_to_named_networks_or_with_the_token() -> None:
-    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as server:
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Gunicorn]:
+    """A server whose metrics are not for this machine, unless it knows the token."""
+    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as running:
+        yield running
 
-        def status(**headers: str) -> int:
-            return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
 
-        assert status() == 403
-        assert status(Authorization="Bearer wrong") == 403
-        assert status(Authorization="Bearer s3cret") == 200
-        assert "s3cret" not in server.log()
+def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn) -> None:
+    def status(**headers: str) -> int:
+        return requests.get(f"{guarded.url}/metrics", headers=headers, timeout=10).status_code
+
+    assert status() == 403
+    assert status(Authorization="Bearer wrong") == 403
+    assert status(Authorization="Bearer s3cret") == 200
+    assert "s3cret" not in guarded.log()
 
 
 def test_health_tells_of_every_part(server: Gunicorn) -> None:
@@ -168,28 +174,27 @@ def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> No
         assert "s3" not in log
 
 
-def test_every_request_leaves_one_json_line_with_what_matters(small: bytes) -> None:
-    with Gunicorn() as server:
-        headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
-        requests.post(f"{server.url}/remove-background?format=jpeg", data=small, headers=headers, timeout=30)
-        line = poll(lambda: [text for text in server.log().splitlines() if "my-id.1" in text])
-        assert len(line) == 1
-        event = json.loads(line[0])
-        assert event["event"] == "request"
-        assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
-        assert (event["status"], event["bytes_in"]) == (200, len(small))
-        assert event["size_reduction"] == round(1 - event["bytes_out"] / len(small), 3)
-        assert set(event["timings_ms"]) == {
-            "queue",
-            "decode",
-            "segment",
-            "refine",
-            "decontaminate",
-            "compose",
-            "encode",
-        }
-        for text in server.log().splitlines():
-            json.loads(text)  # Gunicorn's own lines too
+def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn, small: bytes) -> None:
+    headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
+    requests.post(f"{guarded.url}/remove-background?format=jpeg", data=small, headers=headers, timeout=30)
+    line = poll(lambda: [text for text in guarded.log().splitlines() if "my-id.1" in text])
+    assert len(line) == 1
+    event = json.loads(line[0])
+    assert event["event"] == "request"
+    assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
+    assert (event["status"], event["bytes_in"]) == (200, len(small))
+    assert event["size_reduction"] == round(1 - event["bytes_out"] / len(small), 3)
+    assert set(event["timings_ms"]) == {
+        "queue",
+        "decode",
+        "segment",
+        "refine",
+        "decontaminate",
+        "compose",
+        "encode",
+    }
+    for text in guarded.log().splitlines():
+        json.loads(text)  # Gunicorn's own lines too
 
 
 def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Path) -> None:

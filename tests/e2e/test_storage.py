@@ -107,13 +107,13 @@ def test_a_folder_that_is_lost_is_said_and_images_go_on(stored: Gunicorn, object
         assert refused(lost) == (503, "storage_unavailable")
         assert int(lost.headers["Retry-After"]) >= 1
         assert remove(stored, small).status_code == 200
-        poll(lambda: check(stored)["status"] == "warning", 10, "the warning")
+        poll(lambda: check(stored)["status"] == "warning", 30, "the warning")
     finally:
         objects.unlink()
         aside.rename(objects)
     assert remove(stored, small, "a.png").status_code == 200
     assert refused(remove(stored, small, "a.png/b.png")) == (400, "bad_option")
-    poll(lambda: check(stored)["status"] == "ok", 10, "the folder's return")
+    poll(lambda: check(stored)["status"] == "ok", 30, "the folder's return")
 
 
 def test_a_lost_s3_is_said_at_no_charge_and_comes_back(seaweedfs: SeaweedFS, small: bytes) -> None:
@@ -126,14 +126,14 @@ def test_a_lost_s3_is_said_at_no_charge_and_comes_back(seaweedfs: SeaweedFS, sma
         assert (found["ContentType"], found["Body"].read()) == ("image/png", answer.content)
         client.close()
         assert requests.get(f"{running.url}/files/aaaa", timeout=10).status_code == 404
-        poll(lambda: check(running)["status"] == "ok", 10, "the bucket's check")
+        poll(lambda: check(running)["status"] == "ok", 30, "the bucket's check")
         seaweedfs.kill()
         try:
             assert refused(remove(running, small, key)) == (503, "storage_unavailable")
             assert remove(running, small).headers["X-RateLimit-Remaining"] == "8"  # the second that counts
-            poll(lambda: check(running)["status"] == "warning", 10, "the warning")
+            poll(lambda: check(running)["status"] == "warning", 30, "the warning")
         finally:
             seaweedfs.start()
         poll(lambda: remove(running, small, key).status_code == 200, 30, "the return of S3")
-        poll(lambda: check(running)["status"] == "ok", 10, "the check's return")
+        poll(lambda: check(running)["status"] == "ok", 30, "the check's return")
         assert seaweedfs.secret_access_key not in running.log()
