@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import uuid
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import boto3
 import psycopg
@@ -29,21 +30,25 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
 
 
+PORTS: Final = range(20_000, 32_000)  # below those that the system gives to connections
+_claims: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port of loopback that nobody listens on, and that no other process of these tests is given meanwhile: a UDP
+    socket of the same number, kept until this process ends, claims it."""
+    for port in random.Random().sample(PORTS, len(PORTS)):
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        with socket.socket() as probe:
+            try:
+                claim.bind(("127.0.0.1", port))
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                claim.close()
+                continue
+        _claims.append(claim)
         return port
-
-
-def free_ports(count: int) -> list[int]:
-    """As many different ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    raise AssertionError("every port is taken")
 
 
 def poll(condition, seconds: float = START_SECONDS, what: str = "the condition"):  # type: ignore[no-untyped-def]
@@ -247,7 +252,7 @@ class SeaweedFS:
         }
         (self._home / "s3.json").write_text(json.dumps({"identities": [identity]}))
         (self._home / "data").mkdir()
-        self._ports = ports = free_ports(8)
+        self._ports = ports = [free_port() for _ in range(8)]
         self.url = f"http://127.0.0.1:{ports[0]}"
         names = ("s3", "master", "volume", "filer")
         self._command = [str(self.binary()), "-logtostderr", "server", "-filer", "-s3"]

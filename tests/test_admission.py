@@ -40,7 +40,7 @@ def seen() -> list[tuple[int, int]]:
 def until(condition: Callable[[], bool]) -> None:
     from tests.servers import poll
 
-    poll(condition, 10)
+    poll(condition, 30)
 
 
 def test_more_than_run_and_wait_are_refused_at_once_and_told_when_to_come_back(seen: list[tuple[int, int]]) -> None:

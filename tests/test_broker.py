@@ -27,7 +27,7 @@ def serving(broker: Broker) -> Iterator[redis.Redis]:
     process = subprocess.Popen(broker.command, stdout=subprocess.DEVNULL, pass_fds=(broker.lock,))
     client = redis.Redis.from_url(broker.url)
     try:
-        poll(lambda: answers(client), 10, "Valkey")
+        poll(lambda: answers(client), 30, "Valkey")
         yield client
     finally:
         client.close()
@@ -60,12 +60,12 @@ def test_it_keeps_what_was_written_a_second_before_it_was_killed(tmp_path: Path)
     broker = prepare_broker(tmp_path)
     with serving(broker) as client:
         client.rpush("queue", "1")
-        poll(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, 10, "its write")
-        poll(lambda: b"queue" in b"".join(p.read_bytes() for p in tmp_path.rglob("*.aof")), 10, "its file")
+        poll(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, 30, "its write")
+        poll(lambda: b"queue" in b"".join(p.read_bytes() for p in tmp_path.rglob("*.aof")), 30, "its file")
         os.kill(client.info("server")["process_id"], 9)
         process = subprocess.Popen(broker.command, stdout=subprocess.DEVNULL, pass_fds=(broker.lock,))
         try:
-            poll(lambda: answers(client), 10, "Valkey again, at the same address")
+            poll(lambda: answers(client), 30, "Valkey again, at the same address")
             assert client.lrange("queue", 0, -1) == [b"1"]
         finally:
             process.terminate()

@@ -44,7 +44,9 @@ def results(folder: Path) -> list[Image.Image]:
 @pytest.mark.parametrize("example", examples("bash"), ids=lambda text: text.split("\n")[0][:60])
 def test_the_shell_examples_work(folder: Path, server: Gunicorn, example: str) -> None:
     script = example.replace("http://localhost:5001", server.url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True, timeout=120, capture_output=True)
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=folder, timeout=120, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
     for image in results(folder):
         with image:
             image.load()

@@ -205,7 +205,7 @@ def test_a_link_downloads_without_credentials_until_it_ends(storage: Storage, pl
     assert (status, body) == (200, b"picture")
     assert "photo-no-bg.png" in name
     short = storage.url(f"{place}a.png", 1, "photo.png")
-    refused = poll(lambda: (found := download(storage, short)[0]) != 200 and found, 10, "the link's end")
+    refused = poll(lambda: (found := download(storage, short)[0]) != 200 and found, 30, "the link's end")
     assert refused in (403, 410)
     assert download(storage, storage.url(f"{place}missing.png", 60, "photo.png"))[0] in (404, 410)
 
@@ -386,7 +386,7 @@ def test_a_server_that_is_killed_fails_every_method_at_once_and_works_again_afte
                 with pytest.raises(StorageUnavailable) as lost:
                     use()
                 assert lost.value.retryable, name
-                assert time.monotonic() - began < 5, name
+                assert time.monotonic() - began < 10, name
         finally:
             seaweedfs.start()
     storage = bucket(seaweedfs)

@@ -138,7 +138,7 @@ def test_a_web_server_that_dies_after_its_start_is_started_again(tmp_path: Path)
     with Running(sleeper("web", required=True, ready=str(ready))) as running:
         web, _ = running.wait_up("web")
         ready.touch()
-        poll(lambda: running.lines("ready"), 10, "a look at whether it is ready")
+        poll(lambda: running.lines("ready"), 30, "a look at whether it is ready")
         os.kill(web, signal.SIGKILL)
         assert is_running(running.wait_up("web", 2)[0])
 
@@ -183,7 +183,7 @@ def test_a_second_signal_does_not_wait_for_the_grace() -> None:
     with Running(stubborn) as running:
         running.wait_up("worker")
         running.process.send_signal(signal.SIGINT)
-        poll(lambda: running.lines("run"), 10, "the first signal's word")
+        poll(lambda: running.lines("run"), 30, "the first signal's word")
         running.process.send_signal(signal.SIGINT)
         assert running.wait_end(10) == 0
 
@@ -212,7 +212,7 @@ def test_programs_are_told_to_stop_when_the_supervisor_is_killed(two: Running) -
     two.process.kill()
     two.process.wait(10)
     for pids in two.ups():
-        poll(lambda pid=pids[0]: not is_running(pid), 10, "the end of what it ran")
+        poll(lambda pid=pids[0]: not is_running(pid), 30, "the end of what it ran")
 
 
 def test_background_programs_yield_cpus_and_memory() -> None:

@@ -23,21 +23,21 @@ def post(server: Gunicorn, path: str, photo: bytes, **more: Any) -> requests.Res
     return requests.post(f"{server.url}{path}", files={"file": ("My photo.jpeg", photo)}, timeout=60, **more)
 
 
-def test_the_result_is_a_download_named_after_the_photo(server: Gunicorn, jpeg: bytes) -> None:
-    answer = post(server, "/remove-background", jpeg)
+def test_the_result_is_a_download_named_after_the_photo(server: Gunicorn, small: bytes) -> None:
+    answer = post(server, "/remove-background", small)
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.png"'
-    answer = post(server, "/remove-background", jpeg, data={"format": "jpg"})
+    answer = post(server, "/remove-background", small, data={"format": "jpg"})
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.jpg"'
 
 
-def test_file_and_image_and_a_raw_body_are_the_same(server: Gunicorn, jpeg: bytes) -> None:
+def test_file_and_image_and_a_raw_body_are_the_same(server: Gunicorn, small: bytes) -> None:
     url = f"{server.url}/remove-background"
-    by_file = post(server, "/remove-background", jpeg).content
-    by_image = requests.post(url, files={"image": ("a", jpeg)}, timeout=60).content
+    by_file = post(server, "/remove-background", small).content
+    by_image = requests.post(url, files={"image": ("a", small)}, timeout=60).content
     raw = [
-        requests.post(url, data=jpeg, headers={"Content-Type": kind} if kind else {}, timeout=60).content
+        requests.post(url, data=small, headers={"Content-Type": kind} if kind else {}, timeout=60).content
         for kind in ("image/jpeg", "image/png", "application/octet-stream", "")
     ]
     assert {by_file, by_image, *raw} == {by_file}  # the declared type counts for nothing
@@ -111,17 +111,17 @@ def test_accept_json_turns_the_image_into_json(server: Gunicorn, jpeg: bytes) ->
         ("application/zip", "application/zip"),
     ],
 )
-def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, jpeg: bytes, accept: str, kind: str) -> None:
+def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, small: bytes, accept: str, kind: str) -> None:
     headers = {"Accept": accept}
-    assert post(server, "/remove-background", jpeg, headers=headers).headers["Content-Type"] == kind
-    asked = post(server, "/remove-background", jpeg, headers=headers, data={"format": "png"})
+    assert post(server, "/remove-background", small, headers=headers).headers["Content-Type"] == kind
+    asked = post(server, "/remove-background", small, headers=headers, data={"format": "png"})
     assert asked.headers["Content-Type"] == "image/png"
-    preset = post(server, "/remove-background", jpeg, headers=headers, data={"preset": "social"})
+    preset = post(server, "/remove-background", small, headers=headers, data={"preset": "social"})
     assert preset.headers["Content-Type"] == "image/png"
 
 
-def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server: Gunicorn, jpeg: bytes) -> None:
-    answer = post(server, "/remove-background", jpeg, headers={"X-Request-ID": "abc-1._Z"})
+def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server: Gunicorn, small: bytes) -> None:
+    answer = post(server, "/remove-background", small, headers={"X-Request-ID": "abc-1._Z"})
     steps = [part.split(";dur=")[0] for part in answer.headers["Server-Timing"].split(", ")]
     assert steps == ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode", "total"]
     assert answer.headers["X-Request-ID"] == "abc-1._Z"
@@ -145,13 +145,13 @@ def test_an_image_tells_its_size_its_subjects_box_and_what_was_done(server: Guni
     assert preview.headers["X-Optimization-Used"] == "format=png; max_width=1024; max_height=1024"
 
 
-def test_a_zip_is_a_download_of_two_files(server: Gunicorn, jpeg: bytes) -> None:
-    answer = post(server, "/remove-background", jpeg, data={"format": "zip"})
+def test_a_zip_is_a_download_of_two_files(server: Gunicorn, small: bytes) -> None:
+    answer = post(server, "/remove-background", small, data={"format": "zip"})
     assert answer.headers["Content-Type"] == "application/zip"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.namelist() == ["color.jpg", "alpha.png"]
-        mask = post(server, "/remove-background", jpeg, data={"output": "mask"}).content
+        mask = post(server, "/remove-background", small, data={"output": "mask"}).content
         assert list(opened(archive.read("alpha.png")).tobytes()) == list(opened(mask).tobytes())
 
 
@@ -161,21 +161,21 @@ def behind(colour: str = "steelblue") -> bytes:
     return out.getvalue()
 
 
-def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, jpeg: bytes) -> None:
+def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, small: bytes) -> None:
     url = f"{server.url}/remove-background"
-    files: dict[str, Any] = {"file": jpeg, "background_image": ("b.png", behind())}
+    files: dict[str, Any] = {"file": small, "background_image": ("b.png", behind())}
     by_form = requests.post(url, files=files, timeout=60)
-    as_colour = post(server, "/remove-background", jpeg, data={"background": "steelblue"})
+    as_colour = post(server, "/remove-background", small, data={"background": "steelblue"})
     assert by_form.status_code == 200, by_form.text
     assert by_form.content == as_colour.content
     text = base64.b64encode(behind()).decode()
     for sent in (text, f"data:image/png;base64,{text}"):
-        body = {"image": base64.b64encode(jpeg).decode(), "background_image": sent}
+        body = {"image": base64.b64encode(small).decode(), "background_image": sent}
         answer = requests.post(f"{url}-base64", json=body, timeout=60).json()
         assert base64.b64decode(answer["image"]) == as_colour.content
     files["background_image"] = ("", b"")
     nothing = requests.post(url, files=files, timeout=60)
-    assert nothing.content == post(server, "/remove-background", jpeg).content  # an empty field of a web form
+    assert nothing.content == post(server, "/remove-background", small).content  # an empty field of a web form
 
 
 @pytest.mark.parametrize(
@@ -194,16 +194,16 @@ def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, jpeg:
     ids=["pdf", "damaged", "empty", "text", "query", "two"],
 )  # fmt: skip
 def test_a_bad_background_image_is_refused(
-    server: Gunicorn, jpeg: bytes, sent: dict[str, Any], status: int, code: str, words: tuple[str, ...]
+    server: Gunicorn, small: bytes, sent: dict[str, Any], status: int, code: str, words: tuple[str, ...]
 ) -> None:
-    request = {**sent, "files": {"file": jpeg, **sent.get("files", {})}}
+    request = {**sent, "files": {"file": small, **sent.get("files", {})}}
     answer = requests.post(f"{server.url}/remove-background", timeout=60, **request)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert all(word in answer.json()["details"] for word in words), answer.json()
 
 
-def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, jpeg: bytes) -> None:
-    image = base64.b64encode(jpeg).decode()
+def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, small: bytes) -> None:
+    image = base64.b64encode(small).decode()
     for value, code in (
         (7, "bad_option"),
         (["a"], "bad_option"),
@@ -213,7 +213,7 @@ def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, jpeg: bytes
         body = {"image": image, "background_image": value}
         answer = requests.post(f"{server.url}/remove-background-base64", json=body, timeout=60)
         assert answer.json()["code"] == code
-    twice = [("file", jpeg), ("background_image", behind()), ("background_image", behind())]
+    twice = [("file", small), ("background_image", behind()), ("background_image", behind())]
     answer = requests.post(f"{server.url}/remove-background", files=twice, timeout=60)
     assert "background_image is '2 files'" in answer.json()["details"]
 
@@ -226,8 +226,8 @@ def test_an_impossible_region_is_a_bad_option(server: Gunicorn, jpeg: bytes, roi
     assert why in answer.json()["details"]
 
 
-def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, jpeg: bytes) -> None:
-    answer = post(server, "/remove-background", jpeg, headers={"Origin": "https://shop.example"})
+def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, small: bytes) -> None:
+    answer = post(server, "/remove-background", small, headers={"Origin": "https://shop.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
@@ -248,7 +248,7 @@ def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, 
     assert "content-type" in preflight.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_only_listed_origins_are_allowed_when_there_is_a_list(jpeg: bytes) -> None:
+def test_only_listed_origins_are_allowed_when_there_is_a_list(small: bytes) -> None:
     with Gunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
         for origin, granted in (
             ("https://b.example", True),
@@ -297,7 +297,7 @@ def test_a_text_of_base64_image_data_can_be_read(reading: tuple[Gunicorn, Path, 
         assert read(server, path).json() == {"success": True, "content": text, "size": len(text)}
 
 
-def test_nothing_else_can_be_read(reading: tuple[Gunicorn, Path, str], tmp_path: Path, jpeg: bytes) -> None:
+def test_nothing_else_can_be_read(reading: tuple[Gunicorn, Path, str], tmp_path: Path, small: bytes) -> None:
     import os
 
     server, folder, text = reading
@@ -309,7 +309,7 @@ def test_nothing_else_can_be_read(reading: tuple[Gunicorn, Path, str], tmp_path:
     os.mkfifo(folder / "pipe.txt")
     (folder / "plain.txt").write_text("not base64 at all!")
     (folder / "words.txt").write_text(base64.b64encode(b"hello, I am no image").decode())
-    (folder / "photo.jpg").write_bytes(jpeg)
+    (folder / "photo.jpg").write_bytes(small)
     (folder / "empty.txt").write_text("")
     (folder / "huge.txt").write_text("A" * 30_000_000)
     expected = {

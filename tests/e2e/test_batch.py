@@ -24,12 +24,6 @@ File = tuple[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def small(photo: Callable[[str], Image.Image]) -> bytes:
-    """A photo of little work."""
-    return encoded(photo("coffee").resize((96, 64)), "JPEG")
-
-
-@pytest.fixture(scope="module")
 def batches() -> Iterator[Gunicorn]:
     """A server with limits that a test can reach."""
     with Gunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:

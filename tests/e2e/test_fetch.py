@@ -48,9 +48,9 @@ class Pictures:
 
 
 @pytest.fixture(scope="module")
-def pictures(jpeg: bytes) -> Iterator[Pictures]:
+def pictures(small: bytes) -> Iterator[Pictures]:
     """The source that the server below may fetch from."""
-    found = Pictures(jpeg)
+    found = Pictures(small)
     with source(found) as found.running:
         yield found
 
@@ -66,9 +66,9 @@ def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
 
 
 @pytest.fixture(scope="module")
-def cutout(fetching: Gunicorn, jpeg: bytes) -> bytes:
+def cutout(fetching: Gunicorn, small: bytes) -> bytes:
     """What the photo's cut-out is when it is uploaded."""
-    answered = requests.post(f"{fetching.url}/remove-background", files={"file": ("a.jpg", jpeg)}, timeout=30)
+    answered = requests.post(f"{fetching.url}/remove-background", files={"file": ("a.jpg", small)}, timeout=30)
     assert answered.status_code == 200
     return answered.content
 
@@ -149,15 +149,15 @@ def test_a_result_can_not_be_stored_without_a_storage(fetching: Gunicorn, pictur
     assert len(pictures.asked) == before
 
 
-def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures, jpeg: bytes) -> None:
+def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     before = len(pictures.asked)
     given = {"image_url": pictures.url()}
-    file = {"file": ("a.jpg", jpeg)}
+    file = {"file": ("a.jpg", small)}
     for path in PATHS:
         for send in (
             {"files": file, "data": given},
             {"files": file, "params": given},
-            {"data": jpeg, "headers": {"Content-Type": "image/jpeg"}, "params": given},
+            {"data": small, "headers": {"Content-Type": "image/jpeg"}, "params": given},
             {"params": given, "data": given},
             {"params": given, "json": given},
             {"params": [*given.items(), *given.items()]},
@@ -168,18 +168,18 @@ def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures
                 assert refused(answered)[0] == 400
             else:
                 assert refused(answered) == (400, "multiple_images")
-    both = {"image": base64.b64encode(jpeg).decode(), **given}
+    both = {"image": base64.b64encode(small).decode(), **given}
     assert refused(post(fetching, BASE64, json=both)) == (400, "multiple_images")
     assert refused(post(fetching, BASE64, json={"image": both["image"]}, params=given)) == (400, "multiple_images")
     assert len(pictures.asked) == before
 
 
-def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures: Pictures, jpeg: bytes) -> None:
-    files = {"file": ("a.jpg", jpeg), "background_image": ("b.jpg", jpeg)}
+def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
+    files = {"file": ("a.jpg", small), "background_image": ("b.jpg", small)}
     expected = post(fetching, PATHS[0], files=files).content
     before = fetches(fetching, "ok")
     given = {"background_image_url": pictures.url()}
-    one = post(fetching, PATHS[0], files={"file": ("a.jpg", jpeg)}, data=given)
+    one = post(fetching, PATHS[0], files={"file": ("a.jpg", small)}, data=given)
     both = post(fetching, PATHS[0], data={**given, "image_url": pictures.url()})
     assert one.content == both.content == expected
     assert fetches(fetching, "ok") == before + 3
@@ -187,8 +187,8 @@ def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures
     assert fetches(fetching, "ok") == before + 3
 
 
-def test_an_empty_url_is_the_same_as_none(fetching: Gunicorn, jpeg: bytes) -> None:
-    assert post(fetching, PATHS[0], files={"file": jpeg}, data={"image_url": ""}).status_code == 200
+def test_an_empty_url_is_the_same_as_none(fetching: Gunicorn, small: bytes) -> None:
+    assert post(fetching, PATHS[0], files={"file": small}, data={"image_url": ""}).status_code == 200
     for path in PATHS:
         for send in ({"data": {"image_url": ""}}, {"json": {"image_url": None}}, {"params": {"image_url": ""}}, {}):
             assert refused(post(fetching, path, **send)) == (400, "missing_image")
@@ -242,7 +242,7 @@ def test_a_url_of_ours_leads_no_further_than_once(fetching: Gunicorn, pictures: 
     assert refused(answered) == (403, "forbidden_source")
 
 
-def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pictures, jpeg: bytes) -> None:
+def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     url = pictures.url(f"/photo.jpg?{SECRET}")
     for send in ("params", "data", "json"):
         assert post(fetching, PATHS[0], **{send: {"image_url": url}}).status_code == 200
@@ -250,7 +250,7 @@ def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pict
         assert refused(post(fetching, PATHS[0], **{send: {"image_url": f"x{url}"}})) == (400, "bad_url")
     for name in ("image_url", "background_image_url", "callback_url"):
         assert refused(post(fetching, PATHS[0], params={name: url}, data={name: url}))[0] == 400
-    files = {"file": jpeg, "background_image": jpeg}
+    files = {"file": small, "background_image": small}
     assert refused(post(fetching, PATHS[0], files=files, data={"background_image_url": url})) == (400, "bad_option")
     assert '"outcome":"ok"' in fetching.log()
     assert SECRET not in fetching.log()
@@ -265,16 +265,16 @@ def test_fetching_that_is_turned_off_says_so(server: Gunicorn) -> None:
 
 
 def test_slow_sources_take_neither_the_places_of_images_nor_all_threads(
-    fetching: Gunicorn, pictures: Pictures, jpeg: bytes
+    fetching: Gunicorn, pictures: Pictures, small: bytes
 ) -> None:
     pictures.go.clear()
     busy = fetches(fetching, "busy")
     with ThreadPoolExecutor(30) as pool:
         answers = [pool.submit(post, fetching, PATHS[0], data={"image_url": pictures.url("/slow")}) for _ in range(30)]
-        poll(lambda: fetches(fetching, "busy") >= busy + 20, 10, "refused fetches")
+        poll(lambda: fetches(fetching, "busy") >= busy + 20, 30, "refused fetches")
         for _ in range(3):
             assert requests.get(f"{fetching.url}/health/live", timeout=2).status_code == 200
-            assert post(fetching, PATHS[0], files={"file": jpeg}).status_code == 200
+            assert post(fetching, PATHS[0], files={"file": small}).status_code == 200
         pictures.go.set()
         found = [answered.result() for answered in answers]
     done = [answered for answered in found if answered.status_code == 200]
@@ -291,7 +291,7 @@ def test_a_caller_that_hangs_up_ends_its_fetch(fetching: Gunicorn, pictures: Pic
     with socket.create_connection(("127.0.0.1", fetching.port)) as caller:
         path = f"/remove-bg?image_url={pictures.url('/slow')}"
         caller.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
-        poll(lambda: len(pictures.asked) > asked, 10, "the fetch")
+        poll(lambda: len(pictures.asked) > asked, 30, "the fetch")
     poll(lambda: fetches(fetching, "client_gone") == gone + 1, 5, "the fetch's end")
     pictures.go.set()
 

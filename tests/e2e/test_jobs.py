@@ -62,7 +62,7 @@ class Place:
         found: dict[str, Any] = answer.json()
         return found
 
-    def until(self, job_id: str, *states: str, seconds: float = 40) -> dict[str, Any]:
+    def until(self, job_id: str, *states: str, seconds: float = 90) -> dict[str, Any]:
         def there() -> dict[str, Any] | None:
             found = self.show(job_id)
             assert found["status"] in ("queued", "started", *states), found
@@ -95,7 +95,7 @@ def settings_for(folder: Path, broker: str, database_url: str) -> dict[str, Any]
         "STORAGE_URL": f"file:{folder}/objects",
         "AUTH_REQUIRED": "true",
         "WORKER_CONCURRENCY": 1,
-        "JOB_LEASE_SECONDS": 1.5,
+        "JOB_LEASE_SECONDS": 2.5,
         "JOB_SWEEP_SECONDS": 0.3,
         "JOB_RETRY_MAX": 1,
         "JOB_RETRY_INTERVALS": "0.1",
@@ -223,7 +223,7 @@ def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, 
 
 
 def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
-    here: Place, photo_12mp: bytes, jpeg: bytes
+    here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
     job_id = here.submit(photo_12mp, **SLOW)
     first = here.child_of(job_id)
@@ -244,10 +244,10 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
     assert here.call("POST", f"/api/jobs/{job_id}/cancel").status_code == 202
 
 
-def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, jpeg: bytes, valkey: Any) -> None:
+def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, small: bytes, valkey: Any) -> None:
     busy = here.submit(photo_12mp, **SLOW)
     here.child_of(busy)
-    waiting = [here.submit(jpeg, max_width="64") for _ in range(3)]
+    waiting = [here.submit(small, max_width="64") for _ in range(3)]
     with redis.Redis(port=valkey.port) as client:
         assert client.llen(QUEUE) == 3
         client.flushall()
@@ -257,11 +257,11 @@ def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes
 
 
 def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
-    here: Place, photo_12mp: bytes, jpeg: bytes
+    here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
     running = here.submit(photo_12mp, **SLOW)
     pid = here.child_of(running)
-    waiting = here.submit(jpeg)
+    waiting = here.submit(small)
     shown = here.show(waiting)
     assert shown["status"] == "queued"
     assert shown["eta_seconds"] > 0
@@ -272,31 +272,31 @@ def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
         assert "cancelled" in assert_error(again, 409, "job_not_cancellable")["details"]
         assert_error(here.call("POST", f"/api/jobs/{job_id}/retry"), 409, "job_not_retryable")
         assert_error(here.call("GET", f"/api/jobs/{job_id}/download"), 409, "job_not_finished")
-    done = here.submit(jpeg)
-    assert here.until(done, "finished", seconds=20)
+    done = here.submit(small)
+    assert here.until(done, "finished")
     assert_error(here.call("POST", f"/api/jobs/{done}/cancel"), 409, "job_not_cancellable")
     assert Path(f"/proc/{pid}").exists()  # the worker goes on: it has only let go
     assert not [key for key in here.stored() if key.startswith(f"results/{running}")]
 
 
-def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Place, jpeg: bytes) -> None:
+def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Place, small: bytes) -> None:
     before = len(here.stored())
     headers = {"Idempotency-Key": "order-17"}
     with ThreadPoolExecutor(10) as pool:
-        made = list(pool.map(lambda _: here.submit(jpeg, headers=headers, max_width="64"), range(10)))
+        made = list(pool.map(lambda _: here.submit(small, headers=headers, max_width="64"), range(10)))
     assert len(set(made)) == 1
     here.until(made[0], "finished")
-    assert here.submit(jpeg, headers=headers, max_width="64") == made[0]
+    assert here.submit(small, headers=headers, max_width="64") == made[0]
     assert len(here.stored()) == before + 2
-    other = here.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)}, headers=headers)
+    other = here.call("POST", SINGLE, files={"file": ("a.jpg", small)}, headers=headers)
     assert made[0] in assert_error(other, 409, "idempotency_key_reused")["details"]
-    bobs = here.call("POST", SINGLE, here.other_key, files={"file": ("a.jpg", jpeg)}, headers=headers)
+    bobs = here.call("POST", SINGLE, here.other_key, files={"file": ("a.jpg", small)}, headers=headers)
     assert bobs.json()["job_id"] != made[0]
     here.call("POST", f"/api/jobs/{bobs.json()['job_id']}/cancel", here.other_key)
 
 
-def test_another_key_s_job_is_not_there(here: Place, jpeg: bytes) -> None:
-    job_id = here.submit(jpeg)
+def test_another_key_s_job_is_not_there(here: Place, small: bytes) -> None:
+    job_id = here.submit(small)
     here.until(job_id, "finished")
     for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/retry")):
         assert_error(here.call(method, f"/api/jobs/{job_id}{path}", here.other_key), 404, "job_not_found")
@@ -326,8 +326,8 @@ def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) 
     assert told[-1] == here.show(job_id)
 
 
-def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
-    made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", jpeg)}, data={"format": "webp"})
+def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
+    made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", small)}, data={"format": "webp"})
     assert made.status_code == 202
     body = made.json()
     here.until(body["upload_id"], "finished")
@@ -337,15 +337,15 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
     result = here.call("GET", task["result_url"])
     assert result.headers["Content-Disposition"] == "attachment; filename=cat-no-bg.webp"
     upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
-    assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(jpeg), "completed")
+    assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(small), "completed")
     assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
     for path in ("uploads", "tasks"):
         refused = here.call("GET", f"/api/v1/{path}/{body['task_id']}", here.other_key)
         assert_error(refused, 404, "job_not_found")
 
 
-def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, jpeg: bytes, receiver: Receiver) -> None:
-    job_id = here.submit(jpeg, callback_url=f"{receiver.url}/done?for=17", max_width="64")
+def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, small: bytes, receiver: Receiver) -> None:
+    job_id = here.submit(small, callback_url=f"{receiver.url}/done?for=17", max_width="64")
     (told,) = poll(lambda: [r for r in receiver.requests if job_id.encode() in r.body], 20, "the callback")
     assert told.path == "/done?for=17"
     assert json.loads(told.body) | {"finished_at": ""} == {
@@ -357,7 +357,7 @@ def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, jpeg:
         "status_url": f"/api/jobs/{job_id}",
     }
     assert told.is_signed(SECRET)
-    refused = here.call("POST", SINGLE, files={"file": ("a", jpeg)}, data={"callback_url": "ftp://example.org"})
+    refused = here.call("POST", SINGLE, files={"file": ("a", small)}, data={"callback_url": "ftp://example.org"})
     assert_error(refused, 400, "bad_url")
 
 
@@ -390,8 +390,8 @@ def test_an_admin_alone_cleans_up(here: Place) -> None:
     assert set(answer.json()["removed"]) == {"jobs_expired", "files", "records", "orphans"}
 
 
-def test_what_is_no_longer_kept_is_410(here: Place, jpeg: bytes) -> None:
-    job_id = here.submit(jpeg)
+def test_what_is_no_longer_kept_is_410(here: Place, small: bytes) -> None:
+    job_id = here.submit(small)
     here.until(job_id, "finished")
     with here.database.session() as session:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -400,7 +400,7 @@ def test_what_is_no_longer_kept_is_410(here: Place, jpeg: bytes) -> None:
     assert here.show(job_id)["status"] == "finished"
 
 
-def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, jpeg: bytes) -> None:
+def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, small: bytes) -> None:
     before = here.stored()
 
     def one(data: bytes, **options: str) -> requests.Response:
@@ -410,44 +410,44 @@ def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, jpeg: b
         return here.call("POST", BATCH, files=[(field, file) for file in files], data=options)
 
     assert_error(one(b"%PDF-1.7"), 415, "unsupported_format")
-    assert_error(one(jpeg, colour="red"), 400, "unknown_option")
-    assert_error(one(jpeg, model="nope"), 404, "model_not_found")
+    assert_error(one(small, colour="red"), 400, "unknown_option")
+    assert_error(one(small, model="nope"), 404, "model_not_found")
     assert_error(many([]), 415, "unsupported_format")
-    assert_error(many([("a.jpg", jpeg)], "file"), 400, "unknown_option")
-    assert_error(many([("a.jpg", jpeg)], feather="-1"), 400, "bad_option")
-    assert "allowed: 12" in assert_error(many([("a.jpg", jpeg)] * 13), 413, "too_many_files")["details"]
+    assert_error(many([("a.jpg", small)], "file"), 400, "unknown_option")
+    assert_error(many([("a.jpg", small)], feather="-1"), 400, "bad_option")
+    assert "allowed: 12" in assert_error(many([("a.jpg", small)] * 13), 413, "too_many_files")["details"]
     key = {"Idempotency-Key": "ü"}
-    assert_error(here.call("POST", SINGLE, files={"file": ("a", jpeg)}, headers=key), 400, "bad_request")
+    assert_error(here.call("POST", SINGLE, files={"file": ("a", small)}, headers=key), 400, "bad_request")
     assert here.stored() == before
 
 
 def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
-    tmp_path: Path, jpeg: bytes, valkey: ValkeyServer
+    tmp_path: Path, small: bytes, valkey: ValkeyServer
 ) -> None:
     own = ValkeyServer(port=free_port()).__enter__()
     database_url = f"sqlite:///{tmp_path}/jobs.db"
     with place(tmp_path, f"redis://127.0.0.1:{own.port}/0", database_url, MAX_WAITING_PER_CALLER=2) as alone:
-        waiting = [alone.submit(jpeg) for _ in range(2)]
-        full = alone.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)})
+        waiting = [alone.submit(small) for _ in range(2)]
+        full = alone.call("POST", SINGLE, files={"file": ("a.jpg", small)})
         assert "2 of your images" in assert_error(full, 503, "busy")["details"]
         assert_error(alone.call("GET", f"/api/jobs/{waiting[0]}/download"), 409, "job_not_finished")
         alone.call("POST", f"/api/jobs/{waiting[0]}/cancel")
         before, jobs = alone.stored(), job_ids(alone)
         (alone.objects / "originals").rename(alone.objects / "kept")
         (alone.objects / "originals").write_bytes(b"")  # a file where a folder must be
-        lost = alone.call("POST", SINGLE, files={"file": ("a.jpg", jpeg)})
+        lost = alone.call("POST", SINGLE, files={"file": ("a.jpg", small)})
         assert lost.status_code in (400, 503), lost.text
         (alone.objects / "originals").unlink()
         (alone.objects / "kept").rename(alone.objects / "originals")
         own.__exit__(None, None, None)
         for path, field in ((SINGLE, "file"), (BATCH, "files")):
-            refused = alone.call("POST", path, files={field: ("a.jpg", jpeg)})
+            refused = alone.call("POST", path, files={field: ("a.jpg", small)})
             assert_error(refused, 503, "queue_unavailable")
-            assert refused.elapsed.total_seconds() < 3
+            assert refused.elapsed.total_seconds() < 6
         assert (alone.stored(), job_ids(alone)) == (before, jobs)
         assert alone.show(waiting[1])["status"] == "queued"
-        assert alone.call("POST", "/remove-background", files={"file": ("a.jpg", jpeg)}).status_code == 200
-        health = poll(lambda: told_of_queue(alone), 10, "health")
+        assert alone.call("POST", "/remove-background", files={"file": ("a.jpg", small)}).status_code == 200
+        health = poll(lambda: told_of_queue(alone), 30, "health")
         assert health["status"] == "warning"
 
 
@@ -464,12 +464,12 @@ def job_ids(place: Place) -> set[str]:
 
 
 def test_the_same_on_postgresql_with_two_children(
-    tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, jpeg: bytes, photo_12mp: bytes
+    tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, small: bytes, photo_12mp: bytes
 ) -> None:
     broker = f"redis://127.0.0.1:{valkey.port}/1"
     with place(tmp_path, broker, postgres.new_database(), WORKER_CONCURRENCY=2) as there, Worker(**there.settings):
         killed = there.submit(photo_12mp, **SLOW, max_width="64")
-        files = [("files", (f"{n}.jpg", jpeg)) for n in range(6)]
+        files = [("files", (f"{n}.jpg", small)) for n in range(6)]
         batch = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
         os.kill(there.child_of(killed), signal.SIGKILL)
         done = there.until(batch, "finished")

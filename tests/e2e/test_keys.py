@@ -44,6 +44,14 @@ def new_key(url: str, name: str, *words: str) -> str:
     return done.stdout.strip()
 
 
+def made_key(url: str, name: str, limit: str | None = None) -> str:
+    """The same without the command line, which takes a second to start."""
+    database = Database(url)
+    key, _ = create_key(database, name=name, rate_limit=limit)
+    database.close()
+    return key
+
+
 def post(server: Gunicorn, data: bytes, key: str = "", path: str = REMOVE, **headers: str) -> requests.Response:
     sent = {"Content-Type": "image/jpeg", **headers} | ({"X-Api-Key": key} if key else {})
     return requests.post(server.url + path, data=data, headers=sent, timeout=30)
@@ -53,22 +61,22 @@ def told(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, redis_url: str, jpeg: bytes) -> None:
+def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
     settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
     with Gunicorn(**settings) as server:
         assert len(server.workers()) == 2
         key = new_key(database_url, "shop", "--owner", "Ann", "--scope", "remove", "--limit", "12/hour")
         plain = new_key(database_url, "plain", "--expires", "2999-01-01")
-        answers = [post(server, jpeg, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
+        answers = [post(server, small, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
         assert [a.status_code for a in answers] == [200] * 12 + [429] * 2  # its own limit, for all endpoints together
         assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"12"}
-        other = post(server, jpeg, plain)
+        other = post(server, small, plain)
         assert (other.status_code, other.headers["X-RateLimit-Limit"], other.headers["X-RateLimit-Remaining"]) == (
             *(200, "10", "9"),
         )
 
-        stop, refused = threading.Event(), threading.Event()
+        stop = threading.Event()
         codes: list[tuple[float, int]] = []
 
         def ask() -> None:  # a new connection each: either worker may take it
@@ -81,13 +89,13 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         poll(lambda: len(codes) > 10)
         assert cli(database_url, "keys", "revoke", "plain").returncode == 0
         revoked = time.monotonic()
-        refused.wait(2.0)  # a second, and one more to see that it stays so
+        poll(lambda: sum(at > revoked + 1.0 for at, _ in codes) >= 10)  # after a second; some, to see that it stays so
         stop.set()
         for thread in threads:
             thread.join(30)
         late = {code for at, code in codes if at > revoked + 1.0}
         assert late == {401}
-        assert told(post(server, jpeg, plain)) == (401, "bad_key")
+        assert told(post(server, small, plain)) == (401, "bad_key")
 
         metrics = requests.get(f"{server.url}/metrics", timeout=10).text
         assert 'bg_remover_key_requests_total{key="shop"} 14.0' in metrics
@@ -115,15 +123,15 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn,
         yield server, url
 
 
-def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
-    key = new_key(url, "either")
-    assert post(server, jpeg, key).status_code == 200
-    assert post(server, jpeg, Authorization=f"Bearer {key}").status_code == 200
-    assert post(server, jpeg, Authorization=f"bearer  {key} ").status_code == 200
-    assert post(server, jpeg, key, Authorization="Bearer of-the-proxy").status_code == 200
-    assert told(post(server, jpeg, Authorization=f"Basic {key}")) == (401, "missing_key")
-    assert told(post(server, jpeg, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
+    key = made_key(url, "either")
+    assert post(server, small, key).status_code == 200
+    assert post(server, small, Authorization=f"Bearer {key}").status_code == 200
+    assert post(server, small, Authorization=f"bearer  {key} ").status_code == 200
+    assert post(server, small, key, Authorization="Bearer of-the-proxy").status_code == 200
+    assert told(post(server, small, Authorization=f"Basic {key}")) == (401, "missing_key")
+    assert told(post(server, small, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
 
 
 def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gunicorn, str]) -> None:
@@ -159,9 +167,11 @@ def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gu
     assert "x-api-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
+    closed: tuple[Gunicorn, str], small: bytes
+) -> None:
     server, url = closed
-    key = new_key(url, "monitor")
+    key = made_key(url, "monitor")
 
     def metrics(**headers: str) -> int:
         return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
@@ -169,73 +179,73 @@ def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(closed: tup
     assert metrics(Authorization="Bearer s3cret") == 200
     assert metrics(**{"Authorization": "Bearer s3cret", "X-Api-Key": "wrong"}) == 200
     assert metrics(Authorization=f"Bearer {key}") == 403
-    assert told(post(server, jpeg, Authorization="Bearer s3cret")) == (401, "bad_key")
+    assert told(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
 
 
-def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], jpeg: bytes) -> None:
+def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
-    soon = datetime.now(UTC) + timedelta(seconds=3)
+    soon = datetime.now(UTC) + timedelta(seconds=4)
     database = Database(url)
     key, _ = create_key(database, name="short", expires_at=soon)
     database.close()
-    assert post(server, jpeg, key).status_code == 200
-    over = poll(lambda: (a := post(server, jpeg, key)).status_code == 401 and [a], 10, "its end")[0]
+    assert post(server, small, key).status_code == 200
+    over = poll(lambda: (a := post(server, small, key)).status_code == 401 and [a], 30, "its end")[0]
     assert datetime.now(UTC) >= soon
     assert "expired" in over.json()["details"]
 
 
-def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp_path: Path, jpeg: bytes) -> None:
+def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp_path: Path, small: bytes) -> None:
     file = tmp_path / "data/keys.db"
     settings = {"RATE_LIMIT_ENABLED": "true", "DATABASE_URL": f"sqlite:///{file}"}
     with Gunicorn(**settings) as server:  # type: ignore[arg-type]
         unknown = f"bgr_{'0' * 12}_{'0' * 40}"
-        answers = [post(server, jpeg, key) for key in ("", "any-other-service-s-key", unknown)]
+        answers = [post(server, small, key) for key in ("", "any-other-service-s-key", unknown)]
         assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
         assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "off"}
         assert not file.parent.exists()
 
-        key = new_key(f"sqlite:///{file}", "shop", "--limit", "100/minute")  # found without a restart
-        known = post(server, jpeg, key)
+        key = made_key(f"sqlite:///{file}", "shop", "100/minute")  # found without a restart
+        known = post(server, small, key)
         assert (known.status_code, known.headers["X-RateLimit-Remaining"]) == (200, "99")
-        assert [post(server, jpeg, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
+        assert [post(server, small, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
         assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "ok"}
         cli(f"sqlite:///{file}", "keys", "revoke", "shop")
-        back = poll(lambda: (a := post(server, jpeg, key)).headers["X-RateLimit-Limit"] == "10" and a, 3, "no key")
+        back = poll(lambda: (a := post(server, small, key)).headers["X-RateLimit-Limit"] == "10" and a, 10, "no key")
         assert back.status_code == 200
 
 
-def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(jpeg: bytes) -> None:
+def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: bytes) -> None:
     pytest.importorskip("psycopg")
     with Postgres() as postgres:
         url = postgres.new_database()
         with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, REQUEST_TIMEOUT_SECONDS=20) as server:
-            used, unused = new_key(url, "used"), new_key(url, "unused")
-            assert post(server, jpeg, used).status_code == 200
+            used, unused = made_key(url, "used"), made_key(url, "unused")
+            assert post(server, small, used).status_code == 200
             postgres.stop()
-            lost = poll(lambda: (a := post(server, jpeg, unused)).status_code != 200 and [a], 10)[0]
+            lost = poll(lambda: (a := post(server, small, unused)).status_code != 200 and [a], 30)[0]
             assert told(lost) == (503, "database_unavailable")
             assert int(lost.headers["Retry-After"]) >= 1
             for _ in range(5):
                 start = time.monotonic()
-                assert post(server, jpeg, used).status_code == 200
-                assert time.monotonic() - start < 2
+                assert post(server, small, used).status_code == 200
+                assert time.monotonic() - start < 5
             health = requests.get(f"{server.url}/health", timeout=10)
             assert health.status_code == 503
             assert health.json()["checks"]["database"]["status"] == "failed"
             assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 200
             assert "hunter2" not in server.log() + health.text + lost.text
             postgres.start()
-            poll(lambda: post(server, jpeg, unused).status_code == 200, 10, "keys are known again")
+            poll(lambda: post(server, small, unused).status_code == 200, 30, "keys are known again")
 
 
-def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(jpeg: bytes) -> None:
+def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(small: bytes) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
         url = f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/keys"
         with Gunicorn(DATABASE_URL=url) as server:
             start = time.monotonic()
-            answers = [post(server, jpeg, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
+            answers = [post(server, small, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
             assert [a.status_code for a in answers] == [200] * 4
             assert time.monotonic() - start < 10
             assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"]["status"] == "warning"

@@ -93,7 +93,7 @@ class Nginx:
         with (folder / "error.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            poll(self._listens, 10, "nginx")
+            poll(self._listens, 30, "nginx")
         except AssertionError:
             self.__exit__()
             raise
@@ -613,7 +613,7 @@ def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) ->
             plain = socket.create_connection(("127.0.0.1", nginx.https), 10, source_address=local)
             stack.enter_context(nginx.tls.wrap_socket(plain, server_hostname="127.0.0.1")).sendall(partial)
         with nginx.client(address=local[0]) as client:
-            refused = poll(lambda: _if_status(client.get("/health/live"), 429), 10, "the limit")
+            refused = poll(lambda: _if_status(client.get("/health/live"), 429), 30, "the limit")
         with nginx.client() as client:
             assert client.get("/health/live").status_code == 200
     check_own_error(refused, 429, "rate_limited")

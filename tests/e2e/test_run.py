@@ -123,7 +123,7 @@ def test_the_worker_and_the_broker_die_and_the_web_server_answers_on(running: Ru
     with redis.Redis.from_url(first["broker"]) as client:
         client.set("kept", 1)
         broker = int(client.info("server")["process_id"])
-        poll(lambda: any(b"kept" in p.read_bytes() for p in running.folder.rglob("*.aof")), 10, "its file")
+        poll(lambda: any(b"kept" in p.read_bytes() for p in running.folder.rglob("*.aof")), 30, "its file")
         os.kill(broker, signal.SIGKILL)
         poll(lambda: _get(client, "kept") == b"1", 20, "the broker again, with its data")
     os.kill(int(first["pid"]), signal.SIGKILL)

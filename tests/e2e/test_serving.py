@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,14 +27,14 @@ def metric(server: Gunicorn, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
-def test_sigterm_under_load_answers_every_accepted_request(jpeg: bytes) -> None:
+def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None:
     with Gunicorn(WEB_CONCURRENCY=2, MAX_WAITING_IMAGES=64) as server:
         outcomes: list[int | str] = []
 
         def load() -> None:
             while True:
                 try:
-                    outcomes.append(post(server, jpeg))
+                    outcomes.append(post(server, small))
                 except requests.ConnectionError as exc:
                     # Refused is fine: it was never accepted. A reset or a half answer is a loss.
                     outcomes.append("refused" if "Connection refused" in str(exc) else f"lost: {exc}")
@@ -52,11 +53,11 @@ def test_sigterm_under_load_answers_every_accepted_request(jpeg: bytes) -> None:
         assert "Traceback" not in server.log()
 
 
-def test_a_killed_worker_is_replaced_and_its_counts_go_on(jpeg: bytes) -> None:
+def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
     with Gunicorn(WEB_CONCURRENCY=2) as server:
         name = 'bg_remover_requests_total{endpoint="/remove-background",method="POST",status="200"}'
         for _ in range(8):
-            assert post(server, jpeg) == 200
+            assert post(server, small) == 200
         poll(lambda: metric(server, name) == 8)
         folder = metrics_folder(server)
         for _ in range(3):
@@ -64,7 +65,7 @@ def test_a_killed_worker_is_replaced_and_its_counts_go_on(jpeg: bytes) -> None:
             os.kill(victim, signal.SIGKILL)
             poll(lambda victim=victim: victim not in server.workers() and len(server.workers()) == 2)
             poll(server.is_ready)
-            assert post(server, jpeg) == 200
+            assert post(server, small) == 200
         poll(lambda: metric(server, name) == 11)
         slots = {re.search(r"_(\d+)\.db$", file.name)[1] for file in folder.iterdir()}  # type: ignore[index]
         assert slots == {"0", "1"}  # files belong to places, not to process ids: they do not grow in number
@@ -81,9 +82,9 @@ def metrics_folder(server: Gunicorn) -> Path:
     return Path(found[1])
 
 
-def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, jpeg: bytes) -> None:
+def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, small: bytes) -> None:
     before = {name: metric(server, f"bg_remover_{name}") for name in ("images_total", "refused_total")}
-    assert post(server, jpeg) == 200
+    assert post(server, small) == 200
     assert post(server, b"nothing") == 415
     assert metric(server, "bg_remover_images_total") == before["images_total"] + 2
     assert metric(server, "bg_remover_refused_total") == before["refused_total"] + 1
@@ -96,16 +97,21 @@ def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: G
     assert requests.get(f"{server.url}/api/metrics/prometheus", timeout=10).text.startswith("# HELP")
 
 
-def test_metrics_are_open_to_named_networks_or_with_the_token() -> None:
-    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as server:
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Gunicorn]:
+    """A server whose metrics are not for this machine, unless it knows the token."""
+    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as running:
+        yield running
 
-        def status(**headers: str) -> int:
-            return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
 
-        assert status() == 403
-        assert status(Authorization="Bearer wrong") == 403
-        assert status(Authorization="Bearer s3cret") == 200
-        assert "s3cret" not in server.log()
+def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn) -> None:
+    def status(**headers: str) -> int:
+        return requests.get(f"{guarded.url}/metrics", headers=headers, timeout=10).status_code
+
+    assert status() == 403
+    assert status(Authorization="Bearer wrong") == 403
+    assert status(Authorization="Bearer s3cret") == 200
+    assert "s3cret" not in guarded.log()
 
 
 def test_health_tells_of_every_part(server: Gunicorn) -> None:
@@ -127,7 +133,7 @@ def engine_of(server: Gunicorn) -> dict[str, str]:
     return {"model": model["name"], "engine": model["engine"], "precision": model["precision"]}
 
 
-def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path: Path, jpeg: bytes) -> None:
+def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path: Path, small: bytes) -> None:
     (tmp_path / "u2netp.onnx").write_bytes(b"not a model")
     with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as server:
         poll(lambda: "Booting worker" in server.log())
@@ -135,12 +141,12 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
         assert requests.get(f"{server.url}/health", timeout=10).status_code == 503
         assert requests.get(f"{server.url}/health/live", timeout=10).status_code == 200
         assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 503
-        answer = requests.post(f"{server.url}/remove-background", files={"file": ("a.jpg", jpeg)}, timeout=10)
+        answer = requests.post(f"{server.url}/remove-background", files={"file": ("a.jpg", small)}, timeout=10)
         assert (answer.status_code, answer.json()["code"]) == (503, "engine_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, jpeg: bytes) -> None:
+def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, small: bytes) -> None:
     from tests.servers import ROOT
 
     for name in ("u2netp", "second"):  # the same network under a name of our own
@@ -152,9 +158,9 @@ def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, j
         url = f"{server.url}/remove-background"
         listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
         assert listed == {"u2netp": True, "second": False}  # u2net is enabled, but its file is not here
-        answer = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "second"}, timeout=30)
+        answer = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "second"}, timeout=30)
         assert answer.status_code == 200
-        missing = requests.post(url, files={"file": ("a.jpg", jpeg)}, data={"model": "u2net"}, timeout=30)
+        missing = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "u2net"}, timeout=30)
         assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
 
 
@@ -168,28 +174,27 @@ def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> No
         assert "s3" not in log
 
 
-def test_every_request_leaves_one_json_line_with_what_matters(jpeg: bytes) -> None:
-    with Gunicorn() as server:
-        headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
-        requests.post(f"{server.url}/remove-background?format=jpeg", data=jpeg, headers=headers, timeout=30)
-        line = poll(lambda: [text for text in server.log().splitlines() if "my-id.1" in text])
-        assert len(line) == 1
-        event = json.loads(line[0])
-        assert event["event"] == "request"
-        assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
-        assert (event["status"], event["bytes_in"]) == (200, len(jpeg))
-        assert event["size_reduction"] == round(1 - event["bytes_out"] / len(jpeg), 3)
-        assert set(event["timings_ms"]) == {
-            "queue",
-            "decode",
-            "segment",
-            "refine",
-            "decontaminate",
-            "compose",
-            "encode",
-        }
-        for text in server.log().splitlines():
-            json.loads(text)  # Gunicorn's own lines too
+def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn, small: bytes) -> None:
+    headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
+    requests.post(f"{guarded.url}/remove-background?format=jpeg", data=small, headers=headers, timeout=30)
+    line = poll(lambda: [text for text in guarded.log().splitlines() if "my-id.1" in text])
+    assert len(line) == 1
+    event = json.loads(line[0])
+    assert event["event"] == "request"
+    assert (event["address"], event["method"], event["path"]) == ("127.0.0.1", "POST", "/remove-background")
+    assert (event["status"], event["bytes_in"]) == (200, len(small))
+    assert event["size_reduction"] == round(1 - event["bytes_out"] / len(small), 3)
+    assert set(event["timings_ms"]) == {
+        "queue",
+        "decode",
+        "segment",
+        "refine",
+        "decontaminate",
+        "compose",
+        "encode",
+    }
+    for text in guarded.log().splitlines():
+        json.loads(text)  # Gunicorn's own lines too
 
 
 def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Path) -> None:
@@ -269,7 +274,7 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
         assert caller.recv(4096).startswith(b"HTTP/1.1 504 ")
 
 
-def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(jpeg: bytes) -> None:
+def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(small: bytes) -> None:
     with Gunicorn(MAX_MEMORY_MB=700) as server:  # room for one JSON body of the largest size at a time
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
@@ -284,5 +289,5 @@ def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(jpeg: 
 
             answer = poll(lambda: (got := second()).startswith(b"HTTP/1.1 503") and got)
             assert b"Retry-After: " in answer
-            assert post(server, jpeg) == 200
+            assert post(server, small) == 200
         poll(lambda: not second().startswith(b"HTTP/1.1 503"))
