@@ -1,4 +1,4 @@
-"""A worker's rules on real records: an item that is taken away is let go of, at whatever stage, and leaves nothing."""
+"""Cancelled or too slow: an item that is taken away is let go of, at whatever stage, and leaves nothing."""
 
 from pathlib import Path
 from typing import Any
