@@ -56,6 +56,12 @@ def described(report: Report) -> dict[str, Any]:
 
 def download(report: Report) -> Response:
     """The image, or the batch's ZIP, as it comes from storage. Raises `JobNotFinished`, `StorageUnavailable`."""
+    response = _download(report)
+    response.headers["Cache-Control"] = "private, no-store"  # a link that ends, or an image that does
+    return response
+
+
+def _download(report: Report) -> Response:
     job = report.job
     if job.state != FINISHED:
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled"}.get(job.state, f"it is {job.state}")

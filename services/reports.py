@@ -26,6 +26,11 @@ class Report:
     eta_seconds: float | None
 
     @property
+    def expired(self) -> bool:
+        """Whether its files are no longer kept."""
+        return self.job.expires_at is not None and self.job.expires_at <= datetime.now(UTC)
+
+    @property
     def progress(self) -> int:
         """0 to 100; what is over counts as done."""
         done = [100 if item.state not in ACTIVE else item.progress for item in self.items]
@@ -50,7 +55,7 @@ class Reports:
     def unexpired(self, job_id: str, owner: str | None) -> Report:
         """The same, if its files are still kept. Raises `ResultExpired`."""
         report = self.job(job_id, owner)
-        if report.job.expires_at and report.job.expires_at <= datetime.now(UTC):
+        if report.expired:
             raise ResultExpired(f"the job's files were kept until {report.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
         return report
 

@@ -314,6 +314,8 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, jpeg: bytes) -> None:
     upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
     assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(jpeg), "completed")
     assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
+    named = here.call("POST", "/api/v1/uploads", json={"s3_key": "incoming/cat.jpg"})
+    assert "not S3" in assert_error(named, 400, "bad_option")["details"]
     for path in ("uploads", "tasks"):
         refused = here.call("GET", f"/api/v1/{path}/{body['task_id']}", here.other_key)
         assert_error(refused, 404, "job_not_found")
