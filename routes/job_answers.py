@@ -16,8 +16,9 @@ from services.storage.local import LocalFolder
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """JSON that nobody may keep: it is true now."""
-    response = Response(orjson.dumps(body), status=status, mimetype="application/json")
+    """JSON, which may be encoded already, that nobody may keep: it is true now."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    response = Response(data, status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -8,7 +8,7 @@ from routes.context import service
 from routes.incoming import S3_KEY
 from routes.job_answers import answer, moment
 from routes.job_requests import read_single
-from routes.jobs import jobs, known, owner, page_of
+from routes.jobs import jobs, known, owner, page_of, polled
 from services.bundle import result_names
 from services.jobs import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
 from services.reports import Report
@@ -43,7 +43,7 @@ def show_upload(upload_id: str) -> Response:
 
 def show_task(task_id: str) -> Response:
     """What has become of an upload."""
-    return answer(_task(jobs().reports.job(known(task_id), owner())))
+    return answer(polled(task_id, _task))
 
 
 def _upload(report: Report) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from services.database import Database
 from services.errors import BadOption, JobNotFound, ResultExpired
@@ -15,6 +15,7 @@ from services.jobs import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
 
 RECENT: Final = 50  # items by which the present speed is told
 FIRST_GUESS_SECONDS: Final = 2.0
+STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class Reports:
                 raise JobNotFound
             items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
         return Report(job, items, self._eta(job, items) if job.state in ACTIVE else None)
+
+    def state(self, job_id: str, owner: str | None) -> str:
+        """The job's state alone, for a tenth of what the whole costs. Raises `JobNotFound`."""
+        with self._database.session() as session:
+            found = session.execute(STATE, {"id": job_id}).one_or_none()
+        if found is None or found.owner not in (None, owner):
+            raise JobNotFound
+        state: str = found.state
+        return state
 
     def unexpired(self, job_id: str, owner: str | None) -> Report:
         """The same, if its files are still kept. Raises `ResultExpired`."""

@@ -94,12 +94,15 @@ class Desk:
             if found := self._same(submission, fingerprint):
                 return found
             raise Busy("the job with this Idempotency-Key was being removed; send it again")
+        if all(file.error for file in submission.files):
+            with contextlib.suppress(DatabaseUnavailable):  # the sweep ends it
+                self._records.close(job.id)
+            return job
         return self._sent(job, keys)
 
     def _sent(self, job: Job, keys: Sequence[str]) -> Job:
         try:
-            if not self._dispatcher.send_next(job.caller):
-                self._records.close(job.id)  # all of it was refused
+            self._dispatcher.send_next(job.caller)
         except DatabaseUnavailable:
             pass  # it is written down: the sweep sends it
         except QueueUnavailable:

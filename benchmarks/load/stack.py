@@ -23,6 +23,7 @@ from tests.servers import Gunicorn, Postgres, SeaweedFS, Worker, free_port, poll
 CHILDREN = 2
 BATCH_FILES = 50
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec"}  # as `make run` keeps its queue
+DOWN_SECONDS = 3.0
 TICKS = os.sysconf("SC_CLK_TCK")
 # Every UPDATE that makes an item finished leaves a row, whoever makes it and however often.
 COUNTING = {
@@ -127,6 +128,7 @@ class Stack:
 
     def restart_valkey(self) -> None:
         self.valkey.stop()
+        wait(DOWN_SECONDS)
         self.valkey.start()
 
     def flush_valkey(self) -> int:
@@ -140,11 +142,13 @@ class Stack:
     def restart_seaweedfs(self) -> None:
         assert self.seaweedfs
         self.seaweedfs.kill()
+        wait(DOWN_SECONDS)
         self.seaweedfs.start()
 
     def restart_postgres(self) -> None:
         assert self.postgres
         self.postgres.stop()
+        wait(DOWN_SECONDS)
         self.postgres.start()
 
     def finished(self) -> int | None:

@@ -92,10 +92,13 @@ def while_polled(stack: Stack, files: Sequence[Path], rate: float) -> dict[str, 
     """Throughput while the jobs are asked for all the time, beside the one without."""
     before, start = stack.finished() or 0, time.monotonic()
     job_ids = hand_in(stack.server, files)
+    began = stack.cpu_seconds()["web"]
     with polled(stack.server, job_ids, POLLS_PER_SECOND) as polls:
         until_finished(stack, before + len(files))
     while_it = len(files) / (time.monotonic() - start)
-    return {"jobs_per_s": round(while_it, 3), "of_the_throughput_without": round(while_it / rate, 3), **polls.summary()}
+    spent = (stack.cpu_seconds()["web"] - began) / max(1, len(polls.latencies))
+    told = {"jobs_per_s": round(while_it, 3), "of_the_throughput_without": round(while_it / rate, 3)}
+    return {**told, "cpu_ms_per_poll": round(spent * 1000, 2), **polls.summary()}
 
 
 def per_image(seconds: dict[str, float], images: int) -> dict[str, float]:
@@ -126,10 +129,13 @@ class Weighing:
                 continue
             quarter, values = len(points) // 4, [mb for _, mb in points]
             first, last = sum(values[:quarter]) / quarter, sum(values[-quarter:]) / quarter
-            told.append(
-                {"first_quarter_mb": round(first), "last_quarter_mb": round(last), "most_mb": round(max(values))}
-            )
-            told[-1] |= {"mb_per_minute": slope(points), "mb_per_minute_second_half": slope(points[len(points) // 2 :])}
+            row = {
+                "first_quarter_mb": round(first, 1),
+                "last_quarter_mb": round(last, 1),
+                "most_mb": round(max(values), 1),
+            }
+            half = points[len(points) // 2 :]
+            told.append({**row, "mb_per_minute": slope(points), "mb_per_minute_second_half": slope(half)})
         return told
 
     def _weigh(self) -> None:
