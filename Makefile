@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py parts.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types bench quality fuzz drills model lock audit clean
+.PHONY: help run test unit lint types bench quality fuzz jobs drills model lock audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ quality: $(VENV)/.dev $(MODEL)  ## measure edges and colours beside rembg's, on 
 
 fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FUZZ="--count 5000 --seed 7")
 	@$(PY) -m benchmarks.load.fuzz $(FUZZ)
+
+jobs: $(VENV)/.dev $(MODEL)  ## jobs by the hundred, and while all is killed (JOBS="kills --images 300 --stack remote")
+	@$(PY) -m benchmarks.load.jobs $(or $(JOBS),throughput)
 
 drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overload --minutes 2")
 	@$(PY) -m benchmarks.load.drills $(DRILLS)

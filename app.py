@@ -31,6 +31,7 @@ from services.job_figures import JobFigures
 from services.keyring import Keyring
 from services.outbound import Outbound
 from services.queue import Queue
+from services.recent import Recent
 from services.records import Records
 from services.redis_client import RedisProbe
 from services.reports import Reports
@@ -41,6 +42,7 @@ from services.submission import Desk
 from services.tally import Tally
 from services.telemetry import Metrics
 
+POLL_SECONDS = 0.25  # a job's progress is told this late at most; its state never is
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
     "X-Request-ID",
@@ -136,7 +138,7 @@ def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
     listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
     desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
-    return Jobs(records, reports, queue, dispatcher, desk, listeners)
+    return Jobs(records, reports, queue, dispatcher, desk, listeners, Recent(POLL_SECONDS))
 
 
 def image_limits(settings: Settings) -> ImageLimits:

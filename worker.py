@@ -31,6 +31,7 @@ from config import Settings, load_settings
 from parts import retries_of, storage_of
 from services.cpus import usable_cpus
 from services.database import Database
+from services.delivery import connect_anew_if_lost
 from services.engine import EngineSettings
 from services.errors import ServiceError
 from services.memory import tame_allocator
@@ -40,7 +41,7 @@ from services.tally import Tally
 from services.work import Terms, Worker
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
-SWEEPER_LOOK_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 settings = load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
@@ -53,7 +54,7 @@ app = make_celery(
 state: dict[str, Any] = {}
 
 
-@app.task(name=TASK)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, Request="services.delivery:Delivery")  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
@@ -95,15 +96,17 @@ def begin(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def start_sweeping(sender: Any, **_: Any) -> None:
-    """A process that sweeps as long as this one is there: a thread here would be forked with the next child."""
+    """A process that sweeps as long as this one is there: a thread here would be forked with the next child. And a look
+    at the queue's connection."""
 
     def keep() -> None:
+        connect_anew_if_lost()
         if "sweeper" not in state or state["sweeper"].poll() is not None:
             state["sweeper"] = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603 - ourselves
 
     state["main"] = os.getpid()
     keep()
-    sender.timer.call_repeatedly(SWEEPER_LOOK_SECONDS, keep)
+    sender.timer.call_repeatedly(LOOK_SECONDS, keep)
     atexit.register(stop_sweeping)
 
 

@@ -38,6 +38,12 @@ def hold(size: int) -> None:
     g.held_bytes = held + size
 
 
+def hold_more(size: int) -> None:
+    """Count so many bytes, which this request needs beside its body, until its end. Raises `Busy`."""
+    service().bodies.take(size)
+    g.held_bytes = g.get("held_bytes", 0) + size
+
+
 def keep_body() -> Callable[[], None]:
     """Go on counting this request's body while its answer is sent, until what is returned is called."""
     size = g.pop("held_bytes", 0)

@@ -21,6 +21,7 @@ from services.keyring import Keyring
 from services.options import Options
 from services.pipeline import Result, remove_background
 from services.queue import Queue
+from services.recent import Recent
 from services.records import Records
 from services.redis_client import RedisProbe
 from services.reports import Reports
@@ -34,8 +35,8 @@ EXTENSION = "background_remover"
 
 @dataclass(frozen=True)
 class Jobs:
-    """The parts that see to jobs; there with `JOBS_ENABLED`. `listeners`: how many more may
-    listen to events."""
+    """The parts that see to jobs; there with `JOBS_ENABLED`. `listeners`: how many more may listen to events; `recent`:
+    what was told of jobs a moment ago, as JSON."""
 
     records: Records
     reports: Reports
@@ -43,6 +44,7 @@ class Jobs:
     dispatcher: Dispatcher
     desk: Desk
     listeners: threading.BoundedSemaphore
+    recent: Recent[bytes]
 
 
 @dataclass

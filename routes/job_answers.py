@@ -16,8 +16,9 @@ from services.storage.local import LocalFolder
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """JSON that nobody may keep: it is true now."""
-    response = Response(orjson.dumps(body), status=status, mimetype="application/json")
+    """JSON, which may be encoded already, that nobody may keep: it is true now."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    response = Response(data, status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -56,6 +57,12 @@ def described(report: Report) -> dict[str, Any]:
 
 def download(report: Report) -> Response:
     """The image, or the batch's ZIP, as it comes from storage. Raises `JobNotFinished`, `StorageUnavailable`."""
+    response = _download(report)
+    response.headers["Cache-Control"] = "private, no-store"  # a link that ends, or an image that does
+    return response
+
+
+def _download(report: Report) -> Response:
     job = report.job
     if job.state != FINISHED:
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled"}.get(job.state, f"it is {job.state}")

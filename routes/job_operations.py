@@ -7,6 +7,7 @@ from routes.operations import REMOVE
 from services import errors as e
 from services.formats import usable_formats
 from services.options import BACKGROUND_IMAGE
+from services.storage import KEYS, MAX_KEY_CHARS
 
 _TEXT: Final[Schema] = {"type": "string"}
 _OPTIONS: Final = option_schemas()
@@ -71,6 +72,21 @@ def _with_callback(schema: Schema) -> Schema:
     return schema and {**schema, "properties": {**schema["properties"], **_CALLBACK}}
 
 
+def _or_by_key(schema: Schema) -> Schema:
+    """The same body, where `s3_key` may stand instead of the image."""
+    if not schema:
+        return schema
+    others = schema.get("oneOf") or [{"required": schema["required"]}]
+    properties = {**schema["properties"], "s3_key": _S3_KEY}
+    return {**schema, "required": [], "oneOf": [*others, {"required": ["s3_key"]}], "properties": properties}
+
+
+_S3_KEY: Final[Schema] = {
+    "type": "string",
+    "maxLength": MAX_KEY_CHARS,
+    "description": "An object of the server's bucket instead of an image: `incoming/<id of your API key>/…`, or "
+    f"`incoming/public/…` without a key. {KEYS[0].upper()}{KEYS[1:]}.",
+}
 _BODIES: Final = {kind: _with_callback(schema) for kind, schema in REMOVE.bodies.items()}
 _BATCH: Final[dict[str, Schema]] = {
     "multipart/form-data": {
@@ -164,9 +180,10 @@ _TASK: Final = _whole_object(
 )  # fmt: skip
 UPLOAD: Final = Operation(
     "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
-    _BODIES,
+    {kind: _or_by_key(schema) for kind, schema in _BODIES.items()},
     {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
-    (*REMOVE.failures, e.IdempotencyKeyReused, *_LOST), options=True, body_required=False, status=202, query=_CALLBACK,
+    (*REMOVE.failures, e.NotFound, e.IdempotencyKeyReused, *_LOST),
+    options=True, body_required=False, status=202, query={**_CALLBACK, "s3_key": _S3_KEY},
 )  # fmt: skip
 UPLOADS: Final = Operation(
     "uploads", "Your uploads, newest first", "Needs an API key.",

@@ -39,9 +39,12 @@ IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 ROOM_FOR_FIELDS: Final = 64 * 1024
 
 
-def read_single() -> Submission:
-    """One image with its options, found good as far as its header tells. Raises what `/remove-background` would."""
-    upload = read_upload(CALLBACK_URL, waits=True)
+def read_single(*own: str) -> Submission:
+    """One image with its options, found good as far as its header tells. `own` names fields of this endpoint alone.
+
+    Raises what `/remove-background` would, and `read_incoming`.
+    """
+    upload = read_upload(CALLBACK_URL, *own, waits=True)
     _check_options(upload.options(default_format=Format.PNG))
     inspect(upload.data, service().limits)
     if upload.background is not None:

@@ -1,7 +1,9 @@
 """Jobs: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
 
+from collections.abc import Callable
 from typing import Final
 
+import orjson
 from flask import Response, request
 
 from routes.auth import caller_key
@@ -31,8 +33,19 @@ def submit_batch() -> Response:
 
 def show(job_id: str) -> Response:
     """How far a job is; as events, if they are asked for."""
-    report = jobs().reports.job(known(job_id), owner())
-    return events(jobs(), report, owner()) if wants_events() else answer(described(report))
+    if wants_events():
+        return events(jobs(), jobs().reports.job(known(job_id), owner()), owner())
+    return answer(polled(job_id, described))
+
+
+def polled(job_id: str, described: Callable[[Report], object]) -> bytes:
+    """What is told of a job, as JSON. Its state is always the present one; the rest may be a moment old, so that
+    callers who ask all the time take nothing from those who work. Raises `JobNotFound`."""
+    parts = jobs()
+    state = parts.reports.state(known(job_id), owner())
+    return parts.recent.of(
+        (job_id, state, described), lambda: orjson.dumps(described(parts.reports.job(job_id, owner())))
+    )
 
 
 def listed() -> Response:

@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from routes.bodies import decode_base64, hold_body, read_json, read_part
 from routes.context import service
+from routes.incoming import S3_KEY, read_incoming
 from services.errors import (
     BadBase64,
     BadOption,
@@ -35,6 +36,7 @@ URL_FIELD: Final = "image_url"
 BACKGROUND_URL: Final = "background_image_url"
 OUTPUT_KEY: Final = "output_key"
 CALLBACK_URL: Final = "callback_url"
+ELSEWHERE: Final = (URL_FIELD, S3_KEY)  # fields that name an image instead of sending it
 RESULTS: Final = "results/"  # of storage, where callers' own keys are
 ALSO: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)  # fields that are no options
 
@@ -69,7 +71,7 @@ def read_upload(*own: str, waits: bool = False) -> Upload:
     kind = request.mimetype
     if kind == "application/json":
         given = _options(request.args, MultiDict(read_json()), own=own)
-        if URL_FIELD in given:
+        if _named(given):
             return _complete(given)
         raise MissingImage("the key 'image_url' is absent", 'Send {"image_url": "https://…"}, or the image as a file')
     hold_body()
@@ -79,7 +81,7 @@ def read_upload(*own: str, waits: bool = False) -> Upload:
         return _from_body(own)
     if kind == "application/x-www-form-urlencoded":
         given = _options(request.args, request.form, own=own)
-        if URL_FIELD in given:
+        if _named(given):
             return _complete(given)
         raise MissingImage("the body is a form without a file" if given else "the body holds no image")
     raise UnsupportedFormat(
@@ -180,9 +182,9 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     if len(backgrounds) > 1:
         raise bad_option(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
-    if URL_FIELD in given:
+    if name := _named(given):
         if any(part.filename for _, part in files):
-            raise MultipleImages("both a file and 'image_url' were given")
+            raise MultipleImages(f"both a file and {name!r} were given")
         return _complete(given, background=background)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
@@ -197,9 +199,9 @@ def _from_body(own: tuple[str, ...]) -> Upload:
     data = request.get_data(cache=False)
     if len(data) < (request.content_length or 0):
         raise BadRequest(f"{request.content_length} bytes were announced, {len(data)} came")
-    if URL_FIELD in given:
+    if name := _named(given):
         if data:
-            raise MultipleImages("both a body and 'image_url' were given")
+            raise MultipleImages(f"both a body and {name!r} were given")
         return _complete(given)
     if not data:
         if request.mimetype.startswith("image/"):
@@ -211,17 +213,19 @@ def _from_body(own: tuple[str, ...]) -> Upload:
 def _complete(
     given: dict[str, object], data: bytes = b"", stem: str = "image", background: bytes | None = None
 ) -> Upload:
-    """The upload, with what its URLs lead to; they are taken out of `given`. What is wrong with the options is said
-    before anything is fetched."""
-    url, behind = given.pop(URL_FIELD, None), given.pop(BACKGROUND_URL, None)
+    """The upload, with what its URLs and its key lead to; they are taken out of `given`. What is wrong with the options
+    is said before anything is fetched."""
+    url, behind, stored = (given.pop(name, None) for name in (URL_FIELD, BACKGROUND_URL, S3_KEY))
     key, callback = _stored_under(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
     upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
         raise BadOption(f"{BACKGROUND_URL} and {BACKGROUND_IMAGE} were given; allowed: one of them")  # quote no URL
-    if url is None and behind is None:
+    if url is None and behind is None and stored is None:
         return upload
     upload.options()
     milliseconds = 0.0
+    if stored is not None:
+        upload = replace(upload, data=read_incoming(stored), stem=harmless_stem(str(stored)))
     if url is not None:
         fetched = fetch(URL_FIELD, url)
         milliseconds += fetched.milliseconds
@@ -231,6 +235,14 @@ def _complete(
         milliseconds += fetched.milliseconds
         upload = replace(upload, background=fetched.data)
     return replace(upload, timings={"fetch": milliseconds})
+
+
+def _named(given: Mapping[str, object]) -> str:
+    """The field that names the image instead of sending it; empty for none. Raises `MultipleImages`."""
+    found = [name for name in ELSEWHERE if name in given]
+    if len(found) > 1:
+        raise MultipleImages(f"both {found[0]!r} and {found[1]!r} were given")
+    return "".join(found)
 
 
 def _stored_under(key: object) -> str:
@@ -251,8 +263,8 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
         for name, values in source.lists() if isinstance(source, MultiDict) else source.items():
             present = [v for v in values if v not in ("", None)]
             if len(present) > 1 or (present and name in given):
-                if name == URL_FIELD:
-                    raise MultipleImages("more than one 'image_url' was given")
+                if name in ELSEWHERE:
+                    raise MultipleImages(f"more than one {name!r} was given")
                 if name in (BACKGROUND_URL, CALLBACK_URL):
                     raise BadOption(f"more than one {name} was given; allowed: one")  # a URL is quoted nowhere
                 raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
@@ -263,7 +275,7 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
             raise bad_option(name, given[name], "a file of a form, or base64 in JSON")
         if name == OUTPUT_KEY and name in own:
             _stored_under(given[name])
-        elif name == CALLBACK_URL and name in own:
+        elif name in (CALLBACK_URL, S3_KEY) and name in own:
             continue
         elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
             raise unknown_option(name, also=(*ALSO, *own))

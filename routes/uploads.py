@@ -5,9 +5,10 @@ from typing import Any, Final
 from flask import Response
 
 from routes.context import service
+from routes.incoming import S3_KEY
 from routes.job_answers import answer, moment
 from routes.job_requests import read_single
-from routes.jobs import jobs, known, owner, page_of
+from routes.jobs import jobs, known, owner, page_of, polled
 from services.bundle import result_names
 from services.jobs import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
 from services.reports import Report
@@ -23,8 +24,8 @@ STATUS: Final = {
 
 
 def upload() -> Response:
-    """Hand in an image."""
-    job = jobs().desk.submit(read_single())
+    """Hand in an image, sent or in the bucket already."""
+    job = jobs().desk.submit(read_single(S3_KEY))
     body = {"upload_id": job.id, "task_id": job.id, "status": STATUS[job.state], "message": "The image is queued"}
     return answer(body, 202)
 
@@ -42,7 +43,7 @@ def show_upload(upload_id: str) -> Response:
 
 def show_task(task_id: str) -> Response:
     """What has become of an upload."""
-    return answer(_task(jobs().reports.job(known(task_id), owner())))
+    return answer(polled(task_id, _task))
 
 
 def _upload(report: Report) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _upload(report: Report) -> dict[str, Any]:
 
 
 def _task(report: Report) -> dict[str, Any]:
-    job, item = report.job, report.items[0]
+    job = report.job
     spent = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
     failure = next((i.error_details or i.error_code for i in report.items if i.state == FAILED), None)
     done = job.state == FINISHED
@@ -68,7 +69,7 @@ def _task(report: Report) -> dict[str, Any]:
         "status": STATUS[job.state],
         "progress": report.progress,
         "result_url": f"/api/jobs/{job.id}/download" if done else None,
-        "presigned_url": _presigned(report) if done and len(report.items) == 1 and item.result_key else None,
+        "presigned_url": _presigned(report) if done and len(report.items) == 1 else None,
         "error_message": "cancelled" if job.state == CANCELLED else failure,
         "processing_time": round(spent, 3) if spent is not None else None,
         "created_at": moment(job.created_at),
@@ -79,6 +80,6 @@ def _task(report: Report) -> dict[str, Any]:
 def _presigned(report: Report) -> str | None:
     """Where the storage itself serves the result; a local folder does not."""
     storage, item = service().storage, report.items[0]
-    if isinstance(storage, LocalFolder) or item.result_key is None:
+    if isinstance(storage, LocalFolder) or item.result_key is None or report.expired:
         return None
     return storage.url(item.result_key, service().settings.presigned_url_seconds, result_names(report.items)[item.id])

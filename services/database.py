@@ -100,6 +100,13 @@ class Database:
         with self._translated(), Session(self._prepared(), expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection to ask something small with, at half of a session's cost. Nothing is committed. Raises
+        `DatabaseUnavailable`."""
+        with self._translated(), self._prepared().connect() as connection:
+            yield connection
+
     def ping(self) -> None:
         """Ask the database something. Raises `DatabaseUnavailable`."""
         with self.session() as session:

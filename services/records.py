@@ -97,6 +97,8 @@ class Records:
             job = session.get(Job, item.job_id) if item else None
         if item is None or job is None:
             return None
+        if job.state != QUEUED:  # an item before this one has begun it
+            return Claim(item, job, token)
         with self.database.session() as session:
             begun = update(Job).where(Job.id == job.id, Job.state == QUEUED)
             session.execute(begun.values(state=STARTED, started_at=func.coalesce(Job.started_at, now)))

@@ -5,13 +5,16 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 
 from services.database import Database
 from services.errors import BadOption, JobNotFound, ResultExpired
 from services.eta import Eta
 from services.jobs import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
+
+STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class Report:
     job: Job
     items: Sequence[JobItem]
     eta_seconds: float | None
+
+    @property
+    def expired(self) -> bool:
+        """Whether its files are no longer kept."""
+        return self.job.expires_at is not None and self.job.expires_at <= datetime.now(UTC)
 
     @property
     def progress(self) -> int:
@@ -51,10 +59,19 @@ class Reports:
             items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
             return Report(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
 
+    def state(self, job_id: str, owner: str | None) -> str:
+        """The job's state alone, for a tenth of what the whole costs. Raises `JobNotFound`."""
+        with self._database.connection() as connection:
+            found = connection.execute(STATE, {"id": job_id}).one_or_none()
+        if found is None or found.owner not in (None, owner):
+            raise JobNotFound
+        state: str = found.state
+        return state
+
     def unexpired(self, job_id: str, owner: str | None) -> Report:
         """The same, if its files are still kept. Raises `ResultExpired`."""
         report = self.job(job_id, owner)
-        if report.job.expires_at and report.job.expires_at <= datetime.now(UTC):
+        if report.expired:
             raise ResultExpired(f"the job's files were kept until {report.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
         return report
 

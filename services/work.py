@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -16,7 +16,7 @@ from services.admission import Admission
 from services.deadline import Deadline
 from services.decode import ImageLimits
 from services.dispatch import Dispatcher
-from services.errors import Busy, DatabaseUnavailable, ServiceError
+from services.errors import Busy, DatabaseUnavailable, ServiceError, StorageUnavailable
 from services.jobs import result_key
 from services.options import Options
 from services.pipeline import ModelSource, Result, remove_background
@@ -27,8 +27,10 @@ from services.tally import OK, Tally
 
 TICK_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.5
+STORAGE_SECONDS: Final = 1.0
 PROGRESS: Final = {"queue": 0, "decode": 5, "segment": 20, "refine": 50, "compose": 75, "encode": 80, "store": 95}
 log = structlog.get_logger("worker")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,12 @@ class Worker:
         self._admission = Admission(running=1, waiting=0)
 
     def run(self, item_id: str) -> None:
-        """Work on the item, if nobody else does or has. What goes wrong ends in its record, or the sweep sees it."""
+        """Work on the item, if nobody else does or has. What goes wrong ends in its record, or the sweep sees it.
+
+        Raises `DatabaseUnavailable` where the database was away for as long as a lease before it had begun.
+        """
         token = f"{socket.gethostname()[:100]}:{os.getpid()}:{uuid.uuid4().hex}"
-        claim = self._records.claim(item_id, token, self._terms.lease_seconds)
+        claim = self._insist(lambda: self._records.claim(item_id, token, self._terms.lease_seconds))
         if claim is None:
             log.debug("not to be done", item=item_id)
             return
@@ -168,6 +173,8 @@ class Worker:
             log.error("unexpected error", exc_info=exc)
             exc = ServiceError()
         error, delay = exc, self._terms.retries.delay(claim.item.attempts)
+        if isinstance(error, StorageUnavailable):
+            time.sleep(STORAGE_SECONDS)  # the next image would fail as well, and all that wait lose a try
         if error.retryable and delay is not None:
             self._tell(lambda: self._records.put_back(claim, error.code, error.details, delay))
             return f"again: {error.code}"
@@ -175,14 +182,22 @@ class Worker:
         return error.code
 
     def _tell(self, say: Callable[[], bool]) -> bool:
-        """Say it to the record; again while the database is lost, until the lease is: then the sweep takes over."""
+        """Say it to the record; false where that was not possible while the lease lasted: then the sweep takes over."""
+        try:
+            return self._insist(say)
+        except DatabaseUnavailable:
+            return False
+
+    def _insist(self, say: Callable[[], T]) -> T:
+        """Say it to the record; again while the database is lost, for as long as a lease. Raises
+        `DatabaseUnavailable`."""
         end = time.monotonic() + self._terms.lease_seconds
         while True:
             try:
                 return say()
             except DatabaseUnavailable:
                 if time.monotonic() > end:
-                    return False
+                    raise
                 time.sleep(TELL_SECONDS)
 
     def _forget_cancelled(self, claim: Claim, key: str) -> None:

@@ -224,6 +224,7 @@ def test_a_job_is_seen_by_its_owner_alone(records: Records, reports: Reports) ->
     anns, anybodys = make(records, owner="ann"), make(records)
     assert reports.job(anns, "ann").job.id == anns
     assert reports.job(anybodys, "bob").job.id == anybodys
+    assert reports.state(anns, "ann") == reports.state(anybodys, "bob") == "queued"
     for other in (None, "bob"):
         with pytest.raises(JobNotFound):
             reports.job(anns, other)

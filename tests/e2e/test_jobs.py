@@ -44,6 +44,7 @@ class Place:
     objects: Path
     key: str
     other_key: str
+    worker: Worker | None = None
 
     def call(self, method: str, path: str, key: str | None = None, **more: Any) -> requests.Response:
         headers = {**HEADERS, "X-Api-Key": self.key if key is None else key, **more.pop("headers", {})}
@@ -109,9 +110,9 @@ def settings_for(folder: Path, broker: str, database_url: str) -> dict[str, Any]
 def place(folder: Path, broker: str, database_url: str, **more: Any) -> Iterator[Place]:
     settings = {**settings_for(folder, broker, database_url), **more}
     database = Database(database_url)
-    keys = [create_key(database, name=name, scopes=(JOBS, REMOVE))[0] for name in ("ann", "bob")]
+    own, other = (create_key(database, name=name, scopes=(JOBS, REMOVE))[0] for name in ("ann", "bob"))
     with Gunicorn(**settings) as server:
-        yield Place(server, settings, database, folder / "objects", *keys)
+        yield Place(server, settings, database, folder / "objects", own, other)
     database.close()
 
 
@@ -147,6 +148,7 @@ def here(
         Worker(**found.settings) as worker,
     ):
         poll(lambda: "ready." in worker.log(), what="the worker")
+        found.worker = worker
         yield found
 
 
@@ -256,6 +258,22 @@ def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes
     assert [job["attempts"] for job in done] == [1] * 4
 
 
+def test_a_queue_that_was_away_while_a_worker_finished_is_taken_from_again(
+    here: Place, photo_12mp: bytes, jpeg: bytes, valkey: ValkeyServer
+) -> None:
+    worker = here.worker
+    assert worker
+    running, told = here.submit(photo_12mp, max_width="64"), len(worker.log())
+    here.child_of(running)
+    valkey.stop()
+    try:
+        here.until(running, "finished")
+        poll(lambda: "Connection to broker lost" in worker.log()[told:], 20, "the loss noticed")
+    finally:
+        valkey.start()
+    assert here.until(here.submit(jpeg, max_width="64"), "finished")["attempts"] == 1
+
+
 def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
     here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
@@ -339,6 +357,8 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
     upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
     assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(small), "completed")
     assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
+    named = here.call("POST", "/api/v1/uploads", json={"s3_key": "incoming/cat.jpg"})
+    assert "not S3" in assert_error(named, 400, "bad_option")["details"]
     for path in ("uploads", "tasks"):
         refused = here.call("GET", f"/api/v1/{path}/{body['task_id']}", here.other_key)
         assert_error(refused, 404, "job_not_found")

@@ -1,0 +1,120 @@
+"""What is left when everything that jobs stand on is killed while they run: each image finished, exactly once."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.load.callers import at_once, differing, downloaded, hand_in
+from benchmarks.load.stack import Stack, wait
+from config import load_settings
+from parts import storage_of
+from services.errors import DatabaseUnavailable
+from services.jobs import ACTIVE, FINISHED
+
+LOOK_SECONDS = 0.2
+TELL_SECONDS = 5.0
+STUCK_SECONDS = 600.0  # more than the longest wait before a retry
+
+
+def kills(stack: Stack, files: Sequence[Path], console: Console) -> dict[str, Any]:
+    """The timeline, the counts, and `missed`: what must not be."""
+    stack.start_worker()
+    job_ids = hand_in(stack.server, files)
+    timeline = run_with_events(stack, job_ids, len(files), console)
+    items = stack.items(job_ids)
+    states = Counter(item.state for item in items)
+    times = stack.finishes()
+    expected, _ = at_once(stack.server, files)
+    different = differing(downloaded(stack.server, job_ids), expected)
+    stored = stored_results(stack, job_ids)
+    found = {
+        "timeline": timeline,
+        "states": dict(states),
+        "attempts": dict(Counter(str(item.attempts) for item in items)),
+        "finished_more_than_once": sum(count > 1 for count in times.values()),
+        "never_finished": len(items) - len(times),
+        "results_stored": stored,
+        "different_results": len(different),
+    }
+    goals = {
+        "images lost": len(items) == len(files) == stored,
+        "not all finished": states == {FINISHED: len(files)},
+        "finished more than once, or never": set(times.values()) == {1} and len(times) == len(files),
+        "results differ": not different,
+    }
+    return {**found, "missed": [goal for goal, met in goals.items() if not met]}
+
+
+def events(stack: Stack) -> list[tuple[str, Callable[[], object]]]:
+    """What happens, in this order, at moments spread over the run."""
+
+    def whole_worker() -> None:
+        stack.kill_worker()
+        stack.start_worker()  # as a supervisor does
+
+    found: list[tuple[str, Callable[[], object]]] = [
+        ("SIGKILL for a worker child", lambda: os.kill(stack.busy_child(), signal.SIGKILL)),
+        ("SIGKILL for the whole worker, started again", whole_worker),
+        ("Valkey restarted", stack.restart_valkey),
+        ("Valkey wiped clean", stack.flush_valkey),
+    ]
+    if stack.seaweedfs:
+        found.append(("SeaweedFS killed and started again", stack.restart_seaweedfs))
+    if stack.postgres:
+        found.append(("PostgreSQL restarted", stack.restart_postgres))
+    return found
+
+
+def run_with_events(stack: Stack, job_ids: list[str], images: int, console: Console) -> list[dict[str, Any]]:
+    """Until no item is left to do. Each event comes when its share of the images is finished."""
+    due = events(stack)
+    shares = [(number + 1) / (len(due) + 1) for number in range(len(due))]
+    start = moved = told = time.monotonic()
+    timeline: list[dict[str, Any]] = []
+    done = last = 0
+
+    def tell(what: str) -> None:
+        row = {"seconds": round(time.monotonic() - start, 1), "event": what, "finished": done}
+        timeline.append(row)
+        console.print(f"{row['seconds']:7.1f} s  {done:5}  {what}")
+
+    while True:
+        done = last if (found := stack.finished()) is None else found
+        if done != last:
+            last, moved = done, time.monotonic()
+        if due and done >= shares[len(shares) - len(due)] * images:
+            name, happen = due.pop(0)
+            tell(name)
+            outcome = happen()
+            tell(f"… done{f' ({outcome} messages)' if isinstance(outcome, int) else ''}")
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            tell("")
+        if not due and not left(stack, job_ids):
+            tell("nothing left to do")
+            return timeline
+        if time.monotonic() - moved > STUCK_SECONDS:
+            tell("stuck")
+            return timeline
+        wait(LOOK_SECONDS)
+
+
+def left(stack: Stack, job_ids: list[str]) -> int:
+    """Items that are not over; at least one while the database is away."""
+    try:
+        return sum(item.state in ACTIVE for item in stack.items(job_ids))
+    except DatabaseUnavailable:
+        return 1
+
+
+def stored_results(stack: Stack, job_ids: list[str]) -> int:
+    """Objects under `results/`."""
+    settings = load_settings(**{name.lower(): value for name, value in stack.settings.items()})
+    storage = storage_of(settings)
+    return sum(1 for job_id in job_ids for _ in storage.list(f"results/{job_id}/"))

