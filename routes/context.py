@@ -44,7 +44,7 @@ class Jobs:
     dispatcher: Dispatcher
     desk: Desk
     listeners: threading.BoundedSemaphore
-    recent: Recent[bytes]
+    recent: Recent[tuple[str, bytes]]
 
 
 @dataclass

@@ -43,9 +43,13 @@ def polled(job_id: str, described: Callable[[Report], object]) -> bytes:
     callers who ask all the time take nothing from those who work. Raises `JobNotFound`."""
     parts = jobs()
     state = parts.reports.state(known(job_id), owner())
-    return parts.recent.of(
-        (job_id, state, described), lambda: orjson.dumps(described(parts.reports.job(job_id, owner())))
-    )
+
+    def make() -> tuple[str, bytes]:
+        report = parts.reports.job(job_id, owner())
+        return report.job.state, orjson.dumps(described(report))
+
+    then, told = parts.recent.of((job_id, state, described), make)
+    return told if then == state else make()[1]  # it changed between the two questions
 
 
 def listed() -> Response:
