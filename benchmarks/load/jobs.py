@@ -12,6 +12,7 @@ loopback. Callers share the processors with them.
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--stack", choices=("local", "remote"), default="local")
     parser.add_argument("--photos", type=Path, help="a folder of photographs to take instead of scikit-image's")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # all that was started ends with it
     with TemporaryDirectory() as folder:
         files = photographs(chosen.images, Path(folder) / "photos", chosen.photos)
         console.print(f"{len(files)} photographs, {sum(file.stat().st_size for file in files) / 1e6:.0f} MB")

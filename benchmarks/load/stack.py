@@ -168,6 +168,16 @@ class Stack:
         with self.database.session() as session:
             return [Item(*row) for row in session.execute(select(*columns).where(JobItem.job_id.in_(job_ids)))]
 
+    def busy_share(self, job_ids: list[str]) -> float:
+        """The share of the children's time, from these jobs' first item to their last, in which they held one."""
+        with self.database.session() as session:
+            columns = (JobItem.started_at, JobItem.finished_at)
+            found = list(session.execute(select(*columns).where(JobItem.job_id.in_(job_ids))))
+        spans = [(begun, ended) for begun, ended in found if begun and ended]
+        whole = max(ended for _, ended in spans) - min(begun for begun, _ in spans)
+        held = sum((ended - begun).total_seconds() for begun, ended in spans)
+        return round(held / whole.total_seconds() / CHILDREN, 3)
+
     def cpu_seconds(self) -> dict[str, float]:
         """Processor seconds that each living part has used."""
         parts = {"web": self.server.process.pid}

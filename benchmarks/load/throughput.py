@@ -46,6 +46,7 @@ def throughput(stack: Stack, files: Sequence[Path], console: Console) -> dict[st
         "ratio": round(rate / at_once_rate, 3),
         "cpu_ms_per_image_at_once": per_image({n: spent[n] + more_spent[n] for n in spent}, len(files)),
         "cpu_ms_per_image_as_jobs": per_image({n: ended[n] - began[n] for n in ended}, len(files)),
+        "children_busy": stack.busy_share(job_ids),
         "child_memory": memory.summary(),
     }
     different = differing(downloaded(stack.server, job_ids), {**expected, **rest})
