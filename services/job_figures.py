@@ -16,7 +16,7 @@ from services.redis_client import RedisLost
 from services.tally import Tally, families
 
 KEEP_SECONDS: Final = 5.0  # the records are asked so often at most, by each process that is scraped
-PATIENCE_SECONDS: Final = 0.5  # that a scrape waits for an answer
+PATIENCE_SECONDS: Final = 0.06  # that a scrape waits for an answer; what is later is told by the next one
 WAITING: Final = "waiting"
 
 
