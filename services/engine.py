@@ -154,6 +154,7 @@ def _openvino(precision: str, threads: int) -> Provider:
         "INFERENCE_PRECISION_HINT": precision,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": str(threads),
+        "ENABLE_CPU_PINNING": "NO",  # else every process of one machine has its threads wait for the same processors
     }
     return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
 

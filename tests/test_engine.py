@@ -1,7 +1,11 @@
 """Engines: what is asked for is used where it can be had; where not, the service goes on and says so."""
 
+import contextlib
+import os
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +39,26 @@ def test_plain_onnxruntime_can_be_asked_for(photo: Load) -> None:
     found = load(engine="onnxruntime")
     assert (found.engine, found.precision, found.warning) == ("onnxruntime", "f32", "")
     assert found.mask(small(photo), Deadline()).shape == (320, 320)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are looked at in /proc")
+def test_a_run_keeps_no_thread_from_any_processor(photo: Load) -> None:
+    found, over = load(), threading.Event()
+    allowed, seen = os.sched_getaffinity(0), set()
+
+    def watch() -> None:
+        while not over.is_set():
+            for task in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    seen.add(frozenset(os.sched_getaffinity(int(task.name))))
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        for _ in range(3):
+            found.mask(small(photo), Deadline())
+        over.set()
+        watching.result()
+    assert seen == {frozenset(allowed)}
 
 
 @pytest.mark.skipif(not HAS_OPENVINO, reason="this build has no OpenVINO")
