@@ -258,7 +258,7 @@ class SeaweedFS:
         self._command = [str(self.binary()), "-logtostderr", "server", "-filer", "-s3"]
         self._command += [f"-dir={self._home}/data", f"-s3.config={self._home}/s3.json", "-s3.iam=false"]
         self._command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        self._command += ["-volume.max=8", "-master.volumeSizeLimitMB=128", "-master.volumePreallocate=false"]
+        self._command += ["-volume.max=64", "-master.volumeSizeLimitMB=128", "-master.volumePreallocate=false"]
         self._command += [
             "-master.telemetry=false",
             "-master.electionTimeout=1s",
