@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import DateTime, Dialect, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -27,6 +27,7 @@ MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 CONNECT_SECONDS: Final = 2  # the least that libpq keeps to
 BUSY_SECONDS: Final = 2.0  # SQLite: for another process's write
 REST_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 1.0  # after which a connection of the pool is asked whether it is alive before its next use
 MIGRATION_LOCK: Final = 0x62675F72656D6F76  # PostgreSQL's advisory lock of this service: "bg_remov"
 NAMES: Final = {
     "ix": "ix_%(column_0_N_label)s",
@@ -166,9 +167,9 @@ class Database:
     def _new_engine(self) -> Engine:
         if self.file is None:
             dead = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": CONNECT_SECONDS * 1000}
-            return create_engine(
-                self._url, connect_args=dead, pool_pre_ping=True, pool_timeout=CONNECT_SECONDS, hide_parameters=True
-            )
+            engine = create_engine(self._url, connect_args=dead, pool_timeout=CONNECT_SECONDS, hide_parameters=True)
+            _ping_the_idle(engine)
+            return engine
         self.file.parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(self._url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
@@ -215,6 +216,25 @@ def _alembic(connection: Connection) -> Any:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
+
+
+def _ping_the_idle(engine: Engine) -> None:
+    """A connection that has lain for a while may be dead: ask, and let SQLAlchemy open another one. (Its own
+    `pool_pre_ping` asks each time, which is as much traffic as the work itself.)"""
+
+    def note(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ping(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as exc:
+            raise DisconnectionError from exc
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", ping)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import inspect, text
 from services.database import Base, Database, parse_url
 from services.errors import DatabaseUnavailable
 from services.keys import SCOPES, ApiKey, add_uses, create_key, find_key, key_id_of, list_keys, parse_limit, revoke_key
-from tests.servers import ROOT, free_port
+from tests.servers import ROOT, Postgres, free_port
 
 
 @pytest.fixture
@@ -239,6 +239,21 @@ def test_callers_do_not_queue_up_behind_a_postgresql_that_swallows_packets() -> 
         with ThreadPoolExecutor(8) as pool:
             details = list(pool.map(ask, range(8)))
     assert len([text for text in details if text != "it did not answer a moment ago"]) == 1
+
+
+def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_database()
+    used, other = Database(url), Database(url)
+    monkeypatch.setattr("services.database.IDLE_SECONDS", 0)
+    with used.session() as session:
+        idle = session.execute(text("SELECT pg_backend_pid()")).scalar()
+    with other.session() as session:
+        assert session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": idle}).scalar()
+    used.ping()
+    used.close()
+    other.close()
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,12 @@ class S3Bucket:
         extra = {"ContentType": content_type}
         if self._options.encryption:
             extra["ServerSideEncryption"] = self._options.encryption
-        parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
-        file = io.BytesIO(data) if isinstance(data, bytes) else _Borrowed(data)
         with self._translated("put"):
+            if isinstance(data, bytes) and len(data) <= PART_BYTES:  # most are: a millisecond less than the way below
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **extra)
+                return
+            parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
+            file = io.BytesIO(data) if isinstance(data, bytes) else _Borrowed(data)
             self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra, Config=parts)
 
     def open(self, key: str) -> Opened:
