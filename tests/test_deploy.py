@@ -19,17 +19,13 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("app", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
-
-
+UNITS = ("background-remover", "background-remover-worker")
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
 WORKER = ["celery", "-A", "worker", "worker", *run.ALONE]
 
 
 def settings_names() -> set[str]:
     return {name.upper() for name in Settings.model_fields}
-
-
-UNITS = ("background-remover", "background-remover-worker")
 
 
 def unit(name: str = "background-remover") -> dict[str, str]:
@@ -267,3 +263,15 @@ def test_every_setting_that_the_way_to_many_machines_names_exists() -> None:
     assert {"SECRET_KEY", "DATABASE_URL", "STORAGE_URL", "REDIS_URL"} <= named
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
         assert (ROOT / "docs" / target).exists(), target
+
+
+def test_a_forked_worker_collects_garbage_though_the_start_does_not() -> None:
+    script = """
+import gc, runpy, types
+conf = runpy.run_path("gunicorn.conf.py")
+before = gc.isenabled()
+conf["pre_fork"](types.SimpleNamespace(WORKERS={}), types.SimpleNamespace())
+print(before, gc.isenabled())
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
