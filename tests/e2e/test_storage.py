@@ -56,7 +56,7 @@ def test_a_result_goes_to_storage_and_to_the_caller(stored: Gunicorn, objects: P
         timeout=60,
     )
     assert (objects / "results/shop/cat.png").read_bytes() == again.content != answer.content
-    assert check(stored) == {"status": "ok"}
+    poll(lambda: check(stored) == {"status": "ok"}, what="the folder in use")
 
 
 def test_no_key_leads_out_of_the_results(stored: Gunicorn, objects: Path, small: bytes) -> None:
