@@ -436,7 +436,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", [*ENDLESS, "chunks"])
 def test_a_body_that_is_too_large_is_not_read_to_its_end(name: str) -> None:
-    behaviour = endless(CHUNKED, b"4\r\nxxxx\r\n") if name == "chunks" else endless(ENDLESS[name], b"x")
+    behaviour = endless(CHUNKED, b"10\r\n" + b"x" * 16 + b"\r\n") if name == "chunks" else endless(ENDLESS[name], b"x")
     with good(behaviour) as (_, network):
         error = refusal(network, URL)
         assert (error.code, error.status) == ("upload_too_large", 413)
