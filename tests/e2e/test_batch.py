@@ -143,7 +143,7 @@ def test_neither_a_bomb_nor_many_results_fill_the_memory(
         (f"bomb.zip/{n}.png", "upload_too_large") for n in range(4)
     ]
     after_bomb = peak_rss(batches)
-    assert after_bomb - before < 32 * MIB
+    assert after_bomb - before < 24 * MIB
     found = results(post(batches, *[("a.jpg", large)] * 12))
     assert sum(map(len, found.values())) > 36 * MIB
     assert peak_rss(batches) - after_bomb < 20 * MIB
