@@ -13,34 +13,34 @@ import routes
 from config import Settings, load_settings
 from parts import storage_of
 from routes import removebg
-from routes.bodies import InMemoryRequest, release_body
-from routes.context import EXTENSION, Jobs, Service
-from routes.errors import handle_errors
-from routes.limits import attach_limiter, make_limiter
-from routes.observe import observe
-from services.admission import Admission, Bodies
-from services.cache import ResultCache
-from services.coalesce import Coalescer
-from services.database import Database
-from services.decode import ImageLimits
-from services.dispatch import Dispatcher
-from services.engine import EngineSettings
+from routes.http.bodies import InMemoryRequest, release_body
+from routes.http.context import EXTENSION, Jobs, Service
+from routes.http.errors import handle_errors
+from routes.http.limits import attach_limiter, make_limiter
+from routes.http.observe import observe
+from services.api_keys.key_cache import Keyring
+from services.capacity.admission import Admission, Bodies
+from services.capacity.single_flight import Coalescer
 from services.errors import DatabaseUnavailable
-from services.fetch import Fetcher
-from services.job_figures import JobFigures
-from services.keyring import Keyring
-from services.outbound import Outbound
-from services.queue import Queue
-from services.recent import Recent
-from services.records import Records
-from services.redis_client import RedisProbe
-from services.reports import Reports
-from services.segment import RembgSegmenter
-from services.sessions import Models
-from services.storage import Storage, StorageProbe
-from services.submission import Desk
-from services.tally import Tally
-from services.telemetry import Metrics
+from services.imaging.decode import ImageLimits
+from services.imaging.segment import RembgSegmenter
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
+from services.jobs.dispatch import Dispatcher
+from services.jobs.metrics import JobFigures
+from services.jobs.queries import Reports
+from services.jobs.queue import Queue
+from services.jobs.store import Records
+from services.jobs.submit import Desk
+from services.jobs.tally import Tally
+from services.net.client import Outbound
+from services.net.fetch import Fetcher
+from services.observability.metrics import Metrics
+from services.persistence.database import Database
+from services.persistence.redis import RedisProbe
+from services.persistence.ttl_cache import Recent
+from services.result_cache import ResultCache
+from services.storage.base import Storage, StorageProbe
 
 POLL_SECONDS = 0.25  # a job's progress is told this late at most; its state never is
 WEB = Path(__file__).parent / "web"

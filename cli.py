@@ -10,8 +10,8 @@ import click
 
 from config import Settings, load_settings
 from services.errors import ServiceError
-from services.formats import usable_formats
-from services.options import BACKGROUND_IMAGE, Options, option_names
+from services.imaging.formats import usable_formats
+from services.imaging.options import BACKGROUND_IMAGE, Options, option_names
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"})
 
@@ -58,7 +58,7 @@ def models() -> None:
 @models.command("list")
 def list_models() -> None:
     """What is known, and what is here: input and file size, how it is checked, licence, purpose, commercial use."""
-    from services.custom import all_specs
+    from services.inference.custom import all_specs
 
     folder = load_settings().rembg_session_path
     for spec in all_specs(folder):
@@ -77,7 +77,7 @@ def list_models() -> None:
 @click.option("--file", "source", type=click.Path(exists=True, path_type=Path), help="Take it from a file or folder.")
 def fetch_model(name: str, source: Path | None) -> None:
     """Bring a model's files, checked: from --file, from MODEL_MIRROR_URL, or from where rembg has them."""
-    from services.model_files import fetch
+    from services.inference.download import fetch
 
     settings = load_settings()
     try:
@@ -91,9 +91,9 @@ def fetch_model(name: str, source: Path | None) -> None:
 @click.argument("name")
 def prepare_model(name: str) -> None:
     """Make a model's file for bf16, and the record of what it costs."""
-    from services.custom import find_spec
-    from services.models import read_record
-    from services.prepare import calibration_photos, prepare
+    from services.inference.bf16 import calibration_photos, prepare
+    from services.inference.catalogue import read_record
+    from services.inference.custom import find_spec
 
     settings = load_settings()
     folder = settings.rembg_session_path
@@ -128,7 +128,7 @@ def keys() -> None:
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Its end, in UTC.")
 def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | None, expires: datetime | None) -> None:
     """Make a key and print it, this once."""
-    from services.keys import create_key
+    from services.api_keys.keys import create_key
 
     try:
         text, key = create_key(
@@ -148,7 +148,7 @@ def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | 
 @keys.command("list")
 def list_api_keys() -> None:
     """Every key, without its secret."""
-    from services.keys import list_keys
+    from services.api_keys.keys import list_keys
 
     try:
         found = list_keys(_database())
@@ -172,7 +172,7 @@ def list_api_keys() -> None:
 @click.argument("id_or_name")
 def revoke_api_key(id_or_name: str) -> None:
     """End a key for good; running servers refuse it within a second."""
-    from services.keys import revoke_key
+    from services.api_keys.keys import revoke_key
 
     try:
         key = revoke_key(_database(), id_or_name)
@@ -215,7 +215,7 @@ def _migrate(direction: str, revision: str) -> None:
 def _database() -> Any:
     import structlog
 
-    from services.database import Database
+    from services.persistence.database import Database
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # a key alone on standard output
     return Database(load_settings().database_url)
@@ -316,8 +316,8 @@ class _Remover:
     """The pipeline with this machine's settings; the model is loaded once."""
 
     def __init__(self, settings: Settings, options: Options, background: bytes | None) -> None:
-        from services.admission import Admission
-        from services.decode import ImageLimits
+        from services.capacity.admission import Admission
+        from services.imaging.decode import ImageLimits
 
         self._options, self._background = options, background
         self._models = _models(settings)
@@ -331,7 +331,7 @@ class _Remover:
         self._admission = Admission(running=1, waiting=0)
 
     def __call__(self, data: bytes) -> bytes:
-        from services.pipeline import remove_background
+        from services.imaging.pipeline import remove_background
 
         result = remove_background(
             data,
@@ -347,15 +347,15 @@ class _Remover:
 
 
 def _models(settings: Settings) -> Any:
-    from services.engine import EngineSettings
-    from services.sessions import Models
+    from services.inference.registry import Models
+    from services.inference.runtime import EngineSettings
 
     engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
     return Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
 
 
 def _no_deadline() -> Any:
-    from services.deadline import Deadline
+    from services.capacity.deadline import Deadline
 
     return Deadline()
 

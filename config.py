@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from services.cpus import usable_cpus
-from services.custom import find_spec
+from services.capacity.cpus import usable_cpus
+from services.capacity.memory import MIB, memory_limit_bytes
 from services.errors import BadURL
-from services.memory import MIB, memory_limit_bytes
-from services.storage import parse_storage_url
-from services.urls import parse_authority
+from services.inference.custom import find_spec
+from services.net.urls import parse_authority
+from services.storage.base import parse_storage_url
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -61,7 +61,7 @@ def _known_model(name: str, info: ValidationInfo) -> str:
 
 
 def _database_url(url: str) -> str:
-    from services.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
+    from services.persistence.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
 
     parse_url(url)
     return url

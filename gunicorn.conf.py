@@ -26,11 +26,11 @@ from gunicorn.workers.gthread import ThreadWorker
 gc.disable()  # until the first fork: looking through everything imported again and again takes a third of the start
 
 from config import load_settings  # noqa: E402
-from routes.context import EXTENSION  # noqa: E402
+from routes.http.context import EXTENSION  # noqa: E402
+from services.capacity.memory import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
-from services.memory import tame_allocator  # noqa: E402
-from services.metrics_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
-from services.telemetry import logging_config  # noqa: E402
+from services.observability.metric_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
+from services.observability.metrics import logging_config  # noqa: E402
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
 OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
@@ -169,7 +169,7 @@ timeout = 120  # a worker whose main thread is stuck; a request's own limit is R
 graceful_timeout = int(settings.request_timeout_seconds) + 5
 keepalive = 75  # longer than the proxy keeps an idle connection, or it would meet closed ones
 worker_tmp_dir = SHARED_MEMORY  # a heartbeat on a slow disk may block a worker
-forwarded_allow_ips = ""  # the client's address is read in routes/limits.py, through TRUSTED_PROXIES hops
+forwarded_allow_ips = ""  # the client's address is read in routes/http/limits.py, through TRUSTED_PROXIES hops
 control_socket_disable = True
 proc_name = "background-remover"
 logconfig_dict: dict[str, Any] = logging_config(
@@ -188,7 +188,7 @@ def import_modules(names: tuple[str, ...]) -> None:
 
 def on_starting(server: Any) -> None:
     """Import what workers share, before there are any."""
-    from services.engine import import_rembg
+    from services.inference.runtime import import_rembg
 
     import_rembg()
     import_modules(SHARED_MODULES)
@@ -234,7 +234,7 @@ def post_worker_init(worker: Any) -> None:
     if settings.jobs_enabled and workers == 1:
         threading.Thread(target=import_modules, args=(JOB_MODULES,), name="import", daemon=True).start()
     if os.environ.get("ANNOUNCE") and worker.age == 1:
-        from services.announce import announce_when_ready
+        from services.launch.announce import announce_when_ready
 
         announce_when_ready(worker.wsgi.extensions[EXTENSION].models, settings.port)
 

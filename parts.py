@@ -3,9 +3,9 @@
 import logging.config
 
 from config import Settings
-from services.retries import Retries
-from services.storage import S3Options, Storage, make_storage
-from services.telemetry import logging_config
+from services.jobs.retry import Retries
+from services.observability.metrics import logging_config
+from services.storage.base import S3Options, Storage, make_storage
 
 DEFAULT_STORAGE_URL = "file:data/objects"
 
@@ -43,5 +43,5 @@ def configure_logging(settings: Settings) -> None:
             backups=settings.log_backups,
         )
     )
-    for name in ("celery.app.trace", "celery.worker.strategy"):  # services/work.py tells of each item
+    for name in ("celery.app.trace", "celery.worker.strategy"):  # services/jobs/process.py tells of each item
         logging.getLogger(name).setLevel("ERROR")

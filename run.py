@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from services.announce import announcement
-from services.broker import BrokerUnavailable, prepare_broker
-from services.cpus import usable_cpus
-from services.supervisor import Program, Supervisor
+from services.capacity.cpus import usable_cpus
+from services.launch.announce import announcement
+from services.launch.broker import BrokerUnavailable, prepare_broker
+from services.launch.supervisor import Program, Supervisor
 
 ROOT: Final = Path(__file__).parent
 BROKER_FOLDER: Final = Path("data/valkey")

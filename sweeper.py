@@ -1,4 +1,4 @@
-"""The sweeper: sees to jobs again and again, beside each worker, which starts it. See `services/sweep.py`.
+"""The sweeper: sees to jobs again and again, beside each worker, which starts it. See `services/jobs/recovery.py`.
 
     python sweeper.py
 
@@ -13,16 +13,16 @@ import structlog
 
 from config import Settings, load_settings
 from parts import configure_logging, retries_of, storage_of
-from services.cleanup import Cleanup
-from services.database import Database
-from services.dispatch import Dispatcher
 from services.errors import ServiceError
-from services.outbound import Outbound
-from services.queue import Queue
-from services.records import Records
-from services.sweep import Sweep
-from services.tally import Tally
-from services.webhooks import Webhooks
+from services.jobs.dispatch import Dispatcher
+from services.jobs.queue import Queue
+from services.jobs.recovery import Sweep
+from services.jobs.retention import Cleanup
+from services.jobs.store import Records
+from services.jobs.tally import Tally
+from services.jobs.webhooks import Webhooks
+from services.net.client import Outbound
+from services.persistence.database import Database
 
 log = structlog.get_logger("sweep")
 

@@ -29,16 +29,16 @@ import parts
 from app import image_limits, make_jobs
 from config import Settings, load_settings
 from parts import retries_of, storage_of
-from services.cpus import usable_cpus
-from services.database import Database
-from services.delivery import connect_anew_if_lost
-from services.engine import EngineSettings
+from services.capacity.cpus import usable_cpus
+from services.capacity.memory import tame_allocator
 from services.errors import ServiceError
-from services.memory import tame_allocator
-from services.queue import TASK, make_celery
-from services.sessions import Models
-from services.tally import Tally
-from services.work import Terms, Worker
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
+from services.jobs.delivery import connect_anew_if_lost
+from services.jobs.process import Terms, Worker
+from services.jobs.queue import TASK, make_celery
+from services.jobs.tally import Tally
+from services.persistence.database import Database
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 LOOK_SECONDS = 2.0
@@ -54,7 +54,7 @@ app = make_celery(
 state: dict[str, Any] = {}
 
 
-@app.task(name=TASK, Request="services.delivery:Delivery")  # type: ignore[untyped-decorator]
+@app.task(name=TASK, Request="services.jobs.delivery:Delivery")  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
@@ -80,7 +80,7 @@ def configure_logging(**_: Any) -> None:
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def share(**_: Any) -> None:
     """Import what children share, before there are any."""
-    from services.engine import import_rembg
+    from services.inference.runtime import import_rembg
 
     import_rembg()
 

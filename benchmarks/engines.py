@@ -17,11 +17,11 @@ from rich.table import Table
 
 from benchmarks.stages import RESULTS
 from config import load_settings
-from services.deadline import Deadline
-from services.engine import EngineSettings
-from services.models import CATALOGUE
-from services.prepare import calibration_photos
-from services.segment import RembgSegmenter
+from services.capacity.deadline import Deadline
+from services.imaging.segment import RembgSegmenter
+from services.inference.bf16 import calibration_photos
+from services.inference.catalogue import CATALOGUE
+from services.inference.runtime import EngineSettings
 
 ROUNDS = 8
 

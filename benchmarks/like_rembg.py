@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks.stages import RESULTS
 from benchmarks.versus_rembg import install_peer, peer
 from tests.conftest import PHOTOS, encoded
-from tests.servers import Gunicorn
+from tests.support.servers import Gunicorn
 
 NAMES: Final = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 CASES: Final[Mapping[str, Mapping[str, str]]] = {

@@ -29,15 +29,15 @@ from benchmarks.stages import RESULTS
 from benchmarks.subjects import DATA, PHOTOGRAPHED, Subject, composites
 from benchmarks.versus_rembg import PEER, install_peer
 from config import load_settings
-from services.deadline import Deadline
-from services.decode import Photo
-from services.engine import EngineSettings
-from services.foreground import decontaminate
-from services.options import Options
-from services.refine import refine
-from services.segment import segment
-from services.sessions import Models
-from tests.servers import ROOT
+from services.capacity.deadline import Deadline
+from services.imaging.decode import Photo
+from services.imaging.decontaminate import decontaminate
+from services.imaging.options import Options
+from services.imaging.refine import refine
+from services.imaging.segment import segment
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
+from tests.support.servers import ROOT
 
 BAND = 12  # px
 PEERS = ("plain", "post_process_mask", "alpha_matting", "decontaminate")

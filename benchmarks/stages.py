@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from config import load_settings
-from services.admission import Admission
-from services.deadline import Deadline
-from services.decode import ImageLimits
-from services.engine import EngineSettings
-from services.options import Options
-from services.pipeline import remove_background
-from services.sessions import Models
+from services.capacity.admission import Admission
+from services.capacity.deadline import Deadline
+from services.imaging.decode import ImageLimits
+from services.imaging.options import Options
+from services.imaging.pipeline import remove_background
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
 
 SIZES = ((512, 512), (1024, 1024), (4000, 3000))
 ROUNDS = 9

@@ -4,9 +4,9 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 # Every module with a table is imported here, so that Alembic can compare them.
-import services.jobs
-import services.keys  # noqa: F401
-from services.database import Base
+import services.api_keys.keys
+import services.jobs.tables  # noqa: F401
+from services.persistence.database import Base
 
 
 def run(connection: Connection) -> None:
@@ -23,7 +23,7 @@ if given is not None:
     run(given)
 else:  # `alembic revision --autogenerate` while developing
     from config import load_settings
-    from services.database import parse_url
+    from services.persistence.database import parse_url
 
     with create_engine(parse_url(load_settings().database_url)).begin() as made:
         run(made)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.database import UTCDateTime
+from services.persistence.database import UTCDateTime
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

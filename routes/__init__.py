@@ -4,26 +4,12 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import (
-    admin,
-    batch,
-    docs,
-    files,
-    job_operations,
-    jobs,
-    operations,
-    rembg,
-    rembg_operations,
-    removal,
-    removebg,
-    removebg_docs,
-    system,
-    uploads,
-)
-from routes.auth import View, needs_key
-from routes.docs import OPEN, Route
-from routes.limits import by_quota
-from services.keys import ADMIN, JOBS
+from routes import admin, batch, files, jobs, rembg, removal, removebg, system, uploads
+from routes.http.auth import View, needs_key
+from routes.http.limits import by_quota
+from routes.openapi import docs, job_operations, operations, rembg_operations, removebg_docs
+from routes.openapi.docs import OPEN, Route
+from services.api_keys.keys import ADMIN, JOBS
 
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),

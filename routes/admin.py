@@ -2,10 +2,10 @@
 
 from flask import Response
 
-from routes.context import service
-from routes.job_answers import answer
+from routes.http.context import service
+from routes.http.job_answers import answer
 from routes.jobs import jobs
-from services.cleanup import Cleanup
+from services.jobs.retention import Cleanup
 
 
 def cleanup() -> Response:

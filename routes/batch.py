@@ -8,14 +8,15 @@ from typing import Final
 import structlog
 from flask import Response, request, stream_with_context
 
-from routes.bodies import hold_body, keep_body
-from routes.context import Service, caller_gone, service
-from routes.limits import Charge, charge
-from routes.observe import count_failure, count_image
+from routes.http.bodies import hold_body, keep_body
+from routes.http.context import Service, caller_gone, service
+from routes.http.limits import Charge, charge
+from routes.http.observe import count_failure, count_image
 from routes.rembg import need_form, parameters
-from services.archives import Archive, is_archive
-from services.batch import Batch, Item
-from services.deadline import Deadline
+from services.archives.batch import Batch, Item
+from services.archives.zip_reader import Archive, is_archive
+from services.archives.zip_writer import zip_stream
+from services.capacity.deadline import Deadline
 from services.errors import (
     BadArchive,
     DeadlineExceeded,
@@ -25,9 +26,8 @@ from services.errors import (
     ShuttingDown,
     TooManyFiles,
 )
-from services.options import Options
-from services.pipeline import Result
-from services.zip_stream import zip_stream
+from services.imaging.options import Options
+from services.imaging.pipeline import Result
 
 FILES: Final = "files"
 TOTAL: Final = 10  # times REQUEST_TIMEOUT_SECONDS: what a whole batch may take

@@ -8,15 +8,15 @@ from typing import Final
 import orjson
 from flask import Response
 
-from routes.bodies import decode_base64, read_json
-from routes.context import service
+from routes.http.bodies import decode_base64, read_json
+from routes.http.context import service
 from routes.removal import file_name
-from services.beneath import open_file
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
-from services.formats import Format
-from services.options import bad_option, unknown_option
-from services.sniff import sniff
+from services.imaging.formats import Format
+from services.imaging.options import bad_option, unknown_option
+from services.imaging.sniff import sniff
 from services.storage.local import LocalFolder
+from services.storage.safe_path import open_file
 
 TYPES: Final = {format_.extension: format_.mimetype for format_ in Format}
 

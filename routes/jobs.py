@@ -6,15 +6,15 @@ from typing import Final
 import orjson
 from flask import Response, request
 
-from routes.auth import caller_key
-from routes.context import Jobs, service
-from routes.job_answers import accepted, answer, described, download
-from routes.job_events import events, wants_events
-from routes.job_requests import read_batch, read_single
+from routes.http.auth import caller_key
+from routes.http.context import Jobs, service
+from routes.http.job_answers import accepted, answer, described, download
+from routes.http.job_events import events, wants_events
+from routes.http.job_requests import read_batch, read_single
 from services.errors import JobNotCancellable, JobNotFound, JobNotRetryable, MissingKey
-from services.jobs import FAILED, FINISHED, JOB_ID
-from services.options import bad_option
-from services.reports import Report
+from services.imaging.options import bad_option
+from services.jobs.queries import Report
+from services.jobs.tables import FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100

@@ -12,15 +12,15 @@ import orjson
 from flask import Response, request
 from pydantic import BaseModel, Field, ValidationError
 
-from routes.bodies import hold_body, read_part
-from routes.context import service
+from routes.http.bodies import hold_body, read_part
+from routes.http.context import service
+from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
-from routes.requests import Upload, fetch
+from services.archives.filenames import harmless_stem
 from services.errors import BadOption, MissingImage, ModelNotFound, MultipleImages, UnsupportedFormat
-from services.names import harmless_stem
-from services.options import Edges, Options, Output, bad_option
-from services.prompt import ALLOWED as PROMPT_ALLOWED
-from services.values import TRUTHS, Colour
+from services.imaging.options import Edges, Options, Output, bad_option
+from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
+from services.imaging.values import TRUTHS, Colour
 
 FILE: Final = "file"
 REMOTE: Final = frozenset({"withoutbg", "atlascloud"})

@@ -8,12 +8,12 @@ import orjson
 import pybase64
 from flask import Response
 
-from routes.context import service
-from routes.observe import note_result
-from routes.requests import OUTPUT_KEY, Upload, read_base64_upload, read_upload, wants_json
-from services.formats import Format
-from services.options import Options
-from services.pipeline import Result
+from routes.http.context import service
+from routes.http.observe import note_result
+from routes.http.requests import OUTPUT_KEY, Upload, read_base64_upload, read_upload, wants_json
+from services.imaging.formats import Format
+from services.imaging.options import Options
+from services.imaging.pipeline import Result
 
 
 def remove_background() -> Response:

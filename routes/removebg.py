@@ -13,21 +13,21 @@ import pybase64
 from flask import Response, g, request
 from werkzeug.datastructures import FileStorage
 
-from routes.bodies import decode_base64, hold_body, read_json
-from routes.context import service
-from routes.limits import client_key
-from routes.observe import note_result
-from routes.requests import fetch, wants_json
-from services.decode import ImageLimits, inspect
+from routes.http.bodies import decode_base64, hold_body, read_json
+from routes.http.context import service
+from routes.http.limits import client_key
+from routes.http.observe import note_result
+from routes.http.requests import fetch, wants_json
+from services.dialects.removebg import LARGEST, Wish, check_sources, present, read_wish, told_class
+from services.dialects.removebg_errors import download_error
 from services.errors import BadParameter, BadURL, ServiceError, UnsupportedFormat
-from services.geometry import Box
-from services.layout import fitted_size
-from services.options import Options
-from services.pipeline import Result
-from services.removebg import LARGEST, Wish, check_sources, present, read_wish, told_class
-from services.removebg_errors import download_error
-from services.sniff import sniff
-from services.urls import parse_url
+from services.imaging.decode import ImageLimits, inspect
+from services.imaging.geometry import Box
+from services.imaging.layout import fitted_size
+from services.imaging.options import Options
+from services.imaging.pipeline import Result
+from services.imaging.sniff import sniff
+from services.net.urls import parse_url
 
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")  # beside those that others have too
 FILES: Final = ("image_file", "bg_image_file")

@@ -11,12 +11,12 @@ import orjson
 from flask import Response, current_app, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from routes.context import Service, service
-from routes.docs import described_path
-from routes.limits import client_address
+from routes.http.context import Service, service
+from routes.http.limits import client_address
+from routes.openapi.docs import described_path
+from services.capacity.memory import memory_limit_bytes
 from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
-from services.memory import memory_limit_bytes
-from services.models import CATALOGUE, ModelSpec
+from services.inference.catalogue import CATALOGUE, ModelSpec
 
 MIB = 1024 * 1024
 PAGE = "index.html"

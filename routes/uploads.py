@@ -4,14 +4,14 @@ from typing import Any, Final
 
 from flask import Response
 
-from routes.context import service
-from routes.incoming import S3_KEY
-from routes.job_answers import answer, moment
-from routes.job_requests import read_single
+from routes.http.context import service
+from routes.http.incoming import S3_KEY
+from routes.http.job_answers import answer, moment
+from routes.http.job_requests import read_single
 from routes.jobs import jobs, known, owner, page_of, polled
-from services.bundle import result_names
-from services.jobs import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
-from services.reports import Report
+from services.jobs.archive import result_names
+from services.jobs.queries import Report
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
 from services.storage.local import LocalFolder
 
 STATUS: Final = {

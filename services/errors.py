@@ -1,6 +1,6 @@
 """The tree of errors: each leaf knows its code, HTTP status, public message, and what the caller can do.
 
-Nothing here knows HTTP beyond the number: `routes/errors.py` turns an error into a response.
+Nothing here knows HTTP beyond the number: `routes/http/errors.py` turns an error into a response.
 """
 
 from collections.abc import Iterator

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.deadline import Deadline
-from services.engine import EngineSettings
-from services.segment import RembgSegmenter
-from services.sessions import Models
-from tests.servers import ROOT, Gunicorn, Postgres, SeaweedFS
+from services.capacity.deadline import Deadline
+from services.imaging.segment import RembgSegmenter
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
+from tests.support.servers import ROOT, Gunicorn, Postgres, SeaweedFS
 
 _skimage = find_spec("skimage")
 assert _skimage

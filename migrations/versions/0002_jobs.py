@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.database import UTCDateTime
+from services.persistence.database import UTCDateTime
 
 revision = "0002"
 down_revision = "0001"

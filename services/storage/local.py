@@ -20,9 +20,9 @@ from typing import BinaryIO, Final, NoReturn
 
 import structlog
 
-from services.beneath import open_file, open_folder
 from services.errors import BadOption, Forbidden, ObjectNotFound, ResultExpired, StorageUnavailable
-from services.storage import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
+from services.storage.base import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
+from services.storage.safe_path import open_file, open_folder
 
 FILES: Final = "/files"  # where routes/storage.py serves what `url` signs
 PARTIAL: Final = ".partial"  # the folder of files that are being written; no key begins with a dot

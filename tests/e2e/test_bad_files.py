@@ -13,9 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
-from tests import corpus
-from tests.corpus import FILES, FORMATS, MARKER, OK, Answer, File
-from tests.servers import Gunicorn, poll
+from tests.support import corpus
+from tests.support.corpus import FILES, FORMATS, MARKER, OK, Answer, File
+from tests.support.servers import Gunicorn, poll
 
 SECONDS: Final = 10.0
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}

@@ -9,9 +9,9 @@ import pytest
 import requests
 from PIL import Image
 
-from services.options import PRESETS, option_names
-from tests import corpus
-from tests.servers import Gunicorn
+from services.imaging.options import PRESETS, option_names
+from tests.support import corpus
+from tests.support.servers import Gunicorn
 
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")
 BASE64: Final = base64.b64encode(GOOD).decode()

@@ -17,8 +17,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests import corpus
-from tests.servers import Gunicorn, poll
+from tests.support import corpus
+from tests.support.servers import Gunicorn, poll
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")

@@ -15,8 +15,8 @@ import requests
 from PIL import Image
 
 from tests.conftest import encoded
-from tests.servers import Gunicorn, poll
-from tests.test_archives import archive
+from tests.support.servers import Gunicorn, poll
+from tests.unit.archives.test_zip_reader import archive
 
 PATH: Final = "/api/remove/batch"
 MIB: Final = 1024 * 1024

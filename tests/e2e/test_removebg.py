@@ -18,11 +18,11 @@ import pytest
 import requests
 from PIL import Image
 
-from services.database import Database
-from services.keys import create_key
+from services.api_keys.keys import create_key
+from services.persistence.database import Database
 from tests.conftest import encoded, pixels
-from tests.servers import Gunicorn, free_port, poll
-from tests.sources import answer, source
+from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.sources import answer, source
 
 PATH = "/v1.0/removebg"
 EMPTY = ("size", "type", "type_level", "format", "roi", "crop", "crop_margin", "scale", "position", "channels",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.servers import Gunicorn
+from tests.support.servers import Gunicorn
 
 PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")  # the first and the last are one import name
 NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")

@@ -19,8 +19,8 @@ import redis
 import requests
 
 import run
-from tests.servers import ROOT, free_port, poll
-from tests.test_supervisor import is_running
+from tests.support.servers import ROOT, free_port, poll
+from tests.unit.launch.test_supervisor import is_running
 
 DRIVER = """
 import sys
@@ -29,8 +29,8 @@ run.WORKER = (sys.executable, "-c", sys.argv[2])
 if sys.argv[1] == "no binary":
     def none():
         raise run.BrokerUnavailable("there is no Valkey for Plan9 on mips")
-    import services.broker
-    services.broker.find_binary = none
+    import services.launch.broker
+    services.launch.broker.find_binary = none
 sys.exit(run.main())
 """
 WORKER = """

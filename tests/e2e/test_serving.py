@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from services.cpus import usable_cpus
-from tests.servers import Gunicorn, poll
+from services.capacity.cpus import usable_cpus
+from tests.support.servers import Gunicorn, poll
 
 
 def post(server: Gunicorn, data: bytes) -> int:
@@ -147,7 +147,7 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
 
 
 def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, small: bytes) -> None:
-    from tests.servers import ROOT
+    from tests.support.servers import ROOT
 
     for name in ("u2netp", "second"):  # the same network under a name of our own
         (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())

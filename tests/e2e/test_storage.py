@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from services.storage.local import LocalFolder
-from tests.servers import Gunicorn, SeaweedFS, poll
+from tests.support.servers import Gunicorn, SeaweedFS, poll
 
 SECRET = "of these tests"
 

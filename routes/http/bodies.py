@@ -1,0 +1,109 @@
+"""What a request's body holds: JSON, base64, the parts of a form; bounded, and in memory alone."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any
+
+import orjson
+import pybase64
+from flask import Request, g, request
+from werkzeug.datastructures import FileStorage
+
+from config import BODY_COPIES
+from routes.http.context import service
+from services.errors import BadBase64, BadJSON, EmptyImage, UnsupportedFormat, UploadTooLarge
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads stay in memory: their size is bounded, they are needed whole, and a full or read-only
+    disk is nobody's problem."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return io.BytesIO()
+
+
+def hold_body(most: int = 0) -> None:
+    """Count the body that is about to be read, of `most` bytes (0: an image's); one of unknown length as the largest.
+    Raises `Busy`."""
+    refuse_encoded_body()
+    most = most or request.max_content_length or service().settings.max_encoded_bytes
+    hold(BODY_COPIES * min(most, most if request.content_length is None else request.content_length))
+
+
+def hold(size: int) -> None:
+    """Count so many bytes more for this request, until its end. Raises `Busy`."""
+    held = g.get("held_bytes", 0)
+    service().bodies.take(size, held)
+    g.held_bytes = held + size
+
+
+def hold_more(size: int) -> None:
+    """Count so many bytes, which this request needs beside its body, until its end. Raises `Busy`."""
+    service().bodies.take(size)
+    g.held_bytes = g.get("held_bytes", 0) + size
+
+
+def keep_body() -> Callable[[], None]:
+    """Go on counting this request's body while its answer is sent, until what is returned is called."""
+    size = g.pop("held_bytes", 0)
+    return partial(service().bodies.give_back, size)
+
+
+def release_body(_: BaseException | None = None) -> None:
+    """At a request's end: its body is no longer held."""
+    service().bodies.give_back(g.pop("held_bytes", 0))
+
+
+def refuse_encoded_body() -> None:
+    """Raises `UnsupportedFormat` for a body with a Content-Encoding."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedFormat(
+            f"the body is declared as Content-Encoding {encoding[:40]}",
+            "Send the body without Content-Encoding",
+        )
+
+
+def read_json() -> dict[str, Any]:
+    """The body as a JSON object. Raises `BadJSON`, `UploadTooLarge`, `Busy`."""
+    hold_body()
+    body = request.get_data(cache=False)
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise BadJSON(f"{exc.msg} (character {exc.pos})" if body else "the body is empty") from exc
+    if not isinstance(found, dict):
+        raise BadJSON(f"an object is needed; found {type(found).__name__}")
+    return found
+
+
+def read_part(part: FileStorage) -> bytes:
+    """The bytes of a form's file. Raises `EmptyImage`."""
+    data = part.stream.read()
+    part.close()
+    if not data:
+        raise EmptyImage(f"the file in the field {part.name!r} has 0 bytes")
+    return data
+
+
+def decode_base64(text: str, limit: int | None = None) -> bytes:
+    """The bytes of a base64 text or data URI, at most `limit`; white space is ignored.
+
+    Raises `BadBase64`, `EmptyImage`, `UploadTooLarge`.
+    """
+    if text[:5].lower() == "data:":
+        head, comma, text = text.partition(",")
+        if not comma or not head.lower().endswith(";base64"):
+            raise BadBase64("the data URI is not of the form data:<type>;base64,<data>")
+    compact = "".join(text.split()) if any(space in text for space in " \n\r\t") else text
+    limit = limit or service().limits.max_bytes
+    if len(compact) // 4 * 3 - compact[-2:].count("=") > limit:
+        raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")
+    try:
+        data = pybase64.b64decode(compact, validate=True)
+    except ValueError as exc:  # binascii.Error is one; other characters than ASCII are another
+        raise BadBase64("it holds characters that base64 does not have, or its padding is wrong") from exc
+    if not data:
+        raise EmptyImage("the base64 text is empty")
+    return data

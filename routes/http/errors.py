@@ -1,0 +1,120 @@
+"""Every error becomes a response, here and nowhere else."""
+
+import errno
+
+import orjson
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from routes.http.context import service
+from routes.http.observe import note_error
+from services import errors
+from services.dialects.removebg_errors import envelope
+from services.errors import ServiceError
+
+log = structlog.get_logger("error")
+REMOVEBG = "/v1.0/"  # whoever speaks that API understands its errors alone
+DRAIN_BYTES = 64 * 1024 * 1024
+RETRY_AFTER = 5
+CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
+EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.UploadTooLarge,
+    415: errors.UnsupportedFormat,
+    429: errors.RateLimited,
+}
+
+
+def handle_errors(app: Flask) -> None:
+    """Register the handlers of everything a view can raise."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _service_error(error: ServiceError) -> Response:
+    _drain_body()
+    note_error(error)
+    response = _as_removebg(error) if f"{request.path}/".startswith(REMOVEBG) else _as_ours(error)
+    if error.status == 503:
+        response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
+    if response.status_code == 401:
+        given = ', error="invalid_token"' if error.code == "bad_key" else ""
+        response.headers["WWW-Authenticate"] = CHALLENGE + given
+    return response
+
+
+def _as_ours(error: ServiceError) -> Response:
+    body = {
+        "error": error.message,
+        "code": error.code,
+        "solution": error.solution,
+        "details": error.details,
+        "request_id": g.get("request_id", ""),
+    }
+    return Response(orjson.dumps(body), status=error.status, mimetype="application/json")
+
+
+def _as_removebg(error: ServiceError) -> Response:
+    status, body = envelope(error, service().settings.removebg_max_content_length)
+    return Response(orjson.dumps(body), status=status, content_type="application/json; charset=utf-8")
+
+
+def _http_error(error: HTTPException) -> Response:
+    """werkzeug's and Flask-Limiter's errors, in our words."""
+    status = error.code or 500
+    if status < 400:
+        return Response(error.get_body(), status=status, headers=error.get_headers())  # a redirect
+    if status == 500:
+        return _unexpected(error)
+    known = _BY_STATUS.get(status, errors.BadRequest)
+    ours = known(_details(error, status))
+    response = _service_error(ours)
+    if known is errors.BadRequest:
+        response.status_code = status
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After", "WWW-Authenticate"):
+            response.headers[name] = value
+    return response
+
+
+def _details(error: HTTPException, status: int) -> str:
+    if status == 429:
+        return f"allowed: {error.description}"
+    if status == 404:
+        return f"no endpoint {request.path[:200]!r}"
+    if status == 405:
+        return f"{request.method[:16]} is not one of {', '.join(sorted(getattr(error, 'valid_methods', None) or []))}"
+    if isinstance(error, RequestEntityTooLarge):
+        if request.max_content_length != service().settings.max_encoded_bytes:
+            return f"the body is larger than {request.max_content_length} bytes, or has too many parts"
+        limit = service().settings.max_content_length
+        return f"the body is larger than an image of {limit} bytes needs, or has too many parts"
+    return str(error.description or "")[:300]
+
+
+def _unexpected(error: Exception) -> Response:
+    """A bug, or a fault of the machine. The log has the traceback; the caller gets no word of it."""
+    original = getattr(error, "original_exception", None) or error
+    if type(original).__module__ == "gunicorn.http.errors":  # what it finds while the body is read, as a bad chunk size
+        return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
+    log.error("unexpected error", exc_info=error)
+    if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
+        return _service_error(errors.Busy("the server is out of memory or open files for now"))
+    return _service_error(ServiceError())
+
+
+def _drain_body() -> None:
+    """Read (and forget) what is left of a refused body, so that the caller sees the answer instead of a reset."""
+    stream = request.environ.get("wsgi.input")
+    left = DRAIN_BYTES
+    try:
+        while stream and left > 0 and (chunk := stream.read(min(left, 1 << 20))):
+            left -= len(chunk)
+    except Exception as exc:  # noqa: BLE001 - the server's own stream errors; the connection is closed anyway
+        log.debug("body not drained", reason=type(exc).__name__)

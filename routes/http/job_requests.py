@@ -1,0 +1,181 @@
+"""A request becomes a job's submission, once, here."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from flask import request
+
+from routes.http.auth import caller_key
+from routes.http.bodies import hold, read_part, refuse_encoded_body
+from routes.http.context import service
+from routes.http.limits import client_key
+from routes.http.requests import ALSO, CALLBACK_URL, read_options, read_upload
+from services.archives.filenames import harmless_stem
+from services.archives.zip_reader import Archive, is_archive
+from services.errors import (
+    BadArchive,
+    BadOption,
+    BadRequest,
+    BadURL,
+    EmptyImage,
+    MissingImage,
+    ModelNotFound,
+    ServiceError,
+    TooManyFiles,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
+from services.imaging.decode import inspect
+from services.imaging.formats import Format
+from services.imaging.options import BACKGROUND_IMAGE, Options, bad_option, unknown_option
+from services.jobs.submit import File, Submission
+from services.jobs.tables import BATCH, SINGLE
+from services.net.urls import parse_url
+
+FILES: Final = "files"
+IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+ROOM_FOR_FIELDS: Final = 64 * 1024
+
+
+def read_single(*own: str) -> Submission:
+    """One image with its options, found good as far as its header tells. `own` names fields of this endpoint alone.
+
+    Raises what `/remove-background` would, and `read_incoming`.
+    """
+    upload = read_upload(CALLBACK_URL, *own, waits=True)
+    _check_options(upload.options(default_format=Format.PNG))
+    inspect(upload.data, service().limits)
+    if upload.background is not None:
+        inspect(upload.background, service().limits)
+    return _submission(SINGLE, [File(upload.stem, upload.data)], upload.given, upload.background, upload.callback_url)
+
+
+def read_batch() -> Submission:
+    """The images of a form's `files`, each to be found good or bad by itself, and the options for all of them."""
+    settings = service().settings
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedFormat(
+            f"the body is declared as {request.mimetype[:80] or 'nothing'}",
+            "Send multipart/form-data with fields 'files'",
+        )
+    _hold_batch(settings.max_batch_bytes + ROOM_FOR_FIELDS)
+    request.max_form_parts = settings.max_batch_files + 100
+    for name in request.files:
+        if name not in (FILES, BACKGROUND_IMAGE):
+            raise unknown_option(name, also=(*ALSO, FILES))
+    files = _files(settings.max_batch_files, settings.max_batch_bytes)
+    given = read_options(CALLBACK_URL)
+    callback = given.pop(CALLBACK_URL, None)
+    _check_options(Options.parse(given))
+    backgrounds = request.files.getlist(BACKGROUND_IMAGE)
+    if len(backgrounds) > 1:
+        raise bad_option(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
+    background = read_part(backgrounds[0]) if backgrounds else None
+    if background is not None:
+        inspect(background, service().limits)
+    return _submission(BATCH, files, given, background, callback)
+
+
+def _submission(
+    kind: str, files: list[File], given: Mapping[str, object], background: bytes | None, callback: object
+) -> Submission:
+    key = caller_key()
+    return Submission(
+        kind=kind,
+        files=files,
+        options=given,
+        caller=client_key(),
+        owner=key.id if key else None,
+        background=background,
+        idempotency_key=_idempotency_key(),
+        callback_url=_callback_url(callback),
+    )
+
+
+def _files(most: int, most_bytes: int) -> list[File]:
+    """The form's images, archives opened, each with its bytes or why it is refused.
+
+    Raises `MissingImage`, `TooManyFiles`, `UploadTooLarge` where all together, unpacked, are too much, and `Busy` where
+    there is no memory to unpack them.
+    """
+    found: list[File] = []
+    size = 0
+    for part in request.files.getlist(FILES):
+        if not part.filename:
+            continue  # a browser's empty field
+        sent = part.stream.read()
+        for name, data in _images(part.filename, sent, most):
+            size += len(data) if isinstance(data, bytes) else 0
+            if len(found) >= most:
+                raise TooManyFiles(f"more than {most} were sent; allowed: {most}")
+            if size > most_bytes:
+                raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
+            if isinstance(data, bytes) and data is not sent:
+                hold(len(data))  # unpacked: beside the archive that it came in
+            found.append(_file(name, data))
+        part.close()
+    if not found:
+        raise MissingImage(f"the form has no image in the field {FILES!r}", "Send -F files=@a.jpg -F files=@b.zip")
+    return found
+
+
+def _images(name: str, data: bytes, most: int) -> Iterator[tuple[str, bytes | ServiceError]]:
+    """A file's own name and bytes or, of an archive, those of what is in it."""
+    if not is_archive(data):
+        yield name, data or EmptyImage("the file has 0 bytes")
+        return
+    try:
+        archive = Archive(io.BytesIO(data), max_files=most, max_bytes=service().limits.max_bytes)
+    except BadArchive as exc:
+        yield name, exc
+        return
+    yield from archive
+
+
+def _file(name: str, data: bytes | ServiceError) -> File:
+    limit = service().limits.max_bytes
+    if isinstance(data, bytes) and len(data) > limit:
+        data = UploadTooLarge(f"the file has {len(data)} bytes; allowed: {limit}")
+    stem = harmless_stem(name)
+    return File(stem, data) if isinstance(data, bytes) else File(stem, b"", data)
+
+
+def _check_options(options: Options) -> None:
+    """What the worker could only refuse later."""
+    models = service().models
+    if options.model is not None and options.model not in models.usable():
+        raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")
+
+
+def _callback_url(url: object) -> str | None:
+    """Where the job's end is to be told. Raises `BadOption`, `BadURL`."""
+    if url is None:
+        return None
+    if not service().settings.webhook_secret:
+        raise BadOption("callback_url was given; allowed: nothing, for this server has no WEBHOOK_SECRET")
+    if not isinstance(url, str):
+        raise BadURL("callback_url is not a text")
+    return parse_url(url).url
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if len(request.headers.getlist("Idempotency-Key")) > 1:
+        raise BadRequest("more than one Idempotency-Key was sent")
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise BadRequest("Idempotency-Key must be 1 to 200 visible ASCII characters")
+    return key
+
+
+def _hold_batch(most: int) -> None:
+    """Count the body that is about to be read; an unknown length as the largest. Raises `Busy`, `UploadTooLarge`."""
+    refuse_encoded_body()
+    announced = request.content_length
+    if announced is not None and announced > most:
+        raise UploadTooLarge(f"{announced} bytes were announced; allowed for a batch: {most}")
+    hold(2 * (most if announced is None else announced))  # as received, and each file as read from it
+    request.max_content_length = most

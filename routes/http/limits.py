@@ -1,0 +1,165 @@
+"""Who is calling, and how often they may: Flask-Limiter per API key or client address, in Redis or in memory."""
+
+import ipaddress
+import time
+from typing import Final
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
+
+from config import Settings
+from routes.http.auth import caller_key
+from routes.http.context import service
+from services.errors import RateLimited, SourceFailed, SourceTimeout
+from services.persistence.redis import redis_options
+
+WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
+LIMITER: Final = "background_remover_limiter"
+log = structlog.get_logger("limits")
+
+
+def client_address() -> str:
+    """The caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
+
+    Each trusted proxy has appended the address it saw, so the caller's is that many entries from the right; what
+    stands left of it is the caller's own claim. Where that entry is missing or no address, the peer's counts.
+    """
+    peer = request.remote_addr or "0.0.0.0"
+    hops = service().settings.trusted_proxies
+    if hops == 0:
+        return peer
+    chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    if len(chain) < hops:
+        return peer
+    return _address(chain[-hops]) or peer
+
+
+def client_key() -> str:
+    """What quotas count by: the API key; else the IPv4 address, or the /64 that an IPv6 caller can choose from."""
+    key = caller_key()
+    if key:
+        return f"key:{key.id}"
+    try:
+        address = ipaddress.ip_address(client_address())
+    except ValueError:
+        return "unknown"  # a unix socket's peer has no address
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+def make_limiter(settings: Settings) -> Limiter:
+    """Flask-Limiter for this process. A lost Redis means limits kept in this process until it is back."""
+    options: dict[str, object] = {}
+    uri = "memory://"
+    if settings.rate_limit_storage == "redis":
+        uri = settings.redis_url
+        options = redis_options(uri)
+    return Limiter(
+        client_key,
+        storage_uri=uri,
+        storage_options=options,  # type: ignore[arg-type]
+        strategy="fixed-window",
+        key_prefix="bg-remover",
+        headers_enabled=True,
+        header_name_mapping={HeaderNames.RETRY_AFTER: WAIT_HEADER},
+        in_memory_fallback_enabled=settings.rate_limit_storage == "redis",
+        # Flask-Limiter raises where two threads notice at the same time that Redis is lost: the second one's request
+        # goes uncounted instead of failing.
+        swallow_errors=True,
+        enabled=settings.rate_limit_enabled,
+    )
+
+
+def by_quota(limiter: Limiter, default: str) -> RouteLimit:
+    """A view's quota: `default` for this endpoint, or the caller's key's own limit, which counts over all of them."""
+
+    def limit() -> str:
+        key = caller_key()
+        return (key and key.rate_limit) or default
+
+    def scope(endpoint: str) -> str:
+        key = caller_key()
+        return "key" if key and key.rate_limit else endpoint
+
+    return limiter.shared_limit(limit, scope)
+
+
+class Charge:
+    """What a request has cost beyond the one that every request costs."""
+
+    def __init__(self, limiter: Limiter, limits: list[RequestLimit]) -> None:
+        self._limiter = limiter
+        self._limits = limits
+
+    def give_back(self, images: int) -> None:
+        """So many images failed, and the failure was ours."""
+        if images:
+            for limit in self._limits:
+                _hit(self._limiter, limit, -images)
+
+
+def charge(images: int) -> Charge:
+    """Count this request as so many images. Raises `RateLimited`, with nothing charged, where the quota has not as many
+    left."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    limits = limiter.current_limits  # none where quotas are turned off
+    for number, limit in enumerate(limits if images > 1 else ()):
+        if not _hit(limiter, limit, images - 1):
+            for counted in limits[: number + 1]:
+                _hit(limiter, counted, -images)
+            raise RateLimited(f"allowed: {limit.limit}, and this batch counts as {images}")
+    return Charge(limiter, limits)
+
+
+def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
+    try:
+        return bool(limiter.limiter.hit(limit.limit, *limit.request_args, cost=cost))
+    except Exception as exc:  # noqa: BLE001 - any storage's error: a lost Redis fails no request
+        log.warning("quota not charged", reason=type(exc).__name__)
+        return True
+
+
+def attach_limiter(app: Flask, limiter: Limiter) -> None:
+    """Hook the limiter in: costs are settled before its headers are written, Retry-After is set after."""
+    app.extensions[LIMITER] = limiter
+    app.after_request(_retry_after)
+    limiter.init_app(app)
+
+    @app.after_request
+    def settle(response: Response) -> Response:
+        """Each request was charged 1: give it back where we failed, or add to it where it has cost more (`g.cost`)."""
+        theirs = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
+        cost = -1 if response.status_code >= 500 and not theirs else g.get("cost", 1) - 1
+        key = caller_key()
+        if cost > 0 and key and key.rate_limit:
+            return response  # a key's own limit counts requests, of all endpoints alike
+        for limit in limiter.current_limits if cost else ():
+            _hit(limiter, limit, cost)
+        return response
+
+
+def _retry_after(response: Response) -> Response:
+    wait = response.headers.pop(WAIT_HEADER, None)
+    if wait is not None and response.status_code == 429:
+        response.headers["Retry-After"] = str(max(1, int(wait) + 1))  # rounded up: not a moment too early
+    reset = response.headers.get("X-RateLimit-Reset")
+    if reset is not None:
+        response.headers["X-RateLimit-Reset"] = str(max(int(time.time()), int(float(reset))))
+    return response
+
+
+def _address(text: str) -> str | None:
+    """A forwarded entry as a plain address: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]:567`; None for anything else."""
+    if text.startswith("[") and "]" in text:
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return None if "%" in text else str(address)

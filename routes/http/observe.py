@@ -1,0 +1,138 @@
+"""What every request leaves behind: its id, headers, one log line, and its counts."""
+
+import re
+import time
+import uuid
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, request
+
+from routes.http.auth import caller_key
+from routes.http.context import service
+from routes.http.limits import client_address
+from services.errors import ServiceError
+from services.imaging.pipeline import Result
+from services.result_cache import HIT, MISS
+from services.storage.local import FILES
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+log = structlog.get_logger("request")
+
+
+def observe(app: Flask) -> None:
+    """Register the hooks. Called before other extensions, so that `_finish` runs after theirs."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def note_result(result: Result) -> None:
+    """Remember a removal for this request's headers, log line and metrics."""
+    g.result = result
+
+
+def note_error(error: ServiceError) -> None:
+    """Remember the error that this request is answered with."""
+    g.error = error
+
+
+def _begin() -> None:
+    g.start, g.started = time.perf_counter(), time.monotonic()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    elapsed = time.perf_counter() - g.start
+    response.headers["X-Request-ID"] = g.request_id
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    result: Result | None = g.get("result")
+    if result:
+        response.headers["Server-Timing"] = _server_timing(result, elapsed)
+        if result.cached is not None:
+            response.headers["X-Cache"] = HIT if result.cached else MISS
+    _count(response, result, elapsed)
+    _log(response, result, elapsed)
+    return response
+
+
+def _server_timing(result: Result, elapsed: float) -> str:
+    timings = {**result.timings, "total": elapsed * 1000}
+    return ", ".join(f"{name};dur={ms:.1f}" for name, ms in timings.items())
+
+
+def _count(response: Response, result: Result | None, elapsed: float) -> None:
+    metrics = service().metrics
+    endpoint = request.url_rule.rule if request.url_rule else "unmatched"
+    method = request.method if request.method in METHODS else "other"
+    metrics.requests.labels(method, endpoint, str(response.status_code)).inc()
+    metrics.request_seconds.labels(endpoint).observe(elapsed)
+    key = caller_key()
+    if key:
+        metrics.key_requests.labels(key.name).inc()
+    error: ServiceError | None = g.get("error")
+    if error:
+        metrics.refused.labels(error.code).inc()
+        if error.status == 429:
+            metrics.rate_limited.labels(endpoint).inc()
+        if endpoint.startswith(("/remove", "/api/remove", "/v1.0/removebg")) and error.status != 429:
+            count_failure(error)
+    if result:
+        count_image(result)
+
+
+def count_image(result: Result) -> None:
+    """Count an image that was done."""
+    metrics = service().metrics
+    metrics.images.labels(result.original_format, "ok").inc()
+    metrics.megapixels.observe(result.original_width * result.original_height / 1e6)
+    metrics.upload_bytes.observe(result.original_bytes)
+    metrics.result_bytes.observe(len(result.data))
+    for stage, ms in result.timings.items():
+        metrics.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+def count_failure(error: ServiceError) -> None:
+    """Count an image that was not."""
+    service().metrics.images.labels("unknown", error.code).inc()
+
+
+def _log(response: Response, result: Result | None, elapsed: float) -> None:
+    quiet = request.path.startswith(("/health", "/metrics", "/static")) and response.status_code in (200, 304, 503)
+    event: dict[str, object] = {
+        "address": client_address(),
+        "method": request.method[:16],
+        # a signed link opens an object to whoever reads it
+        "path": f"{FILES}/…" if request.path.startswith(f"{FILES}/") else request.path[:200],
+        "status": response.status_code,
+        "duration_ms": round(elapsed * 1000, 1),
+        "bytes_out": response.content_length,
+    }
+    key = caller_key()
+    if key:
+        event["key"] = key.name
+    error: ServiceError | None = g.get("error")
+    if error:
+        event |= {"code": error.code, "details": error.details}
+    if result:
+        event |= {
+            "bytes_in": result.original_bytes,
+            "size_reduction": round(1 - len(result.data) / result.original_bytes, 3),
+            "size": f"{result.original_width}x{result.original_height}",
+            "format": f"{result.original_format}>{result.format.value}",
+            "model": result.model,
+            "timings_ms": {name: round(ms, 1) for name, ms in result.timings.items()},
+        }
+        if result.cached is not None:
+            event["cached"] = result.cached
+    write = log.debug if quiet else log.warning if response.status_code >= 500 else log.info
+    write("request", **event)

@@ -1,0 +1,316 @@
+"""The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import flask_openapi3_swagger
+import orjson
+from flask import Flask, Response, current_app, send_from_directory
+
+from config import Settings
+from services import errors as e
+from services.api_keys.keys import ADMIN, REMOVE
+from services.errors import ServiceError, all_errors
+from services.imaging.formats import Format, usable_formats
+from services.imaging.options import Options
+from services.net.urls import MAX_URL_CHARS
+
+Schema = dict[str, Any]
+OPEN: Final = ""
+SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
+IMAGE_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where to fetch the image from, instead of sending it: http or https, on the public internet, at "
+    f"most {MAX_URL_CHARS} characters.",
+}
+BACKGROUND_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where to fetch an image to go behind the subject from; as `image_url`.",
+}
+URLS: Final = {"image_url": IMAGE_URL, "background_image_url": BACKGROUND_URL}
+SWAGGER_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css"></head>
+<body><div id="ui"></div><script src="/docs/assets/js/swagger-ui-bundle.js"></script>
+<script src="/static/docs.js"></script></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the description says of an endpoint. `bodies` and `answers` map media types to schemas."""
+
+    tag: str
+    summary: str
+    description: str = ""
+    bodies: dict[str, Schema] = field(default_factory=dict)
+    answers: dict[str, Schema] = field(default_factory=dict)
+    failures: tuple[type[ServiceError], ...] = ()
+    options: bool = False
+    body_required: bool = True
+    responses: Schema | None = None  # of an endpoint that answers in another API's words: all but those of 414 and 431
+    parameters: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters that are no options; `needed` are those without which it does not work."""
+    needed: tuple[str, ...] = ()
+    query: dict[str, Schema] = field(default_factory=dict)
+    """Query parameters beside the options."""
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint: its view, its description, the setting that holds its quota, the scope that a key needs where keys
+    are required (`OPEN`: none), other paths to it."""
+
+    method: str
+    path: str
+    view: Callable[..., Response]
+    operation: Operation
+    quota: str = ""
+    scope: str = REMOVE
+    also: tuple[str, ...] = ()
+
+
+def openapi_json() -> Response:
+    """The OpenAPI document."""
+    return Response(orjson.dumps(current_app.extensions["openapi"]), mimetype="application/json")
+
+
+def swagger_ui() -> Response:
+    """The document as a page to read and try."""
+    return Response(SWAGGER_PAGE, mimetype="text/html")
+
+
+def register_assets(app: Flask) -> None:
+    """Serve Swagger UI's own files from where its package lies."""
+    app.add_url_rule(
+        "/docs/assets/<path:name>",
+        "swagger_assets",
+        lambda name: send_from_directory(SWAGGER_FILES, name, max_age=86400),
+        methods=["GET"],
+    )
+
+
+def build(routes: Iterable[Route], settings: Settings) -> Schema:
+    """The OpenAPI 3.1 document of these routes."""
+    paths: dict[str, Schema] = {}
+    for route in routes:
+        for path in (route.path, *route.also):
+            path = described_path(path)
+            operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+            if route.scope:
+                operation["security"] = _security(route.scope, required=settings.auth_required)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": settings.app_name,
+            "version": settings.app_version,
+            "description": "Removes the background of images. Every error has the body `Error`; its `code` is stable.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in dict.fromkeys(route.operation.tag for route in routes)],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _error_schema()},
+            "headers": HEADERS,
+            "parameters": PARAMETERS,
+            "securitySchemes": SECURITY_SCHEMES,
+        },
+    }
+
+
+def described_path(rule: str) -> str:
+    """Flask's `<name>` as OpenAPI's `{name}`."""
+    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule)
+
+
+def _operation(route: Route, path: str) -> Schema:
+    operation = route.operation
+    name = re.sub(r"\W+", "_", f"{route.method.lower()}{path}").rstrip("_")
+    parameters: list[Schema] = [{"$ref": "#/components/parameters/X-Request-ID"}]
+    parameters += [
+        {"name": key, "in": "path", "required": True, "schema": {"type": "string"}}
+        for key in re.findall(r"{(\w+)}", path)
+    ]
+    in_query = {**operation.query, **({**URLS, **option_schemas()} if operation.options else operation.parameters)}
+    parameters += [
+        {
+            "name": key,
+            "in": "query",
+            "required": key in operation.needed,
+            "description": schema.get("description", ""),
+            "schema": schema,
+        }
+        for key, schema in in_query.items()
+    ]
+    found: Schema = {
+        "operationId": name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": parameters,
+        "responses": _responses(route),
+    }
+    if operation.bodies:
+        found["requestBody"] = {
+            "required": operation.body_required,
+            "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
+        }
+    return found
+
+
+def _security(scope: str, *, required: bool) -> list[Schema]:
+    """Either way to send a key; and none, where a key only changes the quota."""
+    by_key: list[Schema] = [{name: [scope]} for name in SECURITY_SCHEMES]
+    return by_key if required or scope == ADMIN else [{}, *by_key]
+
+
+def _responses(route: Route) -> Schema:
+    headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
+    done = dict(headers)
+    if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
+        done |= _header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
+    if route.operation.responses is not None:
+        return {**route.operation.responses, **_too_long()}
+    if "output_key" in route.operation.query:
+        done |= _header_refs("X-Output-Key")
+    content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
+    responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
+    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
+    if route.quota or route.path == "/":
+        failures.append(e.RateLimited)
+    if route.scope:
+        failures += [e.MissingKey, e.BadKey, e.Forbidden, e.DatabaseUnavailable]
+    by_status: dict[int, list[type[ServiceError]]] = {}
+    for error in failures:
+        by_status.setdefault(error.status, []).append(error)
+    for status, same in sorted(by_status.items()):
+        lines = [f"- `{error.code}`: {error.message}. {error.solution}." for error in same]
+        error_headers = dict(headers)
+        if status in (429, 503):
+            error_headers |= _header_refs("Retry-After")
+        if status == 401:
+            error_headers |= _header_refs("WWW-Authenticate")
+        body: Schema = {"$ref": "#/components/schemas/Error"}
+        if status == 503 and route.path.startswith("/health"):
+            body = {"type": "object"}
+        responses[str(status)] = {
+            "description": "\n".join(lines),
+            "headers": error_headers,
+            "content": {"application/json": {"schema": body}},
+        }
+    return {**responses, **_too_long()}
+
+
+def _too_long() -> Schema:
+    return {
+        str(status): {
+            "description": f"- `bad_request`: {found} is too long.",
+            "headers": _header_refs("X-Request-ID"),
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        for status, found in ((414, "The request line"), (431, "A header"))
+    }
+
+
+def option_schemas() -> dict[str, Schema]:
+    """Each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
+    whole = Options.model_json_schema()
+    return {name: _flat(schema, whole["$defs"]) for name, schema in whole["properties"].items()}
+
+
+def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
+    variant = next((v for v in schema.get("anyOf", ()) if v.get("type") != "null"), schema)
+    merged = {**schema, **variant}
+    if "$ref" in variant:
+        merged |= defs[variant["$ref"].rsplit("/", 1)[-1]] | {"description": schema["description"]}
+    flat = {k: v for k, v in merged.items() if k not in ("anyOf", "$ref", "title") and v is not None}
+    if flat.get("enum") == [f.value for f in Format]:
+        flat["enum"] = [*(f.value for f in usable_formats()), "jpg"]
+    return flat
+
+
+def _error_schema() -> Schema:
+    text = {"type": "string"}
+    codes = sorted({error.code for error in all_errors()})
+    return {
+        "type": "object",
+        "required": ["error", "code", "solution", "details", "request_id"],
+        "additionalProperties": False,
+        "properties": {
+            "error": {**text, "description": "What went wrong, for people."},
+            "code": {**text, "enum": codes, "description": "What went wrong, for programs; stable."},
+            "solution": {**text, "description": "What to do about it."},
+            "details": {**text, "description": "What was found and what is allowed."},
+            "request_id": {**text, "description": "The same as X-Request-ID, and on every log line."},
+        },
+    }
+
+
+def _header_refs(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_WHOLE: Final[Schema] = {"type": "integer"}
+HEADERS: Final[Schema] = {
+    "X-Request-ID": {"description": "The caller's, or a new one.", "schema": {"type": "string"}},
+    "X-RateLimit-Limit": {
+        "description": "Requests allowed in an hour, or as a key's own limit says.",
+        "schema": _WHOLE,
+    },
+    "X-RateLimit-Remaining": {"description": "Requests left.", "schema": _WHOLE},
+    "X-RateLimit-Reset": {
+        "description": "When the quota is full again, Unix time in seconds.",
+        "schema": _WHOLE,
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+    "X-Confidence": {
+        "description": "How clear the subject is, 0 to 1; on images, in JSON it is `confidence`.",
+        "schema": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+    "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
+    "X-Width": {"description": "px of the result; this and the next ones with an image, not with JSON.",
+                "schema": _WHOLE},
+    "X-Height": {"description": "px of the result.", "schema": _WHOLE},
+    "X-Foreground-Top": {"description": "px; the subject's box on the result, without its shadow.", "schema": _WHOLE},
+    "X-Foreground-Left": {"description": "px.", "schema": _WHOLE},
+    "X-Foreground-Width": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Foreground-Height": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
+    "X-Original-Size": {"description": "Bytes of the image received.", "schema": _WHOLE},
+    "X-Optimized-Size": {"description": "Bytes of the result.", "schema": _WHOLE},
+    "X-Optimization-Used": {
+        "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
+        "schema": {"type": "string"},
+    },
+    "X-Cache": {
+        "description": "Where results are kept for a while: whether this one was, or is new.",
+        "schema": {"enum": ["hit", "miss"]},
+    },
+    "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
+}  # fmt: skip
+IMAGE_HEADERS: Final = tuple(
+    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
+)
+SECURITY_SCHEMES: Final[Schema] = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
+}
+PARAMETERS: Final[Schema] = {
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "description": "1 to 128 of `A-Z a-z 0-9 . _ -`; comes back, and stands on every log line.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    }
+}

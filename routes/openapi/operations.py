@@ -1,0 +1,175 @@
+"""What the API's description says of each endpoint."""
+
+from typing import Final
+
+from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_schemas
+from services import errors as e
+from services.imaging.formats import usable_formats
+from services.imaging.options import BACKGROUND_IMAGE, allowed
+from services.storage.base import KEYS
+
+
+def _option_table() -> str:
+    rows = [
+        f"| `{name}` | {allowed(name)} | {schema.get('default', '–')} |" for name, schema in option_schemas().items()
+    ]
+    return "\n".join(["| option | values | default |", "|---|---|---|", *rows])
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+def _with_output_key(schema: Schema) -> Schema:
+    return schema and {**schema, "properties": {**schema["properties"], "output_key": OUTPUT_KEY}}
+
+
+_OPTIONS: Final = option_schemas()
+_BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
+_BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BY_URL: Final = _object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
+OUTPUT_KEY: Final[Schema] = {
+    "type": "string",
+    "maxLength": 500,
+    "description": "Stores the result as well, under `results/` and this key; `X-Output-Key` says where. "
+    f"{KEYS[0].upper()}{KEYS[1:]}. Only where the operator has set up a storage (`STORAGE_URL`).",
+}
+_IMAGE_BODIES: Final = {
+    "multipart/form-data": {
+        **_object(
+            [],
+            file=_BINARY,
+            image={**_BINARY, "description": "Another name for `file`."},
+            image_url=IMAGE_URL,
+            background_image_url=BACKGROUND_URL,
+            **{BACKGROUND_IMAGE: {**_BINARY, "description": _BEHIND}},
+            **_OPTIONS,
+        ),
+        "oneOf": [{"required": ["file"]}, {"required": ["image"]}, {"required": ["image_url"]}],
+    },
+    "image/*": {},
+    "application/octet-stream": {},
+    "application/x-www-form-urlencoded": _BY_URL,
+    "application/json": _BY_URL,
+}
+_JSON_RESULT: Final = _object(
+    ["success", "image", "mimetype", "size", "width", "height", "foreground", "model", "confidence", "optimization"],
+    success={"type": "boolean", "const": True},
+    image={"type": "string", "description": "base64, or a data URI with `data_uri=true`"},
+    mimetype={"type": "string"},
+    size={"type": "integer", "description": "bytes"},
+    width={"type": "integer", "description": "px"},
+    height={"type": "integer", "description": "px"},
+    foreground=_object(
+        ["top", "left", "width", "height"],
+        **{name: {"type": "integer", "minimum": 0} for name in ("top", "left", "width", "height")},
+    )
+    | {"description": "px; the subject's box on the result, without its shadow; 0 where there is none"},
+    model={"type": "string"},
+    confidence={"type": "number", "minimum": 0, "maximum": 1, "description": "how clear the subject is"},
+    optimization=_object(
+        ["format", "quality", "dimensions", "compression_ratio", "original_size", "optimized_size"],
+        format={"type": "string"},
+        quality={"type": ["integer", "null"], "description": "null for PNG"},
+        dimensions={"type": "string", "examples": ["800x600"]},
+        compression_ratio={"type": "number", "description": "bytes received / bytes of the result"},
+        original_size={"type": "integer", "description": "bytes received"},
+        optimized_size={"type": "integer", "description": "bytes of the result"},
+    ),
+)
+_IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
+_IMAGE_FAILURES: Final = (
+    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ForbiddenSource,
+    e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall,
+    e.NoSubject, e.SourceFailed, e.SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
+)  # fmt: skip
+_ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}
+
+REMOVE: Final = Operation(
+    "removal",
+    "Remove the background of an image",
+    "Send the image as multipart field `file`, as the body, or as the URL `image_url`. The answer is a download named "
+    "`<name>-no-bg.<ext>`, or, with `Accept: application/json`, what the base64 endpoint answers. Options are form "
+    f"fields, query parameters, or keys of a JSON body.\n\n{_option_table()}",
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+)  # fmt: skip
+REMOVE_BG: Final = Operation(
+    "removal",
+    "Remove the background of the image behind a URL",
+    "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
+    "`POST /remove-bg?image_url=…`. With `output_key` the result goes to the server's storage too.",
+    {kind: _with_output_key(schema) for kind, schema in _IMAGE_BODIES.items()},
+    {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON, e.StorageUnavailable),
+    options=True, body_required=False, query={"output_key": OUTPUT_KEY},
+)  # fmt: skip
+PREVIEW: Final = Operation(
+    "removal",
+    "Remove the background, for a look at it",
+    "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+)  # fmt: skip
+BASE64: Final = Operation(
+    "removal",
+    "Remove the background, JSON in and out",
+    "For web pages: the image as base64 or data URI, the options beside it.",
+    {
+        "application/json": {
+            **_object(
+                [],
+                image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
+                image_url=IMAGE_URL,
+                background_image_url=BACKGROUND_URL,
+                data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
+                **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {_BEHIND}"}},
+                **_OPTIONS,
+            ),
+            "oneOf": [{"required": ["image"]}, {"required": ["image_url"]}],
+        }
+    },
+    {"application/json": _JSON_RESULT},
+    (*_IMAGE_FAILURES, e.BadJSON, e.BadBase64),
+    options=True,
+)
+READ_FILE: Final = Operation(
+    "files",
+    "Read a text of base64 image data",
+    "Only `.txt` files inside the server's `READ_FILE_DIR` that hold an image as base64.",
+    {"application/json": _object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
+    {
+        "application/json": _object(
+            ["success", "content", "size"],
+            success={"type": "boolean", "const": True},
+            content={"type": "string", "description": "base64"},
+            size={"type": "integer", "description": "characters"},
+        )
+    },
+    (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
+     e.UnsupportedFormat),
+)  # fmt: skip
+DOWNLOAD_FILE: Final = Operation(
+    "files", "Download what is stored", "By a link that the service has signed, until its end.",
+    answers={**{f.mimetype: {} for f in usable_formats()}, "application/octet-stream": {}},
+    failures=(e.Forbidden, e.NotFound, e.ResultExpired, e.StorageUnavailable),
+)  # fmt: skip
+INDEX: Final = Operation(
+    "service", "The web page, or the service's description",
+    "A page for a browser; with `Accept: application/json` name, version, model, limits and endpoints.",
+    answers={"text/html": {"type": "string"}, **_ANY_OBJECT},
+)  # fmt: skip
+MODELS: Final = Operation("service", "The models that can be used", answers=_ANY_OBJECT)
+HEALTH: Final = Operation(
+    "operations", "Every part of the service", "503 when a part that serving needs has failed.",
+    answers=_ANY_OBJECT, failures=(e.EngineUnavailable,),
+)  # fmt: skip
+LIVE: Final = Operation("operations", "The process answers", answers=_ANY_OBJECT)
+READY: Final = Operation(
+    "operations", "The model is warm, the server is not stopping",
+    answers=_ANY_OBJECT, failures=(e.EngineUnavailable, e.ShuttingDown),
+)  # fmt: skip
+METRICS: Final = Operation(
+    "operations", "Prometheus metrics of all workers", "Open to `METRICS_ALLOWED_NETWORKS`, or with the token.",
+    answers={"text/plain": {"type": "string"}}, failures=(e.Forbidden,),
+)  # fmt: skip
+METRICS_JSON: Final = Operation("operations", "The same metrics as JSON", answers=_ANY_OBJECT, failures=(e.Forbidden,))
+DOCS: Final = Operation("service", "This description as a page", answers={"text/html": {"type": "string"}})
+OPENAPI: Final = Operation("service", "This description as OpenAPI 3.1", answers=_ANY_OBJECT)

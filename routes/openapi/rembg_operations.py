@@ -1,0 +1,57 @@
+"""What the API's description says of rembg's endpoints."""
+
+from typing import Any, Final
+
+from routes.openapi.docs import IMAGE_URL, Operation, Schema
+from routes.rembg import ALLOWED, Parameters
+from services import errors as e
+
+_BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+FAILURES: Final = (
+    e.MissingImage, e.EmptyImage, e.BadOption, e.ModelNotFound, e.UploadTooLarge, e.Busy, e.EngineUnavailable,
+    e.DeadlineExceeded,
+)  # fmt: skip
+IMAGE_FAILURES: Final = (
+    *FAILURES, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.NoSubject,
+)  # fmt: skip
+
+
+def _parameters() -> dict[str, Schema]:
+    """The schema of each of rembg's parameters; an absent one is simply absent, so null is none of its values."""
+    found: dict[str, Any] = Parameters.model_json_schema()["properties"]
+    return {name: _flat(schema) for name, schema in found.items()}
+
+
+def _flat(schema: Schema) -> Schema:
+    variant: Schema = next((v for v in schema.get("anyOf", ()) if v.get("type") != "null"), {})
+    merged = {**schema, **variant}
+    return {k: v for k, v in merged.items() if k not in ("anyOf", "title") and v is not None}
+
+
+PARAMETERS: Final = _parameters()
+
+
+def _form(**files: Schema) -> dict[str, Schema]:
+    properties = {**files, **PARAMETERS}
+    return {"multipart/form-data": {"type": "object", "required": list(files), "properties": properties}}
+
+
+REMOVE_URL: Final = Operation(
+    "rembg", "Remove the background of the image behind a URL, as rembg's server does",
+    f"Always a PNG: RGBA, or grey with `om`. Other parameters are ignored. `extras` takes {ALLOWED['extras']}.",
+    answers={"image/png": {}}, parameters={"url": IMAGE_URL, **PARAMETERS}, needed=("url",),
+    failures=(*IMAGE_FAILURES, e.BadURL, e.ForbiddenSource, e.SourceFailed, e.SourceTimeout),
+)  # fmt: skip
+REMOVE_FILE: Final = Operation(
+    "rembg", "Remove the background of an image, as rembg's server does",
+    "Always a PNG: RGBA, or grey with `om`. Parameters are form fields or query parameters; others are ignored.",
+    _form(file=_BINARY), {"image/png": {}}, (*IMAGE_FAILURES, e.MultipleImages), parameters=PARAMETERS,
+)  # fmt: skip
+REMOVE_BATCH: Final = Operation(
+    "rembg", "Remove the backgrounds of many images",
+    "The form's `files` are images and ZIP archives of images. The answer is a ZIP archive of `<name>.png`, sent while "
+    "it is made; an image that failed does not end it, but stands in its `errors.json`: a list of "
+    "`{\"name\", \"code\", \"error\"}`.",
+    _form(files={"type": "array", "items": _BINARY, "minItems": 1}), {"application/zip": {}},
+    (*FAILURES, e.UnsupportedFormat, e.TooManyFiles, e.BadArchive, e.BadEntry, e.ShuttingDown), parameters=PARAMETERS,
+)  # fmt: skip

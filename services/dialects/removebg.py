@@ -1,0 +1,182 @@
+"""remove.bg's API, version 1.0: what its parameters ask for, in our options. No request here, and no image.
+
+The format is described by that service's own documentation; where it is silent, comments say what was chosen.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from services.errors import BadOption, BadParameter
+from services.imaging.options import Options
+from services.imaging.values import parse_truth
+
+SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most
+    "preview": 250_000, "small": 250_000, "regular": 250_000,
+    "medium": 1_500_000,
+    "hd": 4_000_000,
+    "full": 25_000_000, "4k": 25_000_000, "auto": 25_000_000,
+    "50mp": 50_000_000,
+}  # fmt: skip
+LARGEST: Final = SIZES["full"]
+FORMATS: Final[Mapping[str, str]] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "zip": "zip"}
+CHANNELS: Final[Mapping[str, str]] = {"rgba": "cutout", "alpha": "mask"}
+# The class that a client names, and what each level of detail calls it.
+CLASSES: Final[Mapping[str, tuple[str, str]]] = {
+    "person": ("person", "person"),
+    "product": ("product", "product"),
+    "animal": ("animal", "animal"),
+    "car": ("car", "car"),
+    "car_interior": ("car", "car_interior"),
+    "car_part": ("car", "car_part"),
+    "transportation": ("other", "transportation"),
+    "graphic": ("other", "graphic"),
+    "graphics": ("other", "graphic"),
+    "other": ("other", "other"),
+}
+LEVELS: Final = ("none", "1", "2", "latest")
+PEOPLE: Final = frozenset({"u2net_human_seg", "u2net_cloth_seg", "birefnet-portrait"})  # models that see nothing else
+SHADOWS: Final = ("none", "auto", "car", "3d", "drop")
+BY_CLASS: Final[Mapping[str, str]] = {"car": "car", "person": "3d", "transportation": "3d"}  # auto; others: drop
+OURS: Final[Mapping[str, str]] = {"none": "none", "drop": "drop", "car": "contact", "3d": "contact"}  # the nearest
+CAR_OPACITY, OPACITY = 90, 50  # shadow_opacity=auto
+SAME: Final[Mapping[str, str]] = {  # parameter: our option, with the same meaning and the same way to write it
+    "roi": "roi", "crop": "crop", "crop_margin": "crop_margin", "scale": "scale", "position": "position",
+    "bg_color": "background",
+}  # fmt: skip
+SOURCES: Final = ("image_file", "image_file_b64", "image_base64", "image_url")  # the third is a client's mistake
+BACKGROUNDS: Final = ("bg_color", "bg_image_url", "bg_image_file")
+NO_IMAGE: Final = "Please provide the source image in the image_url, image_file or image_file_b64 parameter."
+_BRACKETS: Final = re.compile(r"(shadow_type|shadow_opacity)\[(\w{1,40})\]", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client asks for: our options; whether the format is ours to choose; the subject's class as the client
+    names it ("" if it does not), and how fine the class in the answer is to be ("none": not told)."""
+
+    options: Options
+    auto_format: bool
+    subject: str
+    level: str
+
+
+def present(raw: Mapping[str, object]) -> dict[str, object]:
+    """The fields that say something: the official command line sends each unset one as an empty text."""
+    return {name: value for name, value in raw.items() if value is not None and value != ""}
+
+
+def check_sources(given: Mapping[str, object]) -> str:
+    """The name of the one field that holds the image, or its URL. Raises `BadParameter`."""
+    named = [name for name in SOURCES if name in given]
+    if not named:
+        raise BadParameter.known_as("missing_source", "No image given", NO_IMAGE)
+    if len(named) > 1:
+        detail = f"{', '.join(named)} were given"
+        raise BadParameter.known_as("multiple_sources", "Multiple image sources given", detail)
+    return named[0]
+
+
+def read_wish(given: Mapping[str, object], default_size: str) -> Wish:
+    """What the fields ask for; unknown ones ask for nothing. Raises `BadParameter`."""
+    backgrounds = [name for name in BACKGROUNDS if name in given]
+    if len(backgrounds) > 1:
+        detail = f"{', '.join(backgrounds)} were given; at most one of them is allowed"
+        raise BadParameter.known_as("multiple_bg_sources", "Multiple background sources given", detail)
+    size = _one_of(given, "size", SIZES, default_size)
+    subject = _one_of(given, "type", ("auto", *CLASSES), "auto").replace("auto", "")
+    level = _one_of(given, "type_level", LEVELS, "1")
+    channels = _one_of(given, "channels", CHANNELS, "rgba")
+    _truth(given, "semitransparency")  # it is about car windows, which no model here knows
+    raw: dict[str, object] = {"max_pixels": SIZES[size], "output": CHANNELS[channels]}
+    for name, option in SAME.items():
+        if name in given and not (name == "crop_margin" and _is_truth(given[name])):
+            raw[option] = _checked(name, option, given[name])
+    raw |= _shadow(given, CLASSES[subject][1] if subject else "other")
+    asked = _one_of(given, "format", ("auto", *FORMATS), "auto")
+    auto = asked == "auto" and channels == "rgba"
+    options = Options.parse({**raw, "format": FORMATS.get(asked, "png")})
+    return Wish(options, auto, subject, level)
+
+
+def told_class(wish: Wish, model: str) -> str:
+    """The subject's class for the answer. There is no classifier: it is what the client has said, `person` where the
+    model finds nothing else, and otherwise `other`."""
+    subject = wish.subject or ("person" if model in PEOPLE else "other")
+    return CLASSES[subject][0 if wish.level == "1" else 1]
+
+
+def _one_of(given: Mapping[str, object], name: str, values: object, default: str) -> str:
+    value = given.get(name, default)
+    text = str(value).strip().lower()
+    if not isinstance(value, str | int) or isinstance(value, bool) or text not in values:  # type: ignore[operator]
+        raise _invalid(name, value, ", ".join(map(str, values)))  # type: ignore[call-overload]
+    return text
+
+
+def _truth(given: Mapping[str, object], name: str) -> bool | None:
+    if name not in given:
+        return None
+    if not _is_truth(given[name]):
+        raise _invalid(name, given[name], "true or false")
+    return parse_truth(given[name])
+
+
+def _is_truth(value: object) -> bool:
+    try:
+        parse_truth(value)
+    except ValueError:
+        return False
+    return not isinstance(value, str) or value.strip() not in ("0", "1")  # crop_margin=0 is a length
+
+
+def _checked(name: str, option: str, value: object) -> object:
+    """The value, if our option of this meaning takes it."""
+    try:
+        Options.parse({option: value})
+    except BadOption as exc:
+        raise _invalid(name, value, exc.details.partition("allowed: ")[2]) from exc
+    return value
+
+
+def _invalid(name: str, value: object, allowed: str) -> BadParameter:
+    """In that service's words, of which it has two."""
+    words = f"Invalid {name} parameter given"
+    if name in ("size", "channels"):
+        words = f"Invalid value for parameter '{name}'"
+    return BadParameter.known_as(f"invalid_{name}", words, f"{repr(value)[:100]} was given; allowed: {allowed}")
+
+
+def _shadow(given: Mapping[str, object], subject: str) -> dict[str, object]:
+    """Our shadow for a subject of that class. What has no class counts as `other`."""
+    kinds, opacities = _by_class(given, "shadow_type"), _by_class(given, "shadow_opacity")
+    if not kinds and _truth(given, "add_shadow"):
+        kinds = {"car": "car"}
+    for kind in kinds.values():
+        _one_of({"shadow_type": kind}, "shadow_type", SHADOWS, "none")
+    for opacity in opacities.values():
+        if str(opacity).strip().lower() != "auto":
+            _checked("shadow_opacity", "shadow_opacity", opacity)
+    kind = str(kinds.get(subject, kinds.get("", "none"))).strip().lower()
+    if kind == "auto":
+        kind = BY_CLASS.get(subject, "drop")
+    opacity = opacities.get(subject, opacities.get("", "auto"))
+    if str(opacity).strip().lower() == "auto":
+        opacity = CAR_OPACITY if subject == "car" else OPACITY
+    return {"shadow": OURS[kind], "shadow_opacity": opacity}
+
+
+def _by_class(given: Mapping[str, object], name: str) -> dict[str, object]:
+    """`name=x` as {"": x}; `name[car]=x` and JSON's {"car": x} as {"car": x}."""
+    found: dict[str, object] = {}
+    plain = given.get(name)
+    if isinstance(plain, Mapping):
+        found |= {str(key): value for key, value in plain.items()}
+    elif plain is not None:
+        found[""] = plain
+    for key, value in given.items():
+        match = _BRACKETS.fullmatch(key)
+        if match and match[1] == name:
+            found[match[2]] = value
+    return {key: value for key, value in found.items() if value is not None and value != ""}

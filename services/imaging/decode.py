@@ -1,0 +1,235 @@
+"""Bytes become a photo: eight-bit sRGB pixels, upright, with the input's own transparency beside them.
+
+Two parts: `inspect` reads only the header and refuses what must not be decoded; `decode` makes the pixels.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import AvifImagePlugin, Image
+
+from services.errors import (
+    CorruptImage,
+    EmptyImage,
+    ImageTooSmall,
+    TooManyPixels,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
+from services.imaging.icc import is_srgb, to_srgb
+from services.imaging.jpeg_guard import refuse_time_bombs
+from services.imaging.sniff import sniff
+
+Pixels = NDArray[np.uint8]
+"""Height × width × 3, RGB, sRGB, 0 to 255."""
+Matte = NDArray[np.uint8]
+"""Height × width, 0 (transparent) to 255 (opaque)."""
+
+FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
+PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
+ORIENTATION: Final = 0x0112
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What may be decoded: bytes of the file, pixels of the picture, its shorter side in px, formats by name."""
+
+    max_bytes: int = 16 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    min_side: int = 16
+    formats: tuple[str, ...] = FORMATS
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image whose header was read and found acceptable; its pixels are not decoded yet."""
+
+    format: str
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+    image: Image.Image = field(repr=False)
+
+    @property
+    def megapixels(self) -> float:
+        return self.width * self.height / 1e6
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded picture. `alpha` is the input's own transparency, None when it has none."""
+
+    pixels: Pixels
+    alpha: Matte | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def inspect(data: bytes, limits: ImageLimits) -> Source:
+    """The image's format and size, from its header alone.
+
+    Raises `EmptyImage`, `UploadTooLarge`, `UnsupportedFormat`, `CorruptImage`, `TooManyPixels`, `ImageTooSmall`.
+    """
+    if not data:
+        raise EmptyImage("0 bytes were received")
+    if len(data) > limits.max_bytes:
+        raise UploadTooLarge(f"{len(data)} bytes were received; allowed: {limits.max_bytes}")
+    kind = sniff(data)
+    if kind.name not in limits.formats:
+        raise UnsupportedFormat(f"found {kind.label}; accepted: {', '.join(limits.formats)}")
+    if kind.name == "jpeg":
+        refuse_time_bombs(data)
+    image = _open(data, kind.name)
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise TooManyPixels(f"{width}×{height} is {width * height} pixels; allowed: {limits.max_pixels}")
+    if min(width, height) < limits.min_side:
+        raise ImageTooSmall(f"{width}×{height} px; the shorter side must have at least {limits.min_side}")
+    return Source(kind.name, width, height, data, image)
+
+
+def decode(source: Source) -> Photo:
+    """The pixels of an inspected image: first frame, eight bits, sRGB, upright. Raises `CorruptImage`.
+
+    EXIF orientation is applied; an ICC profile is converted to sRGB; every mode that Pillow opens is handled.
+    The caller owns the result; `source.image` is closed.
+    """
+    with source.image as image:
+        try:
+            fast = _fast_jpeg(source)
+            if fast is not None:
+                return _upright(Photo(fast), _orientation(image))
+            image.load()
+            orientation = _orientation(image)
+            photo = _to_photo(image)
+        except MemoryError:
+            raise
+        except Exception as exc:
+            # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
+            raise CorruptImage(f"the {source.format} data could not be decoded ({type(exc).__name__})") from exc
+    return _upright(photo, orientation)
+
+
+def _fast_jpeg(source: Source) -> Pixels | None:
+    """A plain JPEG's pixels, straight from libjpeg-turbo: the same bits as Pillow's, in a third of the time.
+
+    None for any other image, and for one that libjpeg-turbo has something to say about: Pillow then decides.
+    """
+    if source.format != "jpeg" or source.image.mode != "RGB" or not is_srgb(source.image):
+        return None
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(source.data, "RGB", fastdct=False, fastupsample=False, strict=True)
+    except ValueError:
+        return None
+    return pixels if pixels.shape[:2] == (source.height, source.width) else None
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    _prepare_pillow()
+    try:
+        return Image.open(io.BytesIO(data), formats=[PILLOW_IDS[name]])
+    except MemoryError:
+        raise
+    except Exception as exc:
+        raise CorruptImage(f"it starts as {name}, but its header can't be read ({type(exc).__name__})") from exc
+
+
+@cache
+def _prepare_pillow() -> None:
+    """Once per process: HEIC gets an opener; the pixel limit is ours (`inspect`), not Pillow's; warnings are off."""
+    import pi_heif
+
+    pi_heif.register_heif_opener()
+    # These two would start threads of their own for every image: as many as the host has CPUs, and four.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pi_heif.options.DECODE_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = None
+    # Its complaints about callers' broken EXIF and TIFF tags are no line of our log.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+
+
+def _to_photo(image: Image.Image) -> Photo:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _wide_grey(image)
+    if image.mode in ("RGBa", "La"):
+        image = image.convert(image.mode.upper())  # TIFF's associated alpha: premultiplied
+    alpha = _alpha(image)
+    return Photo(np.ascontiguousarray(to_srgb(image)), alpha)
+
+
+def _alpha(image: Image.Image) -> Matte | None:
+    """The picture's own transparency, None when it is opaque everywhere."""
+    if not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+        return None
+    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    return None if alpha.min() == 255 else alpha
+
+
+def _wide_grey(image: Image.Image) -> Photo:
+    """Grey of more than eight bits, scaled: `Image.convert` would clip it to white.
+
+    `I;16` is 0–65535; `I` the same, or scaled by its largest value where that is more; `F` is 0–1, 0–255 or
+    0–65535, whichever its largest value fits.
+    """
+    values = np.asarray(image).astype(np.float32)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    largest = float(values.max(initial=0.0))
+    if image.mode == "F":
+        white = next((w for w in (1.0, 255.0, 65535.0) if largest <= w), largest)
+    else:
+        white = max(65535.0, largest)
+    grey = (np.clip(values / white, 0, 1) * 255 + 0.5).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    alpha: Matte | None = None
+    if isinstance(transparent, int):
+        alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
+    return Photo(np.repeat(grey[:, :, None], 3, axis=2), alpha)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1 to 8; 1 where there is none or the EXIF block is broken."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - a broken EXIF block raises anything and says nothing about the pixels
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(photo: Photo, orientation: int) -> Photo:
+    if orientation == 1:
+        return photo
+    turned = [None if a is None else np.ascontiguousarray(_turn(a, orientation)) for a in (photo.pixels, photo.alpha)]
+    assert turned[0] is not None
+    return Photo(turned[0], turned[1])
+
+
+def _turn(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """One of the eight EXIF orientations undone: (transpose, flip rows, flip columns)."""
+    transpose, rows, columns = {
+        2: (False, False, True),
+        3: (False, True, True),
+        4: (False, True, False),
+        5: (True, False, False),
+        6: (True, False, True),
+        7: (True, True, True),
+        8: (True, True, False),
+    }[orientation]
+    if transpose:
+        array = array.swapaxes(0, 1)
+    return array[:: -1 if rows else 1, :: -1 if columns else 1]

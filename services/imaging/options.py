@@ -1,0 +1,303 @@
+"""Options: what a caller may ask of one removal. The one place with names, ranges and defaults.
+
+A new option is a field here, its use in one step, a test, and a line in the README: form fields, query
+parameters, JSON keys, the command line and the OpenAPI document all follow from the field.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.errors import BadOption, UnknownOption
+from services.imaging.formats import Format, usable_formats
+from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
+from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
+from services.imaging.prompt import Prompt, parse_prompt
+from services.imaging.values import TRUTHS, Colour, parse_colour, parse_truth
+
+MAX_SIDE: Final = 16384
+MAX_PIXELS: Final = 500_000_000
+MAX_VALUE_CHARS: Final = 200
+BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
+WORDS: Final[Mapping[str, str]] = {
+    "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
+    "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
+    "scale": "10% to 100%, or original",
+    "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
+    "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
+}
+
+
+class Output(StrEnum):
+    """What a result shows: the subject, or its mask."""
+
+    CUTOUT = "cutout"
+    MASK = "mask"
+
+
+class Edges(StrEnum):
+    """How the model's small mask becomes a matte of the photo's size."""
+
+    SOFT = "soft"
+    REFINED = "refined"
+    MATTING = "matting"
+
+
+class Shadow(StrEnum):
+    """What lies under the subject: a soft copy of it, or the dark where it touches the ground."""
+
+    NONE = "none"
+    DROP = "drop"
+    CONTACT = "contact"
+
+
+PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
+    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
+    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
+    "print": {"format": "png"},
+    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
+    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
+    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
+    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
+}
+PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
+
+
+def _number(value: object) -> object:
+    """Text of plain ASCII digits becomes a number; what else Python would take ('４', '1_0', 'nan') does not."""
+    if isinstance(value, bool):
+        raise ValueError("a number, not a boolean")  # noqa: TRY004 - pydantic collects ValueError
+    if isinstance(value, str):
+        text = value.strip(" ")
+        if not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?", text, re.ASCII):
+            raise ValueError("not a number")
+        return float(text) if "." in text else int(text)
+    return value
+
+
+def _word(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _format(value: object) -> object:
+    name = "jpeg" if _word(value) == "jpg" else _word(value)
+    if name == Format.AVIF and Format.AVIF not in usable_formats():
+        raise ValueError("this server's Pillow can't write AVIF")
+    return name
+
+
+def _from(parse: Callable[[object], object]) -> BeforeValidator:
+    """Reads an option's text with `parse`; None stays None."""
+    return BeforeValidator(lambda value: value if value is None else parse(value), json_schema_input_type=str)
+
+
+def _examples(*examples: str) -> dict[str, Any]:
+    return {"maxLength": 64, "examples": list(examples)}
+
+
+Number = BeforeValidator(_number)
+Truth = BeforeValidator(parse_truth)
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
+
+
+class Options(BaseModel):
+    """The options of one removal: frozen, complete, and valid by construction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    format: Annotated[
+        Format, BeforeValidator(_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
+    ] = Format.PNG
+    quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
+    max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
+    max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
+    max_pixels: Annotated[
+        Annotated[int, Field(ge=256, le=MAX_PIXELS), Number] | None,
+        Field(description="Pixels of the result at most; keeps the aspect ratio, never enlarges."),
+    ] = None
+    preset: Annotated[
+        PresetName | None,
+        BeforeValidator(_word),
+        Field(description="A set of size, format and quality; an option given as well wins over it."),
+    ] = None
+    model: Annotated[
+        str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
+    ] = None
+    prompt: Annotated[
+        Prompt | None,
+        BeforeValidator(lambda v: v if v is None else parse_prompt(v), json_schema_input_type=str),
+        Field(description="For the model `sam`: points and a box, as JSON; its default is the image's centre."),
+    ] = None
+    output: Annotated[Output, BeforeValidator(_word), Field(description="The subject, or its mask in grey.")] = (
+        Output.CUTOUT
+    )
+    edges: Annotated[
+        Edges,
+        BeforeValidator(_word),
+        Field(
+            description="`soft`: the model's mask, resized. `refined`: led by the photo at full resolution. "
+            "`matting`: the same with much more work, for hair and fur; slow."
+        ),
+    ] = Edges.REFINED
+    decontaminate: Annotated[
+        bool,
+        Truth,
+        Field(description="Takes the background's colour out of half-transparent pixels."),
+    ] = True
+    feather: Annotated[
+        float, Field(ge=0, le=100, allow_inf_nan=False, description="px; blurs the mask's edge."), Number
+    ] = 0.0
+    alpha_boost: Annotated[
+        float,
+        Field(ge=0.1, le=5, allow_inf_nan=False, description="A gain on the mask's contrast around one half."),
+        Number,
+    ] = 1.0
+    threshold: Annotated[
+        Annotated[int, Field(ge=0, le=255), Number] | None,
+        Field(description="A hard mask: opaque where the mask is at least this, transparent elsewhere."),
+    ] = None
+    smooth: Annotated[
+        bool, Truth, Field(description="A hard mask with a smooth outline: specks and threads of a pixel vanish.")
+    ] = False
+    background: Annotated[
+        Colour | None,
+        _from(parse_colour),
+        Field(
+            description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name.",
+            json_schema_extra=_examples("ffffff", "#ff8800", "steelblue"),
+        ),
+    ] = None
+    keep_alpha: Annotated[
+        bool, Truth, Field(description="The result has an alpha channel even where a background makes it opaque.")
+    ] = False
+    crop: Annotated[bool, Truth, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
+    crop_margin: Annotated[
+        Margin | None,
+        _from(parse_margin),
+        Field(
+            description="Around a crop, one, two or four lengths as in CSS; `%` of the subject; "
+            "each side at most 50% of the subject and 500px.",
+            json_schema_extra=_examples("30px", "10%", "5% 10%", "0 0 20px 0"),
+        ),
+    ] = None
+    scale: Annotated[
+        float | None,
+        _from(parse_scale),
+        Field(
+            description="The subject fits in so much of the canvas: `10%` to `100%`, or `original`; centres it.",
+            json_schema_extra=_examples("80%", "original"),
+        ),
+    ] = None
+    position: Annotated[
+        Shares | Literal["original"] | None,
+        _from(parse_position),
+        Field(
+            description="Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.",
+            json_schema_extra=_examples("center", "50%", "0% 100%", "original"),
+        ),
+    ] = None
+    roi: Annotated[
+        Corners | None,
+        _from(parse_corners),
+        Field(
+            description="`x1 y1 x2 y2` in px or %: only there a subject is looked for; the rest is background.",
+            json_schema_extra=_examples("10% 10% 90% 90%", "0 0 640px 480px"),
+        ),
+    ] = None
+    shadow: Annotated[
+        Shadow,
+        BeforeValidator(_word),
+        Field(description="`drop`: a soft copy behind the subject; `contact`: the dark where it touches the ground."),
+    ] = Shadow.NONE
+    shadow_opacity: Annotated[int, Field(ge=0, le=100, description="%"), Number] = 50
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
+        """Options from what a caller sent: names to texts, numbers or None; an empty text is the same as absent.
+
+        A preset fills in what was not given; `default_format` is used when neither says a format.
+        Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value and what is allowed).
+        """
+        given = {name: value for name, value in raw.items() if value is not None and value != ""}
+        preset = _word(given.get("preset"))
+        defaults = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+        try:
+            return cls.model_validate({"format": default_format, **defaults, **given})
+        except ValidationError as exc:
+            raise _as_option_error(exc, given) from exc
+
+    def within(self, side: int) -> Self:
+        """The same options with both sides of the result bounded by `side` px."""
+        bounded = {
+            "max_width": min(self.max_width or side, side),
+            "max_height": min(self.max_height or side, side),
+        }
+        return self.model_copy(update=bounded)
+
+    def optimization(self) -> str:
+        """What was done to the result's size and bytes, as `name=value; …`: format, quality, bounds."""
+        told = {"format": self.format.value, "quality": self.quality if self.format.lossy else None}
+        told |= {"max_width": self.max_width, "max_height": self.max_height, "max_pixels": self.max_pixels}
+        return "; ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+
+
+def option_names() -> tuple[str, ...]:
+    """The names of all options."""
+    return tuple(Options.model_fields)
+
+
+def _as_option_error(exc: ValidationError, given: Mapping[str, object]) -> BadOption | UnknownOption:
+    errors = exc.errors(include_url=False, include_context=False)
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            return unknown_option(str(error["loc"][0]))
+    name = str(errors[0]["loc"][0])
+    return bad_option(name, given.get(name), allowed(name))
+
+
+def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
+    """The error for an option that does not exist; names the nearest one that does."""
+    known = [*Options.model_fields, *also]
+    near = difflib.get_close_matches(name.lower()[:64], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
+    return UnknownOption(f"{_shown(name)} is not an option; {hint}")
+
+
+def bad_option(name: str, value: object, allowed_values: str) -> BadOption:
+    """The error for an option's value: names the option, the value and what is allowed."""
+    return BadOption(f"{name} is {_shown(value)}; allowed: {allowed_values}")
+
+
+@cache
+def allowed(name: str) -> str:
+    """What an option takes, in words, from its type."""
+    schema: dict[str, Any] = Options.model_json_schema()
+    field = schema["properties"][name]
+    variants = [v for v in field.get("anyOf", [field]) if v.get("type") != "null"]
+    variant = variants[0]
+    if "$ref" in variant:
+        variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
+    if name == "format":
+        return ", ".join("jpeg (or jpg)" if f is Format.JPEG else f.value for f in usable_formats())
+    if name == "prompt":
+        return PROMPT_ALLOWED
+    if name in WORDS:
+        return WORDS[name]
+    if variant.get("type") == "boolean":
+        return TRUTHS
+    if "enum" in variant or "const" in variant:
+        return ", ".join(variant.get("enum", [variant.get("const")]))
+    if "minimum" in variant:
+        kind = "a whole number" if variant["type"] == "integer" else "a number"
+        return f"{kind} from {variant['minimum']:.12g} to {variant['maximum']:.12g}"
+    return "a text of at most 64 characters"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"

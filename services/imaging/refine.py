@@ -1,0 +1,150 @@
+"""A mask of the model's size becomes a matte of the photo's size."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.capacity.deadline import Deadline
+from services.imaging.blend import on_grey
+from services.imaging.decode import Matte, Photo, Pixels
+from services.imaging.grid import Cells
+from services.imaging.matting import Level, LocalColours, Plane, Problem, solve
+from services.imaging.options import Edges, Options
+from services.imaging.segment import Mask
+
+MAX_EXACT_SIGMA: Final = 4.0  # px; beyond, three boxes are as good and faster
+SURE_SUBJECT, SURE_BACKGROUND = 252, 3  # values of mask and matte beyond which they are believed
+DOUBT: Final = 2  # px: so near an uncertain value nothing is sure
+GRIP, GRIP_POWER = 0.2, 6  # how fast the mask's own certainty holds a pixel: small parts of the subject stay
+EPSILON: Final = 1e-6  # variance of colours, of full scale squared
+CONTRAST: Final = 1.15  # takes a haze of one part in fifteen from both ends
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A look at the photo at about `side` px; `pull`: how much an uncertain pixel is bound to what was known before."""
+
+    side: int
+    levels: tuple[Level, ...]
+    pull: float
+
+
+# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Windows much smaller converge
+# too slowly to carry colours across the band of the mask's uncertainty.
+REFINED: Final = Pass(400, (Level(3, 10, 6), Level(1, 6, 8)), 0.003)
+NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
+PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
+
+
+def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Matte:
+    """The matte: resized and, unless `edges=soft`, led by the photo; then `alpha_boost`, `threshold` and `feather`.
+
+    Never more opaque than the photo's own transparency. Raises `DeadlineExceeded`.
+    """
+    matte = _resize(mask, photo.width, photo.height)
+    if options.edges is not Edges.SOFT:
+        soft, known, seen = matte, mask, on_grey(photo)
+        for look in PASSES[options.edges]:
+            known = matte = _led_by_photo(known, matte, seen, look, deadline)
+        if photo.alpha is not None:  # a cut-out already: its own edge is the better one, and is not cut twice
+            matte = np.maximum(matte, soft)
+    if options.alpha_boost != 1.0:
+        matte = _boost(matte, options.alpha_boost)
+    if options.threshold is not None:
+        matte = np.where(matte >= options.threshold, np.uint8(255), np.uint8(0))
+    if options.feather:
+        matte = feather(matte, options.feather)
+    return matte if photo.alpha is None else np.minimum(matte, photo.alpha)
+
+
+def _resize(mask: Mask, width: int, height: int) -> Matte:
+    shrinks = width < mask.shape[1] and height < mask.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(mask, (width, height), interpolation=interpolation), dtype=np.uint8)
+
+
+def _led_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
+    """Solve at a working size, then give every uncertain pixel of the photo the alpha that its own colour means.
+
+    The working size is the photo's divided by a whole number, so that each cell covers whole pixels. What `doubt` (of
+    any size) leaves at 0 is sure, and becomes exactly 0 or 255.
+    """
+    cells = Cells.about(matte.shape[1], matte.shape[0], look.side)
+    unsure = cv2.resize(_doubt(known), cells.size, interpolation=cv2.INTER_LINEAR) > 0
+    if not unsure.any():
+        return np.where(matte > 127, np.uint8(255), np.uint8(0))
+    rough = cells.means(matte)
+    rough = np.where(unsure, rough, (rough > 0.5).astype(np.float32))
+    weight = cv2.resize(_grip(known), cells.size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
+    problem = Problem(cells.means(pixels), rough, np.asarray(weight, dtype=np.float32), ~unsure)
+    alpha, colours = solve(problem, look.levels, EPSILON, deadline)
+    return _apply(cells, colours, alpha, unsure, pixels)
+
+
+def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """255 where alpha is neither 0 nor 255, jumps from one to the other, or is so near that it may be wrong; else 0."""
+    between = np.where((alpha >= SURE_BACKGROUND) & (alpha <= SURE_SUBJECT), np.uint8(255), np.uint8(0))
+    halves = np.where(alpha > 127, np.uint8(255), np.uint8(0))
+    edges = cv2.morphologyEx(halves, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * DOUBT + 1, 2 * DOUBT + 1))
+    return np.asarray(cv2.dilate(cv2.max(between, edges), disc), dtype=np.uint8)
+
+
+def _grip(known: Mask) -> Plane:
+    """How much each value of a mask or matte is to be held on to: 0 for one half, `GRIP` for certainty."""
+    certainty = np.abs(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1)
+    table = np.asarray(GRIP * certainty**GRIP_POWER, dtype=np.float32)
+    return np.asarray(cv2.LUT(known, table), dtype=np.float32)
+
+
+def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels) -> Matte:
+    """The matte at full size: sure cells as they are, others by their colour model, tile by tile."""
+    sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
+    wide, tall = (length * cells.side for length in cells.size)
+    matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
+    matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
+    model = cells.pad(np.dstack(colours.fit(alpha)))
+    for tile in cells.tiles(unsure):
+        found = _by_colour(tile.grown(model), pixels[tile.pixels])
+        np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
+    return np.asarray(matte, dtype=np.uint8)
+
+
+def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
+    """Alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
+    weighed = cv2.multiply(model[:, :, :3], pixels, scale=CONTRAST, dtype=cv2.CV_32F)
+    total = cv2.transform(weighed, np.ones((1, 3), np.float32))
+    offset = cv2.extractChannel(model, 3)
+    return np.asarray(
+        cv2.addWeighted(total, 1.0, offset, 255 * CONTRAST, 127.5 * (1 - CONTRAST), dtype=cv2.CV_8U), dtype=np.uint8
+    )
+
+
+def _boost(matte: Matte, gain: float) -> Matte:
+    """Contrast around one half: 0.5 stays, what lies above goes up, what lies below goes down."""
+    levels = (np.arange(256, dtype=np.float32) - 127.5) * gain + 127.5
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(matte, table), dtype=np.uint8)
+
+
+def feather(matte: Matte, radius: float) -> Matte:
+    """A blur that reaches about `radius` px to either side of an edge: a Gaussian of half that as sigma.
+
+    Three box blurs stand for a wide Gaussian, so that the time does not grow with the radius (Kovesi, "Fast almost
+    Gaussian filtering", 2010).
+    """
+    sigma = radius / 2
+    if sigma <= MAX_EXACT_SIGMA:
+        return np.asarray(cv2.GaussianBlur(matte, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    ideal = int(math.sqrt(4 * sigma * sigma + 1))
+    low = ideal - 1 if ideal % 2 == 0 else ideal
+    narrow = round((12 * sigma * sigma - 3 * low * low - 12 * low - 9) / (-4 * low - 4))
+    blurred = matte
+    for index in range(3):
+        side = low if index < narrow else low + 2
+        blurred = np.asarray(cv2.blur(blurred, (side, side), borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    return blurred

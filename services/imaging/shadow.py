@@ -1,0 +1,135 @@
+"""Shadows under a subject: a soft copy of it (`drop`), or the dark where it meets the ground (`contact`).
+
+All lengths are shares of the subject's height (or of four times its width, where that is less), so that a shadow looks
+the same at every size. A shadow is soft: it is made small, where its blur costs little, and enlarged.
+"""
+
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.imaging.decode import Matte
+from services.imaging.geometry import Box
+from services.imaging.options import Options, Output, Shadow
+from services.imaging.region import visible_box
+
+WORK_HEIGHT: Final = 256  # px of the subject while its shadow is made
+WORK_PIXELS, WORK_SIDE = 1 << 20, 16384  # at most, however long and thin the subject is
+SLENDER: Final = 4  # of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's
+DROP_DOWN, DROP_BLUR = 0.035, 0.03
+REACH: Final = 2.6  # sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity
+# The contact shadow: the feet's outline, blurred little and dark, and blurred widely and fainter (across, down).
+FEET: Final = 0.02  # the outline's thickness to either side
+NEAR: Final = 0.2  # what hangs higher above the ground than this does not touch it
+LINE, WIDE = (0.014, 0.010), (0.055, 0.020)
+WIDE_SHARE: Final = 0.7
+FAINT: Final = 3  # of 255; a shadow's box leaves out what is fainter
+
+Floats = NDArray[np.float32]
+
+
+class SoftShadow(NamedTuple):
+    """A shadow of low resolution: `dark` (0 to 255) covers `area` of the photo, and more than `FAINT` only `box`."""
+
+    dark: Matte
+    area: Box
+    box: Box
+
+    def on_canvas(self, canvas: Box, source: Box, target: Box) -> Matte:
+        """How dark it is for each pixel of a canvas, on which the photo's part `source` fills the part `target`."""
+        layer = np.zeros((canvas.height, canvas.width), dtype=np.uint8)
+        area = _mapped(self.area, source, target)
+        seen = area.within(canvas)
+        if not seen.empty:
+            across, down = self.dark.shape[1] / area.width, self.dark.shape[0] / area.height
+            # Only what is seen is enlarged: each pixel's centre is looked up in the small picture.
+            origin = ((seen.left - area.left + 0.5) * across - 0.5, (seen.top - area.top + 0.5) * down - 0.5)
+            lookup = np.array([[across, 0, origin[0]], [0, down, origin[1]]], dtype=np.float64)
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            layer[seen.slices] = cv2.warpAffine(self.dark, lookup, seen[2:], flags=flags)
+        return layer
+
+
+def shadow_area(subject: Box, kind: Shadow) -> Box:
+    """What a subject's shadow may cover at most, in the same px."""
+    height = _measure(subject)
+    if kind is Shadow.DROP:
+        reach = round(REACH * DROP_BLUR * height)
+        return subject.grown(reach, reach, reach, reach).moved(0, round(DROP_DOWN * height))
+    across, down = (round((REACH * sigma + FEET) * height) for sigma in WIDE)
+    return subject.grown(0, across, down, across)
+
+
+def cast_shadow(alpha: Matte, subject: Box, options: Options) -> SoftShadow | None:
+    """The shadow of the subject that `alpha` shows in that box; None where there is none."""
+    kind = options.shadow
+    if kind is Shadow.NONE or not options.shadow_opacity or subject.empty or options.output is Output.MASK:
+        return None
+    area = shadow_area(subject, kind)
+    step = max(
+        1.0,
+        _measure(subject) / WORK_HEIGHT,
+        (area.width * area.height / WORK_PIXELS) ** 0.5,
+        max(area.width, area.height) / WORK_SIDE,
+    )
+    size = (max(1, round(area.width / step)), max(1, round(area.height / step)))
+    height = _measure(subject) / step
+    if kind is Shadow.DROP:
+        shape = _drop(_shrunk(alpha, area.moved(0, -round(DROP_DOWN * _measure(subject))), size), height)
+    else:
+        shape = _contact(_shrunk(alpha, area, size), height)
+    dark = np.rint(shape * np.float32(255 * options.shadow_opacity / 100)).astype(np.uint8)
+    small = visible_box(dark, FAINT)
+    return SoftShadow(dark, area, _mapped(small, Box(0, 0, *size), area))
+
+
+def _measure(subject: Box) -> int:
+    """The px that a shadow's lengths are shares of."""
+    return min(subject.height, SLENDER * subject.width)
+
+
+def _mapped(box: Box, source: Box, target: Box) -> Box:
+    """Where a box lands when `source` becomes `target`."""
+    across, down = target.width / source.width, target.height / source.height
+    left, top = round((box.left - source.left) * across), round((box.top - source.top) * down)
+    right, bottom = round((box.right - source.left) * across), round((box.bottom - source.top) * down)
+    return Box(target.left + left, target.top + top, max(1, right - left), max(1, bottom - top))
+
+
+def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Floats:
+    """This part of the alpha (0 beyond its edges) in `size`, as 0 to 1."""
+    inside = area.within(Box(0, 0, alpha.shape[1], alpha.shape[0]))
+    part = np.zeros((area.height, area.width), dtype=np.uint8)
+    part[inside.moved(-area.left, -area.top).slices] = alpha[inside.slices]
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    return small / np.float32(255)
+
+
+def _drop(alpha: Floats, height: float) -> Floats:
+    return _blur(alpha, DROP_BLUR * height, DROP_BLUR * height)
+
+
+def _contact(alpha: Floats, height: float) -> Floats:
+    """The lowest point of each column is dark, the less the higher it hangs above the ground."""
+    solid = alpha > 0.5
+    columns = solid.any(axis=0)
+    if not columns.any():
+        return np.zeros_like(alpha)
+    rows = alpha.shape[0]
+    lowest = rows - 1 - np.argmax(solid[::-1], axis=0)
+    ground = int(lowest[columns].max())
+    nearness = np.clip(1 - (ground - lowest) / (NEAR * height), 0, 1).astype(np.float32) * columns
+    y = np.arange(rows, dtype=np.float32)[:, None]
+    feet = np.clip(FEET * height - np.abs(y - lowest.astype(np.float32)), 0, 1) * nearness**2
+    line, wide = (_blur(feet, across * height, down * height) for across, down in (LINE, WIDE))
+    # Blurring a thin outline makes it faint: each layer is brought to the darkness it is to have.
+    dark: Floats = np.maximum(line / max(float(line.max()), 1e-6), WIDE_SHARE * wide / max(float(wide.max()), 1e-6))
+    return dark
+
+
+def _blur(picture: Floats, across: float, down: float) -> Floats:
+    across, down = max(across, 0.1), max(down, 0.1)
+    blurred = cv2.GaussianBlur(picture, (0, 0), across, sigmaY=down, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(blurred, dtype=np.float32)

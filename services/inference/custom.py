@@ -1,0 +1,88 @@
+"""Models of one's own: an `.onnx` file in the models' folder, described by a small JSON file beside it."""
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.inference.catalogue import CATALOGUE, ModelFile, ModelSpec, Preprocessing
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+MAX_DESCRIPTION_BYTES: Final = 64 * 1024
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Mean = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+Deviation = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+
+
+class Description(BaseModel):
+    """What `<name>.json` says of `<name>.onnx`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: Text
+    licence: Text
+    commercial: Text = "unknown: see its licence"
+    input_size: Annotated[int, Field(ge=32, le=4096)]
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Deviation, Deviation, Deviation]
+    output: Annotated[int, Field(ge=0, le=100)] | Text = 0
+    activation: Literal["none", "sigmoid"] = "none"
+    stretch: bool = True
+    sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
+
+
+def find_spec(name: str, folder: Path) -> ModelSpec:
+    """What is known of the model of that name: rembg's own from the catalogue, others from `<name>.json` in the folder.
+
+    Raises `ValueError`, which says what is missing or wrong.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    if not NAME.fullmatch(name) or name.endswith(".prepared"):
+        raise ValueError(f"{name!r:.80} can't be a model's name")
+    path = folder / f"{name}.json"
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_DESCRIPTION_BYTES + 1)
+    except OSError:
+        known = ", ".join(CATALOGUE)
+        raise ValueError(
+            f"{name} is not a model that is known: {known}; a model of your own needs {path.name} beside it"
+        ) from None
+    if len(text) > MAX_DESCRIPTION_BYTES:
+        raise ValueError(f"{path.name} is larger than {MAX_DESCRIPTION_BYTES} bytes")
+    return _spec(name, _described(path.name, text))
+
+
+def all_specs(folder: Path) -> list[ModelSpec]:
+    """The catalogue, and the custom models whose description lies in the folder and is right."""
+    found = list(CATALOGUE.values())
+    for path in sorted(folder.glob("*.json")):
+        if path.stem not in CATALOGUE and not path.stem.endswith(".prepared"):
+            with contextlib.suppress(ValueError):
+                found.append(find_spec(path.stem, folder))
+    return found
+
+
+def _described(file: str, text: bytes) -> Description:
+    try:
+        return Description.model_validate_json(text, strict=True)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_context=False)
+        found = (f"{'.'.join(map(str, error['loc'])) or 'the file'}: {error['msg']}" for error in errors)
+        raise ValueError(f"{file} is wrong: {'; '.join(found)}") from exc
+
+
+def _spec(name: str, found: Description) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        purpose=found.purpose,
+        licence=found.licence,
+        commercial=found.commercial,
+        input_size=found.input_size,
+        files=(ModelFile(f"{name}.onnx", checksum=f"sha256:{found.sha256}" if found.sha256 else ""),),
+        custom=Preprocessing(found.mean, found.std, found.output, found.activation == "sigmoid", found.stretch),
+    )

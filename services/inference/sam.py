@@ -1,0 +1,68 @@
+"""Segment Anything (Kirillov et al., 2023): an encoder sees the picture, a decoder answers points and boxes.
+
+The files are rembg's, its session is not used: it fits every picture into 1024×684 px, so that an upright one loses
+a third of its resolution; it reads the decoder's full-size masks, whose crop is frozen to one aspect ratio when such
+files are exported; it ends every prompt with the "no box" point, a box's too; it joins all masks that the decoder
+offers, where the best is meant; and it opens both files on whatever engine comes first.
+"""
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from services.errors import EngineUnavailable
+from services.imaging.prompt import Mark, Prompt
+
+SIDE: Final = 1024  # px of the square frame that encoder and decoder think in
+MEAN: Final = (123.675, 116.28, 103.53)  # of the encoder's normalisation: becomes 0, as its own padding would be
+NO_BOX: Final = Mark(0, 0, -1)  # the decoder needs it where there is no box, and only there
+
+
+class SamSession:
+    """Encoder and decoder, with the two things that a rembg session has: `inner_session` (the encoder, where nearly all
+    of the time goes) and `predict`."""
+
+    def __init__(self, encoder: Any, decoder: Any) -> None:
+        """Raises `EngineUnavailable` where the encoder is not one that takes height × width × 3."""
+        self.inner_session = encoder
+        self._decoder = decoder
+        entry = encoder.get_inputs()[0]
+        if len(entry.shape) != 3:
+            raise EngineUnavailable(f"the encoder of sam takes {entry.shape}, not height × width × 3")
+        self._input = entry.name
+        height, width = (side if isinstance(side, int) else SIDE for side in entry.shape[:2])
+        self._frame = (width, height)
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) in px to resize a picture to: its aspect ratio kept, as large as the encoder takes."""
+        scale = min(self._frame[0] / width, self._frame[1] / height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def predict(self, image: Image.Image, prompt: Prompt | None = None, **_: object) -> list[Image.Image]:
+        """The mask, in the image's size, of what the prompt (in its px; by default its centre) means."""
+        prompt = prompt or (Mark(image.width / 2, image.height / 2, 1),)
+        frame = np.empty((self._frame[1], self._frame[0], 3), np.float32)
+        frame[:] = MEAN
+        frame[: image.height, : image.width] = np.asarray(image.convert("RGB"))
+        (embedding,) = self.inner_session.run(None, {self._input: frame})[:1]
+        logits = self._decode(embedding, prompt)
+        whole = cv2.resize(logits, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)[: image.height, : image.width]
+        return [Image.fromarray(np.rint(255 / (1 + np.exp(-np.clip(whole, -30, 30)))).astype(np.uint8))]
+
+    def _decode(self, embedding: NDArray[np.float32], prompt: Prompt) -> NDArray[np.float32]:
+        """The best mask's logits (above 0 is subject), 256 × 256 over the whole frame."""
+        marks = prompt if any(mark.label == 2 for mark in prompt) else (*prompt, NO_BOX)
+        feed = {
+            "image_embeddings": embedding,
+            "point_coords": np.array([[(mark.x, mark.y) for mark in marks]], np.float32),
+            "point_labels": np.array([[mark.label for mark in marks]], np.float32),
+            "mask_input": np.zeros((1, 1, 256, 256), np.float32),
+            "has_mask_input": np.zeros(1, np.float32),
+            "orig_im_size": np.array([SIDE, SIDE], np.float32),
+        }
+        masks, scores = self._decoder.run(["low_res_masks", "iou_predictions"], feed)
+        best: NDArray[np.float32] = masks[0, int(np.argmax(scores[0]))]
+        return best

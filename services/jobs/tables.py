@@ -1,0 +1,118 @@
+"""Jobs: what was handed in to be done later. The record is the truth; a message in the queue only says "look here".
+
+A job has items, one for each image. An item is `queued` (`queued_at`: its message is on the way), `started` (a worker
+holds its lease), and then for good `finished`, `failed` or `cancelled`. Every change is made by
+`services/jobs/store.py`.
+"""
+
+import re
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.persistence.database import Base
+
+QUEUED: Final = "queued"
+STARTED: Final = "started"
+FINISHED: Final = "finished"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+ACTIVE: Final = (QUEUED, STARTED)
+SINGLE: Final = "single"
+BATCH: Final = "batch"
+JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+class Job(Base):
+    """One submission. `owner` is the id of the API key that made it, None where it came without one; `caller` is what
+    quotas count by; `expires_at` is when its files may go, set at its end;
+    `removed_at` when they went."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    owner: Mapped[str | None] = mapped_column(String(12))
+    caller: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(10))
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    total: Mapped[int] = mapped_column(Integer)
+    background_key: Mapped[str | None] = mapped_column(String(200))
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+    callback_url: Mapped[str | None] = mapped_column(Text)
+    callback_attempts: Mapped[int] = mapped_column(Integer, default=0)
+    callback_due_at: Mapped[datetime | None]
+    callback_status: Mapped[str | None] = mapped_column(String(200))
+
+    __table_args__ = (
+        Index("uq_jobs_caller_idempotency_key", "caller", "idempotency_key", unique=True),
+        Index("ix_jobs_owner_created_at", "owner", "created_at", "id"),
+        Index("ix_jobs_state_expires_at", "state", "expires_at"),
+        Index("ix_jobs_callback_due_at", "callback_due_at"),
+    )
+
+
+class JobItem(Base):
+    """One image of a job. `due_at`: not before; `lease_owner`: the one worker whose word counts, until `lease_until`;
+    `result`: what is told of a finished one (format, px, bytes, model, confidence, ms)."""
+
+    __tablename__ = "job_items"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(Integer)
+    caller: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    stage: Mapped[str | None] = mapped_column(String(16))
+    progress: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    queued_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_details: Mapped[str | None] = mapped_column(Text)
+    original_key: Mapped[str] = mapped_column(String(200))
+    original_bytes: Mapped[int] = mapped_column(Integer)
+    result_key: Mapped[str | None] = mapped_column(String(200))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    __table_args__ = (
+        Index("ix_job_items_job_id_position", "job_id", "position", unique=True),
+        Index("ix_job_items_caller_state", "caller", "state", "queued_at", "created_at"),
+        Index("ix_job_items_state_lease_until", "state", "lease_until"),
+        Index("ix_job_items_state_finished_at", "state", "finished_at"),
+    )
+
+
+def new_job_id() -> str:
+    """An id that nobody can guess: 128 random bits, hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def item_id(job_id: str, position: int) -> str:
+    """The id of a job's item; positions count from 1."""
+    return f"{job_id}-{position}"
+
+
+def original_key(job_id: str, name: str | int) -> str:
+    """Where an item's original is stored; the same for every attempt."""
+    return f"originals/{job_id}/{name}"
+
+
+def result_key(job_id: str, position: int, extension: str) -> str:
+    """Where an item's result is stored; the same for every attempt, so that writing twice is harmless."""
+    return f"results/{job_id}/{position}.{extension}"

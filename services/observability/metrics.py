@@ -1,0 +1,278 @@
+"""Metrics for all worker processes together, and structured logs."""
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from services.observability.background_check import Probe
+
+MIB: Final = 1024 * 1024
+MEMORY_KEEP_SECONDS: Final = 5.0
+SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+BYTES: Final = tuple(int(size * MIB) for size in SIZES)
+SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class LoadedModel(Protocol):
+    """What `model_info` tells of a model; `segment.RembgSegmenter` is one."""
+
+    engine: str
+    precision: str
+    warning: str
+
+    @property
+    def spec(self) -> Named: ...
+
+
+class Metrics:
+    """The service's metrics; names start with `bg_remover_`."""
+
+    def __init__(self) -> None:
+        self._memory = ResidentMemory()
+        self._registry = CollectorRegistry()
+        self._registry.register(self._memory)
+        self._others: list[Collector] = []
+
+        def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
+            return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
+
+        self.requests = labelled(Counter, "requests", "Requests answered", ("method", "endpoint", "status"))
+        self.request_seconds = labelled(
+            Histogram, "request_duration_seconds", "Time to answer a request", ("endpoint",), buckets=SECONDS
+        )
+        self.stage_seconds = labelled(
+            Histogram, "stage_duration_seconds", "Time of one step of a removal", ("stage",), buckets=SECONDS
+        )
+        self.images = labelled(Counter, "images", "Images by format and outcome", ("format", "outcome"))
+        self.megapixels = labelled(
+            Histogram,
+            "image_megapixels",
+            "Size of the images worked on",
+            buckets=(0.3, 1, 2, 4, 8, 12, 24, 50, 100),
+        )
+        self.upload_bytes = labelled(Histogram, "upload_bytes", "Bytes of the images received", buckets=BYTES)
+        self.result_bytes = labelled(Histogram, "result_bytes", "Bytes of the results sent", buckets=BYTES)
+        self.in_flight = labelled(Gauge, "in_flight", "Images being worked on", multiprocess_mode="sum")
+        self.waiting = labelled(Gauge, "waiting", "Images waiting for a place", multiprocess_mode="sum")
+        self.refused = labelled(Counter, "refused", "Requests answered with an error, by code", ("code",))
+        self.fetches = labelled(Counter, "fetches", "URLs fetched, by outcome: ok, or the error's code", ("outcome",))
+        self.cache = labelled(
+            Counter, "result_cache", "Looks for a kept result: hit, miss, or lost Redis", ("outcome",)
+        )
+        self.rate_limited = labelled(Counter, "rate_limited", "Requests over their quota", ("endpoint",))
+        # By name: the operator chose it, and there are as many as keys were made. Never by what a caller sent.
+        self.key_requests = labelled(Counter, "key_requests", "Requests with a valid API key", ("key",))
+        self.model_info = labelled(
+            Gauge,
+            "model_info",
+            "1 for each loaded model",
+            ("model", "engine", "precision"),
+            multiprocess_mode="max",
+        )
+        self.model_fallback = labelled(
+            Gauge,
+            "model_fallback",
+            "1 where a model runs on another engine or precision than asked for",
+            ("model",),
+            multiprocess_mode="max",
+        )
+        self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
+
+    def add(self, collector: Collector) -> None:
+        """Tell also what this one finds at each scrape."""
+        self._others.append(collector)
+        self._registry.register(collector)
+
+    def set_load(self, running: int, waiting: int) -> None:
+        """Note how many images this process works on, and how many wait."""
+        self.in_flight.set(running)
+        self.waiting.set(waiting)
+
+    def note_model(self, segmenter: LoadedModel) -> None:
+        """Note that a model is loaded, and what it runs on."""
+        name = segmenter.spec.name
+        self.model_info.labels(name, segmenter.engine, segmenter.precision).set(1)
+        self.model_fallback.labels(name).set(bool(segmenter.warning))
+
+    def forget_model(self, segmenter: LoadedModel) -> None:
+        """Note that a model is loaded no more."""
+        name = segmenter.spec.name
+        self.model_info.labels(name, segmenter.engine, segmenter.precision).set(0)
+        self.model_fallback.labels(name).set(0)
+
+    def registry(self) -> CollectorRegistry:
+        """What a scrape reads: all workers' counts together, and the memory they hold."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return self._registry
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        for collector in (self._memory, *self._others):
+            registry.register(collector)
+        return registry
+
+    def resident_bytes(self) -> int:
+        """Memory of the service as of now or, where that takes long, of the last time it was asked for."""
+        return self._memory.bytes()
+
+    def text(self) -> bytes:
+        """The Prometheus exposition format."""
+        return generate_latest(self.registry())
+
+    def as_json(self) -> dict[str, list[dict[str, object]]]:
+        """The same figures as one JSON object: sample name to its label sets and values."""
+        samples: dict[str, list[dict[str, object]]] = {}
+        for metric in self.registry().collect():
+            for sample in metric.samples:
+                if not sample.name.endswith("_created"):
+                    samples.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
+        return samples
+
+
+class ResidentMemory(Collector):
+    """`resident_bytes`: memory of the whole process tree, shared pages counted once.
+
+    The kernel adds it up page by page, under a lock that the process's own allocations hold too: a matter of
+    milliseconds at rest, of seconds under load.
+    """
+
+    def __init__(self) -> None:
+        self._probe = Probe(resident_bytes, peak_bytes(), MEMORY_KEEP_SECONDS)
+
+    def bytes(self) -> int:
+        return self._probe.look()[0]
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily("bg_remover_resident_bytes", "Memory of the service, shared pages once")
+        family.add_metric([], self.bytes())
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("bg_remover_resident_bytes", "Memory of the service, shared pages once")
+
+
+def resident_bytes() -> int:
+    """Bytes held by this process and, under Gunicorn, its master and siblings; shared pages counted once (PSS)."""
+    root = os.getppid() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else os.getpid()
+    pids = [root, *_children(root)]
+    found = [size for pid in pids if (size := _proportional_bytes(pid)) is not None]
+    return sum(found) if found else peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _proportional_bytes(pid: int) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)
+
+
+def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
+    """A `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
+
+    A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate (the file is
+    opened anew when it was moved away).
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=False,
+    )
+    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if style == "json":
+        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+    else:
+        last += [structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": last,
+                "foreign_pre_chain": shared,
+            }
+        },
+        "handlers": {"out": {"formatter": "line", **_handler(file, rotate_mb, backups)}},
+        "root": {"handlers": ["out"], "level": level},
+        "loggers": {
+            "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
+            "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+            "alembic": {"level": "WARNING"},  # services/persistence/database.py tells of upgrades
+            "PIL": {"level": "CRITICAL"},  # what it says of callers' files is in the answer
+            "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
+        },
+    }
+
+
+class ElseStandardError(logging.Handler):
+    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        with contextlib.suppress(Exception):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+    """A log file that logrotate may move away."""
+
+
+class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+    """A log file that all workers write and rotate."""
+
+
+def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
+    if file is None:
+        return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if rotate_mb == 0:
+        return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
+    return {
+        "()": RotatingFile,
+        "filename": str(file),
+        "maxBytes": int(rotate_mb * MIB),
+        "backupCount": backups,
+        "encoding": "utf-8",
+    }
+
+
+def _dumps(event: Any, default: Any = None, **_: Any) -> str:
+    return orjson.dumps(event, default=default or str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,0 +1,18 @@
+"""The shortest proof: an image goes in over HTTP, a cut-out of the same size comes back."""
+
+import io
+
+import requests
+from PIL import Image
+
+from tests.support.servers import Gunicorn
+
+
+def test_a_posted_photo_comes_back_as_a_png_with_transparency(server: Gunicorn, jpeg: bytes) -> None:
+    answer = requests.post(f"{server.url}/remove-background", files={"file": ("me.jpg", jpeg)}, timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.mode == "RGBA"
+        assert image.size == (512, 512)
+        assert image.getchannel("A").getextrema() == (0, 255)

@@ -1,0 +1,277 @@
+"""The files that installations start from: they hold together, and with the code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import run
+from config import Settings
+from tests.support.servers import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("app", "worker")
+NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
+UNITS = ("background-remover", "background-remover-worker")
+OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
+WORKER = ["celery", "-A", "worker", "worker", *run.ALONE]
+
+
+def settings_names() -> set[str]:
+    return {name.upper() for name in Settings.model_fields}
+
+
+def unit(name: str = "background-remover") -> dict[str, str]:
+    """The systemd unit's settings; of one that comes more than once, the last line."""
+    return dict(re.findall(r"^(\w+)=(.*)$", (ROOT / f"deploy/{name}.service").read_text(), re.MULTILINE))
+
+
+def unit_environment(name: str) -> dict[str, str]:
+    lines = re.findall(r"^Environment=(.*)$", (ROOT / f"deploy/{name}.service").read_text(), re.MULTILINE)
+    return dict(pair.split("=", 1) for line in lines for pair in line.split())
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed on this platform")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_everything_the_image_copies_exists_and_is_let_through_by_dockerignore() -> None:
+    sources = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    let_through = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert set(sources) == let_through
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_all_code_that_serves_is_in_the_image() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    modules = {path.name for path in ROOT.glob("*.py")}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert modules | packages | {"web", "migrations"} <= names
+
+
+def test_the_image_runs_as_a_numbered_user_and_is_told_to_stop_by_sigterm() -> None:
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    assert "\nUSER 10001:10001\n" in last
+    assert "\nSTOPSIGNAL SIGTERM\n" in last
+    assert '\nCMD ["gunicorn", "-c", "gunicorn.conf.py"]\n' in last
+    assert "/health/ready" in last.partition("HEALTHCHECK")[2]
+
+
+def test_images_are_pinned_by_tag() -> None:
+    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images += [service["image"] for name, service in SERVICES.items() if name not in OURS]
+    assert [image for image in images if not re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", image)] == []
+
+
+def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
+    in_image = re.search(r"\nENV (PATH=.*?[^\\])\n", DOCKERFILE.rpartition("FROM ")[2], re.DOTALL)
+    assert in_image
+    given = {
+        *re.findall(r"(\w+)=", in_image[1]),
+        *SERVICES["app"]["environment"],
+        *SERVICES["worker"]["environment"],
+        *(variable for name in UNITS for variable in unit_environment(name)),
+    }
+    assert given - NOT_OURS <= settings_names()
+    assert {"TRUSTED_PROXIES", "REDIS_URL", "UPLOAD_DIR"} <= given
+
+
+def test_sqlite_lies_where_the_service_may_write() -> None:
+    assert "DATABASE_URL=sqlite:////data/" in DOCKERFILE
+    assert "\nVOLUME /data\n" in DOCKERFILE
+    assert SERVICES["app"]["environment"]["DATABASE_URL"] == "${DATABASE_URL:-sqlite:////data/background-remover.db}"
+    assert "app-data:/data" in SERVICES["app"]["volumes"]
+    text = (ROOT / "deploy/background-remover.service").read_text()
+    assert "Environment=DATABASE_URL=sqlite:////var/lib/background-remover/" in text
+    assert "background-remover" in unit()["StateDirectory"].split()
+
+
+def test_only_nginx_is_published() -> None:
+    published = {name: service.get("ports") for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"nginx": ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]}
+    assert not any("network_mode" in service for service in SERVICES.values())
+
+
+def test_the_simple_setup_is_app_redis_and_nginx_and_the_rest_comes_by_profile() -> None:
+    profiles = {name: tuple(service.get("profiles", ())) for name, service in SERVICES.items()}
+    assert profiles == {
+        "app": (),
+        "redis": (),
+        "nginx": (),
+        "worker": ("jobs",),
+        "postgres": ("stores",),
+        "storage": ("stores",),
+    }
+    assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"  # nobody would take them
+
+
+def test_app_and_worker_are_one_image_that_sees_the_same_queue_records_and_files() -> None:
+    app, worker = SERVICES["app"], SERVICES["worker"]
+    assert app["image"] == worker["image"]
+    assert worker["command"] == WORKER
+    assert app["env_file"] == worker["env_file"]
+    assert app["volumes"] == worker["volumes"]
+    assert worker["environment"].items() <= app["environment"].items()
+    assert {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "JOBS_ENABLED"} <= worker["environment"].keys()
+
+
+def test_every_variable_that_compose_asks_for_is_explained_and_no_secret_is_written_down() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert not re.findall(r"\$\{\w+\}|\$\{\w+:?\?", text)  # none is required: a profile that is off asks for nothing
+    sample = dict(
+        line.split("=", 1)
+        for line in (ROOT / "deploy/compose.env.sample").read_text().splitlines()
+        if line[:1].isupper()
+    )
+    asked = set(re.findall(r"\$\{(\w+)", text))
+    assert asked - settings_names() <= sample.keys()
+    shares = {name for name in sample if name.endswith(("_CPUS", "_MEMORY"))}
+    assert sample.keys() - OF_COMPOSE - shares <= settings_names()
+    secret = [name for name in sample if re.search("PASSWORD|SECRET|ENCRYPTION", name)]
+    assert len(secret) == 4
+    assert [sample[name] for name in secret] == [""] * 4
+
+
+def test_nginx_reaches_the_app_alone() -> None:
+    for name in set(SERVICES) - {"app", "nginx"}:
+        assert SERVICES[name]["networks"] == ["data"]
+    assert "data" not in SERVICES["nginx"]["networks"]
+    assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["app"]["networks"])
+    assert set(SERVICES["app"]["networks"]) & set(SERVICES["redis"]["networks"])
+    assert COMPOSE["networks"]["data"]["internal"] is True
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_each_container_is_confined_checked_and_limited(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["tmpfs"]
+    assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert name in OURS or service["user"].split(":")[0] != "0"  # our image names its user
+
+
+def test_each_container_waits_for_what_it_needs_to_be_healthy() -> None:
+    for name in OURS:
+        needed = SERVICES[name]["depends_on"]
+        assert {what["condition"] for what in needed.values()} == {"service_healthy"}
+        assert {other for other, what in needed.items() if what.get("required", True)} == {"redis"}
+        assert set(needed) == set(SERVICES) - {*OURS, "nginx"}
+    assert SERVICES["nginx"]["depends_on"] == {"app": {"condition": "service_healthy"}}
+
+
+def test_the_app_in_compose_counts_in_redis_behind_exactly_one_proxy() -> None:
+    environment = SERVICES["app"]["environment"]
+    assert environment["RATE_LIMIT_STORAGE"] == "redis"
+    assert environment["TRUSTED_PROXIES"] == "1"
+    assert environment["REDIS_URL"].startswith("redis://redis:6379")
+    assert SERVICES["app"]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_redis_throws_out_expiring_counters_rather_than_refusing_new_ones() -> None:
+    command = SERVICES["redis"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"
+    assert command[command.index("--appendonly") + 1] == "yes"  # the queue is there as well
+    assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
+
+
+def test_the_configuration_is_mounted_read_only_where_nginx_looks_for_it() -> None:
+    assert "./nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
+    assert all(volume.endswith(":ro") for volume in SERVICES["nginx"]["volumes"])
+    text = (ROOT / "nginx.conf").read_text()
+    assert f"server app:{SERVICES['app']['environment']['PORT']} resolve;" in text
+    assert set(re.findall(r"^ssl_certificate\S* (/etc/nginx/certs)/", text.replace("    ", ""), re.MULTILINE))
+
+
+def test_whoever_stops_the_service_waits_longer_than_it_drains() -> None:
+    assert int(unit()["TimeoutStopSec"]) > DRAIN_SECONDS
+    assert int(SERVICES["app"]["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS
+    assert Settings.model_fields["request_timeout_seconds"].default + 5 == DRAIN_SECONDS
+
+
+def test_the_worker_s_unit_runs_the_worker_beside_the_web_server() -> None:
+    web, worker = unit(), unit("background-remover-worker")
+    assert worker["ExecStart"].split("/bin/")[1].split() == WORKER
+    for same in ("User", "Group", "WorkingDirectory", "EnvironmentFile", "StateDirectory", "UMask"):
+        assert worker[same] == web[same]
+    environment, others = unit_environment("background-remover-worker"), unit_environment("background-remover")
+    for name in environment.keys() - {"JOBS_ENABLED"}:
+        assert environment[name] == others[name]
+    assert int(worker["TimeoutStopSec"]) > 300  # JOB_TIMEOUT_SECONDS
+    assert int(worker["OOMScoreAdjust"]) > 0  # nothing is lost with it
+    assert int(worker["CPUWeight"]) < 100
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_systemd_units_are_confined_as_far_as_the_engines_allow(name: str) -> None:
+    service = unit(name)
+    wanted = {
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "CapabilityBoundingSet": "",
+        "RestrictNamespaces": "yes",
+        "SystemCallArchitectures": "native",
+        "KillMode": "mixed",
+        "Restart": "always",
+        "MemoryDenyWriteExecute": "no",  # OpenVINO and Numba need executable memory
+    }
+    assert {key: service[key] for key in wanted} == wanted
+    assert service["User"] not in ("", "root")
+    for key in ("MemoryMax", "TasksMax", "StateDirectory", "LogsDirectory", "EnvironmentFile", "SystemCallFilter"):
+        assert service[key]
+
+
+def test_logrotate_moves_files_and_tells_only_nginx() -> None:
+    text = (ROOT / "deploy/logrotate.conf").read_text()
+    stanzas = dict(re.findall(r"^(/\S+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE))
+    ours, nginx = stanzas["/var/log/background-remover/*.log"], stanzas["/var/log/nginx/*.log"]
+    assert f"su {unit()['User']} {unit()['Group']}" in ours
+    assert "postrotate" not in ours  # each process opens a moved file anew
+    assert "copytruncate" not in text  # would lose lines
+    assert "kill -USR1" in nginx
+    for stanza in (ours, nginx):
+        assert {"missingok", "compress", "rotate 14"} <= {line.strip() for line in stanza.splitlines()}
+
+
+def test_every_setting_that_the_way_to_many_machines_names_exists() -> None:
+    text = (ROOT / "docs/scaling.md").read_text()
+    named = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
+    assert named - OF_COMPOSE <= settings_names()
+    assert {"SECRET_KEY", "DATABASE_URL", "STORAGE_URL", "REDIS_URL"} <= named
+    for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert (ROOT / "docs" / target).exists(), target
+
+
+def test_a_forked_worker_collects_garbage_though_the_start_does_not() -> None:
+    script = """
+import gc, runpy, types
+conf = runpy.run_path("gunicorn.conf.py")
+before = gc.isenabled()
+conf["pre_fork"](types.SimpleNamespace(WORKERS={}), types.SimpleNamespace())
+print(before, gc.isenabled())
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

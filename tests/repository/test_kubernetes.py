@@ -1,0 +1,224 @@
+"""The Kubernetes manifests: valid by Kubernetes' own schemas, confined, at one with each other and with the code."""
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from config import Settings
+from services.jobs.queue import QUEUE
+from tests.repository.test_deploy import WORKER, settings_names
+from tests.support.servers import ROOT
+
+FOLDER = ROOT / "deploy/kubernetes"
+VERSIONS = ("1.30", "1.37")  # the oldest that knows `preStop.sleep` by default, and the newest
+TEXT = {"type": "string", "minLength": 1}
+COUNT = {"type": "integer", "minimum": 0}
+REDIS_METADATA = (
+    *("address", "listName", "listLength", "activationListLength", "databaseIndex"),
+    *("enableTLS", "unsafeSsl", "addressFromEnv", "passwordFromEnv", "usernameFromEnv"),
+)
+
+
+def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": [*required], "properties": properties}
+
+
+# What KEDA's documentation says of its two kinds, as far as they are used here and a little further.
+KEDA_SPECS = {
+    "TriggerAuthentication": closed(
+        ("secretTargetRef",),
+        secretTargetRef={
+            "type": "array",
+            "minItems": 1,
+            "items": closed(("parameter", "name", "key"), parameter=TEXT, name=TEXT, key=TEXT),
+        },
+    ),
+    "ScaledObject": closed(
+        ("scaleTargetRef", "triggers"),
+        scaleTargetRef=closed(("name",), apiVersion=TEXT, kind=TEXT, name=TEXT, envSourceContainerName=TEXT),
+        pollingInterval=COUNT,
+        cooldownPeriod=COUNT,
+        initialCooldownPeriod=COUNT,
+        idleReplicaCount={"const": 0},
+        minReplicaCount=COUNT,
+        maxReplicaCount=COUNT,
+        fallback=closed(("failureThreshold", "replicas"), failureThreshold=COUNT, replicas=COUNT),
+        advanced=closed(
+            restoreToOriginalReplicaCount={"type": "boolean"},
+            horizontalPodAutoscalerConfig=closed(name=TEXT, behavior={"type": "object"}),
+        ),
+        triggers={
+            "type": "array",
+            "minItems": 1,
+            "items": closed(
+                ("type", "metadata"),
+                type={"const": "redis"},
+                name=TEXT,
+                useCachedMetrics={"type": "boolean"},
+                metricType={"enum": ["AverageValue", "Value"]},
+                authenticationRef=closed(("name",), name=TEXT, kind=TEXT),
+                metadata={
+                    "type": "object",
+                    "required": ["listName", "listLength"],
+                    "additionalProperties": False,
+                    "properties": dict.fromkeys(REDIS_METADATA, TEXT),  # strings all of them, numbers too
+                },
+            ),
+        },
+    ),
+}
+
+
+def documents(*names: str) -> list[dict[str, Any]]:
+    paths = [FOLDER / name for name in names] or sorted(path for path in FOLDER.rglob("*.yaml*"))
+    return [document for path in paths for document in yaml.safe_load_all(path.read_text())]
+
+
+ALL = documents()
+
+
+def one(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (d for d in ALL if (d["kind"], d["metadata"]["name"]) == (kind, name))
+    return found
+
+
+def pod(name: str) -> dict[str, Any]:
+    spec: dict[str, Any] = one("Deployment", f"background-remover-{name}")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(name: str) -> dict[str, Any]:
+    (found,) = pod(name)["containers"]
+    return found  # type: ignore[no-any-return]
+
+
+def test_there_is_one_of_each_part() -> None:
+    kinds = sorted(document["kind"] for document in ALL)
+    assert kinds == [
+        *("ConfigMap", "Deployment", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "NetworkPolicy"),
+        *("PodDisruptionBudget", "PodDisruptionBudget", "ScaledObject", "Secret", "Service", "ServiceAccount"),
+        "TriggerAuthentication",
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_are_valid_by_kubernetes_schemas(version: str) -> None:
+    for document in ALL:
+        if not document["apiVersion"].startswith("keda.sh"):
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_schemas_would_see_a_mistake() -> None:
+    wrong = one("Deployment", "background-remover-web")
+    wrong = {**wrong, "spec": {**wrong["spec"], "replica": 3}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+def test_keda_s_objects_are_as_its_documentation_says() -> None:
+    for document in documents("keda/worker.yaml"):
+        assert document["apiVersion"] == "keda.sh/v1alpha1"
+        Draft202012Validator(KEDA_SPECS[document["kind"]]).validate(document["spec"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_each_pod_is_confined_limited_and_probed(name: str) -> None:
+    spec, inside = pod(name), container(name)
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert (
+        f"USER {spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}\n"
+        in (ROOT / "Dockerfile").read_text()
+    )
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    assert inside["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"cpu", "memory"} <= inside["resources"]["requests"].keys()
+    assert {"cpu", "memory", "ephemeral-storage"} <= inside["resources"][
+        "limits"
+    ].keys()  # threads follow from the CPUs
+    assert {"startupProbe", "livenessProbe"} <= inside.keys()
+    mounted = {mount["mountPath"] for mount in inside["volumeMounts"]}
+    assert mounted == {"/tmp", "/dev/shm", "/data"}  # all that is written to
+    assert {volume["name"] for volume in spec["volumes"]} == {mount["name"] for mount in inside["volumeMounts"]}
+
+
+def test_web_and_worker_run_one_image_with_the_same_settings() -> None:
+    web, worker = container("web"), container("worker")
+    assert web["image"] == worker["image"]
+    assert web["envFrom"] == worker["envFrom"]
+    assert "command" not in web
+    assert worker["command"] == WORKER
+
+
+def test_settings_are_known_and_secrets_are_not_among_them() -> None:
+    settings, secrets = (
+        one("ConfigMap", "background-remover")["data"],
+        one("Secret", "background-remover")["stringData"],
+    )
+    assert settings.keys() <= settings_names()
+    assert {name for name in secrets if not name.startswith("KEDA_")} <= settings_names()
+    assert not [name for name in settings if name in {"SECRET_KEY", "REDIS_URL", "DATABASE_URL"} or "SECRET" in name]
+    assert all(value == "" or "PASSWORD" in value or name == "KEDA_REDIS_ADDRESS" for name, value in secrets.items())
+    assert not list(FOLDER.rglob("secret.yaml"))
+
+
+def test_a_pod_has_longer_to_stop_than_it_takes() -> None:
+    drain = Settings.model_fields["request_timeout_seconds"].default + 5
+    sleep = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod("web")["terminationGracePeriodSeconds"] > drain + sleep
+    assert pod("worker")["terminationGracePeriodSeconds"] > 300  # JOB_TIMEOUT_SECONDS
+
+
+def test_each_selector_finds_the_pods_it_means() -> None:
+    for name in ("web", "worker"):
+        deployment = one("Deployment", f"background-remover-{name}")["spec"]
+        labels = deployment["template"]["metadata"]["labels"]
+        assert deployment["selector"]["matchLabels"] == labels
+        assert one("PodDisruptionBudget", f"background-remover-{name}")["spec"]["selector"]["matchLabels"] == labels
+        assert "replicas" not in deployment  # an autoscaler's
+    web = one("Deployment", "background-remover-web")["spec"]["template"]["metadata"]["labels"]
+    assert one("Service", "background-remover")["spec"]["selector"] == web
+    assert (
+        one("Service", "background-remover")["spec"]["ports"][0]["targetPort"] == container("web")["ports"][0]["name"]
+    )
+    assert one("NetworkPolicy", "background-remover-web")["spec"]["podSelector"]["matchLabels"] == web
+    assert one("NetworkPolicy", "background-remover")["spec"]["podSelector"]["matchLabels"].items() <= web.items()
+
+
+def test_nobody_reaches_a_worker_and_pods_reach_only_what_they_need() -> None:
+    policy = one("NetworkPolicy", "background-remover")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    ports = {(port["protocol"], port["port"]) for rule in policy["egress"] for port in rule["ports"]}
+    assert ports == {("UDP", 53), ("TCP", 53), ("TCP", 6379), ("TCP", 5432), ("TCP", 443)}
+    assert all(rule["to"] for rule in policy["egress"])
+
+
+def test_the_autoscalers_scale_what_there_is() -> None:
+    hpa = one("HorizontalPodAutoscaler", "background-remover-web")["spec"]
+    assert hpa["scaleTargetRef"]["name"] == one("Deployment", "background-remover-web")["metadata"]["name"]
+    assert hpa["metrics"][0]["resource"]["name"] == "cpu"
+    scaled = one("ScaledObject", "background-remover-worker")["spec"]
+    assert scaled["scaleTargetRef"]["name"] == one("Deployment", "background-remover-worker")["metadata"]["name"]
+    assert 1 <= scaled["minReplicaCount"] < scaled["maxReplicaCount"]
+    authentication = one("TriggerAuthentication", scaled["triggers"][0]["authenticationRef"]["name"])["spec"]
+    assert {ref["key"] for ref in authentication["secretTargetRef"]} <= one("Secret", "background-remover")[
+        "stringData"
+    ].keys()
+
+
+def test_keda_looks_at_the_queue_that_workers_take_from() -> None:
+    assert one("ScaledObject", "background-remover-worker")["spec"]["triggers"][0]["metadata"]["listName"] == QUEUE
+
+
+def test_every_file_is_looked_at() -> None:
+    assert {path.suffix for path in FOLDER.rglob("*") if path.is_file()} == {".yaml", ".sample"}
+    assert Path(FOLDER / "secret.yaml.sample").exists()

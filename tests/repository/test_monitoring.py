@@ -1,0 +1,103 @@
+"""Alerts and dashboard: every metric and label that they name exists, and every expression can be read."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from services.jobs.metrics import JobFigures
+from services.jobs.tally import Tally
+from services.observability.metrics import Metrics
+from services.persistence.database import Database
+from tests.support.servers import ROOT
+
+RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus-rules.yml").read_text())["groups"][0]["rules"]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+OF_PROMETHEUS = {"instance", "job"}
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for rule in RULES:
+        yield rule["alert"], rule["expr"]
+    for panel in PANELS:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"].replace("$__rate_interval", "5m")
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[str, set[str]]:
+    """Every sample that /metrics may have: its name, and the names of its labels."""
+    found: dict[str, set[str]] = {}
+    of_jobs = JobFigures(Database("sqlite:///nowhere"), Tally())
+    for collector in (*vars(Metrics()).values(), of_jobs):
+        if not hasattr(collector, "describe"):
+            continue
+        for family in collector.describe():
+            labels = set(getattr(collector if collector is not of_jobs else family, "_labelnames", ()))
+            endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])
+            for ending in endings:
+                found[family.name + ending] = labels | ({"le"} if ending == "_bucket" else set())
+    return found
+
+
+def test_the_metrics_are_found(samples: dict[str, set[str]]) -> None:
+    assert samples["bg_remover_requests_total"] == {"method", "endpoint", "status"}
+    assert samples["bg_remover_resident_bytes"] == set()
+    assert len(samples) > 20
+
+
+@pytest.mark.parametrize(("where", "text"), list(expressions()))
+def test_every_metric_and_label_of_an_expression_exists(where: str, text: str, samples: dict[str, set[str]]) -> None:
+    named = set(re.findall(r"bg_remover_\w+", text))
+    assert named <= samples.keys()
+    assert named or 'up{job="background-remover"}' in text
+    allowed = OF_PROMETHEUS.union(*(samples[name] for name in named))
+    assert set(re.findall(r"(\w+)=~?\"", text)) <= allowed
+    for group in re.findall(r"by \(([^)]*)\)", text):
+        assert {label.strip() for label in group.split(",")} <= allowed
+
+
+@pytest.mark.parametrize(("where", "text"), list(expressions()))
+def test_every_expression_can_be_read(where: str, text: str) -> None:
+    pytest.importorskip("promql_parser", reason="there is no promql-parser for this platform").parse(text)
+
+
+def test_codes_that_alerts_name_exist(samples: dict[str, set[str]]) -> None:
+    from services.errors import all_errors
+
+    known = {error.code for error in all_errors()}
+    for _, text in expressions():
+        for code in re.findall(r'code="(\w+)"', text):
+            assert code in known
+        for pattern in re.findall(r'code=~"([^"]+)"', text):
+            assert any(re.fullmatch(pattern, code) for code in known)
+
+
+def test_each_alert_says_how_bad_it_is_and_what_it_means() -> None:
+    names = [rule["alert"] for rule in RULES]
+    assert len(names) == len(set(names))
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert rule["annotations"]["summary"]
+        assert rule["alert"] in (ROOT / "docs/operations.md").read_text()
+
+
+def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in PANELS)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) == 23
+
+
+def test_the_dashboard_asks_for_its_data_source_and_names_none_of_anybodys() -> None:
+    assert {panel["datasource"]["uid"] for panel in PANELS} == {"${datasource}"}
+    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "instance"]

@@ -1,0 +1,104 @@
+"""Every example in the README is run as it stands there, against a running service."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from services.imaging.options import BACKGROUND_IMAGE, option_names
+from tests.support.servers import ROOT, Gunicorn
+
+README = (ROOT / "README.md").read_text()
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, jpeg: bytes) -> Path:
+    """A folder as a reader would have it: a photo, some photos, and the repository's environment."""
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/one.jpg").write_bytes(jpeg)
+    (tmp_path / "cli.py").write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom cli import main\nmain()\n")
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tmp_path / ".venv/bin/python").chmod(0o755)
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    return tmp_path
+
+
+def results(folder: Path) -> list[Image.Image]:
+    found = [path for path in folder.rglob("*.*") if path.suffix in (".png", ".jpg", ".webp")]
+    made = [path for path in found if path.name not in ("photo.jpg", "one.jpg")]
+    assert made
+    return [Image.open(path) for path in made]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("example", examples("bash"), ids=lambda text: text.split("\n")[0][:60])
+def test_the_shell_examples_work(folder: Path, server: Gunicorn, example: str) -> None:
+    script = example.replace("http://localhost:5001", server.url)
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=folder, timeout=120, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for image in results(folder):
+        with image:
+            image.load()
+            assert max(image.size) in (512, 800)
+
+
+def test_the_python_example_works(folder: Path, server: Gunicorn) -> None:
+    (script,) = examples("python")
+    script = script.replace("http://localhost:5001", server.url)
+    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, timeout=60, capture_output=True)
+    (image,) = results(folder)
+    with image:
+        assert (image.format, image.size) == ("JPEG", (512, 512))
+
+
+RUN_JS = """
+const {{ readFileSync }} = require("fs");
+const bytes = readFileSync("photo.jpg");
+URL.createObjectURL = (blob) => blob;
+{example}
+{call}.then(async (found) => {{
+  const size = typeof found === "string" ? found.length : (await found.arrayBuffer()).byteLength;
+  console.log(typeof found === "string" ? found.slice(0, 22) : found.type, size);
+}});
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+@pytest.mark.parametrize(
+    ("number", "call", "starts"),
+    [
+        (0, 'cutOut(new File([bytes], "photo.jpg", { type: "image/jpeg" }))', "image/png"),
+        (1, 'cutOutBase64("data:image/jpeg;base64," + bytes.toString("base64"))', "data:image/webp;base64"),
+    ],
+)
+def test_the_fetch_examples_work(folder: Path, server: Gunicorn, number: int, call: str, starts: str) -> None:
+    example = examples("js")[number].replace("http://localhost:5001", server.url)
+    script = RUN_JS.format(example=example, call=call)
+    done = subprocess.run(["node", "-e", script], cwd=folder, check=True, timeout=60, capture_output=True, text=True)
+    kind, size = done.stdout.split()
+    assert kind == starts
+    assert int(size) > 10_000
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_option_table_tells_of_every_option() -> None:
+    table = README.split("### Options")[1].split("\n### ")[0]
+    named = {
+        n for row in table.splitlines() if row.startswith("| `") for n in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert named == {*option_names(), BACKGROUND_IMAGE}

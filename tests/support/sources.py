@@ -1,0 +1,166 @@
+"""Servers that images are fetched from, good and hostile: real sockets on loopback, and a network that goes no further.
+
+Nothing here leaves the machine, whatever the code under test does: names are answered from a table, and a connection
+to any address that the table does not lead to a loopback port fails the test.
+"""
+
+import contextlib
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from services.net import stream
+from services.net.addresses import Address
+
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+Behaviour = Callable[[socket.socket, bytes], None]
+
+
+class Network:
+    """The world as the service sees it. `names`: the answers to a name, one after the other, the last one for good;
+    `ways`: from an address to a loopback port. All that is tried is in `looked_up` and `connected`."""
+
+    def __init__(self, names: dict[str, list[list[str]]], ways: dict[str, int]) -> None:
+        self.names = names
+        self.ways = ways
+        self.looked_up: list[str] = []
+        self.connected: list[tuple[str, int]] = []
+
+    def resolve(self, host: str, _port: int) -> Sequence[str]:
+        self.looked_up.append(host)
+        answers = self.names.get(host)
+        if not answers:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def connect(self, address: Address, port: int) -> socket.socket:
+        self.connected.append((str(address), port))
+        if str(address) not in self.ways:
+            raise AssertionError(f"a connection to {address}")
+        return stream.connect(LOOPBACK, self.ways[str(address)])
+
+
+class Source:
+    """A server on loopback that does to each connection what the test says, once a request's head has come."""
+
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        self._behaviour = behaviour
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port: int = self._listener.getsockname()[1]
+        self.requests: list[bytes] = []
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            with connection:
+                head = b""
+                while b"\r\n\r\n" not in head and (data := connection.recv(65536)):
+                    head += data
+                self.requests.append(head)
+                self._behaviour(connection, head)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+@contextmanager
+def source(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Iterator[Source]:
+    """A running source; bytes are what it answers to everything."""
+    running = Source(behaviour if callable(behaviour) else sending(behaviour), tls)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def sending(*parts: bytes) -> Behaviour:
+    """Sends these bytes and closes."""
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        for part in parts:
+            connection.sendall(part)
+
+    return behave
+
+
+def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
+    """A whole answer; `Content_Type` becomes Content-Type."""
+    fields = {"Content_Length": str(len(body)), **headers}
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body
+
+
+class Authority:
+    """A certificate authority of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certificate = self._sign("test authority", self._key.public_key(), days=(-1, 1), authority=True)
+        self.client = ssl.create_default_context(
+            cadata=self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+        )
+
+    def server(self, name: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
+        """What a server needs to be `name`, from and until so many days from now."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(name, key.public_key(), days=days)
+        path = self._folder / f"{name}{days[1]}.pem"
+        path.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def _sign(
+        self, name: str, key: ec.EllipticCurvePublicKey, days: tuple[int, int], authority: bool = False
+    ) -> x509.Certificate:
+        now = dt.datetime.now(dt.UTC)
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer = subject if authority else self._certificate.subject
+        builder = (
+            x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
+            .not_valid_before(now + dt.timedelta(days=days[0]))
+            .not_valid_after(now + dt.timedelta(days=days[1]))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        )
+        if authority:
+            usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+            builder = builder.add_extension(usage, critical=True)
+        else:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False).add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+        )
+        return builder.sign(self._key, hashes.SHA256())

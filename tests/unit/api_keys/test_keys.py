@@ -1,0 +1,281 @@
+"""API keys in SQLite and PostgreSQL: what is kept of them, how they end, and the tables' migrations."""
+
+import hmac
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from services.api_keys.keys import (
+    SCOPES,
+    ApiKey,
+    add_uses,
+    create_key,
+    find_key,
+    key_id_of,
+    list_keys,
+    parse_limit,
+    revoke_key,
+)
+from services.errors import DatabaseUnavailable
+from services.persistence.database import Base, Database, parse_url
+from tests.support.servers import ROOT, Postgres, free_port
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def stored(database: Database, key_id: str) -> ApiKey:
+    found = find_key(database, key_id)
+    assert found
+    return found
+
+
+def test_only_the_hash_of_a_key_is_kept(database: Database) -> None:
+    texts = [create_key(database, name=f"key-{number}")[0] for number in range(20)]
+    secrets = {text.rpartition("_")[2] for text in texts}
+    assert len(secrets) == 20
+    assert all(re.fullmatch(r"bgr_[0-9a-f]{12}_[0-9a-f]{40}", text) for text in texts)  # 160 random bits
+    with database.session() as session:
+        kept = str(session.execute(text("SELECT * FROM api_keys")).all())
+    if database.file:
+        kept += "".join(path.read_bytes().decode("latin-1") for path in database.file.parent.iterdir())
+    assert not [secret for secret in secrets if secret in kept]
+
+
+def test_a_key_keeps_what_it_was_made_with(database: Database) -> None:
+    end = datetime(2999, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    made_text, made = create_key(
+        database, name="shop", owner="Ann", scopes=("jobs", "remove"), rate_limit="1000 per hour", expires_at=end
+    )
+    (key,) = list_keys(database)
+    assert (key.id, key.name, key.owner, key.scopes) == (made.id, "shop", "Ann", ["remove", "jobs"])
+    assert (key.rate_limit, key.uses, key.last_used_at, key.revoked_at) == ("1000/hour", 0, None, None)
+    assert key.expires_at == datetime(2999, 1, 1, tzinfo=UTC)
+    assert key.created_at.tzinfo is UTC
+    assert key.id == key_id_of(made_text)
+    assert key.problem() == ""
+    assert key.problem(datetime(2999, 1, 1, tzinfo=UTC)) == "expired"
+
+
+def test_a_key_is_compared_in_constant_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, _ = create_key(database, name="shop")
+    compared: list[int] = []
+
+    def spy(first: str, second: str) -> bool:
+        compared.append(len(first))
+        return compare(first, second)
+
+    compare = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", spy)
+    (key,) = list_keys(database)
+    assert key.matches(text)
+    assert not key.matches(text[:-1] + ("0" if text[-1] != "0" else "1"))
+    assert not key.matches("é")
+    assert compared == [64, 64, 64]
+
+
+def test_a_key_is_revoked_by_id_or_name_and_its_name_is_free_again(database: Database) -> None:
+    _, first = create_key(database, name="shop")
+    with pytest.raises(ValueError, match="already"):
+        create_key(database, name="shop")
+    revoked = revoke_key(database, "shop")
+    assert revoked
+    assert revoked.id == first.id
+    assert stored(database, first.id).problem() == "revoked"
+    assert revoke_key(database, "shop") is None
+    _, second = create_key(database, name="shop")
+    assert revoke_key(database, first.id) is None
+    assert revoke_key(database, second.id)
+    assert [key.problem() for key in list_keys(database)] == ["revoked", "revoked"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"name": ""}, "the name is ''"),
+        ({"name": "a\nb"}, "the name is"),
+        ({"owner": "x" * 201}, "200"),
+        ({"scopes": ("remove", "all")}, ", ".join(SCOPES)),
+        ({"scopes": ()}, ", ".join(SCOPES)),
+        ({"rate_limit": "many"}, "1000/hour"),
+        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "2020-01-01"),
+    ],
+)
+def test_what_a_key_can_not_be_made_with_is_explained(tmp_path: Path, wrong: dict[str, object], told: str) -> None:
+    database = Database(f"sqlite:///{tmp_path}/keys.db")
+    with pytest.raises(ValueError, match=re.escape(told)):
+        create_key(database, **({"name": "shop"} | wrong))  # type: ignore[arg-type]
+    assert not database.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("1000/hour", "1000/hour"), ("5 per Minute", "5/minute"), ("1/seconds", "1/second"), (" 7 / day ", "7/day")],
+)
+def test_a_limit_is_a_number_and_a_time(text: str, limit: str) -> None:
+    assert parse_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["0/hour", "-1/hour", "1000", "1000/week", "1/hour;2/day", "1/2 hours", "1e3/hour"])
+def test_a_limit_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="1000/hour"):
+        parse_limit(text)
+
+
+def test_uses_add_up_and_the_last_one_stays_the_last(database: Database) -> None:
+    keys = [create_key(database, name=f"key-{number}")[1].id for number in range(5)]
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+
+    def add(number: int) -> None:
+        at = start + timedelta(seconds=number)
+        add_uses(database, dict.fromkeys(keys if number % 2 else reversed(keys), (2, at)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(20)))
+    assert {(key.uses, key.last_used_at) for key in list_keys(database)} == {(40, start + timedelta(seconds=19))}
+
+
+def tables(database: Database) -> set[str]:
+    with database.session() as session:
+        return set(inspect(session.connection()).get_table_names())
+
+
+def test_migrations_make_the_tables_of_the_code_and_take_them_away_again(database: Database) -> None:
+    database.upgrade()
+    for _ in range(2):
+        with database.session() as session:
+            context = MigrationContext.configure(session.connection())
+            assert compare_metadata(context, Base.metadata) == []
+        assert tables(database) == {"api_keys", "jobs", "job_items", "alembic_version"}
+        database.downgrade("base")
+        assert tables(database) == {"alembic_version"}
+        database.upgrade()
+
+
+def test_a_migration_that_fails_leaves_nothing_half_done(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic.operations import Operations
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Operations, "create_index", fail)
+    with pytest.raises(DatabaseUnavailable):
+        database.upgrade()
+    monkeypatch.undo()
+    again = Database(str(database._url.render_as_string(hide_password=False)))
+    assert tables(again) == {
+        "api_keys",
+        "jobs",
+        "job_items",
+        "alembic_version",
+    }  # made from nothing: the first try left no table behind
+    again.close()
+
+
+def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
+    script = (
+        "import sys; from services.persistence.database import Database; from services.api_keys.keys import create_key;"
+        "create_key(Database(sys.argv[1]), name=sys.argv[2])"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, database_url, f"key-{n}"], cwd=ROOT, stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
+    errors = [process.communicate(timeout=120)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, errors
+    database = Database(database_url)
+    assert len(list_keys(database)) == 4
+    database.close()
+
+
+def test_tables_of_a_newer_version_are_used_as_they_are(database: Database, database_url: str) -> None:
+    create_key(database, name="shop")
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    older = Database(database_url)
+    assert [key.name for key in list_keys(older)] == ["shop"]
+    older.close()
+
+
+def test_sqlite_writes_ahead_and_making_a_database_object_opens_nothing(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/below/keys.db")
+    assert list(tmp_path.iterdir()) == []
+    assert not database.exists()
+    with database.session() as session:
+        assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 2000
+    assert database.exists()
+    database.close()
+
+
+def test_a_lost_database_is_told_at_once_and_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
+    database = Database(f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys")
+    for details in ("OperationalError", "it did not answer a moment ago"):
+        with pytest.raises(DatabaseUnavailable) as lost:
+            database.ping()
+        assert lost.value.details == details
+        assert lost.value.retryable
+    told = "".join(capsys.readouterr())
+    assert "refused" in told
+    assert "hunter2" not in told
+
+
+def test_callers_do_not_queue_up_behind_a_postgresql_that_swallows_packets() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        database = Database(f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/keys")
+
+        def ask(_: int) -> str:
+            with pytest.raises(DatabaseUnavailable) as lost:
+                database.ping()
+            return lost.value.details
+
+        with ThreadPoolExecutor(8) as pool:
+            details = list(pool.map(ask, range(8)))
+    assert len([text for text in details if text != "it did not answer a moment ago"]) == 1
+
+
+def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_database()
+    used, other = Database(url), Database(url)
+    monkeypatch.setattr("services.persistence.database.IDLE_SECONDS", 0)
+    with used.session() as session:
+        idle = session.execute(text("SELECT pg_backend_pid()")).scalar()
+    with other.session() as session:
+        assert session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": idle}).scalar()
+    used.ping()
+    used.close()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["hunter2", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@h:port/d", "sqlite://", "sqlite:///:memory:"]
+)
+def test_an_url_that_can_not_be_used_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="postgresql://user:password@host:port/name") as refused:
+        parse_url(url)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgres://u@h/d", "postgresql+psycopg2://u@h/d"])
+def test_any_spelling_of_postgresql_uses_psycopg(url: str) -> None:
+    assert parse_url(url).drivername == "postgresql+psycopg"

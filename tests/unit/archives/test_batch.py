@@ -1,0 +1,122 @@
+"""A batch: one image after the other, what fails is reported, and nobody works for a caller that has gone."""
+
+from collections.abc import Callable, Iterator
+
+import orjson
+import pytest
+
+from services.archives.batch import REPORT, Batch
+from services.capacity.deadline import Deadline
+from services.errors import BadEntry, Busy, CorruptImage, ServiceError, ShuttingDown
+from services.imaging.formats import Format
+from services.imaging.geometry import Box
+from services.imaging.pipeline import Result
+
+FOREVER = Deadline(86_400)  # it runs from when this file is read, long before its tests
+
+
+def result(data: bytes, _deadline: Deadline = FOREVER) -> Result:
+    """A result that is its image, upside down."""
+    return Result(data[::-1], Format.PNG, 1, 1, Box(0, 0, 1, 1), "png", 1, 1, len(data), None, "", "fake", 1.0, {})
+
+
+def batch(
+    *items: tuple[str, bytes | ServiceError],
+    remove: Callable[[bytes, Deadline], Result] = result,
+    deadline: Callable[[], Deadline] = lambda: FOREVER,
+) -> Batch:
+    return Batch(items, remove, deadline)
+
+
+def report(files: list[tuple[str, bytes]]) -> list[dict[str, str]]:
+    assert files[-1][0] == REPORT
+    found: list[dict[str, str]] = orjson.loads(files[-1][1])
+    return found
+
+
+def test_each_image_becomes_a_file_and_without_failures_there_is_no_report() -> None:
+    made = batch(("a.jpg", b"ab"), ("b/a.jpg", b"cd"))
+    assert list(made.files()) == [("a.png", b"ba"), ("a-2.png", b"dc")]
+    assert (made.done, made.failed, made.gone) == (2, [], False)
+
+
+def test_what_fails_stands_in_the_report_and_the_others_are_made() -> None:
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        if data == b"corrupt":
+            raise CorruptImage("it ends early")
+        if data == b"bug":
+            raise ZeroDivisionError
+        if data == b"large":
+            raise MemoryError
+        return result(data)
+
+    made = batch(
+        ("a.jpg", b"corrupt"), ("b.jpg", b"ok"), ("c.jpg", b"bug"), ("d" * 999, BadEntry("a link")), ("e", b"large"),
+        remove=remove, deadline=lambda: Deadline(0.1),
+    )  # fmt: skip
+    files = list(made.files())
+    assert [name for name, _ in files] == ["b.png", REPORT]
+    assert [(line["name"][:9], line["code"]) for line in report(files)] == [
+        ("a.jpg", "corrupt_image"), ("c.jpg", "internal_error"), ("d" * 9, "bad_entry"), ("e", "busy"),
+    ]  # fmt: skip
+    assert report(files)[0]["error"] == "The image is damaged and can't be decoded: it ends early"
+    assert "ZeroDivision" not in files[-1][1].decode()
+    assert (made.done, len(made.failed)) == (1, 4)
+
+
+def test_an_image_is_read_when_it_is_its_turn() -> None:
+    read: list[str] = []
+
+    def items() -> Iterator[tuple[str, bytes | ServiceError]]:
+        for name in "abc":
+            read.append(name)
+            yield name, b"x"
+
+    files = Batch(items(), result, lambda: FOREVER).files()
+    next(files)
+    assert read == ["a"]
+
+
+def test_a_full_queue_is_waited_for_as_long_as_an_image_may_take() -> None:
+    tries = []
+
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Busy
+        return result(data)
+
+    assert list(batch(("a", b"x"), remove=remove).files()) == [("a.png", b"x")]
+    tries.clear()
+    assert report(list(batch(("a", b"x"), remove=remove, deadline=lambda: Deadline(0.2)).files()))[0]["code"] == "busy"
+
+
+def test_what_has_not_begun_when_the_server_stops_is_told() -> None:
+    given = iter([FOREVER])
+
+    def deadline() -> Deadline:
+        try:
+            return next(given)
+        except StopIteration:
+            raise ShuttingDown from None
+
+    files = list(batch(("a", b"x"), ("b", b"x"), ("c", b"x"), deadline=deadline).files())
+    assert [line["code"] for line in report(files)] == ["shutting_down"] * 2
+    assert files[0][0] == "a.png"
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_caller_that_has_gone_ends_it_at_once(busy: bool) -> None:
+    asked: list[bytes] = []
+
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        asked.append(data)
+        if busy:
+            raise Busy
+        deadline.check()
+        raise AssertionError
+
+    made = batch(("a", b"1"), ("b", b"2"), remove=remove, deadline=lambda: Deadline(60, lambda: True))
+    assert list(made.files()) == []
+    assert made.gone
+    assert asked == [b"1"]

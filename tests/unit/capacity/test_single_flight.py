@@ -1,0 +1,139 @@
+"""The same work is done once while it is under way, by real threads."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+import pytest
+
+from services.capacity import single_flight as coalesce
+from services.capacity.admission import Admission
+from services.capacity.deadline import Deadline, Stopwatch
+from services.capacity.single_flight import Coalescer
+from services.errors import Busy, ClientGone, CorruptImage, DeadlineExceeded
+from tests.support.servers import poll
+
+
+class Work:
+    """Work that waits until it is told to go on, and counts how often it is done."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.count = 0
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.error = error
+
+    def __call__(self, deadline: Deadline) -> str:
+        self.count += 1
+        self.begun.set()
+        while not self.go.wait(0.01):
+            deadline.check()
+        if self.error:
+            raise self.error
+        return f"result {self.count}"
+
+
+@pytest.fixture
+def pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(8)
+
+
+def followers(coalescer: Coalescer[str], key: str = "a") -> int:
+    return coalescer._flights[key].followers
+
+
+def test_many_callers_at_the_same_time_cost_one_piece_of_work(pool: ThreadPoolExecutor) -> None:
+    coalescer, work = Coalescer[str](), Work()
+    waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(5)]
+    poll(lambda: work.begun.is_set() and followers(coalescer) == 4)
+    other = Work()
+    other.go.set()
+    assert coalescer.run("b", Deadline(), other) == ("result 1", False)
+    work.go.set()
+    assert sorted(f.result(10) for f in waiting) == [("result 1", False)] + [("result 1", True)] * 4
+    assert work.count == 1
+    assert coalescer.run("a", Deadline(), work) == ("result 2", False)  # nothing is kept
+    assert not coalescer._flights
+
+
+def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
+    coalescer, work = Coalescer[str](), Work(CorruptImage("broken"))
+    waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(3)]
+    poll(lambda: work.begun.is_set() and followers(coalescer) == 2)
+    work.go.set()
+    for future in waiting:
+        with pytest.raises(CorruptImage, match="broken"):
+            future.result(10)
+    assert work.count == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ClientGone("in the moment before the other came")])
+def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecutor, error: Exception) -> None:
+    coalescer, work, well = Coalescer[str](), Work(error), Work()
+    first = pool.submit(coalescer.run, "a", Deadline(), work)
+    assert work.begun.wait(10)
+    well.go.set()
+    second = pool.submit(coalescer.run, "a", Deadline(), well)
+    poll(lambda: followers(coalescer) == 1)
+    work.go.set()
+    with pytest.raises(type(error)):
+        first.result(10)
+    assert second.result(10) == ("result 1", False)
+
+
+def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coalescer, work, left = Coalescer[str](), Work(), threading.Event()
+    first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
+    assert work.begun.wait(10)
+    left.set()
+    second = pool.submit(coalescer.run, "a", Deadline(), work)
+    poll(lambda: followers(coalescer) == 1)
+    monkeypatch.setattr(coalesce, "GRACE_SECONDS", 0.0)
+    looked = [coalescer._flights["a"].abandoned() for _ in range(3)]
+    work.go.set()
+    assert looked == [False] * 3
+    assert second.result(10) == ("result 1", True)
+    assert first.result(10) == ("result 1", False)
+
+
+def test_work_that_nobody_waits_for_ends_after_a_moments_grace(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalesce, "GRACE_SECONDS", 0.2)
+    coalescer, work, left = Coalescer[str](), Work(), threading.Event()
+    first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
+    assert work.begun.wait(10)
+    left.set()
+    with pytest.raises(ClientGone):
+        first.result(10)
+    work.go.set()
+    assert coalescer.run("a", Deadline(), work) == ("result 2", False)
+
+
+def test_who_waits_keeps_to_its_own_deadline_and_leaves_the_work_alone(pool: ThreadPoolExecutor) -> None:
+    coalescer, work = Coalescer[str](), Work()
+    first = pool.submit(coalescer.run, "a", Deadline(), work)
+    assert work.begun.wait(10)
+    with pytest.raises(DeadlineExceeded):
+        coalescer.run("a", Deadline(0.3), work)
+    assert followers(coalescer) == 0
+    work.go.set()
+    assert first.result(10) == ("result 1", False)
+
+
+def test_only_as_many_wait_as_there_are_places_in_the_queue(pool: ThreadPoolExecutor) -> None:
+    admission = Admission(1, 2)
+    place: Callable[[], AbstractContextManager[None]] = admission.onlooker
+    coalescer, work = Coalescer[str](place), Work()
+    waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(3)]
+    poll(lambda: work.begun.is_set() and followers(coalescer) == 2)
+    poll(lambda: admission._onlookers == 2)
+    with pytest.raises(Busy, match="2 wait"):
+        coalescer.run("a", Deadline(), work)
+    with admission.slot(1.0, Stopwatch(Deadline())), pytest.raises(Busy):
+        admission.refuse_when_full()
+    work.go.set()
+    assert len([f.result(10) for f in waiting]) == 3
+    admission.refuse_when_full()

@@ -1,0 +1,119 @@
+"""How many models are kept, which one goes, and that one loads at a time."""
+
+import gc
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.capacity.deadline import Deadline
+from services.errors import EngineUnavailable, ModelNotFound
+from services.imaging.segment import RembgSegmenter, load_segmenter
+from services.inference import registry as sessions
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings
+from tests.support.tiny_models import brightness, stand_in
+
+NAMES = ("isnet-anime", "u2net", "silueta", "u2net_human_seg")
+PLAIN = EngineSettings("onnxruntime", "f32", 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with tiny models of four names; the first is the default."""
+    for name in NAMES:
+        stand_in(name, tmp_path, monkeypatch)
+    return tmp_path
+
+
+def test_the_least_recently_used_goes_first_and_the_default_never(folder: Path) -> None:
+    dropped: list[str] = []
+    models = Models(NAMES, folder, PLAIN, max_loaded=3, on_dropped=lambda s: dropped.append(s.spec.name))
+    for name in (None, "u2net", "silueta", "u2net"):
+        models.get(name, Deadline())
+    models.get("u2net_human_seg", Deadline())
+    assert dropped == ["silueta"]  # u2net was asked for after it
+    models.get("silueta", Deadline())
+    assert dropped == ["silueta", "u2net"]
+    assert set(models.loaded()) == {"isnet-anime", "u2net_human_seg", "silueta"}
+    assert models.ready()
+
+
+def test_room_is_made_for_the_default_model_too(folder: Path) -> None:
+    models = Models(NAMES, folder, PLAIN, max_loaded=2)
+    models.get("u2net", Deadline())
+    models.get("silueta", Deadline())
+    models.get(None, Deadline())
+    assert len(models.loaded()) == 2
+    assert models.ready()
+
+
+def test_a_session_at_work_outlives_its_place_and_then_goes(folder: Path) -> None:
+    models = Models(NAMES, folder, PLAIN, max_loaded=2)
+    held = models.get("u2net", Deadline())
+    models.get("silueta", Deadline())
+    assert "u2net" not in models.loaded()
+    from PIL import Image
+
+    assert held.mask(Image.linear_gradient("L").resize((320, 320)).convert("RGB"), Deadline()).max() == 255
+    gone = weakref.ref(held)
+    del held
+    gc.collect()
+    assert gone() is None
+
+
+def test_two_models_are_not_loaded_at_the_same_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, lock, most = load_segmenter, threading.Lock(), []
+
+    def watched(*args: Any) -> RembgSegmenter:
+        assert lock.acquire(blocking=False), "another one is loading"
+        try:
+            most.append(args[0].name)
+            return real(*args)
+        finally:
+            lock.release()
+
+    monkeypatch.setattr(sessions, "load_segmenter", watched)
+    models = Models(NAMES, folder, PLAIN, max_loaded=4)
+    got: list[str] = []
+    threads = [
+        threading.Thread(target=lambda n=name: got.append(models.get(n, Deadline(60)).spec.name)) for name in NAMES * 3
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(got) == sorted(NAMES * 3)
+    assert sorted(most) == sorted(NAMES)  # each of them once
+
+
+def test_a_model_that_is_not_enabled_or_not_here_is_not_found_and_never_fetched(folder: Path) -> None:
+    models = Models(NAMES[:3], folder, PLAIN)
+    (folder / "silueta.onnx").unlink()
+    for name in ("u2net_human_seg", "silueta", "nothing", "../u2net"):
+        with pytest.raises(ModelNotFound, match=r"is not one of: isnet-anime, u2net$"):
+            models.get(name, Deadline())
+    assert models.loaded() == {}
+
+
+def test_sam_is_here_when_both_of_its_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = stand_in("sam", tmp_path, monkeypatch)
+    models = Models(["u2netp", "sam"], tmp_path, PLAIN)
+    assert list(models.usable()) == ["sam"]
+    assert models.get("sam", Deadline()).spec.takes_prompt
+    (tmp_path / spec.files[1].name).unlink()
+    assert list(models.usable()) == []
+
+
+def test_an_encoder_of_another_kind_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from services.inference.catalogue import CATALOGUE
+
+    spec = stand_in("sam", tmp_path, monkeypatch)
+    brightness(tmp_path / spec.files[0].name, 64)
+    monkeypatch.setitem(CATALOGUE, "sam", replace(spec, files=tuple(replace(f, checksum="") for f in spec.files)))
+    with pytest.raises(EngineUnavailable, match=r"the encoder of sam takes \[1, 3, 64, 64\]"):
+        Models(["u2netp", "sam"], tmp_path, PLAIN).get("sam", Deadline())

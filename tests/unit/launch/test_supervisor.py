@@ -1,0 +1,243 @@
+"""Several programs as one: real processes, told apart, restarted, and none left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tests.support.servers import ROOT, poll
+
+DRIVER = """
+import json, sys
+from pathlib import Path
+from services.launch.supervisor import Program, Supervisor
+programs = []
+for entry in json.loads(sys.argv[1]):
+    if "ready" in entry:
+        entry |= {"ready": Path(entry["ready"]).exists, "on_ready": lambda: print("ready | it is", flush=True)}
+    programs.append(Program(**entry))
+sys.exit(Supervisor(programs).run())
+"""
+# Says its number and that of a child it starts in its own group, then waits; `{more}` runs first.
+SLEEPER = """
+import os, signal, subprocess, sys, time
+{more}
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print("up", os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def sleeper(name: str, more: str = "", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "command": [sys.executable, "-c", SLEEPER.format(more=more)], "delay_seconds": 0.05, **fields}
+
+
+def command(name: str, script: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "command": [sys.executable, "-c", script], "delay_seconds": 0.05, **fields}
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process lives; one that has ended and that nobody has asked about yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+class Running:
+    """A supervisor of these programs, and all they have said."""
+
+    def __init__(self, *programs: dict[str, Any]) -> None:
+        self._programs = programs
+        self.log_path = Path(tempfile.mkstemp(prefix="supervisor-", suffix=".log")[1])
+
+    def __enter__(self) -> Self:
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", DRIVER, json.dumps(self._programs)], cwd=ROOT, stdout=log, stderr=log
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        for pids in self.ups():
+            for pid in pids:
+                if is_running(pid):
+                    os.kill(pid, signal.SIGKILL)
+        self.log_path.unlink()
+
+    def lines(self, name: str = "") -> list[str]:
+        text = self.log_path.read_text().splitlines()
+        return [line.partition("| ")[2] for line in text if line.split(" |")[0].strip() == name] if name else text
+
+    def ups(self, name: str = "") -> list[list[int]]:
+        """The process ids that each start (of this program) has told."""
+        found = [line.partition("| ") for line in self.lines()]
+        return [
+            [int(pid) for pid in text.split()[1:]]
+            for who, _, text in found
+            if text.startswith("up ") and (not name or who.strip() == name)
+        ]
+
+    def wait_up(self, name: str, times: int = 1) -> list[int]:
+        """The process ids of that start."""
+        poll(lambda: len(self.ups(name)) >= times, 20, f"start {times} of {name} ({self.log_path.read_text()})")
+        return self.ups(name)[times - 1]
+
+    def wait_end(self, seconds: float = 20) -> int:
+        return self.process.wait(seconds)
+
+
+@pytest.fixture
+def two() -> Iterator[Running]:
+    with Running(sleeper("web", required=True), sleeper("worker")) as running:
+        running.wait_up("web")
+        running.wait_up("worker")
+        yield running
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_stops_all_and_leaves_no_process_behind(two: Running, number: signal.Signals) -> None:
+    pids = [pid for pids in two.ups() for pid in pids]
+    assert len(pids) == 4
+    two.process.send_signal(number)
+    assert two.wait_end() == 0
+    assert [pid for pid in pids if is_running(pid)] == []
+    assert two.lines("run") == ["stopping"]
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_supervisor_alone(two: Running) -> None:
+    groups = {os.getpgid(pids[0]) for pids in two.ups()}
+    assert len(groups) == 2
+    assert os.getpgid(two.process.pid) not in groups
+
+
+def test_a_program_that_dies_is_started_again_and_the_others_notice_nothing(two: Running) -> None:
+    worker, child = two.wait_up("worker")
+    os.kill(worker, signal.SIGKILL)
+    again, _ = two.wait_up("worker", 2)
+    assert not is_running(worker)
+    assert not is_running(child)  # which would go on with what its parent was given
+    assert is_running(again)
+    assert len(two.ups("web")) == 1
+    assert is_running(two.ups("web")[0][0])
+    assert "worker was killed by SIGKILL" in two.lines("run")[0]
+
+
+def test_a_web_server_that_dies_after_its_start_is_started_again(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with Running(sleeper("web", required=True, ready=str(ready))) as running:
+        web, _ = running.wait_up("web")
+        ready.touch()
+        poll(lambda: running.lines("ready"), 30, "a look at whether it is ready")
+        os.kill(web, signal.SIGKILL)
+        assert is_running(running.wait_up("web", 2)[0])
+
+
+def test_the_delay_before_a_start_grows_with_each_failure() -> None:
+    with Running(command("worker", "raise SystemExit(3)")) as running:
+        poll(lambda: len(running.lines("run")) >= 4, 20, "four failures")
+        said = running.lines("run")[:4]
+        assert [line.rpartition("in ")[2] for line in said] == ["0.05 s", "0.1 s", "0.2 s", "0.4 s"]
+        assert all("ended with status 3" in line for line in said)
+        running.process.terminate()
+        assert running.wait_end() == 0
+
+
+def test_a_required_program_that_fails_at_its_start_ends_all_with_its_status() -> None:
+    bad = command("web", "print('PORT is 70000'); raise SystemExit(4)", required=True)
+    with Running(bad, sleeper("worker")) as running:
+        assert running.wait_end() == 4
+        assert running.lines("web") == ["PORT is 70000"]
+        assert running.lines("run") == ["web ended with status 4 at its start; everything ends"]
+        assert not any(is_running(pid) for pids in running.ups() for pid in pids)
+
+
+def test_a_command_that_does_not_exist_is_reported_and_stops_nobody() -> None:
+    with Running(sleeper("web"), {"name": "worker", "command": ["/nowhere/worker"], "delay_seconds": 20}) as running:
+        running.wait_up("web")
+        assert "worker could not start: No such file or directory" in running.lines("run")[0]
+
+
+def test_a_program_that_ignores_sigterm_is_killed_after_its_grace() -> None:
+    stubborn = sleeper("worker", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", grace_seconds=0.3)
+    with Running(sleeper("web"), stubborn) as running:
+        pids = [*running.wait_up("worker"), *running.wait_up("web")]
+        running.process.terminate()
+        assert running.wait_end(10) == 0
+        assert running.lines("run") == ["stopping", "worker did not stop within 0.3 s and is killed"]
+        assert [pid for pid in pids if is_running(pid)] == []
+
+
+def test_a_second_signal_does_not_wait_for_the_grace() -> None:
+    stubborn = sleeper("worker", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", grace_seconds=600)
+    with Running(stubborn) as running:
+        running.wait_up("worker")
+        running.process.send_signal(signal.SIGINT)
+        poll(lambda: running.lines("run"), 30, "the first signal's word")
+        running.process.send_signal(signal.SIGINT)
+        assert running.wait_end(10) == 0
+
+
+def test_the_broker_stops_when_all_others_have_ended() -> None:
+    note = "def end(*_):\n    print('gone', flush=True)\n    raise SystemExit\nsignal.signal(signal.SIGTERM, end)"
+    slow = note.replace("print", "time.sleep(0.5); print")
+    with Running(sleeper("broker", note, last=True), sleeper("worker", slow)) as running:
+        running.wait_up("worker")
+        running.wait_up("broker")
+        running.process.terminate()
+        assert running.wait_end() == 0
+        assert [line.split()[0] for line in running.lines() if line.endswith("gone")] == ["worker", "broker"]
+
+
+def test_a_program_waits_for_the_one_it_comes_after(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with Running(sleeper("web", ready=str(ready)), sleeper("worker", after="web")) as running:
+        running.wait_up("web")
+        assert running.ups("worker") == []
+        ready.touch()
+        running.wait_up("worker")
+
+
+def test_programs_are_told_to_stop_when_the_supervisor_is_killed(two: Running) -> None:
+    two.process.kill()
+    two.process.wait(10)
+    for pids in two.ups():
+        poll(lambda pid=pids[0]: not is_running(pid), 30, "the end of what it ran")
+
+
+def test_background_programs_yield_cpus_and_memory() -> None:
+    with Running(sleeper("web"), sleeper("worker", background=True)) as running:
+        web, worker = running.wait_up("web")[0], running.wait_up("worker")[0]
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, web) == own
+        assert os.getpriority(os.PRIO_PROCESS, worker) == min(19, own + 5)
+        assert int(Path(f"/proc/{worker}/oom_score_adj").read_text()) == 300
+
+
+def test_each_line_tells_whose_it_is_and_json_stays_json() -> None:
+    lines = """print('{"event":"started","level":"info"}'); print("plain"); print("x" * 200_000, end="", flush=True)"""
+    with Running(command("web", lines, delay_seconds=20), sleeper("worker")) as running:
+        poll(lambda: running.lines("run"), 20, "the end of web")
+        said = running.lines()
+        (line,) = (line for line in said if line.startswith("{"))
+        assert json.loads(line) == {"process": "web", "event": "started", "level": "info"}
+        assert "web    | plain" in said
+        assert sum(line.count("x") for line in running.lines("web")) == 200_000
+
+
+def test_a_program_that_closes_its_output_costs_no_cpu() -> None:
+    silent = sleeper("web", "os.dup2(os.open('/dev/null', os.O_WRONLY), 1)\nos.dup2(1, 2)")
+    with Running(silent, sleeper("worker", "time.sleep(1)")) as running:
+        running.wait_up("worker")
+        fields = Path(f"/proc/{running.process.pid}/stat").read_text().rpartition(")")[2].split()
+        assert (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") < 0.5

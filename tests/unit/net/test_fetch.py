@@ -1,0 +1,615 @@
+"""Fetching a caller's URL: nothing but the public internet is ever connected to, and no source can hold us up.
+
+Names are answered from a table and every connection is recorded; hostile servers are real ones, on loopback.
+"""
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from services.capacity.deadline import Deadline
+from services.errors import (
+    Busy,
+    ClientGone,
+    DeadlineExceeded,
+    ForbiddenSource,
+    ServiceError,
+    SourceFailed,
+    SourceTimeout,
+    UploadTooLarge,
+)
+from services.net import stream
+from services.net.client import MAX_LOOKUPS, NOT_PUBLIC, Outbound
+from services.net.fetch import Fetcher
+from services.net.urls import parse_url
+from tests.support.servers import poll
+from tests.support.sources import Authority, Behaviour, Network, Source, answer, source
+from tests.unit.net.test_addresses import CLOSED
+
+PUBLIC = "93.184.216.34"
+OTHER = "1.1.1.1"
+HOMOGRAPH = "http://m\u0456nio:9000/"  # a Cyrillic letter
+URL = "http://good.example/a/photo.jpg"
+BODY = b"\x89PNG and so on"
+MAX_BYTES = 100_000
+
+
+def fetcher(
+    network: Network, *, seconds: float = 5, places: int = 4, tls: ssl.SSLContext | None = None, **more: Any
+) -> Fetcher:
+    hosts, max_bytes = more.pop("hosts", ()), more.pop("max_bytes", MAX_BYTES)
+    outbound = Outbound(ports=(80, 443), hosts=hosts, resolve=network.resolve, connect=network.connect, tls=tls)
+    return Fetcher(outbound, seconds=seconds, max_bytes=max_bytes, places=places, **more)
+
+
+@contextlib.contextmanager
+def good(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Iterator[tuple[Source, Network]]:
+    """A source that is known as good.example, at a public address."""
+    with source(behaviour, tls) as running:
+        yield running, Network({"good.example": [[PUBLIC]]}, {PUBLIC: running.port})
+
+
+def refusal(network: Network, url: str, **more: Any) -> ServiceError:
+    with pytest.raises(ServiceError) as refused:
+        fetcher(network, **more).fetch(url, Deadline())
+    return refused.value
+
+
+# --- what is fetched ---
+
+
+def test_a_public_url_is_fetched_from_the_address_that_was_checked() -> None:
+    with good(answer(BODY)) as (server, network):
+        fetched = fetcher(network).fetch(f"{URL}?signature=a%2Fb#part", Deadline())
+        assert (fetched.data, fetched.name) == (BODY, "photo.jpg")
+        assert (network.looked_up, network.connected) == (["good.example"], [(PUBLIC, 80)])
+        (request,) = server.requests
+        head, *lines = request.decode().rstrip().split("\r\n")
+        assert head == "GET /a/photo.jpg?signature=a%2Fb HTTP/1.1"
+        assert sorted(lines) == [
+            "Accept-Encoding: identity",
+            "Accept: image/*, */*;q=0.5",
+            "Connection: close",
+            "Host: good.example",
+            "User-Agent: background-remover",
+            "Via: 1.1 background-remover",
+        ]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        answer(BODY, Content_Type="text/html"),
+        answer(BODY, Content_Encoding="identity"),
+        b"HTTP/1.1 200 OK\r\n\r\n" + BODY,
+        b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\n\x89PNG\r\n%x\r\n%s\r\n0\r\nT: v\r\n\r\n"
+        % (len(BODY) - 4, BODY[4:]),
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(BODY),
+        answer(BODY) + b"more than was announced",
+        answer(BODY, Set_Cookie="a=b"),
+    ],
+    ids=["html", "identity", "until the end", "1.0", "chunked", "hints", "content-length smaller", "cookie"],
+)
+def test_an_answer_of_any_lawful_form_is_taken(wire: bytes) -> None:
+    with good(wire) as (_, network):
+        assert fetcher(network).fetch(URL, Deadline()).data == BODY
+
+
+def test_the_largest_image_is_taken_and_a_byte_more_is_not() -> None:
+    for body, ok in ((bytes(MAX_BYTES), True), (bytes(MAX_BYTES + 1), False)):
+        for wire in (answer(body), b"HTTP/1.1 200 OK\r\n\r\n" + body):
+            with good(wire) as (_, network):
+                if ok:
+                    assert len(fetcher(network).fetch(URL, Deadline()).data) == MAX_BYTES
+                else:
+                    assert isinstance(refusal(network, URL), UploadTooLarge)
+
+
+def test_an_address_that_takes_no_connection_gives_way_to_the_next() -> None:
+    with good(answer(BODY)) as (server, network):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            network.ways = {OTHER: closed.getsockname()[1], PUBLIC: server.port}
+            network.names = {"good.example": [[OTHER, PUBLIC]]}
+            assert fetcher(network).fetch(URL, Deadline()).data == BODY
+        assert network.connected == [(OTHER, 80), (PUBLIC, 80)]
+
+
+# --- what is never connected to ---
+
+
+def literal(address: str) -> str:
+    return f"http://[{address}]/" if ":" in address else f"http://{address}/"
+
+
+_NO_HOSTS = (
+    "http://localhost/ http://localhost./ http://a.localhost/ http://redis/ http://minio/ http://app/ "
+    "http://printer.local/ http://metadata.google.internal/ http://nas.home.arpa/"
+)
+NO_HOSTS = _NO_HOSTS.split()
+NO_PORTS = [f"http://good.example:{port}/" for port in (22, 25, 6379, 8080)]
+# What the addresses are hidden in is refused as no URL: tests/unit/net/test_urls.py.
+NO_URLS = ["http://2130706433/", "http://0x7f.1/", "file:///etc/passwd", "gopher://good.example/", "data:,x"]
+
+
+@pytest.mark.parametrize("url", [*map(literal, (a for a in CLOSED if "%" not in a)), *NO_HOSTS, *NO_PORTS, *NO_URLS])
+def test_a_url_that_is_not_the_public_internet_s_is_neither_looked_up_nor_connected_to(url: str) -> None:
+    network = Network({"good.example": [[PUBLIC]]}, {})
+    error = refusal(network, url)
+    assert (error.code, error.status) == (("bad_url", 400) if url in NO_URLS else ("forbidden_source", 403))
+    assert (network.looked_up, network.connected) == ([], [])
+
+
+@pytest.mark.parametrize("address", CLOSED)
+def test_a_name_that_leads_to_a_closed_address_is_not_connected_to(address: str) -> None:
+    for answers in ([address], [PUBLIC, address], [address, PUBLIC], [PUBLIC, "2606:4700::1", address]):
+        network = Network({"good.example": [answers]}, {})
+        error = refusal(network, URL)
+        assert (error.code, error.details) == ("forbidden_source", NOT_PUBLIC)
+        assert (network.looked_up, network.connected) == (["good.example"], [])
+
+
+def test_a_name_that_does_not_exist_is_told_in_the_very_words_of_one_that_leads_inside() -> None:
+    inside = refusal(Network({"good.example": [["10.0.0.1"]]}, {}), URL)
+    nowhere = refusal(Network({}, {}), URL)
+    unqualified = refusal(Network({}, {}), "http://redis/")
+    assert inside.args == nowhere.args == unqualified.args
+    assert (inside.status, inside.code) == (nowhere.status, nowhere.code)
+
+
+def test_a_name_is_looked_up_once_so_that_a_second_answer_changes_nothing() -> None:
+    with good(answer(BODY)) as (_, network):
+        network.names = {"good.example": [[PUBLIC], ["127.0.0.1"]]}
+        assert fetcher(network).fetch(URL, Deadline()).data == BODY
+        assert (network.looked_up, network.connected) == (["good.example"], [(PUBLIC, 80)])
+
+
+def test_a_redirect_to_the_same_name_is_looked_up_and_checked_anew() -> None:
+    with good(answer(status="302 Found", Location="/b")) as (_, network):
+        network.names = {"good.example": [[PUBLIC], ["127.0.0.1"]]}
+        assert refusal(network, URL).code == "forbidden_source"
+        assert network.connected == [(PUBLIC, 80)]
+
+
+@pytest.mark.parametrize("url", [*map(literal, (a for a in CLOSED if "%" not in a)), *NO_HOSTS, *NO_PORTS, *NO_URLS])
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "307 Temporary Redirect"])
+def test_a_redirect_to_what_is_closed_is_not_followed(url: str, status: str) -> None:
+    with good(answer(status=status, Location=url)) as (_, network):
+        error = refusal(network, URL)
+        assert error.code == ("source_failed" if url in NO_URLS else "forbidden_source")
+        assert network.connected == [(PUBLIC, 80)]
+
+
+def test_the_environment_s_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with source(answer(b"from the proxy")) as proxy, good(answer(BODY)) as (_, network):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        assert fetcher(network).fetch(URL, Deadline()).data == BODY
+        assert proxy.requests == []
+
+
+def test_fetching_that_is_turned_off_does_nothing() -> None:
+    network = Network({"good.example": [[PUBLIC]]}, {})
+    error = refusal(network, URL, enabled=False)
+    assert isinstance(error, ForbiddenSource)
+    assert "turned off" in error.details
+    assert (network.looked_up, network.connected) == ([], [])
+
+
+def test_hosts_that_the_operator_opened_are_fetched_from_wherever_they_lead() -> None:
+    with source(answer(BODY)) as inner:
+        network = Network({"minio": [["10.0.0.5"]]}, {"10.0.0.5": inner.port, "::1": inner.port})
+        hosts = ("minio:9000", "MINIO", "[::1]:9000")
+        for url in ("http://minio:9000/b/k", "http://minio/b/k", "http://[::1]:9000/k"):
+            assert fetcher(network, hosts=hosts).fetch(url, Deadline()).data == BODY
+        tried = len(network.connected)
+        for url in (
+            "http://minio:9001/",
+            "http://[::1]/",
+            "http://10.0.0.5:9000/",
+            "http://minio.example:9000/",
+            HOMOGRAPH,
+        ):
+            assert refusal(network, url, hosts=hosts).code == "forbidden_source"
+        assert len(network.connected) == tried == 3
+
+
+def test_anything_but_a_get_goes_through_the_same_door() -> None:
+    with good(answer(b"", "204 No Content")) as (server, network):
+        outbound = Outbound(ports=(80,), resolve=network.resolve, connect=network.connect)
+        budget = stream.Budget(5, MAX_BYTES, Deadline())
+        big = bytes(3_000_000)
+        with outbound.request("POST", parse_url(URL), budget, [("X-Sign", "1")], b"{}") as answered:
+            assert answered.status == 204
+        assert server.requests[0].endswith(b"Content-Length: 2\r\nX-Sign: 1\r\n\r\n{}")
+        with (
+            pytest.raises(ForbiddenSource),
+            outbound.request("POST", parse_url("http://127.0.0.1/"), budget, [], big),
+        ):
+            pass
+    assert network.connected == [(PUBLIC, 80)]
+
+
+# --- redirects ---
+
+
+def redirecting(*locations: str) -> Behaviour:
+    """Leads through the locations, one a request, and then answers."""
+    left = iter(locations)
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        location = next(left, None)
+        connection.sendall(answer(BODY) if location is None else answer(b"x" * 99, "302 Found", Location=location))
+
+    return behave
+
+
+def test_five_redirects_are_followed_and_no_sixth() -> None:
+    for count, ok in ((5, True), (6, False)):
+        with good(redirecting(*(f"/{n}?s=1" for n in range(count)))) as (server, network):
+            if ok:
+                fetched = fetcher(network).fetch(URL, Deadline())
+                assert (fetched.data, fetched.name) == (BODY, "photo.jpg")
+            else:
+                assert isinstance(refusal(network, URL), SourceFailed)
+            assert len(server.requests) == len(network.connected) == 6
+
+
+def test_a_redirect_carries_nothing_of_the_first_request_to_another_host() -> None:
+    with source(answer(BODY)) as other, good(redirecting("//other.example/x")) as (_, network):
+        network.names["other.example"] = [[OTHER]]
+        network.ways[OTHER] = other.port
+        assert fetcher(network).fetch(f"{URL}?secret=1", Deadline()).data == BODY
+        assert b"good.example" not in other.requests[0]
+        assert b"secret" not in other.requests[0]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        answer(status="302 Found"),
+        answer(status="302 Found", Location=""),
+        answer(status="302 Found", Location="https://"),
+        answer(status="302 Found", Location="http://user@good.example/"),
+        answer(status="302 Found", Location="/a b"),
+        answer(status="302 Found", Location="\\\\good.example\\x"),
+        answer(status="302 Found", Location="//[::1"),
+        answer(status="300 Multiple Choices", Location="/b"),
+        answer(status="304 Not Modified"),
+        answer(status="305 Use Proxy", Location="http://good.example/"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere_is_the_source_s_failure(wire: bytes) -> None:
+    with good(wire) as (_, network):
+        assert isinstance(refusal(network, URL), SourceFailed)
+        assert len(network.connected) == 1
+
+
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    bomb = answer(status="302 Found", Location="/b", Content_Length="3000000000", Content_Encoding="gzip")
+
+    def behave(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(answer(BODY) if b"GET /b" in head else bomb)
+        for _ in range(0 if b"GET /b" in head else 1000):
+            connection.sendall(bytes(100_000))
+
+    with good(behave) as (_, network):
+        assert fetcher(network).fetch(URL, Deadline()).data == BODY
+
+
+# --- TLS ---
+
+
+def test_tls_is_verified_against_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    asked: list[str] = []
+    context = authority.server("good.example")
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    with good(answer(BODY), context) as (_, network):
+        fetched = fetcher(network, tls=authority.client).fetch(URL.replace("http", "https"), Deadline())
+        assert fetched.data == BODY
+        assert asked == ["good.example"]
+        assert network.connected == [(PUBLIC, 443)]
+
+
+def test_only_authorities_of_the_system_count_by_default(tmp_path: Path) -> None:
+    with good(answer(BODY), Authority(tmp_path).server("good.example")) as (server, network):
+        assert "certificate" in refusal(network, "https://good.example/").details
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("fault", ["wrong name", "expired", "not yet valid", "unknown authority", "no TLS"])
+def test_a_certificate_that_is_not_right_ends_the_fetch_before_anything_is_sent(fault: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    contexts: dict[str, Callable[[], ssl.SSLContext | None]] = {
+        "wrong name": lambda: authority.server("evil.example"),
+        "expired": lambda: authority.server("good.example", (-2, -1)),
+        "not yet valid": lambda: authority.server("good.example", (1, 2)),
+        "unknown authority": lambda: Authority(tmp_path).server("good.example"),
+        "no TLS": lambda: None,
+    }
+    context = contexts[fault]()
+    with good(answer(BODY), context) as (server, network):
+        error = refusal(network, "https://good.example/?secret=1", tls=authority.client, seconds=2)
+        assert error.code in ("source_failed", "source_timeout")
+        assert not any(b"secret" in request for request in server.requests)
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with good(answer(status="302 Found", Location=URL), authority.server("good.example")) as (_, network):
+        error = refusal(network, "https://good.example/", tls=authority.client)
+        assert "https to http" in error.details
+        assert network.connected == [(PUBLIC, 443)]
+
+
+# --- hostile servers ---
+
+
+def reset(connection: socket.socket, _head: bytes) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def endless(head: bytes, piece: bytes) -> Behaviour:
+    """Sends the head once, and the piece for as long as somebody listens."""
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall(head)
+        many = piece * (1 + 50_000 // len(piece))
+        while True:
+            connection.sendall(many)
+
+    return behave
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FAILING: dict[str, Behaviour | bytes] = {
+    "says nothing and closes": b"",
+    "closes mid-head": b"HTTP/1.1 200 OK\r\nContent-",
+    "closes mid-body": answer(b"x" * 10, Content_Length="11"),
+    "closes mid-chunk": CHUNKED + b"a\r\nxxx",
+    "closes without a last chunk": CHUNKED + b"3\r\nxxx\r\n",
+    "resets": reset,
+    "is not HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "is HTTP/0.9": b"<html>",
+    "is HTTP/2": b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80",
+    "headers for ever": endless(b"HTTP/1.1 200 OK\r\n", b"X-Header: value\r\n"),
+    "one header for ever": endless(b"HTTP/1.1 200 OK\r\nX-Header: ", b"x"),
+    "10 000 headers": b"HTTP/1.1 200 OK\r\n" + b"X-Header: value\r\n" * 10_000 + b"\r\n",
+    "a status line for ever": endless(b"HTTP/1.1 200 ", b"O"),
+    "100 Continue for ever": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "trailers for ever": endless(CHUNKED + b"0\r\n", b"X-Trailer: value\r\n"),
+    "chunk extensions for ever": endless(CHUNKED + b"1;", b"x"),
+    "small chunks in large lines": endless(CHUNKED, b"1;" + b"x" * 1000 + b"\r\na\r\n"),
+    "a chunk of endless size": endless(CHUNKED, b"f"),
+    "a bad chunk size": CHUNKED + b"-1\r\nxxx\r\n0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc",
+    "a length of many digits": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nabc",
+    "gzip": answer(BODY, Content_Encoding="gzip"),
+    "br, br, br": answer(BODY, Content_Encoding="br,br,br"),
+    "a second encoding": answer(BODY, Content_Encoding="identity\r\nContent-Encoding: zstd"),
+    "gzip as transfer coding": answer(BODY, Transfer_Encoding="gzip"),
+    "switching protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "a part": answer(BODY, "206 Partial Content"),
+    "not found": answer(BODY, "404 Not Found"),
+    "an error": answer(BODY, "500 Oops"),
+    "no bytes": answer(b""),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_source_that_fails_is_told_as_such(name: str) -> None:
+    start = time.monotonic()
+    with good(FAILING[name]) as (_, network):
+        error = refusal(network, URL)
+        assert (error.code, error.status) == ("source_failed", 502)
+        assert time.monotonic() - start < 10
+        assert len(network.connected) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in FAILING if "for ever" in name])
+def test_what_is_no_body_is_bounded_however_large_an_image_may_be(name: str) -> None:
+    with good(FAILING[name]) as (_, network):
+        assert isinstance(refusal(network, URL, max_bytes=10**12), SourceFailed)
+
+
+ENDLESS = {
+    "a body without a length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "a length beyond all measure": answer(Content_Length="9" * 19),
+    "a length a byte too large": answer(Content_Length=str(MAX_BYTES + 1)),
+}
+
+
+@pytest.mark.parametrize("name", [*ENDLESS, "chunks"])
+def test_a_body_that_is_too_large_is_not_read_to_its_end(name: str) -> None:
+    behaviour = endless(CHUNKED, b"10\r\n" + b"x" * 16 + b"\r\n") if name == "chunks" else endless(ENDLESS[name], b"x")
+    with good(behaviour) as (_, network):
+        error = refusal(network, URL)
+        assert (error.code, error.status) == ("upload_too_large", 413)
+        assert str(MAX_BYTES) in error.details
+
+
+def dribbling(head: bytes, piece: bytes = b"x") -> Behaviour:
+    """Sends the head, and then a piece now and then, so that no single wait is long."""
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall(head)
+        tick = threading.Event()
+        while not tick.wait(0.05):
+            connection.sendall(piece)
+
+    return behave
+
+
+SLOW: dict[str, Behaviour] = {
+    "silent": dribbling(b"", b""),
+    "a status line": dribbling(b"HTTP/1.1 2"),
+    "headers": dribbling(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "continues": dribbling(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body": dribbling(answer(Content_Length="1000")),
+    "chunks": dribbling(CHUNKED, b"1\r\nx\r\n"),
+    "a chunk's size": dribbling(CHUNKED, b"0"),
+    "silent after the head": dribbling(answer(Content_Length="1000"), b""),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_source_that_dribbles_is_left_when_its_time_is_over(name: str) -> None:
+    with good(SLOW[name]) as (_, network):
+        start = time.monotonic()
+        error = refusal(network, URL, seconds=0.5)
+        assert (error.code, error.status) == ("source_timeout", 504)
+        assert 0.5 <= time.monotonic() - start < 10  # by itself it takes for ever
+
+
+def test_redirects_share_one_clock() -> None:
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        threading.Event().wait(0.25)
+        connection.sendall(answer(status="302 Found", Location="/again"))
+
+    with good(behave) as (_, network):
+        assert isinstance(refusal(network, URL, seconds=0.6), SourceTimeout)
+        assert 2 <= len(network.connected) <= 3
+
+
+def test_a_handshake_that_never_ends_is_left_too() -> None:
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        connection.recv(1)
+
+    with good(behave) as (_, network):
+        assert isinstance(refusal(network, "https://good.example/", seconds=0.5), SourceTimeout)
+
+
+@pytest.fixture
+def unaccepting() -> Iterator[int]:
+    """The port of a server whose queue is full: connections to it never come about."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port: int = listener.getsockname()[1]
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(("127.0.0.1", port))
+            yield port
+
+
+def test_a_server_that_never_accepts_is_left(unaccepting: int) -> None:
+    network = Network({"good.example": [[PUBLIC]]}, {PUBLIC: unaccepting})
+    assert isinstance(refusal(network, URL, seconds=0.5), SourceTimeout)
+
+
+def test_a_port_that_is_closed_is_the_source_s_failure() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        network = Network({"good.example": [[PUBLIC]]}, {PUBLIC: closed.getsockname()[1]})
+        error = refusal(network, URL)
+        assert isinstance(error, SourceFailed)
+        assert PUBLIC not in str(error)
+
+
+def test_a_name_server_that_never_answers_holds_nobody_longer_than_the_fetch() -> None:
+    over = threading.Event()
+    network = Network({}, {})
+
+    def never(_host: str, _port: int) -> list[str]:
+        over.wait(30)
+        return [PUBLIC]
+
+    network.resolve = never  # type: ignore[method-assign, assignment]
+    one = fetcher(network, seconds=0.3)
+    try:
+        with pytest.raises(SourceTimeout):
+            one.fetch(URL, Deadline())
+        many = fetcher(network, seconds=0.1)
+        found = []
+        for _ in range(MAX_LOOKUPS + 1):
+            with pytest.raises(ServiceError) as refused:
+                many.fetch(URL, Deadline())
+            found.append(type(refused.value))
+        assert found == [SourceTimeout] * MAX_LOOKUPS + [Busy]
+        assert network.connected == []
+    finally:
+        over.set()
+    poll(lambda: not [t for t in threading.enumerate() if t.name == "lookup"], 5, "the look-ups' end")
+
+
+# --- places, and callers ---
+
+
+def test_a_caller_that_goes_ends_its_fetch() -> None:
+    gone = threading.Event()
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        gone.set()
+        connection.recv(1)
+
+    with good(behave) as (_, network):
+        start = time.monotonic()
+        with pytest.raises(ClientGone):
+            fetcher(network).fetch(URL, Deadline(60, gone.is_set))
+        assert time.monotonic() - start < 20
+
+
+def test_the_request_s_deadline_counts_as_well() -> None:
+    with good(SLOW["silent"]) as (_, network), pytest.raises(DeadlineExceeded):
+        fetcher(network).fetch(URL, Deadline(0.3))
+
+
+def test_only_so_many_are_fetched_at_a_time_and_a_place_is_free_again_afterwards() -> None:
+    go = threading.Event()
+
+    def behave(connection: socket.socket, _head: bytes) -> None:
+        go.wait(10)
+        connection.sendall(answer(BODY))
+
+    outcomes: list[str] = []
+    with good(behave) as (server, network), ThreadPoolExecutor(100) as pool:
+        bounded = fetcher(network, places=3, on_outcome=outcomes.append)
+
+        def ask(_: int) -> bytes | type[ServiceError]:
+            try:
+                return bounded.fetch(URL, Deadline()).data
+            except ServiceError as exc:
+                return type(exc)
+
+        answers = pool.map(ask, range(100))
+        poll(lambda: outcomes.count("busy") == 97, 30, "97 refusals")
+        assert len(server.requests) <= 3
+        go.set()
+        found = list(answers)
+        assert (found.count(BODY), found.count(Busy)) == (3, 97)
+        assert ask(0) == BODY
+    assert sorted(set(outcomes)) == ["busy", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda: answer(BODY), "ok"),
+        (lambda: answer(BODY, "404 Not Found"), "source_failed"),
+        (lambda: answer(status="302 Found", Location="http://10.0.0.1/?token=hidden"), "forbidden_source"),
+    ],
+)
+def test_the_log_has_host_and_outcome_and_nothing_of_the_url(make: Callable[[], bytes], code: str) -> None:
+    outcomes: list[str] = []
+    with good(make()) as (_, network), structlog.testing.capture_logs() as lines, contextlib.suppress(ServiceError):
+        fetcher(network, on_outcome=outcomes.append).fetch(f"{URL}?token=hidden", Deadline())
+    (line,) = lines
+    assert (line["host"], line["outcome"]) == ("good.example", code)
+    assert "hidden" not in str(line)
+    assert "photo" not in str(line)
+    assert outcomes == [code]

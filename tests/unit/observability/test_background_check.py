@@ -1,0 +1,32 @@
+"""A probe: told at once, asked one at a time."""
+
+import threading
+import time
+
+from services.observability.background_check import LOOK_SECONDS, Probe
+from tests.support.servers import poll
+
+
+def test_a_slow_answer_is_told_by_a_later_look_and_never_asked_for_twice_at_a_time() -> None:
+    may_answer, asked = threading.Event(), []
+
+    def ask() -> str:
+        asked.append(1)
+        may_answer.wait(10)
+        return "found"
+
+    probe = Probe(ask, "nothing yet", keep=60)
+    start = time.monotonic()
+    assert {probe.look()[0] for _ in range(50)} == {"nothing yet"}
+    assert time.monotonic() - start < 50 * LOOK_SECONDS  # the first look waits, those after it do not
+    may_answer.set()
+    poll(lambda: probe.look()[0] == "found", 30)
+    assert probe.look()[0] == "found"
+    assert len(asked) == 1
+
+
+def test_a_quick_answer_is_told_by_the_look_that_asked_and_kept() -> None:
+    numbers = iter(range(10))
+    kept, fresh = Probe(lambda: 7, 0, keep=60), Probe(lambda: next(numbers), -1, keep=0)
+    poll(lambda: kept.look()[0] == 7, 30)
+    poll(lambda: fresh.look()[0] >= 3, 30)

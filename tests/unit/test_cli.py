@@ -1,0 +1,117 @@
+"""The command line: the same bytes as over HTTP, for a file, a folder and a pipe."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.conftest import encoded
+from tests.support.servers import ROOT, Gunicorn
+
+Load = Callable[[str], Image.Image]
+
+
+def cli(
+    *words: str | Path, data: bytes = b"", cwd: Path = ROOT, **settings: object
+) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
+    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    env |= {name: str(value) for name, value in settings.items()}
+    return subprocess.run(command, input=data, capture_output=True, cwd=cwd, env=env, timeout=120, check=False)
+
+
+def test_a_file_a_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.webp", "-O", "quality=50", "-O", "max_width=200")
+    assert done.returncode == 0, done.stderr
+    piped = cli("remove", "-", "-O", "format=webp", "-O", "quality=50", "-O", "max_width=200", data=jpeg)
+    assert piped.returncode == 0, piped.stderr
+    asked = {"format": "webp", "quality": "50", "max_width": "200"}
+    answer = requests.post(f"{server.url}/remove-background", files={"file": jpeg}, data=asked, timeout=30)
+    assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
+
+
+def test_a_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    Image.new("RGB", (50, 50), "teal").save(tmp_path / "behind.png")
+    option = f"background_image={tmp_path / 'behind.png'}"
+    done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.zip", "-O", option, "-O", "crop=yes")
+    assert done.returncode == 0, done.stderr
+    files = {"file": jpeg, "background_image": (tmp_path / "behind.png").read_bytes()}
+    asked = {"format": "zip", "crop": "yes"}
+    answer = requests.post(f"{server.url}/remove-background", files=files, data=asked, timeout=30)
+    assert (tmp_path / "out.zip").read_bytes() == answer.content
+
+
+def test_a_folder_is_done_with_a_bar_and_one_bad_file_does_not_stop_it(tmp_path: Path, photo: Load) -> None:
+    folder, target = tmp_path / "in", tmp_path / "out"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(encoded(photo("chelsea"), "JPEG"))
+    (folder / "a.png").write_bytes(encoded(photo("coffee"), "PNG"))
+    (folder / "below/b.webp").write_bytes(encoded(photo("rocket"), "WEBP"))
+    (folder / "bad.png").write_bytes(b"no png")
+    (folder / "notes.txt").write_text("not an image")
+    done = cli("remove", folder, "-o", target)
+    assert done.returncode == 1
+    assert b"bad.png" in done.stderr
+    assert b"3 done, 1 failed" in done.stderr
+    assert b"Removing backgrounds" in done.stderr
+    found = sorted(str(path.relative_to(target)) for path in target.rglob("*.*"))
+    assert found == ["a-jpg-no-bg.png", "a-png-no-bg.png", "below/b-no-bg.png"]
+
+
+def test_without_a_target_the_result_lies_beside_the_photo(tmp_path: Path, jpeg: bytes) -> None:
+    (tmp_path / "me.jpg").write_bytes(jpeg)
+    assert cli("remove", tmp_path / "me.jpg", "-O", "preset=thumbnail").returncode == 0
+    with Image.open(tmp_path / "me-no-bg.webp") as image:
+        assert image.size == (300, 300)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-O", "qualty=3"), "did you mean 'quality'"),
+        (("-O", "quality=3"), "a whole number from 10 to 100"),
+        (("-O", "quality"), "NAME=VALUE"),
+        (("-O", "model=u2net"), "not one of: u2netp"),
+        (("-O", "background_image=nothing-there.png"), "background_image can't be read: nothing-there.png"),
+        (("-o", "out.gif"), "results can be .png, .webp, .jpg, .avif, .zip, not .gif"),
+    ],
+)
+def test_a_mistake_is_explained_and_nothing_is_written(
+    tmp_path: Path, jpeg: bytes, words: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "me.jpg").write_bytes(jpeg)
+    done = cli("remove", tmp_path / "me.jpg", *words)
+    assert done.returncode != 0
+    assert told in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["me.jpg"]
+
+
+def test_a_file_that_is_no_image_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "me.jpg").write_text("hello")
+    done = cli("remove", tmp_path / "me.jpg")
+    assert (done.returncode, b"found text" in done.stderr) == (1, True)
+
+
+def test_models_are_listed_and_the_default_one_is_warmed_up() -> None:
+    listed = cli("models", "list").stdout.decode().splitlines()
+    assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
+    assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)
+    assert cli("warmup").stdout.startswith(b"u2netp: ")
+    assert b"is published nowhere" in cli("models", "fetch", "birefnet-general-fp16").stderr
+
+
+def test_help_loads_no_model_and_no_engine() -> None:
+    script = "import sys, cli\ntry: cli.main(['remove', '--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = done.stdout.splitlines()[-1]
+    for heavy in ("onnxruntime", "rembg", "cv2", "flask", "numba"):
+        assert f"'{heavy}'" not in loaded

@@ -1,0 +1,143 @@
+"""Settings: typed, all mistakes at once, and every one written down."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from config import ConfigError, Settings, load_settings
+from services.capacity.memory import memory_limit_bytes
+from tests.support.servers import ROOT
+
+DERIVED = {
+    "worker_concurrency",
+    "web_concurrency",
+    "web_threads",
+    "max_running_images",
+    "inference_threads",
+    "secret_key",
+    "max_inflight_megapixels",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def sample() -> dict[str, str]:
+    lines = (ROOT / ".env.sample").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(sample()) == {name.upper() for name in Settings.model_fields}
+    plain = load_settings(secret_key="x")
+    for name, value in sample().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(secret_key="x") == plain
+
+
+def test_the_readme_tells_of_every_setting_and_no_other() -> None:
+    section = (ROOT / "README.md").read_text().split("## Settings")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row.split("|")[1])}
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
+    bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
+    bad |= {"STORAGE_URL": "http://bucket", "S3_ENDPOINT_URL": "https://user:pass@minio", "S3_ENCRYPTION": "rot13"}
+    bad |= {"PRESIGNED_URL_SECONDS": "604801"}
+    bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+    text = str(stopped.value)
+    for name in bad:
+        assert f"  {name} is " in text
+    assert "'auto', 'onnxruntime', 'openvino' or 'cuda'" in text
+    assert "70000" in text
+    assert "pass" not in text
+
+
+def test_threads_that_could_not_answer_a_health_check_under_load_are_refused() -> None:
+    with pytest.raises(ConfigError, match="WEB_THREADS is 4: at least 20"):
+        load_settings(web_threads=4, max_running_images=2)
+
+
+def test_fetches_leave_threads_for_images_and_health_checks() -> None:
+    for settings in (
+        load_settings(),
+        load_settings(web_threads=24, max_running_images=2),
+        load_settings(web_threads=99),
+    ):
+        others = settings.running_per_worker + settings.waiting_per_worker
+        assert 1 <= settings.fetches_per_worker <= 8
+        assert settings.web_threads - others - settings.fetches_per_worker >= 1
+    assert load_settings(fetch_allowed_hosts="minio:9000, [::1]:80").fetch_allowed_hosts == ("minio:9000", "[::1]:80")
+
+
+def test_a_storage_is_named_once_and_its_credentials_come_together() -> None:
+    assert not load_settings().storage_given
+    assert load_settings(s3_bucket_name="objects").storage_url == "s3://objects"
+    assert load_settings(s3_bucket_name="objects", storage_url="s3://objects").storage_given
+    with pytest.raises(ConfigError, match="STORAGE_URL is file:data, S3_BUCKET_NAME objects"):
+        load_settings(s3_bucket_name="objects", storage_url="file:data")
+    with pytest.raises(ConfigError, match="belong together") as stopped:
+        load_settings(aws_secret_access_key="hunter2")
+    assert "hunter2" not in str(stopped.value)
+
+
+def test_results_are_kept_only_where_a_redis_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"RESULT_CACHE_SECONDS is 60: .* REDIS_URL"):
+        load_settings(result_cache_seconds=60)
+    assert load_settings(result_cache_seconds=60, redis_url="redis://cache:6379/0").result_cache_seconds == 60
+    assert load_settings(result_cache_seconds=60, rate_limit_storage="redis").result_cache_seconds == 60
+
+
+def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=6001\nAPP_NAME=From file\n")
+    monkeypatch.setenv("PORT", "6002")
+    settings = load_settings()
+    assert (settings.port, settings.app_name) == (6002, "From file")
+
+
+def test_quotas_in_memory_mean_one_worker_unless_told_otherwise() -> None:
+    assert load_settings().web_concurrency == 1
+    assert load_settings(web_concurrency=3).web_concurrency == 3
+    shared = load_settings(rate_limit_storage="redis", web_concurrency=3, max_running_images=4, max_waiting_images=16)
+    assert (shared.running_per_worker, shared.waiting_per_worker) == (2, 6)
+
+
+def test_what_has_no_default_is_derived_from_the_machine() -> None:
+    undefined = {name for name, field in Settings.model_fields.items() if field.default is PydanticUndefined}
+    assert undefined == DERIVED | {"metrics_allowed_networks"}
+    assert load_settings().secret_key != load_settings().secret_key
+
+
+def test_a_small_memory_admits_less_and_refuses_what_would_not_fit() -> None:
+    plenty = load_settings(max_memory_mb=100_000, web_concurrency=1)
+    small = load_settings(max_memory_mb=1024, web_concurrency=1)
+    assert plenty.largest_image_pixels <= plenty.max_image_pixels
+    assert 20e6 < small.largest_image_pixels < 30e6
+    assert small.max_inflight_megapixels == pytest.approx(small.largest_image_pixels / 1e6, rel=0.01)
+    assert load_settings(max_memory_mb=1024, max_inflight_megapixels=7).max_inflight_megapixels == 7
+
+
+def test_the_memory_comes_from_the_machine_or_its_container(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:       8000000 kB\nMemFree: 1 kB\n")
+    nothing = tmp_path / "nothing"
+    assert memory_limit_bytes(nothing, nothing, tmp_path / "meminfo") == 8000000 * 1024
+    (tmp_path / "system.slice").mkdir()
+    (tmp_path / "system.slice/memory.max").write_text("536870912\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "groups").write_text("0::/system.slice\n")
+    assert memory_limit_bytes(tmp_path, tmp_path / "groups", tmp_path / "meminfo") == 536870912

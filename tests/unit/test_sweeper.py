@@ -1,0 +1,16 @@
+"""The sweeper is small: it runs on every host, all the time."""
+
+import subprocess
+import sys
+
+from tests.support.servers import ROOT
+
+LARGE = {"flask", "cv2", "numpy", "PIL", "rembg", "onnxruntime", "celery", "boto3"}
+
+
+def test_the_sweeper_imports_nothing_that_serves_or_works_on_images() -> None:
+    code = "import sys, sweeper; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "services.jobs.recovery" in done.stdout.split()
+    assert LARGE & set(done.stdout.split()) == set()
