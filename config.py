@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.capacity.cpus import usable_cpus
 from services.capacity.memory import MIB, memory_limit_bytes
-from services.errors import BadURL
 from services.inference.custom import find_spec
+from services.net.errors import BadURL
 from services.net.urls import parse_authority
 from services.storage.base import parse_storage_url
 

@@ -14,18 +14,11 @@ from routes.http.limits import Charge, charge
 from routes.http.observe import count_failure, count_image
 from routes.rembg import need_form, parameters
 from services.archives.batch import Batch, Item
+from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.zip_reader import Archive, is_archive
 from services.archives.zip_writer import zip_stream
 from services.capacity.deadline import Deadline
-from services.errors import (
-    BadArchive,
-    DeadlineExceeded,
-    EmptyImage,
-    MissingImage,
-    ServiceError,
-    ShuttingDown,
-    TooManyFiles,
-)
+from services.errors import DeadlineExceeded, EmptyImage, MissingImage, ServiceError, ShuttingDown
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 

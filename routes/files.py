@@ -11,9 +11,10 @@ from flask import Response
 from routes.http.bodies import decode_base64, read_json
 from routes.http.context import service
 from routes.removal import file_name
-from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UnsupportedFormat, UploadTooLarge
+from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UploadTooLarge
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import bad_option, unknown_option
+from services.imaging.options import unknown_option
 from services.imaging.sniff import sniff
 from services.storage.local import LocalFolder
 from services.storage.safe_path import open_file
@@ -82,5 +83,5 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
 def _path(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= 1000:
         return value
-    error: BadOption = bad_option("path", value, "the name of a .txt file, at most 1000 characters")
+    error: BadOption = BadOption("path", value, "the name of a .txt file, at most 1000 characters")
     raise error

@@ -11,8 +11,8 @@ from routes.http.context import Jobs, service
 from routes.http.job_answers import accepted, answer, described, download
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
-from services.errors import JobNotCancellable, JobNotFound, JobNotRetryable, MissingKey
-from services.imaging.options import bad_option
+from services.errors import BadOption, MissingKey
+from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import Report
 from services.jobs.tables import FAILED, FINISHED, JOB_ID
 
@@ -134,4 +134,4 @@ def _limit(text: str) -> int:
         return PAGE
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE:
         return int(text)
-    raise bad_option("limit", text, f"a whole number from 1 to {MAX_PAGE}")
+    raise BadOption("limit", text, f"a whole number from 1 to {MAX_PAGE}")

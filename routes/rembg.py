@@ -17,8 +17,9 @@ from routes.http.context import service
 from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
 from services.archives.filenames import harmless_stem
-from services.errors import BadOption, MissingImage, ModelNotFound, MultipleImages, UnsupportedFormat
-from services.imaging.options import Edges, Options, Output, bad_option
+from services.errors import BadOption, MissingImage, ModelNotFound, MultipleImages
+from services.imaging.errors import UnsupportedFormat
+from services.imaging.options import Edges, Options, Output
 from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
 from services.imaging.values import TRUTHS, Colour
 
@@ -63,12 +64,12 @@ class Parameters(BaseModel):
             return cls.model_validate(given)
         except ValidationError as exc:
             name = str(exc.errors()[0]["loc"][0])
-            raise bad_option(name, given[name], ALLOWED.get(name, TRUTHS)) from exc
+            raise BadOption(name, given[name], ALLOWED.get(name, TRUTHS)) from exc
 
     def options(self) -> Options:
         """The same in this service's words. Raises `BadOption` and `ModelNotFound`."""
         if self.vm:
-            raise bad_option("vm", "true", ALLOWED["vm"])
+            raise BadOption("vm", "true", ALLOWED["vm"])
         if self.model in REMOTE:
             raise ModelNotFound(f"{self.model} sends images to another company's servers, which this one never does")
         asked: dict[str, object] = {
@@ -83,8 +84,8 @@ class Parameters(BaseModel):
         try:
             return Options.parse(asked)
         except BadOption as exc:
-            if exc.details.startswith("prompt"):
-                raise bad_option("extras", self.extras, ALLOWED["extras"]) from exc
+            if exc.option == "prompt":
+                raise BadOption("extras", self.extras, ALLOWED["extras"]) from exc
             raise
 
 
@@ -139,7 +140,7 @@ def _colour(text: str) -> Colour:
     """`r,g,b` or `r,g,b,a`, with spaces or without. Raises `BadOption`."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (3, 4) or not all(re.fullmatch("[0-9]{1,3}", part) and int(part) <= 255 for part in parts):
-        raise bad_option("bgc", text, ALLOWED["bgc"])
+        raise BadOption("bgc", text, ALLOWED["bgc"])
     red, green, blue, alpha = [*map(int, parts), 255][:4]
     return red, green, blue, alpha
 
@@ -153,11 +154,11 @@ def _prompt(extras: str) -> str | None:
     try:
         found = orjson.loads(extras)
     except orjson.JSONDecodeError as exc:
-        raise bad_option("extras", extras, ALLOWED["extras"]) from exc
+        raise BadOption("extras", extras, ALLOWED["extras"]) from exc
     if found == {}:
         return None
     if not isinstance(found, dict) or set(found) != {"sam_prompt"} or not isinstance(found["sam_prompt"], list):
-        raise bad_option("extras", extras, ALLOWED["extras"])
+        raise BadOption("extras", extras, ALLOWED["extras"])
     marks = [
         {k: v for k, v in mark.items() if k != "label"}  # a rectangle's: rembg takes it and does nothing with it
         if isinstance(mark, dict) and mark.get("type") == "rectangle"

@@ -19,14 +19,16 @@ from routes.http.limits import client_key
 from routes.http.observe import note_result
 from routes.http.requests import fetch, wants_json
 from services.dialects.removebg import LARGEST, Wish, check_sources, present, read_wish, told_class
-from services.dialects.removebg_errors import download_error
-from services.errors import BadParameter, BadURL, ServiceError, UnsupportedFormat
+from services.dialects.removebg_errors import RemoveBgError, download_error
+from services.errors import ServiceError
 from services.imaging.decode import ImageLimits, inspect
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import fitted_size
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.imaging.sniff import sniff
+from services.net.errors import BadURL
 from services.net.urls import parse_url
 
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")  # beside those that others have too
@@ -135,7 +137,7 @@ def _inspected(data: bytes) -> float:
             f"Input image has {math.ceil(source.megapixels)} megapixels, "
             f"maximum supported input resolution is {most:g} megapixels"
         )
-        raise BadParameter.known_as("resolution_too_high", "Image resolution too high", detail)
+        raise RemoveBgError("resolution_too_high", "Image resolution too high", detail)
     return source.megapixels
 
 
@@ -186,7 +188,7 @@ def _text(given: Mapping[str, object], name: str) -> str:
         return value
     if name.endswith("_url"):
         raise download_error(BadURL(f"it is not a text but {type(value).__name__}"), name)
-    raise BadParameter.known_as("failed_to_read_image", "Failed to read image", f"{name} is not a text")
+    raise RemoveBgError("failed_to_read_image", "Failed to read image", f"{name} is not a text")
 
 
 def _fetched(given: Mapping[str, object], name: str) -> bytes:

@@ -1,9 +1,15 @@
-"""The tree of errors: each leaf knows its code, HTTP status, public message, and what the caller can do.
+"""The tree of errors: each class has its code, HTTP status, public message, and what the caller can do.
 
-Nothing here knows HTTP beyond the number: `routes/http/errors.py` turns an error into a response.
+Errors that belong to one room are in that room's `errors.py`. Nothing here knows HTTP beyond
+the number: `routes/http/errors.py` turns an error into a response.
 """
 
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+MAX_VALUE_CHARS: Final = 200
 
 
 class ServiceError(Exception):
@@ -48,25 +54,30 @@ class EmptyImage(ServiceError):
 
 
 class BadOption(ServiceError):
+    """An option has a value that it does not take.
+
+    `allowed` says in words what it takes. With `value` None the text says only that the option was given: URLs are
+    never quoted.
+    """
+
     code, status = "bad_option", 400
     message = "An option has a value that is not allowed"
     solution = "Correct the option; GET /docs lists every option with its values"
 
+    def __init__(self, option: str, value: object, allowed: str, solution: str = "") -> None:
+        found = "was given" if value is None else f"is {shown(value)}"
+        super().__init__(f"{option} {found}; allowed: {allowed}", solution)
+        self.args = (option, value, allowed, solution)
+        self.option, self.value, self.allowed = option, value, allowed
 
-class BadParameter(ServiceError):
-    """A mistake that another's API, which this service speaks too, has a code (`name`) and words (`title`) for."""
 
-    code, status = "bad_parameter", 400
-    message = "A parameter has a value that is not allowed"
-    solution = "Correct the parameter; the documentation of that API lists every one"
-    name, title = "bad_parameter", message
+class ConflictingOptions(BadOption):
+    """Two options were given of which only one may be."""
 
-    @classmethod
-    def known_as(cls, name: str, title: str, details: str = "") -> "BadParameter":
-        """The mistake that the other API calls so."""
-        error = cls(details)
-        error.name, error.title = name, title
-        return error
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}", None, "one of them", f"Leave out {one} or {other}")
+        self.args = (one, other)
+        self.details = f"{one} and {other} were both given; allowed: one of them"
 
 
 class UnknownOption(ServiceError):
@@ -85,12 +96,6 @@ class BadBase64(ServiceError):
     code, status = "bad_base64", 400
     message = "The image is not valid base64"
     solution = "Encode the file's bytes as standard base64; a data URI (data:image/png;base64,…) is fine too"
-
-
-class BadURL(ServiceError):
-    code, status = "bad_url", 400
-    message = "This is not a URL that can be fetched"
-    solution = "Give one complete URL, percent-encoded, without a user name, as https://example.org/photo.jpg"
 
 
 class BadRequest(ServiceError):
@@ -117,12 +122,6 @@ class Forbidden(ServiceError):
     solution = "Ask the operator for a key, a token or an address that may do this"
 
 
-class ForbiddenSource(ServiceError):
-    code, status = "forbidden_source", 403
-    message = "This server does not fetch from there"
-    solution = "Download the image and send its bytes"
-
-
 class ForbiddenPath(ServiceError):
     code, status = "forbidden_path", 403
     message = "This path is not open"
@@ -147,98 +146,10 @@ class MethodNotAllowed(ServiceError):
     solution = "Use a method of the Allow header"
 
 
-class JobNotFound(ServiceError):
-    code, status = "job_not_found", 404
-    message = "There is no such job"
-    solution = "Check the id, and send the API key that the job was made with; records are kept for a limited time"
-
-
-class JobNotFinished(ServiceError):
-    code, status = "job_not_finished", 409
-    message = "The job has no result to download"
-    solution = "Ask for its status until it is finished"
-
-
-class JobNotCancellable(ServiceError):
-    code, status = "job_not_cancellable", 409
-    message = "The job is over"
-    solution = "Nothing needs to be done; its status says how it ended"
-
-
-class JobNotRetryable(ServiceError):
-    code, status = "job_not_retryable", 409
-    message = "The job has nothing to try again"
-    solution = "Only what has failed can be tried again, and once all of the job is over"
-
-
-class IdempotencyKeyReused(ServiceError):
-    code, status = "idempotency_key_reused", 409
-    message = "This Idempotency-Key stands for another job"
-    solution = "Take a new key for other images or options; the same ones again are answered with the same job"
-
-
-class ResultExpired(ServiceError):
-    code, status = "result_expired", 410
-    message = "This is no longer kept"
-    solution = "Send the image again; results are kept for a limited time"
-
-
-class ObjectNotFound(ResultExpired):
-    """There is no such object in storage: for callers, something that was kept once."""
-
-
 class UploadTooLarge(ServiceError):
     code, status = "upload_too_large", 413
     message = "The upload is too large"
     solution = "Send a smaller file, for instance a JPEG of quality 90"
-
-
-class TooManyFiles(ServiceError):
-    code, status = "too_many_files", 413
-    message = "There are more images than one batch may have"
-    solution = "Send the images in several batches"
-
-
-class UnsupportedFormat(ServiceError):
-    code, status = "unsupported_format", 415
-    message = "This is not an image of an accepted format"
-    solution = "Convert the image to JPEG, PNG or WebP"
-
-
-class CorruptImage(ServiceError):
-    code, status = "corrupt_image", 422
-    message = "The image is damaged and can't be decoded"
-    solution = "Open and save the image in an editor, then send it again"
-
-
-class BadArchive(ServiceError):
-    code, status = "bad_archive", 422
-    message = "The ZIP archive can't be unpacked"
-    solution = "Make the archive again, from the images alone, or send the images themselves"
-
-
-class BadEntry(ServiceError):
-    code, status = "bad_entry", 422
-    message = "This file of the ZIP archive is not unpacked"
-    solution = "Put the image into the archive as a plain file, without a password, or send it by itself"
-
-
-class TooManyPixels(ServiceError):
-    code, status = "too_many_pixels", 422
-    message = "The image has too many pixels"
-    solution = "Make the image smaller and send it again"
-
-
-class ImageTooSmall(ServiceError):
-    code, status = "image_too_small", 422
-    message = "The image is too small"
-    solution = "Send the image in its original size"
-
-
-class NoSubject(ServiceError):
-    code, status = "no_subject", 422
-    message = "Nothing was found in the image that could be kept"
-    solution = "Send an image with a clear subject, or try another model"
 
 
 class RateLimited(ServiceError):
@@ -251,12 +162,6 @@ class ClientGone(ServiceError):
     code, status = "client_gone", 499
     message = "The caller has closed the connection"
     solution = "This is for the log only: nobody is there to read it"
-
-
-class SourceFailed(ServiceError):
-    code, status = "source_failed", 502
-    message = "The image could not be fetched from its source"
-    solution = "Check that the URL opens without signing in, or download the image and send its bytes"
 
 
 class Busy(ServiceError):
@@ -283,38 +188,26 @@ class DatabaseUnavailable(ServiceError):
     solution = "Try again in a moment; GET /health says what is wrong"
 
 
-class StorageUnavailable(ServiceError):
-    code, status, retryable = "storage_unavailable", 503, True
-    message = "The object storage can't be used now"
-    solution = "Try again in a moment; GET /health says what is wrong"
-
-
-class QueueUnavailable(ServiceError):
-    code, status, retryable = "queue_unavailable", 503, True
-    message = "The queue can't be reached, so no job was made"
-    solution = "Try again in a moment; GET /health says what is wrong"
-
-
-class WorkerLost(ServiceError):  # in a job's record only: no request is answered with it
-    code, status, retryable = "worker_lost", 500, True
-    message = "The worker ended while it was at work with the image, each time it was tried"
-    solution = "Check the image: it may need more memory than a worker has; POST /api/jobs/{id}/retry tries it again"
-
-
 class DeadlineExceeded(ServiceError):
     code, status, retryable = "deadline_exceeded", 504, True
     message = "The image took longer than a request may"
     solution = "Send a smaller image, or try again when the server is less busy"
 
 
-class SourceTimeout(ServiceError):
-    code, status, retryable = "source_timeout", 504, True
-    message = "The source took too long to send the image"
-    solution = "Try again, or download the image and send its bytes"
+def shown(value: object) -> str:
+    """The `repr` of a caller's value, cut to a length that fits into a message."""
+    text = repr(value)
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"
 
 
-def all_errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
-    """Every error of the tree, parents first; for the documentation and its tests."""
+def all_errors() -> Iterator[type[ServiceError]]:
+    """Yield every class of the tree, parents first; for the documentation and its tests."""
+    for path in sorted(Path(__file__).parent.glob("*/*errors.py")):
+        import_module(f"services.{path.parent.name}.{path.stem}")
+    yield from _tree(ServiceError)
+
+
+def _tree(root: type[ServiceError]) -> Iterator[type[ServiceError]]:
     yield root
     for child in root.__subclasses__():
-        yield from all_errors(child)
+        yield from _tree(child)

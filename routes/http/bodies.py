@@ -12,7 +12,8 @@ from werkzeug.datastructures import FileStorage
 
 from config import BODY_COPIES
 from routes.http.context import service
-from services.errors import BadBase64, BadJSON, EmptyImage, UnsupportedFormat, UploadTooLarge
+from services.errors import BadBase64, BadJSON, EmptyImage, UploadTooLarge
+from services.imaging.errors import UnsupportedFormat
 
 
 class InMemoryRequest(Request):

@@ -12,6 +12,7 @@ from routes.http.observe import note_error
 from services import errors
 from services.dialects.removebg_errors import envelope
 from services.errors import ServiceError
+from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
 REMOVEBG = "/v1.0/"  # whoever speaks that API understands its errors alone
@@ -25,7 +26,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
     413: errors.UploadTooLarge,
-    415: errors.UnsupportedFormat,
+    415: UnsupportedFormat,
     429: errors.RateLimited,
 }
 

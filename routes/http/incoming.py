@@ -9,9 +9,9 @@ from typing import Final
 from routes.http.auth import caller_key
 from routes.http.bodies import hold_more
 from routes.http.context import service
-from services.errors import BadOption, EmptyImage, Forbidden, NotFound, ObjectNotFound, UploadTooLarge
-from services.imaging.options import bad_option
+from services.errors import BadOption, EmptyImage, Forbidden, NotFound, UploadTooLarge
 from services.storage.base import KEYS, is_key
+from services.storage.errors import ObjectNotFound
 from services.storage.local import LocalFolder
 
 S3_KEY: Final = "s3_key"
@@ -24,9 +24,9 @@ def read_incoming(key: object) -> bytes:
     `UploadTooLarge`, `Busy`, `StorageUnavailable`."""
     storage, limit = service().storage, service().limits.max_bytes
     if isinstance(storage, LocalFolder):
-        raise BadOption(f"{S3_KEY} was given; allowed: nothing, for this server's storage is not S3")
+        raise BadOption(S3_KEY, None, "nothing, for this server's storage is not S3")
     if not (isinstance(key, str) and is_key(key)):
-        raise bad_option(S3_KEY, key, KEYS)
+        raise BadOption(S3_KEY, key, KEYS)
     if not key.startswith(_folder()):
         raise Forbidden(f"open to you: {_folder()}…", "Put the object into your own folder of the bucket")
     try:

@@ -8,8 +8,8 @@ from flask import Response, redirect
 
 from routes.http.context import service
 from routes.removal import file_name
-from services.errors import JobNotFinished
 from services.jobs.archive import bundle, result_names
+from services.jobs.errors import JobNotFinished
 from services.jobs.queries import Report
 from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
 from services.storage.local import LocalFolder

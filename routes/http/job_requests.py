@@ -12,26 +12,17 @@ from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import service
 from routes.http.limits import client_key
 from routes.http.requests import ALSO, CALLBACK_URL, read_options, read_upload
+from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.filenames import harmless_stem
 from services.archives.zip_reader import Archive, is_archive
-from services.errors import (
-    BadArchive,
-    BadOption,
-    BadRequest,
-    BadURL,
-    EmptyImage,
-    MissingImage,
-    ModelNotFound,
-    ServiceError,
-    TooManyFiles,
-    UnsupportedFormat,
-    UploadTooLarge,
-)
+from services.errors import BadOption, BadRequest, EmptyImage, MissingImage, ModelNotFound, ServiceError, UploadTooLarge
 from services.imaging.decode import inspect
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import BACKGROUND_IMAGE, Options, bad_option, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
+from services.net.errors import BadURL
 from services.net.urls import parse_url
 
 FILES: Final = "files"
@@ -71,7 +62,7 @@ def read_batch() -> Submission:
     _check_options(Options.parse(given))
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)
     if len(backgrounds) > 1:
-        raise bad_option(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
+        raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
     if background is not None:
         inspect(background, service().limits)
@@ -154,7 +145,7 @@ def _callback_url(url: object) -> str | None:
     if url is None:
         return None
     if not service().settings.webhook_secret:
-        raise BadOption("callback_url was given; allowed: nothing, for this server has no WEBHOOK_SECRET")
+        raise BadOption("callback_url", None, "nothing, for this server has no WEBHOOK_SECRET")
     if not isinstance(url, str):
         raise BadURL("callback_url is not a text")
     return parse_url(url).url

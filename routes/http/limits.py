@@ -11,7 +11,8 @@ from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 from config import Settings
 from routes.http.auth import caller_key
 from routes.http.context import service
-from services.errors import RateLimited, SourceFailed, SourceTimeout
+from services.errors import RateLimited
+from services.net.errors import SourceFailed, SourceTimeout
 from services.persistence.redis import redis_options
 
 WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200

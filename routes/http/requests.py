@@ -16,18 +16,18 @@ from services.errors import (
     BadBase64,
     BadOption,
     BadRequest,
-    BadURL,
+    ConflictingOptions,
     EmptyImage,
-    ForbiddenSource,
     MissingImage,
     MultipleImages,
-    UnsupportedFormat,
     UploadTooLarge,
 )
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format, usable_formats
-from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, bad_option, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, unknown_option
 from services.imaging.values import TRUTHS, parse_truth
 from services.net.client import PSEUDONYM
+from services.net.errors import BadURL, ForbiddenSource
 from services.net.fetch import Fetched
 from services.storage.base import KEYS, is_key
 
@@ -141,7 +141,7 @@ def boolean(name: str, value: object) -> bool:
     try:
         return parse_truth(value)
     except ValueError as exc:
-        raise bad_option(name, value, TRUTHS) from exc
+        raise BadOption(name, value, TRUTHS) from exc
 
 
 def wants_json() -> bool:
@@ -161,7 +161,7 @@ def _base64_background(text: object) -> bytes | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str):
-        raise bad_option(BACKGROUND_IMAGE, text, "base64 or a data URI of an image")
+        raise BadOption(BACKGROUND_IMAGE, text, "base64 or a data URI of an image")
     return decode_base64(text)
 
 
@@ -171,7 +171,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE]
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
-            raise bad_option(name, "a file", allowed(name))
+            raise BadOption(name, "a file", allowed(name))
         raise unknown_option(name, also=ALSO)
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
@@ -180,7 +180,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
         raise MissingImage(f"the field {as_text!r} came as text, not as a file")
     given = _options(request.args, request.form, own=own)
     if len(backgrounds) > 1:
-        raise bad_option(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
+        raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
     if name := _named(given):
         if any(part.filename for _, part in files):
@@ -219,7 +219,7 @@ def _complete(
     key, callback = _stored_under(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
     upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
-        raise BadOption(f"{BACKGROUND_URL} and {BACKGROUND_IMAGE} were given; allowed: one of them")  # quote no URL
+        raise ConflictingOptions(BACKGROUND_URL, BACKGROUND_IMAGE)
     if url is None and behind is None and stored is None:
         return upload
     upload.options()
@@ -250,9 +250,9 @@ def _stored_under(key: object) -> str:
     if key is None:
         return ""
     if not service().settings.storage_given:
-        raise BadOption("output_key was given; allowed: nothing, for this server has no object storage")
+        raise BadOption(OUTPUT_KEY, None, "nothing, for this server has no object storage")
     if not (isinstance(key, str) and is_key(RESULTS + key)):
-        raise bad_option(OUTPUT_KEY, key, KEYS)
+        raise BadOption(OUTPUT_KEY, key, KEYS)
     return RESULTS + key
 
 
@@ -266,13 +266,13 @@ def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str
                 if name in ELSEWHERE:
                     raise MultipleImages(f"more than one {name!r} was given")
                 if name in (BACKGROUND_URL, CALLBACK_URL):
-                    raise BadOption(f"more than one {name} was given; allowed: one")  # a URL is quoted nowhere
-                raise bad_option(name, [*([given[name]] if name in given else []), *present], "one value")
+                    raise BadOption(f"more than one {name}", None, "one")
+                raise BadOption(name, [*([given[name]] if name in given else []), *present], "one value")
             if present:
                 given[name] = present[0]
     for name in given:
         if name == BACKGROUND_IMAGE:
-            raise bad_option(name, given[name], "a file of a form, or base64 in JSON")
+            raise BadOption(name, given[name], "a file of a form, or base64 in JSON")
         if name == OUTPUT_KEY and name in own:
             _stored_under(given[name])
         elif name in (CALLBACK_URL, S3_KEY) and name in own:

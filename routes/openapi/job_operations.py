@@ -5,9 +5,21 @@ from typing import Any, Final
 from routes.openapi.docs import Operation, Schema, option_schemas
 from routes.openapi.operations import REMOVE
 from services import errors as e
+from services.archives.errors import TooManyFiles
+from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
+from services.jobs.errors import (
+    IdempotencyKeyReused,
+    JobNotCancellable,
+    JobNotFinished,
+    JobNotFound,
+    JobNotRetryable,
+    QueueUnavailable,
+)
+from services.net.errors import BadURL
 from services.storage.base import KEYS, MAX_KEY_CHARS
+from services.storage.errors import ResultExpired, StorageUnavailable
 
 _TEXT: Final[Schema] = {"type": "string"}
 _OPTIONS: Final = option_schemas()
@@ -15,7 +27,7 @@ _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/oct
 _WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
 _MOMENT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _STATUS: Final[Schema] = {"type": "string", "enum": ["queued", "started", "finished", "failed", "cancelled"]}
-_LOST: Final = (e.QueueUnavailable, e.StorageUnavailable, e.DatabaseUnavailable)
+_LOST: Final = (QueueUnavailable, StorageUnavailable, e.DatabaseUnavailable)
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -108,15 +120,15 @@ _AS_OF_NOW: Final = (
 SUBMIT: Final = Operation(
     "jobs", "Hand in an image",
     f"Takes what `/remove-background` takes; what is behind `image_url` is fetched before the answer. {_AS_OF_NOW}",
-    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, e.IdempotencyKeyReused, *_LOST),
+    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, IdempotencyKeyReused, *_LOST),
     options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 SUBMIT_BATCH: Final = Operation(
     "jobs", "Hand in many images", f"Each is found good or bad by itself. {_AS_OF_NOW}",
     _BATCH, {"application/json": _ACCEPTED},
-    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ModelNotFound,
-     e.TooManyFiles, e.UploadTooLarge, e.UnsupportedFormat,
-     e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.IdempotencyKeyReused, e.Busy, *_LOST),
+    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, e.ModelNotFound,
+     TooManyFiles, e.UploadTooLarge, UnsupportedFormat,
+     CorruptImage, TooManyPixels, ImageTooSmall, IdempotencyKeyReused, e.Busy, *_LOST),
     status=202, parameters={**_OPTIONS, **_CALLBACK},
 )  # fmt: skip
 SHOW: Final = Operation(
@@ -124,7 +136,7 @@ SHOW: Final = Operation(
     "How far a job is",
     "With `Accept: text/event-stream` every change is sent until the job is over: the event is the status.",
     answers={"application/json": _JOB, "text/event-stream": {"type": "string"}},
-    failures=(e.JobNotFound, e.Busy, e.DatabaseUnavailable),
+    failures=(JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
 LISTED: Final = Operation(
     "jobs", "Your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
@@ -145,19 +157,19 @@ FAILED: Final = Operation(
 CANCEL: Final = Operation(
     "jobs", "End what is not done", "Also what is being worked on.",
     answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS)},
-    failures=(e.JobNotFound, e.JobNotCancellable, e.DatabaseUnavailable), status=202,
+    failures=(JobNotFound, JobNotCancellable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip
 RETRY: Final = Operation(
     "jobs", "Try what has failed again",
     answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS, status_url=_TEXT)},
-    failures=(e.JobNotFound, e.JobNotRetryable, e.ResultExpired, e.QueueUnavailable, e.DatabaseUnavailable), status=202,
+    failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip
 DOWNLOAD: Final = Operation(
     "jobs", "The result",
     "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`. 302 to a link into object storage "
     "where the operator has chosen so.",
     answers={f.mimetype: {} for f in usable_formats()},
-    failures=(e.JobNotFound, e.JobNotFinished, e.ResultExpired, *_LOST[1:]),
+    failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
 )  # fmt: skip
 CLEANUP: Final = Operation(
     "jobs", "Remove what has had its time", "Files and records of jobs long over, and files of no job.",
@@ -182,7 +194,7 @@ UPLOAD: Final = Operation(
     "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
     {kind: _or_by_key(schema) for kind, schema in _BODIES.items()},
     {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
-    (*REMOVE.failures, e.NotFound, e.IdempotencyKeyReused, *_LOST),
+    (*REMOVE.failures, e.NotFound, IdempotencyKeyReused, *_LOST),
     options=True, body_required=False, status=202, query={**_CALLBACK, "s3_key": _S3_KEY},
 )  # fmt: skip
 UPLOADS: Final = Operation(
@@ -193,9 +205,9 @@ UPLOADS: Final = Operation(
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 SHOW_UPLOAD: Final = Operation(
-    "uploads", "One upload", answers={"application/json": _UPLOAD}, failures=(e.JobNotFound, e.DatabaseUnavailable)
+    "uploads", "One upload", answers={"application/json": _UPLOAD}, failures=(JobNotFound, e.DatabaseUnavailable)
 )
 SHOW_TASK: Final = Operation(
     "uploads", "What has become of an upload",
-    answers={"application/json": _TASK}, failures=(e.JobNotFound, e.DatabaseUnavailable),
+    answers={"application/json": _TASK}, failures=(JobNotFound, e.DatabaseUnavailable),
 )  # fmt: skip

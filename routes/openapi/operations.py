@@ -4,9 +4,12 @@ from typing import Final
 
 from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_schemas
 from services import errors as e
+from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, allowed
+from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 from services.storage.base import KEYS
+from services.storage.errors import ResultExpired, StorageUnavailable
 
 
 def _option_table() -> str:
@@ -79,9 +82,9 @@ _JSON_RESULT: Final = _object(
 )
 _IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
 _IMAGE_FAILURES: Final = (
-    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, e.BadURL, e.ForbiddenSource,
-    e.ModelNotFound, e.UploadTooLarge, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall,
-    e.NoSubject, e.SourceFailed, e.SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
+    e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource,
+    e.ModelNotFound, e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall,
+    NoSubject, SourceFailed, SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
 )  # fmt: skip
 _ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}
 
@@ -99,7 +102,7 @@ REMOVE_BG: Final = Operation(
     "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
     "`POST /remove-bg?image_url=…`. With `output_key` the result goes to the server's storage too.",
     {kind: _with_output_key(schema) for kind, schema in _IMAGE_BODIES.items()},
-    {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON, e.StorageUnavailable),
+    {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON, StorageUnavailable),
     options=True, body_required=False, query={"output_key": OUTPUT_KEY},
 )  # fmt: skip
 PREVIEW: Final = Operation(
@@ -144,12 +147,12 @@ READ_FILE: Final = Operation(
         )
     },
     (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
-     e.UnsupportedFormat),
+     UnsupportedFormat),
 )  # fmt: skip
 DOWNLOAD_FILE: Final = Operation(
     "files", "Download what is stored", "By a link that the service has signed, until its end.",
     answers={**{f.mimetype: {} for f in usable_formats()}, "application/octet-stream": {}},
-    failures=(e.Forbidden, e.NotFound, e.ResultExpired, e.StorageUnavailable),
+    failures=(e.Forbidden, e.NotFound, ResultExpired, StorageUnavailable),
 )  # fmt: skip
 INDEX: Final = Operation(
     "service", "The web page, or the service's description",

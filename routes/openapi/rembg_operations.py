@@ -5,6 +5,9 @@ from typing import Any, Final
 from routes.openapi.docs import IMAGE_URL, Operation, Schema
 from routes.rembg import ALLOWED, Parameters
 from services import errors as e
+from services.archives.errors import BadArchive, BadEntry, TooManyFiles
+from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
+from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
 FAILURES: Final = (
@@ -12,7 +15,7 @@ FAILURES: Final = (
     e.DeadlineExceeded,
 )  # fmt: skip
 IMAGE_FAILURES: Final = (
-    *FAILURES, e.UnsupportedFormat, e.CorruptImage, e.TooManyPixels, e.ImageTooSmall, e.NoSubject,
+    *FAILURES, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall, NoSubject,
 )  # fmt: skip
 
 
@@ -40,7 +43,7 @@ REMOVE_URL: Final = Operation(
     "rembg", "Remove the background of the image behind a URL, as rembg's server does",
     f"Always a PNG: RGBA, or grey with `om`. Other parameters are ignored. `extras` takes {ALLOWED['extras']}.",
     answers={"image/png": {}}, parameters={"url": IMAGE_URL, **PARAMETERS}, needed=("url",),
-    failures=(*IMAGE_FAILURES, e.BadURL, e.ForbiddenSource, e.SourceFailed, e.SourceTimeout),
+    failures=(*IMAGE_FAILURES, BadURL, ForbiddenSource, SourceFailed, SourceTimeout),
 )  # fmt: skip
 REMOVE_FILE: Final = Operation(
     "rembg", "Remove the background of an image, as rembg's server does",
@@ -53,5 +56,5 @@ REMOVE_BATCH: Final = Operation(
     "it is made; an image that failed does not end it, but stands in its `errors.json`: a list of "
     "`{\"name\", \"code\", \"error\"}`.",
     _form(files={"type": "array", "items": _BINARY, "minItems": 1}), {"application/zip": {}},
-    (*FAILURES, e.UnsupportedFormat, e.TooManyFiles, e.BadArchive, e.BadEntry, e.ShuttingDown), parameters=PARAMETERS,
+    (*FAILURES, UnsupportedFormat, TooManyFiles, BadArchive, BadEntry, e.ShuttingDown), parameters=PARAMETERS,
 )  # fmt: skip

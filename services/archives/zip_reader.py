@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Final
 
-from services.errors import BadArchive, BadEntry, ServiceError, TooManyFiles, UploadTooLarge
+from services.archives.errors import BadArchive, BadEntry, TooManyFiles
+from services.errors import ServiceError, UploadTooLarge
 
 MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
 DIRECTORY_ENTRY: Final = b"PK\x01\x02"

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.errors import BadOption, BadParameter
+from services.dialects.removebg_errors import RemoveBgError
+from services.errors import BadOption
 from services.imaging.options import Options
 from services.imaging.values import parse_truth
 
@@ -68,22 +69,22 @@ def present(raw: Mapping[str, object]) -> dict[str, object]:
 
 
 def check_sources(given: Mapping[str, object]) -> str:
-    """The name of the one field that holds the image, or its URL. Raises `BadParameter`."""
+    """The name of the one field that holds the image, or its URL. Raises `RemoveBgError`."""
     named = [name for name in SOURCES if name in given]
     if not named:
-        raise BadParameter.known_as("missing_source", "No image given", NO_IMAGE)
+        raise RemoveBgError("missing_source", "No image given", NO_IMAGE)
     if len(named) > 1:
         detail = f"{', '.join(named)} were given"
-        raise BadParameter.known_as("multiple_sources", "Multiple image sources given", detail)
+        raise RemoveBgError("multiple_sources", "Multiple image sources given", detail)
     return named[0]
 
 
 def read_wish(given: Mapping[str, object], default_size: str) -> Wish:
-    """What the fields ask for; unknown ones ask for nothing. Raises `BadParameter`."""
+    """What the fields ask for; unknown ones ask for nothing. Raises `RemoveBgError`."""
     backgrounds = [name for name in BACKGROUNDS if name in given]
     if len(backgrounds) > 1:
         detail = f"{', '.join(backgrounds)} were given; at most one of them is allowed"
-        raise BadParameter.known_as("multiple_bg_sources", "Multiple background sources given", detail)
+        raise RemoveBgError("multiple_bg_sources", "Multiple background sources given", detail)
     size = _one_of(given, "size", SIZES, default_size)
     subject = _one_of(given, "type", ("auto", *CLASSES), "auto").replace("auto", "")
     level = _one_of(given, "type_level", LEVELS, "1")
@@ -136,16 +137,16 @@ def _checked(name: str, option: str, value: object) -> object:
     try:
         Options.parse({option: value})
     except BadOption as exc:
-        raise _invalid(name, value, exc.details.partition("allowed: ")[2]) from exc
+        raise _invalid(name, value, exc.allowed) from exc
     return value
 
 
-def _invalid(name: str, value: object, allowed: str) -> BadParameter:
+def _invalid(name: str, value: object, allowed: str) -> RemoveBgError:
     """In that service's words, of which it has two."""
     words = f"Invalid {name} parameter given"
     if name in ("size", "channels"):
         words = f"Invalid value for parameter '{name}'"
-    return BadParameter.known_as(f"invalid_{name}", words, f"{repr(value)[:100]} was given; allowed: {allowed}")
+    return RemoveBgError(f"invalid_{name}", words, f"{repr(value)[:100]} was given; allowed: {allowed}")
 
 
 def _shadow(given: Mapping[str, object], subject: str) -> dict[str, object]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.capacity.memory import MIB
-from services.errors import BadParameter, ServiceError
-from services.imaging.geometry import OutOfBounds
+from services.errors import BadOption, ServiceError
+from services.imaging.errors import RegionOutOfBounds
+from services.net.errors import SourceFailed
 
 # Our code: that API's status, code and title. What is not here keeps its own code, with a status that API knows.
 KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
@@ -36,13 +37,26 @@ FETCHING: Final[Mapping[str, str]] = {
 }
 
 
+class RemoveBgError(ServiceError):
+    """A mistake that remove.bg's API has a code and a title for."""
+
+    code, status = "bad_parameter", 400
+    message = "A parameter has a value that is not allowed"
+    solution = "Correct the parameter; the documentation of that API lists every one"
+
+    def __init__(self, code: str, title: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.args = (code, title, detail)
+        self.removebg_code, self.title = code, title
+
+
 def envelope(error: ServiceError, max_bytes: int) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for one of our errors; `max_bytes` is what a file may have."""
-    if isinstance(error, BadParameter):
-        status, code, title = error.status, error.name, error.title
-    elif isinstance(error.__cause__, OutOfBounds):
+    if isinstance(error, RemoveBgError):
+        status, code, title = error.status, error.removebg_code, error.title
+    elif isinstance(error, RegionOutOfBounds):
         status, code, title = 400, "roi_exceeds_bounds", "ROI exceeds the image's bounds"
-    elif error.code == "bad_option" and error.details.startswith("roi "):
+    elif isinstance(error, BadOption) and error.option == "roi":
         status, code, title = 400, "roi_region_empty", "ROI region is empty"
     else:
         same = (400 if error.status in (401, 413, 415, 422) else error.status, error.code, error.message)
@@ -60,10 +74,10 @@ def download_error(error: ServiceError, field: str) -> ServiceError:
     background = field.startswith("bg_")
     if kind == "invalid":
         name = "invalid_bg_image_url" if background else "invalid_image_url"
-        return BadParameter.known_as(name, f"Invalid {field}: Please provide a valid URL.", error.details)
+        return RemoveBgError(name, f"Invalid {field}: Please provide a valid URL.", error.details)
     if kind == "failed":
         name = "failed_bg_download" if background else "failed_image_download"
-        status = error.details.removeprefix("it answered with status ")
-        reason = f"HTTP Status {status}" if status != error.details else error.details
-        return BadParameter.known_as(name, f"Failed to download image from given {field}: {reason}", error.details)
+        status = error.source_status if isinstance(error, SourceFailed) else None
+        reason = f"HTTP Status {status}" if status else error.details
+        return RemoveBgError(name, f"Failed to download image from given {field}: {reason}", error.details)
     return error

@@ -5,8 +5,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.errors import NoSubject
 from services.imaging.decode import Matte
+from services.imaging.errors import NoSubject
 from services.imaging.segment import Mask
 
 LOOK_SIDE: Final = 320  # px; larger masks are looked at in this size, so that the figure means the same for all models

@@ -14,14 +14,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image
 
-from services.errors import (
-    CorruptImage,
-    EmptyImage,
-    ImageTooSmall,
-    TooManyPixels,
-    UnsupportedFormat,
-    UploadTooLarge,
-)
+from services.errors import EmptyImage, UploadTooLarge
+from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.icc import is_srgb, to_srgb
 from services.imaging.jpeg_guard import refuse_time_bombs
 from services.imaging.sniff import sniff

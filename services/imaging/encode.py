@@ -37,10 +37,8 @@ def encode(canvas: Canvas, options: Options) -> bytes:
     side = max(canvas.width, canvas.height)
     limit = MAX_SIDE.get(options.format, side)
     if side > limit:
-        raise BadOption(
-            f"format is '{options.format}', which can't hold a side of {side} px (at most {limit}); "
-            "allowed here: png, or a smaller max_width and max_height"
-        )
+        allowed = f"a side of at most {limit} px; this one has {side}"
+        raise BadOption("format", options.format.value, allowed, "Use png, or a smaller max_width and max_height")
     if options.format is Format.PNG:
         return write_png(canvas.pixels, canvas.alpha)
     if options.format is Format.ZIP:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from services.errors import BadOption, UnknownOption
+from services.errors import BadOption, UnknownOption, shown
 from services.imaging.formats import Format, usable_formats
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
 from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
@@ -22,7 +22,6 @@ from services.imaging.values import TRUTHS, Colour, parse_colour, parse_truth
 
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
-MAX_VALUE_CHARS: Final = 200
 BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
@@ -257,7 +256,7 @@ def _as_option_error(exc: ValidationError, given: Mapping[str, object]) -> BadOp
         if error["type"] == "extra_forbidden":
             return unknown_option(str(error["loc"][0]))
     name = str(errors[0]["loc"][0])
-    return bad_option(name, given.get(name), allowed(name))
+    return BadOption(name, given.get(name), allowed(name))
 
 
 def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
@@ -265,12 +264,7 @@ def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
     known = [*Options.model_fields, *also]
     near = difflib.get_close_matches(name.lower()[:64], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
-    return UnknownOption(f"{_shown(name)} is not an option; {hint}")
-
-
-def bad_option(name: str, value: object, allowed_values: str) -> BadOption:
-    """The error for an option's value: names the option, the value and what is allowed."""
-    return BadOption(f"{name} is {_shown(value)}; allowed: {allowed_values}")
+    return UnknownOption(f"{shown(name)} is not an option; {hint}")
 
 
 @cache
@@ -296,8 +290,3 @@ def allowed(name: str) -> str:
         kind = "a whole number" if variant["type"] == "integer" else "a number"
         return f"{kind} from {variant['minimum']:.12g} to {variant['maximum']:.12g}"
     return "a text of at most 64 characters"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
-from services.errors import BadOption
+from services.errors import ConflictingOptions
 from services.imaging.compose import compose
 from services.imaging.confidence import check_subject, confidence
 from services.imaging.decode import ImageLimits, Source, decode, inspect
@@ -161,10 +161,7 @@ def _removed(
 
 def _refuse_two_backgrounds(options: Options, background: bytes | None) -> None:
     if background is not None and options.background is not None:
-        raise BadOption(
-            f"background and {BACKGROUND_IMAGE} were both given; allowed: one of them",
-            f"Leave out background or {BACKGROUND_IMAGE}",
-        )
+        raise ConflictingOptions("background", BACKGROUND_IMAGE)
 
 
 def _megapixels(source: Source, behind: Source | None, options: Options) -> float:

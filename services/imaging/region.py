@@ -5,9 +5,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from services.errors import BadOption
 from services.imaging.decode import Matte, Photo
-from services.imaging.geometry import Box, corners_box
-from services.imaging.options import WORDS, Options, bad_option
+from services.imaging.errors import RegionOutOfBounds
+from services.imaging.geometry import Box, OutOfBounds, corners_box
+from services.imaging.options import WORDS, Options
 
 VISIBLE: Final = 10  # alpha above this belongs to the subject's box; what is fainter, nobody sees
 
@@ -20,7 +22,7 @@ def visible_box(alpha: Matte, threshold: int = VISIBLE) -> Box:
 def region(photo: Photo, options: Options) -> Box:
     """Where to look, in px of the upright photo; all of it without `roi`.
 
-    Raises `BadOption`, which says whether the region is empty or exceeds the image (its cause is `OutOfBounds`).
+    Raises `RegionOutOfBounds` where the region exceeds the image, and `BadOption` where it is empty.
     """
     if options.roi is None:
         return Box(0, 0, photo.width, photo.height)
@@ -28,7 +30,8 @@ def region(photo: Photo, options: Options) -> Box:
         return corners_box(options.roi, photo.width, photo.height)
     except ValueError as exc:
         asked = " ".join(f"{length.value:g}{length.unit}" for length in options.roi)
-        raise bad_option("roi", asked, f"{WORDS['roi']}; {exc}") from exc
+        error = RegionOutOfBounds if isinstance(exc, OutOfBounds) else BadOption
+        raise error("roi", asked, f"{WORDS['roi']}; {exc}") from exc
 
 
 def part_of(photo: Photo, box: Box) -> Photo:

@@ -62,11 +62,10 @@ def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline, prompt: Prom
 
 def _check_prompt(prompt: Prompt, photo: Photo, spec: ModelSpec) -> None:
     if not spec.takes_prompt:
-        raise BadOption(f"prompt was given, but the model {spec.name} takes none; allowed: prompt with model=sam")
+        raise BadOption("prompt", None, f"prompt with model=sam; the model {spec.name} takes none")
     if mark := outside(prompt, photo.width, photo.height):
-        raise BadOption(
-            f"prompt has ({mark.x:g}, {mark.y:g}); allowed: 0 to {photo.width} across and 0 to {photo.height} down"
-        )
+        allowed = f"0 to {photo.width} across and 0 to {photo.height} down"
+        raise BadOption("prompt", f"({mark.x:g}, {mark.y:g})", allowed)
 
 
 def _halved(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -8,7 +8,8 @@ import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.errors import DatabaseUnavailable, QueueUnavailable
+from services.errors import DatabaseUnavailable
+from services.jobs.errors import QueueUnavailable
 from services.jobs.queue import Queue
 from services.jobs.store import Records
 from services.jobs.tables import QUEUED, JobItem

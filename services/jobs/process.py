@@ -14,7 +14,7 @@ import structlog
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
-from services.errors import Busy, DatabaseUnavailable, ServiceError, StorageUnavailable
+from services.errors import Busy, DatabaseUnavailable, ServiceError
 from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.imaging.pipeline import ModelSource, Result, remove_background
@@ -24,6 +24,7 @@ from services.jobs.store import Claim, Records
 from services.jobs.tables import result_key
 from services.jobs.tally import OK, Tally
 from services.storage.base import Storage
+from services.storage.errors import StorageUnavailable
 
 TICK_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.5

@@ -9,10 +9,12 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, case, func, or_, select
 
-from services.errors import BadOption, JobNotFound, ResultExpired
+from services.errors import BadOption
+from services.jobs.errors import JobNotFound
 from services.jobs.eta import Eta
 from services.jobs.tables import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
+from services.storage.errors import ResultExpired
 
 STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
@@ -120,7 +122,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
         at, last = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode("ascii").split(" ")
         moment = datetime.fromisoformat(at)
     except (ValueError, binascii.Error) as exc:
-        raise BadOption(f"cursor is {text!r:.100}; allowed: next_cursor of the page before") from exc
+        raise BadOption("cursor", text[:100], "next_cursor of the page before") from exc
     if moment.tzinfo is None:
-        raise BadOption(f"cursor is {text!r:.100}; allowed: next_cursor of the page before")
+        raise BadOption("cursor", text[:100], "next_cursor of the page before")
     return moment, last

@@ -11,7 +11,7 @@ import orjson
 import redis
 import structlog
 
-from services.errors import QueueUnavailable
+from services.jobs.errors import QueueUnavailable
 from services.persistence.redis import RedisProbe, redis_options
 
 TASK: Final = "remove_background"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from services.errors import WorkerLost
 from services.jobs.dispatch import Dispatcher
+from services.jobs.errors import WorkerLost
 from services.jobs.queue import Queue
 from services.jobs.retry import Retries
 from services.jobs.store import Claim, Records

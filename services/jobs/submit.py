@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from services.errors import Busy, DatabaseUnavailable, IdempotencyKeyReused, QueueUnavailable, ServiceError
+from services.errors import Busy, DatabaseUnavailable, ServiceError
 from services.jobs.dispatch import Dispatcher
+from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
 from services.jobs.queries import Reports
 from services.jobs.queue import Queue
 from services.jobs.store import Records

@@ -19,8 +19,9 @@ from typing import Final
 
 import h11
 
-from services.errors import Busy, ForbiddenSource, SourceFailed, SourceTimeout
+from services.errors import Busy
 from services.net.addresses import Address, is_public
+from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.stream import MAX_HEAD_BYTES, READ_BYTES, Budget, Stream, connect
 from services.net.urls import Target, parse_authority
 

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import structlog
 
 from services.capacity.deadline import Deadline
-from services.errors import BadURL, Busy, ForbiddenSource, ServiceError, SourceFailed, UploadTooLarge
+from services.errors import Busy, ServiceError, UploadTooLarge
 from services.net.client import Answer, Outbound
+from services.net.errors import BadURL, ForbiddenSource, SourceFailed
 from services.net.stream import Budget
 from services.net.urls import Target, join_url, parse_url
 
@@ -99,7 +100,7 @@ class Fetcher:
 
 def _read(answer: Answer, max_bytes: int) -> bytes:
     if answer.status != 200:
-        raise SourceFailed(f"it answered with status {answer.status}")
+        raise SourceFailed(status=answer.status)
     if any(value.strip().lower() not in ("", "identity") for value in answer.all("content-encoding")):
         raise SourceFailed("it sent a Content-Encoding that was not asked for")
     announced = next(iter(answer.all("content-length")), "0")

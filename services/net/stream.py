@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final, TypeVar
 
 from services.capacity.deadline import Deadline
-from services.errors import SourceFailed, SourceTimeout
 from services.net.addresses import Address
+from services.net.errors import SourceFailed, SourceTimeout
 
 LOOK_SECONDS: Final = 0.25  # how often whoever waits looks at the clock and for its caller
 MAX_HEAD_BYTES: Final = 64 * 1024

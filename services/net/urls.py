@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import idna
 
-from services.errors import BadURL
+from services.net.errors import BadURL
 
 MAX_URL_CHARS: Final = 4096
 MAX_NAME_CHARS: Final = 253

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
-from services.errors import BadOption, StorageUnavailable
+from services.errors import BadOption
 from services.observability.background_check import Probe
+from services.storage.errors import StorageUnavailable
 
 KEEP_SECONDS: Final = 2.0  # what was found of its health is told so long without asking again
 STALE_SECONDS: Final = 60.0  # an older answer than this is none; S3 takes its time to give up
@@ -162,11 +163,11 @@ def is_key(text: str) -> bool:
 def check_key(key: str) -> list[str]:
     """The parts of a key. Raises `BadOption`."""
     if not is_key(key):
-        raise BadOption(f"{key[:100]!r} is no key of an object; allowed: {KEYS}")
+        raise BadOption("key", key[:100], KEYS)
     return key.split("/")
 
 
 def check_prefix(prefix: str) -> None:
     """Raises `BadOption` for what no key begins with."""
     if prefix and not is_key(f"{prefix}x"):
-        raise BadOption(f"{prefix[:100]!r} begins no key of an object; allowed: {KEYS}")
+        raise BadOption("prefix", prefix[:100], KEYS)

@@ -20,8 +20,9 @@ from typing import BinaryIO, Final, NoReturn
 
 import structlog
 
-from services.errors import BadOption, Forbidden, ObjectNotFound, ResultExpired, StorageUnavailable
+from services.errors import BadOption, Forbidden
 from services.storage.base import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
+from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
 from services.storage.safe_path import open_file, open_folder
 
 FILES: Final = "/files"  # where routes/storage.py serves what `url` signs
@@ -57,7 +58,7 @@ class LocalFolder:
                 os.unlink(name, dir_fd=partial)
             if isinstance(exc, OSError):
                 if exc.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
-                    raise BadOption(f"{key!r} can't be stored: a part of it is taken by another key") from exc
+                    raise BadOption("key", key, "a key of which no part is taken by another key") from exc
                 _unavailable(exc)
             raise
         finally:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import structlog
 
-from services.errors import ObjectNotFound, StorageUnavailable
 from services.storage.base import CHUNK_BYTES, Opened, Readable, S3Options, Stored, check_key, check_prefix
+from services.storage.errors import ObjectNotFound, StorageUnavailable
 
 CONNECT_SECONDS: Final = 2.0
 READ_SECONDS: Final = 10.0  # for each answer, or piece of one

@@ -15,7 +15,7 @@ from app import make_jobs
 from config import Settings
 from parts import storage_of
 from routes.http.context import Jobs
-from services.errors import WorkerLost
+from services.jobs.errors import WorkerLost
 from services.jobs.submit import File, Submission
 from services.jobs.tables import SINGLE, JobItem
 from services.persistence.database import Database

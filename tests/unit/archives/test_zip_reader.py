@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import pytest
 
+from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.zip_reader import MAX_ENTRIES, Archive, is_archive
-from services.errors import BadArchive, ServiceError, TooManyFiles
+from services.errors import ServiceError
 
 MIB: Final = 1024 * 1024
 GOOD: Final = b"as good as an image" * 20

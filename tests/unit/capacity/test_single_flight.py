@@ -11,7 +11,8 @@ from services.capacity import single_flight as coalesce
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.single_flight import Coalescer
-from services.errors import Busy, ClientGone, CorruptImage, DeadlineExceeded
+from services.errors import Busy, ClientGone, DeadlineExceeded
+from services.imaging.errors import CorruptImage
 from tests.support.servers import poll
 
 

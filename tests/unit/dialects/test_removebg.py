@@ -10,11 +10,13 @@ from flask import Flask, g
 from routes.http.context import EXTENSION
 from routes.http.errors import handle_errors
 from services.dialects.removebg import check_sources, present, read_wish, told_class
-from services.dialects.removebg_errors import download_error, envelope
-from services.errors import BadParameter, Busy, ServiceError, SourceFailed, SourceTimeout, all_errors
+from services.dialects.removebg_errors import RemoveBgError, download_error, envelope
+from services.errors import Busy, ServiceError, all_errors
 from services.imaging.formats import Format
 from services.imaging.layout import fitted_size
 from services.imaging.options import Options, Output, Shadow
+from services.net.errors import SourceFailed, SourceTimeout
+from tests.support.samples import sample
 
 
 def options(**given: object) -> Options:
@@ -83,7 +85,7 @@ def test_a_bound_of_pixels_rounds_down_and_never_enlarges() -> None:
     ],
 )
 def test_a_wrong_parameter_has_its_code_and_words(given: dict[str, object], code: str, title: str) -> None:
-    with pytest.raises(BadParameter) as refused:
+    with pytest.raises(RemoveBgError) as refused:
         read_wish(given, "preview")
     status, body = envelope(refused.value, 1)
     assert (status, body["errors"][0]["code"], body["errors"][0]["title"]) == (400, code, title)
@@ -147,23 +149,23 @@ def test_exactly_one_source_is_needed() -> None:
     for name in ("image_file", "image_file_b64", "image_url", "image_base64"):
         assert check_sources(present({name: "x", "image": "", "image_url ": None})) == name
     for given, code in (({}, "missing_source"), ({"image_url": "a", "image_file_b64": "b"}, "multiple_sources")):
-        with pytest.raises(BadParameter) as refused:
+        with pytest.raises(RemoveBgError) as refused:
             check_sources(given)
-        assert refused.value.name == code
+        assert refused.value.removebg_code == code
 
 
 def test_every_error_of_ours_becomes_texts_that_clients_can_join() -> None:
     for error in all_errors():
-        status, body = envelope(error("what was found"), 22 << 20)
+        status, body = envelope(sample(error), 22 << 20)
         ((only),) = body["errors"]
         assert " - ".join(only.values())
         assert status not in (401, 413, 415, 422)
 
 
 def test_a_failed_fetch_is_the_fields() -> None:
-    for error in (SourceFailed("it answered with status 404"), SourceTimeout("10 s")):
-        assert download_error(error, "image_url").name == "failed_image_download"  # type: ignore[attr-defined]
-        assert download_error(error, "bg_image_url").name == "failed_bg_download"  # type: ignore[attr-defined]
+    for error in (SourceFailed(status=404), SourceTimeout("10 s")):
+        assert download_error(error, "image_url").removebg_code == "failed_image_download"  # type: ignore[attr-defined]
+        assert download_error(error, "bg_image_url").removebg_code == "failed_bg_download"  # type: ignore[attr-defined]
     busy = Busy("full")
     assert download_error(busy, "image_url") is busy
 

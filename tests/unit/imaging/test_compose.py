@@ -16,6 +16,7 @@ from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.compose import compose
 from services.imaging.decode import ImageLimits, Photo
+from services.imaging.errors import CorruptImage, ImageTooSmall, UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import Options
@@ -349,11 +350,11 @@ def test_a_background_image_is_turned_upright(remove: Remove, cup: Array) -> Non
 
 
 def test_a_background_image_is_checked_like_the_photo(remove: Remove, cup: Array) -> None:
-    with pytest.raises(errors.UnsupportedFormat):
+    with pytest.raises(UnsupportedFormat):
         remove(file(cup), b"%PDF-1.7")
-    with pytest.raises(errors.CorruptImage):
+    with pytest.raises(CorruptImage):
         remove(file(cup), file(cup)[:500])
-    with pytest.raises(errors.ImageTooSmall):
+    with pytest.raises(ImageTooSmall):
         remove(file(cup), file(cup[:8]))
     with pytest.raises(errors.EmptyImage):
         remove(file(cup), b"")

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from services import errors
 from services.imaging.decode import ImageLimits, Photo, decode, inspect
+from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
 from tests.conftest import encoded
 
 Load = Callable[[str], Image.Image]
@@ -251,19 +252,19 @@ def test_the_format_is_told_by_content_and_only_accepted_ones_are_opened(photo: 
     image = photo("chelsea")
     for form in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"):
         assert inspect(encoded(image, form), LIMITS).format == form.lower()
-    with pytest.raises(errors.UnsupportedFormat, match="found PNG; accepted: jpeg"):
+    with pytest.raises(UnsupportedFormat, match="found PNG; accepted: jpeg"):
         inspect(encoded(image, "PNG"), ImageLimits(formats=("jpeg",)))
     for data, found in ((b"%PDF-1.7", "a PDF"), (b"<svg xmlns=''/>", "an SVG"), (b"hello there", "text")):
-        with pytest.raises(errors.UnsupportedFormat, match=f"found {found}"):
+        with pytest.raises(UnsupportedFormat, match=f"found {found}"):
             inspect(data, LIMITS)
 
 
 def test_the_header_alone_decides_on_size(photo: Load) -> None:
     small = ImageLimits(max_pixels=100 * 100, min_side=16, max_bytes=1_000_000)
     inspect(encoded(Image.new("RGB", (100, 100)), "PNG"), small)
-    with pytest.raises(errors.TooManyPixels, match="101×100 is 10100 pixels; allowed: 10000"):
+    with pytest.raises(TooManyPixels, match="101×100 is 10100 pixels; allowed: 10000"):
         inspect(encoded(Image.new("RGB", (101, 100)), "PNG"), small)
-    with pytest.raises(errors.ImageTooSmall, match="15×100"):
+    with pytest.raises(ImageTooSmall, match="15×100"):
         inspect(encoded(Image.new("RGB", (15, 100)), "PNG"), small)
     with pytest.raises(errors.UploadTooLarge, match="1000001 bytes"):
         inspect(b"\xff" * 1_000_001, small)
@@ -277,7 +278,7 @@ def test_a_jpeg_made_to_keep_the_decoder_busy_is_refused_at_once(photo: Load) ->
     comments, blocks = b"\xff\xfe\x00\x02" * 20_000, b"\xff\xe1\x00\x02" * 2000
     many_scans = data[:-2] + data[scan:-2] * 200 + data[-2:]
     for bomb in (many_scans, data[:2] + blocks + data[2:], data[:2] + comments + data[2:]):
-        with pytest.raises(errors.CorruptImage, match="more than"):
+        with pytest.raises(CorruptImage, match="more than"):
             inspect(bomb, LIMITS)
     assert inspect(data, LIMITS).format == "jpeg"
 
@@ -285,5 +286,5 @@ def test_a_jpeg_made_to_keep_the_decoder_busy_is_refused_at_once(photo: Load) ->
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_half_a_file_is_refused_and_not_shown_half(photo: Load, form: str) -> None:
     data = encoded(photo("chelsea"), form)
-    with pytest.raises(errors.CorruptImage):
+    with pytest.raises(CorruptImage):
         read(data[: len(data) // 2])

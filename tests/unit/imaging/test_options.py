@@ -7,6 +7,7 @@ from services import errors
 from services.imaging.formats import Format
 from services.imaging.options import Options, allowed, option_names
 from services.imaging.values import parse_colour
+from tests.support.samples import sample
 
 
 def test_an_empty_text_is_the_same_as_absent() -> None:
@@ -102,8 +103,10 @@ def test_errors_survive_a_trip_between_processes() -> None:
     import pickle
 
     for error in errors.all_errors():
-        copy = pickle.loads(pickle.dumps(error("found this", "do that", 7)))
-        assert (type(copy), copy.details, copy.solution, copy.retry_after) == (error, "found this", "do that", 7)
+        original = sample(error)
+        copy = pickle.loads(pickle.dumps(original))
+        assert type(copy) is error
+        assert vars(copy) == vars(original)
 
 
 def test_every_error_has_a_code_of_its_own_and_says_what_to_do() -> None:

@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
-from services.errors import BadOption, EngineUnavailable, NoSubject
+from services.errors import BadOption, EngineUnavailable
 from services.imaging.decode import ImageLimits
+from services.imaging.errors import NoSubject
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, remove_background
 from services.inference.bf16 import prepare
@@ -142,5 +143,5 @@ def test_an_image_without_a_subject_is_refused_where_one_is_required(
 
 def test_a_prompt_for_a_model_that_takes_none_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in("u2net", tmp_path, monkeypatch)
-    with pytest.raises(BadOption, match="the model u2net takes none; allowed: prompt with model=sam"):
+    with pytest.raises(BadOption, match="allowed: prompt with model=sam; the model u2net takes none"):
         remove(tmp_path, picture(), model="u2net", prompt='[{"type": "point", "data": [5, 5], "label": 1}]')

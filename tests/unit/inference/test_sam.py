@@ -75,7 +75,7 @@ def test_what_the_encoder_sees_decides(tmp_path: Path) -> None:
 
 
 def test_a_mark_outside_the_photo_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadOption, match=r"prompt has \(601, 5\); allowed: 0 to 600 across and 0 to 1200 down"):
+    with pytest.raises(BadOption, match=r"prompt is '\(601, 5\)'; allowed: 0 to 600 across and 0 to 1200 down"):
         found(tmp_path, TALL, '[{"type": "point", "data": [601, 5]}]')
     found(tmp_path, TALL, '[{"type": "point", "data": [600, 1200]}]')
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.errors import DatabaseUnavailable, StorageUnavailable
+from services.errors import DatabaseUnavailable
 from services.imaging.decode import ImageLimits
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
@@ -17,6 +17,7 @@ from services.jobs.retry import Retries
 from services.jobs.store import Records
 from services.jobs.tables import item_id
 from services.persistence.database import Database
+from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
 from tests.support.servers import Postgres
 from tests.unit.jobs.test_store import FakeQueue, make

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from services.errors import JobNotFound, ResultExpired
+from services.jobs.errors import JobNotFound
 from services.jobs.queries import Reports
 from services.jobs.retention import ORPHAN_SECONDS, Cleanup
 from services.jobs.store import Records
 from services.jobs.tables import Job, new_job_id
 from services.persistence.database import Database
+from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
 from tests.unit.jobs.test_store import claimed, database, make, records, reports  # noqa: F401 - fixtures
 

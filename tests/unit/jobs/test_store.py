@@ -11,8 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, update
 
-from services.errors import BadOption, JobNotFound, QueueUnavailable, ResultExpired, WorkerLost
+from services.errors import BadOption
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
+from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.eta import FIRST_GUESS_SECONDS
 from services.jobs.queries import Reports
 from services.jobs.recovery import Sweep
@@ -20,6 +21,7 @@ from services.jobs.retry import JITTER, Retries
 from services.jobs.store import Claim, Records
 from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
 from services.persistence.database import Base, Database
+from services.storage.errors import ResultExpired
 
 LEASE = 30.0
 AT_ONCE = 8

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from services.errors import BadEntry, Busy, IdempotencyKeyReused, QueueUnavailable, StorageUnavailable
+from services.archives.errors import BadEntry
+from services.errors import Busy
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
+from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
 from services.jobs.queries import Reports
 from services.jobs.retry import Retries
 from services.jobs.store import Records
 from services.jobs.submit import Desk, File, Submission
 from services.jobs.tables import BATCH, SINGLE, item_id
+from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
 from tests.unit.jobs.test_store import FakeQueue, database, records, reports, state, swept  # noqa: F401 - fixtures
 

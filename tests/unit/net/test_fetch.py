@@ -18,18 +18,10 @@ import pytest
 import structlog
 
 from services.capacity.deadline import Deadline
-from services.errors import (
-    Busy,
-    ClientGone,
-    DeadlineExceeded,
-    ForbiddenSource,
-    ServiceError,
-    SourceFailed,
-    SourceTimeout,
-    UploadTooLarge,
-)
+from services.errors import Busy, ClientGone, DeadlineExceeded, ServiceError, UploadTooLarge
 from services.net import stream
 from services.net.client import MAX_LOOKUPS, NOT_PUBLIC, Outbound
+from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.fetch import Fetcher
 from services.net.urls import parse_url
 from tests.support.servers import poll

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.errors import BadURL
+from services.net.errors import BadURL
 from services.net.urls import Target, join_url, parse_url
 
 GOOD = {

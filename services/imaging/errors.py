@@ -1,0 +1,37 @@
+"""Errors of the image itself: its format, its size, what it shows."""
+
+from services.errors import BadOption, ServiceError
+
+
+class UnsupportedFormat(ServiceError):
+    code, status = "unsupported_format", 415
+    message = "This is not an image of an accepted format"
+    solution = "Convert the image to JPEG, PNG or WebP"
+
+
+class CorruptImage(ServiceError):
+    code, status = "corrupt_image", 422
+    message = "The image is damaged and can't be decoded"
+    solution = "Open and save the image in an editor, then send it again"
+
+
+class TooManyPixels(ServiceError):
+    code, status = "too_many_pixels", 422
+    message = "The image has too many pixels"
+    solution = "Make the image smaller and send it again"
+
+
+class ImageTooSmall(ServiceError):
+    code, status = "image_too_small", 422
+    message = "The image is too small"
+    solution = "Send the image in its original size"
+
+
+class NoSubject(ServiceError):
+    code, status = "no_subject", 422
+    message = "Nothing was found in the image that could be kept"
+    solution = "Send an image with a clear subject, or try another model"
+
+
+class RegionOutOfBounds(BadOption):
+    """The region of interest exceeds the image."""

@@ -1,0 +1,19 @@
+"""Errors of the object storage."""
+
+from services.errors import ServiceError
+
+
+class ResultExpired(ServiceError):
+    code, status = "result_expired", 410
+    message = "This is no longer kept"
+    solution = "Send the image again; results are kept for a limited time"
+
+
+class ObjectNotFound(ResultExpired):
+    """There is no such object in storage: for callers, something that was kept once."""
+
+
+class StorageUnavailable(ServiceError):
+    code, status, retryable = "storage_unavailable", 503, True
+    message = "The object storage can't be used now"
+    solution = "Try again in a moment; GET /health says what is wrong"

@@ -1,0 +1,18 @@
+"""One example of each error class."""
+
+from services.dialects.removebg_errors import RemoveBgError
+from services.errors import BadOption, ConflictingOptions, ServiceError
+from services.net.errors import SourceFailed
+
+
+def sample(error: type[ServiceError]) -> ServiceError:
+    """An error of this class with details; each class decides which arguments it takes."""
+    if issubclass(error, ConflictingOptions):
+        return error("background", "background_image")
+    if issubclass(error, BadOption):
+        return error("quality", 9, "10 to 100")
+    if issubclass(error, RemoveBgError):
+        return error("invalid_size", "Invalid size", "9 was given")
+    if issubclass(error, SourceFailed):
+        return error(status=404)
+    return error("found this", "do that", 7)
