@@ -18,8 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from services.capacity.cpus import usable_cpus
-from services.capacity.memory import MIB, memory_limit_bytes
+from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.inference.custom import find_spec
 from services.net.errors import BadURL
 from services.net.urls import parse_authority

@@ -27,10 +27,10 @@ gc.disable()  # until the first fork: looking through everything imported again 
 
 from config import load_settings  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
-from services.capacity.memory import tame_allocator  # noqa: E402
+from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
+from services.observability.logs import logging_config  # noqa: E402
 from services.observability.metric_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
-from services.observability.metrics import logging_config  # noqa: E402
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
 OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
@@ -93,7 +93,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         """Called every second. A body that is still not complete ends here: gthread has no limit of its own, and
         callers that send a byte now and then would hold every thread."""
         now = time.monotonic()
-        patience = self.service().patience if self.service() else {}
+        patience = self.service().response_deadlines if self.service() else {}
         for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
             until = patience.get(conn.sock, 0.0)
             if now > until:  # a long answer that is still not read whole ends both ways

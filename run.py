@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from services.capacity.cpus import usable_cpus
+from services.capacity.resources import usable_cpus
 from services.launch.announce import announcement
 from services.launch.broker import BrokerUnavailable, prepare_broker
 from services.launch.supervisor import Program, Supervisor

@@ -11,41 +11,25 @@ import time
 
 import structlog
 
+from bootstrap import configure_logging, make_maintenance
 from config import Settings, load_settings
-from parts import configure_logging, retries_of, storage_of
 from services.errors import ServiceError
-from services.jobs.dispatch import Dispatcher
-from services.jobs.queue import Queue
-from services.jobs.recovery import Sweep
-from services.jobs.retention import Cleanup
-from services.jobs.store import Records
-from services.jobs.tally import Tally
-from services.jobs.webhooks import Webhooks
-from services.net.client import Outbound
-from services.persistence.database import Database
 
 log = structlog.get_logger("sweep")
 
 
 def sweep(settings: Settings) -> None:
     """Sweep until the process that started this one is gone."""
-    records = Records(Database(settings.database_url), result_seconds=settings.job_result_ttl_seconds)
-    queue = Queue(settings.broker_url)
-    tally = Tally(settings.broker_url)
-    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
-    sweeper = Sweep(records, queue, dispatcher, retries_of(settings), settings.job_lease_seconds, tally)
-    outbound = Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
-    webhooks = Webhooks(records, outbound, settings.webhook_secret, tally=tally)
-    cleanup = Cleanup(records, storage_of(settings), settings.cleanup_older_than_seconds)
+    parts = make_maintenance(settings)
     parent, cleaned = os.getppid(), time.monotonic()
     while os.getppid() == parent:
         try:
-            sweeper.run()
+            parts.recovery.run()
             if settings.webhook_secret:
-                webhooks.run()
+                parts.webhooks.run()
             if settings.cleanup_enabled and time.monotonic() - cleaned > settings.cleanup_interval_seconds:
                 cleaned = time.monotonic()
-                cleanup.run()
+                parts.retention.run()
         except ServiceError as exc:
             log.warning("sweep not finished", code=exc.code, details=exc.details)
         except Exception:

@@ -6,7 +6,6 @@ Each child makes its model's session after the fork. A process beside them sweep
 """
 
 import atexit
-import contextlib
 import os
 import subprocess
 import sys
@@ -25,20 +24,12 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-import parts
-from app import image_limits, make_jobs
-from config import Settings, load_settings
-from parts import retries_of, storage_of
-from services.capacity.cpus import usable_cpus
-from services.capacity.memory import tame_allocator
+import bootstrap
+from config import load_settings
+from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.inference.registry import Models
-from services.inference.runtime import EngineSettings
 from services.jobs.delivery import connect_anew_if_lost
-from services.jobs.process import Terms, Worker
 from services.jobs.queue import TASK, make_celery
-from services.jobs.tally import Tally
-from services.persistence.database import Database
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 LOOK_SECONDS = 2.0
@@ -74,7 +65,7 @@ def speak_in_lines(instance: Any, **_: Any) -> None:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def configure_logging(**_: Any) -> None:
     """Our log lines, and Celery's among them."""
-    parts.configure_logging(settings)
+    bootstrap.configure_logging(settings)
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -91,7 +82,7 @@ def begin(**_: Any) -> None:
     tame_allocator()
     cv2.setNumThreads(1)
     configure_logging()
-    state["worker"] = make_worker(settings)
+    state["worker"] = bootstrap.make_job_worker(settings)
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -116,28 +107,6 @@ def stop_sweeping(**_: Any) -> None:
     sweeper: subprocess.Popen[bytes] | None = state.get("sweeper")
     if sweeper and sweeper.poll() is None and os.getpid() == state["main"]:
         sweeper.terminate()
-
-
-def make_worker(settings: Settings) -> Worker:
-    """What works on items in this process; its model begins to load at once."""
-    storage = storage_of(settings)
-    jobs = make_jobs(settings, storage, Database(settings.database_url))
-    threads = max(1, usable_cpus() // settings.worker_concurrency)
-    engine = EngineSettings(settings.inference_engine, settings.inference_precision, threads)
-    models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
-    models.start()
-    with contextlib.suppress(ServiceError):
-        jobs.records.database.ping()  # its first connection takes longer
-    return Worker(
-        records=jobs.records,
-        dispatcher=jobs.dispatcher,
-        storage=storage,
-        models=models,
-        limits=image_limits(settings),
-        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retries_of(settings)),
-        require_subject=settings.require_subject,
-        tally=Tally(settings.broker_url),
-    )
 
 
 def main(words: list[str]) -> None:

@@ -8,8 +8,9 @@ from typing import Final
 import structlog
 from flask import Response, request, stream_with_context
 
+from bootstrap import WebServices
 from routes.http.bodies import hold_body, keep_body
-from routes.http.context import Service, caller_gone, service
+from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
 from routes.http.limits import Charge, charge
 from routes.http.observe import count_failure, count_image
 from routes.rembg import need_form, parameters
@@ -38,7 +39,7 @@ def remove_batch() -> Response:
     hold_body(largest)
     options = parameters().options()
     sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
-    parts.models.get(options.model, parts.deadline())  # a model that is not here fails the request, not each image
+    parts.models.get(options.model, request_deadline())  # a model that is not here fails the request, not each image
     charged = charge(count)
     batch = Batch(_items(sources), _worker(parts, options), _clock(parts), on_error=count_failure)
     response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")
@@ -86,16 +87,16 @@ def _items(sources: list[Source]) -> Iterator[Item]:
             yield name, source
 
 
-def _worker(parts: Service, options: Options) -> Callable[[bytes, Deadline], Result]:
+def _worker(parts: WebServices, options: Options) -> Callable[[bytes, Deadline], Result]:
     def remove(data: bytes, deadline: Deadline) -> Result:
-        result = parts.remove_background(data, options, deadline=deadline)
+        result = parts.remover.remove(data, options, deadline=deadline)
         count_image(result)
         return result
 
     return remove
 
 
-def _clock(parts: Service) -> Callable[[], Deadline]:
+def _clock(parts: WebServices) -> Callable[[], Deadline]:
     """Each image has as long as a request of its own; none begins once the batch is too old, or the server stops."""
     seconds, gone = parts.settings.request_timeout_seconds, caller_gone()
     end = time.monotonic() + TOTAL * seconds
@@ -110,12 +111,12 @@ def _clock(parts: Service) -> Callable[[], Deadline]:
     return deadline
 
 
-def _stream(parts: Service, batch: Batch, charged: Charge) -> Iterator[bytes]:
+def _stream(parts: WebServices, batch: Batch, charged: Charge) -> Iterator[bytes]:
     """The archive; cut off, so that it can't be taken for whole, where the caller has gone."""
     start = time.monotonic()
     seconds = parts.settings.request_timeout_seconds
     try:
-        with parts.unhurried(start + (TOTAL + 1) * seconds):
+        with extend_connection_deadline(start + (TOTAL + 1) * seconds):
             for piece in zip_stream(batch.files()):
                 if batch.gone:
                     return

@@ -1,4 +1,4 @@
-"""Jobs: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
+"""JobServices: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,8 +6,9 @@ from typing import Final
 import orjson
 from flask import Response, request
 
+from bootstrap import JobServices
 from routes.http.auth import caller_key
-from routes.http.context import Jobs, service
+from routes.http.context import service
 from routes.http.job_answers import accepted, answer, described, download
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
@@ -88,8 +89,8 @@ def result(job_id: str) -> Response:
     return download(jobs().reports.unexpired(known(job_id), owner()))
 
 
-def jobs() -> Jobs:
-    """The parts that see to jobs."""
+def jobs() -> JobServices:
+    """Return the job subsystem."""
     found = service().jobs
     assert found  # these routes are there only with jobs
     return found

@@ -8,7 +8,7 @@ import orjson
 import pybase64
 from flask import Response
 
-from routes.http.context import service
+from routes.http.context import request_deadline, service
 from routes.http.observe import note_result
 from routes.http.requests import OUTPUT_KEY, Upload, read_base64_upload, read_upload, wants_json
 from services.imaging.formats import Format
@@ -49,7 +49,7 @@ def remove_bg() -> Response:
 
 def remove(upload: Upload, options: Options) -> Result:
     """The upload's result, noted for the log, the metrics and the headers."""
-    result = service().remove_background(upload.data, options, upload.background)
+    result = service().remover.remove(upload.data, options, background=upload.background, deadline=request_deadline())
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result

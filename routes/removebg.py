@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import orjson
 import pybase64
-from flask import Response, g, request
+from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
 from routes.http.bodies import decode_base64, hold_body, read_json
-from routes.http.context import service
+from routes.http.context import run_once, service, state
 from routes.http.limits import client_key
 from routes.http.observe import note_result
 from routes.http.requests import fetch, wants_json
@@ -26,7 +26,7 @@ from services.imaging.errors import UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import fitted_size
 from services.imaging.options import Options
-from services.imaging.pipeline import Result
+from services.imaging.pipeline import Result, Rules
 from services.imaging.sniff import sniff
 from services.net.errors import BadURL
 from services.net.urls import parse_url
@@ -69,7 +69,7 @@ def improve() -> Response:
 
 def _remove(photo: bytes, background: bytes | None, wish: Wish) -> Result:
     """The result; the images are looked at first, for this API's words where they can't be used, and for the quota."""
-    g.cost = math.ceil(_inspected(photo))
+    state().cost = math.ceil(_inspected(photo))
     if background is not None:
         _inspected(background)
     parts, options = service(), wish.options
@@ -77,17 +77,11 @@ def _remove(photo: bytes, background: bytes | None, wish: Wish) -> Result:
     digest = hashlib.sha256(told.encode())
     for data in (photo, b"\0", background or b""):
         digest.update(hashlib.sha256(data).digest())
-    return parts.once(
+    rules = Rules(require_subject=parts.settings.removebg_require_subject, jpeg_if_opaque=wish.auto_format)
+    remover = replace(parts.remover, limits=_limits(), rules=rules)
+    return run_once(
         digest.hexdigest(),
-        lambda deadline: parts.remove_background(
-            photo,
-            options,
-            background,
-            limits=_limits(),
-            deadline=deadline,
-            require_subject=parts.settings.removebg_require_subject,
-            jpeg_if_opaque=wish.auto_format,
-        ),
+        lambda deadline: remover.remove(photo, options, background=background, deadline=deadline),
     )
 
 

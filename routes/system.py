@@ -11,14 +11,14 @@ import orjson
 from flask import Response, current_app, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from routes.http.context import Service, service
+from bootstrap import WebServices
+from routes.http.context import service
 from routes.http.limits import client_address
 from routes.openapi.docs import described_path
-from services.capacity.memory import memory_limit_bytes
+from services.capacity.resources import MIB, memory_limit_bytes
 from services.errors import DatabaseUnavailable, Forbidden, ShuttingDown
 from services.inference.catalogue import CATALOGUE, ModelSpec
 
-MIB = 1024 * 1024
 PAGE = "index.html"
 METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
 
@@ -147,7 +147,7 @@ def _facts(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def _model_check(parts: Service) -> dict[str, Any]:
+def _model_check(parts: WebServices) -> dict[str, Any]:
     segmenter = parts.models.loaded().get(parts.models.default)
     if segmenter is None:
         failure = parts.models.failure()
@@ -158,18 +158,18 @@ def _model_check(parts: Service) -> dict[str, Any]:
     return {"status": "ok", **found}
 
 
-def _redis_check(parts: Service) -> dict[str, Any]:
+def _redis_check(parts: WebServices) -> dict[str, Any]:
     """Redis holds quotas and kept results; without it each worker counts for itself and keeps none: a warning."""
     if parts.redis is None:
         return {"status": "off"}
     if problem := parts.redis.problem():
         lost = ["limits are kept in each worker"] * parts.settings.quotas_in_redis
-        lost += ["no result is kept"] * bool(parts.cache)
+        lost += ["no result is kept"] * bool(parts.remover.cache)
         return {"status": "warning", "details": f"not reached ({problem}): {', '.join(lost)}"}
     return {"status": "ok"}
 
 
-def _queue_check(parts: Service) -> dict[str, Any]:
+def _queue_check(parts: WebServices) -> dict[str, Any]:
     """The queue carries jobs; images are worked on at once without it."""
     if parts.jobs is None:
         return {"status": "off"}
@@ -178,7 +178,7 @@ def _queue_check(parts: Service) -> dict[str, Any]:
     return {"status": "ok"}
 
 
-def _storage_check(parts: Service) -> dict[str, Any]:
+def _storage_check(parts: WebServices) -> dict[str, Any]:
     """Storage takes results on request; without it images are worked on all the same, so its loss is a warning."""
     if parts.storage_probe is None:
         return {"status": "off"}
@@ -187,7 +187,7 @@ def _storage_check(parts: Service) -> dict[str, Any]:
     return {"status": "ok"}
 
 
-def _database_check(parts: Service) -> dict[str, Any]:
+def _database_check(parts: WebServices) -> dict[str, Any]:
     """The database holds the keys: without it only those used lately are known, so serving needs it where a key is."""
     required = parts.settings.auth_required
     if not (required or parts.keys.database.exists()):
@@ -199,7 +199,7 @@ def _database_check(parts: Service) -> dict[str, Any]:
     return {"status": "ok"}
 
 
-def _disk_check(parts: Service) -> dict[str, Any]:
+def _disk_check(parts: WebServices) -> dict[str, Any]:
     folder = parts.settings.upload_dir.absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free // MIB
@@ -207,7 +207,7 @@ def _disk_check(parts: Service) -> dict[str, Any]:
     return {"status": status, "free_mb": free, "needed_mb": parts.settings.min_free_disk_mb}
 
 
-def _memory_check(parts: Service) -> dict[str, Any]:
+def _memory_check(parts: WebServices) -> dict[str, Any]:
     resident = parts.metrics.resident_bytes() // MIB
     limit = parts.settings.max_memory_mb or memory_limit_bytes() // MIB
     return {"status": "warning" if resident > limit else "ok", "resident_mb": resident, "limit_mb": limit}

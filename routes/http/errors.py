@@ -4,10 +4,10 @@ import errno
 
 import orjson
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from routes.http.context import service
+from routes.http.context import service, state
 from routes.http.observe import note_error
 from services import errors
 from services.dialects.removebg_errors import envelope
@@ -56,7 +56,7 @@ def _as_ours(error: ServiceError) -> Response:
         "code": error.code,
         "solution": error.solution,
         "details": error.details,
-        "request_id": g.get("request_id", ""),
+        "request_id": state().request_id,
     }
     return Response(orjson.dumps(body), status=error.status, mimetype="application/json")
 

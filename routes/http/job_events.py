@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 from flask import Response, request
 
-from routes.http.context import Jobs, caller_gone, service
+from bootstrap import JobServices
+from routes.http.context import caller_gone, extend_connection_deadline, service
 from routes.http.job_answers import described
 from services.errors import Busy, ServiceError
 from services.jobs.queries import Report
@@ -26,13 +27,13 @@ def wants_events() -> bool:
     return TYPE in request.accept_mimetypes.values()
 
 
-def events(parts: Jobs, report: Report, owner: str | None) -> Response:
+def events(parts: JobServices, report: Report, owner: str | None) -> Response:
     """The job now and after each change. Raises `Busy` when as many are told as there are threads to spare."""
     if not parts.listeners.acquire(blocking=False):
         raise Busy("as many callers listen as can; ask for the status now and then instead")
     held = contextlib.ExitStack()
     held.callback(parts.listeners.release)
-    held.enter_context(service().unhurried(time.monotonic() + MOST_SECONDS + KEEP_ALIVE_SECONDS))
+    held.enter_context(extend_connection_deadline(time.monotonic() + MOST_SECONDS + KEEP_ALIVE_SECONDS))
     stopping, gone = service().draining.is_set, caller_gone()
     response = Response(_stream(parts, report, owner, lambda: stopping() or gone()), mimetype=TYPE)
     response.headers["Cache-Control"] = "no-store"
@@ -41,7 +42,7 @@ def events(parts: Jobs, report: Report, owner: str | None) -> Response:
     return response
 
 
-def _stream(parts: Jobs, report: Report, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
+def _stream(parts: JobServices, report: Report, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
     told: dict[str, Any] = {}
     began = spoken = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS

@@ -5,12 +5,12 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
 from config import Settings
 from routes.http.auth import caller_key
-from routes.http.context import service
+from routes.http.context import service, state
 from services.errors import RateLimited
 from services.net.errors import SourceFailed, SourceTimeout
 from services.persistence.redis import redis_options
@@ -132,9 +132,9 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
 
     @app.after_request
     def settle(response: Response) -> Response:
-        """Each request was charged 1: give it back where we failed, or add to it where it has cost more (`g.cost`)."""
-        theirs = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
-        cost = -1 if response.status_code >= 500 and not theirs else g.get("cost", 1) - 1
+        """Settle the charge of 1: give it back where the service failed, or add what the request cost more."""
+        theirs = isinstance(state().error, (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
+        cost = -1 if response.status_code >= 500 and not theirs else state().cost - 1
         key = caller_key()
         if cost > 0 and key and key.rate_limit:
             return response  # a key's own limit counts requests, of all endpoints alike

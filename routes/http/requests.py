@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from routes.http.bodies import decode_base64, hold_body, read_json, read_part
-from routes.http.context import service
+from routes.http.context import request_deadline, service
 from routes.http.incoming import S3_KEY, read_incoming
 from services.archives.filenames import harmless_stem
 from services.errors import (
@@ -131,7 +131,7 @@ def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
         raise BadURL(f"{name} is not a text but {type(url).__name__}")
     if PSEUDONYM in request.headers.get("Via", ""):  # a URL of ours that leads to us, and so on
         raise ForbiddenSource("this request came from a fetch of this service")
-    return service().fetch(url, max_bytes)
+    return service().fetcher.fetch(url, request_deadline(), max_bytes)
 
 
 def boolean(name: str, value: object) -> bool:

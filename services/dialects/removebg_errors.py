@@ -4,7 +4,7 @@ clients read `errors[0]["title"]`, and some join all of its values."""
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.capacity.memory import MIB
+from services.capacity.resources import MIB
 from services.errors import BadOption, ServiceError
 from services.imaging.errors import RegionOutOfBounds
 from services.net.errors import SourceFailed

@@ -98,6 +98,7 @@ class RembgSegmenter:
         """Loads the model in `path`, or in `bf16_path` where bf16 can be had. Raises `EngineUnavailable`."""
         loaded = open_session(spec, path, settings, bf16_path)
         self.spec = spec
+        self.name = spec.name
         self.engine, self.precision, self.warning = loaded.engine, loaded.precision, loaded.warning
         self._session = loaded.session
         unknown = [file for file in spec.files if not file.checksum]  # the others were compared with theirs

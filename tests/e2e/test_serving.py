@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from services.capacity.cpus import usable_cpus
+from services.capacity.resources import usable_cpus
 from tests.support.servers import Gunicorn, poll
 
 

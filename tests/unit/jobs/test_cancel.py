@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.formats import Format
@@ -16,6 +17,7 @@ from services.jobs.queries import Reports
 from services.jobs.retry import Retries
 from services.jobs.store import Claim, Records
 from services.jobs.tables import item_id, result_key
+from services.removal import Remover
 from services.storage.local import LocalFolder
 from tests.unit.jobs.test_store import FakeQueue, database, make, records, reports  # noqa: F401 - fixtures
 
@@ -61,8 +63,7 @@ def worker(
         records=records,
         dispatcher=Dispatcher(records, FakeQueue(), 8),  # type: ignore[arg-type]
         storage=storage,
-        models=Loaded(segmenter),
-        limits=ImageLimits(),
+        remover=Remover(Loaded(segmenter), ImageLimits(), Admission(1, 0)),
         terms=Terms(60, soft_seconds, retries),
     )
 

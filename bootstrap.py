@@ -1,0 +1,389 @@
+"""The composition root: the one place where settings become parts.
+
+`app.py`, `worker.py`, `sweeper.py`, `cli.py` and the benchmarks call these functions, each in its own process. Most of
+them open nothing. Imports that only some processes need are inside the functions: the sweeper and `--help` stay small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging.config
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from config import Settings
+from services.errors import DatabaseUnavailable
+from services.observability.logs import logging_config
+
+if TYPE_CHECKING:
+    from services.api_keys.key_cache import Keyring
+    from services.capacity.admission import Admission, Bodies
+    from services.capacity.single_flight import Coalescer
+    from services.imaging.decode import ImageLimits
+    from services.imaging.pipeline import Result
+    from services.imaging.segment import RembgSegmenter
+    from services.inference.registry import Models
+    from services.inference.runtime import EngineSettings
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.process import Worker
+    from services.jobs.queries import Reports
+    from services.jobs.queue import Queue
+    from services.jobs.recovery import Sweep
+    from services.jobs.retention import Cleanup
+    from services.jobs.retry import Retries
+    from services.jobs.store import Records
+    from services.jobs.submit import Desk
+    from services.jobs.webhooks import Webhooks
+    from services.net.client import Outbound
+    from services.net.fetch import Fetcher
+    from services.observability.metrics import Metrics
+    from services.persistence.database import Database
+    from services.persistence.redis import RedisProbe
+    from services.persistence.ttl_cache import Recent
+    from services.removal import Remover
+    from services.result_cache import ResultCache
+    from services.storage.base import Storage, StorageProbe
+
+DEFAULT_STORAGE_URL = "file:data/objects"
+# A job's progress may be this much out of date in an answer; its state never is.
+PROGRESS_CACHE_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class JobServices:
+    """The job subsystem; there with `JOBS_ENABLED`.
+
+    `listeners` bounds how many connections listen to events; `recent` holds the JSON of jobs that were just read.
+    """
+
+    records: Records
+    reports: Reports
+    queue: Queue
+    dispatcher: Dispatcher
+    desk: Desk
+    listeners: threading.BoundedSemaphore
+    recent: Recent[tuple[str, bytes]]
+
+
+@dataclass
+class WebServices:
+    """The parts of one web process. `draining` is set when the process has to stop."""
+
+    settings: Settings
+    models: Models
+    remover: Remover
+    bodies: Bodies
+    metrics: Metrics
+    keys: Keyring
+    fetcher: Fetcher
+    coalescer: Coalescer[Result]
+    storage: Storage
+    storage_probe: StorageProbe | None = None
+    jobs: JobServices | None = None
+    redis: RedisProbe | None = None
+    draining: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.time)
+    response_deadlines: dict[socket.socket, float] = field(default_factory=dict)
+    """Connections whose responses may take longer than a request, and until when (monotonic time)."""
+
+    @property
+    def limits(self) -> ImageLimits:
+        return self.remover.limits
+
+    @property
+    def admission(self) -> Admission:
+        return self.remover.admission
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """The parts of the sweeper."""
+
+    recovery: Sweep
+    webhooks: Webhooks
+    retention: Cleanup
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send the log lines of this process and of its libraries where the settings say."""
+    logging.captureWarnings(True)
+    logging.config.dictConfig(
+        logging_config(
+            level=settings.log_level,
+            style=settings.log_format,
+            file=settings.log_file,
+            rotate_mb=settings.log_rotate_mb,
+            backups=settings.log_backups,
+        )
+    )
+    # services/jobs/process.py logs each item.
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).setLevel("ERROR")
+
+
+def make_storage(settings: Settings) -> Storage:
+    """Return the object storage: a local folder unless the operator names another."""
+    from services.storage import base
+
+    return base.make_storage(
+        settings.storage_url or DEFAULT_STORAGE_URL,
+        secret=settings.secret_key,
+        s3=base.S3Options(
+            endpoint_url=settings.s3_endpoint_url,
+            public_endpoint_url=settings.s3_public_endpoint_url,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key,
+            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
+        ),
+    )
+
+
+def make_database(settings: Settings) -> Database:
+    """Return the database of keys and jobs."""
+    from services.persistence.database import Database
+
+    return Database(settings.database_url)
+
+
+def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
+    """Return the job subsystem of a web process or a worker."""
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.queries import Reports
+    from services.jobs.queue import Queue
+    from services.jobs.store import Records
+    from services.jobs.submit import Desk
+    from services.persistence.ttl_cache import Recent
+
+    records = Records(database, result_seconds=settings.job_result_ttl_seconds)
+    reports = Reports(database)
+    queue = Queue(settings.broker_url)
+    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
+    listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
+    desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
+    return JobServices(records, reports, queue, dispatcher, desk, listeners, Recent(PROGRESS_CACHE_SECONDS))
+
+
+def retry_policy(settings: Settings) -> Retries:
+    """Return how often an item is tried, and when."""
+    from services.jobs.retry import Retries
+
+    return Retries(settings.job_retry_max, settings.job_retry_intervals)
+
+
+def make_outbound(settings: Settings) -> Outbound:
+    """Return the HTTP client for URLs that callers name."""
+    from services.net.client import Outbound
+
+    return Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Return what may be decoded."""
+    from services.imaging.decode import ImageLimits
+
+    return ImageLimits(
+        settings.max_content_length,
+        settings.largest_image_pixels,
+        settings.min_image_side,
+        settings.allowed_extensions,
+    )
+
+
+def engine_settings(settings: Settings, threads: int | None = None) -> EngineSettings:
+    """Return how models run; `threads` instead of the settings' own where several processes share the machine."""
+    from services.inference.runtime import EngineSettings
+
+    return EngineSettings(
+        settings.inference_engine, settings.inference_precision, threads or settings.inference_threads
+    )
+
+
+def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
+    """Return this process's remover."""
+    from services.imaging.pipeline import Rules
+    from services.removal import Remover
+
+    rules = Rules(require_subject=settings.require_subject)
+    return Remover(models, image_limits(settings), admission, cache, rules)
+
+
+def make_local_remover(settings: Settings) -> Remover:
+    """Return the command line's remover: one image at a time, models loaded when first used."""
+    from services.capacity.admission import Admission
+
+    return make_remover(settings, make_models(settings), Admission(running=1, waiting=0))
+
+
+def make_models(settings: Settings) -> Models:
+    """Return the models of a process without callers that wait; nothing is loaded yet."""
+    from services.inference.registry import Models
+
+    return Models(
+        settings.models, settings.rembg_session_path, engine_settings(settings), max_loaded=settings.max_loaded_models
+    )
+
+
+def make_web_services(settings: Settings) -> WebServices:
+    """Return the parts of one web process. Its default model begins to load in the background."""
+    from services.capacity.admission import Admission, Bodies
+    from services.capacity.single_flight import Coalescer
+    from services.observability.metrics import Metrics
+    from services.persistence.redis import RedisProbe
+    from services.storage.base import StorageProbe
+
+    metrics = Metrics()
+    models = _web_models(settings, metrics)
+    keys, storage = _make_keys(settings), make_storage(settings)
+    admission = Admission(
+        settings.running_per_worker,
+        settings.waiting_per_worker,
+        settings.max_inflight_megapixels / settings.web_concurrency,
+        on_change=metrics.set_load,
+    )
+    if settings.jobs_enabled:
+        from services.jobs.metrics import JobFigures
+        from services.jobs.tally import Tally
+
+        metrics.add(JobFigures(keys.database, Tally(settings.broker_url)))
+    return WebServices(
+        settings=settings,
+        models=models,
+        remover=make_remover(settings, models, admission, _make_cache(settings, metrics)),
+        bodies=Bodies(settings.body_bytes_per_worker),
+        metrics=metrics,
+        keys=keys,
+        fetcher=_make_fetcher(settings, metrics),
+        coalescer=Coalescer(admission.onlooker),
+        storage=storage,
+        storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
+        jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
+        redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
+    )
+
+
+def make_job_worker(settings: Settings) -> Worker:
+    """Return the part that works on items in a worker process. Its default model begins to load in the background."""
+    from services.capacity.admission import Admission
+    from services.capacity.resources import usable_cpus
+    from services.errors import ServiceError
+    from services.inference.registry import Models
+    from services.jobs.process import Terms, Worker
+    from services.jobs.tally import Tally
+
+    storage = make_storage(settings)
+    jobs = make_job_services(settings, storage, make_database(settings))
+    threads = max(1, usable_cpus() // settings.worker_concurrency)
+    models = Models(
+        settings.models,
+        settings.rembg_session_path,
+        engine_settings(settings, threads),
+        max_loaded=settings.max_loaded_models,
+    )
+    models.start()
+    # The first connection takes longer. Where it fails, the log says why.
+    with contextlib.suppress(ServiceError):
+        jobs.records.database.ping()
+    return Worker(
+        records=jobs.records,
+        dispatcher=jobs.dispatcher,
+        storage=storage,
+        remover=make_remover(settings, models, Admission(running=1, waiting=0)),
+        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retry_policy(settings)),
+        tally=Tally(settings.broker_url),
+    )
+
+
+def make_maintenance(settings: Settings) -> Maintenance:
+    """Return the parts of the sweeper."""
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.queue import Queue
+    from services.jobs.recovery import Sweep
+    from services.jobs.retention import Cleanup
+    from services.jobs.store import Records
+    from services.jobs.tally import Tally
+    from services.jobs.webhooks import Webhooks
+
+    records = Records(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
+    queue = Queue(settings.broker_url)
+    tally = Tally(settings.broker_url)
+    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
+    return Maintenance(
+        recovery=Sweep(records, queue, dispatcher, retry_policy(settings), settings.job_lease_seconds, tally),
+        webhooks=Webhooks(records, make_outbound(settings), settings.webhook_secret, tally=tally),
+        retention=Cleanup(records, make_storage(settings), settings.cleanup_older_than_seconds),
+    )
+
+
+def _web_models(settings: Settings, metrics: Metrics) -> Models:
+    from services.inference.registry import Models
+
+    log = structlog.get_logger("model")
+
+    def note_loaded(segmenter: RembgSegmenter) -> None:
+        metrics.note_model(segmenter)
+        write = log.warning if segmenter.warning else log.info
+        write(
+            "model loaded",
+            model=segmenter.name,
+            engine=segmenter.engine,
+            precision=segmenter.precision,
+            warning=segmenter.warning or None,
+        )
+
+    def note_dropped(segmenter: RembgSegmenter) -> None:
+        metrics.forget_model(segmenter)
+        log.info("model dropped", model=segmenter.name)
+
+    models = Models(
+        settings.models,
+        settings.rembg_session_path,
+        engine_settings(settings),
+        on_loaded=note_loaded,
+        max_waiting=settings.running_per_worker + settings.waiting_per_worker,
+        max_loaded=settings.max_loaded_models,
+        on_dropped=note_dropped,
+    )
+    models.start()
+    return models
+
+
+def _make_keys(settings: Settings) -> Keyring:
+    """Return the API keys. The database is opened now if keys are required; otherwise when the first key comes."""
+    from services.api_keys.key_cache import Keyring
+
+    keys = Keyring(make_database(settings))
+    if settings.auth_required:
+        # The log and /health say why it fails.
+        with contextlib.suppress(DatabaseUnavailable):
+            keys.database.ping()
+    return keys
+
+
+def _make_cache(settings: Settings, metrics: Metrics) -> ResultCache | None:
+    from services.result_cache import ResultCache
+
+    if not settings.result_cache_seconds:
+        return None
+    count = metrics.cache
+    return ResultCache(
+        settings.redis_url, settings.result_cache_seconds, on_look=lambda outcome: count.labels(outcome).inc()
+    )
+
+
+def _make_fetcher(settings: Settings, metrics: Metrics) -> Fetcher:
+    from services.net.fetch import Fetcher
+
+    return Fetcher(
+        make_outbound(settings),
+        enabled=settings.fetch_enabled,
+        seconds=settings.fetch_timeout_seconds,
+        max_bytes=settings.max_content_length,
+        places=settings.fetches_per_worker,
+        on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
+    )
