@@ -56,6 +56,11 @@ FILES_OF_ITS_OWN = 40  # of a worker: libraries, metrics, log, sockets
 FILES_PER_CONNECTION = 2  # its socket, and a selector while it is read
 SHARED_MODULES = (
     "app",
+    "services.api_keys.key_cache",
+    "services.capacity.single_flight",
+    "services.inference.registry",
+    "services.observability.metrics",
+    "services.removal",
     "cv2",
     "pi_heif",
     "PIL.Image",
