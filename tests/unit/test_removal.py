@@ -1,7 +1,6 @@
 """`Remover`: cache, admission and deadline around the imaging pipeline."""
 
 import io
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +51,7 @@ class MemoryCache:
 class FullAdmission(Admission):
     """An admission without a free place."""
 
-    def slot(self, *_: Any) -> AbstractContextManager[None]:
+    def slot(self, *_: Any) -> Any:
         raise Busy("full")
 
 
