@@ -6,8 +6,8 @@ from flask import Flask
 from flask_cors import CORS
 
 import routes
-from bootstrap import make_web_services
-from config import Settings, load_settings
+from bootstrap import load_settings, make_web_services
+from config import Settings
 from routes import removebg
 from routes.http.bodies import InMemoryRequest, release_body
 from routes.http.context import EXTENSION

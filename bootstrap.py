@@ -12,11 +12,12 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from config import Settings
+import config
+from config import ConfigError, Settings
 from services.errors import DatabaseUnavailable
 from services.observability.logs import logging_config
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from services.capacity.single_flight import Coalescer
     from services.imaging.decode import ImageLimits
     from services.imaging.pipeline import Result
-    from services.imaging.segment import RembgSegmenter
     from services.inference.registry import Models
     from services.inference.runtime import EngineSettings
+    from services.inference.segmenter import RembgSegmenter
     from services.jobs.dispatch import Dispatcher
     from services.jobs.process import Worker
     from services.jobs.queries import Reports
@@ -52,6 +53,20 @@ if TYPE_CHECKING:
 DEFAULT_STORAGE_URL = "file:data/objects"
 # A job's progress may be this much out of date in an answer; its state never is.
 PROGRESS_CACHE_SECONDS = 0.25
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of a process that serves. Raises `ConfigError`, also for a model that is not known."""
+    from services.inference.custom import find_spec
+
+    settings = config.load_settings(**overrides)
+    for name in settings.models:
+        try:
+            find_spec(name, settings.rembg_session_path)
+        except ValueError as exc:
+            variable = "REMBG_MODEL_NAME" if name == settings.rembg_model_name else "MODELS_ENABLED"
+            raise ConfigError(f"The settings are wrong:\n  {variable} is {name!r}: {exc}") from exc
+    return settings
 
 
 @dataclass(frozen=True)

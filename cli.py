@@ -92,8 +92,8 @@ def fetch_model(name: str, source: Path | None) -> None:
 def prepare_model(name: str) -> None:
     """Make a model's file for bf16, and the record of what it costs."""
     from services.inference.bf16 import calibration_photos, prepare
-    from services.inference.catalogue import read_record
     from services.inference.custom import find_spec
+    from services.inference.record import read_record
 
     settings = load_settings()
     folder = settings.rembg_session_path
@@ -236,7 +236,7 @@ def warmup() -> None:
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
     warning = f" ({segmenter.warning})" if segmenter.warning else ""
-    click.echo(f"{segmenter.spec.name}: {segmenter.engine}, {segmenter.precision}{warning}")
+    click.echo(f"{segmenter.name}: {segmenter.engine}, {segmenter.precision}{warning}")
 
 
 def _options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:

@@ -13,13 +13,11 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
-from services.inference.custom import find_spec
 from services.net.errors import BadURL
 from services.net.urls import parse_authority
 from services.storage.base import parse_storage_url
@@ -54,11 +52,6 @@ def _formats(value: object) -> object:
     return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
 
 
-def _known_model(name: str, info: ValidationInfo) -> str:
-    find_spec(name, info.data.get("rembg_session_path", Path("models")))
-    return name
-
-
 def _database_url(url: str) -> str:
     from services.persistence.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
 
@@ -70,10 +63,6 @@ def _storage_url(url: str) -> str:
     if url:
         parse_storage_url(url)
     return url
-
-
-def _known_models(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    return tuple(_known_model(name, info) for name in names)
 
 
 def _authority(text: str) -> str:
@@ -123,8 +112,8 @@ class Settings(BaseSettings):
 
     # model
     rembg_session_path: Path = Path("models")
-    rembg_model_name: Annotated[str, AfterValidator(_known_model)] = "u2netp"
-    models_enabled: Annotated[Words, AfterValidator(_known_models)] = ()
+    rembg_model_name: str = "u2netp"
+    models_enabled: Words = ()
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
     model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     require_subject: bool = False

@@ -25,7 +25,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 gc.disable()  # until the first fork: looking through everything imported again and again takes a third of the start
 
-from config import load_settings  # noqa: E402
+from bootstrap import load_settings  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402

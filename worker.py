@@ -25,7 +25,6 @@ from celery.signals import (
 )
 
 import bootstrap
-from config import load_settings
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
 from services.jobs.delivery import connect_anew_if_lost
@@ -33,7 +32,7 @@ from services.jobs.queue import TASK, make_celery
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 LOOK_SECONDS = 2.0
-settings = load_settings()
+settings = bootstrap.load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
     settings.broker_url,

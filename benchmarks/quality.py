@@ -31,9 +31,9 @@ from benchmarks.versus_rembg import PEER, install_peer
 from bootstrap import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline
-from services.imaging.decode import Photo
 from services.imaging.decontaminate import decontaminate
 from services.imaging.options import Options
+from services.imaging.rasters import Photo
 from services.imaging.refine import refine
 from services.imaging.segment import segment
 from services.inference.registry import Models

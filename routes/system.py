@@ -152,7 +152,7 @@ def _model_check(parts: WebServices) -> dict[str, Any]:
     if segmenter is None:
         failure = parts.models.failure()
         return {"status": "failed", "details": failure or "loading"}
-    found = {"model": segmenter.spec.name, "engine": segmenter.engine, "precision": segmenter.precision}
+    found = {"model": segmenter.name, "engine": segmenter.engine, "precision": segmenter.precision}
     if segmenter.warning:
         return {"status": "warning", "details": segmenter.warning, **found}
     return {"status": "ok", **found}

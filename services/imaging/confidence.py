@@ -5,9 +5,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.imaging.decode import Matte
 from services.imaging.errors import NoSubject
-from services.imaging.segment import Mask
+from services.imaging.rasters import Mask, Matte
 
 LOOK_SIDE: Final = 320  # px; larger masks are looked at in this size, so that the figure means the same for all models
 SURE, UNSURE = 230, 25  # a pixel at or above is subject, at or below background, between them undecided

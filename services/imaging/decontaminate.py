@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.blend import on_grey
-from services.imaging.decode import Matte, Photo
-from services.imaging.grid import Cells, Plane
+from services.imaging.grid import Cells
+from services.imaging.rasters import Matte, Photo, Plane
 
 ACROSS: Final = 400  # cells along the longer side
 LEAST, MOST = np.array([3]), np.array([251])  # alpha beyond which nobody sees whose colour it is

@@ -13,10 +13,10 @@ from PIL import Image
 from services.errors import BadOption
 from services.imaging.blend import resize_cutout
 from services.imaging.compose import Canvas
-from services.imaging.decode import Matte
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.png import write_png
+from services.imaging.rasters import Matte
 
 # AVIF: libavif's own limit for what it decodes; what is larger, no reader opens.
 MAX_SIDE: Final[Mapping[Format, int]] = {

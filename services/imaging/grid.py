@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-TILE: Final = 144  # px, about: a tile's side
+from services.imaging.rasters import Plane
 
-Plane = NDArray[np.float32]
-"""Height × width, or height × width × channels."""
+TILE: Final = 144  # px, about: a tile's side
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.imaging.prompt import moved
-from services.imaging.refine import refine
+from services.imaging.refine import refine, smooth
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
-from services.imaging.smooth import smooth
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         original_bytes=sources.photo.size_bytes,
         quality=options.quality if options.format.lossy else None,
         optimization=options.optimization(),
-        model=segmenter.spec.name,
+        model=segmenter.name,
         confidence=certainty,
         timings=watch.timings,
     )

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from services.capacity.deadline import Deadline
-from services.imaging.segment import RembgSegmenter
-from services.inference.catalogue import PREPARATION, ModelSpec, Record, check_file
+from services.inference.catalogue import ModelSpec, check_file
 from services.inference.recentre import Statistics, bf16, recentre, watched_tensors
+from services.inference.record import PREPARATION, Record
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg, rembg_session
+from services.inference.segmenter import RembgSegmenter
 
 Floats = NDArray[np.float32]
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
-from services.imaging.segment import RembgSegmenter, load_segmenter
 from services.inference.catalogue import ModelSpec
 from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter, load_segmenter
 
 RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
 

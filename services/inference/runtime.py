@@ -19,7 +19,7 @@ from PIL import Image
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.inference.catalogue import ModelSpec
-from services.inference.custom_session import CustomSession
+from services.inference.custom import CustomSession
 from services.inference.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]

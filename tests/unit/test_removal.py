@@ -15,7 +15,7 @@ from services.imaging.errors import NoSubject, TooManyPixels
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
-from services.imaging.segment import RembgSegmenter
+from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
 
 STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]

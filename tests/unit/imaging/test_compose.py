@@ -15,14 +15,15 @@ from services import errors
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.compose import compose
-from services.imaging.decode import ImageLimits, Photo
+from services.imaging.decode import ImageLimits
 from services.imaging.errors import CorruptImage, ImageTooSmall, UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.imaging.prompt import Prompt
-from services.imaging.segment import Mask, RembgSegmenter
+from services.imaging.rasters import Mask, Photo
+from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
 from tests.conftest import encoded, pixels
 
@@ -36,7 +37,7 @@ class Remembering:
     """The real model; a picture that it has seen is answered from memory. A model source as well."""
 
     def __init__(self, segmenter: RembgSegmenter) -> None:
-        self.segmenter, self.spec = segmenter, segmenter.spec
+        self.segmenter, self.name, self.takes_prompt = segmenter, segmenter.name, segmenter.takes_prompt
         self.engine, self.precision, self.identity = segmenter.engine, segmenter.precision, segmenter.identity
         self.seen: dict[bytes, Mask] = {}
 

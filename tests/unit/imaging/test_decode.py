@@ -11,8 +11,9 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from services import errors
-from services.imaging.decode import ImageLimits, Photo, decode, inspect
+from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.imaging.rasters import Photo
 from tests.conftest import encoded
 
 Load = Callable[[str], Image.Image]

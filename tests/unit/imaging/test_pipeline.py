@@ -14,7 +14,7 @@ from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
-from services.imaging.segment import RembgSegmenter
+from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
 from tests.conftest import encoded, pixels
 

@@ -10,8 +10,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from services.inference.bf16 import calibration_photos, emulate_bf16, measure, prepare
-from services.inference.catalogue import BF16_LIMIT, CATALOGUE, read_record
+from services.inference.catalogue import CATALOGUE
 from services.inference.recentre import bf16, bf16_parts, recentre
+from services.inference.record import BF16_LIMIT, read_record
 from services.inference.runtime import import_rembg
 from tests.support.servers import ROOT
 

@@ -14,12 +14,12 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
-from services.imaging.segment import RembgSegmenter, load_segmenter
 from services.inference import registry as sessions
 from services.inference import runtime as engine
 from services.inference.catalogue import CATALOGUE
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
+from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.servers import ROOT, poll
 
 Load = Callable[[str], Image.Image]

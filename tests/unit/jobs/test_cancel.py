@@ -9,7 +9,7 @@ from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.formats import Format
-from services.imaging.segment import RembgSegmenter
+from services.inference.segmenter import RembgSegmenter
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
 from services.jobs.process import PROGRESS, Lease, Terms, Worker
