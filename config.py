@@ -27,10 +27,13 @@ PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
 MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
-BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs
+# Of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs.
+BYTES_PER_PIXEL: Final = 24
 USABLE_SHARE: Final = 0.9
-BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
-BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
+# Of the memory that is left for requests; the rest is for pixels.
+BODIES_SHARE: Final = 0.25
+# At a time, at most: JSON as received, as its parser copies it, and the text found in it.
+BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
@@ -53,7 +56,8 @@ def _formats(value: object) -> object:
 
 
 def _database_url(url: str) -> str:
-    from services.persistence.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
+    # SQLAlchemy takes its time, and the default needs no check.
+    from services.persistence.database import parse_url
 
     parse_url(url)
     return url

@@ -38,7 +38,8 @@ def sweep(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all of a terminal's processes
+    # Ctrl-C reaches all of a terminal's processes.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     found = load_settings()
     configure_logging(found)
     sweep(found)

@@ -38,7 +38,8 @@ app = make_celery(
     settings.broker_url,
     worker_concurrency=settings.worker_concurrency,
     worker_max_memory_per_child=settings.worker_max_memory_mb * 1024 or None,
-    task_time_limit=settings.job_timeout_seconds,  # kills the child; the soft one is the pipeline's own deadline
+    # Kills the child; the soft one is the pipeline's own deadline.
+    task_time_limit=settings.job_timeout_seconds,
     worker_pool="prefork",
 )
 state: dict[str, Any] = {}
@@ -49,7 +50,8 @@ def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
         state["worker"].run(item_id)
-    except ServiceError as exc:  # the record is as it was: the sweep sends another message
+    # The record is as it was: the sweep sends another message.
+    except ServiceError as exc:
         log.warning("not begun", item=item_id, code=exc.code, details=exc.details)
 
 

@@ -21,7 +21,8 @@ def run(connection: Connection) -> None:
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
-else:  # `alembic revision --autogenerate` while developing
+# `alembic revision --autogenerate` while developing.
+else:
     from config import load_settings
     from services.persistence.database import parse_url
 

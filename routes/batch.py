@@ -24,7 +24,8 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
 FILES: Final = "files"
-TOTAL: Final = 10  # times REQUEST_TIMEOUT_SECONDS: what a whole batch may take
+# Times REQUEST_TIMEOUT_SECONDS: what a whole batch may take.
+TOTAL: Final = 10
 Source = tuple[str, bytes | Archive | ServiceError]
 log = structlog.get_logger("batch")
 
@@ -39,7 +40,8 @@ def remove_batch() -> Response:
     hold_body(largest)
     options = parameters().options()
     sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
-    parts.models.get(options.model, request_deadline())  # a model that is not here fails the request, not each image
+    # A model that is not here fails the request, not each image.
+    parts.models.get(options.model, request_deadline())
     charged = charge(count)
     batch = Batch(_items(sources), _worker(parts, options), _clock(parts), on_error=count_failure)
     response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")

@@ -62,7 +62,8 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
         descriptor = open_file(folder, parts)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
-    except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
+    # ELOOP: a link; EACCES: not readable; ENXIO: a pipe.
+    except OSError as exc:
         raise ForbiddenPath("the path can't be opened") from exc
     try:
         found = os.fstat(descriptor)

@@ -93,7 +93,8 @@ def remove_url() -> Response:
     """The image behind `url` without background."""
     service().admission.refuse_when_full()
     options = parameters().options()
-    url = request.args.get("url", "").replace(" ", "%20")  # rembg's fetcher takes what was not encoded twice
+    # rembg's fetcher takes what was not encoded twice.
+    url = request.args.get("url", "").replace(" ", "%20")
     if not url:
         raise MissingImage("the parameter 'url' is absent", "Send GET /api/remove?url=https://…")
     fetched = fetch("url", url)
@@ -160,7 +161,8 @@ def _prompt(extras: str) -> str | None:
     if not isinstance(found, dict) or set(found) != {"sam_prompt"} or not isinstance(found["sam_prompt"], list):
         raise BadOption("extras", extras, ALLOWED["extras"])
     marks = [
-        {k: v for k, v in mark.items() if k != "label"}  # a rectangle's: rembg takes it and does nothing with it
+        # A rectangle's: rembg takes it and does nothing with it.
+        {k: v for k, v in mark.items() if k != "label"}
         if isinstance(mark, dict) and mark.get("type") == "rectangle"
         else mark
         for mark in found["sam_prompt"]

@@ -33,7 +33,8 @@ from services.net.urls import parse_url
 
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")  # beside those that others have too
 FILES: Final = ("image_file", "bg_image_file")
-BALANCE: Final = 99_999  # nothing is billed; some clients stop at 0
+# Nothing is billed; some clients stop at 0.
+BALANCE: Final = 99_999
 
 
 def removebg() -> Response:

@@ -19,7 +19,8 @@ from services.jobs.tables import ACTIVE, FINISHED
 
 LOOK_SECONDS = 0.2
 TELL_SECONDS = 5.0
-STUCK_SECONDS = 600.0  # more than the longest wait before a retry
+# More than the longest wait before a retry.
+STUCK_SECONDS = 600.0
 
 
 def kills(stack: Stack, files: Sequence[Path], console: Console) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def decode_base64(text: str, limit: int | None = None) -> bytes:
         raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")
     try:
         data = pybase64.b64decode(compact, validate=True)
-    except ValueError as exc:  # binascii.Error is one; other characters than ASCII are another
+    # Binascii.Error is one; other characters than ASCII are another.
+    except ValueError as exc:
         raise BadBase64("it holds characters that base64 does not have, or its padding is wrong") from exc
     if not data:
         raise EmptyImage("the base64 text is empty")

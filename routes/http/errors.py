@@ -15,7 +15,8 @@ from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-REMOVEBG = "/v1.0/"  # whoever speaks that API understands its errors alone
+# Whoever speaks that API understands its errors alone.
+REMOVEBG = "/v1.0/"
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
@@ -102,7 +103,8 @@ def _details(error: HTTPException, status: int) -> str:
 def _unexpected(error: Exception) -> Response:
     """A bug, or a fault of the machine. The log has the traceback; the caller gets no word of it."""
     original = getattr(error, "original_exception", None) or error
-    if type(original).__module__ == "gunicorn.http.errors":  # what it finds while the body is read, as a bad chunk size
+    # What it finds while the body is read, as a bad chunk size.
+    if type(original).__module__ == "gunicorn.http.errors":
         return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
     log.error("unexpected error", exc_info=error)
     if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:

@@ -15,7 +15,8 @@ from services.errors import RateLimited
 from services.net.errors import SourceFailed, SourceTimeout
 from services.persistence.redis import redis_options
 
-WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
+# Flask-Limiter's Retry-After, which it also sends with a 200.
+WAIT_HEADER: Final = "X-RateLimit-Wait"
 LIMITER: Final = "background_remover_limiter"
 log = structlog.get_logger("limits")
 
@@ -137,7 +138,8 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
         cost = -1 if response.status_code >= 500 and not theirs else state().cost - 1
         key = caller_key()
         if cost > 0 and key and key.rate_limit:
-            return response  # a key's own limit counts requests, of all endpoints alike
+            # A key's own limit counts requests, of all endpoints alike.
+            return response
         for limit in limiter.current_limits if cost else ():
             _hit(limiter, limit, cost)
         return response

@@ -36,7 +36,8 @@ URL_FIELD: Final = "image_url"
 BACKGROUND_URL: Final = "background_image_url"
 OUTPUT_KEY: Final = "output_key"
 CALLBACK_URL: Final = "callback_url"
-ELSEWHERE: Final = (URL_FIELD, S3_KEY)  # fields that name an image instead of sending it
+# Fields that name an image instead of sending it.
+ELSEWHERE: Final = (URL_FIELD, S3_KEY)
 RESULTS: Final = "results/"  # of storage, where callers' own keys are
 ALSO: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)  # fields that are no options
 
@@ -129,7 +130,8 @@ def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
     """
     if not isinstance(url, str):
         raise BadURL(f"{name} is not a text but {type(url).__name__}")
-    if PSEUDONYM in request.headers.get("Via", ""):  # a URL of ours that leads to us, and so on
+    # A URL of ours that leads to us, and so on.
+    if PSEUDONYM in request.headers.get("Via", ""):
         raise ForbiddenSource("this request came from a fetch of this service")
     return service().fetcher.fetch(url, request_deadline(), max_bytes)
 

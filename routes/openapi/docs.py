@@ -55,7 +55,8 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
-    responses: Schema | None = None  # of an endpoint that answers in another API's words: all but those of 414 and 431
+    # Of an endpoint that answers in another API's words: all but those of 414 and 431.
+    responses: Schema | None = None
     parameters: dict[str, Schema] = field(default_factory=dict)
     """Query parameters that are no options; `needed` are those without which it does not work."""
     needed: tuple[str, ...] = ()

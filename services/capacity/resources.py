@@ -11,8 +11,10 @@ MIB: Final = 1024 * 1024
 CGROUP = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
-KEPT_BYTES: Final = 32 * MIB  # free at an arena's end, for the next plane of floats: edges allocate hundreds of them
-MMAP_BYTES: Final = 4 * MIB  # larger blocks are mapped on their own, and go back to the system when they are freed
+# Free at an arena's end, for the next plane of floats: edges allocate hundreds of them.
+KEPT_BYTES: Final = 32 * MIB
+# Larger blocks are mapped on their own, and go back to the system when they are freed.
+MMAP_BYTES: Final = 4 * MIB
 ARENAS: Final = 2
 
 
@@ -33,7 +35,8 @@ def tame_allocator() -> None:
         libc = ctypes.CDLL(ctypes.util.find_library("c"))
         libc.mallopt(M_ARENA_MAX, ARENAS)
         libc.mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)  # else 128 KiB, as soon as the other one is set
+        # Else 128 KiB, as soon as the other one is set.
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
     except (OSError, AttributeError, TypeError):
         return
 

@@ -42,7 +42,8 @@ SHADOWS: Final = ("none", "auto", "car", "3d", "drop")
 BY_CLASS: Final[Mapping[str, str]] = {"car": "car", "person": "3d", "transportation": "3d"}  # auto; others: drop
 OURS: Final[Mapping[str, str]] = {"none": "none", "drop": "drop", "car": "contact", "3d": "contact"}  # the nearest
 CAR_OPACITY, OPACITY = 90, 50  # shadow_opacity=auto
-SAME: Final[Mapping[str, str]] = {  # parameter: our option, with the same meaning and the same way to write it
+# Parameter: our option, with the same meaning and the same way to write it.
+SAME: Final[Mapping[str, str]] = {
     "roi": "roi", "crop": "crop", "crop_margin": "crop_margin", "scale": "scale", "position": "position",
     "bg_color": "background",
 }  # fmt: skip
@@ -89,7 +90,8 @@ def read_wish(given: Mapping[str, object], default_size: str) -> Wish:
     subject = _one_of(given, "type", ("auto", *CLASSES), "auto").replace("auto", "")
     level = _one_of(given, "type_level", LEVELS, "1")
     channels = _one_of(given, "channels", CHANNELS, "rgba")
-    _truth(given, "semitransparency")  # it is about car windows, which no model here knows
+    # It is about car windows, which no model here knows.
+    _truth(given, "semitransparency")
     raw: dict[str, object] = {"max_pixels": SIZES[size], "output": CHANNELS[channels]}
     for name, option in SAME.items():
         if name in given and not (name == "crop_margin" and _is_truth(given[name])):

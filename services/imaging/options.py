@@ -22,7 +22,8 @@ from services.imaging.values import TRUTHS, Colour, parse_colour, parse_truth
 
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
-BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
+# A file beside the options, named as if it were one.
+BACKGROUND_IMAGE: Final = "background_image"
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
     "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",

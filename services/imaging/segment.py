@@ -15,7 +15,8 @@ from services.errors import BadOption
 from services.imaging.prompt import Prompt, outside, scaled
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
 
-SHRINK_GAP: Final = 3  # a photo is halved down to no less than so many times the model's input, then resized well
+# A photo is halved down to no less than so many times the model's input, then resized well.
+SHRINK_GAP: Final = 3
 
 
 class Segmenter(Protocol):

@@ -14,17 +14,23 @@ from services.imaging.options import Options, Output, Shadow
 from services.imaging.rasters import Matte, Plane
 from services.imaging.region import visible_box
 
-WORK_HEIGHT: Final = 256  # px of the subject while its shadow is made
-WORK_PIXELS, WORK_SIDE = 1 << 20, 16384  # at most, however long and thin the subject is
-SLENDER: Final = 4  # of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's
+# px of the subject while its shadow is made.
+WORK_HEIGHT: Final = 256
+# At most, however long and thin the subject is.
+WORK_PIXELS, WORK_SIDE = 1 << 20, 16384
+# Of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's.
+SLENDER: Final = 4
 DROP_DOWN, DROP_BLUR = 0.035, 0.03
-REACH: Final = 2.6  # sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity
+# Sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity.
+REACH: Final = 2.6
 # The contact shadow: the feet's outline, blurred little and dark, and blurred widely and fainter (across, down).
 FEET: Final = 0.02  # the outline's thickness to either side
-NEAR: Final = 0.2  # what hangs higher above the ground than this does not touch it
+# What hangs higher above the ground than this does not touch it.
+NEAR: Final = 0.2
 LINE, WIDE = (0.014, 0.010), (0.055, 0.020)
 WIDE_SHARE: Final = 0.7
-FAINT: Final = 3  # of 255; a shadow's box leaves out what is fainter
+# Of 255; a shadow's box leaves out what is fainter.
+FAINT: Final = 3
 
 
 class SoftShadow(NamedTuple):

@@ -33,7 +33,8 @@ def parse_colour(value: object) -> Colour:
     if text == "transparent":
         return (0, 0, 0, 0)
     named = ImageColor.colormap.get(text)
-    if isinstance(named, tuple):  # Pillow keeps what it has looked up once in this form
+    # Pillow keeps what it has looked up once in this form.
+    if isinstance(named, tuple):
         return named[0], named[1], named[2], 255
     digits = (named or text).removeprefix("#")
     if not re.fullmatch(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}", digits, re.ASCII):

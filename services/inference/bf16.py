@@ -24,7 +24,8 @@ from services.inference.segmenter import RembgSegmenter
 
 Floats = NDArray[np.float32]
 
-F32_LIMIT: Final = 1e-4  # largest difference of any mask value, of 1, that counts as equal
+# Largest difference of any mask value, of 1, that counts as equal.
+F32_LIMIT: Final = 1e-4
 CALIBRATION: Final = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 
 

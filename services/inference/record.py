@@ -7,8 +7,10 @@ from typing import Final
 
 from services.inference.catalogue import ModelSpec, digest
 
-PREPARATION: Final = 1  # the method's version: a record of another one does not count
-BF16_LIMIT: Final = 0.0015  # mean difference of the masks up to which bf16 counts as good
+# The method's version: a record of another one does not count.
+PREPARATION: Final = 1
+# Mean difference of the masks up to which bf16 counts as good.
+BF16_LIMIT: Final = 0.0015
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 
-RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
+# How long a model that could not be loaded is not tried again.
+RETRY_SECONDS: Final = 30
 
 
 class Models:
@@ -46,7 +47,8 @@ class Models:
         self._settings = settings
         self._loaded: dict[str, RembgSegmenter] = {}  # the one asked for last is last
         self._max_waiting = max_waiting
-        self._failed: dict[str, tuple[str, float]] = {}  # why, and when; an exception kept would keep its frames alive
+        # Why, and when; an exception kept would keep its frames alive.
+        self._failed: dict[str, tuple[str, float]] = {}
         self._done = threading.Condition()
         self._loading = False
         self._waiting = 0
@@ -112,7 +114,8 @@ class Models:
         try:
             self._load(name, Deadline())
         except EngineUnavailable:
-            return  # kept in `_failed`; /health and every request say so
+            # Kept in `_failed`; /health and every request say so.
+            return
 
     def _load(self, name: str, deadline: Deadline) -> RembgSegmenter:
         """Load one model at a time; whoever finds it loading waits."""

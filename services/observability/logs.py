@@ -52,8 +52,10 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
-            "alembic": {"level": "WARNING"},  # services/persistence/database.py tells of upgrades
-            "PIL": {"level": "CRITICAL"},  # what it says of callers' files is in the answer
+            # Services/persistence/database.py tells of upgrades.
+            "alembic": {"level": "WARNING"},
+            # What it says of callers' files is in the answer.
+            "PIL": {"level": "CRITICAL"},
             "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
         },
     }

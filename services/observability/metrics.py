@@ -81,7 +81,8 @@ class Metrics:
             ("model",),
             multiprocess_mode="max",
         )
-        self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
+        # A slot's files may hold what a killed worker last had.
+        self.set_load(0, 0)
 
     def add(self, collector: Collector) -> None:
         """Tell also what this one finds at each scrape."""

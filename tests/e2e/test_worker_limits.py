@@ -19,7 +19,8 @@ from services.jobs.tables import SINGLE, JobItem
 from services.persistence.database import Database
 from tests.support.servers import Worker, free_port, poll
 
-SOFT_SECONDS: Final = 4.5  # a child that is new has to load its model within it
+# A child that is new has to load its model within it.
+SOFT_SECONDS: Final = 4.5
 HARD_SECONDS: Final = 5.0
 
 
@@ -83,7 +84,8 @@ def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host
 def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host, photo_12mp: bytes) -> None:
     job_id = host.submit(photo_12mp, edges="matting", max_width="64")
     stuck: int = poll(lambda: host.holder(job_id), 30, "a child at it")
-    os.kill(stuck, signal.SIGSTOP)  # as a library that never returns: it looks at no clock any more
+    # As a library that never returns: it looks at no clock any more.
+    os.kill(stuck, signal.SIGSTOP)
     other: int = poll(lambda: (pid := host.holder(job_id)) and pid != stuck and pid, 40, "another child at it")
     assert not Path(f"/proc/{stuck}").exists()
     assert stuck != other

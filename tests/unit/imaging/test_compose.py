@@ -127,7 +127,8 @@ def expected_size(asked: dict[str, Any], subject: Box, found: Result) -> tuple[i
         width, height = subject.width, subject.height
         if "crop_margin" in asked:
             width, height = width + 80, height + 2 * round(height / 10)
-        if "shadow" in asked and "output" not in asked:  # larger by what the shadow needs, which other tests look at
+        # Larger by what the shadow needs, which other tests look at.
+        if "shadow" in asked and "output" not in asked:
             assert found.width * (asked.get("max_width", width) / width) >= min(width, found.width) - 1
             return found.width, found.height
     shrink = min(1.0, asked.get("max_width", width) / width)
@@ -335,7 +336,8 @@ def test_a_background_images_own_transparency_is_kept_and_jpeg_fills_it(remove: 
 
 def test_a_background_image_is_turned_upright(remove: Remove, cup: Array) -> None:
     halves = np.zeros((40, 40, 3), dtype=np.uint8)
-    halves[:, 20:] = 255  # its right half is white; turned by 90° clockwise, its lower half
+    # Its right half is white; turned by 90° clockwise, its lower half.
+    halves[:, 20:] = 255
     exif = Image.Exif()
     exif[0x0112] = 6
     result = pixels(remove(file(cup), encoded(Image.fromarray(halves), "PNG", exif=exif)).data)

@@ -86,7 +86,8 @@ def test_a_turned_heic_is_upright_once_and_not_twice(photo: Load) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = heic(image, exif=exif.tobytes())
-    assert b"irot" in data  # the turn is in the container, and again in EXIF, as phones write it
+    # The turn is in the container, and again in EXIF, as phones write it.
+    assert b"irot" in data
     assert difference(read(data), image.transpose(Image.Transpose.ROTATE_270)) < 1.5
 
 

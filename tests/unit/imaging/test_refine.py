@@ -1,17 +1,6 @@
 """Mattes led by the photo: on drawn subjects whose alpha is known, on real photographs, and on odd shapes."""
 
 from collections.abc import Callable
-import numpy as np
-from PIL import Image
-from skimage.filters import gaussian
-from skimage.morphology import disk, opening
-from services.capacity.deadline import Deadline
-from services.imaging.options import Edges, Options
-from services.imaging.rasters import Photo
-from services.imaging.refine import refine, smooth
-from services.imaging.segment import segment
-from services.inference.segmenter import RembgSegmenter
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -20,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.filters import gaussian
+from skimage.morphology import disk, opening
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
-from services.imaging.options import Options
+from services.imaging.options import Edges, Options
 from services.imaging.rasters import Photo
-from services.imaging.refine import refine
+from services.imaging.refine import refine, smooth
 from services.imaging.segment import segment
 from services.inference.segmenter import RembgSegmenter
 
