@@ -141,6 +141,15 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel("ERROR")
 
 
+def quota_storage(settings: Settings) -> tuple[str, dict[str, object]]:
+    """Return the URL and the client's options of the store that holds the quotas."""
+    from services.persistence.redis import redis_options
+
+    if settings.quotas_in_redis:
+        return settings.redis_url, redis_options(settings.redis_url)
+    return "memory://", {}
+
+
 def make_storage(settings: Settings) -> Storage:
     """Return the object storage: a local folder unless the operator names another."""
     from services.storage import base

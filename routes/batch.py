@@ -13,7 +13,7 @@ from routes.http.bodies import hold_body, keep_body
 from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
 from routes.http.limits import Charge, charge
 from routes.http.observe import count_failure, count_image
-from routes.rembg import need_form, parameters
+from routes.rembg import need_form, read_options
 from services.archives.batch import Batch, Item
 from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.zip_reader import Archive, is_archive
@@ -38,7 +38,7 @@ def remove_batch() -> Response:
     largest = parts.settings.max_batch_bytes
     request.max_content_length = largest
     hold_body(largest)
-    options = parameters().options()
+    options = read_options()
     sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
     # A model that is not here fails the request, not each image.
     parts.models.get(options.model, request_deadline())

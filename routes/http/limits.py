@@ -8,12 +8,13 @@ import structlog
 from flask import Flask, Response, current_app, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
+from bootstrap import quota_storage
 from config import Settings
 from routes.http.auth import caller_key
 from routes.http.context import service, state
 from services.errors import RateLimited
+from services.net.addresses import parse_address, parse_host_address
 from services.net.errors import SourceFailed, SourceTimeout
-from services.persistence.redis import redis_options
 
 # Flask-Limiter's Retry-After, which it also sends with a 200.
 WAIT_HEADER: Final = "X-RateLimit-Wait"
@@ -34,7 +35,8 @@ def client_address() -> str:
     chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
     if len(chain) < hops:
         return peer
-    return _address(chain[-hops]) or peer
+    address = parse_host_address(chain[-hops])
+    return str(address) if address else peer
 
 
 def client_key() -> str:
@@ -42,24 +44,18 @@ def client_key() -> str:
     key = caller_key()
     if key:
         return f"key:{key.id}"
-    try:
-        address = ipaddress.ip_address(client_address())
-    except ValueError:
-        return "unknown"  # a unix socket's peer has no address
+    address = parse_address(client_address())
+    if address is None:
+        # A unix socket's peer has no address.
+        return "unknown"
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address.packed, 64), strict=False))
 
 
 def make_limiter(settings: Settings) -> Limiter:
     """Flask-Limiter for this process. A lost Redis means limits kept in this process until it is back."""
-    options: dict[str, object] = {}
-    uri = "memory://"
-    if settings.rate_limit_storage == "redis":
-        uri = settings.redis_url
-        options = redis_options(uri)
+    uri, options = quota_storage(settings)
     return Limiter(
         client_key,
         storage_uri=uri,
@@ -153,16 +149,3 @@ def _retry_after(response: Response) -> Response:
     if reset is not None:
         response.headers["X-RateLimit-Reset"] = str(max(int(time.time()), int(float(reset))))
     return response
-
-
-def _address(text: str) -> str | None:
-    """A forwarded entry as a plain address: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]:567`; None for anything else."""
-    if text.startswith("[") and "]" in text:
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return None if "%" in text else str(address)

@@ -25,7 +25,7 @@ from services.errors import (
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, unknown_option
-from services.imaging.values import TRUTHS, parse_truth
+from services.imaging.values import BOOLEAN_WORDS, parse_bool
 from services.net.client import PSEUDONYM
 from services.net.errors import BadURL, ForbiddenSource
 from services.net.fetch import Fetched
@@ -141,9 +141,9 @@ def boolean(name: str, value: object) -> bool:
     if value is None or value == "":
         return False
     try:
-        return parse_truth(value)
+        return parse_bool(value)
     except ValueError as exc:
-        raise BadOption(name, value, TRUTHS) from exc
+        raise BadOption(name, value, BOOLEAN_WORDS) from exc
 
 
 def wants_json() -> bool:

@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, current_app, send_from_directory
 
 from config import Settings
+from routes.http.answers import ErrorBody, schema_of
 from services import errors as e
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
@@ -240,20 +241,9 @@ def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
 
 
 def _error_schema() -> Schema:
-    text = {"type": "string"}
-    codes = sorted({error.code for error in all_errors()})
-    return {
-        "type": "object",
-        "required": ["error", "code", "solution", "details", "request_id"],
-        "additionalProperties": False,
-        "properties": {
-            "error": {**text, "description": "What went wrong, for people."},
-            "code": {**text, "enum": codes, "description": "What went wrong, for programs; stable."},
-            "solution": {**text, "description": "What to do about it."},
-            "details": {**text, "description": "What was found and what is allowed."},
-            "request_id": {**text, "description": "The same as X-Request-ID, and on every log line."},
-        },
-    }
+    schema = schema_of(ErrorBody)
+    schema["properties"]["code"]["enum"] = sorted({error.code for error in all_errors()})
+    return schema
 
 
 def _header_refs(*names: str) -> Schema:

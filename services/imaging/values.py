@@ -10,11 +10,11 @@ Colour = tuple[int, int, int, int]
 
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
-TRUTHS: Final = "true, false, 1, 0, yes, no, on, off"
+BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
 
 
-def parse_truth(value: object) -> bool:
-    """One of `TRUTHS` in any case, or a boolean. Raises ValueError."""
+def parse_bool(value: object) -> bool:
+    """One of `BOOLEAN_WORDS` in any case, or a boolean. Raises ValueError."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()

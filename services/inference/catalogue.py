@@ -62,6 +62,11 @@ class ModelSpec:
         return folder / f"{self.name}.prepared.onnx"
 
     @property
+    def checksums(self) -> dict[str, str | None]:
+        """Each file's checksum as `sha256:…` or `md5:…`; None where none is known."""
+        return {file.name: file.checksum or None for file in self.files}
+
+    @property
     def takes_prompt(self) -> bool:
         """Whether it is asked with points and boxes."""
         return self.name == "sam"

@@ -10,7 +10,7 @@ from typing import Final
 
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
-from services.inference.catalogue import ModelSpec
+from services.inference.catalogue import CATALOGUE, ModelSpec
 from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter, load_segmenter
@@ -106,6 +106,11 @@ class Models:
                 if spec.is_here(self._folder):
                     found[name] = spec
         return found
+
+    def unusable(self) -> list[ModelSpec]:
+        """The models of the catalogue that are not enabled, or whose files are not in place."""
+        usable = self.usable()
+        return [spec for spec in CATALOGUE.values() if spec.name not in usable]
 
     def size_bytes(self, name: str) -> int:
         return find_spec(name, self._folder).size_bytes(self._folder)

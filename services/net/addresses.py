@@ -61,3 +61,23 @@ def is_public(address: Address) -> bool:
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         return False
     return not any(address in network for network in _IPV6_CLOSED)
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address that a text names, an IPv4 address that came over IPv6 as IPv4; None for anything else."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def parse_host_address(text: str) -> Address | None:
+    """Return the address of `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`; None for anything else, and for a zone."""
+    if "%" in text:
+        return None
+    if text.startswith("[") and "]" in text:
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return parse_address(text)
