@@ -9,8 +9,9 @@ from flask import Response
 
 from routes.http.answers import ImageAnswer, json_response
 from routes.http.context import request_deadline, service
+from routes.http.fields import OUTPUT_KEY, wants_json
 from routes.http.observe import note_result
-from routes.http.requests import OUTPUT_KEY, Upload, read_base64_upload, read_upload, wants_json
+from routes.http.requests import Upload, read_base64_upload, read_upload
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result

@@ -15,9 +15,10 @@ from werkzeug.datastructures import FileStorage
 from routes.http.answers import json_response
 from routes.http.bodies import decode_base64, hold_body, read_json
 from routes.http.context import run_once, service, state
+from routes.http.fields import wants_json
 from routes.http.limits import client_key
 from routes.http.observe import note_result
-from routes.http.requests import fetch, wants_json
+from routes.http.requests import fetch
 from services.dialects.removebg import RemoveBgOptions, check_sources, inspect_image, parse_options, present
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer, headers
 from services.dialects.removebg_errors import RemoveBgError, download_error
