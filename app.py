@@ -18,7 +18,7 @@ from routes.http.context import EXTENSION, Jobs, Service
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
-from services.api_keys.key_cache import Keyring
+from services.api_keys.key_cache import KeyCache
 from services.capacity.admission import Admission, Bodies
 from services.capacity.single_flight import Coalescer
 from services.errors import DatabaseUnavailable
@@ -27,18 +27,17 @@ from services.imaging.segment import RembgSegmenter
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
 from services.jobs.dispatch import Dispatcher
-from services.jobs.metrics import JobFigures
-from services.jobs.queries import Reports
+from services.jobs.metrics import JobCounters, JobMetricsCollector
+from services.jobs.queries import JobQueries
 from services.jobs.queue import Queue
-from services.jobs.store import Records
-from services.jobs.submit import Desk
-from services.jobs.tally import Tally
+from services.jobs.store import JobStore
+from services.jobs.submit import JobSubmitter
 from services.net.client import Outbound
 from services.net.fetch import Fetcher
 from services.observability.metrics import Metrics
 from services.persistence.database import Database
 from services.persistence.redis import RedisProbe
-from services.persistence.ttl_cache import Recent
+from services.persistence.ttl_cache import TtlCache
 from services.result_cache import ResultCache
 from services.storage.base import Storage, StorageProbe
 
@@ -121,9 +120,9 @@ def make_cache(settings: Settings, metrics: Metrics) -> ResultCache:
     )
 
 
-def make_keyring(settings: Settings) -> Keyring:
+def make_keyring(settings: Settings) -> KeyCache:
     """The keys. The database is opened now if keys are required; a lost one is tried again when a key comes."""
-    keys = Keyring(Database(settings.database_url))
+    keys = KeyCache(Database(settings.database_url))
     if settings.auth_required:
         with contextlib.suppress(DatabaseUnavailable):  # the log and /health say why
             keys.database.ping()
@@ -132,13 +131,13 @@ def make_keyring(settings: Settings) -> Keyring:
 
 def make_jobs(settings: Settings, storage: Storage, database: Database) -> Jobs:
     """The parts that see to jobs, in the service and in its workers. Nothing is opened yet."""
-    records = Records(database, result_seconds=settings.job_result_ttl_seconds)
-    reports = Reports(database)
+    records = JobStore(database, result_seconds=settings.job_result_ttl_seconds)
+    reports = JobQueries(database)
     queue = Queue(settings.broker_url)
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
     listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
-    desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
-    return Jobs(records, reports, queue, dispatcher, desk, listeners, Recent(POLL_SECONDS))
+    desk = JobSubmitter(records, reports, storage, dispatcher, settings.max_waiting_per_caller)
+    return Jobs(records, reports, queue, dispatcher, desk, listeners, TtlCache(POLL_SECONDS))
 
 
 def image_limits(settings: Settings) -> ImageLimits:
@@ -179,7 +178,7 @@ def make_service(settings: Settings) -> Service:
         on_change=metrics.set_load,
     )
     if settings.jobs_enabled:
-        metrics.add(JobFigures(keys.database, Tally(settings.broker_url)))
+        metrics.add(JobMetricsCollector(keys.database, JobCounters(settings.broker_url)))
     return Service(
         settings=settings,
         models=models,

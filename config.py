@@ -23,7 +23,7 @@ from services.capacity.memory import MIB, memory_limit_bytes
 from services.inference.custom import find_spec
 from services.net.errors import BadURL
 from services.net.urls import parse_authority
-from services.storage.base import parse_storage_url
+from services.storage.factory import parse_storage_url
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"

@@ -3,9 +3,10 @@
 import logging.config
 
 from config import Settings
-from services.jobs.retry import Retries
+from services.jobs.retry import RetryPolicy
 from services.observability.metrics import logging_config
-from services.storage.base import S3Options, Storage, make_storage
+from services.storage.base import S3Options, Storage
+from services.storage.factory import make_storage
 
 DEFAULT_STORAGE_URL = "file:data/objects"
 
@@ -26,9 +27,9 @@ def storage_of(settings: Settings) -> Storage:
     )
 
 
-def retries_of(settings: Settings) -> Retries:
+def retries_of(settings: Settings) -> RetryPolicy:
     """How often an item is tried, and when."""
-    return Retries(settings.job_retry_max, settings.job_retry_intervals)
+    return RetryPolicy(settings.job_retry_max, settings.job_retry_intervals)
 
 
 def configure_logging(settings: Settings) -> None:

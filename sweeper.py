@@ -15,11 +15,11 @@ from config import Settings, load_settings
 from parts import configure_logging, retries_of, storage_of
 from services.errors import ServiceError
 from services.jobs.dispatch import Dispatcher
+from services.jobs.metrics import JobCounters
 from services.jobs.queue import Queue
-from services.jobs.recovery import Sweep
-from services.jobs.retention import Cleanup
-from services.jobs.store import Records
-from services.jobs.tally import Tally
+from services.jobs.recovery import JobRecovery
+from services.jobs.retention import Retention
+from services.jobs.store import JobStore
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
 from services.persistence.database import Database
@@ -29,14 +29,14 @@ log = structlog.get_logger("sweep")
 
 def sweep(settings: Settings) -> None:
     """Sweep until the process that started this one is gone."""
-    records = Records(Database(settings.database_url), result_seconds=settings.job_result_ttl_seconds)
+    records = JobStore(Database(settings.database_url), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
-    tally = Tally(settings.broker_url)
+    tally = JobCounters(settings.broker_url)
     dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
-    sweeper = Sweep(records, queue, dispatcher, retries_of(settings), settings.job_lease_seconds, tally)
+    sweeper = JobRecovery(records, queue, dispatcher, retries_of(settings), settings.job_lease_seconds, tally)
     outbound = Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
-    webhooks = Webhooks(records, outbound, settings.webhook_secret, tally=tally)
-    cleanup = Cleanup(records, storage_of(settings), settings.cleanup_older_than_seconds)
+    webhooks = Webhooks(records, outbound, settings.webhook_secret, counters=tally)
+    cleanup = Retention(records, storage_of(settings), settings.cleanup_older_than_seconds)
     parent, cleaned = os.getppid(), time.monotonic()
     while os.getppid() == parent:
         try:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,9 @@ from services.capacity.memory import tame_allocator
 from services.errors import ServiceError
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
-from services.jobs.delivery import connect_anew_if_lost
+from services.jobs.metrics import JobCounters
 from services.jobs.process import Terms, Worker
-from services.jobs.queue import TASK, make_celery
-from services.jobs.tally import Tally
+from services.jobs.queue import TASK, make_celery, reconnect_if_lost, request_class
 from services.persistence.database import Database
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
@@ -52,9 +52,10 @@ app = make_celery(
     worker_pool="prefork",
 )
 state: dict[str, Any] = {}
+ack_lost = threading.Event()
 
 
-@app.task(name=TASK, Request="services.jobs.delivery:Delivery")  # type: ignore[untyped-decorator]
+@app.task(name=TASK, Request=request_class(ack_lost))  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
@@ -100,7 +101,7 @@ def start_sweeping(sender: Any, **_: Any) -> None:
     at the queue's connection."""
 
     def keep() -> None:
-        connect_anew_if_lost()
+        reconnect_if_lost(ack_lost)
         if "sweeper" not in state or state["sweeper"].poll() is not None:
             state["sweeper"] = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603 - ourselves
 
@@ -129,14 +130,14 @@ def make_worker(settings: Settings) -> Worker:
     with contextlib.suppress(ServiceError):
         jobs.records.database.ping()  # its first connection takes longer
     return Worker(
-        records=jobs.records,
+        store=jobs.records,
         dispatcher=jobs.dispatcher,
         storage=storage,
         models=models,
         limits=image_limits(settings),
         terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retries_of(settings)),
         require_subject=settings.require_subject,
-        tally=Tally(settings.broker_url),
+        counters=JobCounters(settings.broker_url),
     )
 
 

@@ -1,15 +1,17 @@
 """For operators, with a key of the scope `admin`."""
 
+from dataclasses import asdict
+
 from flask import Response
 
 from routes.http.context import service
 from routes.http.job_answers import answer
 from routes.jobs import jobs
-from services.jobs.retention import Cleanup
+from services.jobs.retention import Retention
 
 
 def cleanup() -> Response:
     """Remove what has had its time now, instead of when its turn comes."""
     settings = service().settings
-    removed = Cleanup(jobs().records, service().storage, settings.cleanup_older_than_seconds).run()
-    return answer({"removed": removed})
+    removed = Retention(jobs().records, service().storage, settings.cleanup_older_than_seconds).run()
+    return answer({"removed": asdict(removed)})

@@ -13,7 +13,7 @@ from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
-from services.jobs.queries import Report
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
@@ -38,7 +38,7 @@ def show(job_id: str) -> Response:
     return answer(polled(job_id, described))
 
 
-def polled(job_id: str, described: Callable[[Report], object]) -> bytes:
+def polled(job_id: str, described: Callable[[JobSnapshot], object]) -> bytes:
     """What is told of a job, as JSON. Its state is always the present one; the rest may be a moment old, so that
     callers who ask all the time take nothing from those who work. Raises `JobNotFound`."""
     parts = jobs()
@@ -48,7 +48,7 @@ def polled(job_id: str, described: Callable[[Report], object]) -> bytes:
         report = parts.reports.job(job_id, owner())
         return report.job.state, orjson.dumps(described(report))
 
-    then, told = parts.recent.of((job_id, state, described), make)
+    then, told = parts.recent.get_or_make((job_id, state, described), make)
     return told if then == state else make()[1]  # it changed between the two questions
 
 
@@ -108,7 +108,7 @@ def owner() -> str | None:
     return key.id if key else None
 
 
-def page_of(*, failed: bool) -> tuple[list[Report], str]:
+def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
     """The page that the request asks for, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
     own = owner()
     if own is None:

@@ -10,7 +10,7 @@ from routes.http.job_answers import answer, moment
 from routes.http.job_requests import read_single
 from routes.jobs import jobs, known, owner, page_of, polled
 from services.jobs.archive import result_names
-from services.jobs.queries import Report
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
 from services.storage.local import LocalFolder
 
@@ -46,7 +46,7 @@ def show_task(task_id: str) -> Response:
     return answer(polled(task_id, _task))
 
 
-def _upload(report: Report) -> dict[str, Any]:
+def _upload(report: JobSnapshot) -> dict[str, Any]:
     job, item = report.job, report.items[0]
     return {
         "upload_id": job.id,
@@ -58,7 +58,7 @@ def _upload(report: Report) -> dict[str, Any]:
     }
 
 
-def _task(report: Report) -> dict[str, Any]:
+def _task(report: JobSnapshot) -> dict[str, Any]:
     job = report.job
     spent = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
     failure = next((i.error_details or i.error_code for i in report.items if i.state == FAILED), None)
@@ -77,7 +77,7 @@ def _task(report: Report) -> dict[str, Any]:
     }
 
 
-def _presigned(report: Report) -> str | None:
+def _presigned(report: JobSnapshot) -> str | None:
     """Where the storage itself serves the result; a local folder does not."""
     storage, item = service().storage, report.items[0]
     if isinstance(storage, LocalFolder) or item.result_key is None or report.expired:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from flask import current_app, g, request
 
 from config import Settings
-from services.api_keys.key_cache import Keyring
+from services.api_keys.key_cache import KeyCache
 from services.capacity.admission import Admission, Bodies
 from services.capacity.deadline import Deadline
 from services.capacity.single_flight import Coalescer
@@ -19,14 +19,14 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result, remove_background
 from services.inference.registry import Models
 from services.jobs.dispatch import Dispatcher
-from services.jobs.queries import Reports
+from services.jobs.queries import JobQueries
 from services.jobs.queue import Queue
-from services.jobs.store import Records
-from services.jobs.submit import Desk
+from services.jobs.store import JobStore
+from services.jobs.submit import JobSubmitter
 from services.net.fetch import Fetched, Fetcher
 from services.observability.metrics import Metrics
 from services.persistence.redis import RedisProbe
-from services.persistence.ttl_cache import Recent
+from services.persistence.ttl_cache import TtlCache
 from services.result_cache import ResultCache
 from services.storage.base import Storage, StorageProbe
 
@@ -38,13 +38,13 @@ class Jobs:
     """The parts that see to jobs; there with `JOBS_ENABLED`. `listeners`: how many more may listen to events; `recent`:
     what was told of jobs a moment ago, as JSON."""
 
-    records: Records
-    reports: Reports
+    records: JobStore
+    reports: JobQueries
     queue: Queue
     dispatcher: Dispatcher
-    desk: Desk
+    desk: JobSubmitter
     listeners: threading.BoundedSemaphore
-    recent: Recent[tuple[str, bytes]]
+    recent: TtlCache[tuple[str, bytes]]
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Service:
     admission: Admission
     bodies: Bodies
     metrics: Metrics
-    keys: Keyring
+    keys: KeyCache
     fetcher: Fetcher
     coalescer: Coalescer[Result]
     storage: Storage

@@ -8,9 +8,9 @@ from flask import Response, redirect
 
 from routes.http.context import service
 from routes.removal import file_name
-from services.jobs.archive import bundle, result_names
+from services.jobs.archive import result_names, stream_archive
 from services.jobs.errors import JobNotFinished
-from services.jobs.queries import Report
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
 from services.storage.local import LocalFolder
 
@@ -32,7 +32,7 @@ def accepted(job: Job) -> Response:
     return response
 
 
-def described(report: Report) -> dict[str, Any]:
+def described(report: JobSnapshot) -> dict[str, Any]:
     """All that is told of a job."""
     job = report.job
     single = report.items[0] if job.kind != BATCH else None
@@ -55,21 +55,21 @@ def described(report: Report) -> dict[str, Any]:
     }
 
 
-def download(report: Report) -> Response:
+def download(report: JobSnapshot) -> Response:
     """The image, or the batch's ZIP, as it comes from storage. Raises `JobNotFinished`, `StorageUnavailable`."""
     response = _download(report)
     response.headers["Cache-Control"] = "private, no-store"  # a link that ends, or an image that does
     return response
 
 
-def _download(report: Report) -> Response:
+def _download(report: JobSnapshot) -> Response:
     job = report.job
     if job.state != FINISHED:
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled"}.get(job.state, f"it is {job.state}")
         raise JobNotFinished(details)
     storage = service().storage
     if job.kind == BATCH:
-        response = Response(bundle(report, storage), mimetype="application/zip")
+        response = Response(stream_archive(report, storage), mimetype="application/zip")
         response.headers.set("Content-Disposition", "attachment", filename=f"{job.id}.zip")
         return response
     item = report.items[0]
@@ -80,10 +80,10 @@ def _download(report: Report) -> Response:
     if settings.download_redirect and not isinstance(storage, LocalFolder):
         return redirect(storage.url(item.result_key, settings.presigned_url_seconds, name))  # type: ignore[return-value]
     opened = storage.open(item.result_key)
-    response = Response(iter(opened), mimetype=item.result["mimetype"])
+    response = Response(iter(opened), mimetype=item.result.mimetype)
     response.content_length = opened.size
     response.call_on_close(opened.close)
-    response.headers["X-Confidence"] = f"{item.result['confidence']:.3f}"
+    response.headers["X-Confidence"] = f"{item.result.confidence:.3f}"
     response.headers.set("Content-Disposition", "attachment", **file_name(name))
     return response
 
@@ -94,7 +94,7 @@ def moment(at: datetime | None) -> str | None:
 
 
 def _item(item: JobItem) -> dict[str, Any]:
-    result = item.result or {}
+    facts = item.result
     return {
         "item_id": item.id,
         "name": item.name,
@@ -103,7 +103,7 @@ def _item(item: JobItem) -> dict[str, Any]:
         "progress": item.progress,
         "attempts": item.attempts,
         "error": _error(item),
-        **{name: result.get(name) for name in ("width", "height", "bytes", "format", "model", "confidence")},
+        **{name: getattr(facts, name, None) for name in ("width", "height", "bytes", "format", "model", "confidence")},
     }
 
 
@@ -114,11 +114,11 @@ def _error(item: JobItem) -> dict[str, Any] | None:
     return {"code": item.error_code, "details": item.error_details or ""}
 
 
-def _first_error(report: Report) -> dict[str, Any] | None:
+def _first_error(report: JobSnapshot) -> dict[str, Any] | None:
     return next((_error(item) for item in report.items if item.state == FAILED), None)
 
 
-def _metrics(report: Report) -> dict[str, Any]:
+def _metrics(report: JobSnapshot) -> dict[str, Any]:
     job, items = report.job, report.items
     spent = [(i.finished_at - i.started_at).total_seconds() for i in items if i.started_at and i.finished_at]
     queue = (job.started_at - job.created_at).total_seconds() if job.started_at else None
@@ -128,6 +128,6 @@ def _metrics(report: Report) -> dict[str, Any]:
         "queue_seconds": round(queue, 3) if queue is not None else None,
         "processing_seconds": round(sum(spent), 3) if spent else None,
         "original_bytes": sum(item.original_bytes for item in items),
-        "result_bytes": sum((item.result or {}).get("bytes", 0) for item in items),
-        "timings_ms": (items[0].result or {}).get("timings_ms") if job.kind != BATCH else None,
+        "result_bytes": sum(item.result.bytes for item in items if item.result),
+        "timings_ms": items[0].result.timings_ms if job.kind != BATCH and items[0].result else None,
     }

@@ -11,7 +11,7 @@ from flask import Response, request
 from routes.http.context import Jobs, caller_gone, service
 from routes.http.job_answers import described
 from services.errors import Busy, ServiceError
-from services.jobs.queries import Report
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE
 
 TYPE: Final = "text/event-stream"
@@ -26,7 +26,7 @@ def wants_events() -> bool:
     return TYPE in request.accept_mimetypes.values()
 
 
-def events(parts: Jobs, report: Report, owner: str | None) -> Response:
+def events(parts: Jobs, report: JobSnapshot, owner: str | None) -> Response:
     """The job now and after each change. Raises `Busy` when as many are told as there are threads to spare."""
     if not parts.listeners.acquire(blocking=False):
         raise Busy("as many callers listen as can; ask for the status now and then instead")
@@ -41,7 +41,7 @@ def events(parts: Jobs, report: Report, owner: str | None) -> Response:
     return response
 
 
-def _stream(parts: Jobs, report: Report, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
+def _stream(parts: Jobs, report: JobSnapshot, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
     told: dict[str, Any] = {}
     began = spoken = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS
