@@ -1,11 +1,10 @@
 """For operators, with a key of the scope `admin`."""
 
-from dataclasses import asdict
-
 from flask import Response
 
 from routes.http.context import service
 from routes.http.job_answers import answer
+from routes.http.job_views import CleanupView
 from routes.jobs import jobs
 from services.jobs.retention import Retention
 
@@ -14,4 +13,4 @@ def cleanup() -> Response:
     """Remove what has had its time now, instead of when its turn comes."""
     settings = service().settings
     removed = Retention(jobs().records, service().storage, settings.cleanup_older_than_seconds).run()
-    return answer({"removed": asdict(removed)})
+    return answer(CleanupView(removed=removed))

@@ -1,11 +1,11 @@
 """Deletes expired job files, old job records and orphaned objects."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
@@ -19,14 +19,15 @@ ORPHAN_SECONDS: Final = 3600.0
 log = structlog.get_logger("retention")
 
 
-@dataclass(frozen=True)
-class Removed:
+class Removed(BaseModel):
     """How much of each kind one round deleted."""
 
-    jobs_expired: int
-    files: int
-    records: int
-    orphans: int
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jobs_expired: NonNegativeInt
+    files: NonNegativeInt
+    records: NonNegativeInt
+    orphans: NonNegativeInt
 
 
 class Retention:
@@ -40,9 +41,10 @@ class Retention:
     def run(self) -> Removed:
         """Run one round. Raises `DatabaseUnavailable`, `StorageUnavailable`."""
         jobs, files = self._delete_expired_files()
-        removed = Removed(jobs, files, self._delete_old_records(), self._delete_orphans())
-        if any(asdict(removed).values()):
-            log.info("retention", **asdict(removed))
+        records, orphans = self._delete_old_records(), self._delete_orphans()
+        removed = Removed(jobs_expired=jobs, files=files, records=records, orphans=orphans)
+        if jobs or files or records or orphans:
+            log.info("retention", **removed.model_dump())
         return removed
 
     def _delete_expired_files(self) -> tuple[int, int]:
