@@ -22,7 +22,7 @@ from services.errors import DatabaseUnavailable
 from services.observability.logs import logging_config
 
 if TYPE_CHECKING:
-    from services.api_keys.key_cache import Keyring
+    from services.api_keys.key_cache import KeyCache
     from services.capacity.admission import Admission, Bodies
     from services.capacity.single_flight import Coalescer
     from services.imaging.decode import ImageLimits
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from services.inference.segmenter import RembgSegmenter
     from services.jobs.dispatch import Dispatcher
     from services.jobs.process import Worker
-    from services.jobs.queries import Reports
+    from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
-    from services.jobs.recovery import Sweep
-    from services.jobs.retention import Cleanup
-    from services.jobs.retry import Retries
-    from services.jobs.store import Records
-    from services.jobs.submit import Desk
+    from services.jobs.recovery import JobRecovery
+    from services.jobs.retention import Retention
+    from services.jobs.retry import RetryPolicy
+    from services.jobs.store import JobStore
+    from services.jobs.submit import JobSubmitter
     from services.jobs.webhooks import Webhooks
     from services.net.client import Outbound
     from services.net.fetch import Fetcher
     from services.observability.metrics import Metrics
     from services.persistence.database import Database
     from services.persistence.redis import RedisProbe
-    from services.persistence.ttl_cache import Recent
+    from services.persistence.ttl_cache import TtlCache
     from services.removal import Remover
     from services.result_cache import ResultCache
     from services.storage.base import Storage, StorageProbe
@@ -76,13 +76,13 @@ class JobServices:
     `listeners` bounds how many connections listen to events; `recent` holds the JSON of jobs that were just read.
     """
 
-    records: Records
-    reports: Reports
+    store: JobStore
+    queries: JobQueries
     queue: Queue
     dispatcher: Dispatcher
-    desk: Desk
+    submitter: JobSubmitter
     listeners: threading.BoundedSemaphore
-    recent: Recent[tuple[str, bytes]]
+    recent: TtlCache[tuple[str, bytes]]
 
 
 @dataclass
@@ -94,7 +94,7 @@ class WebServices:
     remover: Remover
     bodies: Bodies
     metrics: Metrics
-    keys: Keyring
+    keys: KeyCache
     fetcher: Fetcher
     coalescer: Coalescer[Result]
     storage: Storage
@@ -119,9 +119,9 @@ class WebServices:
 class Maintenance:
     """The parts of the sweeper."""
 
-    recovery: Sweep
+    recovery: JobRecovery
     webhooks: Webhooks
-    retention: Cleanup
+    retention: Retention
 
 
 def configure_logging(settings: Settings) -> None:
@@ -152,12 +152,13 @@ def quota_storage(settings: Settings) -> tuple[str, dict[str, object]]:
 
 def make_storage(settings: Settings) -> Storage:
     """Return the object storage: a local folder unless the operator names another."""
-    from services.storage import base
+    from services.storage.base import S3Options
+    from services.storage.factory import make_storage
 
-    return base.make_storage(
+    return make_storage(
         settings.storage_url or DEFAULT_STORAGE_URL,
         secret=settings.secret_key,
-        s3=base.S3Options(
+        s3=S3Options(
             endpoint_url=settings.s3_endpoint_url,
             public_endpoint_url=settings.s3_public_endpoint_url,
             region=settings.aws_region,
@@ -178,26 +179,32 @@ def make_database(settings: Settings) -> Database:
 def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
     """Return the job subsystem of a web process or a worker."""
     from services.jobs.dispatch import Dispatcher
-    from services.jobs.queries import Reports
+    from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
-    from services.jobs.store import Records
-    from services.jobs.submit import Desk
-    from services.persistence.ttl_cache import Recent
+    from services.jobs.store import JobStore
+    from services.jobs.submit import JobSubmitter
+    from services.persistence.ttl_cache import TtlCache
 
-    records = Records(database, result_seconds=settings.job_result_ttl_seconds)
-    reports = Reports(database)
+    store = JobStore(database, result_seconds=settings.job_result_ttl_seconds)
+    queries = JobQueries(database)
     queue = Queue(settings.broker_url)
-    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
-    listeners = threading.BoundedSemaphore(settings.listeners_per_worker)
-    desk = Desk(records, reports, storage, queue, dispatcher, settings.max_waiting_per_caller)
-    return JobServices(records, reports, queue, dispatcher, desk, listeners, Recent(PROGRESS_CACHE_SECONDS))
+    dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
+    return JobServices(
+        store=store,
+        queries=queries,
+        queue=queue,
+        dispatcher=dispatcher,
+        submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
+        listeners=threading.BoundedSemaphore(settings.listeners_per_worker),
+        recent=TtlCache(PROGRESS_CACHE_SECONDS),
+    )
 
 
-def retry_policy(settings: Settings) -> Retries:
+def retry_policy(settings: Settings) -> RetryPolicy:
     """Return how often an item is tried, and when."""
-    from services.jobs.retry import Retries
+    from services.jobs.retry import RetryPolicy
 
-    return Retries(settings.job_retry_max, settings.job_retry_intervals)
+    return RetryPolicy(settings.job_retry_max, settings.job_retry_intervals)
 
 
 def make_outbound(settings: Settings) -> Outbound:
@@ -271,10 +278,9 @@ def make_web_services(settings: Settings) -> WebServices:
         on_change=metrics.set_load,
     )
     if settings.jobs_enabled:
-        from services.jobs.metrics import JobFigures
-        from services.jobs.tally import Tally
+        from services.jobs.metrics import JobCounters, JobMetricsCollector
 
-        metrics.add(JobFigures(keys.database, Tally(settings.broker_url)))
+        metrics.add(JobMetricsCollector(keys.database, JobCounters(settings.broker_url)))
     return WebServices(
         settings=settings,
         models=models,
@@ -297,8 +303,8 @@ def make_job_worker(settings: Settings) -> Worker:
     from services.capacity.resources import usable_cpus
     from services.errors import ServiceError
     from services.inference.registry import Models
+    from services.jobs.metrics import JobCounters
     from services.jobs.process import Terms, Worker
-    from services.jobs.tally import Tally
 
     storage = make_storage(settings)
     jobs = make_job_services(settings, storage, make_database(settings))
@@ -312,35 +318,35 @@ def make_job_worker(settings: Settings) -> Worker:
     models.start()
     # The first connection takes longer. Where it fails, the log says why.
     with contextlib.suppress(ServiceError):
-        jobs.records.database.ping()
+        jobs.store.database.ping()
     return Worker(
-        records=jobs.records,
+        store=jobs.store,
         dispatcher=jobs.dispatcher,
         storage=storage,
         remover=make_remover(settings, models, Admission(running=1, waiting=0)),
         terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retry_policy(settings)),
-        tally=Tally(settings.broker_url),
+        counters=JobCounters(settings.broker_url),
     )
 
 
 def make_maintenance(settings: Settings) -> Maintenance:
     """Return the parts of the sweeper."""
     from services.jobs.dispatch import Dispatcher
+    from services.jobs.metrics import JobCounters
     from services.jobs.queue import Queue
-    from services.jobs.recovery import Sweep
-    from services.jobs.retention import Cleanup
-    from services.jobs.store import Records
-    from services.jobs.tally import Tally
+    from services.jobs.recovery import JobRecovery
+    from services.jobs.retention import Retention
+    from services.jobs.store import JobStore
     from services.jobs.webhooks import Webhooks
 
-    records = Records(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
+    store = JobStore(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
-    tally = Tally(settings.broker_url)
-    dispatcher = Dispatcher(records, queue, settings.batch_concurrency)
+    counters = JobCounters(settings.broker_url)
+    dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
     return Maintenance(
-        recovery=Sweep(records, queue, dispatcher, retry_policy(settings), settings.job_lease_seconds, tally),
-        webhooks=Webhooks(records, make_outbound(settings), settings.webhook_secret, tally=tally),
-        retention=Cleanup(records, make_storage(settings), settings.cleanup_older_than_seconds),
+        recovery=JobRecovery(store, queue, dispatcher, retry_policy(settings), settings.job_lease_seconds, counters),
+        webhooks=Webhooks(store, make_outbound(settings), settings.webhook_secret, counters=counters),
+        retention=Retention(store, make_storage(settings), settings.cleanup_older_than_seconds),
     )
 
 
@@ -377,11 +383,11 @@ def _web_models(settings: Settings, metrics: Metrics) -> Models:
     return models
 
 
-def _make_keys(settings: Settings) -> Keyring:
+def _make_keys(settings: Settings) -> KeyCache:
     """Return the API keys. The database is opened now if keys are required; otherwise when the first key comes."""
-    from services.api_keys.key_cache import Keyring
+    from services.api_keys.key_cache import KeyCache
 
-    keys = Keyring(make_database(settings))
+    keys = KeyCache(make_database(settings))
     if settings.auth_required:
         # The log and /health say why it fails.
         with contextlib.suppress(DatabaseUnavailable):

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.net.errors import BadURL
 from services.net.urls import parse_authority
-from services.storage.base import parse_storage_url
+from services.storage.factory import parse_storage_url
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"

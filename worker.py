@@ -9,6 +9,7 @@ import atexit
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ from celery.signals import (
 import bootstrap
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.jobs.delivery import connect_anew_if_lost
-from services.jobs.queue import TASK, make_celery
+from services.jobs.queue import TASK, make_celery, reconnect_if_lost, request_class
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 LOOK_SECONDS = 2.0
@@ -43,9 +43,10 @@ app = make_celery(
     worker_pool="prefork",
 )
 state: dict[str, Any] = {}
+ack_lost = threading.Event()
 
 
-@app.task(name=TASK, Request="services.jobs.delivery:Delivery")  # type: ignore[untyped-decorator]
+@app.task(name=TASK, Request=request_class(ack_lost))  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
@@ -92,7 +93,7 @@ def start_sweeping(sender: Any, **_: Any) -> None:
     at the queue's connection."""
 
     def keep() -> None:
-        connect_anew_if_lost()
+        reconnect_if_lost(ack_lost)
         if "sweeper" not in state or state["sweeper"].poll() is not None:
             state["sweeper"] = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603 - ourselves
 

@@ -1,133 +1,137 @@
-"""JobServices: an image or many are handed in, worked on by workers, watched, cancelled, tried again, downloaded."""
+"""Views of jobs: submit one image or many, show, list, cancel, retry, download."""
 
 from collections.abc import Callable
 from typing import Final
 
-import orjson
 from flask import Response, request
 
 from bootstrap import JobServices
 from routes.http.auth import caller_key
 from routes.http.context import service
-from routes.http.job_answers import accepted, answer, described, download
+from routes.http.job_answers import accepted, answer, download
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
+from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, View
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
-from services.jobs.queries import Report
-from services.jobs.tables import FAILED, FINISHED, JOB_ID
+from services.jobs.queries import JobSnapshot
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, QUEUED
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
-REFUSED: Final = "what failed was refused when it was handed in, and is not kept: send it again, mended"
+REFUSED: Final = "its failed images were refused at submission and are not kept: send them again, corrected"
 
 
 def submit() -> Response:
-    """One image to be worked on later."""
-    return accepted(jobs().desk.submit(read_single()))
+    """Submit one image."""
+    return accepted(jobs().submitter.submit(read_single()))
 
 
 def submit_batch() -> Response:
-    """Many images, one job."""
-    return accepted(jobs().desk.submit(read_batch()))
+    """Submit many images as one job."""
+    return accepted(jobs().submitter.submit(read_batch()))
 
 
 def show(job_id: str) -> Response:
-    """How far a job is; as events, if they are asked for."""
+    """Show a job's status, or stream its changes as events if the caller asks for them."""
     if wants_events():
-        return events(jobs(), jobs().reports.job(known(job_id), owner()), owner())
-    return answer(polled(job_id, described))
+        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner())
+    return answer(polled(job_id, JobView.of))
 
 
-def polled(job_id: str, described: Callable[[Report], object]) -> bytes:
-    """What is told of a job, as JSON. Its state is always the present one; the rest may be a moment old, so that
-    callers who ask all the time take nothing from those who work. Raises `JobNotFound`."""
+def polled(job_id: str, view: Callable[[JobSnapshot], View]) -> bytes:
+    """Return the JSON of a job's view. Raises `JobNotFound`.
+
+    The state is always current; the rest may be a moment old, so that callers who poll all the time cost the workers
+    nothing.
+    """
     parts = jobs()
-    state = parts.reports.state(known(job_id), owner())
+    state = parts.queries.state(known(job_id), owner())
 
     def make() -> tuple[str, bytes]:
-        report = parts.reports.job(job_id, owner())
-        return report.job.state, orjson.dumps(described(report))
+        snapshot = parts.queries.job(job_id, owner())
+        return snapshot.job.state, view(snapshot).json_body()
 
-    then, told = parts.recent.of((job_id, state, described), make)
-    return told if then == state else make()[1]  # it changed between the two questions
+    cached_state, body = parts.recent.get_or_make((job_id, state, view), make)
+    # The state may have changed between the two queries.
+    return body if cached_state == state else make()[1]
 
 
 def listed() -> Response:
-    """The caller's jobs, newest first."""
-    return _page(failed=False)
+    """List the caller's jobs, newest first."""
+    snapshots, cursor = page_of(failed=False)
+    return answer(JobsPage(jobs=[JobView.of(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
 
 
 def failed() -> Response:
-    """The caller's jobs of which something has failed for good."""
-    return _page(failed=True)
+    """List the caller's jobs with a failed image, newest first."""
+    snapshots, cursor = page_of(failed=True)
+    return answer(FailedJobsPage(jobs=[_failed_job(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
 
 
 def cancel(job_id: str) -> Response:
-    """End what is not done yet."""
+    """End all images of a job that have not ended."""
     parts = jobs()
-    report = parts.reports.job(known(job_id), owner())
-    if not parts.records.cancel(report.job.id):
-        raise JobNotCancellable(f"it is {parts.reports.job(job_id, owner()).job.state}")
-    return answer({"job_id": job_id, "status": "cancelled"}, 202)
+    snapshot = parts.queries.job(known(job_id), owner())
+    if not parts.store.cancel(snapshot.job.id):
+        raise JobNotCancellable(f"it is {parts.queries.job(job_id, owner()).job.state}")
+    return answer(CancelledView(job_id=job_id, status=CANCELLED), 202)
 
 
 def retry(job_id: str) -> Response:
-    """Try what has failed again."""
+    """Restart a job's failed images."""
     parts = jobs()
-    report = parts.reports.unexpired(known(job_id), owner())
+    snapshot = parts.queries.unexpired(known(job_id), owner())
     parts.queue.check()
-    if not parts.records.retry(report.job.id):
-        refused = report.job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in report.items)
-        raise JobNotRetryable(REFUSED if refused else f"it is {report.job.state}")
-    parts.dispatcher.try_next(report.job.caller)
-    return answer({"job_id": job_id, "status": "queued", "status_url": f"/api/jobs/{job_id}"}, 202)
+    job = snapshot.job
+    if not parts.store.retry(job.id):
+        refused = job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in snapshot.items)
+        raise JobNotRetryable(REFUSED if refused else f"it is {job.state}")
+    parts.dispatcher.try_next(job.caller)
+    return answer(RetriedView(job_id=job_id, status=QUEUED, status_url=f"/api/jobs/{job_id}"), 202)
 
 
 def result(job_id: str) -> Response:
-    """The result of a finished job."""
-    return download(jobs().reports.unexpired(known(job_id), owner()))
+    """Download the result of a finished job."""
+    return download(jobs().queries.unexpired(known(job_id), owner()))
 
 
 def jobs() -> JobServices:
     """Return the job subsystem."""
     found = service().jobs
-    assert found  # these routes are there only with jobs
+    # These routes are registered only with jobs enabled.
+    assert found
     return found
 
 
 def known(job_id: str) -> str:
-    """The id, if it can be one. Raises `JobNotFound`."""
+    """Return the id if it has the form of one. Raises `JobNotFound`."""
     if not JOB_ID.fullmatch(job_id):
         raise JobNotFound
     return job_id
 
 
 def owner() -> str | None:
-    """The caller's API key's id."""
+    """Return the id of the caller's API key."""
     key = caller_key()
     return key.id if key else None
 
 
-def page_of(*, failed: bool) -> tuple[list[Report], str]:
-    """The page that the request asks for, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
+def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
+    """Return the requested page, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
     own = owner()
     if own is None:
         raise MissingKey(
-            "lists are of an API key's jobs; a job made without one belongs to whoever knows its id, and is in no list",
+            "only jobs made with an API key are listed; a job made without one is known by its id alone",
             "Send the key that the jobs were made with, or ask for each job by its id: GET /api/jobs/{id}",
         )
     limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
-    return jobs().reports.page(own, limit, cursor, failed=failed)
+    return jobs().queries.page(own, limit, cursor, failed=failed)
 
 
-def _page(*, failed: bool) -> Response:
-    reports, following = page_of(failed=failed)
-    found = [described(report) for report in reports]
-    if failed:
-        urls = [f"/api/jobs/{report.job.id}/retry" if report.retryable else None for report in reports]
-        found = [{**job, "retry_url": url} for job, url in zip(found, urls, strict=True)]
-    return answer({"jobs": found, "next_cursor": following or None})
+def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
+    url = f"/api/jobs/{snapshot.job.id}/retry" if snapshot.retryable else None
+    return FailedJobView(**dict(JobView.of(snapshot)), retry_url=url)
 
 
 def _limit(text: str) -> int:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
-from services.persistence.redis import RedisLost, SpareRedis
+from services.persistence.redis import OptionalRedis, RedisUnavailable
 
 MAX_BYTES: Final = 4 * 1024 * 1024  # of a result; a larger one is not kept
 PREFIX: Final = "bg-remover:result:"
@@ -38,7 +38,7 @@ class ResultCache:
 
     def __init__(self, url: str, seconds: int, on_look: Callable[[str], None] = lambda _outcome: None) -> None:
         """`seconds`: how long a result is kept; `on_look` is told "hit", "miss" or "lost" (no Redis) of each look."""
-        self._redis = SpareRedis(url)
+        self._redis = OptionalRedis(url)
         self._seconds = seconds
         self._on_look = on_look
 
@@ -52,7 +52,7 @@ class ResultCache:
         """The result of that key, without timings. Never raises."""
         try:
             value = self._redis.ask(lambda redis: redis.get(key))
-        except RedisLost:
+        except RedisUnavailable:
             self._on_look(LOST)
             return None
         found = _read(value) if isinstance(value, bytes) else None
@@ -63,7 +63,7 @@ class ResultCache:
         """Keep a result. Never raises."""
         if len(result.data) <= MAX_BYTES:
             value = _written(result)
-            with suppress(RedisLost):
+            with suppress(RedisUnavailable):
                 self._redis.ask(lambda redis: redis.set(key, value, ex=self._seconds))
 
 

@@ -1,6 +1,6 @@
 """JSON bodies of responses. Each model is a body and, in the API's description, its schema."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 from flask import Response
@@ -188,28 +188,3 @@ def json_response(
     if not cacheable:
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema of a body, with nested models in place and without pydantic's titles."""
-    whole = model.model_json_schema(mode="serialization")
-    found: dict[str, Any] = _inlined(whole, whole.pop("$defs", {}))
-    return found
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_inlined(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        target = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    # A property may be called `title`: only pydantic's own titles are texts.
-    return {
-        key: {name: _inlined(part, definitions) for name, part in value.items()}
-        if key == "properties"
-        else _inlined(value, definitions)
-        for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str))
-    }

@@ -1,63 +1,72 @@
-"""A job's changes as server-sent events, until its end."""
+"""Streams a job's changes as server-sent events, until it ends."""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from flask import Response, request
 
 from bootstrap import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
-from routes.http.job_answers import described
+from routes.http.job_views import JobView
 from services.errors import Busy, ServiceError
-from services.jobs.queries import Report
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE
 
-TYPE: Final = "text/event-stream"
-LOOK_SECONDS: Final = 0.5
-MOST_SECONDS: Final = 55.0  # then the client asks again, as a browser's EventSource does by itself
+EVENT_STREAM: Final = "text/event-stream"
+POLL_SECONDS: Final = 0.5
+# Then the client reconnects, as a browser's EventSource does on its own.
+MAX_STREAM_SECONDS: Final = 55.0
 KEEP_ALIVE_SECONDS: Final = 10.0
 RETRY_MS: Final = 1000
 
 
 def wants_events() -> bool:
-    """Whether the caller asks for events by name."""
-    return TYPE in request.accept_mimetypes.values()
+    """Return whether the caller explicitly accepts events."""
+    return EVENT_STREAM in request.accept_mimetypes.values()
 
 
-def events(parts: JobServices, report: Report, owner: str | None) -> Response:
-    """The job now and after each change. Raises `Busy` when as many are told as there are threads to spare."""
+def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Response:
+    """Stream the job now and after each change. Raises `Busy` when all threads reserved for listeners are taken."""
     if not parts.listeners.acquire(blocking=False):
-        raise Busy("as many callers listen as can; ask for the status now and then instead")
+        raise Busy("too many callers are listening to events; poll the status instead")
     held = contextlib.ExitStack()
     held.callback(parts.listeners.release)
-    held.enter_context(extend_connection_deadline(time.monotonic() + MOST_SECONDS + KEEP_ALIVE_SECONDS))
+    held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
     stopping, gone = service().draining.is_set, caller_gone()
-    response = Response(_stream(parts, report, owner, lambda: stopping() or gone()), mimetype=TYPE)
+    response = Response(_stream(parts, snapshot, owner, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # Nginx must not gather them
+    # Nginx must not buffer events.
+    response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(held.close)
     return response
 
 
-def _stream(parts: JobServices, report: Report, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
-    told: dict[str, Any] = {}
-    began = spoken = time.monotonic()
+def _stream(
+    parts: JobServices, snapshot: JobSnapshot, owner: str | None, stopping: Callable[[], bool]
+) -> Iterator[bytes]:
+    sent: JobView | None = None
+    began = sent_at = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS
     while True:
-        now = described(report)
-        if {**now, "eta_seconds": 0} != {**told, "eta_seconds": 0}:
-            told, spoken = now, time.monotonic()
-            yield b"event: %s\ndata: %s\n\n" % (now["status"].encode(), orjson.dumps(now))
-        if report.job.state not in ACTIVE or stopping() or time.monotonic() - began > MOST_SECONDS:
+        view = JobView.of(snapshot)
+        if _without_eta(view) != sent:
+            sent, sent_at = _without_eta(view), time.monotonic()
+            yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), view.json_body())
+        if snapshot.job.state not in ACTIVE or stopping() or time.monotonic() - began > MAX_STREAM_SECONDS:
             return
-        if time.monotonic() - spoken > KEEP_ALIVE_SECONDS:
-            spoken = time.monotonic()
+        if time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
+            sent_at = time.monotonic()
             yield b": still here\n\n"
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         try:
-            report = parts.reports.job(report.job.id, owner)
+            snapshot = parts.queries.job(snapshot.job.id, owner)
         except ServiceError:
-            return  # the client asks again, and hears why
+            # The client reconnects, and gets the error then.
+            return
+
+
+def _without_eta(view: JobView) -> JobView:
+    """Drop the estimate, whose changes are no event."""
+    return view.model_copy(update={"eta_seconds": None})

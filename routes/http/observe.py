@@ -14,7 +14,7 @@ from routes.http.limits import client_address
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
 from services.result_cache import HIT, MISS
-from services.storage.local import FILES
+from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
@@ -111,7 +111,7 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
         "address": client_address(),
         "method": request.method[:16],
         # a signed link opens an object to whoever reads it
-        "path": f"{FILES}/…" if request.path.startswith(f"{FILES}/") else request.path[:200],
+        "path": f"{FILES_PATH}/…" if request.path.startswith(f"{FILES_PATH}/") else request.path[:200],
         "status": response.status_code,
         "duration_ms": round(elapsed * 1000, 1),
         "bytes_out": response.content_length,

@@ -4,14 +4,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import flask_openapi3_swagger
 import orjson
 from flask import Flask, Response, current_app, send_from_directory
 
 from config import Settings
-from routes.http.answers import ErrorBody, schema_of
+from routes.http.answers import ErrorBody
+from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
@@ -19,7 +20,6 @@ from services.imaging.formats import Format, usable_formats
 from services.imaging.options import Options
 from services.net.urls import MAX_URL_CHARS
 
-Schema = dict[str, Any]
 OPEN: Final = ""
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
 IMAGE_URL: Final[Schema] = {

@@ -1,9 +1,21 @@
-"""What the API's description says of the endpoints for jobs."""
+"""Describes the endpoints of jobs, uploads and tasks; the schemas of their answers come from the models."""
 
-from typing import Any, Final
+from typing import Final
 
-from routes.openapi.docs import Operation, Schema, option_schemas
+from routes.http.job_views import (
+    AcceptedView,
+    CancelledView,
+    CleanupView,
+    FailedJobsPage,
+    JobsPage,
+    JobView,
+    RetriedView,
+    View,
+)
+from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
+from routes.openapi.docs import Operation, option_schemas
 from routes.openapi.operations import REMOVE
+from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.archives.errors import TooManyFiles
 from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
@@ -21,52 +33,11 @@ from services.net.errors import BadURL
 from services.storage.base import KEYS, MAX_KEY_CHARS
 from services.storage.errors import ResultExpired, StorageUnavailable
 
-_TEXT: Final[Schema] = {"type": "string"}
 _OPTIONS: Final = option_schemas()
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
-_WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
-_MOMENT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
-_STATUS: Final[Schema] = {"type": "string", "enum": ["queued", "started", "finished", "failed", "cancelled"]}
 _LOST: Final = (QueueUnavailable, StorageUnavailable, e.DatabaseUnavailable)
 
 
-def _or_null(schema: Schema) -> Schema:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _whole_object(**properties: Any) -> Schema:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-    }
-
-
-_ERROR: Final = _or_null(_whole_object(code=_TEXT, details=_TEXT))
-_ITEM: Final = _whole_object(
-    item_id=_TEXT, name=_TEXT, status=_STATUS, stage=_or_null(_TEXT), progress=_WHOLE, attempts=_WHOLE, error=_ERROR,
-    width=_or_null(_WHOLE), height=_or_null(_WHOLE), bytes=_or_null(_WHOLE), format=_or_null(_TEXT),
-    model=_or_null(_TEXT), confidence=_or_null({"type": "number"}),
-)  # fmt: skip
-_JOB_PARTS: Final[dict[str, Schema]] = {
-    "job_id": _TEXT,
-    "status": _STATUS,
-    "stage": {**_or_null(_TEXT), "description": "queue, decode, segment, refine, compose, encode, store"},
-    "progress": {**_WHOLE, "maximum": 100},
-    "eta_seconds": _or_null({"type": "number"}),
-    "created_at": _MOMENT,
-    "started_at": _MOMENT,
-    "finished_at": _MOMENT,
-    "expires_at": {**_MOMENT, "description": "until when its files are kept"},
-    "attempts": _WHOLE,
-    "error": {**_ERROR, "description": "Why it failed, or why its last attempt did."},
-    "items": {"type": "array", "items": _ITEM},
-    "download_url": _or_null(_TEXT),
-    "metrics": {"type": "object"},
-}
-_JOB: Final = _whole_object(**_JOB_PARTS)
-_ACCEPTED: Final = _whole_object(job_id=_TEXT, status=_STATUS, items=_WHOLE, status_url=_TEXT)
 _PAGE: Final[dict[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20, "description": "Jobs on a page."},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
@@ -75,7 +46,7 @@ _CALLBACK: Final[dict[str, Schema]] = {
     "callback_url": {
         "type": "string",
         "format": "uri",
-        "description": "Told by a signed POST when the job is over; where the operator has set `WEBHOOK_SECRET`.",
+        "description": "Where to send a signed POST when the job ends; needs `WEBHOOK_SECRET` on the server.",
     }
 }
 
@@ -85,7 +56,7 @@ def _with_callback(schema: Schema) -> Schema:
 
 
 def _or_by_key(schema: Schema) -> Schema:
-    """The same body, where `s3_key` may stand instead of the image."""
+    """Allow `s3_key` instead of the image in a body."""
     if not schema:
         return schema
     others = schema.get("oneOf") or [{"required": schema["required"]}]
@@ -112,20 +83,25 @@ _BATCH: Final[dict[str, Schema]] = {
         "additionalProperties": False,
     }
 }
-_AS_OF_NOW: Final = (
-    "`Idempotency-Key` (a header, 1 to 200 characters): sent again with the same key, it is the same job; with other "
-    "images or options, 409."
+_IDEMPOTENCY: Final = (
+    "`Idempotency-Key` (a header, 1 to 200 characters): the same request with the same key returns the same job; with "
+    "other images or options, 409."
 )
 
+
+def _json(model: type[View]) -> dict[str, Schema]:
+    return {"application/json": schema_of(model)}
+
+
 SUBMIT: Final = Operation(
-    "jobs", "Hand in an image",
-    f"Takes what `/remove-background` takes; what is behind `image_url` is fetched before the answer. {_AS_OF_NOW}",
-    _BODIES, {"application/json": _ACCEPTED}, (*REMOVE.failures, IdempotencyKeyReused, *_LOST),
+    "jobs", "Submit an image",
+    f"Takes the same fields as `/remove-background`; an `image_url` is fetched before the answer. {_IDEMPOTENCY}",
+    _BODIES, _json(AcceptedView), (*REMOVE.failures, IdempotencyKeyReused, *_LOST),
     options=True, body_required=False, status=202, query=_CALLBACK,
 )  # fmt: skip
 SUBMIT_BATCH: Final = Operation(
-    "jobs", "Hand in many images", f"Each is found good or bad by itself. {_AS_OF_NOW}",
-    _BATCH, {"application/json": _ACCEPTED},
+    "jobs", "Submit many images", f"Each image is accepted or refused separately. {_IDEMPOTENCY}",
+    _BATCH, _json(AcceptedView),
     (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, e.ModelNotFound,
      TooManyFiles, e.UploadTooLarge, UnsupportedFormat,
      CorruptImage, TooManyPixels, ImageTooSmall, IdempotencyKeyReused, e.Busy, *_LOST),
@@ -133,81 +109,61 @@ SUBMIT_BATCH: Final = Operation(
 )  # fmt: skip
 SHOW: Final = Operation(
     "jobs",
-    "How far a job is",
-    "With `Accept: text/event-stream` every change is sent until the job is over: the event is the status.",
-    answers={"application/json": _JOB, "text/event-stream": {"type": "string"}},
+    "Show a job's status",
+    "With `Accept: text/event-stream` every change is sent until the job ends: the event is the status.",
+    answers={**_json(JobView), "text/event-stream": {"type": "string"}},
     failures=(JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
 LISTED: Final = Operation(
-    "jobs", "Your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
-    answers={"application/json": _whole_object(jobs={"type": "array", "items": _JOB}, next_cursor=_or_null(_TEXT))},
+    "jobs", "List your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
+    answers=_json(JobsPage),
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 FAILED: Final = Operation(
-    "jobs", "Your jobs of which something failed",
-    "Needs an API key. `POST` to `retry_url` tries it again; null where nothing of it is kept.",
-    answers={
-        "application/json": _whole_object(
-            jobs={"type": "array", "items": _whole_object(**_JOB_PARTS, retry_url=_or_null(_TEXT))},
-            next_cursor=_or_null(_TEXT),
-        )
-    },
+    "jobs", "List your jobs with a failed image",
+    "Needs an API key. `POST` to `retry_url` retries it; null where nothing of it is kept.",
+    answers=_json(FailedJobsPage),
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 CANCEL: Final = Operation(
-    "jobs", "End what is not done", "Also what is being worked on.",
-    answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS)},
+    "jobs", "Cancel a job", "Ends all images that have not ended, also those being processed.",
+    answers=_json(CancelledView),
     failures=(JobNotFound, JobNotCancellable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip
 RETRY: Final = Operation(
-    "jobs", "Try what has failed again",
-    answers={"application/json": _whole_object(job_id=_TEXT, status=_STATUS, status_url=_TEXT)},
+    "jobs", "Retry the failed images of a job",
+    answers=_json(RetriedView),
     failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip
 DOWNLOAD: Final = Operation(
-    "jobs", "The result",
+    "jobs", "Download the result",
     "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`. 302 to a link into object storage "
     "where the operator has chosen so.",
     answers={f.mimetype: {} for f in usable_formats()},
     failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
 )  # fmt: skip
 CLEANUP: Final = Operation(
-    "jobs", "Remove what has had its time", "Files and records of jobs long over, and files of no job.",
-    answers={
-        "application/json": _whole_object(
-            removed=_whole_object(jobs_expired=_WHOLE, files=_WHOLE, records=_WHOLE, orphans=_WHOLE)
-        )
-    },
+    "jobs", "Delete expired files and records", "Files and records of expired jobs, and files without a job.",
+    answers=_json(CleanupView),
     failures=_LOST[1:],
 )  # fmt: skip
 
-_OF_UPLOADS: Final[Schema] = {"type": "string", "enum": ["queued", "processing", "completed", "failed"]}
-_UPLOAD: Final = _whole_object(
-    upload_id=_TEXT, task_id=_TEXT, filename=_TEXT, size=_WHOLE, status=_OF_UPLOADS, created_at=_MOMENT
-)
-_TASK: Final = _whole_object(
-    task_id=_TEXT, upload_id=_TEXT, status=_OF_UPLOADS, progress=_WHOLE, result_url=_or_null(_TEXT),
-    presigned_url=_or_null(_TEXT), error_message=_or_null(_TEXT), processing_time=_or_null({"type": "number"}),
-    created_at=_MOMENT, updated_at=_MOMENT,
-)  # fmt: skip
+
 UPLOAD: Final = Operation(
-    "uploads", "Hand in an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
+    "uploads", "Submit an image", "A job under another name: `upload_id`, `task_id` and `job_id` are the same.",
     {kind: _or_by_key(schema) for kind, schema in _BODIES.items()},
-    {"application/json": _whole_object(upload_id=_TEXT, task_id=_TEXT, status=_OF_UPLOADS, message=_TEXT)},
+    _json(UploadAcceptedView),
     (*REMOVE.failures, e.NotFound, IdempotencyKeyReused, *_LOST),
     options=True, body_required=False, status=202, query={**_CALLBACK, "s3_key": _S3_KEY},
 )  # fmt: skip
 UPLOADS: Final = Operation(
-    "uploads", "Your uploads, newest first", "Needs an API key.",
-    answers={
-        "application/json": _whole_object(uploads={"type": "array", "items": _UPLOAD}, next_cursor=_or_null(_TEXT))
-    },
+    "uploads", "List your uploads, newest first", "Needs an API key.", answers=_json(UploadsPage),
     failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 SHOW_UPLOAD: Final = Operation(
-    "uploads", "One upload", answers={"application/json": _UPLOAD}, failures=(JobNotFound, e.DatabaseUnavailable)
+    "uploads", "Show one upload", answers=_json(UploadView), failures=(JobNotFound, e.DatabaseUnavailable)
 )
 SHOW_TASK: Final = Operation(
-    "uploads", "What has become of an upload",
-    answers={"application/json": _TASK}, failures=(JobNotFound, e.DatabaseUnavailable),
+    "uploads", "Show the status of an upload",
+    answers=_json(TaskView), failures=(JobNotFound, e.DatabaseUnavailable),
 )  # fmt: skip

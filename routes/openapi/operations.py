@@ -10,9 +10,9 @@ from routes.http.answers import (
     Readiness,
     ServiceDescription,
     TextFile,
-    schema_of,
 )
-from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_schemas
+from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
+from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats

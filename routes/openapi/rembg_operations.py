@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from routes.openapi.docs import IMAGE_URL, Operation, Schema
+from routes.openapi.docs import IMAGE_URL, Operation
+from routes.openapi.schemas import Schema
 from services import errors as e
 from services.archives.errors import BadArchive, BadEntry, TooManyFiles
 from services.dialects.rembg import ALLOWED, RembgParameters

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from routes.http.answers import schema_of
-from routes.openapi.docs import QUOTA_HEADERS, Operation, Schema
+from routes.openapi.docs import QUOTA_HEADERS, Operation
+from routes.openapi.schemas import Schema, schema_of
 from services.dialects.removebg import CHANNELS, CLASSES, FORMATS, LEVELS, SIZES
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer
 from services.dialects.removebg_errors import ErrorAnswer

@@ -1,7 +1,7 @@
-"""A batch's results as one ZIP, sent while it is made: one image at a time is in memory."""
+"""Streams a batch's results as one ZIP; one image at a time is in memory."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import orjson
 
@@ -9,49 +9,91 @@ from services.archives.filenames import DistinctNames
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
-from services.jobs.queries import Report
+from services.jobs.facts import ResultFacts
+from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, JobItem
 from services.storage.base import Storage
 
 
-def bundle(report: Report, storage: Storage) -> Iterator[bytes]:
-    """The ZIP in pieces: each finished item under its name, `metadata.json` on all of them, `errors.json` on those that
-    failed. A result that can't be read is told there too: the answer has begun."""
-    return zip_stream(_files(report, storage))
+@dataclass(frozen=True)
+class ResultEntry:
+    """One file in `metadata.json`: sizes in px and bytes."""
+
+    file: str
+    position: int
+    seconds: float | None
+    width: int
+    height: int
+    bytes: int
+    format: str
+    model: str
+    confidence: float
+    original_width: int
+    original_height: int
 
 
-def _files(report: Report, storage: Storage) -> Iterator[tuple[str, bytes]]:
-    names = result_names(report.items)
-    told = []
-    errors = [_failure(i, i.error_code or "", i.error_details or "") for i in report.items if i.state == FAILED]
-    for item in report.items:
-        if item.state != FINISHED or not item.result_key:
+@dataclass(frozen=True)
+class ErrorEntry:
+    """One image in `errors.json`."""
+
+    name: str
+    position: int
+    code: str
+    details: str
+    attempts: int
+
+
+def stream_archive(snapshot: JobSnapshot, storage: Storage) -> Iterator[bytes]:
+    """Yield the ZIP in pieces: each finished item's result, then `metadata.json` on them and `errors.json` on the rest.
+
+    A result that can't be read becomes an entry of `errors.json` too: the answer has begun.
+    """
+    return zip_stream(_files(snapshot, storage))
+
+
+def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes]]:
+    names = result_names(snapshot.items)
+    results = []
+    errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.items if i.state == FAILED]
+    for item in snapshot.items:
+        if item.state != FINISHED or not item.result_key or not item.result:
             continue
         try:
             with storage.open(item.result_key) as opened:
                 data = b"".join(opened)
         except ServiceError as exc:
-            errors.append(_failure(item, exc.code, exc.details))
+            errors.append(_error_entry(item, exc.code, exc.details))
             continue
         yield names[item.id], data
-        told.append(_metadata(item, names[item.id]))
-    yield "metadata.json", orjson.dumps(told, option=orjson.OPT_INDENT_2)
+        results.append(_result_entry(item, item.result, names[item.id]))
+    yield "metadata.json", orjson.dumps(results, option=orjson.OPT_INDENT_2)
     yield "errors.json", orjson.dumps(errors, option=orjson.OPT_INDENT_2)
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
-    """A file name for each finished item's result, by item id; no two are alike."""
+    """Choose a distinct file name for each finished item's result, by item id."""
     names = DistinctNames()
-    done = [item for item in items if item.result]
-    return {item.id: names.of(f"{item.name}-no-bg.x", Format((item.result or {})["format"]).extension) for item in done}
+    return {
+        item.id: names.of(f"{item.name}-no-bg.x", Format(item.result.format).extension) for item in items if item.result
+    }
 
 
-def _metadata(item: JobItem, name: str) -> dict[str, Any]:
-    result = item.result or {}
-    kept = ("width", "height", "bytes", "format", "model", "confidence", "original_width", "original_height")
+def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:
     seconds = (item.finished_at - item.started_at).total_seconds() if item.started_at and item.finished_at else None
-    return {"file": name, "position": item.position, "seconds": seconds, **{key: result.get(key) for key in kept}}
+    return ResultEntry(
+        file=name,
+        position=item.position,
+        seconds=seconds,
+        width=facts.width,
+        height=facts.height,
+        bytes=facts.bytes,
+        format=facts.format,
+        model=facts.model,
+        confidence=facts.confidence,
+        original_width=facts.original_width,
+        original_height=facts.original_height,
+    )
 
 
-def _failure(item: JobItem, code: str, details: str) -> dict[str, Any]:
-    return {"name": item.name, "position": item.position, "code": code, "details": details, "attempts": item.attempts}
+def _error_entry(item: JobItem, code: str, details: str) -> ErrorEntry:
+    return ErrorEntry(item.name, item.position, code, details, item.attempts)

@@ -1,34 +1,42 @@
-"""What is sent on its way when: so much of each job and of each caller at a time, so that none waits behind another.
+"""Sends waiting items to the queue, a limited number per job and per caller, so that no caller's batch delays another.
 
-All that is not sent yet waits in the records. Whoever finishes an item sends its caller's next; the sweep sends what
-nobody sent. The counts may be exceeded by one or two when two do so at once, which harms nobody.
+Items that are not sent yet wait in the records. A worker that ends an item sends its caller's next one; recovery sends
+what nobody sent. Two processes that send at the same time may exceed a limit by one or two, which is harmless.
 """
 
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from services.errors import DatabaseUnavailable
 from services.jobs.errors import QueueUnavailable
+from services.jobs.pending import PendingWork
 from services.jobs.queue import Queue
-from services.jobs.store import Records
+from services.jobs.store import JobStore
 from services.jobs.tables import QUEUED, JobItem
 
-CALLER_SHARE = 2  # a caller may have so many times as much on its way as one of its jobs
+# The in-flight limit per caller, as a multiple of the limit per job.
+CALLER_SHARE: Final = 2
 
 
 class Dispatcher:
-    """Sends items on their way: `per_job` at a time."""
+    """Sends items to the queue, at most `per_job` of a job in flight: in the queue or at a worker."""
 
-    def __init__(self, records: Records, queue: Queue, per_job: int) -> None:
-        self._records, self._queue, self._per_job = records, queue, per_job
+    def __init__(self, store: JobStore, queue: Queue, per_job: int) -> None:
+        self._store, self._queue, self._per_job = store, queue, per_job
+        self._pending = PendingWork(store.database)
 
-    def mark_first(self, items: Sequence[JobItem], flying: int) -> list[str]:
-        """Those of a new job's items that go at once, where `flying` of its caller's are on their way.
+    def check_queue(self) -> None:
+        """Ping the broker. Raises `QueueUnavailable`."""
+        self._queue.check()
 
-        It is noted in the items, which are not written down yet: that saves a submission most of what `send_next` asks.
+    def mark_first(self, items: Sequence[JobItem], in_flight: int) -> list[str]:
+        """Mark the items of a new job that may be sent now, with `in_flight` items of its caller; return their ids.
+
+        Marks the objects only, before they are inserted: that saves a submission most queries of `send_next`.
         """
-        free = min(self._per_job, CALLER_SHARE * self._per_job - flying)
+        free = min(self._per_job, CALLER_SHARE * self._per_job - in_flight)
         first = [item for item in items if item.state == QUEUED][: max(0, free)]
         now = datetime.now(UTC)
         for item in first:
@@ -36,29 +44,31 @@ class Dispatcher:
         return [item.id for item in first]
 
     def send_marked(self, item_ids: Sequence[str]) -> None:
-        """Send what `mark_first` has marked. Raises `QueueUnavailable`, and then those that could not be sent wait as
-        before. What a crash leaves unsent the sweep takes for lost."""
+        """Send the items that `mark_first` marked. Raises `QueueUnavailable`; items not sent then wait as before.
+
+        After a crash in between, recovery treats what was not sent as a lost message.
+        """
         for number, item_id in enumerate(item_ids):
             try:
                 self._queue.send(item_id)
             except QueueUnavailable:
                 for left in item_ids[number:]:
-                    self._records.note_not_queued(left)
+                    self._store.mark_unsent(left)
                 raise
 
     def send_next(self, caller: str) -> int:
-        """Send as many of the caller's items as may be on their way. Raises `QueueUnavailable`, and then those that
-        could not be sent wait as before."""
-        flying = self._records.in_flight(caller)
-        free = CALLER_SHARE * self._per_job - sum(flying.values())
+        """Send the caller's items up to the limits and return their number. Raises `QueueUnavailable`; items not sent
+        then wait as before."""
+        in_flight = self._pending.in_flight(caller)
+        free = CALLER_SHARE * self._per_job - sum(in_flight.values())
         sent = 0
         while (asked := free) > 0:
-            full = [job_id for job_id, count in flying.items() if count >= self._per_job]
-            found = self._records.unsent(caller, full, asked)
+            full = [job_id for job_id, count in in_flight.items() if count >= self._per_job]
+            found = self._pending.unsent(caller, full, asked)
             for item_id, job_id in found:
-                if flying.get(job_id, 0) >= self._per_job:
+                if in_flight.get(job_id, 0) >= self._per_job:
                     continue
-                flying[job_id] = flying.get(job_id, 0) + 1
+                in_flight[job_id] = in_flight.get(job_id, 0) + 1
                 free -= 1
                 sent += self._send(item_id)
             if len(found) < asked:
@@ -66,20 +76,20 @@ class Dispatcher:
         return sent
 
     def try_next(self, caller: str) -> None:
-        """The same, where the sweep may as well do it later."""
+        """Send the caller's items up to the limits; if that fails, leave it to recovery."""
         with contextlib.suppress(DatabaseUnavailable, QueueUnavailable):
             self.send_next(caller)
 
     def send_all(self) -> int:
-        """What every caller may have on its way. Raises `QueueUnavailable`."""
-        return sum(self.send_next(caller) for caller in self._records.waiting_callers())
+        """Send every caller's items up to the limits and return their number. Raises `QueueUnavailable`."""
+        return sum(self.send_next(caller) for caller in self._pending.waiting_callers())
 
     def _send(self, item_id: str) -> bool:
-        if not self._records.note_queued(item_id):
+        if not self._store.mark_queued(item_id):
             return False
         try:
             self._queue.send(item_id)
         except QueueUnavailable:
-            self._records.note_not_queued(item_id)
+            self._store.mark_unsent(item_id)
             raise
         return True

@@ -1,55 +1,122 @@
-"""Metrics of jobs, the same from every web server: what waits, from the records; what has happened, from the tally."""
+"""Prometheus metrics of jobs, the same from every web server: gauges from the records, counters from the queue's Redis.
 
-from collections.abc import Iterator
+All workers of all machines count in one Redis hash. A count may be lost with Redis and then starts again at 0: the
+records are the truth, counters are for rates.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from itertools import accumulate
+from typing import Final, TypeVar
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+import redis
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import and_, case, func, or_, select
 
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, QUEUED, STARTED, Job, JobItem
-from services.jobs.tally import Tally, families
 from services.observability.background_check import Probe
 from services.persistence.database import Database
-from services.persistence.redis import RedisLost
+from services.persistence.redis import OptionalRedis, RedisUnavailable
 
-KEEP_SECONDS: Final = 5.0  # the records are asked so often at most, by each process that is scraped
-PATIENCE_SECONDS: Final = 0.06  # that a scrape waits for an answer; what is later is told by the next one
+HASH: Final = "bg-remover:tally"
+ENDED, REQUEUED, WEBHOOKS = "job_items_ended", "job_items_requeued", "job_webhooks"
+OK, WORKER_LOST, MESSAGE_LOST = "ok", "worker_lost", "message_lost"
+# By name: what is counted, the label, and the label's values that are shown before they happen.
+COUNTERS: Final = {
+    ENDED: ("Images of jobs that ended, by outcome: ok, or the error's code", "outcome", (OK,)),
+    REQUEUED: ("Images of jobs sent again, by what went wrong", "reason", (WORKER_LOST, MESSAGE_LOST)),
+    WEBHOOKS: ("Webhook attempts, by outcome: ok, http_4xx, or the error's code", "outcome", (OK,)),
+}
+WAIT, WORK = "job_wait_seconds", "job_work_seconds"
+HISTOGRAMS: Final = {
+    WAIT: "From an image's submission to its first attempt",
+    WORK: "One attempt at an image, with reading and storing",
+}
+BOUNDS: Final = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "300", "1800", "7200", "+Inf")
+# Each process that is scraped queries the records no more often than this.
+KEEP_SECONDS: Final = 5.0
+# How long a scrape waits for an answer; a later one is for the next scrape.
+PATIENCE_SECONDS: Final = 0.06
 WAITING: Final = "waiting"
+T = TypeVar("T")
 
 
-class JobFigures(Collector):
-    """What can't be asked, or not in time, has no samples: scrapes are answered by one process or another, and with an
-    older answer of its own than the last one's a counter would seem to have begun anew."""
+class JobCounters:
+    """One process's access to the shared counters. Making one opens nothing; without a URL nothing is counted."""
 
-    def __init__(self, database: Database, tally: Tally) -> None:
-        self._database, self._tally = database, tally
-        self._probe: Probe[list[Metric]] = Probe(self._ask, [], KEEP_SECONDS, PATIENCE_SECONDS)
+    def __init__(self, url: str = "") -> None:
+        self._redis = OptionalRedis(url) if url else None
+
+    def count(self, name: str, label: str, amount: int = 1) -> None:
+        """Increase a counter of `COUNTERS`. Never raises."""
+        self._add({f"{name} {label}": amount})
+
+    def count_attempt(self, outcome: str, wait: float | None, work: float) -> None:
+        """Count an attempt at an item by the outcome that the worker logs; seconds, `wait` None after the first
+        attempt. Never raises."""
+        again = outcome.startswith("again: ")
+        counter = f"{REQUEUED} {outcome.removeprefix('again: ')}" if again else f"{ENDED} {outcome}"
+        observed = _observation(WORK, work) | (_observation(WAIT, wait) if wait is not None else {})
+        self._add({counter: 1.0, **observed})
+
+    def read(self) -> list[Metric]:
+        """Return all counters as metrics. Raises `RedisUnavailable`."""
+        found: dict[bytes, bytes] = self._ask(lambda client: client.hgetall(HASH))  # type: ignore[arg-type,return-value] # redis-py types it for async too
+        return list(_counter_families({field.decode(): float(value) for field, value in found.items()}))
+
+    def _add(self, amounts: dict[str, float]) -> None:
+        def add(client: redis.Redis) -> None:
+            pipeline = client.pipeline(transaction=False)
+            for field, amount in amounts.items():
+                pipeline.hincrbyfloat(HASH, field, amount)
+            pipeline.execute()
+
+        with suppress(RedisUnavailable):
+            self._ask(add)
+
+    def _ask(self, question: Callable[[redis.Redis], T]) -> T:
+        if self._redis is None:
+            raise RedisUnavailable
+        return self._redis.ask(question)
+
+
+class JobMetricsCollector(Collector):
+    """Collects gauges and counters in the background.
+
+    A part that can't be read in time has no samples: scrapes are answered by one process or another, and an outdated
+    counter would look like one that was reset.
+    """
+
+    def __init__(self, database: Database, counters: JobCounters) -> None:
+        self._database, self._counters = database, counters
+        self._probe: Probe[list[Metric]] = Probe(self._read, [], KEEP_SECONDS, PATIENCE_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
         found, age = self._probe.look()
         yield from found if age <= KEEP_SECONDS else ()
 
     def describe(self) -> Iterator[Metric]:
-        yield from (*_gauges(), *families({}))
+        yield from (*_gauge_families(), *_counter_families({}))
 
-    def _ask(self) -> list[Metric]:
-        return [*self._records(), *self._counts()]
+    def _read(self) -> list[Metric]:
+        return [*self._read_gauges(), *self._read_counters()]
 
-    def _counts(self) -> list[Metric]:
+    def _read_counters(self) -> list[Metric]:
         try:
-            return self._tally.read()
-        except RedisLost:
+            return self._counters.read()
+        except RedisUnavailable:
             return []
 
-    def _records(self) -> list[Metric]:
-        items, oldest, webhooks = _gauges()
+    def _read_gauges(self) -> list[Metric]:
+        items, oldest, webhooks = _gauge_families()
         states, since, due = dict.fromkeys((WAITING, QUEUED, STARTED), 0), 0.0, 0
         try:
-            if self._database.exists():  # no file: no job yet, and none is to be made for this
-                states, since, due = self._looked_up()
+            # Without a file there is no job yet, and metrics must not create the file.
+            if self._database.exists():
+                states, since, due = self._query_records()
         except DatabaseUnavailable:
             return []
         for state, count in states.items():
@@ -58,15 +125,15 @@ class JobFigures(Collector):
         webhooks.add_metric([], due)
         return [items, oldest, webhooks]
 
-    def _looked_up(self) -> tuple[dict[str, int], float, int]:
-        """Items in each state, the age of the oldest that could be worked on (seconds), and webhooks to be sent."""
+    def _query_records(self) -> tuple[dict[str, int], float, int]:
+        """Count items by state and webhooks to send; return them with the age in seconds of the oldest item to try."""
         now = datetime.now(UTC)
         ready = and_(JobItem.state == QUEUED, or_(JobItem.due_at.is_(None), JobItem.due_at <= now))
         unsent = JobItem.queued_at.is_(None)
         active = select(JobItem.state, unsent, func.count(), func.min(case((ready, JobItem.created_at))))
         with self._database.session() as session:
-            found = active.where(JobItem.state.in_(ACTIVE)).group_by(JobItem.state, unsent)
-            rows = session.execute(found).all()
+            grouped = active.where(JobItem.state.in_(ACTIVE)).group_by(JobItem.state, unsent)
+            rows = session.execute(grouped).all()
             due = session.scalar(select(func.count()).where(Job.callback_due_at.is_not(None))) or 0
         states = dict.fromkeys((WAITING, QUEUED, STARTED), 0)
         for state, no_message, count, _ in rows:
@@ -75,13 +142,33 @@ class JobFigures(Collector):
         return states, max(0.0, (now - first).total_seconds()), due
 
 
-def _gauges() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+def _observation(name: str, seconds: float) -> dict[str, float]:
+    bound = next(bound for bound in BOUNDS if seconds <= float(bound))
+    return {f"{name} {bound}": 1, f"{name} sum": seconds}
+
+
+def _counter_families(found: dict[str, float]) -> Iterator[Metric]:
+    """Convert the fields of the Redis hash to counters and histograms."""
+    for name, (text, label, always) in COUNTERS.items():
+        counter = CounterMetricFamily(f"bg_remover_{name}", text, labels=[label])
+        labels = {field.partition(" ")[2] for field in found if field.partition(" ")[0] == name}
+        for value in sorted(labels.union(always)):
+            counter.add_metric([value], found.get(f"{name} {value}", 0.0))
+        yield counter
+    for name, text in HISTOGRAMS.items():
+        sums = accumulate(found.get(f"{name} {bound}", 0.0) for bound in BOUNDS)
+        histogram = HistogramMetricFamily(f"bg_remover_{name}", text)
+        histogram.add_metric([], list(zip(BOUNDS, sums, strict=True)), found.get(f"{name} sum", 0.0))
+        yield histogram
+
+
+def _gauge_families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
     return (
         GaugeMetricFamily(
             "bg_remover_job_items",
-            "Images of jobs that are not done: waiting their turn, queued for any worker, started",
+            "Images of jobs that have not ended: waiting to be sent, queued for any worker, started",
             labels=["state"],
         ),
-        GaugeMetricFamily("bg_remover_job_oldest_seconds", "Age of the oldest that could be worked on and is not"),
-        GaugeMetricFamily("bg_remover_job_webhooks_due", "Ends of jobs that are still to be told"),
+        GaugeMetricFamily("bg_remover_job_oldest_seconds", "Age of the oldest image that could be tried and is not"),
+        GaugeMetricFamily("bg_remover_job_webhooks_due", "Webhooks of ended jobs that are still to be sent"),
     )

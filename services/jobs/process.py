@@ -1,14 +1,13 @@
-"""What a worker does with one item: claim it, run the pipeline under a lease that it renews, store, tell the record."""
+"""Processes one item: claim it, run the pipeline under a lease, store the result, record the outcome, send the next."""
 
 import contextlib
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -17,70 +16,29 @@ from services.errors import Busy, DatabaseUnavailable, ServiceError
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.jobs.dispatch import Dispatcher
-from services.jobs.retry import Retries
-from services.jobs.store import Claim, Records
+from services.jobs.facts import ResultFacts
+from services.jobs.lease import Lease
+from services.jobs.metrics import OK, JobCounters
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import Claim, JobStore
 from services.jobs.tables import result_key
-from services.jobs.tally import OK, Tally
 from services.removal import Remover
 from services.storage.base import Storage
 from services.storage.errors import StorageUnavailable
 
-TICK_SECONDS: Final = 1.0
-TELL_SECONDS: Final = 0.5
-STORAGE_SECONDS: Final = 1.0
-PROGRESS: Final = {"queue": 0, "decode": 5, "segment": 20, "refine": 50, "compose": 75, "encode": 80, "store": 95}
+DATABASE_RETRY_SECONDS: Final = 0.5
+STORAGE_PAUSE_SECONDS: Final = 1.0
 log = structlog.get_logger("worker")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Seconds that a lease lasts, seconds that one try may take, and how often an item is tried."""
+    """How items are processed: seconds that a lease lasts, seconds that one attempt may take, and the retry policy."""
 
     lease_seconds: float
     soft_seconds: float
-    retries: Retries
-
-
-class Lease:
-    """A claim kept alive by a thread; `lost` when it was taken away (cancelled, given to another) or ran out."""
-
-    def __init__(self, records: Records, claim: Claim, seconds: float) -> None:
-        self._records, self._claim, self._seconds = records, claim, seconds
-        self._stage: str | None = None
-        self._good_until = time.monotonic() + seconds
-        self._lost, self._done = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-
-    def __enter__(self) -> "Lease":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def lost(self) -> bool:
-        """Whether the item is no longer this worker's."""
-        return self._lost.is_set()
-
-    def note_stage(self, stage: str) -> None:
-        """What is being done; the record hears of it with the next renewal."""
-        self._stage = stage
-
-    def _keep(self) -> None:
-        while not self._done.wait(min(TICK_SECONDS, self._seconds / 3)):
-            asked = time.monotonic()
-            try:
-                stage = self._stage
-                held = self._records.renew(self._claim, self._seconds, stage, PROGRESS.get(stage or "", 0))
-            except DatabaseUnavailable:
-                held = asked < self._good_until
-            else:
-                self._good_until = asked + self._seconds
-            if not held:
-                self._lost.set()
-                return
+    retry_policy: RetryPolicy
 
 
 class Worker:
@@ -89,59 +47,61 @@ class Worker:
     def __init__(
         self,
         *,
-        records: Records,
+        store: JobStore,
         dispatcher: Dispatcher,
         storage: Storage,
         remover: Remover,
         terms: Terms,
-        tally: Tally | None = None,
+        counters: JobCounters | None = None,
     ) -> None:
-        self._tally = tally or Tally()
-        self._records, self._dispatcher, self._storage = records, dispatcher, storage
+        self._counters = counters or JobCounters()
+        self._store, self._dispatcher, self._storage = store, dispatcher, storage
         self._remover, self._terms = remover, terms
 
     def run(self, item_id: str) -> None:
-        """Work on the item, if nobody else does or has. What goes wrong ends in its record, or the sweep sees it.
+        """Process the item unless another worker does or has. The outcome goes into its record.
 
-        Raises `DatabaseUnavailable` where the database was away for as long as a lease before it had begun.
+        Raises `DatabaseUnavailable` if the database stayed unavailable for as long as a lease before the claim.
         """
         token = f"{socket.gethostname()[:100]}:{os.getpid()}:{uuid.uuid4().hex}"
-        claim = self._insist(lambda: self._records.claim(item_id, token, self._terms.lease_seconds))
+        claim = self._with_database_retry(lambda: self._store.claim(item_id, token, self._terms.lease_seconds))
         if claim is None:
-            log.debug("not to be done", item=item_id)
+            log.debug("not waiting", item=item_id)
             return
         structlog.contextvars.bind_contextvars(item=item_id, attempt=claim.item.attempts)
         start = time.perf_counter()
         try:
-            outcome = self._work(claim)
+            outcome = self._process(claim)
             seconds = time.perf_counter() - start
             log.info("item", outcome=outcome, duration_ms=round(seconds * 1000, 1))
             self._count(claim, outcome, seconds)
         finally:
             structlog.contextvars.clear_contextvars()
-        self._go_on(claim)
+        self._finish_job(claim)
 
     def _count(self, claim: Claim, outcome: str, seconds: float) -> None:
         item = claim.item
         wait = None
         if item.started_at and item.attempts == 1:
             wait = max(0.0, (item.started_at - item.created_at).total_seconds())
-        if outcome != "lost":  # whoever took it away counts it
-            self._tally.item(OK if outcome == "finished" else outcome, wait, seconds)
+        # The process that took a lost item away counts it.
+        if outcome != "lost":
+            self._counters.count_attempt(OK if outcome == "finished" else outcome, wait, seconds)
 
-    def _work(self, claim: Claim) -> str:
-        with Lease(self._records, claim, self._terms.lease_seconds) as lease:
+    def _process(self, claim: Claim) -> str:
+        """Return the outcome: `finished`, `lost`, `again: <code>`, or the code of the error that ended the item."""
+        with Lease(self._store, claim, self._terms.lease_seconds) as lease:
             try:
                 result = self._remove(claim, lease)
                 key = result_key(claim.job.id, claim.item.position, result.format.extension)
                 lease.note_stage("store")
                 if not lease.lost():
                     self._storage.put(key, result.data, result.format.mimetype)
-            except Exception as exc:  # noqa: BLE001 - its record must hear of it, whatever it is
+            except Exception as exc:  # noqa: BLE001 - whatever it is, it goes into the record
                 return self._failed(claim, exc, lost=lease.lost())
-            if self._tell(lambda: self._records.finish(claim, key, described(result))):
+            if self._try_record(lambda: self._store.finish(claim, key, result_facts(result))):
                 return "finished"
-            self._forget_cancelled(claim, key)
+            self._delete_if_cancelled(claim, key)
             return "lost"
 
     def _remove(self, claim: Claim, lease: Lease) -> Result:
@@ -152,6 +112,7 @@ class Worker:
         return self._remover.remove(data, options, background=background, deadline=deadline, on_step=lease.note_stage)
 
     def _failed(self, claim: Claim, exc: Exception, *, lost: bool) -> str:
+        """Requeue the item if a retry may help, else end it as failed. Return the outcome."""
         if lost:
             return "lost"
         if isinstance(exc, (MemoryError, OSError)):
@@ -159,44 +120,44 @@ class Worker:
         if not isinstance(exc, ServiceError):
             log.error("unexpected error", exc_info=exc)
             exc = ServiceError()
-        error, delay = exc, self._terms.retries.delay(claim.item.attempts)
+        error, delay = exc, self._terms.retry_policy.delay(claim.item.attempts)
         if isinstance(error, StorageUnavailable):
-            time.sleep(STORAGE_SECONDS)  # the next image would fail as well, and all that wait lose a try
+            # The next item would fail too: without a pause all waiting items would use up their attempts.
+            time.sleep(STORAGE_PAUSE_SECONDS)
         if error.retryable and delay is not None:
-            self._tell(lambda: self._records.put_back(claim, error.code, error.details, delay))
+            self._try_record(lambda: self._store.requeue(claim, error.code, error.details, delay))
             return f"again: {error.code}"
-        self._tell(lambda: self._records.fail(claim, error.code, error.details))
+        self._try_record(lambda: self._store.fail(claim, error.code, error.details))
         return error.code
 
-    def _tell(self, say: Callable[[], bool]) -> bool:
-        """Say it to the record; false where that was not possible while the lease lasted: then the sweep takes over."""
+    def _try_record(self, write: Callable[[], bool]) -> bool:
+        """Write to the record. False if the database was unavailable for as long as a lease: recovery takes over."""
         try:
-            return self._insist(say)
+            return self._with_database_retry(write)
         except DatabaseUnavailable:
             return False
 
-    def _insist(self, say: Callable[[], T]) -> T:
-        """Say it to the record; again while the database is lost, for as long as a lease. Raises
-        `DatabaseUnavailable`."""
+    def _with_database_retry(self, write: Callable[[], T]) -> T:
+        """Write to the record, and retry for as long as a lease. Raises `DatabaseUnavailable`."""
         end = time.monotonic() + self._terms.lease_seconds
         while True:
             try:
-                return say()
+                return write()
             except DatabaseUnavailable:
                 if time.monotonic() > end:
                     raise
-                time.sleep(TELL_SECONDS)
+                time.sleep(DATABASE_RETRY_SECONDS)
 
-    def _forget_cancelled(self, claim: Claim, key: str) -> None:
-        """A result that came after its job was cancelled. One that came after another worker's is that one's too."""
+    def _delete_if_cancelled(self, claim: Claim, key: str) -> None:
+        """Delete a result stored after its item was cancelled. If another worker finished the item, the key is its."""
         with contextlib.suppress(ServiceError):
-            if self._records.is_cancelled(claim.item.id):
+            if self._store.is_cancelled(claim.item.id):
                 self._storage.delete([key])
 
-    def _go_on(self, claim: Claim) -> None:
-        """End the job if this was its last item, and send the next one on its way; what fails here the sweep does."""
+    def _finish_job(self, claim: Claim) -> None:
+        """Close the job if this was its last item, and send the caller's next item; recovery does what fails here."""
         with contextlib.suppress(DatabaseUnavailable):
-            self._records.close(claim.job.id)
+            self._store.close(claim.job.id)
         self._dispatcher.try_next(claim.job.caller)
 
     def _read(self, key: str) -> bytes:
@@ -204,19 +165,19 @@ class Worker:
             return b"".join(opened)
 
 
-def described(result: Result) -> dict[str, Any]:
-    """What a record tells of a result: px, bytes, ms."""
-    return {
-        "format": result.format.value,
-        "mimetype": result.format.mimetype,
-        "width": result.width,
-        "height": result.height,
-        "bytes": len(result.data),
-        "original_format": result.original_format,
-        "original_width": result.original_width,
-        "original_height": result.original_height,
-        "original_bytes": result.original_bytes,
-        "model": result.model,
-        "confidence": round(result.confidence, 3),
-        "timings_ms": {name: round(ms, 1) for name, ms in result.timings.items()},
-    }
+def result_facts(result: Result) -> ResultFacts:
+    """Extract the facts that an item's record keeps of its result."""
+    return ResultFacts(
+        format=result.format.value,
+        mimetype=result.format.mimetype,
+        width=result.width,
+        height=result.height,
+        bytes=len(result.data),
+        original_format=result.original_format,
+        original_width=result.original_width,
+        original_height=result.original_height,
+        original_bytes=result.original_bytes,
+        model=result.model,
+        confidence=round(result.confidence, 3),
+        timings_ms={name: round(ms, 1) for name, ms in result.timings.items()},
+    )

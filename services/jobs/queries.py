@@ -1,27 +1,36 @@
-"""What the records tell: a caller's jobs, how far they are, how long they may take. Nothing changes anything here."""
+"""Answers callers' questions about jobs: one job, its state, a page of jobs, how much waits, how long it may take.
+
+Read-only. What background processes look for is in `pending.py`.
+"""
 
 import base64
 import binascii
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy.orm import Session
 
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
-from services.jobs.eta import Eta
 from services.jobs.tables import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
+# The last finished items, whose mean time is the current speed.
+SAMPLE_ITEMS: Final = 50
+FIRST_GUESS_SECONDS: Final = 2.0
+# How long a process reuses the figures that are the same for all callers.
+FRESH_SECONDS: Final = 1.0
 STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
-class Report:
-    """A job as it is now, with its items in their order."""
+class JobSnapshot:
+    """A job as it is now, with its items in their order; `eta_seconds` is None when nothing is left to wait for."""
 
     job: Job
     items: Sequence[JobItem]
@@ -34,35 +43,67 @@ class Report:
 
     @property
     def progress(self) -> int:
-        """0 to 100; what is over counts as done."""
+        """Return the mean progress of its items, 0 to 100; ended items count as 100."""
         done = [100 if item.state not in ACTIVE else item.progress for item in self.items]
         return sum(done) // len(done)
 
     @property
     def retryable(self) -> bool:
-        """Whether something of it has failed that was tried and is still kept."""
+        """Whether an item that was tried has failed, and its image is still kept."""
         over = self.job.state in (FAILED, FINISHED) and self.job.removed_at is None
         kept = over and self.job.expires_at is not None and self.job.expires_at > datetime.now(UTC)
         return kept and any(item.state == FAILED and item.attempts for item in self.items)
 
 
-class Reports:
-    """Questions to the records. Every method raises `DatabaseUnavailable`."""
+@dataclass(frozen=True)
+class Traffic:
+    """The load of all workers: mean seconds per item, workers busy, items in flight as (created at, caller)."""
+
+    seconds: float
+    workers: int
+    in_flight: Sequence[tuple[datetime, str]]
+    until: float
+
+
+class Eta:
+    """Estimates for one process's callers."""
+
+    def __init__(self) -> None:
+        self._traffic: Traffic | None = None
+
+    def seconds(self, session: Session, job: Job, items: Sequence[JobItem]) -> float:
+        """Estimate the seconds until the job ends.
+
+        Its caller's older items come before it, and other callers' items that are in flight: items that other callers
+        have waiting are sent in turn with this caller's.
+        """
+        traffic = self._traffic
+        if traffic is None or time.monotonic() > traffic.until:
+            self._traffic = traffic = _traffic(session)
+        own = (JobItem.caller == job.caller, JobItem.state.in_(ACTIVE), JobItem.created_at < job.created_at)
+        before = session.scalar(select(func.count()).where(*own)) or 0
+        before += sum(caller != job.caller and at < job.created_at for at, caller in traffic.in_flight)
+        left = sum(item.state in ACTIVE for item in items)
+        return round((before + left) * traffic.seconds / max(1, traffic.workers), 1)
+
+
+class JobQueries:
+    """Queries of the records. Every method raises `DatabaseUnavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._eta = database, Eta()
 
-    def job(self, job_id: str, owner: str | None) -> Report:
-        """A job that this caller may see: its own, or one that was made without a key. Raises `JobNotFound`."""
+    def job(self, job_id: str, owner: str | None) -> JobSnapshot:
+        """Return a job that this caller may see: its own, or one made without a key. Raises `JobNotFound`."""
         with self._database.session() as session:
             job = session.get(Job, job_id)
             if job is None or job.owner not in (None, owner):
                 raise JobNotFound
             items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
-            return Report(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
+            return JobSnapshot(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
 
     def state(self, job_id: str, owner: str | None) -> str:
-        """The job's state alone, for a tenth of what the whole costs. Raises `JobNotFound`."""
+        """Return the job's state alone, for a tenth of the cost of the whole job. Raises `JobNotFound`."""
         with self._database.connection() as connection:
             found = connection.execute(STATE, {"id": job_id}).one_or_none()
         if found is None or found.owner not in (None, owner):
@@ -70,31 +111,32 @@ class Reports:
         state: str = found.state
         return state
 
-    def unexpired(self, job_id: str, owner: str | None) -> Report:
-        """The same, if its files are still kept. Raises `ResultExpired`."""
-        report = self.job(job_id, owner)
-        if report.expired:
-            raise ResultExpired(f"the job's files were kept until {report.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
-        return report
+    def unexpired(self, job_id: str, owner: str | None) -> JobSnapshot:
+        """Return a job as `job` does, if its files are still kept. Raises `ResultExpired`."""
+        snapshot = self.job(job_id, owner)
+        if snapshot.expired:
+            raise ResultExpired(f"the job's files were kept until {snapshot.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        return snapshot
 
     def by_idempotency_key(self, caller: str, key: str) -> Job | None:
-        """The job that this caller made with this key."""
+        """Return the job that this caller made with this key."""
         with self._database.session() as session:
             return session.scalar(select(Job).where(Job.caller == caller, Job.idempotency_key == key))
 
     def load_of(self, caller: str) -> tuple[int, int]:
-        """How many of the caller's images are not done yet, and how many of these are on their way or worked on."""
+        """Count the caller's items that have not ended, and those of them that are in flight."""
         sent = case((or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)), 1), else_=0)
-        found = select(func.count(), func.coalesce(func.sum(sent), 0))
+        counts = select(func.count(), func.coalesce(func.sum(sent), 0)).select_from(JobItem)
         with self._database.session() as session:
-            waiting, flying = session.execute(
-                found.where(JobItem.caller == caller, JobItem.state.in_(ACTIVE)).select_from(JobItem)
-            ).one()
-        return waiting, flying
+            active = counts.where(JobItem.caller == caller, JobItem.state.in_(ACTIVE))
+            waiting, in_flight = session.execute(active).one()
+        return waiting, in_flight
 
-    def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[Report], str]:
-        """The owner's jobs, newest first, and the cursor of the next page (empty: none). `failed`: only those with
-        something that has failed. Raises `BadOption` for a cursor that is none."""
+    def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[JobSnapshot], str]:
+        """Return the owner's jobs, newest first, and the cursor of the next page (empty: none).
+
+        `failed`: only jobs with a failed item. Raises `BadOption` for an invalid cursor.
+        """
         query = select(Job).where(Job.owner == owner)
         if failed:
             failures = select(JobItem.id).where(JobItem.job_id == Job.id, JobItem.state == FAILED)
@@ -109,8 +151,8 @@ class Reports:
             items: dict[str, list[JobItem]] = {job.id: [] for job in jobs}
             for item in session.scalars(of_these.order_by(JobItem.job_id, JobItem.position)):
                 items[item.job_id].append(item)
-        reports = [Report(job, items[job.id], None) for job in jobs]
-        return reports, _cursor(jobs[-1]) if more else ""
+        snapshots = [JobSnapshot(job, items[job.id], None) for job in jobs]
+        return snapshots, _cursor(jobs[-1]) if more else ""
 
 
 def _cursor(job: Job) -> str:
@@ -126,3 +168,18 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
     if moment.tzinfo is None:
         raise BadOption("cursor", text[:100], "next_cursor of the page before")
     return moment, last
+
+
+def _traffic(session: Session) -> Traffic:
+    done = select(JobItem.started_at, JobItem.finished_at).where(JobItem.state == FINISHED)
+    sample = session.execute(done.order_by(JobItem.finished_at.desc()).limit(SAMPLE_ITEMS)).all()
+    spans = [(end - start).total_seconds() for start, end in sample if start and end]
+    sent = or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None))
+    active = select(JobItem.created_at, JobItem.caller, JobItem.state).where(JobItem.state.in_(ACTIVE), sent)
+    in_flight = session.execute(active).all()
+    return Traffic(
+        seconds=sum(spans) / len(spans) if spans else FIRST_GUESS_SECONDS,
+        workers=sum(state == STARTED for _, _, state in in_flight),
+        in_flight=[(at, caller) for at, caller, _ in in_flight],
+        until=time.monotonic() + FRESH_SECONDS,
+    )

@@ -1,9 +1,12 @@
-"""The queue: Celery over Redis carries item ids to workers, and nothing else. It may lose them: the records know.
+"""The queue: Celery over Redis carries item ids to workers, and nothing else.
 
-There is no result backend, no event, and no task state: what became of an item stands in its record.
+There is no result backend, no event and no task state. A message may be lost: the record of its item is the truth, and
+recovery sends another one. Celery is imported when it is first needed: the web server and the sweeper do without it
+until then.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -17,12 +20,13 @@ from services.persistence.redis import RedisProbe, redis_options
 TASK: Final = "remove_background"
 QUEUE: Final = "images"
 PUBLISH_SECONDS: Final = 1.0
-VISIBILITY_SECONDS: Final = 6 * 3600  # an unacknowledged message comes again; the record makes that harmless
+# An unacknowledged message is delivered again after this time; the record makes that harmless.
+VISIBILITY_SECONDS: Final = 6 * 3600
 log = structlog.get_logger("queue")
 
 
 def make_celery(url: str, **settings: Any) -> Any:
-    """A Celery application that sends and takes item ids. Opens nothing."""
+    """Make a Celery application that sends and takes item ids. Opens nothing."""
     from celery import Celery
 
     app = Celery("background-remover", broker=url, set_as_current=False)
@@ -31,7 +35,8 @@ def make_celery(url: str, **settings: Any) -> Any:
         task_ignore_result=True,
         task_acks_late=True,
         task_acks_on_failure_or_timeout=True,
-        task_reject_on_worker_lost=False,  # the sweep sees to it: a message that comes back at once can loop for ever
+        # Recovery handles lost workers: a message that is redelivered immediately could loop for ever.
+        task_reject_on_worker_lost=False,
         task_serializer="json",
         accept_content=["json"],
         worker_prefetch_multiplier=1,
@@ -50,8 +55,33 @@ def make_celery(url: str, **settings: Any) -> Any:
     return app
 
 
+def request_class(ack_lost: threading.Event) -> type[Any]:
+    """Make a worker's Celery request class, which sets `ack_lost` when an acknowledgement is lost with its connection.
+
+    Celery only logs a lost acknowledgement. Its message keeps one of the slots for messages in progress, of which there
+    is one per child; with all slots taken, Celery takes no more messages and never notices the dead connection.
+    """
+    from celery.worker.request import Request
+
+    class AcknowledgedRequest(Request):  # type: ignore[misc] # Celery has no types
+        def acknowledge(self) -> None:
+            super().acknowledge()
+            if not self.message.acknowledged:
+                ack_lost.set()
+
+    return AcknowledgedRequest
+
+
+def reconnect_if_lost(ack_lost: threading.Event) -> None:
+    """Raise `ConnectionError` after a lost acknowledgement: the main process's event loop then reconnects, with all
+    slots free."""
+    if ack_lost.is_set():
+        ack_lost.clear()
+        raise ConnectionError("an acknowledgement was lost")
+
+
 class Queue:
-    """One process's way to the queue. Making one opens nothing."""
+    """One process's connection to the queue. Making one opens nothing."""
 
     def __init__(self, url: str, celery: Callable[[], Any] | None = None) -> None:
         """`celery` makes the application that sends, when it is first needed."""
@@ -62,23 +92,23 @@ class Queue:
         self._probe = RedisProbe(url)
 
     def problem(self) -> str:
-        """What is wrong with the broker, without waiting for it; empty when it answers."""
+        """Return what is wrong with the broker, without waiting for it; empty when it answers."""
         return self._probe.problem()
 
     def check(self) -> None:
-        """Raises `QueueUnavailable` when the broker does not answer; takes a fifth of a second at most."""
+        """Ping the broker, for a fifth of a second at most. Raises `QueueUnavailable`."""
         with _translated():
             self._redis().ping()
 
     def send(self, item_id: str) -> None:
-        """Tell some worker to look at this item. Raises `QueueUnavailable`."""
+        """Send an item's id to the workers. Raises `QueueUnavailable`."""
         if self._celery is None:
             self._celery = self._make()
         with _translated():
             self._celery.send_task(TASK, args=[item_id], task_id=item_id, queue=QUEUE, retry=False)
 
     def waiting(self) -> set[str]:
-        """The ids whose messages no worker has taken yet. Raises `QueueUnavailable`."""
+        """Return the item ids of all messages that no worker has taken yet. Raises `QueueUnavailable`."""
         with _translated():
             messages: Any = self._redis().lrange(QUEUE, 0, -1)
         return {str(orjson.loads(message)["headers"]["id"]) for message in messages}
@@ -91,7 +121,7 @@ class Queue:
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Whatever a lost broker makes of itself, as ours; the log has the reason."""
+    """Translate the broker's errors to `QueueUnavailable`; the reason goes to the log."""
     from kombu.exceptions import KombuError, OperationalError
 
     try:

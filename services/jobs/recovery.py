@@ -1,7 +1,6 @@
-"""What is seen to again and again, by every worker host, harmlessly more than once: nothing stays where it got stuck.
+"""Recovers stuck work: expired leases, lost messages, jobs that were not closed, items that nobody sent. Idempotent.
 
-A worker that is gone gives its items back when its lease has run out; an item whose message is nowhere gets another;
-what waits is sent on its way; a job whose last item is done ends.
+Every worker host runs it periodically, and running it twice at the same time is harmless.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,57 +9,61 @@ import structlog
 
 from services.jobs.dispatch import Dispatcher
 from services.jobs.errors import WorkerLost
+from services.jobs.metrics import ENDED, MESSAGE_LOST, REQUEUED, WORKER_LOST, JobCounters
+from services.jobs.pending import PendingWork
 from services.jobs.queue import Queue
-from services.jobs.retry import Retries
-from services.jobs.store import Claim, Records
-from services.jobs.tally import ENDED, MESSAGE_LOST, REQUEUED, WORKER_LOST, Tally
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import Claim, JobStore
 
-log = structlog.get_logger("sweep")
+log = structlog.get_logger("recovery")
 
 
-class Sweep:
-    """`lost_seconds`: a message this old that is not in the queue has been lost."""
+class JobRecovery:
+    """Takes items back from lost workers, replaces lost messages, closes jobs, and sends waiting items."""
 
     def __init__(
         self,
-        records: Records,
+        store: JobStore,
         queue: Queue,
         dispatcher: Dispatcher,
-        retries: Retries,
+        retry_policy: RetryPolicy,
         lost_seconds: float,
-        tally: Tally | None = None,
+        counters: JobCounters | None = None,
     ) -> None:
-        self._tally = tally or Tally()
-        self._records, self._queue, self._dispatcher = records, queue, dispatcher
-        self._retries, self._lost_seconds = retries, lost_seconds
+        """`lost_seconds`: a message of this age that is not in the queue is lost."""
+        self._store, self._pending = store, PendingWork(store.database)
+        self._queue, self._dispatcher = queue, dispatcher
+        self._retry_policy, self._lost_seconds = retry_policy, lost_seconds
+        self._counters = counters or JobCounters()
 
     def run(self) -> None:
-        """One round. Raises `DatabaseUnavailable`, `QueueUnavailable`: the next round does the rest."""
-        for claim in self._records.expired_claims():
+        """Run one round. Raises `DatabaseUnavailable`, `QueueUnavailable`: the next round does the rest."""
+        for claim in self._pending.expired_claims():
             self._take_back(claim)
-        for job_id in self._records.unclosed():
-            self._records.close(job_id)
-        self._find_lost()
+        for job_id in self._pending.unclosed():
+            self._store.close(job_id)
+        self._replace_lost_messages()
         self._dispatcher.send_all()
 
     def _take_back(self, claim: Claim) -> None:
-        """The claim's holder has not been heard of; it was heard of after all if no row is changed."""
-        delay = self._retries.delay(claim.item.attempts)
+        """Requeue or fail the item of a lost worker. No row changes if the worker has renewed its lease after all."""
+        delay = self._retry_policy.delay(claim.item.attempts)
         details = f"tried {claim.item.attempts} times"
         if delay is None:
-            taken = self._records.fail(claim, WorkerLost.code, details, if_late=True)
+            taken = self._store.fail(claim, WorkerLost.code, details, if_late=True)
         else:
-            taken = self._records.put_back(claim, WorkerLost.code, details, delay, if_late=True)
+            taken = self._store.requeue(claim, WorkerLost.code, details, delay, if_late=True)
         if taken:
-            self._tally.count(ENDED if delay is None else REQUEUED, WORKER_LOST)
+            self._counters.count(ENDED if delay is None else REQUEUED, WORKER_LOST)
             log.warning("worker lost", item=claim.item.id, attempts=claim.item.attempts, again=delay is not None)
 
-    def _find_lost(self) -> None:
-        late = self._records.queued_before(datetime.now(UTC) - timedelta(seconds=self._lost_seconds))
+    def _replace_lost_messages(self) -> None:
+        late = self._pending.queued_before(datetime.now(UTC) - timedelta(seconds=self._lost_seconds))
         if not late:
             return
-        there = self._queue.waiting()
-        lost = [item_id for item_id, seen in late if item_id not in there and self._records.note_lost(item_id, seen)]
-        if lost:
-            self._tally.count(REQUEUED, MESSAGE_LOST, len(lost))
-            log.warning("messages lost", items=len(lost))
+        waiting = self._queue.waiting()
+        lost = [(item_id, at) for item_id, at in late if item_id not in waiting]
+        noted = sum(self._store.mark_message_lost(item_id, at) for item_id, at in lost)
+        if noted:
+            self._counters.count(REQUEUED, MESSAGE_LOST, noted)
+            log.warning("messages lost", items=noted)

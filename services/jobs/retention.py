@@ -1,104 +1,90 @@
-"""What has had its time goes: files of jobs long over, records older still, and files that belong to no job."""
+"""Deletes expired job files, old job records and orphaned objects."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from services.jobs.store import Records
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, Job
+from services.jobs.pending import PendingWork
+from services.jobs.store import JobStore
+from services.jobs.tables import JOB_ID
 from services.storage.base import Storage
 
-AT_ONCE: Final = 200
+BATCH_SIZE: Final = 200
 PREFIXES: Final = ("originals/", "results/")
-ORPHAN_SECONDS: Final = 3600.0  # a younger file may belong to a job that is being written down
-OVER: Final = (FINISHED, FAILED, CANCELLED)
-log = structlog.get_logger("cleanup")
+# A younger file may belong to a job that is being inserted.
+ORPHAN_SECONDS: Final = 3600.0
+log = structlog.get_logger("retention")
 
 
-@dataclass
-class Removed:
-    """How much of each kind was removed."""
+class Removed(BaseModel):
+    """How much of each kind one round deleted."""
 
-    jobs_expired: int = 0
-    files: int = 0
-    records: int = 0
-    orphans: int = 0
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jobs_expired: NonNegativeInt
+    files: NonNegativeInt
+    records: NonNegativeInt
+    orphans: NonNegativeInt
 
 
-@dataclass
-class Cleanup:
-    """Harmless when run twice, or by many at once. `older_than`: seconds that records outlive their files."""
+class Retention:
+    """Deletes what has expired; harmless when many processes do it at the same time."""
 
-    records: Records
-    storage: Storage
-    older_than: float
-    removed: Removed = field(default_factory=Removed)
+    def __init__(self, store: JobStore, storage: Storage, record_seconds: float) -> None:
+        """`record_seconds`: how long records outlive their files."""
+        self._store, self._pending, self._storage = store, PendingWork(store.database), storage
+        self._record_seconds = record_seconds
 
-    def run(self) -> dict[str, int]:
-        """One round; what was removed. Raises `DatabaseUnavailable`, `StorageUnavailable`."""
-        self.removed = Removed()
-        self._files()
-        self._records()
-        self._orphans()
-        told = asdict(self.removed)
-        if any(told.values()):
-            log.info("cleanup", **told)
-        return told
+    def run(self) -> Removed:
+        """Run one round. Raises `DatabaseUnavailable`, `StorageUnavailable`."""
+        jobs, files = self._delete_expired_files()
+        records, orphans = self._delete_old_records(), self._delete_orphans()
+        removed = Removed(jobs_expired=jobs, files=files, records=records, orphans=orphans)
+        if jobs or files or records or orphans:
+            log.info("retention", **removed.model_dump())
+        return removed
 
-    def _files(self) -> None:
-        """Files of jobs that are over their time. What stays of them is the record, which says that they are gone."""
-        while found := self._expired():
+    def _delete_expired_files(self) -> tuple[int, int]:
+        """Delete the files of expired jobs, whose records stay; count jobs and files."""
+        jobs = files = 0
+        while found := self._pending.expired_jobs(BATCH_SIZE):
             for job_id in found:
-                keys = [stored.key for prefix in PREFIXES for stored in self.storage.list(f"{prefix}{job_id}/")]
-                self.storage.delete(keys)
-                with self.records.database.session() as session:
-                    session.execute(update(Job).where(Job.id == job_id).values(removed_at=_now()))
-                self.removed.jobs_expired += 1
-                self.removed.files += len(keys)
+                keys = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
+                self._storage.delete(keys)
+                jobs += self._store.mark_files_removed(job_id)
+                files += len(keys)
+        return jobs, files
 
-    def _expired(self) -> list[str]:
-        late = select(Job.id).where(Job.state.in_(OVER), Job.expires_at < _now(), Job.removed_at.is_(None))
-        with self.records.database.session() as session:
-            return list(session.scalars(late.limit(AT_ONCE)))
-
-    def _records(self) -> None:
-        before = _now() - timedelta(seconds=self.older_than)
-        old = select(Job.id).where(Job.removed_at.is_not(None), Job.expires_at < before).limit(AT_ONCE)
-        while True:
-            with self.records.database.session() as session:
-                found = list(session.scalars(old))
-            if not found:
-                return
+    def _delete_old_records(self) -> int:
+        before, deleted = datetime.now(UTC) - timedelta(seconds=self._record_seconds), 0
+        while found := self._pending.old_records(before, BATCH_SIZE):
             for job_id in found:
-                self.records.remove(job_id)
-            self.removed.records += len(found)
+                self._store.delete(job_id)
+            deleted += len(found)
+        return deleted
 
-    def _orphans(self) -> None:
-        """Files whose job is not written down: left by a submission that was cut off, or by a worker that came late."""
-        before = _now() - timedelta(seconds=ORPHAN_SECONDS)
+    def _delete_orphans(self) -> int:
+        """Delete files without a job: an interrupted submission or a late worker left them behind."""
+        before, deleted = datetime.now(UTC) - timedelta(seconds=ORPHAN_SECONDS), 0
         for prefix in PREFIXES:
             batch: dict[str, str] = {}
-            for stored in self.storage.list(prefix):
+            for stored in self._storage.list(prefix):
                 job_id = stored.key.split("/")[1]
-                if stored.modified < before and JOB_ID.fullmatch(job_id):  # others are callers' own: `output_key`
+                # Other names are objects of callers: `output_key`.
+                if stored.modified < before and JOB_ID.fullmatch(job_id):
                     batch[stored.key] = job_id
-                if len(batch) >= AT_ONCE:
-                    self._remove_orphans(batch)
+                if len(batch) >= BATCH_SIZE:
+                    deleted += self._delete_orphans_of(batch)
                     batch = {}
-            self._remove_orphans(batch)
+            deleted += self._delete_orphans_of(batch)
+        return deleted
 
-    def _remove_orphans(self, batch: dict[str, str]) -> None:
-        """`batch` maps keys to the jobs they name."""
-        with self.records.database.session() as session:
-            kept = select(Job.id).where(Job.id.in_(set(batch.values())), Job.removed_at.is_(None))
-            known: set[Any] = set(session.scalars(kept))
-        orphans = [key for key, job_id in batch.items() if job_id not in known]
-        self.storage.delete(orphans)
-        self.removed.orphans += len(orphans)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    def _delete_orphans_of(self, batch: Mapping[str, str]) -> int:
+        """Delete the keys of `batch`, mapped to the job ids in them, that belong to no job; count them."""
+        kept = self._pending.jobs_with_files(set(batch.values()))
+        orphans = [key for key, job_id in batch.items() if job_id not in kept]
+        self._storage.delete(orphans)
+        return len(orphans)

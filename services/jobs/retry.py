@@ -1,22 +1,23 @@
-"""How often an item is tried, and how long to wait before the next time."""
+"""Limits how often an item is tried and computes the delay before the next attempt."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-JITTER: Final = 0.25  # those that failed together must not come back together
+# Items that failed together must not come back together.
+JITTER: Final = 0.25
 
 
 @dataclass(frozen=True)
-class Retries:
-    """At most `maximum` retries after the first try; `intervals` in seconds, the last one for all that follow."""
+class RetryPolicy:
+    """At most `maximum` retries after the first attempt; `intervals` in seconds, the last one for all that follow."""
 
     maximum: int
     intervals: Sequence[float]
 
     def delay(self, attempts: int) -> float | None:
-        """Seconds to wait after so many attempts, a random part of them more; None when none is left."""
+        """Return the seconds to wait after this many attempts, with jitter; None when no retry is left."""
         if attempts > self.maximum:
             return None
         interval = self.intervals[min(attempts, len(self.intervals)) - 1]

@@ -1,41 +1,43 @@
-"""The records of jobs, and every change of their state: each is one conditional UPDATE.
+"""Changes the records of jobs: each transition is one conditional UPDATE, and only this module makes them.
 
-Whoever comes second (a second delivery, a worker whose lease has run out, a cancel after the end) changes no row, is
-told so, and does nothing. Locks are always taken job first, then items, or one of them alone.
+A writer that comes second (a second delivery, a worker with an expired lease, a cancel after the end) changes no row,
+gets False, and does nothing. Locks are always taken job first, then items, or on one of them alone. The questions that
+lead to a transition are in `pending.py` and `queries.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import CursorResult, case, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
+from services.jobs.facts import ResultFacts
+from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
 
 @dataclass(frozen=True)
 class Claim:
-    """An item that one worker may work on; `token` proves it, until the lease ends or somebody takes it away."""
+    """An item that one worker may work on; `token` proves it until the lease ends or the item is taken away."""
 
     item: JobItem
     job: Job
     token: str
 
 
-class Records:
+class JobStore:
     """The tables `jobs` and `job_items`. Every method is one transaction and raises `DatabaseUnavailable`."""
 
     def __init__(self, database: Database, *, result_seconds: float) -> None:
-        """`result_seconds`: how long a job's files are kept after its end."""
+        """`result_seconds`: how long a job's files are kept after it ends."""
         self.database = database
         self._result_seconds = result_seconds
 
     def add(self, job: Job, items: Sequence[JobItem]) -> bool:
-        """Write down a new job. False when its caller has used its idempotency key already."""
+        """Insert a new job. False when its caller has used its idempotency key already."""
         try:
             with self.database.session() as session:
                 session.add(job)
@@ -46,206 +48,160 @@ class Records:
         return True
 
     def withdraw(self, job_id: str) -> bool:
-        """Forget a job of which nothing is on its way. False: something is, and the job stays."""
-        sent = exists().where(JobItem.job_id == job_id, or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)))
-        with self.database.session() as session:  # its items go with it, by their foreign key
-            return _changed(session, delete(Job).where(Job.id == job_id, ~sent))
+        """Delete a job without items in flight; its items follow by their foreign key. False when one is in flight."""
+        in_flight = exists().where(
+            JobItem.job_id == job_id, or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None))
+        )
+        return self._execute(delete(Job).where(Job.id == job_id, ~in_flight))
 
-    def remove(self, job_id: str) -> None:
-        """Forget a job and its items."""
+    def delete(self, job_id: str) -> None:
+        """Delete a job and its items."""
         with self.database.session() as session:
             session.execute(delete(JobItem).where(JobItem.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id))
 
-    # --- on the way to a worker ---
-
-    def note_queued(self, item_id: str) -> bool:
-        """A message for this item is about to be sent; false when somebody else sends one."""
+    def mark_queued(self, item_id: str) -> bool:
+        """Note that a message for this item is about to be sent. False when another process sends one."""
         waiting = (JobItem.id == item_id, JobItem.state == QUEUED, JobItem.queued_at.is_(None))
-        return self._change_item(*waiting, queued_at=_now())
+        return self._update_item(*waiting, queued_at=_now())
 
-    def note_not_queued(self, item_id: str) -> bool:
-        """The message could not be sent."""
-        return self._change_item(JobItem.id == item_id, JobItem.state == QUEUED, queued_at=None)
+    def mark_unsent(self, item_id: str) -> bool:
+        """Note that the item's message could not be sent: it waits as before."""
+        return self._update_item(JobItem.id == item_id, JobItem.state == QUEUED, queued_at=None)
 
-    def note_lost(self, item_id: str, seen: datetime) -> bool:
-        """The message sent at `seen` is nowhere: another may be sent."""
-        gone = (JobItem.id == item_id, JobItem.state == QUEUED, JobItem.queued_at == seen)
-        return self._change_item(*gone, queued_at=None)
+    def mark_message_lost(self, item_id: str, queued_at: datetime) -> bool:
+        """Note that the message sent at `queued_at` is lost: another one may be sent."""
+        lost = (JobItem.id == item_id, JobItem.state == QUEUED, JobItem.queued_at == queued_at)
+        return self._update_item(*lost, queued_at=None)
 
     def claim(self, item_id: str, token: str, lease_seconds: float) -> Claim | None:
-        """The item, for the holder of `token` alone. None when it is not waiting (any more): done, cancelled, taken."""
+        """Claim the item for the holder of `token` alone. None when it is not waiting: done, cancelled, claimed."""
         with self.database.session() as session:
-            now = _now()  # not before: a first connection takes its time, and a lease must not be over when it begins
-            won = _changed(
-                session,
-                update(JobItem)
-                .where(
-                    JobItem.id == item_id, JobItem.state == QUEUED, or_(JobItem.due_at.is_(None), JobItem.due_at <= now)
-                )
-                .values(
-                    state=STARTED,
-                    stage=None,
-                    progress=0,
-                    attempts=JobItem.attempts + 1,
-                    started_at=now,
-                    lease_owner=token,
-                    lease_until=now + timedelta(seconds=lease_seconds),
-                ),
-            )
+            # Read the clock only now: a first connection takes time, and the lease must not expire before it begins.
+            now = _now()
+            due = or_(JobItem.due_at.is_(None), JobItem.due_at <= now)
+            waiting = update(JobItem).where(JobItem.id == item_id, JobItem.state == QUEUED, due)
+            leased = {"lease_owner": token, "lease_until": now + timedelta(seconds=lease_seconds)}
+            begun = {"stage": None, "progress": 0, "attempts": JobItem.attempts + 1, "started_at": now}
+            won = _changed(session, waiting.values(state=STARTED, **begun, **leased))
             item = session.get(JobItem, item_id) if won else None
             job = session.get(Job, item.job_id) if item else None
         if item is None or job is None:
             return None
-        if job.state != QUEUED:  # an item before this one has begun it
-            return Claim(item, job, token)
-        with self.database.session() as session:
-            begun = update(Job).where(Job.id == job.id, Job.state == QUEUED)
-            session.execute(begun.values(state=STARTED, started_at=func.coalesce(Job.started_at, now)))
+        # Any other state: an earlier item has started the job already.
+        if job.state == QUEUED:
+            queued = update(Job).where(Job.id == job.id, Job.state == QUEUED)
+            self._execute(queued.values(state=STARTED, started_at=func.coalesce(Job.started_at, now)))
         return Claim(item, job, token)
 
-    # --- the holder of a lease ---
-
     def renew(self, claim: Claim, lease_seconds: float, stage: str | None, progress: int) -> bool:
-        """Hold the lease longer, and tell how far the work is. False: it is no longer this worker's."""
+        """Extend the lease and record the progress. False when the item no longer belongs to this worker."""
         until = _now() + timedelta(seconds=lease_seconds)
-        return self._change_item(*_held(claim), lease_until=until, stage=stage, progress=progress)
+        return self._update_item(*_held(claim), lease_until=until, stage=stage, progress=progress)
 
-    def finish(self, claim: Claim, result_key: str, result: dict[str, Any]) -> bool:
-        """The result is stored. False: it is no longer this worker's to say."""
-        done: dict[str, Any] = {"result_key": result_key, "result": result, "error_code": None, "error_details": None}
-        return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **done})
+    def finish(self, claim: Claim, result_key: str, facts: ResultFacts) -> bool:
+        """End the item with a stored result. False when it no longer belongs to this worker."""
+        result = {"result_key": result_key, "result": facts, "error_code": None, "error_details": None}
+        return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result})
 
     def fail(self, claim: Claim, code: str, details: str, *, if_late: bool = False) -> bool:
-        """The item has failed for good. `if_late`: only if its lease has run out."""
+        """End the item as failed for good. `if_late`: only if its lease has expired."""
         return self._end_item(claim, FAILED, {"error_code": code, "error_details": details}, if_late=if_late)
 
-    def put_back(self, claim: Claim, code: str, details: str, seconds: float, *, if_late: bool = False) -> bool:
-        """The item is to be tried again, in `seconds` at the earliest. `if_late`: only if its lease has run out."""
+    def requeue(self, claim: Claim, code: str, details: str, seconds: float, *, if_late: bool = False) -> bool:
+        """Let the item be tried again, in `seconds` at the earliest. `if_late`: only if its lease has expired."""
         due = _now() + timedelta(seconds=seconds)
         why = {"error_code": code, "error_details": details, "queued_at": None, "due_at": due}
-        return self._change_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
+        return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
     def is_cancelled(self, item_id: str) -> bool:
+        """Return whether the item was cancelled."""
         with self.database.session() as session:
             return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) == CANCELLED
 
     def close(self, job_id: str) -> bool:
-        """End the job if none of its items is left to do: `finished` when any has a result, else `failed`."""
-        now = _now()
+        """End the job if all its items have ended: `finished` when any of them has a result, else `failed`."""
         items = select(JobItem.id).where(JobItem.job_id == job_id)
-        ended = (
-            update(Job)
-            .where(Job.id == job_id, Job.state.in_(ACTIVE), ~exists(items.where(JobItem.state.in_(ACTIVE))))
-            .values(
-                state=case((exists(items.where(JobItem.state == FINISHED)), FINISHED), else_=FAILED), **self._end(now)
-            )
-        )
-        with self.database.session() as session:
-            return _changed(session, ended)
-
-    # --- the caller ---
+        left = exists(items.where(JobItem.state.in_(ACTIVE)))
+        state = case((exists(items.where(JobItem.state == FINISHED)), FINISHED), else_=FAILED)
+        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE), ~left)
+        return self._execute(job.values(state=state, **self._job_end(_now())))
 
     def cancel(self, job_id: str) -> bool:
-        """End what is not done: nothing of it can be claimed or finished any more. False when all was done."""
+        """End all items that have not ended: none of them can be claimed or finished any more. False when all had."""
         now = _now()
         with self.database.session() as session:
-            active = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
-            if not _changed(session, active.values(state=CANCELLED, **self._end(now))):
+            job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
+            if not _changed(session, job.values(state=CANCELLED, **self._job_end(now))):
                 return False
             items = update(JobItem).where(JobItem.job_id == job_id, JobItem.state.in_(ACTIVE))
             session.execute(items.values(state=CANCELLED, lease_owner=None, lease_until=None, finished_at=now))
         return True
 
     def retry(self, job_id: str) -> bool:
-        """Begin a job's failed items anew, with all their attempts. False when there is none, or it is not over.
+        """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.
 
-        What was refused when it was handed in was never tried and is not kept: it stays as it is."""
-        failed = exists().where(*_tried_in_vain(job_id))
+        Items refused at submission were never tried, and their images are not kept: they stay failed.
+        """
+        failed = exists().where(*_retryable_items(job_id))
+        kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
+        reset_job = {"finished_at": None, "expires_at": None, "callback_due_at": None, "callback_attempts": 0}
+        reset_item = dict.fromkeys(("stage", "error_code", "error_details", "queued_at", "due_at", "finished_at"))
         with self.database.session() as session:
-            kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
-            ended = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed, *kept)
-            anew = {"finished_at": None, "expires_at": None, "callback_due_at": None, "callback_attempts": 0}
-            if not _changed(session, ended.values(state=QUEUED, **anew)):
+            job = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed, *kept)
+            if not _changed(session, job.values(state=QUEUED, **reset_job)):
                 return False
-            items = update(JobItem).where(*_tried_in_vain(job_id))
-            blank = dict.fromkeys(("stage", "error_code", "error_details", "queued_at", "due_at", "finished_at"))
-            session.execute(items.values(state=QUEUED, attempts=0, progress=0, **blank))
+            items = update(JobItem).where(*_retryable_items(job_id))
+            session.execute(items.values(state=QUEUED, attempts=0, progress=0, **reset_item))
         return True
 
-    # --- the sweep ---
+    def mark_files_removed(self, job_id: str) -> bool:
+        """Note that the files of an expired job were deleted. False when another process has noted it."""
+        expired = (Job.state.in_(ENDED), Job.expires_at < _now(), Job.removed_at.is_(None))
+        return self._execute(update(Job).where(Job.id == job_id, *expired).values(removed_at=_now()))
 
-    def expired_claims(self, limit: int = 500) -> list[Claim]:
-        """Items whose worker has not been heard of for its lease."""
-        held = select(JobItem, Job).join(Job, Job.id == JobItem.job_id)
-        late = held.where(JobItem.state == STARTED, JobItem.lease_until < _now()).limit(limit)
-        with self.database.session() as session:
-            return [Claim(item, job, item.lease_owner or "") for item, job in session.execute(late)]
+    def begin_webhook_attempt(self, job: Job, next_due: datetime | None) -> bool:
+        """Count an attempt before it is made, with the time of the next one: a crash in between costs one attempt.
 
-    def queued_before(self, moment: datetime, limit: int = 1000) -> list[tuple[str, datetime]]:
-        """Items that no worker has taken since their message was sent, before `moment`: ids, and when it was.
+        False when another process makes this attempt.
+        """
+        mine = (Job.id == job.id, Job.callback_attempts == job.callback_attempts, Job.callback_due_at.is_not(None))
+        counted = {"callback_attempts": job.callback_attempts + 1, "callback_due_at": next_due}
+        return self._execute(update(Job).where(*mine).values(counted))
 
-        The oldest first: those that only wait in a long queue can't hide the others for good."""
-        late = select(JobItem.id, JobItem.queued_at).where(JobItem.state == QUEUED, JobItem.queued_at < moment)
-        late = late.order_by(JobItem.queued_at)
-        with self.database.session() as session:
-            return [(found, at) for found, at in session.execute(late.limit(limit)) if at]
+    def mark_webhook_sent(self, job: Job, outcome: str, *, delivered: bool) -> bool:
+        """Record the outcome of the attempt begun for `job`; no other follows one that was delivered."""
+        attempted = update(Job).where(Job.id == job.id, Job.callback_attempts == job.callback_attempts + 1)
+        no_more = {"callback_due_at": None} if delivered else {}
+        return self._execute(attempted.values(callback_status=outcome, **no_more))
 
-    def waiting_callers(self) -> list[str]:
-        """Callers that have items to be sent on their way."""
-        with self.database.session() as session:
-            return list(session.scalars(_unsent(select(JobItem.caller)).distinct()))
-
-    def in_flight(self, caller: str) -> dict[str, int]:
-        """How many items of each of the caller's jobs are on their way or being worked on."""
-        flying = select(JobItem.job_id, func.count()).where(JobItem.caller == caller, JobItem.state.in_(ACTIVE))
-        flying = flying.where(or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None)))
-        with self.database.session() as session:
-            return {row[0]: row[1] for row in session.execute(flying.group_by(JobItem.job_id))}
-
-    def unsent(self, caller: str, without: Sequence[str], limit: int) -> list[tuple[str, str]]:
-        """The caller's next items to be sent, the oldest first, none of the jobs `without`: (item, job)."""
-        waiting = _unsent(select(JobItem.id, JobItem.job_id)).where(JobItem.caller == caller)
-        waiting = waiting.where(JobItem.job_id.not_in(without)) if without else waiting
-        ordered = waiting.order_by(JobItem.created_at, JobItem.job_id, JobItem.position).limit(limit)
-        with self.database.session() as session:
-            return [(found, job_id) for found, job_id in session.execute(ordered)]
-
-    def unclosed(self, limit: int = 500) -> list[str]:
-        """Jobs without an item left to do whose end nobody has noted."""
-        left = exists().where(JobItem.job_id == Job.id, JobItem.state.in_(ACTIVE))
-        with self.database.session() as session:
-            return list(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE), ~left).limit(limit)))
-
-    def _end(self, now: datetime) -> dict[str, Any]:
+    def _job_end(self, now: datetime) -> dict[str, object]:
         called = case((Job.callback_url.is_not(None), now), else_=None)
         expires = now + timedelta(seconds=self._result_seconds)
         return {"finished_at": now, "expires_at": expires, "callback_due_at": called}
 
-    def _end_item(self, claim: Claim, state: str, values: dict[str, Any], *, if_late: bool = False) -> bool:
-        over = {"state": state, "finished_at": _now(), "lease_owner": None, "lease_until": None}
-        return self._change_item(*_held(claim, if_late), **over, **values)
+    def _end_item(self, claim: Claim, state: str, values: Mapping[str, object], *, if_late: bool = False) -> bool:
+        ended = {"state": state, "finished_at": _now(), "lease_owner": None, "lease_until": None}
+        return self._update_item(*_held(claim, if_late), **ended, **values)
 
-    def _change_item(self, *conditions: Any, **values: Any) -> bool:
+    def _update_item(self, *conditions: sa.ColumnElement[bool], **values: object) -> bool:
+        return self._execute(update(JobItem).where(*conditions).values(values))
+
+    def _execute(self, statement: sa.Update | sa.Delete) -> bool:
         with self.database.session() as session:
-            return _changed(session, update(JobItem).where(*conditions).values(**values))
+            return _changed(session, statement)
 
 
-def _held(claim: Claim, if_late: bool = False) -> tuple[Any, ...]:
+def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
     late = (JobItem.lease_until < _now(),) if if_late else ()
     return JobItem.id == claim.item.id, JobItem.state == STARTED, JobItem.lease_owner == claim.token, *late
 
 
-def _tried_in_vain(job_id: str) -> tuple[Any, ...]:
+def _retryable_items(job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0
 
 
-def _unsent(query: Any) -> Any:
-    due = or_(JobItem.due_at.is_(None), JobItem.due_at <= _now())
-    return query.where(JobItem.state == QUEUED, JobItem.queued_at.is_(None), due)
-
-
-def _changed(session: Session, statement: Any) -> bool:
+def _changed(session: Session, statement: sa.Update | sa.Delete) -> bool:
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return bool(result.rowcount)

@@ -1,27 +1,25 @@
-"""From files to a job: stored first, then written down, then sent on its way; or nothing of it is left."""
+"""Turns uploaded files into a job: stores them, inserts the records, sends the first items. All of it or nothing."""
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from services.errors import Busy, DatabaseUnavailable, ServiceError
 from services.jobs.dispatch import Dispatcher
 from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
-from services.jobs.queries import Reports
-from services.jobs.queue import Queue
-from services.jobs.store import Records
+from services.jobs.queries import JobQueries
+from services.jobs.store import JobStore
 from services.jobs.tables import FAILED, QUEUED, Job, JobItem, item_id, new_job_id, original_key
 from services.storage.base import Storage
 
 
 @dataclass(frozen=True)
 class File:
-    """An image that came with a job; `name` is a harmless file name without ending; `error` why it is refused."""
+    """An image of a submission: `name` is a safe file name without extension; `error` is why the image is refused."""
 
     name: str
     data: bytes = field(repr=False)
@@ -30,11 +28,11 @@ class File:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller hands in. `options` are valid but raw, so that the worker reads them as the service would."""
+    """A caller's images and options. The options are checked but raw: the worker parses them as the web server does."""
 
     kind: str
     files: Sequence[File]
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
     caller: str
     owner: str | None = None
     background: bytes | None = None
@@ -42,84 +40,101 @@ class Submission:
     callback_url: str | None = None
 
     def fingerprint(self) -> str:
-        """The same for the same images, options and callback, in hexadecimal; empty where nobody will ask for it."""
+        """Hash images, options and callback, in hexadecimal; empty without an idempotency key."""
         if not self.idempotency_key:
             return ""
-        told: list[object] = [self.kind, dict(self.options), self.callback_url]
-        told += [[file.name, hashlib.sha256(file.data).hexdigest()] for file in self.files]
-        told += [hashlib.sha256(self.background or b"").hexdigest()]
-        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        parts: list[object] = [self.kind, dict(self.options), self.callback_url]
+        parts += [[file.name, hashlib.sha256(file.data).hexdigest()] for file in self.files]
+        parts += [hashlib.sha256(self.background or b"").hexdigest()]
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-class Desk:
-    """Takes jobs in. A caller may have `max_waiting` images that are not done yet."""
+class JobSubmitter:
+    """Creates jobs. A caller may have `max_waiting` images that have not ended."""
 
     def __init__(
-        self,
-        records: Records,
-        reports: Reports,
-        storage: Storage,
-        queue: Queue,
-        dispatcher: Dispatcher,
-        max_waiting: int,
+        self, store: JobStore, queries: JobQueries, storage: Storage, dispatcher: Dispatcher, max_waiting: int
     ) -> None:
-        self._records, self._reports, self._storage = records, reports, storage
-        self._queue, self._dispatcher, self._max_waiting = queue, dispatcher, max_waiting
+        self._store, self._queries, self._storage = store, queries, storage
+        self._dispatcher, self._max_waiting = dispatcher, max_waiting
 
     def submit(self, submission: Submission) -> Job:
-        """The new job, or the one that was made with the same idempotency key.
+        """Return the new job, or the one made with the same idempotency key.
 
         Raises `QueueUnavailable`, `StorageUnavailable`, `DatabaseUnavailable` (nothing of the job is left then), `Busy`
-        for a caller with too much waiting, `IdempotencyKeyReused`. What a caller hands in at the same moment is counted
-        by none of its requests: so much more may wait.
+        for a caller with too many waiting images, `IdempotencyKeyReused`. Concurrent requests of a caller do not count
+        each other's images, so the limit may be exceeded by those.
         """
         fingerprint = submission.fingerprint()
-        if found := self._same(submission, fingerprint):
+        if found := self._existing(submission, fingerprint):
             return found
-        waiting, flying = self._reports.load_of(submission.caller)
+        in_flight = self._check_load(submission)
+        self._dispatcher.check_queue()
+        job, items = _records_of(submission, fingerprint)
+        with self._deleted_on_error(job, items):
+            self._store_files(submission, job, items)
+            first = self._dispatcher.mark_first(items, in_flight)
+            added = self._store.add(job, items)
+        if not added:
+            return self._lost_race(submission, fingerprint, job, items)
+        if all(item.state == FAILED for item in items):
+            # The job is recorded: recovery closes it if this fails.
+            with contextlib.suppress(DatabaseUnavailable):
+                self._store.close(job.id)
+        self._send(job, items, first)
+        return job
+
+    def _check_load(self, submission: Submission) -> int:
+        """Return the number of the caller's items in flight. Raises `Busy`."""
+        waiting, in_flight = self._queries.load_of(submission.caller)
         if waiting + len(submission.files) > self._max_waiting:
             raise Busy(f"{waiting} of your images are not done yet; allowed with this job: {self._max_waiting}")
-        self._queue.check()
-        job, items = _records_of(submission, fingerprint)
-        keys = [item.original_key for item in items]
-        try:
-            for key, file in zip(keys, submission.files, strict=True):
-                if file.error is None:
-                    self._storage.put(key, file.data, "application/octet-stream")
-            if job.background_key and submission.background is not None:
-                keys.append(job.background_key)
-                self._storage.put(job.background_key, submission.background, "application/octet-stream")
-            first = self._dispatcher.mark_first(items, flying)
-            added = self._records.add(job, items)
-        except BaseException:
-            self._forget(keys)
-            raise
-        if not added:  # somebody was quicker
-            self._forget(keys)
-            if found := self._same(submission, fingerprint):
-                return found
-            raise Busy("the job with this Idempotency-Key was being removed; send it again")
-        if all(item.state == FAILED for item in items):
-            with contextlib.suppress(DatabaseUnavailable):  # it is written down: the sweep ends it
-                self._records.close(job.id)
+        return in_flight
+
+    def _store_files(self, submission: Submission, job: Job, items: Sequence[JobItem]) -> None:
+        for item, file in zip(items, submission.files, strict=True):
+            if file.error is None:
+                self._storage.put(item.original_key, file.data, "application/octet-stream")
+        if job.background_key and submission.background is not None:
+            self._storage.put(job.background_key, submission.background, "application/octet-stream")
+
+    def _send(self, job: Job, items: Sequence[JobItem], first: Sequence[str]) -> None:
+        """Send the marked items. Raises `QueueUnavailable` if none could be sent; the job is withdrawn then."""
         try:
             self._dispatcher.send_marked(first)
         except QueueUnavailable:
-            if self._records.withdraw(job.id):
-                self._forget(keys)
+            # If the job can't be withdrawn, a part of it is in flight: recovery sends the rest.
+            if self._store.withdraw(job.id):
+                self._delete_files(job, items)
                 raise
-            # a part of it is on its way: the sweep sends the rest
-        return job
 
-    def _same(self, submission: Submission, fingerprint: str) -> Job | None:
+    def _lost_race(self, submission: Submission, fingerprint: str, job: Job, items: Sequence[JobItem]) -> Job:
+        """Return the job that a concurrent request made with the same idempotency key. Raises `Busy`."""
+        self._delete_files(job, items)
+        if found := self._existing(submission, fingerprint):
+            return found
+        raise Busy("the job with this Idempotency-Key was being removed; send it again")
+
+    def _existing(self, submission: Submission, fingerprint: str) -> Job | None:
         if not submission.idempotency_key:
             return None
-        found = self._reports.by_idempotency_key(submission.caller, submission.idempotency_key)
+        found = self._queries.by_idempotency_key(submission.caller, submission.idempotency_key)
         if found and found.fingerprint != fingerprint:
             raise IdempotencyKeyReused(f"job {found.id} was made with other images or options")
         return found
 
-    def _forget(self, keys: Sequence[str]) -> None:
+    @contextlib.contextmanager
+    def _deleted_on_error(self, job: Job, items: Sequence[JobItem]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._delete_files(job, items)
+            raise
+
+    def _delete_files(self, job: Job, items: Sequence[JobItem]) -> None:
+        keys = [item.original_key for item in items]
+        if job.background_key:
+            keys.append(job.background_key)
         with contextlib.suppress(ServiceError):
             self._storage.delete(keys)
 
@@ -141,23 +156,24 @@ def _records_of(submission: Submission, fingerprint: str) -> tuple[Job, list[Job
         callback_url=submission.callback_url,
         callback_attempts=0,
     )
-    items = [
-        JobItem(
-            id=item_id(job_id, position),
-            job_id=job_id,
-            position=position,
-            caller=submission.caller,
-            name=file.name,
-            state=FAILED if file.error else QUEUED,
-            error_code=file.error.code if file.error else None,
-            error_details=file.error.details if file.error else None,
-            finished_at=now if file.error else None,
-            progress=0,
-            attempts=0,
-            created_at=now,
-            original_key=original_key(job_id, position),
-            original_bytes=len(file.data),
-        )
-        for position, file in enumerate(submission.files, 1)
-    ]
+    items = [_item_of(job, file, position) for position, file in enumerate(submission.files, 1)]
     return job, items
+
+
+def _item_of(job: Job, file: File, position: int) -> JobItem:
+    return JobItem(
+        id=item_id(job.id, position),
+        job_id=job.id,
+        position=position,
+        caller=job.caller,
+        name=file.name,
+        state=FAILED if file.error else QUEUED,
+        error_code=file.error.code if file.error else None,
+        error_details=file.error.details if file.error else None,
+        finished_at=job.created_at if file.error else None,
+        progress=0,
+        attempts=0,
+        created_at=job.created_at,
+        original_key=original_key(job.id, position),
+        original_bytes=len(file.data),
+    )

@@ -1,18 +1,19 @@
-"""Jobs: what was handed in to be done later. The record is the truth; a message in the queue only says "look here".
+"""The tables of jobs and their items, and the keys under which their files are stored.
 
-A job has items, one for each image. An item is `queued` (`queued_at`: its message is on the way), `started` (a worker
-holds its lease), and then for good `finished`, `failed` or `cancelled`. Every change is made by
-`services/jobs/store.py`.
+A job has one item for each image. An item is `queued` (`queued_at` is set while its message is in the queue), then
+`started` (a worker holds its lease), then for good `finished`, `failed` or `cancelled`. The record is the truth; a
+message in the queue only names an item. `services/jobs/store.py` makes every change.
 """
 
 import re
 import secrets
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.jobs.facts import ResultFacts, ResultFactsColumn
 from services.persistence.database import Base
 
 QUEUED: Final = "queued"
@@ -21,15 +22,18 @@ FINISHED: Final = "finished"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 ACTIVE: Final = (QUEUED, STARTED)
+ENDED: Final = (FINISHED, FAILED, CANCELLED)
 SINGLE: Final = "single"
 BATCH: Final = "batch"
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Job(Base):
-    """One submission. `owner` is the id of the API key that made it, None where it came without one; `caller` is what
-    quotas count by; `expires_at` is when its files may go, set at its end;
-    `removed_at` when they went."""
+    """One submission.
+
+    `owner` is the id of the API key that made it, None without a key; quotas count by `caller`. `expires_at`, set when
+    the job ends, is when its files may be deleted; `removed_at` is when they were.
+    """
 
     __tablename__ = "jobs"
 
@@ -38,7 +42,7 @@ class Job(Base):
     owner: Mapped[str | None] = mapped_column(String(12))
     caller: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10))
-    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    options: Mapped[dict[str, object]] = mapped_column(JSON)
     total: Mapped[int] = mapped_column(Integer)
     background_key: Mapped[str | None] = mapped_column(String(200))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
@@ -62,8 +66,11 @@ class Job(Base):
 
 
 class JobItem(Base):
-    """One image of a job. `due_at`: not before; `lease_owner`: the one worker whose word counts, until `lease_until`;
-    `result`: what is told of a finished one (format, px, bytes, model, confidence, ms)."""
+    """One image of a job.
+
+    It is not tried before `due_at`. Only the worker `lease_owner` may change it, until `lease_until`. `result` is set
+    when it is finished.
+    """
 
     __tablename__ = "job_items"
 
@@ -88,7 +95,7 @@ class JobItem(Base):
     original_key: Mapped[str] = mapped_column(String(200))
     original_bytes: Mapped[int] = mapped_column(Integer)
     result_key: Mapped[str | None] = mapped_column(String(200))
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    result: Mapped[ResultFacts | None] = mapped_column(ResultFactsColumn)
 
     __table_args__ = (
         Index("ix_job_items_job_id_position", "job_id", "position", unique=True),
@@ -99,20 +106,20 @@ class JobItem(Base):
 
 
 def new_job_id() -> str:
-    """An id that nobody can guess: 128 random bits, hexadecimal."""
+    """Return an unguessable id: 128 random bits in hexadecimal."""
     return secrets.token_hex(16)
 
 
 def item_id(job_id: str, position: int) -> str:
-    """The id of a job's item; positions count from 1."""
+    """Return the id of a job's item; positions count from 1."""
     return f"{job_id}-{position}"
 
 
 def original_key(job_id: str, name: str | int) -> str:
-    """Where an item's original is stored; the same for every attempt."""
+    """Return the storage key of an item's original; the same for every attempt."""
     return f"originals/{job_id}/{name}"
 
 
 def result_key(job_id: str, position: int, extension: str) -> str:
-    """Where an item's result is stored; the same for every attempt, so that writing twice is harmless."""
+    """Return the storage key of an item's result; the same for every attempt, so that writing twice is harmless."""
     return f"results/{job_id}/{position}.{extension}"

@@ -1,7 +1,7 @@
-"""Redis, without waiting for it: it may be lost, silent, or its name may not resolve, and no caller must notice.
+"""Redis clients with bounded waiting: Redis may be down, silent, or its name may not resolve, and no caller hangs.
 
-A name's resolution can't be bounded: `getaddrinfo` takes no timeout. So it runs on a thread of its own, which is left
-behind when the time is up, and ends by itself.
+`getaddrinfo` takes no timeout, so resolution runs on a thread of its own. When the time is up the thread is left
+behind, and ends when the resolver returns.
 """
 
 import socket
@@ -19,24 +19,31 @@ from redis.retry import Retry
 
 from services.observability.background_check import Probe
 
-REDIS_SECONDS: Final = 0.1  # connecting (its name's resolution included) and reading each, at most
-KEEP_SECONDS: Final = 1.0  # what was found is told so long without asking again
-STALE_SECONDS: Final = 5.0  # an older answer than this is none
-SPARE_SECONDS: Final = 0.3  # a whole answer of a Redis that can be done without, however slowly its bytes come
-REST_SECONDS: Final = 5.0  # a Redis that can be done without, and did not answer, is left alone so long
+# For connecting, resolution included, and for each read.
+REDIS_SECONDS: Final = 0.1
+# How long the probe's last answer is reused, and from what age on it no longer counts.
+PROBE_KEEP_SECONDS: Final = 1.0
+PROBE_STALE_SECONDS: Final = 5.0
+# For a whole answer of an optional Redis, however slowly its bytes arrive.
+OPTIONAL_REDIS_SECONDS: Final = 0.3
+# How long an optional Redis is not asked after a failure.
+CIRCUIT_OPEN_SECONDS: Final = 5.0
 
 T = TypeVar("T")
 log = structlog.get_logger("redis")
 
 
 def within(seconds: float, ask: Callable[[], T], late: Callable[[T], None] = lambda _found: None) -> T:
-    """What `ask` finds, or its error; `TimeoutError` after `seconds`. What it finds later goes to `late`."""
+    """Run `ask` on a thread and return its result or raise its error; `TimeoutError` after `seconds`.
+
+    A result that arrives later is passed to `late`.
+    """
     answer: Future[T] = Future()
 
     def run() -> None:
         try:
             answer.set_result(ask())
-        except Exception as exc:  # noqa: BLE001 - raised where it is waited for
+        except Exception as exc:  # noqa: BLE001 - raised by answer.result
             answer.set_exception(exc)
 
     def give(late_answer: Future[T]) -> None:
@@ -56,7 +63,7 @@ class _Connects(Protocol):
 
 
 class _Bounded:
-    """A connection that is open within `REDIS_SECONDS` in all: resolution, every address of the name, and TLS."""
+    """A connection that opens within `REDIS_SECONDS` in all: resolution, every address of the name, and TLS."""
 
     def _connect(self) -> socket.socket:
         return within(REDIS_SECONDS, cast(_Connects, super())._connect, socket.socket.close)
@@ -71,31 +78,33 @@ class BoundedSSLConnection(_Bounded, SSLConnection):
 
 
 def redis_options(url: str) -> dict[str, Any]:
-    """How to connect to Redis so that no call takes longer than twice `REDIS_SECONDS`, whatever has become of it."""
+    """Return connection options with which no call takes longer than twice `REDIS_SECONDS`, whatever fails."""
     options: dict[str, Any] = {
         "socket_connect_timeout": REDIS_SECONDS,
         "socket_timeout": REDIS_SECONDS,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
     }
-    if not url.startswith("unix://"):  # which has no name to resolve
+    # A Unix socket has no name to resolve.
+    if not url.startswith("unix://"):
         options["connection_class"] = BoundedSSLConnection if url.startswith("rediss://") else BoundedConnection
     return options
 
 
 class RedisProbe:
-    """Whether Redis answers, without waiting for it."""
+    """Checks in the background whether Redis answers."""
 
     def __init__(self, url: str) -> None:
         options = redis_options(url)
-        options.pop("connection_class", None)  # the probe's own thread is the one that may hang
+        # The probe's own thread may hang: it needs no second one for resolution.
+        options.pop("connection_class", None)
         self._client = redis.Redis.from_url(url, **options)
-        self._probe = Probe(self._ping, "no answer yet", KEEP_SECONDS)
+        self._probe = Probe(self._ping, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
-        """What is wrong with Redis; empty when it answers."""
+        """Return what is wrong with Redis; empty when it answers."""
         found, age = self._probe.look()
-        return found if age < STALE_SECONDS else f"no answer for {age:.0f} s"
+        return found if age < PROBE_STALE_SECONDS else f"no answer for {age:.0f} s"
 
     def _ping(self) -> str:
         try:
@@ -105,25 +114,28 @@ class RedisProbe:
         return ""
 
 
-class RedisLost(Exception):
-    """Redis did not answer in time, or a moment ago."""
+class RedisUnavailable(Exception):
+    """Redis did not answer in time, or the circuit is open after a failure."""
 
 
-class SpareRedis:
-    """A Redis that can be done without: an answer takes `SPARE_SECONDS` at most, connecting and all its bytes included;
-    after a failure nobody waits for it for `REST_SECONDS`. Making one opens nothing."""
+class OptionalRedis:
+    """A Redis that its callers can do without, behind a circuit breaker.
+
+    An answer takes `OPTIONAL_REDIS_SECONDS` at most, connecting included. After a failure the circuit is open for
+    `CIRCUIT_OPEN_SECONDS`: nobody waits for Redis. Making one opens no connection.
+    """
 
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, **redis_options(url))
-        self._rest_until = 0.0
+        self._open_until = 0.0
 
     def ask(self, question: Callable[[redis.Redis], T]) -> T:
-        """What the question finds. Raises `RedisLost`."""
-        if time.monotonic() < self._rest_until:
-            raise RedisLost
+        """Run the question on the client and return its answer. Raises `RedisUnavailable`."""
+        if time.monotonic() < self._open_until:
+            raise RedisUnavailable
         try:
-            return within(SPARE_SECONDS, lambda: question(self._client))
-        except Exception as exc:  # whatever it is, Redis can't be used
-            self._rest_until = time.monotonic() + REST_SECONDS
+            return within(OPTIONAL_REDIS_SECONDS, lambda: question(self._client))
+        except Exception as exc:
+            self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             log.warning("redis not usable", kind=type(exc).__name__, reason=str(exc)[:200])
-            raise RedisLost from exc
+            raise RedisUnavailable from exc

@@ -10,7 +10,7 @@ class ResultExpired(ServiceError):
 
 
 class ObjectNotFound(ResultExpired):
-    """There is no such object in storage: for callers, something that was kept once."""
+    """There is no such object in storage; a caller gets the answer of an expired one."""
 
 
 class StorageUnavailable(ServiceError):

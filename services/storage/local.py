@@ -1,7 +1,7 @@
-"""Objects as files of a folder of this machine.
+"""Stores objects as files in a local folder.
 
-Each is written beside the others under a name of its own and then renamed, so that a reader, a crash or a full disk
-leaves the old one or the new one, whole. A URL is a path on this service, signed with its secret.
+Each object is written to a partial file and then renamed, so that a reader, a crash or a full disk leaves the old
+object or the new one, whole. A link is a path on this service, signed with its secret.
 """
 
 import base64
@@ -25,24 +25,28 @@ from services.storage.base import CHUNK_BYTES, Opened, Readable, Stored, check_k
 from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
 from services.storage.safe_path import open_file, open_folder
 
-FILES: Final = "/files"  # where routes/storage.py serves what `url` signs
-PARTIAL: Final = ".partial"  # the folder of files that are being written; no key begins with a dot
-ABANDONED_SECONDS: Final = 24 * 3600.0  # a partial file this old has lost its writer
-TRIES: Final = 10  # to write into a folder that somebody removes at the same time, because it is empty
+# The path under which routes/files.py serves signed links.
+FILES_PATH: Final = "/files"
+# The folder of partial files; no key starts with a dot.
+PARTIAL: Final = ".partial"
+# The writer of a partial file of this age was killed.
+ABANDONED_SECONDS: Final = 24 * 3600.0
+# Attempts to rename into a folder that `delete` removes at the same time because it is empty.
+RENAME_ATTEMPTS: Final = 10
 MISSING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
 log = structlog.get_logger("storage")
 
 
 class LocalFolder:
-    """The `Storage` in a folder. It is made with the first object."""
+    """A `Storage` in a folder, which is created with the first object."""
 
     def __init__(self, folder: Path, secret: str) -> None:
         self._folder = folder
         self._signing_key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")
-        self._swept = False
+        self._cleaned = False
 
-    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:  # noqa: ARG002 - the key's ending tells
-        """See `Storage.put`. On disk before it returns."""
+    def put(self, key: str, data: bytes | Readable, content_type: str) -> None:  # noqa: ARG002 - the key's extension says it
+        """See `Storage.put`. The object is on disk before it returns."""
         parts = check_key(key)
         try:
             partial = open_folder(self._folder, [PARTIAL], make=True)
@@ -50,7 +54,7 @@ class LocalFolder:
             _unavailable(exc)
         name = uuid.uuid4().hex
         try:
-            self._sweep(partial)
+            self._remove_abandoned(partial)
             _write(partial, name, data)
             self._rename(partial, name, parts)
         except BaseException as exc:
@@ -81,7 +85,7 @@ class LocalFolder:
         return Opened(found.st_size, _chunks(file, found.st_size), file.close)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """See `Storage.delete`. Folders that become empty go too."""
+        """See `Storage.delete`. Folders that become empty are removed too."""
         for key in keys:
             parts = check_key(key)
             for depth in range(len(parts), 0, -1):
@@ -99,29 +103,29 @@ class LocalFolder:
         return self._walk(above, prefix)
 
     def url(self, key: str, seconds: int, filename: str) -> str:
-        """See `Storage.url`: a path, to be served through `open_signed`."""
+        """See `Storage.url`: a path, which `open_signed` serves."""
         check_key(key)
         text = "\n".join([str(int(time.time()) + seconds), key, filename]).encode()
         signature = hmac.digest(self._signing_key, text, "sha256")
-        return f"{FILES}/{base64.urlsafe_b64encode(signature + text).decode().rstrip('=')}"
+        return f"{FILES_PATH}/{base64.urlsafe_b64encode(signature + text).decode().rstrip('=')}"
 
     def open_signed(self, token: str) -> tuple[Opened, str]:
-        """The object and file name that a URL's last part stands for. Raises `Forbidden`, `ResultExpired`."""
+        """Open the object of a link's last part; return it and its file name. Raises `Forbidden`, `ResultExpired`."""
         try:
             signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError as exc:
-            raise Forbidden("this link was not made by this server", "Ask for a new link") from exc
+            raise Forbidden("this link was not made by this server", "Request a new link") from exc
         size = hashlib.sha256().digest_size
         signature, text = signed[:size], signed[size:]
         if not hmac.compare_digest(signature, hmac.digest(self._signing_key, text, "sha256")):
-            raise Forbidden("this link was not made by this server", "Ask for a new link")
+            raise Forbidden("this link was not made by this server", "Request a new link")
         end, key, filename = text.decode().split("\n", 2)
         if time.time() >= int(end):
-            raise ResultExpired("this link has ended", "Ask for a new link")
+            raise ResultExpired("this link has expired", "Request a new link")
         return self.open(key), filename
 
     def check(self) -> None:
-        """See `Storage.check`: whether the folder, or the one above that it would be made in, can be written to."""
+        """See `Storage.check`: the folder, or the nearest parent that exists, must be writable."""
         place = next(path for path in (self._folder, *self._folder.absolute().parents) if path.exists())
         try:
             found = os.statvfs(place)
@@ -133,7 +137,7 @@ class LocalFolder:
             raise StorageUnavailable("the disk is full")
 
     def _rename(self, partial: int, name: str, parts: Sequence[str]) -> None:
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(RENAME_ATTEMPTS)):
             try:
                 folder = open_folder(self._folder, parts[:-1], make=True)
                 try:
@@ -141,7 +145,8 @@ class LocalFolder:
                     os.fsync(folder)
                 finally:
                     os.close(folder)
-            except FileNotFoundError:  # the folder was empty, and `delete` has just removed it
+            except FileNotFoundError:
+                # The folder was empty, and `delete` has just removed it.
                 if not left:
                     raise
             else:
@@ -158,7 +163,7 @@ class LocalFolder:
             os.close(above)
 
     def _walk(self, parts: Sequence[str], prefix: str) -> Iterator[Stored]:
-        """Objects beneath a folder whose keys begin with the prefix."""
+        """Yield the objects below a folder whose keys start with the prefix."""
         try:
             descriptor = open_folder(self._folder, parts)
         except OSError as exc:
@@ -182,11 +187,11 @@ class LocalFolder:
         finally:
             os.close(descriptor)
 
-    def _sweep(self, partial: int) -> None:
-        """Once per process: remove what writers left behind that were killed."""
-        if self._swept:
+    def _remove_abandoned(self, partial: int) -> None:
+        """Remove the partial files of killed writers, once per process."""
+        if self._cleaned:
             return
-        self._swept = True
+        self._cleaned = True
         for name in os.listdir(partial):
             with contextlib.suppress(FileNotFoundError):
                 if os.stat(name, dir_fd=partial).st_mtime < time.time() - ABANDONED_SECONDS:

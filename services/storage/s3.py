@@ -1,6 +1,6 @@
-"""Objects in an S3 bucket: of AWS, or of any server that speaks its protocol.
+"""Stores objects in an S3 bucket: of AWS, or of any server with its protocol.
 
-boto3 is imported when a bucket is first used: it takes its time, and most installations need none.
+boto3 is imported when a bucket is first used: it is slow to import, and most installations do without S3.
 """
 
 import contextlib
@@ -21,26 +21,30 @@ from services.storage.base import CHUNK_BYTES, Opened, Readable, S3Options, Stor
 from services.storage.errors import ObjectNotFound, StorageUnavailable
 
 CONNECT_SECONDS: Final = 2.0
-READ_SECONDS: Final = 10.0  # for each answer, or piece of one
+# For each answer, or piece of one.
+READ_SECONDS: Final = 10.0
 ATTEMPTS: Final = 3
 CONNECTIONS: Final = 16
-PART_BYTES: Final = 8 * 1024 * 1024  # a larger object goes up in parts of this size
-DELETED_AT_ONCE: Final = 1000  # at most, by the protocol
-REST_SECONDS: Final = 1.0
+# A larger object is uploaded in parts of this size.
+PART_BYTES: Final = 8 * 1024 * 1024
+# The protocol's limit of keys in one deletion.
+MAX_DELETED_KEYS: Final = 1000
+# How long the server is not asked after it could not be reached.
+CIRCUIT_OPEN_SECONDS: Final = 1.0
 log = structlog.get_logger("storage")
 
 
 class S3Bucket:
-    """The `Storage` in a bucket. After it could not be reached it is left alone for a moment, so that callers hear it
-    at once and don't pile up behind a dead host."""
+    """A `Storage` in a bucket, behind a circuit breaker: after a connection failure callers fail immediately for a
+    moment, instead of piling up behind a dead host."""
 
     def __init__(self, bucket: str, options: S3Options) -> None:
         self._bucket, self._options = bucket, options
         self._lock = threading.Lock()
-        self._rest_until = 0.0
+        self._open_until = 0.0
 
     def put(self, key: str, data: bytes | Readable, content_type: str) -> None:
-        """See `Storage.put`. A large object goes up in parts, one in memory at a time."""
+        """See `Storage.put`. A large object is uploaded in parts, one of them in memory at a time."""
         from boto3.s3.transfer import TransferConfig
 
         check_key(key)
@@ -48,7 +52,8 @@ class S3Bucket:
         if self._options.encryption:
             extra["ServerSideEncryption"] = self._options.encryption
         with self._translated("put"):
-            if isinstance(data, bytes) and len(data) <= PART_BYTES:  # most are: a millisecond less than the way below
+            # Most objects are small: this saves them a millisecond.
+            if isinstance(data, bytes) and len(data) <= PART_BYTES:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **extra)
                 return
             parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
@@ -65,7 +70,7 @@ class S3Bucket:
     def delete(self, keys: Iterable[str]) -> None:
         """See `Storage.delete`."""
         names = iter([{"Key": "/".join(check_key(key))} for key in keys])
-        while some := list(islice(names, DELETED_AT_ONCE)):
+        while some := list(islice(names, MAX_DELETED_KEYS)):
             with self._translated("delete"):
                 done = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
             for error in done.get("Errors", ()):
@@ -78,7 +83,7 @@ class S3Bucket:
         return self._list(prefix)
 
     def url(self, key: str, seconds: int, filename: str) -> str:
-        """See `Storage.url`: presigned, for the endpoint that the public reaches."""
+        """See `Storage.url`: presigned, for the public endpoint."""
         check_key(key)
         plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", filename)
         disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
@@ -88,7 +93,7 @@ class S3Bucket:
         return signed
 
     def check(self) -> None:
-        """See `Storage.check`: whether the bucket is there and open to us."""
+        """See `Storage.check`: the bucket must exist and be accessible."""
         with self._translated("check"):
             self._client.head_bucket(Bucket=self._bucket)
 
@@ -130,11 +135,14 @@ class S3Bucket:
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=CONNECTIONS,
-            s3={"addressing_style": "path" if endpoint else "auto"},  # other servers seldom have a name per bucket
-            request_checksum_calculation="when_required",  # AWS's newer ones, in trailers, are not known everywhere
+            # Servers other than AWS seldom have a host name per bucket.
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            # AWS's newer checksums, in trailers, are not supported everywhere.
+            request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        with self._lock:  # a session is not safe to share between threads; the client it makes is
+        # A session is not thread-safe; the client it makes is.
+        with self._lock:
             return boto3.session.Session().client(
                 "s3",
                 endpoint_url=endpoint or None,
@@ -146,11 +154,11 @@ class S3Bucket:
 
     @contextlib.contextmanager
     def _translated(self, operation: str, *, reach: bool = True) -> Iterator[None]:
-        """boto3's errors as ours; the log has the reason, the caller its code. `reach`: the server is asked."""
+        """Translate boto3's errors; the reason goes to the log. `reach`: the operation needs the server."""
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-        if reach and time.monotonic() < self._rest_until:
-            raise StorageUnavailable("it did not answer a moment ago", retry_after=int(REST_SECONDS) + 1)
+        if reach and time.monotonic() < self._open_until:
+            raise StorageUnavailable("it did not answer a moment ago", retry_after=int(CIRCUIT_OPEN_SECONDS) + 1)
         try:
             yield
         except ClientError as exc:
@@ -161,13 +169,13 @@ class S3Bucket:
             raise StorageUnavailable(code) from exc
         except (BotoCoreError, OSError) as exc:
             if isinstance(exc, (HTTPClientError, ConnectionError)):
-                self._rest_until = time.monotonic() + REST_SECONDS
+                self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             log.warning("object storage not usable", operation=operation, reason=type(exc).__name__)
             raise StorageUnavailable(type(exc).__name__) from exc
 
 
 class _Borrowed(io.RawIOBase):
-    """A file from where it stands, which boto3 may not close: it closes what it sends."""
+    """A file read from its current position that boto3, which closes its uploads, can't close."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file

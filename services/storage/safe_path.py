@@ -1,5 +1,8 @@
-"""Files beneath a folder and nothing else: every part of a path is opened relative to the one above and no link is
-followed, so that nothing outside is reached, not even by changing a link between a check and its use."""
+"""Opens files inside a root folder without following symlinks (openat, O_NOFOLLOW).
+
+Each part of a path is opened relative to its parent, so that nothing outside the root is reached, not even by swapping
+a link between a check and its use.
+"""
 
 import contextlib
 import os
@@ -8,9 +11,11 @@ from pathlib import Path
 
 
 def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> int:
-    """A descriptor of `folder`/`parts`; with `make`, what is missing is made, for this user alone. `folder` itself may
-    be a link. What is made is on disk when something in it is: Linux's file systems keep their journal's order, and a
-    folder's fsync writes its own name too. Raises OSError."""
+    """Open `folder`/`parts` and return its descriptor; `make` creates missing folders, for this user alone.
+
+    `folder` itself may be a link. A created folder is on disk once something in it is: Linux's file systems keep the
+    order of their journal, and a folder's fsync writes its own name too. Raises OSError.
+    """
     if make:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -29,7 +34,7 @@ def open_folder(folder: Path, parts: Sequence[str], *, make: bool = False) -> in
 
 
 def open_file(folder: Path, parts: Sequence[str]) -> int:
-    """A descriptor of the file `folder`/`parts`, to read; a pipe is not waited for. Raises OSError."""
+    """Open the file `folder`/`parts` for reading, without waiting for a pipe; return its descriptor. Raises OSError."""
     above = open_folder(folder, parts[:-1])
     try:
         return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)

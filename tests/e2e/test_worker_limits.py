@@ -32,14 +32,14 @@ class Host:
     jobs: JobServices
 
     def submit(self, data: bytes, **options: Any) -> str:
-        return self.jobs.desk.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
+        return self.jobs.submitter.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
 
     def item(self, job_id: str) -> JobItem:
-        (found,) = self.jobs.reports.job(job_id, None).items
+        (found,) = self.jobs.queries.job(job_id, None).items
         return found
 
     def holder(self, job_id: str) -> int | None:
-        with self.jobs.records.database.session() as session:
+        with self.jobs.store.database.session() as session:
             owner = session.scalar(select(JobItem.lease_owner).where(JobItem.job_id == job_id))
         return int(owner.split(":")[-2]) if owner else None
 
@@ -93,4 +93,4 @@ def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host,
     item = host.item(job_id)
     assert item.attempts >= 2
     assert item.error_code == WorkerLost.code
-    assert host.jobs.records.cancel(job_id)
+    assert host.jobs.store.cancel(job_id)

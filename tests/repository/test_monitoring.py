@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.jobs.metrics import JobFigures
-from services.jobs.tally import Tally
+from services.jobs.metrics import JobCounters, JobMetricsCollector
 from services.observability.metrics import Metrics
 from services.persistence.database import Database
 from tests.support.servers import ROOT
@@ -32,7 +31,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def samples() -> dict[str, set[str]]:
     """Every sample that /metrics may have: its name, and the names of its labels."""
     found: dict[str, set[str]] = {}
-    of_jobs = JobFigures(Database("sqlite:///nowhere"), Tally())
+    of_jobs = JobMetricsCollector(Database("sqlite:///nowhere"), JobCounters())
     for collector in (*vars(Metrics()).values(), of_jobs):
         if not hasattr(collector, "describe"):
             continue

@@ -147,13 +147,13 @@ def test_a_redis_that_is_slow_or_gone_costs_a_moment_and_then_nothing(
             kept.put("a", RESULT)
             assert kept.get("a") is None
         assert time.perf_counter() - start < 0.1
-        assert first < redis_client.SPARE_SECONDS + 0.2
-        assert (first >= redis_client.SPARE_SECONDS) is (how == "trickling")
+        assert first < redis_client.OPTIONAL_REDIS_SECONDS + 0.2
+        assert (first >= redis_client.OPTIONAL_REDIS_SECONDS) is (how == "trickling")
     assert looks == ["lost"] * 51
 
 
 def test_a_redis_that_is_back_is_used_again(url: str, looks: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_client, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(redis_client, "CIRCUIT_OPEN_SECONDS", 0.0)
     port = free_port()
     kept = ResultCache(f"redis://127.0.0.1:{port}/0", 60, looks.append)
     assert kept.get("a") is None

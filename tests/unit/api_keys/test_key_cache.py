@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services.api_keys import key_cache as keyring
-from services.api_keys.key_cache import FRESH_SECONDS, MAX_UNKNOWN, STALE_SECONDS, Keyring, Recent
+from services.api_keys.key_cache import FRESH_SECONDS, MAX_UNKNOWN, STALE_SECONDS, KeyCache
 from services.api_keys.keys import create_key, find_key, revoke_key
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
@@ -54,7 +54,7 @@ def clock() -> Clock:
 def test_a_key_is_looked_up_once_in_a_while_and_revoked_within_a_second(database: Counted, clock: Clock) -> None:
     assert FRESH_SECONDS < 1
     text, _ = create_key(database, name="shop")
-    keys, other = Keyring(database, clock), Keyring(database, clock)
+    keys, other = KeyCache(database, clock), KeyCache(database, clock)
     assert keys.find(text)
     assert other.find(text)
     before = database.sessions
@@ -75,7 +75,7 @@ def test_a_key_is_looked_up_once_in_a_while_and_revoked_within_a_second(database
 
 def test_a_wrong_secret_is_no_key_and_asks_the_database_no_more_often(database: Counted, clock: Clock) -> None:
     text, key = create_key(database, name="shop")
-    keys = Keyring(database, clock)
+    keys = KeyCache(database, clock)
     assert keys.find(text)
     before = database.sessions
     assert keys.find(f"bgr_{key.id}_{'0' * 40}") is None
@@ -86,7 +86,7 @@ def test_a_wrong_secret_is_no_key_and_asks_the_database_no_more_often(database: 
 
 def test_an_unknown_key_is_remembered_as_briefly_and_so_many_at_most(database: Counted, clock: Clock) -> None:
     text, _ = create_key(database, name="shop")
-    keys = Keyring(database, clock)
+    keys = KeyCache(database, clock)
     assert keys.find(text)
     before = database.sessions
     for _ in range(3):
@@ -98,20 +98,10 @@ def test_an_unknown_key_is_remembered_as_briefly_and_so_many_at_most(database: C
     assert len(keys._known) == 1  # unknown ones do not push it out
 
 
-def test_what_is_recent_is_bounded_and_the_oldest_goes_first() -> None:
-    recent: Recent[int] = Recent(3)
-    for number in range(5):
-        recent.set(str(number), number, at=number)
-    recent.set("3", 33, at=9)
-    recent.set("5", 5, at=9)
-    assert [recent.get(str(number), since=0) for number in range(6)] == [None, None, None, 33, 4, 5]
-    assert recent.get("4", since=4.5) is None
-
-
 def test_keys_in_use_outlive_a_lost_database_for_a_while(database: Counted, clock: Clock) -> None:
     text, _ = create_key(database, name="shop")
     unused, _ = create_key(database, name="unused")
-    keys = Keyring(database, clock)
+    keys = KeyCache(database, clock)
     assert keys.find(text)
     database.lost = True
     clock.now += STALE_SECONDS - 1
@@ -127,7 +117,7 @@ def test_keys_in_use_outlive_a_lost_database_for_a_while(database: Counted, cloc
 
 def test_many_uses_are_few_writes_and_none_is_lost(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     text, key = create_key(database, name="shop")
-    keys = Keyring(database)
+    keys = KeyCache(database)
     found = keys.find(text)
     assert found
     before = database.sessions
@@ -156,7 +146,7 @@ def uses_of(database: Database, key_id: str) -> int:
 def test_uses_wait_for_a_lost_database(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "FLUSH_SECONDS", 0.05)
     text, key = create_key(database, name="shop")
-    keys = Keyring(database)
+    keys = KeyCache(database)
     found = keys.find(text)
     assert found
     database.lost = True
@@ -170,7 +160,7 @@ def test_uses_wait_for_a_lost_database(database: Counted, monkeypatch: pytest.Mo
 
 
 def test_a_keyring_that_no_key_came_to_has_no_thread_and_opens_nothing(tmp_path: Path) -> None:
-    keys = Keyring(Database(f"sqlite:///{tmp_path}/keys.db"))
+    keys = KeyCache(Database(f"sqlite:///{tmp_path}/keys.db"))
     assert keys.find("anything") is None
     keys.close()
     assert list(tmp_path.iterdir()) == []

@@ -10,12 +10,14 @@ from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.formats import Format
 from services.inference.segmenter import RembgSegmenter
+from services.jobs import lease as leases
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
-from services.jobs.process import PROGRESS, Lease, Terms, Worker
-from services.jobs.queries import Reports
-from services.jobs.retry import Retries
-from services.jobs.store import Claim, Records
+from services.jobs.lease import PROGRESS, Lease
+from services.jobs.process import Terms, Worker
+from services.jobs.queries import JobQueries
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import Claim, JobStore
 from services.jobs.tables import item_id, result_key
 from services.removal import Remover
 from services.storage.local import LocalFolder
@@ -27,7 +29,7 @@ STAGES = [*PROGRESS, "stored"]
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """SQLite alone: what the two databases may differ in is in test_records.py."""
+    """SQLite alone: what the two databases may differ in is in test_store.py."""
     return f"sqlite:///{tmp_path}/jobs.db"
 
 
@@ -39,7 +41,7 @@ def storage(tmp_path: Path) -> LocalFolder:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that are looked after so often that a test need not wait."""
-    monkeypatch.setattr(work, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
 
 
 class Loaded:
@@ -53,14 +55,14 @@ class Loaded:
 
 
 def worker(
-    records: Records,  # noqa: F811
+    records: JobStore,  # noqa: F811
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     soft_seconds: float = 60,
-    retries: Retries = Retries(0, [0]),  # noqa: B008 - frozen
+    retries: RetryPolicy = RetryPolicy(0, [0]),  # noqa: B008 - frozen
 ) -> Worker:
     return Worker(
-        records=records,
+        store=records,
         dispatcher=Dispatcher(records, FakeQueue(), 8),  # type: ignore[arg-type]
         storage=storage,
         remover=Remover(Loaded(segmenter), ImageLimits(), Admission(1, 0)),
@@ -68,7 +70,7 @@ def worker(
     )
 
 
-def handed_in(records: Records, storage: LocalFolder, data: bytes, **options: Any) -> str:  # noqa: F811
+def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: Any) -> str:  # noqa: F811
     job_id = make(records, options={**OPTIONS, **options})
     storage.put(f"originals/{job_id}/1", data, "image/jpeg")
     return job_id
@@ -78,8 +80,8 @@ def handed_in(records: Records, storage: LocalFolder, data: bytes, **options: An
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
     stage: str,
-    records: Records,  # noqa: F811
-    reports: Reports,  # noqa: F811
+    records: JobStore,  # noqa: F811
+    reports: JobQueries,  # noqa: F811
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     jpeg: bytes,
@@ -104,7 +106,7 @@ def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
             with storage.open(key) as stored:
                 assert stored.size
             cancel(claim.job.id)
-        return Records.finish(records, claim, *told)
+        return JobStore.finish(records, claim, *told)
 
     monkeypatch.setattr(work, "Lease", Watched)
     monkeypatch.setattr(records, "finish", finish)
@@ -118,14 +120,14 @@ def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
 
 
 def test_an_item_that_takes_too_long_is_ended_and_tried_again_and_fails_in_the_end(
-    records: Records,  # noqa: F811
-    reports: Reports,  # noqa: F811
+    records: JobStore,  # noqa: F811
+    reports: JobQueries,  # noqa: F811
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     photo_12mp: bytes,
 ) -> None:
     job_id = handed_in(records, storage, photo_12mp, edges="matting")
-    slow = worker(records, storage, segmenter, soft_seconds=0.3, retries=Retries(1, [0]))
+    slow = worker(records, storage, segmenter, soft_seconds=0.3, retries=RetryPolicy(1, [0]))
     slow.run(item_id(job_id, 1))
     (item,) = reports.job(job_id, None).items
     assert (item.state, item.error_code, item.attempts) == ("queued", "deadline_exceeded", 1)

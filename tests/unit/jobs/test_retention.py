@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import update
 
 from services.jobs.errors import JobNotFound
-from services.jobs.queries import Reports
-from services.jobs.retention import ORPHAN_SECONDS, Cleanup
-from services.jobs.store import Records
+from services.jobs.queries import JobQueries
+from services.jobs.retention import ORPHAN_SECONDS, Removed, Retention
+from services.jobs.store import JobStore
 from services.jobs.tables import Job, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
+from tests.support.facts import FACTS
 from tests.unit.jobs.test_store import claimed, database, make, records, reports  # noqa: F401 - fixtures
 
 
@@ -24,11 +25,11 @@ def storage(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / "objects", "secret")
 
 
-def done(records: Records, storage: LocalFolder) -> str:  # noqa: F811
+def done(records: JobStore, storage: LocalFolder) -> str:  # noqa: F811
     job_id = make(records)
     for kind in ("originals", "results"):
         storage.put(f"{kind}/{job_id}/1", b"x", "image/png")
-    assert records.finish(claimed(records, job_id), f"results/{job_id}/1", {})
+    assert records.finish(claimed(records, job_id), f"results/{job_id}/1", FACTS)
     assert records.close(job_id)
     return job_id
 
@@ -44,26 +45,26 @@ def keys(storage: LocalFolder) -> set[str]:
 
 
 def test_files_go_at_their_time_and_records_later(
-    database: Database, records: Records, reports: Reports, storage: LocalFolder  # noqa: F811
+    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder  # noqa: F811
 ) -> None:  # fmt: skip
     young, old, running = done(records, storage), done(records, storage), make(records)
     storage.put(f"originals/{running}/1", b"x", "image/png")
     end(database, old, 10)
-    cleanup = Cleanup(records, storage, older_than=3600)
-    assert cleanup.run() == {"jobs_expired": 1, "files": 2, "records": 0, "orphans": 0}
-    assert cleanup.run() == {"jobs_expired": 0, "files": 0, "records": 0, "orphans": 0}
+    cleanup = Retention(records, storage, record_seconds=3600)
+    assert cleanup.run() == Removed(jobs_expired=1, files=2, records=0, orphans=0)
+    assert cleanup.run() == Removed(jobs_expired=0, files=0, records=0, orphans=0)
     assert keys(storage) == {f"originals/{young}/1", f"results/{young}/1", f"originals/{running}/1"}
     with pytest.raises(ResultExpired):
         reports.unexpired(old, None)
     assert not records.retry(old)
     end(database, old, 3700)
-    assert cleanup.run()["records"] == 1
+    assert cleanup.run().records == 1
     with pytest.raises(JobNotFound):
         reports.job(old, None)
     assert reports.job(young, None)
 
 
-def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: Records, storage: LocalFolder) -> None:  # noqa: F811
+def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: JobStore, storage: LocalFolder) -> None:  # noqa: F811
     kept, orphan, young = done(records, storage), new_job_id(), new_job_id()
     for key in (f"originals/{orphan}/1", f"results/{orphan}/1.png", f"originals/{young}/1", "results/photos/cat.png"):
         storage.put(key, b"x", "image/png")
@@ -71,6 +72,6 @@ def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: Records,
     for path in (storage._folder).rglob("*"):
         if path.is_file() and young not in path.parts:
             os.utime(path, (before, before))
-    assert Cleanup(records, storage, 3600).run()["orphans"] == 2
+    assert Retention(records, storage, 3600).run().orphans == 2
     left = {f"originals/{kept}/1", f"results/{kept}/1", f"originals/{young}/1", "results/photos/cat.png"}
     assert keys(storage) == left

@@ -14,14 +14,15 @@ from sqlalchemy import inspect, update
 from services.errors import BadOption
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
-from services.jobs.eta import FIRST_GUESS_SECONDS
-from services.jobs.queries import Reports
-from services.jobs.recovery import Sweep
-from services.jobs.retry import JITTER, Retries
-from services.jobs.store import Claim, Records
+from services.jobs.pending import PendingWork
+from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries
+from services.jobs.recovery import JobRecovery
+from services.jobs.retry import JITTER, RetryPolicy
+from services.jobs.store import Claim, JobStore
 from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
+from tests.support.facts import FACTS
 
 LEASE = 30.0
 AT_ONCE = 8
@@ -35,13 +36,13 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def records(database: Database) -> Records:
-    return Records(database, result_seconds=3600)
+def records(database: Database) -> JobStore:
+    return JobStore(database, result_seconds=3600)
 
 
 @pytest.fixture
-def reports(database: Database) -> Reports:
-    return Reports(database)
+def reports(database: Database) -> JobQueries:
+    return JobQueries(database)
 
 
 class FakeQueue:
@@ -60,7 +61,7 @@ class FakeQueue:
         return set(self.sent)
 
 
-def make(records: Records, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
+def make(records: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
     """A job as it is when just handed in."""
     job_id, now = new_job_id(), datetime.now(UTC)
     job = Job(
@@ -91,13 +92,13 @@ def make(records: Records, count: int = 1, *, caller: str = "ann", owner: str | 
     return job_id
 
 
-def claimed(records: Records, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
+def claimed(records: JobStore, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
     claim = records.claim(item_id(job_id, position), token, lease)
     assert claim
     return claim
 
 
-def state(reports: Reports, job_id: str) -> tuple[str, list[str]]:
+def state(reports: JobQueries, job_id: str) -> tuple[str, list[str]]:
     found = reports.job(job_id, None)
     return found.job.state, [item.state for item in found.items]
 
@@ -114,80 +115,82 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
-def test_of_many_deliveries_one_gets_the_item(records: Records, reports: Reports) -> None:
+def test_of_many_deliveries_one_gets_the_item(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     item = item_id(job_id, 1)
     claims = at_once(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])
     (won,) = [claim for claim in claims if claim]
     assert won.item.attempts == 1
     assert state(reports, job_id) == ("started", ["started"])
-    assert records.finish(won, "key", {"bytes": 1})
+    assert records.finish(won, "key", FACTS)
     assert records.close(job_id)
     assert records.claim(item, "late", LEASE) is None
-    assert not records.finish(won, "other", {})
+    assert not records.finish(won, "other", FACTS)
     assert state(reports, job_id) == ("finished", ["finished"])
     assert reports.job(job_id, None).items[0].result_key == "key"
 
 
-def test_a_cancel_and_a_finish_at_once_leave_one_end(records: Records, reports: Reports) -> None:
+def test_a_cancel_and_a_finish_at_once_leave_one_end(records: JobStore, reports: JobQueries) -> None:
     for _ in range(10):
         job_id = make(records)
         claim = claimed(records, job_id)
         cancelled, finished = at_once(
             lambda j=job_id: records.cancel(j),  # type: ignore[misc]
-            lambda c=claim: records.finish(c, "k", {}),  # type: ignore[misc]
+            lambda c=claim: records.finish(c, "k", FACTS),  # type: ignore[misc]
         )
         job, (item,) = state(reports, job_id)
         assert cancelled  # the job was not closed yet
         assert (job, item) == ("cancelled", "finished" if finished else "cancelled")
         assert not records.cancel(job_id)
         assert not records.close(job_id)
-        assert not records.finish(claim, "k", {})
+        assert not records.finish(claim, "k", FACTS)
 
 
-def test_a_cancelled_job_is_claimed_finished_and_put_back_by_nobody(records: Records, reports: Reports) -> None:
+def test_a_cancelled_job_is_claimed_finished_and_put_back_by_nobody(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, 3)
     claim = claimed(records, job_id, 1)
-    assert records.finish(claimed(records, job_id, 2), "k", {})
+    assert records.finish(claimed(records, job_id, 2), "k", FACTS)
     assert records.cancel(job_id)
     assert not records.renew(claim, LEASE, "refine", 50)
-    assert not records.put_back(claim, "busy", "", 0)
+    assert not records.requeue(claim, "busy", "", 0)
     assert not records.fail(claim, "busy", "")
     assert records.claim(item_id(job_id, 3), "other", LEASE) is None
     assert not records.retry(job_id)
     assert state(reports, job_id) == ("cancelled", ["cancelled", "finished", "cancelled"])
 
 
-def test_a_worker_whose_lease_ran_out_has_no_say_once_another_has_it(records: Records, reports: Reports) -> None:
+def test_a_worker_whose_lease_ran_out_has_no_say_once_another_has_it(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     late = claimed(records, job_id, token="late", lease=-1)
-    (seen,) = records.expired_claims()
-    assert records.put_back(seen, "worker_lost", "", 0, if_late=True)
+    (seen,) = PendingWork(records.database).expired_claims()
+    assert records.requeue(seen, "worker_lost", "", 0, if_late=True)
     new = claimed(records, job_id, token="new")
     assert not records.renew(late, LEASE, None, 0)
-    assert not records.finish(late, "late", {})
+    assert not records.finish(late, "late", FACTS)
     assert not records.fail(late, "busy", "")
-    assert records.finish(new, "new", {})
+    assert records.finish(new, "new", FACTS)
     assert reports.job(job_id, None).items[0].result_key == "new"
     assert new.item.attempts == 2
 
 
-def test_a_worker_that_was_heard_of_after_all_keeps_its_item(records: Records) -> None:
+def test_a_worker_that_was_heard_of_after_all_keeps_its_item(records: JobStore) -> None:
     job_id = make(records)
     claim = claimed(records, job_id, lease=-1)
-    (seen,) = records.expired_claims()
+    (seen,) = PendingWork(records.database).expired_claims()
     assert records.renew(claim, LEASE, "segment", 20)
-    assert not records.put_back(seen, "worker_lost", "", 0, if_late=True)
+    assert not records.requeue(seen, "worker_lost", "", 0, if_late=True)
     assert not records.fail(seen, "worker_lost", "", if_late=True)
-    assert records.finish(claim, "k", {})
+    assert records.finish(claim, "k", FACTS)
 
 
-def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: Records, reports: Reports) -> None:
+def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, AT_ONCE)
     claims = [claimed(records, job_id, n) for n in range(1, AT_ONCE + 1)]
 
     def end(claim: Claim) -> bool:
-        done = records.fail(claim, "corrupt_image", "") if claim.item.position == 1 else records.finish(claim, "k", {})
+        done = (
+            records.fail(claim, "corrupt_image", "") if claim.item.position == 1 else records.finish(claim, "k", FACTS)
+        )
         assert done
         return records.close(job_id)
 
@@ -196,7 +199,9 @@ def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: Re
     assert (job, items) == ("finished", ["failed", *["finished"] * (AT_ONCE - 1)])
 
 
-def test_a_job_of_which_all_failed_has_failed_and_can_be_tried_again_once(records: Records, reports: Reports) -> None:
+def test_a_job_of_which_all_failed_has_failed_and_can_be_tried_again_once(
+    records: JobStore, reports: JobQueries
+) -> None:
     job_id = make(records, 2)
     for n in (1, 2):
         assert records.fail(claimed(records, job_id, n), "engine_unavailable", "why")
@@ -208,7 +213,7 @@ def test_a_job_of_which_all_failed_has_failed_and_can_be_tried_again_once(record
     assert [(i.state, i.attempts, i.error_code) for i in found.items] == [("queued", 0, None)] * 2
 
 
-def test_an_idempotency_key_makes_one_job_for_each_caller(records: Records) -> None:
+def test_an_idempotency_key_makes_one_job_for_each_caller(records: JobStore) -> None:
     def add(caller: str) -> bool:
         try:
             make(records, caller=caller, idempotency_key="k")
@@ -222,7 +227,7 @@ def test_an_idempotency_key_makes_one_job_for_each_caller(records: Records) -> N
     make(records)  # without a key there is no limit
 
 
-def test_a_job_is_seen_by_its_owner_alone(records: Records, reports: Reports) -> None:
+def test_a_job_is_seen_by_its_owner_alone(records: JobStore, reports: JobQueries) -> None:
     anns, anybodys = make(records, owner="ann"), make(records)
     assert reports.job(anns, "ann").job.id == anns
     assert reports.job(anybodys, "bob").job.id == anybodys
@@ -234,7 +239,7 @@ def test_a_job_is_seen_by_its_owner_alone(records: Records, reports: Reports) ->
         reports.job(new_job_id(), "ann")
 
 
-def test_jobs_are_listed_newest_first_page_by_page(records: Records, reports: Reports) -> None:
+def test_jobs_are_listed_newest_first_page_by_page(records: JobStore, reports: JobQueries) -> None:
     made = [make(records, owner="ann") for _ in range(5)]
     make(records, owner="bob")
     assert records.fail(claimed(records, made[3]), "busy", "")
@@ -251,9 +256,9 @@ def test_jobs_are_listed_newest_first_page_by_page(records: Records, reports: Re
             reports.page("ann", 2, wrong)
 
 
-def test_what_is_over_its_time_is_gone(database: Database, records: Records, reports: Reports) -> None:
+def test_what_is_over_its_time_is_gone(database: Database, records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
-    records.finish(claimed(records, job_id), "k", {})
+    records.finish(claimed(records, job_id), "k", FACTS)
     records.close(job_id)
     assert reports.unexpired(job_id, None)
     with database.session() as session:
@@ -262,7 +267,7 @@ def test_what_is_over_its_time_is_gone(database: Database, records: Records, rep
         reports.unexpired(job_id, None)
 
 
-def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: Records) -> None:
+def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
     big, small, bobs = make(records, 10), make(records, 2), make(records, 2, caller="bob")
@@ -273,12 +278,14 @@ def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: Recor
         + [item_id(bobs, n) for n in (1, 2)]
     )  # fmt: skip
     assert dispatcher.send_all() == 0
-    assert records.finish(claimed(records, big), "k", {})
+    assert records.finish(claimed(records, big), "k", FACTS)
     assert dispatcher.send_next("ann") == 1
     assert queue.sent[-1] == item_id(big, 4)
 
 
-def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(records: Records, reports: Reports) -> None:
+def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(
+    records: JobStore, reports: JobQueries
+) -> None:
     queue, per_job = FakeQueue(), 8
     dispatcher = Dispatcher(records, queue, per_job)  # type: ignore[arg-type]
     batch = make(records, 50)
@@ -290,18 +297,18 @@ def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(recor
     while queue.sent:  # one worker child
         claim = records.claim(queue.sent.pop(0), "me", LEASE)
         assert claim
-        assert records.finish(claim, "k", {})
+        assert records.finish(claim, "k", FACTS)
         done.append(claim.job.id)
         dispatcher.send_next(claim.job.caller)
     assert done.index(single) == per_job
     assert done.count(batch) == 50
 
 
-def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records: Records, reports: Reports) -> None:
+def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records: JobStore, reports: JobQueries) -> None:
     lost, sent, begun = (make(records, 2) for _ in range(3))
-    assert records.note_queued(item_id(lost, 1))
-    assert records.note_not_queued(item_id(lost, 1))
-    assert records.note_queued(item_id(sent, 1))
+    assert records.mark_queued(item_id(lost, 1))
+    assert records.mark_unsent(item_id(lost, 1))
+    assert records.mark_queued(item_id(sent, 1))
     claimed(records, begun)
     assert [records.withdraw(job_id) for job_id in (lost, sent, begun)] == [True, False, False]
     with pytest.raises(JobNotFound):
@@ -310,13 +317,13 @@ def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records:
     assert state(reports, sent) == ("queued", ["queued", "queued"])
 
 
-def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: Records, reports: Reports) -> None:
+def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, 3)
     with records.database.session() as session:  # as a submission writes it down
         refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
         session.execute(refused.values(state="failed", error_code="bad_entry"))
-    assert records.finish(claimed(records, job_id, 2), "k", {})
-    assert records.finish(claimed(records, job_id, 3), "k", {})
+    assert records.finish(claimed(records, job_id, 2), "k", FACTS)
+    assert records.finish(claimed(records, job_id, 3), "k", FACTS)
     assert records.close(job_id)
     assert not reports.job(job_id, None).retryable
     assert not records.retry(job_id)
@@ -327,7 +334,7 @@ def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: Reco
     assert state(reports, job_id) == ("queued", ["failed", "queued", "finished"])
 
 
-def test_what_could_not_be_sent_waits_as_before(records: Records) -> None:
+def test_what_could_not_be_sent_waits_as_before(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
     make(records, 2)
@@ -338,15 +345,15 @@ def test_what_could_not_be_sent_waits_as_before(records: Records) -> None:
     assert dispatcher.send_all() == 2
 
 
-def swept(records: Records, queue: FakeQueue, retries: Retries, lost_seconds: float = 60) -> Sweep:
+def swept(records: JobStore, queue: FakeQueue, retries: RetryPolicy, lost_seconds: float = 60) -> JobRecovery:
     dispatcher = Dispatcher(records, queue, per_job=100)  # type: ignore[arg-type]
-    return Sweep(records, queue, dispatcher, retries, lost_seconds)  # type: ignore[arg-type]
+    return JobRecovery(records, queue, dispatcher, retries, lost_seconds)  # type: ignore[arg-type]
 
 
-def test_the_sweep_sends_what_lost_its_message_and_only_that(records: Records) -> None:
+def test_the_sweep_sends_what_lost_its_message_and_only_that(records: JobStore) -> None:
     queue = FakeQueue()
     job_id = make(records, 3)
-    sweep = swept(records, queue, Retries(1, [0]), lost_seconds=0)
+    sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=0)
     sweep.run()
     items = [item_id(job_id, n) for n in (1, 2, 3)]
     assert queue.sent == items
@@ -358,10 +365,10 @@ def test_the_sweep_sends_what_lost_its_message_and_only_that(records: Records) -
     assert queue.sent == [items[1], items[2]]
 
 
-def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(records: Records) -> None:
+def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(records: JobStore) -> None:
     queue = FakeQueue()
     job_id = make(records, 40)
-    sweep = swept(records, queue, Retries(1, [0]), lost_seconds=LEASE)
+    sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=LEASE)
     sweep.run()
     assert len(queue.sent) == 40
     queue.sent.clear()
@@ -373,17 +380,21 @@ def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(re
     assert set(queue.sent) == {item_id(job_id, n) for n in range(1, 41)}
 
 
-def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: Records) -> None:
+def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: JobStore) -> None:
     waiting, lost = make(records, 3), make(records)
     for job_id, n in ((lost, 1), *((waiting, n) for n in (1, 2, 3))):
-        assert records.note_queued(item_id(job_id, n))
-    assert [found for found, _ in records.queued_before(datetime.now(UTC), limit=1)] == [item_id(lost, 1)]
+        assert records.mark_queued(item_id(job_id, n))
+    assert [found for found, _ in PendingWork(records.database).queued_before(datetime.now(UTC), limit=1)] == [
+        item_id(lost, 1)
+    ]
 
 
-def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(records: Records, reports: Reports) -> None:
+def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(
+    records: JobStore, reports: JobQueries
+) -> None:
     queue = FakeQueue()
     job_id = make(records)
-    sweep = swept(records, queue, Retries(2, [0]))
+    sweep = swept(records, queue, RetryPolicy(2, [0]))
     for _attempt in range(3):
         sweep.run()
         claimed(records, job_id, lease=-1)
@@ -393,27 +404,27 @@ def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(record
     assert len(queue.sent) == 3
 
 
-def test_the_sweep_ends_a_job_whose_worker_died_before_it_could(records: Records, reports: Reports) -> None:
+def test_the_sweep_ends_a_job_whose_worker_died_before_it_could(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
-    assert records.finish(claimed(records, job_id), "k", {})
-    swept(records, FakeQueue(), Retries(1, [0])).run()
+    assert records.finish(claimed(records, job_id), "k", FACTS)
+    swept(records, FakeQueue(), RetryPolicy(1, [0])).run()
     assert state(reports, job_id)[0] == "finished"
 
 
-def test_an_item_put_back_is_not_begun_before_its_time(records: Records) -> None:
+def test_an_item_put_back_is_not_begun_before_its_time(records: JobStore) -> None:
     job_id = make(records)
-    assert records.put_back(claimed(records, job_id), "busy", "", 3600)
+    assert records.requeue(claimed(records, job_id), "busy", "", 3600)
     assert records.claim(item_id(job_id, 1), "me", LEASE) is None
-    assert records.waiting_callers() == []
+    assert PendingWork(records.database).waiting_callers() == []
 
 
 def test_intervals_grow_and_end() -> None:
-    retries = Retries(3, (10, 60))
+    retries = RetryPolicy(3, (10, 60))
     delays = [retries.delay(attempts) or 0 for attempts in (1, 2, 3)]
     for delay, least in zip(delays, (10, 60, 60), strict=True):
         assert least <= delay <= least * (1 + JITTER)
     assert retries.delay(4) is None
-    assert Retries(0, (1,)).delay(1) is None
+    assert RetryPolicy(0, (1,)).delay(1) is None
 
 
 def test_the_tables_come_and_go_by_their_migration(database: Database) -> None:

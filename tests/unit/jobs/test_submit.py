@@ -9,10 +9,11 @@ from services.archives.errors import BadEntry
 from services.errors import Busy
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
-from services.jobs.queries import Reports
-from services.jobs.retry import Retries
-from services.jobs.store import Records
-from services.jobs.submit import Desk, File, Submission
+from services.jobs.pending import PendingWork
+from services.jobs.queries import JobQueries
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import JobStore
+from services.jobs.submit import File, JobSubmitter, Submission
 from services.jobs.tables import BATCH, SINGLE, item_id
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
@@ -46,9 +47,9 @@ def queue() -> DyingQueue:
 
 
 @pytest.fixture
-def desk(records: Records, reports: Reports, storage: LocalFolder, queue: DyingQueue) -> Desk:  # noqa: F811
+def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: DyingQueue) -> JobSubmitter:  # noqa: F811
     dispatcher = Dispatcher(records, queue, PER_JOB)  # type: ignore[arg-type]
-    return Desk(records, reports, storage, queue, dispatcher, max_waiting=20)  # type: ignore[arg-type]
+    return JobSubmitter(records, reports, storage, dispatcher, max_waiting=20)
 
 
 def batch(count: int, caller: str = "ann", **more: Any) -> Submission:
@@ -60,7 +61,7 @@ def stored(storage: LocalFolder) -> list[str]:
     return [found.key for found in storage.list("originals/")]
 
 
-def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: Desk, queue: DyingQueue) -> None:
+def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: JobSubmitter, queue: DyingQueue) -> None:
     first, second, third = (desk.submit(batch(5)).id for _ in range(3))
     assert queue.sent == [item_id(job_id, n) for job_id in (first, second) for n in range(1, PER_JOB + 1)]
     assert len(queue.sent) == CALLER_SHARE * PER_JOB
@@ -72,9 +73,9 @@ def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: D
 
 
 def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
-    desk: Desk,
+    desk: JobSubmitter,
     queue: DyingQueue,
-    reports: Reports,  # noqa: F811
+    reports: JobQueries,  # noqa: F811
     storage: LocalFolder,
 ) -> None:
     bad = File("bad", b"", BadEntry("why"))
@@ -87,24 +88,24 @@ def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
 
 
 def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
-    desk: Desk,
+    desk: JobSubmitter,
     queue: DyingQueue,
-    records: Records,  # noqa: F811
+    records: JobStore,  # noqa: F811
     storage: LocalFolder,
 ) -> None:
     queue.takes = 0
     with pytest.raises(QueueUnavailable):
         desk.submit(batch(2, idempotency_key="k"))
     assert stored(storage) == []
-    assert records.waiting_callers() == []
+    assert PendingWork(records.database).waiting_callers() == []
     queue.takes = 1000
     assert desk.submit(batch(2, idempotency_key="k"))  # the key is free again
 
 
 def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
-    desk: Desk,
+    desk: JobSubmitter,
     queue: DyingQueue,
-    records: Records,  # noqa: F811
+    records: JobStore,  # noqa: F811
     storage: LocalFolder,
 ) -> None:
     queue.takes = 1
@@ -112,12 +113,12 @@ def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
     assert queue.sent == [item_id(job_id, 1)]
     assert len(stored(storage)) == 3
     queue.takes = 1000
-    swept(records, queue, Retries(1, [0])).run()
+    swept(records, queue, RetryPolicy(1, [0])).run()
     assert queue.sent == [item_id(job_id, n) for n in (1, 2, 3)]
 
 
 def test_nothing_is_left_of_a_job_whose_storage_fails_in_the_middle(
-    desk: Desk, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    desk: JobSubmitter, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(key: str, *rest: Any) -> None:
         if key.endswith("/2"):
@@ -130,7 +131,7 @@ def test_nothing_is_left_of_a_job_whose_storage_fails_in_the_middle(
     assert (stored(storage), queue.sent) == ([], [])
 
 
-def test_a_key_stands_for_one_job_of_its_caller(desk: Desk, storage: LocalFolder) -> None:
+def test_a_key_stands_for_one_job_of_its_caller(desk: JobSubmitter, storage: LocalFolder) -> None:
     made = desk.submit(batch(1, idempotency_key="k")).id
     assert desk.submit(batch(1, idempotency_key="k")).id == made
     assert desk.submit(batch(1, "bob", idempotency_key="k")).id != made

@@ -10,11 +10,12 @@ from typing import Any, Self
 
 import pytest
 
-from services.jobs.queries import Reports
-from services.jobs.retry import Retries
-from services.jobs.store import Records
+from services.jobs.queries import JobQueries
+from services.jobs.retry import RetryPolicy
+from services.jobs.store import JobStore
 from services.jobs.webhooks import SIGNATURE, Webhooks
 from services.net.client import Outbound
+from tests.support.facts import FACTS
 from tests.unit.jobs.test_store import at_once, claimed, database, make, records, reports  # noqa: F401 - fixtures
 
 SECRET = "a secret of some length"
@@ -67,18 +68,18 @@ class Receiver:
         self._server.server_close()
 
 
-def webhooks(records: Records, *hosts: str, tries: int = 3, wait: float = 0) -> Webhooks:  # noqa: F811
-    return Webhooks(records, Outbound(ports=(80, 443), hosts=hosts), SECRET, Retries(tries - 1, (wait,)))
+def webhooks(records: JobStore, *hosts: str, tries: int = 3, wait: float = 0) -> Webhooks:  # noqa: F811
+    return Webhooks(records, Outbound(ports=(80, 443), hosts=hosts), SECRET, RetryPolicy(tries - 1, (wait,)))
 
 
-def ended(records: Records, url: str | None) -> str:  # noqa: F811
+def ended(records: JobStore, url: str | None) -> str:  # noqa: F811
     job_id = make(records, callback_url=url)
-    assert records.finish(claimed(records, job_id), "k", {})
+    assert records.finish(claimed(records, job_id), "k", FACTS)
     assert records.close(job_id)
     return job_id
 
 
-def test_a_callback_is_tried_again_until_it_is_taken(records: Records, reports: Reports) -> None:  # noqa: F811
+def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports: JobQueries) -> None:  # noqa: F811
     with Receiver((503, 200)) as receiver:
         job_id = ended(records, receiver.url)
         ended(records, None)
@@ -92,7 +93,7 @@ def test_a_callback_is_tried_again_until_it_is_taken(records: Records, reports: 
     assert (job.callback_status, job.callback_attempts, job.callback_due_at) == ("200", 2, None)
 
 
-def test_two_that_deliver_at_once_tell_once(records: Records) -> None:  # noqa: F811
+def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:  # noqa: F811
     with Receiver() as receiver:
         ended(records, receiver.url)
         host = f"127.0.0.1:{receiver.port}"
@@ -102,7 +103,7 @@ def test_two_that_deliver_at_once_tell_once(records: Records) -> None:  # noqa: 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest"])
 def test_a_callback_into_the_own_network_is_never_sent_and_given_up(
-    records: Records, reports: Reports, url: str  # noqa: F811
+    records: JobStore, reports: JobQueries, url: str  # noqa: F811
 ) -> None:  # fmt: skip
     job_id = ended(records, url)
     for _ in range(5):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.persistence.ttl_cache import Recent
+from services.persistence.ttl_cache import LruCache, TtlCache
 
 
 class Clock:
@@ -21,40 +21,60 @@ def never() -> str:
 
 def test_a_value_is_made_once_in_a_while_for_each_key_and_forgotten_after_it() -> None:
     clock = Clock()
-    recent = Recent[str](2.0, clock)
-    assert recent.of("a", lambda: "first") == recent.of("a", never) == "first"
-    assert recent.of("b", lambda: "other") == "other"
+    recent = TtlCache[str](2.0, clock)
+    assert recent.get_or_make("a", lambda: "first") == recent.get_or_make("a", never) == "first"
+    assert recent.get_or_make("b", lambda: "other") == "other"
     clock.now += 1.9
-    assert recent.of("a", never) == "first"
+    assert recent.get_or_make("a", never) == "first"
     clock.now += 0.2
-    assert recent.of("a", lambda: "second") == recent.of("a", never) == "second"
+    assert recent.get_or_make("a", lambda: "second") == recent.get_or_make("a", never) == "second"
     clock.now += 5
-    recent.of("c", lambda: "")
+    recent.get_or_make("c", lambda: "")
     assert set(recent._kept) == {"c"}
 
 
 def test_who_asks_while_it_is_made_anew_is_told_the_last_one() -> None:
     clock, making, go_on = Clock(), threading.Event(), threading.Event()
-    recent = Recent[str](2.0, clock)
+    recent = TtlCache[str](2.0, clock)
 
     def slow() -> str:
         making.set()
         go_on.wait(10)
         return "new"
 
-    recent.of("a", lambda: "old")
+    recent.get_or_make("a", lambda: "old")
     clock.now += 3
     with ThreadPoolExecutor(1) as pool:
-        renewal = pool.submit(recent.of, "a", slow)
+        renewal = pool.submit(recent.get_or_make, "a", slow)
         assert making.wait(10)
-        assert recent.of("a", never) == "old"
+        assert recent.get_or_make("a", never) == "old"
         go_on.set()
         assert renewal.result(10) == "new"
-    assert recent.of("a", never) == "new"
+    assert recent.get_or_make("a", never) == "new"
 
 
 def test_what_could_not_be_made_is_made_by_the_next_who_asks() -> None:
-    recent = Recent[float](60)
+    recent = TtlCache[float](60)
     with pytest.raises(ZeroDivisionError):
-        recent.of("a", lambda: 1 / 0)
-    assert recent.of("a", lambda: 7.0) == 7.0
+        recent.get_or_make("a", lambda: 1 / 0)
+    assert recent.get_or_make("a", lambda: 7.0) == 7.0
+
+
+def test_a_full_lru_cache_drops_the_value_set_longest_ago() -> None:
+    cache = LruCache[int](3)
+    for number in range(5):
+        cache.set(str(number), number, at=number)
+    cache.set("3", 33, at=9)
+    cache.set("5", 5, at=9)
+    assert [cache.get(str(number), since=0) for number in range(6)] == [None, None, None, 33, 4, 5]
+    assert len(cache) == 3
+
+
+def test_lru_cache_returns_no_value_set_before_since() -> None:
+    cache = LruCache[int](3)
+    cache.set("a", 1, at=4.0)
+    assert cache.get("a", since=4.0) == 1
+    assert cache.get("a", since=4.5) is None
+    cache.drop("a")
+    cache.drop("a")
+    assert cache.get("a", since=0) is None

@@ -23,8 +23,9 @@ import requests
 from structlog.testing import capture_logs
 
 from services.errors import BadOption, Forbidden, ServiceError
-from services.storage.base import MAX_KEY_CHARS, S3Options, Storage, make_storage, parse_storage_url
+from services.storage.base import MAX_KEY_CHARS, S3Options, Storage
 from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
+from services.storage.factory import make_storage, parse_storage_url
 from services.storage.local import LocalFolder
 from services.storage.s3 import S3Bucket
 from tests.support.servers import ROOT, SeaweedFS, poll

@@ -9,7 +9,7 @@ from flask import Flask
 
 from routes.http.auth import identify
 from routes.http.context import EXTENSION
-from services.api_keys.key_cache import Keyring
+from services.api_keys.key_cache import KeyCache
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, create_key
 from services.errors import Forbidden, MissingKey
 from services.persistence.database import Database
@@ -24,7 +24,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def app(database: Database, *, auth_required: bool) -> Flask:
     made = Flask(__name__)
-    keys = Keyring(database)
+    keys = KeyCache(database)
     made.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(auth_required=auth_required), keys=keys)
     return made
 

@@ -1,0 +1,218 @@
+"""The JSON bodies of jobs. One model gives each body and, in the API's description, its schema.
+
+The order of the fields is the order of the keys.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PlainSerializer, WithJsonSchema
+
+from services.jobs.queries import JobSnapshot
+from services.jobs.retention import Removed
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
+
+Status = Literal["queued", "started", "finished", "failed", "cancelled"]
+
+
+def iso_milliseconds(at: datetime) -> str:
+    """Format a moment in UTC as ISO 8601 with milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(iso_milliseconds, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+
+
+class View(BaseModel):
+    """A JSON body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def json_body(self) -> bytes:
+        """Encode the body."""
+        return orjson.dumps(self.model_dump())
+
+
+class AcceptedView(View):
+    """The answer to a submission."""
+
+    job_id: str
+    status: Status
+    items: NonNegativeInt
+    status_url: str
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Describe a job that was just submitted."""
+        return cls(job_id=job.id, status=job.state, items=job.total, status_url=f"/api/jobs/{job.id}")
+
+
+class CancelledView(View):
+    """The answer to a cancel."""
+
+    job_id: str
+    status: Status
+
+
+class RetriedView(View):
+    """The answer to a retry."""
+
+    job_id: str
+    status: Status
+    status_url: str
+
+
+class ErrorView(View):
+    """Why the last attempt at an item failed: for good, or before the next one."""
+
+    code: str
+    details: str
+
+    @classmethod
+    def of(cls, item: JobItem) -> Self | None:
+        """Describe an item's error; None without one."""
+        return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
+
+
+class ItemView(View):
+    """One image of a job; sizes in px and bytes, null until it is finished."""
+
+    item_id: str
+    name: str
+    status: Status
+    stage: str | None
+    progress: NonNegativeInt
+    attempts: NonNegativeInt
+    error: ErrorView | None
+    width: NonNegativeInt | None
+    height: NonNegativeInt | None
+    bytes: NonNegativeInt | None
+    format: str | None
+    model: str | None
+    confidence: float | None
+
+    @classmethod
+    def of(cls, item: JobItem) -> Self:
+        """Describe an item."""
+        facts = item.result
+        return cls(
+            item_id=item.id,
+            name=item.name,
+            status=item.state,
+            stage=item.stage,
+            progress=item.progress,
+            attempts=item.attempts,
+            error=ErrorView.of(item),
+            width=facts.width if facts else None,
+            height=facts.height if facts else None,
+            bytes=facts.bytes if facts else None,
+            format=facts.format if facts else None,
+            model=facts.model if facts else None,
+            confidence=facts.confidence if facts else None,
+        )
+
+
+class JobMetricsView(View):
+    """Figures of a job: counts of its items, seconds, bytes; `timings_ms` of a single image alone."""
+
+    items: NonNegativeInt
+    finished: NonNegativeInt
+    failed: NonNegativeInt
+    cancelled: NonNegativeInt
+    queue_seconds: float | None
+    processing_seconds: float | None
+    original_bytes: NonNegativeInt
+    result_bytes: NonNegativeInt
+    timings_ms: dict[str, float] | None
+
+    @classmethod
+    def of(cls, snapshot: JobSnapshot) -> Self:
+        """Compute a job's figures."""
+        job, items = snapshot.job, snapshot.items
+        spent = [(i.finished_at - i.started_at).total_seconds() for i in items if i.started_at and i.finished_at]
+        queued = (job.started_at - job.created_at).total_seconds() if job.started_at else None
+        facts = items[0].result
+        return cls(
+            items=job.total,
+            finished=sum(item.state == FINISHED for item in items),
+            failed=sum(item.state == FAILED for item in items),
+            cancelled=sum(item.state == CANCELLED for item in items),
+            queue_seconds=round(queued, 3) if queued is not None else None,
+            processing_seconds=round(sum(spent), 3) if spent else None,
+            original_bytes=sum(item.original_bytes for item in items),
+            result_bytes=sum(item.result.bytes for item in items if item.result),
+            timings_ms=facts.timings_ms if facts and job.kind != BATCH else None,
+        )
+
+
+class JobView(View):
+    """A job's status, with its items."""
+
+    job_id: str
+    status: Status
+    stage: str | None = Field(description="queue, decode, segment, refine, compose, encode, store")
+    progress: NonNegativeInt = Field(le=100)
+    eta_seconds: float | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    expires_at: Moment | None = Field(description="When its files are deleted.")
+    attempts: NonNegativeInt
+    error: ErrorView | None = Field(description="Why it failed, or why its last attempt did.")
+    items: list[ItemView]
+    download_url: str | None
+    metrics: JobMetricsView
+
+    @classmethod
+    def of(cls, snapshot: JobSnapshot) -> Self:
+        """Describe a job."""
+        job, items = snapshot.job, snapshot.items
+        # A single image shows the error of its last attempt; a batch that of its first failed image.
+        failed = items[:1] if job.kind != BATCH else [item for item in items if item.state == FAILED]
+        return cls(
+            job_id=job.id,
+            status=job.state,
+            stage=next((item.stage for item in items if item.stage), None),
+            progress=snapshot.progress,
+            eta_seconds=snapshot.eta_seconds,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            expires_at=job.expires_at,
+            attempts=max(item.attempts for item in items),
+            error=ErrorView.of(failed[0]) if failed else None,
+            items=[ItemView.of(item) for item in items],
+            download_url=f"/api/jobs/{job.id}/download" if job.state == FINISHED else None,
+            metrics=JobMetricsView.of(snapshot),
+        )
+
+
+class FailedJobView(JobView):
+    """A job with a failed item; `retry_url` is null if nothing of it can be tried again."""
+
+    retry_url: str | None
+
+
+class JobsPage(View):
+    """A page of jobs; `next_cursor` is null on the last page."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+class FailedJobsPage(View):
+    """A page of failed jobs; `next_cursor` is null on the last page."""
+
+    jobs: list[FailedJobView]
+    next_cursor: str | None
+
+
+class CleanupView(View):
+    """The answer to a cleanup."""
+
+    removed: Removed
