@@ -13,7 +13,7 @@ WORKDIR /app
 COPY cli.py config.py ./
 COPY services services
 RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
-COPY app.py gunicorn.conf.py parts.py run.py sweeper.py worker.py LICENSE ./
+COPY app.py gunicorn.conf.py bootstrap.py run.py sweeper.py worker.py LICENSE ./
 COPY routes routes
 COPY migrations migrations
 COPY web web

@@ -15,7 +15,8 @@ from PIL import Image
 
 from tests.support import corpus
 from tests.support.corpus import FILES, FORMATS, MARKER, OK, Answer, File
-from tests.support.servers import Gunicorn, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import poll
 
 SECONDS: Final = 10.0
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}

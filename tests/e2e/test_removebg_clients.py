@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 # The first and the last are one import name.
 PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")

@@ -19,8 +19,8 @@ import redis
 import requests
 
 import run
-from tests.support.servers import ROOT, free_port, poll
-from tests.unit.launch.test_supervisor import is_running
+from tests.support.processes import is_running
+from tests.support.waiting import ROOT, free_port, poll
 
 DRIVER = """
 import sys

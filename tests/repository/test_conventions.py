@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from services.errors import all_errors
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 
 def imported(path: Path) -> set[str]:

@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from config import ConfigError, Settings, load_settings
 from services.capacity.resources import memory_limit_bytes
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 DERIVED = {
     "worker_concurrency",

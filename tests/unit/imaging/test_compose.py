@@ -25,7 +25,7 @@ from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask, Photo
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
-from tests.conftest import encoded, pixels
+from tests.support.images import encoded, pixels
 
 Load = Callable[[str], Image.Image]
 Remove = Callable[..., Result]

@@ -15,8 +15,8 @@ import pytest
 from services.inference.catalogue import CATALOGUE, ModelFile
 from services.inference.download import fetch
 from services.inference.runtime import import_rembg
-from tests.support.servers import ROOT, free_port
-from tests.unit.test_cli import cli
+from tests.support.commands import cli
+from tests.support.waiting import ROOT, free_port
 
 BYTES = b"these bytes stand for a model" * 1000
 

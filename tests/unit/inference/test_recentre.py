@@ -14,7 +14,7 @@ from services.inference.catalogue import CATALOGUE
 from services.inference.recentre import bf16, bf16_parts, recentre
 from services.inference.record import BF16_LIMIT, read_record
 from services.inference.runtime import import_rembg
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 SIDE = 24
 

@@ -17,7 +17,7 @@ from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
 from tests.support.facts import FACTS
-from tests.unit.jobs.test_store import claimed, database, make, records, reports  # noqa: F401 - fixtures
+from tests.support.jobs import claimed, make
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def storage(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / "objects", "secret")
 
 
-def done(records: JobStore, storage: LocalFolder) -> str:  # noqa: F811
+def done(records: JobStore, storage: LocalFolder) -> str:
     job_id = make(records)
     for kind in ("originals", "results"):
         storage.put(f"{kind}/{job_id}/1", b"x", "image/png")
@@ -34,7 +34,7 @@ def done(records: JobStore, storage: LocalFolder) -> str:  # noqa: F811
     return job_id
 
 
-def end(database: Database, job_id: str, seconds_ago: float) -> None:  # noqa: F811
+def end(database: Database, job_id: str, seconds_ago: float) -> None:
     with database.session() as session:
         at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         session.execute(update(Job).where(Job.id == job_id).values(expires_at=at))
@@ -45,7 +45,7 @@ def keys(storage: LocalFolder) -> set[str]:
 
 
 def test_files_go_at_their_time_and_records_later(
-    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder  # noqa: F811
+    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder
 ) -> None:  # fmt: skip
     young, old, running = done(records, storage), done(records, storage), make(records)
     storage.put(f"originals/{running}/1", b"x", "image/png")
@@ -64,7 +64,7 @@ def test_files_go_at_their_time_and_records_later(
     assert reports.job(young, None)
 
 
-def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: JobStore, storage: LocalFolder) -> None:  # noqa: F811
+def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: JobStore, storage: LocalFolder) -> None:
     kept, orphan, young = done(records, storage), new_job_id(), new_job_id()
     for key in (f"originals/{orphan}/1", f"results/{orphan}/1.png", f"originals/{young}/1", "results/photos/cat.png"):
         storage.put(key, b"x", "image/png")

@@ -1,10 +1,6 @@
 """Jobs' records in SQLite and PostgreSQL: whatever happens at the same time, one change wins and is made once."""
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,103 +12,15 @@ from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
 from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries
-from services.jobs.recovery import JobRecovery
 from services.jobs.retry import JITTER, RetryPolicy
 from services.jobs.store import Claim, JobStore
-from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
+from services.jobs.tables import Job, JobItem, item_id, new_job_id
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
 from tests.support.facts import FACTS
+from tests.support.jobs import LEASE, FakeQueue, at_once, claimed, make, state, swept
 
-LEASE = 30.0
 AT_ONCE = 8
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def records(database: Database) -> JobStore:
-    return JobStore(database, result_seconds=3600)
-
-
-@pytest.fixture
-def reports(database: Database) -> JobQueries:
-    return JobQueries(database)
-
-
-class FakeQueue:
-    """A queue that remembers what was sent; `lost` says that nobody can reach it."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.lost = False
-
-    def send(self, item: str) -> None:
-        if self.lost:
-            raise QueueUnavailable("gone")
-        self.sent.append(item)
-
-    def waiting(self) -> set[str]:
-        return set(self.sent)
-
-
-def make(records: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
-    """A job as it is when just handed in."""
-    job_id, now = new_job_id(), datetime.now(UTC)
-    job = Job(
-        id=job_id,
-        kind=SINGLE if count == 1 else BATCH,
-        owner=owner,
-        caller=caller,
-        state="queued",
-        **{"options": {}, "total": count, "fingerprint": "", "created_at": now, "callback_attempts": 0, **more},
-    )
-    items = [
-        JobItem(
-            id=item_id(job_id, n),
-            job_id=job_id,
-            position=n,
-            caller=caller,
-            name="a",
-            progress=0,
-            state="queued",
-            attempts=0,
-            created_at=now,
-            original_bytes=1,
-            original_key=original_key(job_id, n),
-        )
-        for n in range(1, count + 1)
-    ]
-    assert records.add(job, items)
-    return job_id
-
-
-def claimed(records: JobStore, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
-    claim = records.claim(item_id(job_id, position), token, lease)
-    assert claim
-    return claim
-
-
-def state(reports: JobQueries, job_id: str) -> tuple[str, list[str]]:
-    found = reports.job(job_id, None)
-    return found.job.state, [item.state for item in found.items]
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """What the calls return, made at the same time."""
-    together = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        together.wait(10)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
 def test_of_many_deliveries_one_gets_the_item(records: JobStore, reports: JobQueries) -> None:
@@ -343,11 +251,6 @@ def test_what_could_not_be_sent_waits_as_before(records: JobStore) -> None:
         dispatcher.send_all()
     queue.lost = False
     assert dispatcher.send_all() == 2
-
-
-def swept(records: JobStore, queue: FakeQueue, retries: RetryPolicy, lost_seconds: float = 60) -> JobRecovery:
-    dispatcher = Dispatcher(records, queue, per_job=100)  # type: ignore[arg-type]
-    return JobRecovery(records, queue, dispatcher, retries, lost_seconds)  # type: ignore[arg-type]
 
 
 def test_the_sweep_sends_what_lost_its_message_and_only_that(records: JobStore) -> None:

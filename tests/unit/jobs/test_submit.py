@@ -17,7 +17,7 @@ from services.jobs.submit import File, JobSubmitter, Submission
 from services.jobs.tables import BATCH, SINGLE, item_id
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.unit.jobs.test_store import FakeQueue, database, records, reports, state, swept  # noqa: F401 - fixtures
+from tests.support.jobs import FakeQueue, state, swept
 
 PER_JOB = 3
 
@@ -47,7 +47,7 @@ def queue() -> DyingQueue:
 
 
 @pytest.fixture
-def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: DyingQueue) -> JobSubmitter:  # noqa: F811
+def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: DyingQueue) -> JobSubmitter:
     dispatcher = Dispatcher(records, queue, PER_JOB)  # type: ignore[arg-type]
     return JobSubmitter(records, reports, storage, dispatcher, max_waiting=20)
 
@@ -75,7 +75,7 @@ def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: J
 def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
     desk: JobSubmitter,
     queue: DyingQueue,
-    reports: JobQueries,  # noqa: F811
+    reports: JobQueries,
     storage: LocalFolder,
 ) -> None:
     bad = File("bad", b"", BadEntry("why"))
@@ -90,7 +90,7 @@ def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
 def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
     desk: JobSubmitter,
     queue: DyingQueue,
-    records: JobStore,  # noqa: F811
+    records: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 0
@@ -105,7 +105,7 @@ def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
 def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
     desk: JobSubmitter,
     queue: DyingQueue,
-    records: JobStore,  # noqa: F811
+    records: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 1

@@ -1,85 +1,21 @@
 """Callbacks: signed, delivered to a real server, tried again, each attempt made once."""
 
-import hmac
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
-
 import pytest
 
 from services.jobs.queries import JobQueries
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import JobStore
-from services.jobs.webhooks import SIGNATURE, Webhooks
+from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
-from tests.support.facts import FACTS
-from tests.unit.jobs.test_store import at_once, claimed, database, make, records, reports  # noqa: F401 - fixtures
-
-SECRET = "a secret of some length"
+from tests.support.jobs import at_once, make
+from tests.support.webhooks import SECRET, Receiver, ended
 
 
-@dataclass(frozen=True)
-class Told:
-    """One request that the receiver got."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    def is_signed(self, secret: str) -> bool:
-        """What a receiver does to find out."""
-        parts = dict(part.split("=", 1) for part in self.headers[SIGNATURE].split(","))
-        expected = hmac.new(secret.encode(), parts["t"].encode() + b"." + self.body, "sha256").hexdigest()
-        return hmac.compare_digest(parts["v1"], expected) and abs(time.time() - int(parts["t"])) < 60
-
-
-class Receiver:
-    """A caller's server on loopback; answers with these statuses, the last one for good."""
-
-    def __init__(self, statuses: Sequence[int] = (204,)) -> None:
-        self.requests: list[Told] = []
-        left = list(statuses)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.requests.append(Told(self.path, dict(self.headers.items()), body))
-                self.send_response(left.pop(0) if len(left) > 1 else left[0])
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def webhooks(records: JobStore, *hosts: str, tries: int = 3, wait: float = 0) -> Webhooks:  # noqa: F811
+def webhooks(records: JobStore, *hosts: str, tries: int = 3, wait: float = 0) -> Webhooks:
     return Webhooks(records, Outbound(ports=(80, 443), hosts=hosts), SECRET, RetryPolicy(tries - 1, (wait,)))
 
 
-def ended(records: JobStore, url: str | None) -> str:  # noqa: F811
-    job_id = make(records, callback_url=url)
-    assert records.finish(claimed(records, job_id), "k", FACTS)
-    assert records.close(job_id)
-    return job_id
-
-
-def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports: JobQueries) -> None:  # noqa: F811
+def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports: JobQueries) -> None:
     with Receiver((503, 200)) as receiver:
         job_id = ended(records, receiver.url)
         ended(records, None)
@@ -93,7 +29,7 @@ def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports:
     assert (job.callback_status, job.callback_attempts, job.callback_due_at) == ("200", 2, None)
 
 
-def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:  # noqa: F811
+def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:
     with Receiver() as receiver:
         ended(records, receiver.url)
         host = f"127.0.0.1:{receiver.port}"
@@ -103,7 +39,7 @@ def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:  # noqa:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest"])
 def test_a_callback_into_the_own_network_is_never_sent_and_given_up(
-    records: JobStore, reports: JobQueries, url: str  # noqa: F811
+    records: JobStore, reports: JobQueries, url: str
 ) -> None:  # fmt: skip
     job_id = ended(records, url)
     for _ in range(5):

@@ -24,9 +24,9 @@ from services.net.client import MAX_LOOKUPS, NOT_PUBLIC, Outbound
 from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.fetch import Fetcher
 from services.net.urls import parse_url
-from tests.support.servers import poll
+from tests.support.addresses import CLOSED
 from tests.support.sources import Authority, Behaviour, Network, Source, answer, source
-from tests.unit.net.test_addresses import CLOSED
+from tests.support.waiting import poll
 
 PUBLIC = "93.184.216.34"
 OTHER = "1.1.1.1"

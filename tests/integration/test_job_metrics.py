@@ -1,6 +1,5 @@
 """Metrics of jobs: what the records hold, what workers have counted, and nothing that a scrape would wait for."""
 
-# ruff: noqa: F811 - fixtures of other tests
 import socket
 import threading
 import time
@@ -24,9 +23,9 @@ from services.jobs.tables import Job, JobItem, item_id
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
 from services.persistence.database import Database
-from tests.support.servers import free_port, poll
-from tests.unit.jobs.test_store import FakeQueue, claimed, database, make, records  # noqa: F401
-from tests.unit.jobs.test_webhooks import SECRET, Receiver, ended
+from tests.support.jobs import FakeQueue, claimed, make
+from tests.support.waiting import free_port, poll
+from tests.support.webhooks import SECRET, Receiver, ended
 
 
 @pytest.fixture(scope="module")

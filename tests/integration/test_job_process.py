@@ -18,8 +18,8 @@ from services.jobs.tables import item_id
 from services.persistence.database import Database
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.support.servers import Postgres
-from tests.unit.jobs.test_store import FakeQueue, make
+from tests.support.jobs import FakeQueue, make
+from tests.support.postgres import Postgres
 
 
 class LostStorage(LocalFolder):

@@ -28,7 +28,8 @@ from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavai
 from services.storage.factory import make_storage, parse_storage_url
 from services.storage.local import LocalFolder
 from services.storage.s3 import S3Bucket
-from tests.support.servers import ROOT, SeaweedFS, poll
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import ROOT, poll
 
 MIB = 1024 * 1024
 TRICKS = (

@@ -28,7 +28,8 @@ from services.api_keys.keys import (
 )
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database, parse_url
-from tests.support.servers import ROOT, Postgres, free_port
+from tests.support.postgres import Postgres
+from tests.support.waiting import ROOT, free_port
 
 
 @pytest.fixture
