@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py bootstrap.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types bench quality fuzz jobs drills model lock audit clean
+.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,16 +39,16 @@ $(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentr
 run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
 	@ANNOUNCE=1 exec $(PY) run.py
 
-test: lint types unit  ## everything that must hold: lint, types, all tests
+check: lint types unit  ## lint, types, unit tests: what to run while working (under a minute)
 
-# Three files at a time: they wait for servers about as much as they work. In order, so that the long ones come first.
-# On a busy machine a real server may be late for a test: what failed beside others has to pass alone. The first report stands
-# above, to be read: a bug that shows seldom would pass the second time. Only failures (1) are tried again, no interruption.
-unit: $(VENV)/.dev $(MODEL)
+# Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
+# RETRY=1 runs failed tests once more, one after another, for a machine that is busy with other work.
+test: lint types $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder || { \
-		[ $$? -eq 1 ] || exit 1; \
-		echo "Once more, those that failed, one after the other:"; \
-		$(PY) -m pytest --last-failed --last-failed-no-failures none; }
+		[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && $(PY) -m pytest --last-failed --last-failed-no-failures none; }
+
+unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
+	@$(PY) -m pytest -n 2 -m "not slow" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && echo "lint: clean"

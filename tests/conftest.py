@@ -1,5 +1,6 @@
 """Fixtures that all tests share: photographs that scikit-image carries, a loaded model, a running server."""
 
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,13 @@ from tests.support.images import PHOTOS, encoded
 from tests.support.postgres import Postgres
 from tests.support.s3 import SeaweedFS
 from tests.support.waiting import ROOT
+
+
+def pytest_configure() -> None:
+    """Reset signals that the caller ignores, as `nohup` does: servers that tests start would inherit that."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +78,7 @@ def seaweedfs() -> Iterator[SeaweedFS]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of the test's own, of either kind."""
     if request.param == "sqlite":

@@ -214,6 +214,7 @@ def test_a_file_is_bounded_while_it_is_unpacked() -> None:
     assert [code for _, code in entries(archive(("a", noise)), max_bytes=len(noise) - 1)] == ["upload_too_large"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lies", [False, True])
 def test_a_bomb_costs_neither_time_nor_memory(lies: bool) -> None:
     out = io.BytesIO()

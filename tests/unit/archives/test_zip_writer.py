@@ -59,6 +59,7 @@ def test_info_zip_finds_no_fault_with_it(tmp_path: Path) -> None:
     subprocess.run(["unzip", "-tqq", "a.zip"], cwd=tmp_path, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_beyond_four_gibibytes_the_numbers_are_zip64(tmp_path: Path) -> None:
     """The real thing, in a sparse file: zeros are skipped, not written."""
     zeros = bytes(220 << 20)

@@ -225,6 +225,7 @@ def test_a_machine_without_the_internet_hears_what_else_it_can_do(
     assert nothing_was_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_file_and_says_what_is_wrong(tmp_path: Path) -> None:
     done = cli(
         "models", "fetch", "u2net", "--file", ROOT / "README.md", cwd=tmp_path, REMBG_SESSION_PATH=tmp_path / "m"
