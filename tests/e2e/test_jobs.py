@@ -212,7 +212,7 @@ def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpe
     (failed,) = here.call("GET", "/api/failed-jobs?limit=1").json()["jobs"]
     assert (failed["job_id"], failed["retry_url"]) == (done["job_id"], None)
     refused = here.call("POST", f"/api/jobs/{done['job_id']}/retry")
-    assert "refused when it was handed in" in assert_error(refused, 409, "job_not_retryable")["details"]
+    assert "refused at submission" in assert_error(refused, 409, "job_not_retryable")["details"]
     assert here.show(done["job_id"])["status"] == "finished"
 
 
