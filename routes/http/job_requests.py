@@ -25,7 +25,7 @@ from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
 from services.net.urls import parse_url
 
-FILES_FIELD: Final = "files"
+FILE_FIELD: Final = "files"
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 # For a batch's form fields and boundaries, besides its files.
 ROOM_FOR_FIELDS: Final = 64 * 1024
@@ -55,8 +55,8 @@ def read_batch() -> Submission:
     _hold_batch(settings.max_batch_bytes + ROOM_FOR_FIELDS)
     request.max_form_parts = settings.max_batch_files + 100
     for name in request.files:
-        if name not in (FILES_FIELD, BACKGROUND_IMAGE):
-            raise unknown_option(name, also=(*ALSO, FILES_FIELD))
+        if name not in (FILE_FIELD, BACKGROUND_IMAGE):
+            raise unknown_option(name, also=(*ALSO, FILE_FIELD))
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
     given = read_options(CALLBACK_URL)
     callback = given.pop(CALLBACK_URL, None)
@@ -94,7 +94,7 @@ def _files(most: int, most_bytes: int) -> list[File]:
     """
     found: list[File] = []
     size = 0
-    for part in request.files.getlist(FILES_FIELD):
+    for part in request.files.getlist(FILE_FIELD):
         if not part.filename:
             # A browser's empty field.
             continue
@@ -111,9 +111,7 @@ def _files(most: int, most_bytes: int) -> list[File]:
             found.append(_file(name, data))
         part.close()
     if not found:
-        raise MissingImage(
-            f"the form has no image in the field {FILES_FIELD!r}", "Send -F files=@a.jpg -F files=@b.zip"
-        )
+        raise MissingImage(f"the form has no image in the field {FILE_FIELD!r}", "Send -F files=@a.jpg -F files=@b.zip")
     return found
 
 
