@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from config import Settings, load_settings
+from config import load_settings
 from services.errors import ServiceError
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, option_names
@@ -92,8 +92,8 @@ def fetch_model(name: str, source: Path | None) -> None:
 def prepare_model(name: str) -> None:
     """Make a model's file for bf16, and the record of what it costs."""
     from services.inference.bf16 import calibration_photos, prepare
-    from services.inference.catalogue import read_record
     from services.inference.custom import find_spec
+    from services.inference.record import read_record
 
     settings = load_settings()
     folder = settings.rembg_session_path
@@ -228,12 +228,15 @@ def _moment(at: datetime | None) -> str:
 @main.command()
 def warmup() -> None:
     """Load the default model once, and say what it runs on."""
+    from bootstrap import make_models
+    from services.capacity.deadline import Deadline
+
     try:
-        segmenter = _models(load_settings()).get(None, _no_deadline())
+        segmenter = make_models(load_settings()).get(None, Deadline())
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
     warning = f" ({segmenter.warning})" if segmenter.warning else ""
-    click.echo(f"{segmenter.spec.name}: {segmenter.engine}, {segmenter.precision}{warning}")
+    click.echo(f"{segmenter.name}: {segmenter.engine}, {segmenter.precision}{warning}")
 
 
 def _options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:
@@ -262,11 +265,13 @@ def _file(name: str) -> bytes:
 
 
 def _remove_one(source: Path, target: Path | None, options: Options, background: bytes | None) -> None:
+    from bootstrap import make_local_remover
+
     from_stdin = str(source) == "-"
     data = sys.stdin.buffer.read() if from_stdin else source.read_bytes()
     if target is None and not from_stdin:
         target = source.with_name(f"{source.stem}-no-bg.{options.format.extension}")
-    result = _Remover(load_settings(), options, background)(data)
+    result = make_local_remover(load_settings()).remove(data, options, background=background).data
     if target is None or str(target) == "-":
         sys.stdout.buffer.write(result)
         return
@@ -278,14 +283,16 @@ def _remove_one(source: Path, target: Path | None, options: Options, background:
 def _remove_folder(source: Path, target: Path | None, options: Options, background: bytes | None) -> None:
     from rich.progress import track
 
+    from bootstrap import make_local_remover
+
     settings = load_settings()
     target = target or settings.output_dir
     jobs = [(photo, _result_path(photo, source, target, options)) for photo in _photos(source, target)]
-    remover = _Remover(settings, options, background)
+    remover = make_local_remover(settings)
     failed = 0
     for photo, out in track(jobs, description="Removing backgrounds", console=_stderr()):
         try:
-            result = remover(photo.read_bytes())
+            result = remover.remove(photo.read_bytes(), options, background=background).data
         except ServiceError as exc:
             failed += 1
             click.echo(f"{photo}: {exc}", err=True)
@@ -310,54 +317,6 @@ def _photos(folder: Path, target: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix.lower() in SUFFIXES and not path.resolve().is_relative_to(target.resolve()):
             yield path
-
-
-class _Remover:
-    """The pipeline with this machine's settings; the model is loaded once."""
-
-    def __init__(self, settings: Settings, options: Options, background: bytes | None) -> None:
-        from services.capacity.admission import Admission
-        from services.imaging.decode import ImageLimits
-
-        self._options, self._background = options, background
-        self._models = _models(settings)
-        self._require_subject = settings.require_subject
-        self._limits = ImageLimits(
-            settings.max_content_length,
-            settings.largest_image_pixels,
-            settings.min_image_side,
-            settings.allowed_extensions,
-        )
-        self._admission = Admission(running=1, waiting=0)
-
-    def __call__(self, data: bytes) -> bytes:
-        from services.imaging.pipeline import remove_background
-
-        result = remove_background(
-            data,
-            self._options,
-            background=self._background,
-            models=self._models,
-            limits=self._limits,
-            admission=self._admission,
-            deadline=_no_deadline(),
-            require_subject=self._require_subject,
-        )
-        return result.data
-
-
-def _models(settings: Settings) -> Any:
-    from services.inference.registry import Models
-    from services.inference.runtime import EngineSettings
-
-    engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
-    return Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
-
-
-def _no_deadline() -> Any:
-    from services.capacity.deadline import Deadline
-
-    return Deadline()
 
 
 def _stderr() -> Any:

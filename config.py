@@ -13,14 +13,11 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from services.capacity.cpus import usable_cpus
-from services.capacity.memory import MIB, memory_limit_bytes
-from services.inference.custom import find_spec
+from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.net.errors import BadURL
 from services.net.urls import parse_authority
 from services.storage.factory import parse_storage_url
@@ -30,10 +27,13 @@ PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
 MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
-BYTES_PER_PIXEL: Final = 24  # of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs
+# Of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs.
+BYTES_PER_PIXEL: Final = 24
 USABLE_SHARE: Final = 0.9
-BODIES_SHARE: Final = 0.25  # of the memory that is left for requests; the rest is for pixels
-BODY_COPIES: Final = 3  # at a time, at most: JSON as received, as its parser copies it, and the text found in it
+# Of the memory that is left for requests; the rest is for pixels.
+BODIES_SHARE: Final = 0.25
+# At a time, at most: JSON as received, as its parser copies it, and the text found in it.
+BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
@@ -55,13 +55,9 @@ def _formats(value: object) -> object:
     return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
 
 
-def _known_model(name: str, info: ValidationInfo) -> str:
-    find_spec(name, info.data.get("rembg_session_path", Path("models")))
-    return name
-
-
 def _database_url(url: str) -> str:
-    from services.persistence.database import parse_url  # SQLAlchemy takes its time, and the default needs no check
+    # SQLAlchemy takes its time, and the default needs no check.
+    from services.persistence.database import parse_url
 
     parse_url(url)
     return url
@@ -71,10 +67,6 @@ def _storage_url(url: str) -> str:
     if url:
         parse_storage_url(url)
     return url
-
-
-def _known_models(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    return tuple(_known_model(name, info) for name in names)
 
 
 def _authority(text: str) -> str:
@@ -124,8 +116,8 @@ class Settings(BaseSettings):
 
     # model
     rembg_session_path: Path = Path("models")
-    rembg_model_name: Annotated[str, AfterValidator(_known_model)] = "u2netp"
-    models_enabled: Annotated[Words, AfterValidator(_known_models)] = ()
+    rembg_model_name: str = "u2netp"
+    models_enabled: Words = ()
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
     model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     require_subject: bool = False

@@ -23,17 +23,19 @@ import gunicorn.util
 import orjson
 from gunicorn.workers.gthread import ThreadWorker
 
-gc.disable()  # until the first fork: looking through everything imported again and again takes a third of the start
+# Until the first fork: looking through everything imported again and again takes a third of the start.
+gc.disable()
 
-from config import load_settings  # noqa: E402
+from bootstrap import load_settings  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
-from services.capacity.memory import tame_allocator  # noqa: E402
+from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
+from services.observability.logs import logging_config  # noqa: E402
 from services.observability.metric_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
-from services.observability.metrics import logging_config  # noqa: E402
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp makes private folders
-OURS = f"BG_REMOVER_METRICS_{os.getpid()}"  # a reload (SIGHUP) runs this file again: the counts must go on
+# A reload (SIGHUP) runs this file again: the counts must go on.
+OURS = f"BG_REMOVER_METRICS_{os.getpid()}"
 METRICS_DIR = os.environ.get(OURS) or metrics_folder(SHARED_MEMORY)
 MASTER = os.getpid()
 
@@ -51,11 +53,19 @@ settings = load_settings()
 
 KEEPALIVE_CONNECTIONS = 200
 MAX_FILES = 16_384
-BODY_GRACE_SECONDS = 2  # the request's own deadline comes first, with an answer
-FILES_OF_ITS_OWN = 40  # of a worker: libraries, metrics, log, sockets
-FILES_PER_CONNECTION = 2  # its socket, and a selector while it is read
+# The request's own deadline comes first, with an answer.
+BODY_GRACE_SECONDS = 2
+# Of a worker: libraries, metrics, log, sockets.
+FILES_OF_ITS_OWN = 40
+# Its socket, and a selector while it is read.
+FILES_PER_CONNECTION = 2
 SHARED_MODULES = (
     "app",
+    "services.api_keys.key_cache",
+    "services.capacity.single_flight",
+    "services.inference.registry",
+    "services.observability.metrics",
+    "services.removal",
     "cv2",
     "pi_heif",
     "PIL.Image",
@@ -80,7 +90,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.busy: dict[Any, float] = {}  # connections that a thread works on, and until when their body may take
+        # Connections that a thread works on, and until when their body may take.
+        self.busy: dict[Any, float] = {}
 
     def handle(self, conn: Any) -> Any:
         self.busy[conn] = time.monotonic() + settings.request_timeout_seconds + BODY_GRACE_SECONDS
@@ -93,10 +104,11 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         """Called every second. A body that is still not complete ends here: gthread has no limit of its own, and
         callers that send a byte now and then would hold every thread."""
         now = time.monotonic()
-        patience = self.service().patience if self.service() else {}
+        patience = self.service().response_deadlines if self.service() else {}
         for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
             until = patience.get(conn.sock, 0.0)
-            if now > until:  # a long answer that is still not read whole ends both ways
+            # A long answer that is still not read whole ends both ways.
+            if now > until:
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR if until else socket.SHUT_RD)
         super().murder_keepalived(force)
@@ -120,7 +132,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             while before != self.nr_conns:  # accept() counts up until nothing waits
                 before = self.nr_conns
                 self.accept(listener)
-            listener.close()  # from here on callers are refused at once, not accepted and then reset
+            # From here on callers are refused at once, not accepted and then reset.
+            listener.close()
 
 
 def connections(threads: int) -> int:
@@ -155,7 +168,8 @@ def write_json_error(client: socket.socket, status: int, reason: str, details: s
     gunicorn.util.write_nonblock(client, head.encode("ascii", "replace") + body)
 
 
-gunicorn.util.write_error = write_json_error  # it has no setting for this; its own are HTML
+# It has no setting for this; its own are HTML.
+gunicorn.util.write_error = write_json_error
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 wsgi_app = "app:create_app()"
@@ -164,12 +178,17 @@ workers = settings.web_concurrency
 threads = settings.web_threads
 worker_connections = connections(threads)
 backlog = 256
-preload_app = False  # on_starting preloads the code; the app itself is made after the fork
-timeout = 120  # a worker whose main thread is stuck; a request's own limit is REQUEST_TIMEOUT_SECONDS
+# On_starting preloads the code; the app itself is made after the fork.
+preload_app = False
+# A worker whose main thread is stuck; a request's own limit is REQUEST_TIMEOUT_SECONDS.
+timeout = 120
 graceful_timeout = int(settings.request_timeout_seconds) + 5
-keepalive = 75  # longer than the proxy keeps an idle connection, or it would meet closed ones
-worker_tmp_dir = SHARED_MEMORY  # a heartbeat on a slow disk may block a worker
-forwarded_allow_ips = ""  # the client's address is read in routes/http/limits.py, through TRUSTED_PROXIES hops
+# Longer than the proxy keeps an idle connection, or it would meet closed ones.
+keepalive = 75
+# A heartbeat on a slow disk may block a worker.
+worker_tmp_dir = SHARED_MEMORY
+# The client's address is read in routes/http/limits.py, through TRUSTED_PROXIES hops.
+forwarded_allow_ips = ""
 control_socket_disable = True
 proc_name = "background-remover"
 logconfig_dict: dict[str, Any] = logging_config(

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from services.capacity.cpus import usable_cpus
+from services.capacity.resources import usable_cpus
 from services.launch.announce import announcement
 from services.launch.broker import BrokerUnavailable, prepare_broker
 from services.launch.supervisor import Program, Supervisor
@@ -22,8 +22,10 @@ DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 DEFAULT_DATABASE: Final = Path("data/background-remover.db")
 DEFAULT_DATABASE_URL: Final = f"sqlite:///{DEFAULT_DATABASE}"
 NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
-GRACE_SECONDS: Final = 15.0  # beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py
-WORKER_GRACE_SECONDS: Final = 30.0  # for the images under way; what is not done by then is done again, by a lease's end
+# Beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py.
+GRACE_SECONDS: Final = 15.0
+# For the images under way; what is not done by then is done again, by a lease's end.
+WORKER_GRACE_SECONDS: Final = 30.0
 WEB: Final = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
 # Workers need not know of each other: the records do.
 ALONE: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -121,7 +123,8 @@ def main() -> int:
     settings = environment()
     try:
         table = programs(settings)
-    except ValueError:  # a number that is none: the web server says so, with all other mistakes
+    # A number that is none: the web server says so, with all other mistakes.
+    except ValueError:
         table = [Program("web", WEB, required=True)]
     return Supervisor(table).run()
 

@@ -6,7 +6,6 @@ Each child makes its model's session after the fork. A process beside them sweep
 """
 
 import atexit
-import contextlib
 import os
 import subprocess
 import sys
@@ -26,29 +25,21 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-import parts
-from app import image_limits, make_jobs
-from config import Settings, load_settings
-from parts import retries_of, storage_of
-from services.capacity.cpus import usable_cpus
-from services.capacity.memory import tame_allocator
+import bootstrap
+from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.inference.registry import Models
-from services.inference.runtime import EngineSettings
-from services.jobs.metrics import JobCounters
-from services.jobs.process import Terms, Worker
 from services.jobs.queue import TASK, make_celery, reconnect_if_lost, request_class
-from services.persistence.database import Database
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 LOOK_SECONDS = 2.0
-settings = load_settings()
+settings = bootstrap.load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
     settings.broker_url,
     worker_concurrency=settings.worker_concurrency,
     worker_max_memory_per_child=settings.worker_max_memory_mb * 1024 or None,
-    task_time_limit=settings.job_timeout_seconds,  # kills the child; the soft one is the pipeline's own deadline
+    # Kills the child; the soft one is the pipeline's own deadline.
+    task_time_limit=settings.job_timeout_seconds,
     worker_pool="prefork",
 )
 state: dict[str, Any] = {}
@@ -60,7 +51,8 @@ def work(item_id: str) -> None:
     """One delivery of an item's id."""
     try:
         state["worker"].run(item_id)
-    except ServiceError as exc:  # the record is as it was: the sweep sends another message
+    # The record is as it was: the sweep sends another message.
+    except ServiceError as exc:
         log.warning("not begun", item=item_id, code=exc.code, details=exc.details)
 
 
@@ -75,7 +67,7 @@ def speak_in_lines(instance: Any, **_: Any) -> None:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def configure_logging(**_: Any) -> None:
     """Our log lines, and Celery's among them."""
-    parts.configure_logging(settings)
+    bootstrap.configure_logging(settings)
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -92,7 +84,7 @@ def begin(**_: Any) -> None:
     tame_allocator()
     cv2.setNumThreads(1)
     configure_logging()
-    state["worker"] = make_worker(settings)
+    state["worker"] = bootstrap.make_job_worker(settings)
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -117,28 +109,6 @@ def stop_sweeping(**_: Any) -> None:
     sweeper: subprocess.Popen[bytes] | None = state.get("sweeper")
     if sweeper and sweeper.poll() is None and os.getpid() == state["main"]:
         sweeper.terminate()
-
-
-def make_worker(settings: Settings) -> Worker:
-    """What works on items in this process; its model begins to load at once."""
-    storage = storage_of(settings)
-    jobs = make_jobs(settings, storage, Database(settings.database_url))
-    threads = max(1, usable_cpus() // settings.worker_concurrency)
-    engine = EngineSettings(settings.inference_engine, settings.inference_precision, threads)
-    models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
-    models.start()
-    with contextlib.suppress(ServiceError):
-        jobs.records.database.ping()  # its first connection takes longer
-    return Worker(
-        store=jobs.records,
-        dispatcher=jobs.dispatcher,
-        storage=storage,
-        models=models,
-        limits=image_limits(settings),
-        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retries_of(settings)),
-        require_subject=settings.require_subject,
-        counters=JobCounters(settings.broker_url),
-    )
 
 
 def main(words: list[str]) -> None:

@@ -18,10 +18,10 @@ from rich.table import Table
 from benchmarks.stages import RESULTS
 from config import load_settings
 from services.capacity.deadline import Deadline
-from services.imaging.segment import RembgSegmenter
 from services.inference.bf16 import calibration_photos
 from services.inference.catalogue import CATALOGUE
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter
 
 ROUNDS = 8
 

@@ -32,8 +32,10 @@ CASES: Final[Mapping[str, Mapping[str, str]]] = {
     "a": {"a": "true"},
     "bgc": {"bgc": "255,255,255,255"},
 }
-BAND: Final = 0.03  # of the longer side: as far as edges led by the photo may move from the model's mask
-SURE: Final = (10, 240)  # beyond these rembg's own matting believes the model's mask: its `ab` and `af`
+# Of the longer side: as far as edges led by the photo may move from the model's mask.
+BAND: Final = 0.03
+# Beyond these rembg's own matting believes the model's mask: its `ab` and `af`.
+SURE: Final = (10, 240)
 MOST_BEYOND: Final = 0.005  # of full scale, mean over what is sure
 
 

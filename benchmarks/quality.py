@@ -28,15 +28,15 @@ from rich.table import Table
 from benchmarks.stages import RESULTS
 from benchmarks.subjects import DATA, PHOTOGRAPHED, Subject, composites
 from benchmarks.versus_rembg import PEER, install_peer
+from bootstrap import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline
-from services.imaging.decode import Photo
 from services.imaging.decontaminate import decontaminate
 from services.imaging.options import Options
+from services.imaging.rasters import Photo
 from services.imaging.refine import refine
 from services.imaging.segment import segment
 from services.inference.registry import Models
-from services.inference.runtime import EngineSettings
 from tests.support.servers import ROOT
 
 BAND = 12  # px
@@ -106,8 +106,7 @@ def compare(folder: Path, subjects: dict[str, Subject]) -> None:
 def our_methods() -> Callable[[Bytes], Iterator[tuple[str, Cutout]]]:
     cv2.setNumThreads(1)
     settings = load_settings()
-    engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
-    segmenter = Models(["u2netp"], settings.rembg_session_path, engine).get(None, Deadline())
+    segmenter = Models(["u2netp"], settings.rembg_session_path, engine_settings(settings)).get(None, Deadline())
 
     def cut(picture: Bytes) -> Iterator[tuple[str, Cutout]]:
         photo = Photo(picture)

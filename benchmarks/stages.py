@@ -10,14 +10,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from bootstrap import make_local_remover, make_models
 from config import load_settings
-from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
-from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
-from services.imaging.pipeline import remove_background
-from services.inference.registry import Models
-from services.inference.runtime import EngineSettings
+from services.removal import Remover
 
 SIZES = ((512, 512), (1024, 1024), (4000, 3000))
 ROUNDS = 9
@@ -27,14 +24,11 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Median milliseconds of each step for a JPEG in and a PNG out, after a warm-up run."""
     settings = load_settings()
-    engine = EngineSettings(settings.inference_engine, settings.inference_precision, settings.inference_threads)
-    models = Models(settings.models, settings.rembg_session_path, engine)
-    segmenter = models.get(None, Deadline())
-    rows = {f"{w}x{h}": measure(models, photo(w, h)) for w, h in SIZES}
+    remover = make_local_remover(settings)
+    segmenter = make_models(settings).get(None, Deadline())
+    rows = {f"{w}x{h}": measure(remover, photo(w, h)) for w, h in SIZES}
     steps = list(next(iter(rows.values())))
-    table = Table(
-        *["image", *steps, "sum"], title=f"{segmenter.spec.name}, {segmenter.engine} {segmenter.precision}, ms"
-    )
+    table = Table(*["image", *steps, "sum"], title=f"{segmenter.name}, {segmenter.engine} {segmenter.precision}, ms")
     for size, row in rows.items():
         table.add_row(size, *[f"{row[step]:.1f}" for step in steps], f"{sum(row.values()):.1f}")
     Console().print(table)
@@ -51,19 +45,9 @@ def photo(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def measure(models: Models, data: bytes) -> dict[str, float]:
+def measure(remover: Remover, data: bytes) -> dict[str, float]:
     """The median time of each step, in ms."""
-    runs = [
-        remove_background(
-            data,
-            Options(),
-            models=models,
-            limits=ImageLimits(),
-            admission=Admission(1, 0),
-            deadline=Deadline(),
-        ).timings
-        for _ in range(ROUNDS)
-    ][1:]
+    runs = [remover.remove(data, Options()).timings for _ in range(ROUNDS)][1:]
     return {step: statistics.median(run[step] for run in runs) for step in runs[0]}
 
 

@@ -10,7 +10,8 @@ from typing import Final
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parent.parent
-PHOTOS = ("astronaut", "chelsea", "coffee")  # in the public domain; scikit-image carries them
+# In the public domain; scikit-image carries them.
+PHOTOS = ("astronaut", "chelsea", "coffee")
 HEIGHT, GAP, CELL = 300, 12, 12
 COMPOSED: Final = (
     ("scale=80%", "shadow=drop", "background=f2efe9"),

@@ -21,8 +21,8 @@ def run(connection: Connection) -> None:
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
+# `alembic revision --autogenerate` while developing.
 else:
-    # `alembic revision --autogenerate`, during development.
     from config import load_settings
     from services.persistence.database import parse_url
 

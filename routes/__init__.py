@@ -4,7 +4,7 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import admin, batch, files, jobs, rembg, removal, removebg, system, uploads
+from routes import admin, batch, files, health, jobs, rembg, removal, removebg, system, uploads
 from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota
 from routes.openapi import docs, job_operations, operations, rembg_operations, removebg_docs
@@ -40,9 +40,9 @@ ROUTES = (
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
-    Route("GET", "/health", system.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
-    Route("GET", "/health/live", system.health_live, operations.LIVE, scope=OPEN),
-    Route("GET", "/health/ready", system.health_ready, operations.READY, scope=OPEN),
+    Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health/live", health.health_live, operations.LIVE, scope=OPEN),
+    Route("GET", "/health/ready", health.health_ready, operations.READY, scope=OPEN),
     Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
     Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
     Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),

@@ -8,11 +8,12 @@ from typing import Final
 import structlog
 from flask import Response, request, stream_with_context
 
+from bootstrap import WebServices
 from routes.http.bodies import hold_body, keep_body
-from routes.http.context import Service, caller_gone, service
+from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
 from routes.http.limits import Charge, charge
 from routes.http.observe import count_failure, count_image
-from routes.rembg import need_form, parameters
+from routes.rembg import need_form, read_options
 from services.archives.batch import Batch, Item
 from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.zip_reader import Archive, is_archive
@@ -23,7 +24,8 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
 FILES: Final = "files"
-TOTAL: Final = 10  # times REQUEST_TIMEOUT_SECONDS: what a whole batch may take
+# Times REQUEST_TIMEOUT_SECONDS: what a whole batch may take.
+TOTAL: Final = 10
 Source = tuple[str, bytes | Archive | ServiceError]
 log = structlog.get_logger("batch")
 
@@ -36,9 +38,10 @@ def remove_batch() -> Response:
     largest = parts.settings.max_batch_bytes
     request.max_content_length = largest
     hold_body(largest)
-    options = parameters().options()
+    options = read_options()
     sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
-    parts.models.get(options.model, parts.deadline())  # a model that is not here fails the request, not each image
+    # A model that is not here fails the request, not each image.
+    parts.models.get(options.model, request_deadline())
     charged = charge(count)
     batch = Batch(_items(sources), _worker(parts, options), _clock(parts), on_error=count_failure)
     response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")
@@ -86,16 +89,16 @@ def _items(sources: list[Source]) -> Iterator[Item]:
             yield name, source
 
 
-def _worker(parts: Service, options: Options) -> Callable[[bytes, Deadline], Result]:
+def _worker(parts: WebServices, options: Options) -> Callable[[bytes, Deadline], Result]:
     def remove(data: bytes, deadline: Deadline) -> Result:
-        result = parts.remove_background(data, options, deadline=deadline)
+        result = parts.remover.remove(data, options, deadline=deadline)
         count_image(result)
         return result
 
     return remove
 
 
-def _clock(parts: Service) -> Callable[[], Deadline]:
+def _clock(parts: WebServices) -> Callable[[], Deadline]:
     """Each image has as long as a request of its own; none begins once the batch is too old, or the server stops."""
     seconds, gone = parts.settings.request_timeout_seconds, caller_gone()
     end = time.monotonic() + TOTAL * seconds
@@ -110,12 +113,12 @@ def _clock(parts: Service) -> Callable[[], Deadline]:
     return deadline
 
 
-def _stream(parts: Service, batch: Batch, charged: Charge) -> Iterator[bytes]:
+def _stream(parts: WebServices, batch: Batch, charged: Charge) -> Iterator[bytes]:
     """The archive; cut off, so that it can't be taken for whole, where the caller has gone."""
     start = time.monotonic()
     seconds = parts.settings.request_timeout_seconds
     try:
-        with parts.unhurried(start + (TOTAL + 1) * seconds):
+        with extend_connection_deadline(start + (TOTAL + 1) * seconds):
             for piece in zip_stream(batch.files()):
                 if batch.gone:
                     return

@@ -5,9 +5,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-import orjson
 from flask import Response
 
+from routes.http.answers import TextFile, json_response
 from routes.http.bodies import decode_base64, read_json
 from routes.http.context import service
 from routes.removal import file_name
@@ -33,9 +33,7 @@ def read_file() -> Response:
     image = decode_base64(content)
     if not sniff(image).name:
         raise UnsupportedFormat(f"the file holds {sniff(image).label}, not an image")
-    return Response(
-        orjson.dumps({"success": True, "content": content, "size": len(content)}), mimetype="application/json"
-    )
+    return json_response(TextFile(content=content, size=len(content)))
 
 
 def download(token: str) -> Response:
@@ -62,7 +60,8 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
         descriptor = open_file(folder, parts)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise NotFound("there is no such file", "Check the name; files are looked up in READ_FILE_DIR") from exc
-    except OSError as exc:  # ELOOP: a link; EACCES: not readable; ENXIO: a pipe
+    # ELOOP: a link; EACCES: not readable; ENXIO: a pipe.
+    except OSError as exc:
         raise ForbiddenPath("the path can't be opened") from exc
     try:
         found = os.fstat(descriptor)
@@ -83,5 +82,4 @@ def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
 def _path(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= 1000:
         return value
-    error: BadOption = BadOption("path", value, "the name of a .txt file, at most 1000 characters")
-    raise error
+    raise BadOption("path", value, "the name of a .txt file, at most 1000 characters")

@@ -5,12 +5,14 @@ from typing import Final
 
 from flask import Response, request
 
+from bootstrap import JobServices
+from routes.http.answers import Body
 from routes.http.auth import caller_key
-from routes.http.context import Jobs, service
-from routes.http.job_answers import accepted, answer, download
+from routes.http.context import service
+from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
-from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, View
+from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
@@ -23,33 +25,33 @@ REFUSED: Final = "its failed images were refused at submission and are not kept:
 
 def submit() -> Response:
     """Submit one image."""
-    return accepted(jobs().desk.submit(read_single()))
+    return accepted(jobs().submitter.submit(read_single()))
 
 
 def submit_batch() -> Response:
     """Submit many images as one job."""
-    return accepted(jobs().desk.submit(read_batch()))
+    return accepted(jobs().submitter.submit(read_batch()))
 
 
 def show(job_id: str) -> Response:
     """Show a job's status, or stream its changes as events if the caller asks for them."""
     if wants_events():
-        return events(jobs(), jobs().reports.job(known(job_id), owner()), owner())
+        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner())
     return answer(polled(job_id, JobView.of))
 
 
-def polled(job_id: str, view: Callable[[JobSnapshot], View]) -> bytes:
+def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
     """Return the JSON of a job's view. Raises `JobNotFound`.
 
     The state is always current; the rest may be a moment old, so that callers who poll all the time cost the workers
     nothing.
     """
     parts = jobs()
-    state = parts.reports.state(known(job_id), owner())
+    state = parts.queries.state(known(job_id), owner())
 
     def make() -> tuple[str, bytes]:
-        snapshot = parts.reports.job(job_id, owner())
-        return snapshot.job.state, view(snapshot).json_body()
+        snapshot = parts.queries.job(job_id, owner())
+        return snapshot.job.state, encoded(view(snapshot))
 
     cached_state, body = parts.recent.get_or_make((job_id, state, view), make)
     # The state may have changed between the two queries.
@@ -71,19 +73,19 @@ def failed() -> Response:
 def cancel(job_id: str) -> Response:
     """End all images of a job that have not ended."""
     parts = jobs()
-    snapshot = parts.reports.job(known(job_id), owner())
-    if not parts.records.cancel(snapshot.job.id):
-        raise JobNotCancellable(f"it is {parts.reports.job(job_id, owner()).job.state}")
+    snapshot = parts.queries.job(known(job_id), owner())
+    if not parts.store.cancel(snapshot.job.id):
+        raise JobNotCancellable(f"it is {parts.queries.job(job_id, owner()).job.state}")
     return answer(CancelledView(job_id=job_id, status=CANCELLED), 202)
 
 
 def retry(job_id: str) -> Response:
     """Restart a job's failed images."""
     parts = jobs()
-    snapshot = parts.reports.unexpired(known(job_id), owner())
+    snapshot = parts.queries.unexpired(known(job_id), owner())
     parts.queue.check()
     job = snapshot.job
-    if not parts.records.retry(job.id):
+    if not parts.store.retry(job.id):
         refused = job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in snapshot.items)
         raise JobNotRetryable(REFUSED if refused else f"it is {job.state}")
     parts.dispatcher.try_next(job.caller)
@@ -92,10 +94,10 @@ def retry(job_id: str) -> Response:
 
 def result(job_id: str) -> Response:
     """Download the result of a finished job."""
-    return download(jobs().reports.unexpired(known(job_id), owner()))
+    return download(jobs().queries.unexpired(known(job_id), owner()))
 
 
-def jobs() -> Jobs:
+def jobs() -> JobServices:
     """Return the job subsystem."""
     found = service().jobs
     # These routes are registered only with jobs enabled.
@@ -125,7 +127,7 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
             "Send the key that the jobs were made with, or ask for each job by its id: GET /api/jobs/{id}",
         )
     limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
-    return jobs().reports.page(own, limit, cursor, failed=failed)
+    return jobs().queries.page(own, limit, cursor, failed=failed)
 
 
 def _failed_job(snapshot: JobSnapshot) -> FailedJobView:

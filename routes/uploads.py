@@ -16,7 +16,7 @@ from services.storage.local import LocalFolder
 
 def upload() -> Response:
     """Submit an image, from the request or from the bucket."""
-    return answer(UploadAcceptedView.of(jobs().desk.submit(read_single(S3_KEY))), 202)
+    return answer(UploadAcceptedView.of(jobs().submitter.submit(read_single(S3_KEY))), 202)
 
 
 def uploads() -> Response:
@@ -28,7 +28,7 @@ def uploads() -> Response:
 
 def show_upload(upload_id: str) -> Response:
     """Show one upload."""
-    return answer(UploadView.of(jobs().reports.job(known(upload_id), owner())))
+    return answer(UploadView.of(jobs().queries.job(known(upload_id), owner())))
 
 
 def show_task(task_id: str) -> Response:

@@ -22,7 +22,8 @@ class ServiceError(Exception):
     retryable = False
 
     def __init__(self, details: str = "", solution: str = "", retry_after: int | None = None) -> None:
-        super().__init__(details, solution, retry_after)  # all positional, so that it can be pickled
+        # All positional, so that it can be pickled.
+        super().__init__(details, solution, retry_after)
         self.details = details
         if solution:
             self.solution = solution

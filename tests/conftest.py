@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from services.capacity.deadline import Deadline
-from services.imaging.segment import RembgSegmenter
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter
 from tests.support.servers import ROOT, Gunicorn, Postgres, SeaweedFS
 
 _skimage = find_spec("skimage")

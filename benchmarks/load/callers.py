@@ -133,7 +133,8 @@ def polled(server: Gunicorn, job_ids: Sequence[str], per_second: float) -> Itera
             polls.latencies.append(time.perf_counter() - start)
             polls.statuses[status] += 1
             number += 1
-            due = max(due + POLLERS / per_second, time.monotonic() - 1)  # who is late catches up, for a second at most
+            # Who is late catches up, for a second at most.
+            due = max(due + POLLERS / per_second, time.monotonic() - 1)
             stop.wait(max(0.0, due - time.monotonic()))
         connection.close()
 

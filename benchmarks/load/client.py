@@ -67,7 +67,8 @@ class Watcher:
 
     def __init__(self, server: Gunicorn) -> None:
         self.latencies: dict[str, list[float]] = {path: [] for path in PATHS}
-        self.late: list[float] = []  # how much later than it wanted a caller could run: the machine's own share
+        # How much later than it wanted a caller could run: the machine's own share.
+        self.late: list[float] = []
         self.lost: Counter[str] = Counter()
         self.memory: list[tuple[float, float]] = []
         self._server, self._stop = server, threading.Event()

@@ -77,7 +77,8 @@ def overload(minutes: float) -> dict[str, object]:
         goodput = outcomes.statuses.count(200) / (time.monotonic() - start)
         seen = watcher.stop()
         after = closed_loop(server, images, clients=4, seconds=20)
-        capacity = (before + after) / 2  # neighbours come and go: the machine itself is not always as fast
+        # Neighbours come and go: the machine itself is not always as fast.
+        capacity = (before + after) / 2
         share = {
             "capacity_per_s": [round(before, 2), round(after, 2)],
             "goodput_per_s": round(goodput, 2),
@@ -141,7 +142,8 @@ def descriptors() -> dict[str, object]:
     with Gunicorn() as server:
         for pid in (server.process.pid, *server.workers()):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
-        server.process.send_signal(signal.SIGHUP)  # a reload: new workers, who find the limit
+        # A reload: new workers, who find the limit.
+        server.process.send_signal(signal.SIGHUP)
         old = server.workers()
         poll(lambda: server.workers() and not set(server.workers()) & set(old))
         poll(server.is_ready)
@@ -188,7 +190,8 @@ QUOTAS: dict[str, Any] = {
 
 
 def redis() -> dict[str, object]:
-    with socket.socket() as silent:  # the kernel takes connections, and nobody ever answers
+    # The kernel takes connections, and nobody ever answers.
+    with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(256)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"

@@ -12,14 +12,15 @@ from rich.console import Console
 
 from benchmarks.load.callers import at_once, differing, downloaded, hand_in
 from benchmarks.load.stack import Stack, wait
+from bootstrap import make_storage
 from config import load_settings
-from parts import storage_of
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, FINISHED
 
 LOOK_SECONDS = 0.2
 TELL_SECONDS = 5.0
-STUCK_SECONDS = 600.0  # more than the longest wait before a retry
+# More than the longest wait before a retry.
+STUCK_SECONDS = 600.0
 
 
 def kills(stack: Stack, files: Sequence[Path], console: Console) -> dict[str, Any]:
@@ -116,5 +117,5 @@ def left(stack: Stack, job_ids: list[str]) -> int:
 def stored_results(stack: Stack, job_ids: list[str]) -> int:
     """Objects under `results/`."""
     settings = load_settings(**{name.lower(): value for name, value in stack.settings.items()})
-    storage = storage_of(settings)
+    storage = make_storage(settings)
     return sum(1 for job_id in job_ids for _ in storage.list(f"results/{job_id}/"))

@@ -26,7 +26,8 @@ def throughput(stack: Stack, files: Sequence[Path], console: Console) -> dict[st
     """All figures, and `missed`: the goals that were."""
     found: dict[str, Any] = {"submission": submission_cost(stack, files[:SUBMISSIONS])}
     stack.start_worker()
-    for warm_up in range(2):  # each child's model, each thread's first image
+    # Each child's model, each thread's first image.
+    for warm_up in range(2):
         at_once(stack.server, files[:4])
         as_jobs(stack, files[: 4 + warm_up])
     half = len(files) // 2

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, request
 
-from routes.http.context import service
+from routes.http.context import service, state
 from services.api_keys.keys import ADMIN, ApiKey
 from services.errors import BadKey, DatabaseUnavailable, Forbidden, MissingKey
 
@@ -20,7 +20,7 @@ def needs_key(scope: str) -> Callable[[View], View]:
     def wrap(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Response:
-            g.api_key = identify(scope)
+            state().key = identify(scope)
             return view(*args, **kwargs)
 
         return checked
@@ -30,8 +30,7 @@ def needs_key(scope: str) -> Callable[[View], View]:
 
 def caller_key() -> ApiKey | None:
     """The valid key that this request came with, on routes that look for one."""
-    key: ApiKey | None = g.get("api_key")
-    return key
+    return state().key
 
 
 def identify(scope: str) -> ApiKey | None:

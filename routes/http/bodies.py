@@ -7,11 +7,11 @@ from typing import IO, Any
 
 import orjson
 import pybase64
-from flask import Request, g, request
+from flask import Request, request
 from werkzeug.datastructures import FileStorage
 
 from config import BODY_COPIES
-from routes.http.context import service
+from routes.http.context import service, state
 from services.errors import BadBase64, BadJSON, EmptyImage, UploadTooLarge
 from services.imaging.errors import UnsupportedFormat
 
@@ -34,26 +34,29 @@ def hold_body(most: int = 0) -> None:
 
 def hold(size: int) -> None:
     """Count so many bytes more for this request, until its end. Raises `Busy`."""
-    held = g.get("held_bytes", 0)
-    service().bodies.take(size, held)
-    g.held_bytes = held + size
+    request_state = state()
+    service().bodies.take(size, request_state.held_bytes)
+    request_state.held_bytes += size
 
 
 def hold_more(size: int) -> None:
     """Count so many bytes, which this request needs beside its body, until its end. Raises `Busy`."""
     service().bodies.take(size)
-    g.held_bytes = g.get("held_bytes", 0) + size
+    state().held_bytes += size
 
 
 def keep_body() -> Callable[[], None]:
     """Go on counting this request's body while its answer is sent, until what is returned is called."""
-    size = g.pop("held_bytes", 0)
+    request_state = state()
+    size, request_state.held_bytes = request_state.held_bytes, 0
     return partial(service().bodies.give_back, size)
 
 
 def release_body(_: BaseException | None = None) -> None:
     """At a request's end: its body is no longer held."""
-    service().bodies.give_back(g.pop("held_bytes", 0))
+    request_state = state()
+    service().bodies.give_back(request_state.held_bytes)
+    request_state.held_bytes = 0
 
 
 def refuse_encoded_body() -> None:
@@ -103,7 +106,8 @@ def decode_base64(text: str, limit: int | None = None) -> bytes:
         raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")
     try:
         data = pybase64.b64decode(compact, validate=True)
-    except ValueError as exc:  # binascii.Error is one; other characters than ASCII are another
+    # Binascii.Error is one; other characters than ASCII are another.
+    except ValueError as exc:
         raise BadBase64("it holds characters that base64 does not have, or its padding is wrong") from exc
     if not data:
         raise EmptyImage("the base64 text is empty")

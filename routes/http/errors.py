@@ -1,26 +1,51 @@
-"""Every error becomes a response, here and nowhere else."""
+"""Turns every error into a response; nothing else does."""
 
 import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
-import orjson
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
+from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from routes.http.context import service
+from config import Settings
+from routes.http.answers import ErrorBody, json_response
+from routes.http.context import service, state
 from routes.http.observe import note_error
 from services import errors
-from services.dialects.removebg_errors import envelope
+from services.dialects import removebg_errors
 from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-REMOVEBG = "/v1.0/"  # whoever speaks that API understands its errors alone
+# Whoever speaks that API understands its errors alone.
+REMOVEBG = "/v1.0/"
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
 EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
+
+@dataclass(frozen=True)
+class Dialect:
+    """Another service's API: the paths under `prefix` answer errors with its body."""
+
+    prefix: str
+    error_body: Callable[[ServiceError, int], tuple[int, BaseModel]]
+    max_bytes: Callable[[Settings], int]
+    content_type: str
+
+
+DIALECTS: Final = (
+    Dialect(
+        "/v1.0/",
+        removebg_errors.error_body,
+        lambda settings: settings.removebg_max_content_length,
+        "application/json; charset=utf-8",
+    ),
+)
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,
     404: errors.NotFound,
@@ -32,7 +57,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
 
 
 def handle_errors(app: Flask) -> None:
-    """Register the handlers of everything a view can raise."""
+    """Register the handlers for everything that a view can raise."""
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
@@ -41,7 +66,8 @@ def handle_errors(app: Flask) -> None:
 def _service_error(error: ServiceError) -> Response:
     _drain_body()
     note_error(error)
-    response = _as_removebg(error) if f"{request.path}/".startswith(REMOVEBG) else _as_ours(error)
+    dialect = next((dialect for dialect in DIALECTS if f"{request.path}/".startswith(dialect.prefix)), None)
+    response = _in_dialect(error, dialect) if dialect else _as_ours(error)
     if error.status == 503:
         response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
     if response.status_code == 401:
@@ -51,23 +77,25 @@ def _service_error(error: ServiceError) -> Response:
 
 
 def _as_ours(error: ServiceError) -> Response:
-    body = {
-        "error": error.message,
-        "code": error.code,
-        "solution": error.solution,
-        "details": error.details,
-        "request_id": g.get("request_id", ""),
-    }
-    return Response(orjson.dumps(body), status=error.status, mimetype="application/json")
+    body = ErrorBody(
+        error=error.message,
+        code=error.code,
+        solution=error.solution,
+        details=error.details,
+        request_id=state().request_id,
+    )
+    return json_response(body, error.status)
 
 
-def _as_removebg(error: ServiceError) -> Response:
-    status, body = envelope(error, service().settings.removebg_max_content_length)
-    return Response(orjson.dumps(body), status=status, content_type="application/json; charset=utf-8")
+def _in_dialect(error: ServiceError, dialect: Dialect) -> Response:
+    status, body = dialect.error_body(error, dialect.max_bytes(service().settings))
+    response = json_response(body, status)
+    response.content_type = dialect.content_type
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:
-    """werkzeug's and Flask-Limiter's errors, in our words."""
+    """Answer an error of Werkzeug or Flask-Limiter with one of ours."""
     status = error.code or 500
     if status < 400:
         return Response(error.get_body(), status=status, headers=error.get_headers())  # a redirect
@@ -100,9 +128,10 @@ def _details(error: HTTPException, status: int) -> str:
 
 
 def _unexpected(error: Exception) -> Response:
-    """A bug, or a fault of the machine. The log has the traceback; the caller gets no word of it."""
+    """Answer a bug or a fault of the machine. The log has the traceback; the response carries no detail."""
     original = getattr(error, "original_exception", None) or error
-    if type(original).__module__ == "gunicorn.http.errors":  # what it finds while the body is read, as a bad chunk size
+    # What it finds while the body is read, as a bad chunk size.
+    if type(original).__module__ == "gunicorn.http.errors":
         return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
     log.error("unexpected error", exc_info=error)
     if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
@@ -111,7 +140,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _drain_body() -> None:
-    """Read (and forget) what is left of a refused body, so that the caller sees the answer instead of a reset."""
+    """Discard the rest of a refused body, so that the caller sees the response instead of a reset."""
     stream = request.environ.get("wsgi.input")
     left = DRAIN_BYTES
     try:

@@ -16,7 +16,8 @@ from services.storage.local import LocalFolder
 
 S3_KEY: Final = "s3_key"
 INCOMING: Final = "incoming/"
-PUBLIC: Final = "public"  # the folder of callers without an API key; no key's id looks like it
+# The folder of callers without an API key; no key's id looks like it.
+PUBLIC: Final = "public"
 
 
 def read_incoming(key: object) -> bytes:

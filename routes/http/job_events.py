@@ -7,7 +7,9 @@ from typing import Final
 
 from flask import Response, request
 
-from routes.http.context import Jobs, caller_gone, service
+from bootstrap import JobServices
+from routes.http.context import caller_gone, extend_connection_deadline, service
+from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
 from services.errors import Busy, ServiceError
 from services.jobs.queries import JobSnapshot
@@ -26,13 +28,13 @@ def wants_events() -> bool:
     return EVENT_STREAM in request.accept_mimetypes.values()
 
 
-def events(parts: Jobs, snapshot: JobSnapshot, owner: str | None) -> Response:
+def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Response:
     """Stream the job now and after each change. Raises `Busy` when all threads reserved for listeners are taken."""
     if not parts.listeners.acquire(blocking=False):
         raise Busy("too many callers are listening to events; poll the status instead")
     held = contextlib.ExitStack()
     held.callback(parts.listeners.release)
-    held.enter_context(service().unhurried(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
+    held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
     stopping, gone = service().draining.is_set, caller_gone()
     response = Response(_stream(parts, snapshot, owner, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
     response.headers["Cache-Control"] = "no-store"
@@ -42,7 +44,9 @@ def events(parts: Jobs, snapshot: JobSnapshot, owner: str | None) -> Response:
     return response
 
 
-def _stream(parts: Jobs, snapshot: JobSnapshot, owner: str | None, stopping: Callable[[], bool]) -> Iterator[bytes]:
+def _stream(
+    parts: JobServices, snapshot: JobSnapshot, owner: str | None, stopping: Callable[[], bool]
+) -> Iterator[bytes]:
     sent: JobView | None = None
     began = sent_at = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS
@@ -50,7 +54,7 @@ def _stream(parts: Jobs, snapshot: JobSnapshot, owner: str | None, stopping: Cal
         view = JobView.of(snapshot)
         if _without_eta(view) != sent:
             sent, sent_at = _without_eta(view), time.monotonic()
-            yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), view.json_body())
+            yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), encoded(view))
         if snapshot.job.state not in ACTIVE or stopping() or time.monotonic() - began > MAX_STREAM_SECONDS:
             return
         if time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
@@ -58,7 +62,7 @@ def _stream(parts: Jobs, snapshot: JobSnapshot, owner: str | None, stopping: Cal
             yield b": still here\n\n"
         time.sleep(POLL_SECONDS)
         try:
-            snapshot = parts.reports.job(snapshot.job.id, owner)
+            snapshot = parts.queries.job(snapshot.job.id, owner)
         except ServiceError:
             # The client reconnects, and gets the error then.
             return

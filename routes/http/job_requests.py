@@ -10,8 +10,9 @@ from flask import request
 from routes.http.auth import caller_key
 from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import service
+from routes.http.fields import CALLBACK_URL, NON_OPTION_FIELDS, read_options
 from routes.http.limits import client_key
-from routes.http.requests import ALSO, CALLBACK_URL, read_options, read_upload
+from routes.http.requests import read_upload
 from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.filenames import harmless_stem
 from services.archives.zip_reader import Archive, is_archive
@@ -56,7 +57,7 @@ def read_batch() -> Submission:
     request.max_form_parts = settings.max_batch_files + 100
     for name in request.files:
         if name not in (FILE_FIELD, BACKGROUND_IMAGE):
-            raise unknown_option(name, also=(*ALSO, FILE_FIELD))
+            raise unknown_option(name, also=(*NON_OPTION_FIELDS, FILE_FIELD))
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
     given = read_options(CALLBACK_URL)
     callback = given.pop(CALLBACK_URL, None)

@@ -5,17 +5,19 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
 
+from bootstrap import quota_storage
 from config import Settings
 from routes.http.auth import caller_key
-from routes.http.context import service
+from routes.http.context import service, state
 from services.errors import RateLimited
+from services.net.addresses import parse_address, parse_host_address
 from services.net.errors import SourceFailed, SourceTimeout
-from services.persistence.redis import redis_options
 
-WAIT_HEADER: Final = "X-RateLimit-Wait"  # Flask-Limiter's Retry-After, which it also sends with a 200
+# Flask-Limiter's Retry-After, which it also sends with a 200.
+WAIT_HEADER: Final = "X-RateLimit-Wait"
 LIMITER: Final = "background_remover_limiter"
 log = structlog.get_logger("limits")
 
@@ -33,7 +35,8 @@ def client_address() -> str:
     chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
     if len(chain) < hops:
         return peer
-    return _address(chain[-hops]) or peer
+    address = parse_host_address(chain[-hops])
+    return str(address) if address else peer
 
 
 def client_key() -> str:
@@ -41,24 +44,18 @@ def client_key() -> str:
     key = caller_key()
     if key:
         return f"key:{key.id}"
-    try:
-        address = ipaddress.ip_address(client_address())
-    except ValueError:
-        return "unknown"  # a unix socket's peer has no address
+    address = parse_address(client_address())
+    if address is None:
+        # A unix socket's peer has no address.
+        return "unknown"
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address.packed, 64), strict=False))
 
 
 def make_limiter(settings: Settings) -> Limiter:
     """Flask-Limiter for this process. A lost Redis means limits kept in this process until it is back."""
-    options: dict[str, object] = {}
-    uri = "memory://"
-    if settings.rate_limit_storage == "redis":
-        uri = settings.redis_url
-        options = redis_options(uri)
+    uri, options = quota_storage(settings)
     return Limiter(
         client_key,
         storage_uri=uri,
@@ -132,12 +129,13 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
 
     @app.after_request
     def settle(response: Response) -> Response:
-        """Each request was charged 1: give it back where we failed, or add to it where it has cost more (`g.cost`)."""
-        theirs = isinstance(g.get("error"), (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
-        cost = -1 if response.status_code >= 500 and not theirs else g.get("cost", 1) - 1
+        """Settle the charge of 1: give it back where the service failed, or add what the request cost more."""
+        theirs = isinstance(state().error, (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
+        cost = -1 if response.status_code >= 500 and not theirs else state().cost - 1
         key = caller_key()
         if cost > 0 and key and key.rate_limit:
-            return response  # a key's own limit counts requests, of all endpoints alike
+            # A key's own limit counts requests, of all endpoints alike.
+            return response
         for limit in limiter.current_limits if cost else ():
             _hit(limiter, limit, cost)
         return response
@@ -151,16 +149,3 @@ def _retry_after(response: Response) -> Response:
     if reset is not None:
         response.headers["X-RateLimit-Reset"] = str(max(int(time.time()), int(float(reset))))
     return response
-
-
-def _address(text: str) -> str | None:
-    """A forwarded entry as a plain address: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]:567`; None for anything else."""
-    if text.startswith("[") and "]" in text:
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return None if "%" in text else str(address)

@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from routes.http.auth import caller_key
-from routes.http.context import service
+from routes.http.context import RequestState, service, state
 from routes.http.limits import client_address
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
@@ -34,28 +34,27 @@ def observe(app: Flask) -> None:
 
 def note_result(result: Result) -> None:
     """Remember a removal for this request's headers, log line and metrics."""
-    g.result = result
+    state().result = result
 
 
 def note_error(error: ServiceError) -> None:
     """Remember the error that this request is answered with."""
-    g.error = error
+    state().error = error
 
 
 def _begin() -> None:
-    g.start, g.started = time.perf_counter(), time.monotonic()
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.state = RequestState(given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=state().request_id)
 
 
 def _finish(response: Response) -> Response:
-    elapsed = time.perf_counter() - g.start
-    response.headers["X-Request-ID"] = g.request_id
+    elapsed = time.monotonic() - state().started
+    response.headers["X-Request-ID"] = state().request_id
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
-    result: Result | None = g.get("result")
+    result = state().result
     if result:
         response.headers["Server-Timing"] = _server_timing(result, elapsed)
         if result.cached is not None:
@@ -79,7 +78,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
     key = caller_key()
     if key:
         metrics.key_requests.labels(key.name).inc()
-    error: ServiceError | None = g.get("error")
+    error = state().error
     if error:
         metrics.refused.labels(error.code).inc()
         if error.status == 429:
@@ -120,7 +119,7 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
     key = caller_key()
     if key:
         event["key"] = key.name
-    error: ServiceError | None = g.get("error")
+    error = state().error
     if error:
         event |= {"code": error.code, "details": error.details}
     if result:

@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
 
 import orjson
 from flask import request
 from werkzeug.datastructures import MultiDict
 
 from routes.http.bodies import decode_base64, hold_body, read_json, read_part
-from routes.http.context import service
+from routes.http.context import request_deadline, service
+from routes.http.fields import (
+    BACKGROUND_URL,
+    CALLBACK_URL,
+    FILE_FIELDS,
+    NON_OPTION_FIELDS,
+    OUTPUT_KEY,
+    URL_FIELD,
+    boolean,
+    format_from_accept,
+    image_reference,
+    raw_options,
+    result_key,
+)
 from routes.http.incoming import S3_KEY, read_incoming
 from services.archives.filenames import harmless_stem
 from services.errors import (
@@ -23,22 +35,11 @@ from services.errors import (
     UploadTooLarge,
 )
 from services.imaging.errors import UnsupportedFormat
-from services.imaging.formats import Format, usable_formats
+from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, unknown_option
-from services.imaging.values import TRUTHS, parse_truth
 from services.net.client import PSEUDONYM
 from services.net.errors import BadURL, ForbiddenSource
 from services.net.fetch import Fetched
-from services.storage.base import KEYS, is_key
-
-FILE_FIELDS: Final = ("file", "image")
-URL_FIELD: Final = "image_url"
-BACKGROUND_URL: Final = "background_image_url"
-OUTPUT_KEY: Final = "output_key"
-CALLBACK_URL: Final = "callback_url"
-ELSEWHERE: Final = (URL_FIELD, S3_KEY)  # fields that name an image instead of sending it
-RESULTS: Final = "results/"  # of storage, where callers' own keys are
-ALSO: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)  # fields that are no options
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def read_upload(*own: str, waits: bool = False) -> Upload:
         service().admission.refuse_when_full()
     kind = request.mimetype
     if kind == "application/json":
-        given = _options(request.args, MultiDict(read_json()), own=own)
-        if _named(given):
+        given = raw_options(request.args, MultiDict(read_json()), own=own)
+        if image_reference(given):
             return _complete(given)
         raise MissingImage("the key 'image_url' is absent", 'Send {"image_url": "https://…"}, or the image as a file')
     hold_body()
@@ -80,8 +81,8 @@ def read_upload(*own: str, waits: bool = False) -> Upload:
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         return _from_body(own)
     if kind == "application/x-www-form-urlencoded":
-        given = _options(request.args, request.form, own=own)
-        if _named(given):
+        given = raw_options(request.args, request.form, own=own)
+        if image_reference(given):
             return _complete(given)
         raise MissingImage("the body is a form without a file" if given else "the body holds no image")
     raise UnsupportedFormat(
@@ -99,7 +100,7 @@ def read_base64_upload() -> tuple[Upload, bool]:
     if isinstance(body.get("prompt"), list):
         body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not many
     background = _base64_background(body.pop(BACKGROUND_IMAGE, None))
-    given = _options(request.args, MultiDict(body), own=("image", "data_uri"))
+    given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"))
     if text is None or text == "":
         if URL_FIELD in given:
             return _complete(given, background=background), data_uri
@@ -113,15 +114,6 @@ def read_base64_upload() -> tuple[Upload, bool]:
     return _complete(given, decode_base64(text), background=background), data_uri
 
 
-def read_options(*own: str) -> dict[str, object]:
-    """The raw options of a form and the query beside it, and what is in `own`. Raises `BadOption`, `UnknownOption`."""
-    given = _options(request.args, request.form, own=own)
-    for name in (URL_FIELD, BACKGROUND_URL):
-        if name in given:
-            raise unknown_option(name)
-    return given
-
-
 def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
     """What is behind the URL in the field `name`, at most `max_bytes`.
 
@@ -129,32 +121,10 @@ def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
     """
     if not isinstance(url, str):
         raise BadURL(f"{name} is not a text but {type(url).__name__}")
-    if PSEUDONYM in request.headers.get("Via", ""):  # a URL of ours that leads to us, and so on
+    # A URL of ours that leads to us, and so on.
+    if PSEUDONYM in request.headers.get("Via", ""):
         raise ForbiddenSource("this request came from a fetch of this service")
-    return service().fetch(url, max_bytes)
-
-
-def boolean(name: str, value: object) -> bool:
-    """An option's truth value; None and '' are false. Raises `BadOption`."""
-    if value is None or value == "":
-        return False
-    try:
-        return parse_truth(value)
-    except ValueError as exc:
-        raise BadOption(name, value, TRUTHS) from exc
-
-
-def wants_json() -> bool:
-    """Whether JSON is asked for rather than an image: named, and liked better than any image (`*/*` likes both)."""
-    accept = request.accept_mimetypes
-    return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in usable_formats())
-
-
-def format_from_accept() -> Format:
-    """The result's format where `format` is absent: the best type that `Accept` names, or PNG."""
-    accept = request.accept_mimetypes
-    named = [f for f in usable_formats() if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
-    return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
+    return service().fetcher.fetch(url, request_deadline(), max_bytes)
 
 
 def _base64_background(text: object) -> bytes | None:
@@ -172,17 +142,17 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
             raise BadOption(name, "a file", allowed(name))
-        raise unknown_option(name, also=ALSO)
+        raise unknown_option(name, also=NON_OPTION_FIELDS)
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
     if as_text is not None:
         raise MissingImage(f"the field {as_text!r} came as text, not as a file")
-    given = _options(request.args, request.form, own=own)
+    given = raw_options(request.args, request.form, own=own)
     if len(backgrounds) > 1:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
-    if name := _named(given):
+    if name := image_reference(given):
         if any(part.filename for _, part in files):
             raise MultipleImages(f"both a file and {name!r} were given")
         return _complete(given, background=background)
@@ -195,11 +165,11 @@ def _from_body(own: tuple[str, ...]) -> Upload:
     limit = service().limits.max_bytes
     if request.content_length and request.content_length > limit:
         raise UploadTooLarge(f"{request.content_length} bytes were announced; allowed: {limit}")
-    given = _options(request.args, own=own)
+    given = raw_options(request.args, own=own)
     data = request.get_data(cache=False)
     if len(data) < (request.content_length or 0):
         raise BadRequest(f"{request.content_length} bytes were announced, {len(data)} came")
-    if name := _named(given):
+    if name := image_reference(given):
         if data:
             raise MultipleImages(f"both a body and {name!r} were given")
         return _complete(given)
@@ -216,7 +186,7 @@ def _complete(
     """The upload, with what its URLs and its key lead to; they are taken out of `given`. What is wrong with the options
     is said before anything is fetched."""
     url, behind, stored = (given.pop(name, None) for name in (URL_FIELD, BACKGROUND_URL, S3_KEY))
-    key, callback = _stored_under(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
+    key, callback = result_key(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
     upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
         raise ConflictingOptions(BACKGROUND_URL, BACKGROUND_IMAGE)
@@ -235,48 +205,3 @@ def _complete(
         milliseconds += fetched.milliseconds
         upload = replace(upload, background=fetched.data)
     return replace(upload, timings={"fetch": milliseconds})
-
-
-def _named(given: Mapping[str, object]) -> str:
-    """The field that names the image instead of sending it; empty for none. Raises `MultipleImages`."""
-    found = [name for name in ELSEWHERE if name in given]
-    if len(found) > 1:
-        raise MultipleImages(f"both {found[0]!r} and {found[1]!r} were given")
-    return "".join(found)
-
-
-def _stored_under(key: object) -> str:
-    """A result's whole key in storage; empty for None. Raises `BadOption`."""
-    if key is None:
-        return ""
-    if not service().settings.storage_given:
-        raise BadOption(OUTPUT_KEY, None, "nothing, for this server has no object storage")
-    if not (isinstance(key, str) and is_key(RESULTS + key)):
-        raise BadOption(OUTPUT_KEY, key, KEYS)
-    return RESULTS + key
-
-
-def _options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str, object]:
-    """Raw options of all sources together, URLs of images among them. Raises `BadOption` for one given twice."""
-    given: dict[str, object] = {}
-    for source in sources:
-        for name, values in source.lists() if isinstance(source, MultiDict) else source.items():
-            present = [v for v in values if v not in ("", None)]
-            if len(present) > 1 or (present and name in given):
-                if name in ELSEWHERE:
-                    raise MultipleImages(f"more than one {name!r} was given")
-                if name in (BACKGROUND_URL, CALLBACK_URL):
-                    raise BadOption(f"more than one {name}", None, "one")
-                raise BadOption(name, [*([given[name]] if name in given else []), *present], "one value")
-            if present:
-                given[name] = present[0]
-    for name in given:
-        if name == BACKGROUND_IMAGE:
-            raise BadOption(name, given[name], "a file of a form, or base64 in JSON")
-        if name == OUTPUT_KEY and name in own:
-            _stored_under(given[name])
-        elif name in (CALLBACK_URL, S3_KEY) and name in own:
-            continue
-        elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
-            raise unknown_option(name, also=(*ALSO, *own))
-    return given

@@ -4,13 +4,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import flask_openapi3_swagger
 import orjson
 from flask import Flask, Response, current_app, send_from_directory
 
 from config import Settings
+from routes.http.answers import ErrorBody
+from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
@@ -18,7 +20,6 @@ from services.imaging.formats import Format, usable_formats
 from services.imaging.options import Options
 from services.net.urls import MAX_URL_CHARS
 
-Schema = dict[str, Any]
 OPEN: Final = ""
 SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
 IMAGE_URL: Final[Schema] = {
@@ -55,7 +56,8 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
-    responses: Schema | None = None  # of an endpoint that answers in another API's words: all but those of 414 and 431
+    # Of an endpoint that answers in another API's words: all but those of 414 and 431.
+    responses: Schema | None = None
     parameters: dict[str, Schema] = field(default_factory=dict)
     """Query parameters that are no options; `needed` are those without which it does not work."""
     needed: tuple[str, ...] = ()
@@ -239,20 +241,9 @@ def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
 
 
 def _error_schema() -> Schema:
-    text = {"type": "string"}
-    codes = sorted({error.code for error in all_errors()})
-    return {
-        "type": "object",
-        "required": ["error", "code", "solution", "details", "request_id"],
-        "additionalProperties": False,
-        "properties": {
-            "error": {**text, "description": "What went wrong, for people."},
-            "code": {**text, "enum": codes, "description": "What went wrong, for programs; stable."},
-            "solution": {**text, "description": "What to do about it."},
-            "details": {**text, "description": "What was found and what is allowed."},
-            "request_id": {**text, "description": "The same as X-Request-ID, and on every log line."},
-        },
-    }
+    schema = schema_of(ErrorBody)
+    schema["properties"]["code"]["enum"] = sorted({error.code for error in all_errors()})
+    return schema
 
 
 def _header_refs(*names: str) -> Schema:

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, Schema, option_schemas
+from routes.http.answers import (
+    Alive,
+    HealthReport,
+    ImageAnswer,
+    ModelList,
+    Readiness,
+    ServiceDescription,
+    TextFile,
+)
+from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
+from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
@@ -55,31 +65,7 @@ _IMAGE_BODIES: Final = {
     "application/x-www-form-urlencoded": _BY_URL,
     "application/json": _BY_URL,
 }
-_JSON_RESULT: Final = _object(
-    ["success", "image", "mimetype", "size", "width", "height", "foreground", "model", "confidence", "optimization"],
-    success={"type": "boolean", "const": True},
-    image={"type": "string", "description": "base64, or a data URI with `data_uri=true`"},
-    mimetype={"type": "string"},
-    size={"type": "integer", "description": "bytes"},
-    width={"type": "integer", "description": "px"},
-    height={"type": "integer", "description": "px"},
-    foreground=_object(
-        ["top", "left", "width", "height"],
-        **{name: {"type": "integer", "minimum": 0} for name in ("top", "left", "width", "height")},
-    )
-    | {"description": "px; the subject's box on the result, without its shadow; 0 where there is none"},
-    model={"type": "string"},
-    confidence={"type": "number", "minimum": 0, "maximum": 1, "description": "how clear the subject is"},
-    optimization=_object(
-        ["format", "quality", "dimensions", "compression_ratio", "original_size", "optimized_size"],
-        format={"type": "string"},
-        quality={"type": ["integer", "null"], "description": "null for PNG"},
-        dimensions={"type": "string", "examples": ["800x600"]},
-        compression_ratio={"type": "number", "description": "bytes received / bytes of the result"},
-        original_size={"type": "integer", "description": "bytes received"},
-        optimized_size={"type": "integer", "description": "bytes of the result"},
-    ),
-)
+_JSON_RESULT: Final = schema_of(ImageAnswer)
 _IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
 _IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource,
@@ -138,14 +124,7 @@ READ_FILE: Final = Operation(
     "Read a text of base64 image data",
     "Only `.txt` files inside the server's `READ_FILE_DIR` that hold an image as base64.",
     {"application/json": _object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
-    {
-        "application/json": _object(
-            ["success", "content", "size"],
-            success={"type": "boolean", "const": True},
-            content={"type": "string", "description": "base64"},
-            size={"type": "integer", "description": "characters"},
-        )
-    },
+    {"application/json": schema_of(TextFile)},
     (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
      UnsupportedFormat),
 )  # fmt: skip
@@ -157,17 +136,17 @@ DOWNLOAD_FILE: Final = Operation(
 INDEX: Final = Operation(
     "service", "The web page, or the service's description",
     "A page for a browser; with `Accept: application/json` name, version, model, limits and endpoints.",
-    answers={"text/html": {"type": "string"}, **_ANY_OBJECT},
+    answers={"text/html": {"type": "string"}, "application/json": schema_of(ServiceDescription)},
 )  # fmt: skip
-MODELS: Final = Operation("service", "The models that can be used", answers=_ANY_OBJECT)
+MODELS: Final = Operation("service", "The models that can be used", answers={"application/json": schema_of(ModelList)})
 HEALTH: Final = Operation(
     "operations", "Every part of the service", "503 when a part that serving needs has failed.",
-    answers=_ANY_OBJECT, failures=(e.EngineUnavailable,),
+    answers={"application/json": schema_of(HealthReport)}, failures=(e.EngineUnavailable,),
 )  # fmt: skip
-LIVE: Final = Operation("operations", "The process answers", answers=_ANY_OBJECT)
+LIVE: Final = Operation("operations", "The process answers", answers={"application/json": schema_of(Alive)})
 READY: Final = Operation(
     "operations", "The model is warm, the server is not stopping",
-    answers=_ANY_OBJECT, failures=(e.EngineUnavailable, e.ShuttingDown),
+    answers={"application/json": schema_of(Readiness)}, failures=(e.EngineUnavailable, e.ShuttingDown),
 )  # fmt: skip
 METRICS: Final = Operation(
     "operations", "Prometheus metrics of all workers", "Open to `METRICS_ALLOWED_NETWORKS`, or with the token.",

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from routes.openapi.docs import IMAGE_URL, Operation, Schema
-from routes.rembg import ALLOWED, Parameters
+from routes.openapi.docs import IMAGE_URL, Operation
+from routes.openapi.schemas import Schema
 from services import errors as e
 from services.archives.errors import BadArchive, BadEntry, TooManyFiles
+from services.dialects.rembg import ALLOWED, RembgParameters
 from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 
@@ -21,7 +22,7 @@ IMAGE_FAILURES: Final = (
 
 def _parameters() -> dict[str, Schema]:
     """The schema of each of rembg's parameters; an absent one is simply absent, so null is none of its values."""
-    found: dict[str, Any] = Parameters.model_json_schema()["properties"]
+    found: dict[str, Any] = RembgParameters.model_json_schema()["properties"]
     return {name: _flat(schema) for name, schema in found.items()}
 
 

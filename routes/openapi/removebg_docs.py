@@ -2,8 +2,11 @@
 
 from typing import Any, Final
 
-from routes.openapi.docs import QUOTA_HEADERS, Operation, Schema
+from routes.openapi.docs import QUOTA_HEADERS, Operation
+from routes.openapi.schemas import Schema, schema_of
 from services.dialects.removebg import CHANNELS, CLASSES, FORMATS, LEVELS, SIZES
+from services.dialects.removebg_answers import Account, Improvement, JsonAnswer
+from services.dialects.removebg_errors import ErrorAnswer
 
 _TEXT: Final[Schema] = {"type": "string"}
 _WHOLE: Final[Schema] = {"type": "integer"}
@@ -46,18 +49,8 @@ _PARAMETERS: Final[dict[str, Schema]] = {
     "bg_image_url": _URL,
 }  # fmt: skip
 _FILES: Final[dict[str, Schema]] = {"image_file": _BINARY, **_B64_SOURCE, "bg_image_file": _BINARY}
-_ERROR: Final = _object(
-    ["errors"],
-    {
-        "errors": {
-            "type": "array",
-            "minItems": 1,
-            "items": _object(["title", "code", "detail"], {"title": _TEXT, "code": _TEXT, "detail": _TEXT}),
-        }
-    },
-)
-_BOX: Final = {f"foreground_{side}": _WHOLE for side in ("top", "left", "width", "height")}
-_JSON_RESULT: Final = _object(["data"], {"data": _object(["result_b64", *_BOX], {"result_b64": _TEXT, **_BOX})})
+_ERROR: Final = schema_of(ErrorAnswer)
+_JSON_RESULT: Final = schema_of(JsonAnswer)
 _HEADERS: Final[Schema] = {
     "X-Type": {"description": "The subject's class; absent with `type_level=none`.", "schema": _TEXT},
     **{
@@ -122,7 +115,7 @@ ACCOUNT: Final = Operation(
     _TAG,
     "A balance, as remove.bg tells it",
     "Nothing is billed: it never changes.",
-    responses=_responses({"application/json": {"schema": {"type": "object", "required": ["data"]}}}, {}, limited=False),
+    responses=_responses({"application/json": {"schema": schema_of(Account)}}, {}, limited=False),
 )
 IMPROVE: Final = Operation(
     _TAG,
@@ -134,7 +127,7 @@ IMPROVE: Final = Operation(
         "application/json": _object([], _B64_SOURCE, closed=False),
     },
     responses=_responses(
-        {"application/json": {"schema": _object(["id"], {"id": {"type": "string", "format": "uuid"}})}},
+        {"application/json": {"schema": schema_of(Improvement)}},
         {},
         limited=True,
     ),

@@ -11,7 +11,8 @@ from typing import Final
 from services.capacity.deadline import Deadline, Stopwatch
 from services.errors import Busy, DeadlineExceeded
 
-LOOK_SECONDS: Final = 0.25  # how often who waits is looked after: a caller that has gone frees its place
+# How often who waits is looked after: a caller that has gone frees its place.
+LOOK_SECONDS: Final = 0.25
 
 
 class Admission:

@@ -13,8 +13,10 @@ from typing import Final, Generic, TypeVar
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, ServiceError
 
-LOOK_SECONDS: Final = 0.25  # how often who waits looks at its own deadline and for its own caller
-GRACE_SECONDS: Final = 2.0  # a client that gives up closes its connection, and comes back on a new one
+# How often who waits looks at its own deadline and for its own caller.
+LOOK_SECONDS: Final = 0.25
+# A client that gives up closes its connection, and comes back on a new one.
+GRACE_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 

@@ -1,17 +1,21 @@
-"""remove.bg's API, version 1.0: what its parameters ask for, in our options. No request here, and no image.
+"""remove.bg's API, version 1.0: its parameters in our options.
 
 The format is described by that service's own documentation; where it is silent, comments say what was chosen.
 """
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from services.dialects.removebg_errors import RemoveBgError
 from services.errors import BadOption
+from services.imaging.decode import ImageLimits, inspect
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.options import Options
-from services.imaging.values import parse_truth
+from services.imaging.sniff import sniff
+from services.imaging.values import parse_bool
 
 SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most
     "preview": 250_000, "small": 250_000, "regular": 250_000,
@@ -42,7 +46,8 @@ SHADOWS: Final = ("none", "auto", "car", "3d", "drop")
 BY_CLASS: Final[Mapping[str, str]] = {"car": "car", "person": "3d", "transportation": "3d"}  # auto; others: drop
 OURS: Final[Mapping[str, str]] = {"none": "none", "drop": "drop", "car": "contact", "3d": "contact"}  # the nearest
 CAR_OPACITY, OPACITY = 90, 50  # shadow_opacity=auto
-SAME: Final[Mapping[str, str]] = {  # parameter: our option, with the same meaning and the same way to write it
+# Parameter: our option, with the same meaning and the same way to write it.
+SAME: Final[Mapping[str, str]] = {
     "roi": "roi", "crop": "crop", "crop_margin": "crop_margin", "scale": "scale", "position": "position",
     "bg_color": "background",
 }  # fmt: skip
@@ -53,9 +58,12 @@ _BRACKETS: Final = re.compile(r"(shadow_type|shadow_opacity)\[(\w{1,40})\]", re.
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a client asks for: our options; whether the format is ours to choose; the subject's class as the client
-    names it ("" if it does not), and how fine the class in the answer is to be ("none": not told)."""
+class RemoveBgOptions:
+    """A client's parameters.
+
+    `auto_format`: the service chooses the format. `subject`: the subject's class as the client names it, or "".
+    `level`: how fine the class in the response is; with "none" the response has no class.
+    """
 
     options: Options
     auto_format: bool
@@ -64,12 +72,12 @@ class Wish:
 
 
 def present(raw: Mapping[str, object]) -> dict[str, object]:
-    """The fields that say something: the official command line sends each unset one as an empty text."""
+    """Return the fields that are not empty: the official command line sends each unset one as an empty text."""
     return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 
 def check_sources(given: Mapping[str, object]) -> str:
-    """The name of the one field that holds the image, or its URL. Raises `RemoveBgError`."""
+    """Return the name of the one field that holds the image or its URL. Raises `RemoveBgError`."""
     named = [name for name in SOURCES if name in given]
     if not named:
         raise RemoveBgError("missing_source", "No image given", NO_IMAGE)
@@ -79,8 +87,8 @@ def check_sources(given: Mapping[str, object]) -> str:
     return named[0]
 
 
-def read_wish(given: Mapping[str, object], default_size: str) -> Wish:
-    """What the fields ask for; unknown ones ask for nothing. Raises `RemoveBgError`."""
+def parse_options(given: Mapping[str, object], default_size: str) -> RemoveBgOptions:
+    """Return the options that the fields mean; unknown fields are ignored. Raises `RemoveBgError`."""
     backgrounds = [name for name in BACKGROUNDS if name in given]
     if len(backgrounds) > 1:
         detail = f"{', '.join(backgrounds)} were given; at most one of them is allowed"
@@ -89,23 +97,47 @@ def read_wish(given: Mapping[str, object], default_size: str) -> Wish:
     subject = _one_of(given, "type", ("auto", *CLASSES), "auto").replace("auto", "")
     level = _one_of(given, "type_level", LEVELS, "1")
     channels = _one_of(given, "channels", CHANNELS, "rgba")
-    _truth(given, "semitransparency")  # it is about car windows, which no model here knows
+    # It is about car windows, which no model here knows.
+    _bool(given, "semitransparency")
     raw: dict[str, object] = {"max_pixels": SIZES[size], "output": CHANNELS[channels]}
     for name, option in SAME.items():
-        if name in given and not (name == "crop_margin" and _is_truth(given[name])):
+        if name in given and not (name == "crop_margin" and _is_bool(given[name])):
             raw[option] = _checked(name, option, given[name])
     raw |= _shadow(given, CLASSES[subject][1] if subject else "other")
     asked = _one_of(given, "format", ("auto", *FORMATS), "auto")
     auto = asked == "auto" and channels == "rgba"
     options = Options.parse({**raw, "format": FORMATS.get(asked, "png")})
-    return Wish(options, auto, subject, level)
+    return RemoveBgOptions(options, auto, subject, level)
 
 
-def told_class(wish: Wish, model: str) -> str:
-    """The subject's class for the answer. There is no classifier: it is what the client has said, `person` where the
-    model finds nothing else, and otherwise `other`."""
-    subject = wish.subject or ("person" if model in PEOPLE else "other")
-    return CLASSES[subject][0 if wish.level == "1" else 1]
+def classification(asked: RemoveBgOptions, model: str) -> str:
+    """Return the subject's class for the response.
+
+    There is no classifier: the class is the client's, else `person` for a model that finds only people, else `other`.
+    """
+    subject = asked.subject or ("person" if model in PEOPLE else "other")
+    return CLASSES[subject][0 if asked.level == "1" else 1]
+
+
+def inspect_image(data: bytes, limits: ImageLimits) -> float:
+    """Return an image's megapixels, from its header.
+
+    Raises what `imaging.decode.inspect` does, two of its errors in remove.bg's words.
+    """
+    if 0 < len(data) <= limits.max_bytes and (kind := sniff(data)).name not in limits.formats:
+        accepted = "/".join(limits.formats).replace("jpeg", "jpg")
+        raise UnsupportedFormat(f"Expected {accepted}, received {kind.label}")
+    # No limit on pixels: remove.bg has an error of its own for that.
+    source = inspect(data, replace(limits, max_pixels=1 << 62))
+    source.image.close()
+    most = limits.max_pixels / 1e6
+    if source.megapixels > most:
+        detail = (
+            f"Input image has {math.ceil(source.megapixels)} megapixels, "
+            f"maximum supported input resolution is {most:g} megapixels"
+        )
+        raise RemoveBgError("resolution_too_high", "Image resolution too high", detail)
+    return source.megapixels
 
 
 def _one_of(given: Mapping[str, object], name: str, values: object, default: str) -> str:
@@ -116,24 +148,24 @@ def _one_of(given: Mapping[str, object], name: str, values: object, default: str
     return text
 
 
-def _truth(given: Mapping[str, object], name: str) -> bool | None:
+def _bool(given: Mapping[str, object], name: str) -> bool | None:
     if name not in given:
         return None
-    if not _is_truth(given[name]):
+    if not _is_bool(given[name]):
         raise _invalid(name, given[name], "true or false")
-    return parse_truth(given[name])
+    return parse_bool(given[name])
 
 
-def _is_truth(value: object) -> bool:
+def _is_bool(value: object) -> bool:
     try:
-        parse_truth(value)
+        parse_bool(value)
     except ValueError:
         return False
     return not isinstance(value, str) or value.strip() not in ("0", "1")  # crop_margin=0 is a length
 
 
 def _checked(name: str, option: str, value: object) -> object:
-    """The value, if our option of this meaning takes it."""
+    """Return the value if our option of the same meaning takes it. Raises `RemoveBgError`."""
     try:
         Options.parse({option: value})
     except BadOption as exc:
@@ -142,7 +174,7 @@ def _checked(name: str, option: str, value: object) -> object:
 
 
 def _invalid(name: str, value: object, allowed: str) -> RemoveBgError:
-    """In that service's words, of which it has two."""
+    """Return the error in one of the two wordings that remove.bg has."""
     words = f"Invalid {name} parameter given"
     if name in ("size", "channels"):
         words = f"Invalid value for parameter '{name}'"
@@ -150,9 +182,9 @@ def _invalid(name: str, value: object, allowed: str) -> RemoveBgError:
 
 
 def _shadow(given: Mapping[str, object], subject: str) -> dict[str, object]:
-    """Our shadow for a subject of that class. What has no class counts as `other`."""
+    """Return our shadow options for a subject of that class; a subject without a class counts as `other`."""
     kinds, opacities = _by_class(given, "shadow_type"), _by_class(given, "shadow_opacity")
-    if not kinds and _truth(given, "add_shadow"):
+    if not kinds and _bool(given, "add_shadow"):
         kinds = {"car": "car"}
     for kind in kinds.values():
         _one_of({"shadow_type": kind}, "shadow_type", SHADOWS, "none")
@@ -169,7 +201,7 @@ def _shadow(given: Mapping[str, object], subject: str) -> dict[str, object]:
 
 
 def _by_class(given: Mapping[str, object], name: str) -> dict[str, object]:
-    """`name=x` as {"": x}; `name[car]=x` and JSON's {"car": x} as {"car": x}."""
+    """Read `name=x` as {"": x}, and `name[car]=x` or JSON's {"car": x} as {"car": x}."""
     found: dict[str, object] = {}
     plain = given.get(name)
     if isinstance(plain, Mapping):

@@ -1,15 +1,16 @@
-"""remove.bg's API, version 1.0: its way to say what went wrong. `errors` is never empty, and holds texts alone: its
-clients read `errors[0]["title"]`, and some join all of its values."""
+"""remove.bg's API, version 1.0: its error codes, titles and error body."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Final
 
-from services.capacity.memory import MIB
+from pydantic import BaseModel, Field
+
+from services.capacity.resources import MIB
 from services.errors import BadOption, ServiceError
 from services.imaging.errors import RegionOutOfBounds
 from services.net.errors import SourceFailed
 
-# Our code: that API's status, code and title. What is not here keeps its own code, with a status that API knows.
+# Our code: that API's status, code and title. Other errors keep their code, with a status that API knows.
 KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "missing_key": (403, "auth_failed", "Missing API Key"),
     "bad_key": (403, "auth_failed", "API Key invalid"),
@@ -27,7 +28,8 @@ KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "unknown_foreground",
         "Could not identify foreground in image. For details and recommendations see /docs",
     ),
-    "bad_option": (400, "invalid_format", "Invalid format parameter given"),  # it can't hold a picture so large
+    # The only option that fails this late is a format that can't hold a picture of this size.
+    "bad_option": (400, "invalid_format", "Invalid format parameter given"),
 }
 FETCHING: Final[Mapping[str, str]] = {
     "bad_url": "invalid",
@@ -50,8 +52,22 @@ class RemoveBgError(ServiceError):
         self.removebg_code, self.title = code, title
 
 
-def envelope(error: ServiceError, max_bytes: int) -> tuple[int, dict[str, Any]]:
-    """HTTP status and body for one of our errors; `max_bytes` is what a file may have."""
+class ErrorItem(BaseModel):
+    """One error; all values are texts, since some clients join them."""
+
+    title: str
+    code: str
+    detail: str
+
+
+class ErrorAnswer(BaseModel):
+    """remove.bg's error body; never empty, since clients read `errors[0]["title"]`."""
+
+    errors: Annotated[list[ErrorItem], Field(min_length=1)]
+
+
+def error_body(error: ServiceError, max_bytes: int) -> tuple[int, ErrorAnswer]:
+    """Return the HTTP status and the body for one of our errors; `max_bytes` is the largest file allowed."""
     if isinstance(error, RemoveBgError):
         status, code, title = error.status, error.removebg_code, error.title
     elif isinstance(error, RegionOutOfBounds):
@@ -64,12 +80,11 @@ def envelope(error: ServiceError, max_bytes: int) -> tuple[int, dict[str, Any]]:
     detail = error.details
     if code == "file_too_large":
         detail = f"File exceeds limit of {round(max_bytes / MIB, 2):g}MB"
-    detail = detail or error.solution
-    return status, {"errors": [{"title": title, "code": code, "detail": detail}]}
+    return status, ErrorAnswer(errors=[ErrorItem(title=title, code=code, detail=detail or error.solution)])
 
 
 def download_error(error: ServiceError, field: str) -> ServiceError:
-    """The error of a fetch, as that of the field (`image_url` or `bg_image_url`) whose URL it was."""
+    """Return a fetch's error as the error of the field (`image_url` or `bg_image_url`) that had the URL."""
     kind = FETCHING.get(error.code)
     background = field.startswith("bg_")
     if kind == "invalid":

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.imaging.decode import Matte, Photo, Pixels
 from services.imaging.layout import Layout
+from services.imaging.rasters import Matte, Photo, Pixels
 
-STRIP_ROWS: Final = 128  # work goes on in strips, so that its wide intermediates stay small
+# Work goes on in strips, so that its wide intermediates stay small.
+STRIP_ROWS: Final = 128
 
 
 def on_grey(photo: Photo) -> Pixels:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.blend import cover, over, place, place_matte
-from services.imaging.decode import Matte, Photo
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.layout import plan
 from services.imaging.options import Options, Output
+from services.imaging.rasters import Matte, Photo
 from services.imaging.region import visible_box
 from services.imaging.shadow import cast_shadow
 from services.imaging.values import Colour

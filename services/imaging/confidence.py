@@ -5,17 +5,22 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.imaging.decode import Matte
 from services.imaging.errors import NoSubject
-from services.imaging.segment import Mask
+from services.imaging.rasters import Mask, Matte
 
-LOOK_SIDE: Final = 320  # px; larger masks are looked at in this size, so that the figure means the same for all models
-SURE, UNSURE = 230, 25  # a pixel at or above is subject, at or below background, between them undecided
-SOFT_EDGE: Final = 2.0  # undecided px across an edge that even a perfect mask of this size has
-SMALLEST, LARGEST = 0.01, 0.95  # shares of the picture between which a subject's size says nothing against it
-FREE_BORDER: Final = 0.5  # share of the frame that a subject may touch: a portrait does, a wall does more
+# px; larger masks are looked at in this size, so that the figure means the same for all models.
+LOOK_SIDE: Final = 320
+# A pixel at or above is subject, at or below background, between them undecided.
+SURE, UNSURE = 230, 25
+# Undecided px across an edge that even a perfect mask of this size has.
+SOFT_EDGE: Final = 2.0
+# Shares of the picture between which a subject's size says nothing against it.
+SMALLEST, LARGEST = 0.01, 0.95
+# Share of the frame that a subject may touch: a portrait does, a wall does more.
+FREE_BORDER: Final = 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
-LEAST_SHARE: Final = 0.001  # of the picture: a subject is at least so large
+# Of the picture: a subject is at least so large.
+LEAST_SHARE: Final = 0.001
 
 
 def confidence(mask: Mask) -> float:

@@ -18,12 +18,8 @@ from services.errors import EmptyImage, UploadTooLarge
 from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.icc import is_srgb, to_srgb
 from services.imaging.jpeg_guard import refuse_time_bombs
+from services.imaging.rasters import Matte, Photo, Pixels
 from services.imaging.sniff import sniff
-
-Pixels = NDArray[np.uint8]
-"""Height × width × 3, RGB, sRGB, 0 to 255."""
-Matte = NDArray[np.uint8]
-"""Height × width, 0 (transparent) to 255 (opaque)."""
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
@@ -57,22 +53,6 @@ class Source:
     @property
     def size_bytes(self) -> int:
         return len(self.data)
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A decoded picture. `alpha` is the input's own transparency, None when it has none."""
-
-    pixels: Pixels
-    alpha: Matte | None = None
-
-    @property
-    def width(self) -> int:
-        return int(self.pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self.pixels.shape[0])
 
 
 def inspect(data: bytes, limits: ImageLimits) -> Source:

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.blend import on_grey
-from services.imaging.decode import Matte, Photo
-from services.imaging.grid import Cells, Plane
+from services.imaging.grid import Cells
+from services.imaging.rasters import Matte, Photo, Plane
 
 ACROSS: Final = 400  # cells along the longer side
-LEAST, MOST = np.array([3]), np.array([251])  # alpha beyond which nobody sees whose colour it is
-MEANS: Final = ((2, 6), (1, 6), (1, 2))  # one after the other: on every so manieth cell, with this radius in those
+# Alpha beyond which nobody sees whose colour it is.
+LEAST, MOST = np.array([3]), np.array([251])
+# One after the other: on every so manieth cell, with this radius in those.
+MEANS: Final = ((2, 6), (1, 6), (1, 2))
 TINY: Final = np.float32(1e-6)
 
 

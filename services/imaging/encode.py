@@ -13,20 +13,22 @@ from PIL import Image
 from services.errors import BadOption
 from services.imaging.blend import resize_cutout
 from services.imaging.compose import Canvas
-from services.imaging.decode import Matte
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.png import write_png
+from services.imaging.rasters import Matte
 
 # AVIF: libavif's own limit for what it decodes; what is larger, no reader opens.
 MAX_SIDE: Final[Mapping[Format, int]] = {
     Format.WEBP: 16383, Format.JPEG: 65500, Format.ZIP: 65500, Format.AVIF: 32768,
 }  # fmt: skip
-AVIF_SPEED: Final = 9  # of 0 to 10: the slowest that costs less than WebP does here
+# Of 0 to 10: the slowest that costs less than WebP does here.
+AVIF_SPEED: Final = 9
 # Bytes a pixel that these encoders need at their peak, as a multiple of what a PNG's removal needs; measured.
 MEMORY: Final[Mapping[Format, float]] = {Format.WEBP: 1.25, Format.AVIF: 1.5}
 HIDDEN_BLOCK: Final = 16  # px
-ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)  # the format's first: the same picture gives the same bytes
+# The format's first: the same picture gives the same bytes.
+ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def encode(canvas: Canvas, options: Options) -> bytes:

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-TILE: Final = 144  # px, about: a tile's side
+from services.imaging.rasters import Plane
 
-Plane = NDArray[np.float32]
-"""Height × width, or height × width × channels."""
+TILE: Final = 144  # px, about: a tile's side
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class Cells:
         margins = (0, tall * self.side - self.height, 0, wide * self.side - self.width)
         whole = np.asarray(cv2.copyMakeBorder(mark, *margins, cv2.BORDER_CONSTANT, value=0))
         rows = whole.reshape(tall, self.side, wide * self.side).max(axis=1)
-        columns = np.ascontiguousarray(rows.T)  # a maximum along the last axis is ten times slower
+        # A maximum along the last axis is ten times slower.
+        columns = np.ascontiguousarray(rows.T)
         return np.asarray(columns.reshape(wide, self.side, tall).max(axis=1).T > 0)
 
     def pad(self, values: Plane) -> Plane:

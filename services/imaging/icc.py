@@ -41,7 +41,8 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         return None
     if image.mode != modes[space]:
         if "CMYK" in (space, image.mode):
-            return None  # a profile of another kind of colour than the picture's: meaningless
+            # A profile of another kind of colour than the picture's: meaningless.
+            return None
         image = image.convert(modes[space])
     return _convert_profile(image, source)
 

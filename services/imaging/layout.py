@@ -10,7 +10,8 @@ from services.imaging.geometry import Box, Shares, margins
 from services.imaging.options import Options, Shadow
 from services.imaging.shadow import shadow_area
 
-HAIR: Final = 1e-6  # what binary fractions lack: 3000 px times two thirds are 2000
+# What binary fractions lack: 3000 px times two thirds are 2000.
+HAIR: Final = 1e-6
 
 
 class Layout(NamedTuple):
@@ -59,7 +60,8 @@ def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:
     kept, never enlarged."""
     scale = min(1.0, (options.max_width or width) / width, (options.max_height or height) / height)
     share = 1.0 if options.max_pixels is None else math.sqrt(options.max_pixels / (width * height))
-    if share < scale:  # rounded down: one pixel more would be too many
+    # Rounded down: one pixel more would be too many.
+    if share < scale:
         return max(1, math.floor(width * share + HAIR)), max(1, math.floor(height * share + HAIR))
     if scale == 1.0:
         return width, height

@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
-
-Plane = NDArray[np.float32]
-"""Height × width."""
+from services.imaging.rasters import Plane
 
 
 class LocalColours:

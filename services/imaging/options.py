@@ -18,11 +18,12 @@ from services.imaging.formats import Format, usable_formats
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
 from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
 from services.imaging.prompt import Prompt, parse_prompt
-from services.imaging.values import TRUTHS, Colour, parse_colour, parse_truth
+from services.imaging.values import BOOLEAN_WORDS, Colour, parse_bool, parse_colour
 
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
-BACKGROUND_IMAGE: Final = "background_image"  # a file beside the options, named as if it were one
+# A file beside the options, named as if it were one.
+BACKGROUND_IMAGE: Final = "background_image"
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
     "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
@@ -100,7 +101,7 @@ def _examples(*examples: str) -> dict[str, Any]:
 
 
 Number = BeforeValidator(_number)
-Truth = BeforeValidator(parse_truth)
+Bool = BeforeValidator(parse_bool)
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
 
 
@@ -145,7 +146,7 @@ class Options(BaseModel):
     ] = Edges.REFINED
     decontaminate: Annotated[
         bool,
-        Truth,
+        Bool,
         Field(description="Takes the background's colour out of half-transparent pixels."),
     ] = True
     feather: Annotated[
@@ -161,7 +162,7 @@ class Options(BaseModel):
         Field(description="A hard mask: opaque where the mask is at least this, transparent elsewhere."),
     ] = None
     smooth: Annotated[
-        bool, Truth, Field(description="A hard mask with a smooth outline: specks and threads of a pixel vanish.")
+        bool, Bool, Field(description="A hard mask with a smooth outline: specks and threads of a pixel vanish.")
     ] = False
     background: Annotated[
         Colour | None,
@@ -172,9 +173,9 @@ class Options(BaseModel):
         ),
     ] = None
     keep_alpha: Annotated[
-        bool, Truth, Field(description="The result has an alpha channel even where a background makes it opaque.")
+        bool, Bool, Field(description="The result has an alpha channel even where a background makes it opaque.")
     ] = False
-    crop: Annotated[bool, Truth, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
+    crop: Annotated[bool, Bool, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
     crop_margin: Annotated[
         Margin | None,
         _from(parse_margin),
@@ -283,7 +284,7 @@ def allowed(name: str) -> str:
     if name in WORDS:
         return WORDS[name]
     if variant.get("type") == "boolean":
-        return TRUTHS
+        return BOOLEAN_WORDS
     if "enum" in variant or "const" in variant:
         return ", ".join(variant.get("enum", [variant.get("const")]))
     if "minimum" in variant:

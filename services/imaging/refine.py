@@ -10,18 +10,28 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
-from services.imaging.decode import Matte, Photo, Pixels
 from services.imaging.grid import Cells
-from services.imaging.matting import Level, LocalColours, Plane, Problem, solve
+from services.imaging.matting import Level, LocalColours, Problem, solve
 from services.imaging.options import Edges, Options
-from services.imaging.segment import Mask
+from services.imaging.rasters import Mask, Matte, Photo, Pixels, Plane
 
-MAX_EXACT_SIGMA: Final = 4.0  # px; beyond, three boxes are as good and faster
-SURE_SUBJECT, SURE_BACKGROUND = 252, 3  # values of mask and matte beyond which they are believed
-DOUBT: Final = 2  # px: so near an uncertain value nothing is sure
-GRIP, GRIP_POWER = 0.2, 6  # how fast the mask's own certainty holds a pixel: small parts of the subject stay
-EPSILON: Final = 1e-6  # variance of colours, of full scale squared
-CONTRAST: Final = 1.15  # takes a haze of one part in fifteen from both ends
+# px; beyond, three boxes are as good and faster.
+MAX_EXACT_SIGMA: Final = 4.0
+# Values of mask and matte beyond which they are believed.
+SURE_SUBJECT, SURE_BACKGROUND = 252, 3
+# px: so near an uncertain value nothing is sure.
+DOUBT: Final = 2
+# How fast the mask's own certainty holds a pixel: small parts of the subject stay.
+GRIP, GRIP_POWER = 0.2, 6
+# Variance of colours, of full scale squared.
+EPSILON: Final = 1e-6
+# Takes a haze of one part in fifteen from both ends.
+CONTRAST: Final = 1.15
+
+OPENING: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # a disc of radius 1
+SMOOTH_SIGMA: Final = 2.0  # px
+HALF: Final = 127
+SMOOTH_LEVELS: Final = 256
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,8 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
         soft, known, seen = matte, mask, on_grey(photo)
         for look in PASSES[options.edges]:
             known = matte = _led_by_photo(known, matte, seen, look, deadline)
-        if photo.alpha is not None:  # a cut-out already: its own edge is the better one, and is not cut twice
+        # A cut-out already: its own edge is the better one, and is not cut twice.
+        if photo.alpha is not None:
             matte = np.maximum(matte, soft)
     if options.alpha_boost != 1.0:
         matte = _boost(matte, options.alpha_boost)
@@ -148,3 +159,16 @@ def feather(matte: Matte, radius: float) -> Matte:
         side = low if index < narrow else low + 2
         blurred = np.asarray(cv2.blur(blurred, (side, side), borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
     return blurred
+
+
+def smooth(matte: Matte, limit: Matte | None) -> Matte:
+    """The matte opened (specks and threads of a pixel vanish), blurred, and cut at one half: 0 and 255 alone.
+
+    Order and figures are rembg's `post_process` (2.0.86). Never more opaque than `limit`, the photo's own transparency.
+    """
+    opened = cv2.morphologyEx(matte, cv2.MORPH_OPEN, OPENING)
+    # Rounded to whole levels it would cut elsewhere.
+    fine = opened.astype(np.uint16) * np.uint16(SMOOTH_LEVELS)
+    blurred = cv2.GaussianBlur(fine, (0, 0), SMOOTH_SIGMA, borderType=cv2.BORDER_REFLECT)
+    hard = np.where(blurred >= HALF * SMOOTH_LEVELS, np.uint8(255), np.uint8(0))
+    return hard if limit is None else np.minimum(hard, limit)

@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 
 from services.errors import BadOption
-from services.imaging.decode import Matte, Photo
 from services.imaging.errors import RegionOutOfBounds
 from services.imaging.geometry import Box, OutOfBounds, corners_box
 from services.imaging.options import WORDS, Options
+from services.imaging.rasters import Matte, Photo
 
-VISIBLE: Final = 10  # alpha above this belongs to the subject's box; what is fainter, nobody sees
+# Alpha above this belongs to the subject's box; what is fainter, nobody sees.
+VISIBLE: Final = 10
 
 
 def visible_box(alpha: Matte, threshold: int = VISIBLE) -> Box:

@@ -8,26 +8,29 @@ from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from services.imaging.decode import Matte
 from services.imaging.geometry import Box
 from services.imaging.options import Options, Output, Shadow
+from services.imaging.rasters import Matte, Plane
 from services.imaging.region import visible_box
 
-WORK_HEIGHT: Final = 256  # px of the subject while its shadow is made
-WORK_PIXELS, WORK_SIDE = 1 << 20, 16384  # at most, however long and thin the subject is
-SLENDER: Final = 4  # of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's
+# px of the subject while its shadow is made.
+WORK_HEIGHT: Final = 256
+# At most, however long and thin the subject is.
+WORK_PIXELS, WORK_SIDE = 1 << 20, 16384
+# Of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's.
+SLENDER: Final = 4
 DROP_DOWN, DROP_BLUR = 0.035, 0.03
-REACH: Final = 2.6  # sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity
+# Sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity.
+REACH: Final = 2.6
 # The contact shadow: the feet's outline, blurred little and dark, and blurred widely and fainter (across, down).
 FEET: Final = 0.02  # the outline's thickness to either side
-NEAR: Final = 0.2  # what hangs higher above the ground than this does not touch it
+# What hangs higher above the ground than this does not touch it.
+NEAR: Final = 0.2
 LINE, WIDE = (0.014, 0.010), (0.055, 0.020)
 WIDE_SHARE: Final = 0.7
-FAINT: Final = 3  # of 255; a shadow's box leaves out what is fainter
-
-Floats = NDArray[np.float32]
+# Of 255; a shadow's box leaves out what is fainter.
+FAINT: Final = 3
 
 
 class SoftShadow(NamedTuple):
@@ -98,7 +101,7 @@ def _mapped(box: Box, source: Box, target: Box) -> Box:
     return Box(target.left + left, target.top + top, max(1, right - left), max(1, bottom - top))
 
 
-def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Floats:
+def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Plane:
     """This part of the alpha (0 beyond its edges) in `size`, as 0 to 1."""
     inside = area.within(Box(0, 0, alpha.shape[1], alpha.shape[0]))
     part = np.zeros((area.height, area.width), dtype=np.uint8)
@@ -107,11 +110,11 @@ def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Floats:
     return small / np.float32(255)
 
 
-def _drop(alpha: Floats, height: float) -> Floats:
+def _drop(alpha: Plane, height: float) -> Plane:
     return _blur(alpha, DROP_BLUR * height, DROP_BLUR * height)
 
 
-def _contact(alpha: Floats, height: float) -> Floats:
+def _contact(alpha: Plane, height: float) -> Plane:
     """The lowest point of each column is dark, the less the higher it hangs above the ground."""
     solid = alpha > 0.5
     columns = solid.any(axis=0)
@@ -125,11 +128,11 @@ def _contact(alpha: Floats, height: float) -> Floats:
     feet = np.clip(FEET * height - np.abs(y - lowest.astype(np.float32)), 0, 1) * nearness**2
     line, wide = (_blur(feet, across * height, down * height) for across, down in (LINE, WIDE))
     # Blurring a thin outline makes it faint: each layer is brought to the darkness it is to have.
-    dark: Floats = np.maximum(line / max(float(line.max()), 1e-6), WIDE_SHARE * wide / max(float(wide.max()), 1e-6))
+    dark: Plane = np.maximum(line / max(float(line.max()), 1e-6), WIDE_SHARE * wide / max(float(wide.max()), 1e-6))
     return dark
 
 
-def _blur(picture: Floats, across: float, down: float) -> Floats:
+def _blur(picture: Plane, across: float, down: float) -> Plane:
     across, down = max(across, 0.1), max(down, 0.1)
     blurred = cv2.GaussianBlur(picture, (0, 0), across, sigmaY=down, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(blurred, dtype=np.float32)

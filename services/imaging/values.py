@@ -10,11 +10,11 @@ Colour = tuple[int, int, int, int]
 
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
-TRUTHS: Final = "true, false, 1, 0, yes, no, on, off"
+BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
 
 
-def parse_truth(value: object) -> bool:
-    """One of `TRUTHS` in any case, or a boolean. Raises ValueError."""
+def parse_bool(value: object) -> bool:
+    """One of `BOOLEAN_WORDS` in any case, or a boolean. Raises ValueError."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -33,7 +33,8 @@ def parse_colour(value: object) -> Colour:
     if text == "transparent":
         return (0, 0, 0, 0)
     named = ImageColor.colormap.get(text)
-    if isinstance(named, tuple):  # Pillow keeps what it has looked up once in this form
+    # Pillow keeps what it has looked up once in this form.
+    if isinstance(named, tuple):
         return named[0], named[1], named[2], 255
     digits = (named or text).removeprefix("#")
     if not re.fullmatch(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}", digits, re.ASCII):

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from services.capacity.deadline import Deadline
-from services.imaging.segment import RembgSegmenter
-from services.inference.catalogue import PREPARATION, ModelSpec, Record, check_file
+from services.inference.catalogue import ModelSpec, check_file
 from services.inference.recentre import Statistics, bf16, recentre, watched_tensors
+from services.inference.record import PREPARATION, Record
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg, rembg_session
+from services.inference.segmenter import RembgSegmenter
 
 Floats = NDArray[np.float32]
 
-F32_LIMIT: Final = 1e-4  # largest difference of any mask value, of 1, that counts as equal
+# Largest difference of any mask value, of 1, that counts as equal.
+F32_LIMIT: Final = 1e-4
 CALIBRATION: Final = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 
 

@@ -1,7 +1,6 @@
 """The catalogue of models: what each is for, whose it is, and how its files are known to be the right ones."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -63,35 +62,15 @@ class ModelSpec:
         return folder / f"{self.name}.prepared.onnx"
 
     @property
+    def checksums(self) -> dict[str, str | None]:
+        """Each file's checksum as `sha256:…` or `md5:…`; None where none is known."""
+        return {file.name: file.checksum or None for file in self.files}
+
+    @property
     def takes_prompt(self) -> bool:
         """Whether it is asked with points and boxes."""
         return self.name == "sam"
 
-
-@dataclass(frozen=True)
-class Record:
-    """What was done to prepare a model for bf16, and what it costs. Differences are of mask values from 0 to 1."""
-
-    version: int
-    original_sha256: str
-    prepared_sha256: str
-    shifts: list[dict[str, object]]
-    f32_largest_difference: float
-    emulated_mean_difference: float
-    """bf16 masks against f32's, with every convolution's operands rounded in f32 arithmetic: on any processor."""
-    measured_mean_difference: float | None
-    """The same on this processor, with the engine itself; None where it has no fast bf16."""
-    measured_before: float | None
-    """What the unprepared model would have given."""
-
-    @property
-    def good(self) -> bool:
-        """Whether bf16 may be used without being asked for."""
-        return max(self.emulated_mean_difference, self.measured_mean_difference or 0.0) <= BF16_LIMIT
-
-
-PREPARATION: Final = 1  # the method's version: a record of another one does not count
-BF16_LIMIT: Final = 0.0015  # mean difference of the masks up to which bf16 counts as good
 
 APACHE: Final = "Apache-2.0"
 YES: Final = "yes"
@@ -172,15 +151,3 @@ def check_file(spec: ModelSpec, folder: Path) -> Path:
         if wrong:
             raise EngineUnavailable(f"the file of model {spec.name} is damaged: {wrong}")
     return spec.path(folder)
-
-
-def read_record(spec: ModelSpec, folder: Path) -> Record | None:
-    """The record of the prepared file; None where there is none, or where it is not of these very files."""
-    prepared = spec.prepared_path(folder)
-    try:
-        record = Record(**json.loads(prepared.with_suffix(".json").read_text()))
-        digests = [digest(spec.path(folder)), digest(prepared)]
-    except (OSError, ValueError, TypeError):
-        return None
-    found = [record.version, record.original_sha256, record.prepared_sha256]
-    return record if found == [PREPARATION, *digests] else None

@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-RATIO: Final = 16.0  # a channel is shifted when its mean is so many times its spread (standard deviation)
-MARGIN_SPREADS: Final = 8.0  # a ReLU's channel stays so many spreads above 0 after the shift
+# A channel is shifted when its mean is so many times its spread (standard deviation).
+RATIO: Final = 16.0
+# A ReLU's channel stays so many spreads above 0 after the shift.
+MARGIN_SPREADS: Final = 8.0
 PASSES: Final = frozenset({"Relu", "MaxPool", "Resize", "Concat"})  # operations that let a constant pass
 READS_SHAPE: Final = frozenset({"Shape", "Size"})
 

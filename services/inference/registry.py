@@ -10,12 +10,13 @@ from typing import Final
 
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
-from services.imaging.segment import RembgSegmenter, load_segmenter
-from services.inference.catalogue import ModelSpec
+from services.inference.catalogue import CATALOGUE, ModelSpec
 from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter, load_segmenter
 
-RETRY_SECONDS: Final = 30  # how long a model that could not be loaded is not tried again
+# How long a model that could not be loaded is not tried again.
+RETRY_SECONDS: Final = 30
 
 
 class Models:
@@ -46,7 +47,8 @@ class Models:
         self._settings = settings
         self._loaded: dict[str, RembgSegmenter] = {}  # the one asked for last is last
         self._max_waiting = max_waiting
-        self._failed: dict[str, tuple[str, float]] = {}  # why, and when; an exception kept would keep its frames alive
+        # Why, and when; an exception kept would keep its frames alive.
+        self._failed: dict[str, tuple[str, float]] = {}
         self._done = threading.Condition()
         self._loading = False
         self._waiting = 0
@@ -105,6 +107,11 @@ class Models:
                     found[name] = spec
         return found
 
+    def unusable(self) -> list[ModelSpec]:
+        """The models of the catalogue that are not enabled, or whose files are not in place."""
+        usable = self.usable()
+        return [spec for spec in CATALOGUE.values() if spec.name not in usable]
+
     def size_bytes(self, name: str) -> int:
         return find_spec(name, self._folder).size_bytes(self._folder)
 
@@ -112,7 +119,8 @@ class Models:
         try:
             self._load(name, Deadline())
         except EngineUnavailable:
-            return  # kept in `_failed`; /health and every request say so
+            # Kept in `_failed`; /health and every request say so.
+            return
 
     def _load(self, name: str, deadline: Deadline) -> RembgSegmenter:
         """Load one model at a time; whoever finds it loading waits."""

@@ -19,13 +19,14 @@ from PIL import Image
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.inference.catalogue import ModelSpec
-from services.inference.custom_session import CustomSession
+from services.inference.custom import CustomSession
 from services.inference.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
 Provider = str | tuple[str, dict[str, str]]
-LOOK_SECONDS: Final = 0.25  # how often a run is looked after: whether anybody still waits for it
+# How often a run is looked after: whether anybody still waits for it.
+LOOK_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,13 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
     for engine, precision, file, providers in _attempts(settings, path, bf16_path):
         try:
             session = rembg_session(spec, file, providers, settings.threads)
-            with np.errstate(all="ignore"):  # to a model that finds nothing in a plain colour, rembg divides 0 by 0
+            # To a model that finds nothing in a plain colour, rembg divides 0 by 0.
+            with np.errstate(all="ignore"):
                 session.predict(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)))
             active = session.inner_session.get_providers()
         except EngineUnavailable:
-            raise  # the file is not what it should be: no engine can help
+            # The file is not what it should be: no engine can help.
+            raise
         except Exception as exc:  # noqa: BLE001 - engines raise what they like; the next one may take the graph
             troubles.append(f"{engine} refused {spec.name} in {precision} ({type(exc).__name__})")
             continue
@@ -154,7 +157,8 @@ def _openvino(precision: str, threads: int) -> Provider:
         "INFERENCE_PRECISION_HINT": precision,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": str(threads),
-        "ENABLE_CPU_PINNING": "NO",  # else every process of one machine has its threads wait for the same processors
+        # Else every process of one machine has its threads wait for the same processors.
+        "ENABLE_CPU_PINNING": "NO",
     }
     return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
 
@@ -208,13 +212,15 @@ def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], thread
         return CustomSession(spec, onnxruntime.InferenceSession(str(path), options, providers))
     if spec.name == "sam":
         encoder = onnxruntime.InferenceSession(str(path), options, providers)
-        decoder = path.with_name(spec.files[1].name)  # small, and of changing shapes: best on the plain CPU engine
+        # Small, and of changing shapes: best on the plain CPU engine.
+        decoder = path.with_name(spec.files[1].name)
         return SamSession(encoder, onnxruntime.InferenceSession(str(decoder), options, ["CPUExecutionProvider"]))
     base = rembg_class(spec.name)
     # The file is ours and checked: a session that can't download never surprises anyone.
     local = type(base.__name__, (base,), {"download_models": classmethod(lambda _cls, *_a, **_k: str(path))})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rembg's word on a lost provider: ours is in open_session
+        # rembg's word on a lost provider: ours is in open_session.
+        warnings.simplefilter("ignore", RuntimeWarning)
         return local(spec.name, options, providers=providers)
 
 

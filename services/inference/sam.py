@@ -16,9 +16,12 @@ from PIL import Image
 from services.errors import EngineUnavailable
 from services.imaging.prompt import Mark, Prompt
 
-SIDE: Final = 1024  # px of the square frame that encoder and decoder think in
-MEAN: Final = (123.675, 116.28, 103.53)  # of the encoder's normalisation: becomes 0, as its own padding would be
-NO_BOX: Final = Mark(0, 0, -1)  # the decoder needs it where there is no box, and only there
+# px of the square frame that encoder and decoder think in.
+SIDE: Final = 1024
+# Of the encoder's normalisation: becomes 0, as its own padding would be.
+MEAN: Final = (123.675, 116.28, 103.53)
+# The decoder needs it where there is no box, and only there.
+NO_BOX: Final = Mark(0, 0, -1)
 
 
 class SamSession:

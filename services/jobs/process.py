@@ -11,12 +11,10 @@ from typing import Final, TypeVar
 
 import structlog
 
-from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.errors import Busy, DatabaseUnavailable, ServiceError
-from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
-from services.imaging.pipeline import ModelSource, Result, remove_background
+from services.imaging.pipeline import Result
 from services.jobs.dispatch import Dispatcher
 from services.jobs.facts import ResultFacts
 from services.jobs.lease import Lease
@@ -24,6 +22,7 @@ from services.jobs.metrics import OK, JobCounters
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import result_key
+from services.removal import Remover
 from services.storage.base import Storage
 from services.storage.errors import StorageUnavailable
 
@@ -51,17 +50,13 @@ class Worker:
         store: JobStore,
         dispatcher: Dispatcher,
         storage: Storage,
-        models: ModelSource,
-        limits: ImageLimits,
+        remover: Remover,
         terms: Terms,
-        require_subject: bool = False,
         counters: JobCounters | None = None,
     ) -> None:
         self._counters = counters or JobCounters()
         self._store, self._dispatcher, self._storage = store, dispatcher, storage
-        self._models, self._limits, self._terms = models, limits, terms
-        self._require_subject = require_subject
-        self._admission = Admission(running=1, waiting=0)
+        self._remover, self._terms = remover, terms
 
     def run(self, item_id: str) -> None:
         """Process the item unless another worker does or has. The outcome goes into its record.
@@ -113,17 +108,8 @@ class Worker:
         options = Options.parse(claim.job.options)
         data = self._read(claim.item.original_key)
         background = self._read(claim.job.background_key) if claim.job.background_key else None
-        return remove_background(
-            data,
-            options,
-            background=background,
-            models=self._models,
-            limits=self._limits,
-            admission=self._admission,
-            deadline=Deadline(self._terms.soft_seconds, lease.lost),
-            require_subject=self._require_subject,
-            on_step=lease.note_stage,
-        )
+        deadline = Deadline(self._terms.soft_seconds, lease.lost)
+        return self._remover.remove(data, options, background=background, deadline=deadline, on_step=lease.note_stage)
 
     def _failed(self, claim: Claim, exc: Exception, *, lost: bool) -> str:
         """Requeue the item if a retry may help, else end it as failed. Return the outcome."""

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-MAX_MEMORY_MB: Final = 128  # ids only, about 1 KB for each image that waits
+# Ids only, about 1 KB for each image that waits.
+MAX_MEMORY_MB: Final = 128
 CONFIG: Final = """\
 bind 127.0.0.1
 port {port}
@@ -61,7 +62,8 @@ def prepare_broker(folder: Path) -> Broker:
     except OSError as exc:
         raise BrokerUnavailable(f"{folder} can't be written to ({exc.strerror})") from exc
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of two servers each would destroy the other's file
+        # Of two servers each would destroy the other's file.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         os.close(lock)
         raise BrokerUnavailable(f"{folder} is in use by another `make run`") from exc

@@ -18,16 +18,24 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Final
 
-TICK_SECONDS: Final = 0.05  # between looks at what is waited for; nothing is looked at when nothing is
-FIRST_SECONDS: Final = 10.0  # a required program that fails so soon was never right: settings, an address in use
-WHEN_SECONDS: Final = 0.5  # between looks at whether a program is needed
-STEADY_SECONDS: Final = 60.0  # one that ran so long starts again without the delay that its failures before earned
+# Between looks at what is waited for; nothing is looked at when nothing is.
+TICK_SECONDS: Final = 0.05
+# A required program that fails so soon was never right: settings, an address in use.
+FIRST_SECONDS: Final = 10.0
+# Between looks at whether a program is needed.
+WHEN_SECONDS: Final = 0.5
+# One that ran so long starts again without the delay that its failures before earned.
+STEADY_SECONDS: Final = 60.0
 MAX_DELAY_SECONDS: Final = 30.0
-READY_SECONDS: Final = 20.0  # what waits for another program's readiness waits no longer
+# What waits for another program's readiness waits no longer.
+READY_SECONDS: Final = 20.0
 MAX_LINE_BYTES: Final = 64 * 1024
-LAST_READS: Final = 16  # of a program that has ended: more than a pipe holds
-NICER: Final = 5  # of a background program: what others leave of the CPUs is its own
-OOM_SCORE: Final = 300  # of a background program: the kernel takes it first when memory ends
+# Of a program that has ended: more than a pipe holds.
+LAST_READS: Final = 16
+# Of a background program: what others leave of the CPUs is its own.
+NICER: Final = 5
+# Of a background program: the kernel takes it first when memory ends.
+OOM_SCORE: Final = 300
 PR_SET_PDEATHSIG: Final = 1  # prctl.h
 
 
@@ -235,7 +243,8 @@ class Supervisor:
     def _kill(self, one: _Running) -> None:
         """End the whole process group; it is there as long as its leader has not been waited for."""
         if one.process and one.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: of a group that has only ended ones
+            # MacOS: of a group that has only ended ones.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(one.process.pid, signal.SIGKILL)
 
     def _read(self, one: _Running) -> bool:
@@ -246,7 +255,8 @@ class Supervisor:
             data = os.read(one.process.stdout.fileno(), MAX_LINE_BYTES)
         except BlockingIOError:
             return False
-        if not data:  # it has closed its output, and may go on all the same
+        # It has closed its output, and may go on all the same.
+        if not data:
             self._forget(one)
             return False
         *lines, one.partial = (one.partial + data).split(b"\n")
@@ -273,7 +283,8 @@ class Supervisor:
             line = b'{"process":"' + name.encode() + b'",' + line[1:]
         else:
             line = f"{name:{self._width}} | ".encode() + line
-        with contextlib.suppress(OSError):  # whoever read the log is gone; the programs go on
+        # Whoever read the log is gone; the programs go on.
+        with contextlib.suppress(OSError):
             self._out.write(line + b"\n")
             self._out.flush()
 

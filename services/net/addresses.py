@@ -14,12 +14,15 @@ _IPV4_CLOSED: Final = tuple(
     for text in (
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",
-        "100.64.0.0/10",  # carrier-grade NAT; clouds put their own services there
+        # Carrier-grade NAT; clouds put their own services there.
+        "100.64.0.0/10",
         "127.0.0.0/8",
-        "168.63.129.16/32",  # Azure's own services, an address that looks public
+        # Azure's own services, an address that looks public.
+        "168.63.129.16/32",
         "169.254.0.0/16",  # link-local; the clouds' metadata
         "172.16.0.0/12",
-        "192.0.0.0/24",  # protocol assignments; ipaddress takes two of them for public
+        # Protocol assignments; ipaddress takes two of them for public.
+        "192.0.0.0/24",
         "192.0.2.0/24",
         "192.88.99.0/24",  # 6to4 relays
         "192.168.0.0/16",
@@ -36,13 +39,15 @@ _IPV6_OPEN: Final = ipaddress.IPv6Network("2000::/3")
 _IPV6_CLOSED: Final = tuple(
     ipaddress.IPv6Network(text)
     for text in (
-        "2001::/23",  # protocol assignments: Teredo, which wraps an IPv4 address, ORCHID and more
+        # Protocol assignments: Teredo, which wraps an IPv4 address, ORCHID and more.
+        "2001::/23",
         "2001:db8::/32",
         "2002::/16",  # 6to4, which wraps an IPv4 address
         "3fff::/20",
     )
 )
-_ISATAP: Final = (0x00005EFE, 0x02005EFE)  # before an IPv4 address in the interface's half (RFC 5214)
+# Before an IPv4 address in the interface's half (RFC 5214).
+_ISATAP: Final = (0x00005EFE, 0x02005EFE)
 
 
 def is_public(address: Address) -> bool:
@@ -56,3 +61,23 @@ def is_public(address: Address) -> bool:
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         return False
     return not any(address in network for network in _IPV6_CLOSED)
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address that a text names, an IPv4 address that came over IPv6 as IPv4; None for anything else."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def parse_host_address(text: str) -> Address | None:
+    """Return the address of `1.2.3.4`, `1.2.3.4:567`, `::1` or `[::1]:567`; None for anything else, and for a zone."""
+    if "%" in text:
+        return None
+    if text.startswith("[") and "]" in text:
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return parse_address(text)

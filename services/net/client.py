@@ -25,10 +25,13 @@ from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.stream import MAX_HEAD_BYTES, READ_BYTES, Budget, Stream, connect
 from services.net.urls import Target, parse_authority
 
-CONNECT_SECONDS: Final = 3.0  # for one address, so that a dead one leaves time for the next
+# For one address, so that a dead one leaves time for the next.
+CONNECT_SECONDS: Final = 3.0
 MAX_ADDRESSES: Final = 3
-MAX_LOOKUPS: Final = 16  # a name server that never answers holds a thread for longer than the fetch
-PSEUDONYM: Final = "background-remover"  # in Via (RFC 9110, 7.6.3): by it the service knows its own requests
+# A name server that never answers holds a thread for longer than the fetch.
+MAX_LOOKUPS: Final = 16
+# In Via (RFC 9110, 7.6.3): by it the service knows its own requests.
+PSEUDONYM: Final = "background-remover"
 NOT_PUBLIC: Final = "the host has no address that this server may connect to"
 UNREACHABLE: Final = "no connection could be made"
 # Not even looked up: how long the answer takes would tell of the server's own network.
@@ -108,7 +111,8 @@ class Outbound:
         if not found and (opened or ("." in host and not host.endswith(_LOCAL_NAMES))):
             found = self._look_up(host, port, budget)
         if not opened and not (found and all(map(is_public, found))):
-            raise ForbiddenSource(NOT_PUBLIC)  # the same words for a name that does not exist
+            # The same words for a name that does not exist.
+            raise ForbiddenSource(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
 
     def _look_up(self, host: str, port: int, budget: Budget) -> list[Address]:

@@ -12,7 +12,8 @@ from services.capacity.deadline import Deadline
 from services.net.addresses import Address
 from services.net.errors import SourceFailed, SourceTimeout
 
-LOOK_SECONDS: Final = 0.25  # how often whoever waits looks at the clock and for its caller
+# How often whoever waits looks at the clock and for its caller.
+LOOK_SECONDS: Final = 0.25
 MAX_HEAD_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 64 * 1024
 
@@ -39,7 +40,8 @@ class Budget:
     def __init__(self, seconds: float, max_bytes: int, deadline: Deadline) -> None:
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
-        self._bytes_left = 2 * max_bytes + MAX_HEAD_BYTES  # on the wire: heads, and the chunks' own lines
+        # On the wire: heads, and the chunks' own lines.
+        self._bytes_left = 2 * max_bytes + MAX_HEAD_BYTES
         self._deadline = deadline
 
     def look(self) -> float:

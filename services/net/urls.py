@@ -111,7 +111,8 @@ def _name(text: str) -> str:
     labels = name.split(".")
     if len(name) > MAX_NAME_CHARS or not all(_LABEL.fullmatch(label) for label in labels):
         raise BadURL("its host is not a valid name")
-    if _NUMBER.fullmatch(labels[-1]):  # such a name is read as an IPv4 address (WHATWG), `2130706433` and `0x7f.1` too
+    # Such a name is read as an IPv4 address (WHATWG), `2130706433` and `0x7f.1` too.
+    if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError as exc:

@@ -14,7 +14,8 @@ KIB: Final = 1024
 METRICS_FILES: Final = {"counter": 512 * KIB, "histogram": 256 * KIB, "gauge_sum": 64 * KIB, "gauge_max": 64 * KIB}
 ROOM_BYTES: Final = sum(METRICS_FILES.values())
 PREFIX: Final = "bg-remover-metrics-"
-EMPTY: Final = struct.pack("ii", 8, 0)  # prometheus_client's header: so many bytes are in use, padding
+# prometheus_client's header: so many bytes are in use, padding.
+EMPTY: Final = struct.pack("ii", 8, 0)
 
 
 def use_metrics_slot(folder: Path, slot: int) -> None:

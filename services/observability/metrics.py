@@ -1,8 +1,5 @@
-"""Metrics for all worker processes together, and structured logs."""
+"""Prometheus metrics of all worker processes together."""
 
-import contextlib
-import logging
-import logging.handlers
 import os
 import resource
 import sys
@@ -10,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import orjson
-import structlog
-from concurrent_log_handler import ConcurrentRotatingFileHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,27 +14,19 @@ from prometheus_client.registry import Collector
 
 from services.observability.background_check import Probe
 
-MIB: Final = 1024 * 1024
 MEMORY_KEEP_SECONDS: Final = 5.0
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
-BYTES: Final = tuple(int(size * MIB) for size in SIZES)
+BYTES: Final = tuple(int(size * 2**20) for size in SIZES)
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
 
 
-class Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
 class LoadedModel(Protocol):
-    """What `model_info` tells of a model; `segment.RembgSegmenter` is one."""
+    """A loaded model, as `model_info` shows it; `RembgSegmenter` is one."""
 
+    name: str
     engine: str
     precision: str
     warning: str
-
-    @property
-    def spec(self) -> Named: ...
 
 
 class Metrics:
@@ -95,7 +81,8 @@ class Metrics:
             ("model",),
             multiprocess_mode="max",
         )
-        self.set_load(0, 0)  # a slot's files may hold what a killed worker last had
+        # A slot's files may hold what a killed worker last had.
+        self.set_load(0, 0)
 
     def add(self, collector: Collector) -> None:
         """Tell also what this one finds at each scrape."""
@@ -109,13 +96,13 @@ class Metrics:
 
     def note_model(self, segmenter: LoadedModel) -> None:
         """Note that a model is loaded, and what it runs on."""
-        name = segmenter.spec.name
+        name = segmenter.name
         self.model_info.labels(name, segmenter.engine, segmenter.precision).set(1)
         self.model_fallback.labels(name).set(bool(segmenter.warning))
 
     def forget_model(self, segmenter: LoadedModel) -> None:
         """Note that a model is loaded no more."""
-        name = segmenter.spec.name
+        name = segmenter.name
         self.model_info.labels(name, segmenter.engine, segmenter.precision).set(0)
         self.model_fallback.labels(name).set(0)
 
@@ -196,83 +183,3 @@ def _proportional_bytes(pid: int) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)
-
-
-def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
-    """A `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
-
-    A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate (the file is
-    opened anew when it was moved away).
-    """
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        cache_logger_on_first_use=False,
-    )
-    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if style == "json":
-        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
-    else:
-        last += [structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())]
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": last,
-                "foreign_pre_chain": shared,
-            }
-        },
-        "handlers": {"out": {"formatter": "line", **_handler(file, rotate_mb, backups)}},
-        "root": {"handlers": ["out"], "level": level},
-        "loggers": {
-            "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
-            "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
-            "alembic": {"level": "WARNING"},  # services/persistence/database.py tells of upgrades
-            "PIL": {"level": "CRITICAL"},  # what it says of callers' files is in the answer
-            "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
-        },
-    }
-
-
-class ElseStandardError(logging.Handler):
-    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        with contextlib.suppress(Exception):
-            print(self.format(record), file=sys.stderr, flush=True)
-
-
-class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
-    """A log file that logrotate may move away."""
-
-
-class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
-    """A log file that all workers write and rotate."""
-
-
-def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
-    if file is None:
-        return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if rotate_mb == 0:
-        return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
-    return {
-        "()": RotatingFile,
-        "filename": str(file),
-        "maxBytes": int(rotate_mb * MIB),
-        "backupCount": backups,
-        "encoding": "utf-8",
-    }
-
-
-def _dumps(event: Any, default: Any = None, **_: Any) -> str:
-    return orjson.dumps(event, default=default or str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -174,7 +174,8 @@ def test_a_batch_may_take_longer_than_a_request(photo: Callable[[str], Image.Ima
 
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, MAX_BATCH_FILES=1000) as server:
         results(post(server, file, file, file, file))
-        count = math.ceil(12 / (seconds(server) / 4))  # three times as long: the machine may be less busy then
+        # Three times as long: the machine may be less busy then.
+        count = math.ceil(12 / (seconds(server) / 4))
         found = results(post(server, *[file] * count))
         assert seconds(server) > 3.6
     assert len(found) == count

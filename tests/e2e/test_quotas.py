@@ -54,7 +54,8 @@ def test_the_default_quota_is_ten_an_hour_and_says_when_to_come_back(
     assert abs(int(last.headers["X-RateLimit-Reset"]) - time.time() - int(last.headers["Retry-After"])) <= 2
     assert all("Retry-After" not in a.headers for a in answers[:10])
     large = post(server, b"\xff\xd8\xff" + b"\0" * 15_000_000, **caller)
-    assert large.status_code == 429  # the upload is still read, or its caller would hear nothing
+    # The upload is still read, or its caller would hear nothing.
+    assert large.status_code == 429
     preview = post(server, small, "/remove-background-preview", **caller)
     assert preview.headers["X-RateLimit-Remaining"] == "19"
     page = requests.get(server.url, headers={"Accept": "text/html", **caller}, timeout=10)
@@ -115,7 +116,8 @@ def health(server: Gunicorn) -> Any:
 
 
 def test_a_redis_that_swallows_packets_costs_at_most_three_tenths_of_a_second() -> None:
-    with socket.socket() as silent:  # accepts connections in the kernel, never answers
+    # Accepts connections in the kernel, never answers.
+    with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
@@ -132,7 +134,8 @@ def test_a_redis_whose_name_does_not_resolve_costs_no_more(tmp_path: Path) -> No
             health(server)
         threads = Path(f"/proc/{server.workers()[0]}/task").iterdir()
         hanging = [name for task in threads if (name := (task / "comm").read_text().strip()) == "hangs"]
-        assert 1 <= len(hanging) <= 20  # one of all these looks, and one of each request that noticed
+        # One of all these looks, and one of each request that noticed.
+        assert 1 <= len(hanging) <= 20
 
 
 def served_without_redis(server: Gunicorn) -> None:
@@ -146,7 +149,8 @@ def served_without_redis(server: Gunicorn) -> None:
         assert answer.status_code == 200
         assert answer.headers["X-RateLimit-Limit"] == "50"
         seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.3 + 0.3  # what the description itself takes on a busy machine
+    # What the description itself takes on a busy machine.
+    assert statistics.median(seconds) < 0.3 + 0.3
     seconds = []
     for _ in range(8):
         start = time.perf_counter()
@@ -158,9 +162,11 @@ def served_without_redis(server: Gunicorn) -> None:
 @pytest.mark.parametrize(
     ("hops", "forwarded", "same_client"),
     [
-        (0, ("1.1.1.1", "2.2.2.2"), True),  # nobody is trusted: the header says nothing
+        # Nobody is trusted: the header says nothing.
+        (0, ("1.1.1.1", "2.2.2.2"), True),
         (1, ("1.1.1.1", "2.2.2.2"), False),
-        (1, ("6.6.6.6, 1.1.1.1", "7.7.7.7, 1.1.1.1"), True),  # what the caller wrote stands left of the proxy's word
+        # What the caller wrote stands left of the proxy's word.
+        (1, ("6.6.6.6, 1.1.1.1", "7.7.7.7, 1.1.1.1"), True),
         (2, ("6.6.6.6, 1.1.1.1, 10.0.0.1", "7.7.7.7, 1.1.1.1, 10.0.0.2"), True),
         (2, ("1.1.1.1", "2.2.2.2"), True),  # fewer entries than hops: the peer counts
         (1, ("evil", "evil2"), True),  # no address: the peer counts

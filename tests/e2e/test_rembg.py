@@ -13,7 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
-from services.imaging.values import TRUTHS
+from services.imaging.values import BOOLEAN_WORDS
 from tests.conftest import encoded
 from tests.support.servers import Gunicorn
 from tests.support.sources import answer, source
@@ -127,7 +127,7 @@ BAD: Final = [
     ({"model": "atlascloud"}, 404, "model_not_found", "another company"),
     ({"model": "u2net_custom"}, 404, "model_not_found", "u2netp"),
     ({"model": "x" * 100}, 400, "bad_option", "GET /models"),
-    ({"a": "maybe"}, 400, "bad_option", TRUTHS),
+    ({"a": "maybe"}, 400, "bad_option", BOOLEAN_WORDS),
     ({"af": "256"}, 400, "bad_option", "0 to 255"),
     ({"ab": "-1"}, 400, "bad_option", "0 to 255"),
     ({"ae": "ten"}, 400, "bad_option", "at least 0"),

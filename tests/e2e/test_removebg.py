@@ -236,7 +236,8 @@ def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn)
 
 
 def test_11_a_file_of_just_the_limit_is_taken_as_base64_too(server: Gunicorn, jpeg: bytes) -> None:
-    filled = jpeg + bytes(LIMIT - len(jpeg))  # what follows a JPEG's end is nobody's business
+    # What follows a JPEG's end is nobody's business.
+    filled = jpeg + bytes(LIMIT - len(jpeg))
     assert post(server, filled).status_code == 200
     text = base64.b64encode(filled).decode()
     assert post(server, files={"image_file_b64": (None, text)}).status_code == 200

@@ -17,7 +17,8 @@ from PIL import Image
 
 from tests.support.servers import Gunicorn
 
-PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")  # the first and the last are one import name
+# The first and the last are one import name.
+PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")
 NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")
 ENDPOINT = "https://api.remove.bg/v1.0/removebg"
 
@@ -67,7 +68,8 @@ def npm_client(request: pytest.FixtureRequest, folder: Path, script: str, url: s
     target = fetched(request, "npm", lambda place: [*npm, str(place), *NPM])
     for package, file in (("remove.bg", "dist/index.js"), ("removebg-wrapper", "index.js")):
         text = (target / "node_modules" / package / file).read_text()
-        assert ENDPOINT in text  # else the copy would ask that service itself
+        # Else the copy would ask that service itself.
+        assert ENDPOINT in text
         (target / f"{package}.copy.js").write_text(text.replace(ENDPOINT, f"{url}/v1.0/removebg"))
     (target / "run.js").write_text(script)
     return subprocess.run(
@@ -96,7 +98,8 @@ except removebg.removebg.requests.HTTPError as error:
     done = python_client(request, "removebg==0.4", folder, script)
     assert (done.returncode, done.stdout) == (0, "Invalid file type\n"), done.stderr
     assert opened(folder / "photo.jpg_no_bg.png") == ("PNG", (500, 500), "RGBA")
-    assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")  # as remove.bg answers: nothing is transparent
+    # As remove.bg answers: nothing is transparent.
+    assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")
 
 
 def test_python_remove_bg_api(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from services.capacity.cpus import usable_cpus
+from services.capacity.resources import usable_cpus
 from tests.support.servers import Gunicorn, poll
 
 
@@ -68,14 +68,16 @@ def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
             assert post(server, small) == 200
         poll(lambda: metric(server, name) == 11)
         slots = {re.search(r"_(\d+)\.db$", file.name)[1] for file in folder.iterdir()}  # type: ignore[index]
-        assert slots == {"0", "1"}  # files belong to places, not to process ids: they do not grow in number
+        # Files belong to places, not to process ids: they do not grow in number.
+        assert slots == {"0", "1"}
         assert metric(server, "bg_remover_in_flight") == 0
     assert not folder.exists()
 
 
 def metrics_folder(server: Gunicorn) -> Path:
     environ = Path(f"/proc/{server.workers()[0]}/environ").read_bytes()
-    assert b"PROMETHEUS_MULTIPROC_DIR" not in environ  # it is set inside the process, after the start
+    # It is set inside the process, after the start.
+    assert b"PROMETHEUS_MULTIPROC_DIR" not in environ
     maps = Path(f"/proc/{server.workers()[0]}/maps").read_text()
     found = re.search(r"(/\S*bg-remover-metrics-\w+)/", maps)
     assert found
@@ -157,7 +159,8 @@ def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, s
     with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="second,u2net") as server:
         url = f"{server.url}/remove-background"
         listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
-        assert listed == {"u2netp": True, "second": False}  # u2net is enabled, but its file is not here
+        # U2net is enabled, but its file is not here.
+        assert listed == {"u2netp": True, "second": False}
         answer = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "second"}, timeout=30)
         assert answer.status_code == 200
         missing = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "u2net"}, timeout=30)
@@ -266,7 +269,8 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
         head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
         caller.sendall(head.encode() + photo_12mp[:-1])
-        caller.settimeout(1.5)  # longer than the limit, shorter than when an unfinished body is cut off
+        # Longer than the limit, shorter than when an unfinished body is cut off.
+        caller.settimeout(1.5)
         with pytest.raises(TimeoutError):
             caller.recv(1)
         caller.settimeout(30)
@@ -275,7 +279,8 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
 
 
 def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(small: bytes) -> None:
-    with Gunicorn(MAX_MEMORY_MB=700) as server:  # room for one JSON body of the largest size at a time
+    # Room for one JSON body of the largest size at a time.
+    with Gunicorn(MAX_MEMORY_MB=700) as server:
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
         with socket.create_connection(("127.0.0.1", server.port)) as first:

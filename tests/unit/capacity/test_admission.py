@@ -121,7 +121,8 @@ def test_a_caller_that_has_gone_frees_its_place_in_the_queue() -> None:
     assert first.entered.wait(10)
     with pytest.raises(ClientGone), admission.slot(1, Stopwatch(Deadline(10, gone=lambda: True))):
         pass
-    second = Held(admission)  # the one place in the queue is free for somebody else
+    # The one place in the queue is free for somebody else.
+    second = Held(admission)
     first.let_go()
     assert second.entered.wait(10)
     second.let_go()

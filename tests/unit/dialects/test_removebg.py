@@ -9,8 +9,8 @@ from flask import Flask, g
 
 from routes.http.context import EXTENSION
 from routes.http.errors import handle_errors
-from services.dialects.removebg import check_sources, present, read_wish, told_class
-from services.dialects.removebg_errors import RemoveBgError, download_error, envelope
+from services.dialects.removebg import check_sources, classification, parse_options, present
+from services.dialects.removebg_errors import RemoveBgError, download_error, error_body
 from services.errors import Busy, ServiceError, all_errors
 from services.imaging.formats import Format
 from services.imaging.layout import fitted_size
@@ -20,7 +20,7 @@ from tests.support.samples import sample
 
 
 def options(**given: object) -> Options:
-    return read_wish(given, "preview").options
+    return parse_options(given, "preview").options
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_every_size_and_alias_is_a_bound_of_pixels(size: str, pixels: int) -> No
 
 
 def test_the_default_size_is_the_operators() -> None:
-    assert read_wish({}, "auto").options.max_pixels == 25_000_000
-    assert read_wish({"size": "hd"}, "auto").options.max_pixels == 4_000_000
+    assert parse_options({}, "auto").options.max_pixels == 25_000_000
+    assert parse_options({"size": "hd"}, "auto").options.max_pixels == 4_000_000
 
 
 def test_a_bound_of_pixels_rounds_down_and_never_enlarges() -> None:
@@ -86,10 +86,10 @@ def test_a_bound_of_pixels_rounds_down_and_never_enlarges() -> None:
 )
 def test_a_wrong_parameter_has_its_code_and_words(given: dict[str, object], code: str, title: str) -> None:
     with pytest.raises(RemoveBgError) as refused:
-        read_wish(given, "preview")
-    status, body = envelope(refused.value, 1)
-    assert (status, body["errors"][0]["code"], body["errors"][0]["title"]) == (400, code, title)
-    assert body["errors"][0]["detail"]
+        parse_options(given, "preview")
+    status, body = error_body(refused.value, 1)
+    assert (status, body.errors[0].code, body.errors[0].title) == (400, code, title)
+    assert body.errors[0].detail
 
 
 def test_what_is_written_otherwise_means_the_same() -> None:
@@ -107,10 +107,10 @@ def test_what_is_written_otherwise_means_the_same() -> None:
 
 
 def test_the_format_is_ours_to_choose_unless_it_is_named_or_a_mask() -> None:
-    assert read_wish({}, "preview").auto_format
-    assert read_wish({"format": "auto"}, "preview").auto_format
-    assert not read_wish({"format": "png"}, "preview").auto_format
-    assert not read_wish({"channels": "alpha"}, "preview").auto_format
+    assert parse_options({}, "preview").auto_format
+    assert parse_options({"format": "auto"}, "preview").auto_format
+    assert not parse_options({"format": "png"}, "preview").auto_format
+    assert not parse_options({"channels": "alpha"}, "preview").auto_format
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,13 @@ def test_shadows_go_by_kind_and_class(given: dict[str, object], shadow: Shadow, 
 
 
 def test_the_class_told_is_the_clients_or_follows_from_the_model() -> None:
-    assert told_class(read_wish({}, "preview"), "u2netp") == "other"
-    assert told_class(read_wish({}, "preview"), "u2net_human_seg") == "person"
-    assert told_class(read_wish({"type": "animal"}, "preview"), "u2net_human_seg") == "animal"
-    assert told_class(read_wish({"type": "car_interior"}, "preview"), "u2netp") == "car"
-    assert told_class(read_wish({"type": "car_interior", "type_level": 2}, "preview"), "u2netp") == "car_interior"
+    assert classification(parse_options({}, "preview"), "u2netp") == "other"
+    assert classification(parse_options({}, "preview"), "u2net_human_seg") == "person"
+    assert classification(parse_options({"type": "animal"}, "preview"), "u2net_human_seg") == "animal"
+    assert classification(parse_options({"type": "car_interior"}, "preview"), "u2netp") == "car"
+    assert (
+        classification(parse_options({"type": "car_interior", "type_level": 2}, "preview"), "u2netp") == "car_interior"
+    )
 
 
 def test_exactly_one_source_is_needed() -> None:
@@ -156,9 +158,9 @@ def test_exactly_one_source_is_needed() -> None:
 
 def test_every_error_of_ours_becomes_texts_that_clients_can_join() -> None:
     for error in all_errors():
-        status, body = envelope(sample(error), 22 << 20)
-        ((only),) = body["errors"]
-        assert " - ".join(only.values())
+        status, body = error_body(sample(error), 22 << 20)
+        (only,) = body.errors
+        assert " - ".join(only.model_dump().values())
         assert status not in (401, 413, 415, 422)
 
 

@@ -15,14 +15,16 @@ from services import errors
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.compose import compose
-from services.imaging.decode import ImageLimits, Photo
+from services.imaging.decode import ImageLimits
 from services.imaging.errors import CorruptImage, ImageTooSmall, UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, remove_background
+from services.imaging.pipeline import Result
 from services.imaging.prompt import Prompt
-from services.imaging.segment import Mask, RembgSegmenter
+from services.imaging.rasters import Mask, Photo
+from services.inference.segmenter import RembgSegmenter
+from services.removal import Remover
 from tests.conftest import encoded, pixels
 
 Load = Callable[[str], Image.Image]
@@ -35,7 +37,7 @@ class Remembering:
     """The real model; a picture that it has seen is answered from memory. A model source as well."""
 
     def __init__(self, segmenter: RembgSegmenter) -> None:
-        self.segmenter, self.spec = segmenter, segmenter.spec
+        self.segmenter, self.name, self.takes_prompt = segmenter, segmenter.name, segmenter.takes_prompt
         self.engine, self.precision, self.identity = segmenter.engine, segmenter.precision, segmenter.identity
         self.seen: dict[bytes, Mask] = {}
 
@@ -58,15 +60,7 @@ def remove(segmenter: RembgSegmenter) -> Remove:
     models = Remembering(segmenter)
 
     def run(data: bytes, behind: bytes | None = None, **raw: Any) -> Result:
-        return remove_background(
-            data,
-            Options.parse(raw),
-            background=behind,
-            models=models,
-            limits=ImageLimits(),
-            admission=Admission(1, 0),
-            deadline=Deadline(),
-        )
+        return Remover(models, ImageLimits(), Admission(1, 0)).remove(data, Options.parse(raw), background=behind)
 
     return run
 
@@ -133,7 +127,8 @@ def expected_size(asked: dict[str, Any], subject: Box, found: Result) -> tuple[i
         width, height = subject.width, subject.height
         if "crop_margin" in asked:
             width, height = width + 80, height + 2 * round(height / 10)
-        if "shadow" in asked and "output" not in asked:  # larger by what the shadow needs, which other tests look at
+        # Larger by what the shadow needs, which other tests look at.
+        if "shadow" in asked and "output" not in asked:
             assert found.width * (asked.get("max_width", width) / width) >= min(width, found.width) - 1
             return found.width, found.height
     shrink = min(1.0, asked.get("max_width", width) / width)
@@ -341,7 +336,8 @@ def test_a_background_images_own_transparency_is_kept_and_jpeg_fills_it(remove: 
 
 def test_a_background_image_is_turned_upright(remove: Remove, cup: Array) -> None:
     halves = np.zeros((40, 40, 3), dtype=np.uint8)
-    halves[:, 20:] = 255  # its right half is white; turned by 90° clockwise, its lower half
+    # Its right half is white; turned by 90° clockwise, its lower half.
+    halves[:, 20:] = 255
     exif = Image.Exif()
     exif[0x0112] = 6
     result = pixels(remove(file(cup), encoded(Image.fromarray(halves), "PNG", exif=exif)).data)
@@ -374,10 +370,8 @@ def test_the_background_images_pixels_count_for_admission(segmenter: RembgSegmen
             return super().slot(megapixels, watch)
 
     def run(behind: bytes | None, **raw: object) -> None:
-        remove_background(
-            file(cup), Options.parse(raw), background=behind, models=Remembering(segmenter), limits=ImageLimits(),
-            admission=Noting(1, 0), deadline=Deadline(),
-        )  # fmt: skip
+        remover = Remover(Remembering(segmenter), ImageLimits(), Noting(1, 0))
+        remover.remove(file(cup), Options.parse(raw), background=behind)
 
     run(None)
     run(file(cup))

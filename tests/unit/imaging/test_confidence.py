@@ -11,8 +11,9 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.imaging.confidence import confidence
-from services.imaging.decode import Photo
-from services.imaging.segment import Mask, RembgSegmenter, segment
+from services.imaging.rasters import Mask, Photo
+from services.imaging.segment import segment
+from services.inference.segmenter import RembgSegmenter
 
 Load = Callable[[str], Image.Image]
 

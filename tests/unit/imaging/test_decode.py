@@ -11,8 +11,9 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from services import errors
-from services.imaging.decode import ImageLimits, Photo, decode, inspect
+from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.imaging.rasters import Photo
 from tests.conftest import encoded
 
 Load = Callable[[str], Image.Image]
@@ -85,7 +86,8 @@ def test_a_turned_heic_is_upright_once_and_not_twice(photo: Load) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = heic(image, exif=exif.tobytes())
-    assert b"irot" in data  # the turn is in the container, and again in EXIF, as phones write it
+    # The turn is in the container, and again in EXIF, as phones write it.
+    assert b"irot" in data
     assert difference(read(data), image.transpose(Image.Transpose.ROTATE_270)) < 1.5
 
 

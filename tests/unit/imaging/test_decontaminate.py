@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.imaging.decode import Photo
 from services.imaging.decontaminate import decontaminate
+from services.imaging.rasters import Photo
 
 Floats = NDArray[np.float32]
 

@@ -13,8 +13,9 @@ from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, remove_background
-from services.imaging.segment import RembgSegmenter
+from services.imaging.pipeline import Result
+from services.inference.segmenter import RembgSegmenter
+from services.removal import Remover
 from tests.conftest import encoded, pixels
 
 Load = Callable[[str], Image.Image]
@@ -36,14 +37,8 @@ def remove(segmenter: RembgSegmenter) -> Remove:
     """The pipeline as a function of a file's bytes and raw options."""
 
     def run(data: bytes, seconds: float | None = None, **raw: Any) -> Result:
-        return remove_background(
-            data,
-            Options.parse(raw),
-            models=OneModel(segmenter),
-            limits=ImageLimits(),
-            admission=Admission(1, 0),
-            deadline=Deadline(seconds),
-        )
+        remover = Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0))
+        return remover.remove(data, Options.parse(raw), deadline=Deadline(seconds))
 
     return run
 

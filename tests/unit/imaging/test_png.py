@@ -82,7 +82,8 @@ def test_a_first_block_of_4_to_16_bytes_keeps_where_the_state_lies_in_memory_out
 ) -> None:
     """Decision 020: without it, a few addresses in ten thousand give other bytes, too few for a test to wait for."""
     stream = chunks(write_png(picture(size, 3, True)))[1]
-    end = stream.index(b"\0\0\xff\xff") + 4  # of a sync flush: an empty stored block (RFC 1951, 3.2.4)
+    # Of a sync flush: an empty stored block (RFC 1951, 3.2.4).
+    end = stream.index(b"\0\0\xff\xff") + 4
     first = stream[:end]
     assert 4 <= len(zlib.decompressobj().decompress(first)) <= 16
 

@@ -8,16 +8,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.admission import Admission
-from services.capacity.deadline import Deadline
 from services.errors import BadOption, EngineUnavailable
 from services.imaging.decode import ImageLimits
 from services.imaging.errors import NoSubject
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, remove_background
+from services.imaging.pipeline import Result, Rules
 from services.inference.bf16 import prepare
 from services.inference.catalogue import CATALOGUE
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings, import_rembg, rembg_class
+from services.removal import Remover
 from tests.conftest import encoded, pixels
 from tests.support.servers import ROOT
 from tests.support.tiny_models import stand_in
@@ -35,15 +35,9 @@ def picture(width: int = 480, height: int = 360, colour: str = "white") -> bytes
 
 def remove(folder: Path, data: bytes, *, require_subject: bool = False, **raw: Any) -> Result:
     names = ["u2netp", raw["model"]] if "model" in raw else ["u2netp"]
-    return remove_background(
-        data,
-        Options.parse(raw),
-        models=Models(names, folder, PLAIN),
-        limits=ImageLimits(),
-        admission=Admission(1, 0),
-        deadline=Deadline(),
-        require_subject=require_subject,
-    )
+    rules = Rules(require_subject=require_subject)
+    remover = Remover(Models(names, folder, PLAIN), ImageLimits(), Admission(1, 0), rules=rules)
+    return remover.remove(data, Options.parse(raw))
 
 
 def test_the_catalogue_holds_every_model_of_rembg_that_stays_on_this_machine() -> None:
@@ -51,7 +45,8 @@ def test_the_catalogue_holds_every_model_of_rembg_that_stays_on_this_machine() -
     from rembg.sessions import sessions
 
     local = {name for name, session in sessions.items() if session.is_local()}
-    described = {"u2net_custom", "dis_custom", "ben_custom"}  # files of one's own: here by a description beside them
+    # Files of one's own: here by a description beside them.
+    described = {"u2net_custom", "dis_custom", "ben_custom"}
     assert set(CATALOGUE) == local - described
     assert not set(CATALOGUE) & {"withoutbg", "atlascloud"}
 

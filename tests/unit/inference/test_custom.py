@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from config import ConfigError, load_settings
+from bootstrap import load_settings
+from config import ConfigError
 from services.errors import EngineUnavailable
 from services.inference.catalogue import CATALOGUE
 from services.inference.custom import all_specs, find_spec

@@ -81,7 +81,8 @@ def test_a_mirror_has_the_files_of_rembgs_release(mirror: Mirror, tmp_path: Path
     assert fetch("birefnet-cod", folder, mirror=f"{mirror.url}/") == folder / "birefnet-cod.onnx"
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("birefnet-cod.onnx", BYTES)]
     fetch("birefnet-cod", folder, mirror=mirror.url)
-    assert len(mirror.asked) == 1  # it is here and right: nothing is asked for again
+    # It is here and right: nothing is asked for again.
+    assert len(mirror.asked) == 1
     (folder / "birefnet-cod.onnx").write_bytes(b"damaged")
     fetch("birefnet-cod", folder, mirror=mirror.url)
     assert (folder / "birefnet-cod.onnx").read_bytes() == BYTES

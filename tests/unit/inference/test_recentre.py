@@ -10,8 +10,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from services.inference.bf16 import calibration_photos, emulate_bf16, measure, prepare
-from services.inference.catalogue import BF16_LIMIT, CATALOGUE, read_record
+from services.inference.catalogue import CATALOGUE
 from services.inference.recentre import bf16, bf16_parts, recentre
+from services.inference.record import BF16_LIMIT, read_record
 from services.inference.runtime import import_rembg
 from tests.support.servers import ROOT
 
@@ -44,7 +45,8 @@ def network(seed: int, dilation: int = 1, offset: float = 300.0) -> Any:
     ]
     weights["a.w"][2] *= 0.01
     weights["a.b"][2] = offset
-    for name in ("b", "c"):  # as in a trained network, the bias takes out what the constant brings in
+    # As in a trained network, the bias takes out what the constant brings in.
+    for name in ("b", "c"):
         at = 5 if name == "b" else 2
         weights[f"{name}.b"] -= offset * weights[f"{name}.w"][:, at].sum(axis=(1, 2))
     weights["roi"] = np.zeros(0, np.float32)
@@ -116,7 +118,8 @@ def test_what_can_not_be_undone_is_left_alone() -> None:
     node.attribute.append(helper.make_attribute("auto_pad", "SAME_UPPER"))
     assert (
         recentre(padded, measure(padded, feeds)) == []
-    )  # whether the kernel's middle stays inside is not written down
+        # Whether the kernel's middle stays inside is not written down.
+    )
 
 
 def test_bf16_rounds_to_the_nearest_and_three_parts_are_f32() -> None:

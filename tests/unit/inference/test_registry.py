@@ -10,10 +10,10 @@ import pytest
 
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
-from services.imaging.segment import RembgSegmenter, load_segmenter
 from services.inference import registry as sessions
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.tiny_models import brightness, stand_in
 
 NAMES = ("isnet-anime", "u2net", "silueta", "u2net_human_seg")

@@ -14,12 +14,12 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
-from services.imaging.segment import RembgSegmenter, load_segmenter
 from services.inference import registry as sessions
 from services.inference import runtime as engine
 from services.inference.catalogue import CATALOGUE
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
+from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.servers import ROOT, poll
 
 Load = Callable[[str], Image.Image]
@@ -148,7 +148,8 @@ def test_a_run_past_its_deadline_is_stopped_inside_the_model(photo: Load) -> Non
 
 def test_a_run_that_nobody_waits_for_is_stopped_inside_the_model(photo: Load) -> None:
     found = load(engine="onnxruntime")
-    looks = iter([False])  # there when the run begins, gone with the next look
+    # There when the run begins, gone with the next look.
+    looks = iter([False])
     with pytest.raises(ClientGone, match="stopped in the model"):
         found.mask(small(photo), Deadline(60, gone=lambda: next(looks, True)))
     assert found.mask(small(photo), Deadline(60)).any()

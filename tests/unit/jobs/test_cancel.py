@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.formats import Format
-from services.imaging.segment import RembgSegmenter
+from services.inference.segmenter import RembgSegmenter
 from services.jobs import lease as leases
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
@@ -18,6 +19,7 @@ from services.jobs.queries import JobQueries
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import item_id, result_key
+from services.removal import Remover
 from services.storage.local import LocalFolder
 from tests.unit.jobs.test_store import FakeQueue, database, make, records, reports  # noqa: F401 - fixtures
 
@@ -63,8 +65,7 @@ def worker(
         store=records,
         dispatcher=Dispatcher(records, FakeQueue(), 8),  # type: ignore[arg-type]
         storage=storage,
-        models=Loaded(segmenter),
-        limits=ImageLimits(),
+        remover=Remover(Loaded(segmenter), ImageLimits(), Admission(1, 0)),
         terms=Terms(60, soft_seconds, retries),
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.errors import DatabaseUnavailable
-from services.imaging.decode import ImageLimits
 from services.jobs import process as work
 from services.jobs.dispatch import Dispatcher
 from services.jobs.process import Terms, Worker
@@ -33,13 +32,12 @@ class LostStorage(LocalFolder):
 def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
     records = JobStore(database, result_seconds=3600)
     queue: Any = FakeQueue()
-    models: Any = None  # none is asked for: the original can't be read
+    remover: Any = None  # not called: the original can't be read
     return Worker(
         store=records,
         dispatcher=Dispatcher(records, queue, 1),
         storage=LostStorage(folder, "secret"),
-        models=models,
-        limits=ImageLimits(),
+        remover=remover,
         terms=Terms(lease, 60, RetryPolicy(3, (60.0,))),
     )
 

@@ -126,7 +126,8 @@ def test_a_program_that_dies_is_started_again_and_the_others_notice_nothing(two:
     os.kill(worker, signal.SIGKILL)
     again, _ = two.wait_up("worker", 2)
     assert not is_running(worker)
-    assert not is_running(child)  # which would go on with what its parent was given
+    # Which would go on with what its parent was given.
+    assert not is_running(child)
     assert is_running(again)
     assert len(two.ups("web")) == 1
     assert is_running(two.ups("web")[0][0])

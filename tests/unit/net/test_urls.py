@@ -23,7 +23,8 @@ GOOD = {
         "xn--80ak6aa92e.com",
         80,
         "/",
-    ),  # Cyrillic: a name of its own, not the one it looks like
+        # Cyrillic: a name of its own, not the one it looks like.
+    ),
     "http://my_bucket.example/": ("http", "my_bucket.example", 80, "/"),
     "http://127.0.0.1/": ("http", "127.0.0.1", 80, "/"),
     "http://127。0。0。1/": ("http", "127.0.0.1", 80, "/"),

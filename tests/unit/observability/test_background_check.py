@@ -18,7 +18,8 @@ def test_a_slow_answer_is_told_by_a_later_look_and_never_asked_for_twice_at_a_ti
     probe = Probe(ask, "nothing yet", keep=60)
     start = time.monotonic()
     assert {probe.look()[0] for _ in range(50)} == {"nothing yet"}
-    assert time.monotonic() - start < 50 * LOOK_SECONDS  # the first look waits, those after it do not
+    # The first look waits, those after it do not.
+    assert time.monotonic() - start < 50 * LOOK_SECONDS
     may_answer.set()
     poll(lambda: probe.look()[0] == "found", 30)
     assert probe.look()[0] == "found"

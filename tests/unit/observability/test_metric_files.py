@@ -30,7 +30,8 @@ def test_a_scrape_while_a_workers_gauges_are_cleared_never_fails(tmp_path: Path)
             scraped.append(scrape(tmp_path))
 
     write(tmp_path / "counter_0.db", "done_total", 3)
-    write(tmp_path / "gauge_sum_0.db", "held", 2)  # there before a scrape looks, as the service reserves it
+    # There before a scrape looks, as the service reserves it.
+    write(tmp_path / "gauge_sum_0.db", "held", 2)
     thread = threading.Thread(target=scrapes)
     thread.start()
     while len(scraped) < 200 and thread.is_alive():

@@ -1,0 +1,419 @@
+"""The composition root: the one place where settings become parts.
+
+`app.py`, `worker.py`, `sweeper.py`, `cli.py` and the benchmarks call these functions, each in its own process. Most of
+them open nothing. Imports that only some processes need are inside the functions: the sweeper and `--help` stay small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging.config
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+import config
+from config import ConfigError, Settings
+from services.errors import DatabaseUnavailable
+from services.observability.logs import logging_config
+
+if TYPE_CHECKING:
+    from services.api_keys.key_cache import KeyCache
+    from services.capacity.admission import Admission, Bodies
+    from services.capacity.single_flight import Coalescer
+    from services.imaging.decode import ImageLimits
+    from services.imaging.pipeline import Result
+    from services.inference.registry import Models
+    from services.inference.runtime import EngineSettings
+    from services.inference.segmenter import RembgSegmenter
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.process import Worker
+    from services.jobs.queries import JobQueries
+    from services.jobs.queue import Queue
+    from services.jobs.recovery import JobRecovery
+    from services.jobs.retention import Retention
+    from services.jobs.retry import RetryPolicy
+    from services.jobs.store import JobStore
+    from services.jobs.submit import JobSubmitter
+    from services.jobs.webhooks import Webhooks
+    from services.net.client import Outbound
+    from services.net.fetch import Fetcher
+    from services.observability.metrics import Metrics
+    from services.persistence.database import Database
+    from services.persistence.redis import RedisProbe
+    from services.persistence.ttl_cache import TtlCache
+    from services.removal import Remover
+    from services.result_cache import ResultCache
+    from services.storage.base import Storage, StorageProbe
+
+DEFAULT_STORAGE_URL = "file:data/objects"
+# A job's progress may be this much out of date in an answer; its state never is.
+PROGRESS_CACHE_SECONDS = 0.25
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of a process that serves. Raises `ConfigError`, also for a model that is not known."""
+    from services.inference.custom import find_spec
+
+    settings = config.load_settings(**overrides)
+    for name in settings.models:
+        try:
+            find_spec(name, settings.rembg_session_path)
+        except ValueError as exc:
+            variable = "REMBG_MODEL_NAME" if name == settings.rembg_model_name else "MODELS_ENABLED"
+            raise ConfigError(f"The settings are wrong:\n  {variable} is {name!r}: {exc}") from exc
+    return settings
+
+
+@dataclass(frozen=True)
+class JobServices:
+    """The job subsystem; there with `JOBS_ENABLED`.
+
+    `listeners` bounds how many connections listen to events; `recent` holds the JSON of jobs that were just read.
+    """
+
+    store: JobStore
+    queries: JobQueries
+    queue: Queue
+    dispatcher: Dispatcher
+    submitter: JobSubmitter
+    listeners: threading.BoundedSemaphore
+    recent: TtlCache[tuple[str, bytes]]
+
+
+@dataclass
+class WebServices:
+    """The parts of one web process. `draining` is set when the process has to stop."""
+
+    settings: Settings
+    models: Models
+    remover: Remover
+    bodies: Bodies
+    metrics: Metrics
+    keys: KeyCache
+    fetcher: Fetcher
+    coalescer: Coalescer[Result]
+    storage: Storage
+    storage_probe: StorageProbe | None = None
+    jobs: JobServices | None = None
+    redis: RedisProbe | None = None
+    draining: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.time)
+    response_deadlines: dict[socket.socket, float] = field(default_factory=dict)
+    """Connections whose responses may take longer than a request, and until when (monotonic time)."""
+
+    @property
+    def limits(self) -> ImageLimits:
+        return self.remover.limits
+
+    @property
+    def admission(self) -> Admission:
+        return self.remover.admission
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """The parts of the sweeper."""
+
+    recovery: JobRecovery
+    webhooks: Webhooks
+    retention: Retention
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send the log lines of this process and of its libraries where the settings say."""
+    logging.captureWarnings(True)
+    logging.config.dictConfig(
+        logging_config(
+            level=settings.log_level,
+            style=settings.log_format,
+            file=settings.log_file,
+            rotate_mb=settings.log_rotate_mb,
+            backups=settings.log_backups,
+        )
+    )
+    # services/jobs/process.py logs each item.
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).setLevel("ERROR")
+
+
+def quota_storage(settings: Settings) -> tuple[str, dict[str, object]]:
+    """Return the URL and the client's options of the store that holds the quotas."""
+    from services.persistence.redis import redis_options
+
+    if settings.quotas_in_redis:
+        return settings.redis_url, redis_options(settings.redis_url)
+    return "memory://", {}
+
+
+def make_storage(settings: Settings) -> Storage:
+    """Return the object storage: a local folder unless the operator names another."""
+    from services.storage.base import S3Options
+    from services.storage.factory import make_storage
+
+    return make_storage(
+        settings.storage_url or DEFAULT_STORAGE_URL,
+        secret=settings.secret_key,
+        s3=S3Options(
+            endpoint_url=settings.s3_endpoint_url,
+            public_endpoint_url=settings.s3_public_endpoint_url,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key,
+            encryption="" if settings.s3_encryption == "none" else settings.s3_encryption,
+        ),
+    )
+
+
+def make_database(settings: Settings) -> Database:
+    """Return the database of keys and jobs."""
+    from services.persistence.database import Database
+
+    return Database(settings.database_url)
+
+
+def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
+    """Return the job subsystem of a web process or a worker."""
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.queries import JobQueries
+    from services.jobs.queue import Queue
+    from services.jobs.store import JobStore
+    from services.jobs.submit import JobSubmitter
+    from services.persistence.ttl_cache import TtlCache
+
+    store = JobStore(database, result_seconds=settings.job_result_ttl_seconds)
+    queries = JobQueries(database)
+    queue = Queue(settings.broker_url)
+    dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
+    return JobServices(
+        store=store,
+        queries=queries,
+        queue=queue,
+        dispatcher=dispatcher,
+        submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
+        listeners=threading.BoundedSemaphore(settings.listeners_per_worker),
+        recent=TtlCache(PROGRESS_CACHE_SECONDS),
+    )
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """Return how often an item is tried, and when."""
+    from services.jobs.retry import RetryPolicy
+
+    return RetryPolicy(settings.job_retry_max, settings.job_retry_intervals)
+
+
+def make_outbound(settings: Settings) -> Outbound:
+    """Return the HTTP client for URLs that callers name."""
+    from services.net.client import Outbound
+
+    return Outbound(ports=settings.fetch_allowed_ports, hosts=settings.fetch_allowed_hosts)
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Return what may be decoded."""
+    from services.imaging.decode import ImageLimits
+
+    return ImageLimits(
+        settings.max_content_length,
+        settings.largest_image_pixels,
+        settings.min_image_side,
+        settings.allowed_extensions,
+    )
+
+
+def engine_settings(settings: Settings, threads: int | None = None) -> EngineSettings:
+    """Return how models run; `threads` instead of the settings' own where several processes share the machine."""
+    from services.inference.runtime import EngineSettings
+
+    return EngineSettings(
+        settings.inference_engine, settings.inference_precision, threads or settings.inference_threads
+    )
+
+
+def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
+    """Return this process's remover."""
+    from services.imaging.pipeline import Rules
+    from services.removal import Remover
+
+    rules = Rules(require_subject=settings.require_subject)
+    return Remover(models, image_limits(settings), admission, cache, rules)
+
+
+def make_local_remover(settings: Settings) -> Remover:
+    """Return the command line's remover: one image at a time, models loaded when first used."""
+    from services.capacity.admission import Admission
+
+    return make_remover(settings, make_models(settings), Admission(running=1, waiting=0))
+
+
+def make_models(settings: Settings) -> Models:
+    """Return the models of a process without callers that wait; nothing is loaded yet."""
+    from services.inference.registry import Models
+
+    return Models(
+        settings.models, settings.rembg_session_path, engine_settings(settings), max_loaded=settings.max_loaded_models
+    )
+
+
+def make_web_services(settings: Settings) -> WebServices:
+    """Return the parts of one web process. Its default model begins to load in the background."""
+    from services.capacity.admission import Admission, Bodies
+    from services.capacity.single_flight import Coalescer
+    from services.observability.metrics import Metrics
+    from services.persistence.redis import RedisProbe
+    from services.storage.base import StorageProbe
+
+    metrics = Metrics()
+    models = _web_models(settings, metrics)
+    keys, storage = _make_keys(settings), make_storage(settings)
+    admission = Admission(
+        settings.running_per_worker,
+        settings.waiting_per_worker,
+        settings.max_inflight_megapixels / settings.web_concurrency,
+        on_change=metrics.set_load,
+    )
+    if settings.jobs_enabled:
+        from services.jobs.metrics import JobCounters, JobMetricsCollector
+
+        metrics.add(JobMetricsCollector(keys.database, JobCounters(settings.broker_url)))
+    return WebServices(
+        settings=settings,
+        models=models,
+        remover=make_remover(settings, models, admission, _make_cache(settings, metrics)),
+        bodies=Bodies(settings.body_bytes_per_worker),
+        metrics=metrics,
+        keys=keys,
+        fetcher=_make_fetcher(settings, metrics),
+        coalescer=Coalescer(admission.onlooker),
+        storage=storage,
+        storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
+        jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
+        redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
+    )
+
+
+def make_job_worker(settings: Settings) -> Worker:
+    """Return the part that works on items in a worker process. Its default model begins to load in the background."""
+    from services.capacity.admission import Admission
+    from services.capacity.resources import usable_cpus
+    from services.errors import ServiceError
+    from services.inference.registry import Models
+    from services.jobs.metrics import JobCounters
+    from services.jobs.process import Terms, Worker
+
+    storage = make_storage(settings)
+    jobs = make_job_services(settings, storage, make_database(settings))
+    threads = max(1, usable_cpus() // settings.worker_concurrency)
+    models = Models(
+        settings.models,
+        settings.rembg_session_path,
+        engine_settings(settings, threads),
+        max_loaded=settings.max_loaded_models,
+    )
+    models.start()
+    # The first connection takes longer. Where it fails, the log says why.
+    with contextlib.suppress(ServiceError):
+        jobs.store.database.ping()
+    return Worker(
+        store=jobs.store,
+        dispatcher=jobs.dispatcher,
+        storage=storage,
+        remover=make_remover(settings, models, Admission(running=1, waiting=0)),
+        terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retry_policy(settings)),
+        counters=JobCounters(settings.broker_url),
+    )
+
+
+def make_maintenance(settings: Settings) -> Maintenance:
+    """Return the parts of the sweeper."""
+    from services.jobs.dispatch import Dispatcher
+    from services.jobs.metrics import JobCounters
+    from services.jobs.queue import Queue
+    from services.jobs.recovery import JobRecovery
+    from services.jobs.retention import Retention
+    from services.jobs.store import JobStore
+    from services.jobs.webhooks import Webhooks
+
+    store = JobStore(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
+    queue = Queue(settings.broker_url)
+    counters = JobCounters(settings.broker_url)
+    dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
+    return Maintenance(
+        recovery=JobRecovery(store, queue, dispatcher, retry_policy(settings), settings.job_lease_seconds, counters),
+        webhooks=Webhooks(store, make_outbound(settings), settings.webhook_secret, counters=counters),
+        retention=Retention(store, make_storage(settings), settings.cleanup_older_than_seconds),
+    )
+
+
+def _web_models(settings: Settings, metrics: Metrics) -> Models:
+    from services.inference.registry import Models
+
+    log = structlog.get_logger("model")
+
+    def note_loaded(segmenter: RembgSegmenter) -> None:
+        metrics.note_model(segmenter)
+        write = log.warning if segmenter.warning else log.info
+        write(
+            "model loaded",
+            model=segmenter.name,
+            engine=segmenter.engine,
+            precision=segmenter.precision,
+            warning=segmenter.warning or None,
+        )
+
+    def note_dropped(segmenter: RembgSegmenter) -> None:
+        metrics.forget_model(segmenter)
+        log.info("model dropped", model=segmenter.name)
+
+    models = Models(
+        settings.models,
+        settings.rembg_session_path,
+        engine_settings(settings),
+        on_loaded=note_loaded,
+        max_waiting=settings.running_per_worker + settings.waiting_per_worker,
+        max_loaded=settings.max_loaded_models,
+        on_dropped=note_dropped,
+    )
+    models.start()
+    return models
+
+
+def _make_keys(settings: Settings) -> KeyCache:
+    """Return the API keys. The database is opened now if keys are required; otherwise when the first key comes."""
+    from services.api_keys.key_cache import KeyCache
+
+    keys = KeyCache(make_database(settings))
+    if settings.auth_required:
+        # The log and /health say why it fails.
+        with contextlib.suppress(DatabaseUnavailable):
+            keys.database.ping()
+    return keys
+
+
+def _make_cache(settings: Settings, metrics: Metrics) -> ResultCache | None:
+    from services.result_cache import ResultCache
+
+    if not settings.result_cache_seconds:
+        return None
+    count = metrics.cache
+    return ResultCache(
+        settings.redis_url, settings.result_cache_seconds, on_look=lambda outcome: count.labels(outcome).inc()
+    )
+
+
+def _make_fetcher(settings: Settings, metrics: Metrics) -> Fetcher:
+    from services.net.fetch import Fetcher
+
+    return Fetcher(
+        make_outbound(settings),
+        enabled=settings.fetch_enabled,
+        seconds=settings.fetch_timeout_seconds,
+        max_bytes=settings.max_content_length,
+        places=settings.fetches_per_worker,
+        on_outcome=lambda outcome: metrics.fetches.labels(outcome).inc(),
+    )

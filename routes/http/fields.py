@@ -1,0 +1,109 @@
+"""The fields of a request beside its image: options, references to images, flags."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from routes.http.context import service
+from routes.http.incoming import S3_KEY
+from services.errors import BadOption, MultipleImages
+from services.imaging.formats import Format, usable_formats
+from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
+from services.imaging.values import BOOLEAN_WORDS, parse_bool
+from services.storage.base import KEYS, is_key
+
+FILE_FIELDS: Final = ("file", "image")
+URL_FIELD: Final = "image_url"
+BACKGROUND_URL: Final = "background_image_url"
+OUTPUT_KEY: Final = "output_key"
+CALLBACK_URL: Final = "callback_url"
+# Fields that name an image instead of sending it.
+IMAGE_REFERENCE_FIELDS: Final = (URL_FIELD, S3_KEY)
+# Callers' own keys are below this prefix of the storage.
+RESULTS_PREFIX: Final = "results/"
+NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)
+
+
+def read_options(*own: str) -> dict[str, object]:
+    """Return the raw options of a form and its query; `own` names the endpoint's other fields.
+
+    Raises `BadOption` and `UnknownOption`.
+    """
+    given = raw_options(request.args, request.form, own=own)
+    for name in (URL_FIELD, BACKGROUND_URL):
+        if name in given:
+            raise unknown_option(name)
+    return given
+
+
+def boolean(name: str, value: object) -> bool:
+    """Read a flag; None and '' are false. Raises `BadOption`."""
+    if value is None or value == "":
+        return False
+    try:
+        return parse_bool(value)
+    except ValueError as exc:
+        raise BadOption(name, value, BOOLEAN_WORDS) from exc
+
+
+def wants_json() -> bool:
+    """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither)."""
+    accept = request.accept_mimetypes
+    return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in usable_formats())
+
+
+def format_from_accept() -> Format:
+    """Return the result's format where `format` is absent: the best type that `Accept` names, or PNG."""
+    accept = request.accept_mimetypes
+    named = [f for f in usable_formats() if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
+    return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
+
+
+def image_reference(given: Mapping[str, object]) -> str:
+    """Return the field that names the image instead of sending it, or "". Raises `MultipleImages`."""
+    found = [name for name in IMAGE_REFERENCE_FIELDS if name in given]
+    if len(found) > 1:
+        raise MultipleImages(f"both {found[0]!r} and {found[1]!r} were given")
+    return found[0] if found else ""
+
+
+def result_key(key: object) -> str:
+    """Return a result's whole key in storage, "" for None. Raises `BadOption`."""
+    if key is None:
+        return ""
+    if not service().settings.storage_given:
+        raise BadOption(OUTPUT_KEY, None, "nothing, for this server has no object storage")
+    if not (isinstance(key, str) and is_key(RESULTS_PREFIX + key)):
+        raise BadOption(OUTPUT_KEY, key, KEYS)
+    return RESULTS_PREFIX + key
+
+
+def raw_options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str, object]:
+    """Return the raw options of all sources, URLs of images among them.
+
+    Raises `BadOption` and `MultipleImages` for a field that was given twice, and `UnknownOption`.
+    """
+    given: dict[str, object] = {}
+    for source in sources:
+        for name, values in source.lists() if isinstance(source, MultiDict) else source.items():
+            present = [v for v in values if v not in ("", None)]
+            if len(present) > 1 or (present and name in given):
+                if name in IMAGE_REFERENCE_FIELDS:
+                    raise MultipleImages(f"more than one {name!r} was given")
+                if name in (BACKGROUND_URL, CALLBACK_URL):
+                    raise BadOption(f"more than one {name}", None, "one")
+                raise BadOption(name, [*([given[name]] if name in given else []), *present], "one value")
+            if present:
+                given[name] = present[0]
+    for name in given:
+        if name == BACKGROUND_IMAGE:
+            raise BadOption(name, given[name], "a file of a form, or base64 in JSON")
+        if name == OUTPUT_KEY and name in own:
+            result_key(given[name])
+        elif name in (CALLBACK_URL, S3_KEY) and name in own:
+            continue
+        elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
+            raise unknown_option(name, also=(*NON_OPTION_FIELDS, *own))
+    return given

@@ -1,0 +1,96 @@
+"""Structured logs: one JSON object (or coloured text) a line, to standard error or to a file."""
+
+import contextlib
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+MIB: Final = 2**20
+
+
+def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
+    """A `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
+
+    A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate (the file is
+    opened anew when it was moved away).
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=False,
+    )
+    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if style == "json":
+        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+    else:
+        last += [structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": last,
+                "foreign_pre_chain": shared,
+            }
+        },
+        "handlers": {"out": {"formatter": "line", **_handler(file, rotate_mb, backups)}},
+        "root": {"handlers": ["out"], "level": level},
+        "loggers": {
+            "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
+            "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+            # Services/persistence/database.py tells of upgrades.
+            "alembic": {"level": "WARNING"},
+            # What it says of callers' files is in the answer.
+            "PIL": {"level": "CRITICAL"},
+            "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
+        },
+    }
+
+
+class ElseStandardError(logging.Handler):
+    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        with contextlib.suppress(Exception):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+    """A log file that logrotate may move away."""
+
+
+class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+    """A log file that all workers write and rotate."""
+
+
+def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
+    if file is None:
+        return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if rotate_mb == 0:
+        return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
+    return {
+        "()": RotatingFile,
+        "filename": str(file),
+        "maxBytes": int(rotate_mb * MIB),
+        "backupCount": backups,
+        "encoding": "utf-8",
+    }
+
+
+def _dumps(event: Any, default: Any = None, **_: Any) -> str:
+    return orjson.dumps(event, default=default or str, option=orjson.OPT_NON_STR_KEYS).decode()

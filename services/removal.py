@@ -1,0 +1,73 @@
+"""The one way to remove a background: views, job workers and the command line all call `Remover.remove`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from services.capacity.admission import Admission
+from services.capacity.deadline import Deadline, Stopwatch
+from services.imaging.decode import ImageLimits, inspect
+from services.imaging.options import Options
+from services.imaging.pipeline import Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.segment import Segmenter
+from services.result_cache import ResultCache
+
+
+class ModelSource(Protocol):
+    """A collection of models; `services.inference.registry.Models` is one."""
+
+    def get(self, name: str | None, deadline: Deadline) -> Segmenter: ...
+
+
+NO_RULES: Final = Rules()
+
+
+@dataclass(frozen=True)
+class Remover:
+    """Removes backgrounds within this process's limits.
+
+    `limits` bound what is decoded, `admission` what runs at a time. Results are looked up in `cache` first: a cached
+    result needs no admission.
+    """
+
+    models: ModelSource
+    limits: ImageLimits
+    admission: Admission
+    cache: ResultCache | None = None
+    rules: Rules = NO_RULES
+
+    def remove(
+        self,
+        data: bytes,
+        options: Options,
+        *,
+        background: bytes | None = None,
+        deadline: Deadline | None = None,
+        on_step: Callable[[str], None] = lambda _name: None,
+    ) -> Result:
+        """Return the cut-out (or mask) of the image file `data`.
+
+        `background` is the file of an image to put behind the subject. Without a deadline a removal takes as long as
+        it takes. `on_step` is called with each step's name as it begins.
+
+        Raises a `ServiceError`: the image's fault (`inspect`, `decode`, `NoSubject`), the options' (`BadOption`,
+        `ModelNotFound`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
+        """
+        watch = Stopwatch(deadline or Deadline(), on_step)
+        check_background(options, background)
+        photo = inspect(data, self.limits)
+        sources = Sources(photo, inspect(background, self.limits) if background is not None else None)
+        segmenter = self.models.get(options.model, watch.deadline)
+        key = ""
+        if self.cache:
+            with watch.step("cache"):
+                key = self.cache.key(data, background, options, segmenter.identity, self.rules)
+                found = self.cache.get(key)
+            if found:
+                return replace(found, timings=watch.timings)
+        with self.admission.slot(weight(sources, options), watch):
+            result = cut_out(sources, options, segmenter, watch, self.rules)
+        if self.cache:
+            result = replace(result, cached=False)
+            self.cache.put(key, result)
+        return result

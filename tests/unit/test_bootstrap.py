@@ -1,0 +1,57 @@
+"""The composition root: every process takes its parts from here."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import bootstrap
+from config import Settings
+from services.errors import ServiceError
+from services.imaging.pipeline import Rules
+from tests.support.servers import ROOT
+
+
+def settings(folder: Path, **given: object) -> Settings:
+    values = {"rembg_session_path": folder, "database_url": f"sqlite:///{folder}/db.sqlite"} | given
+    return Settings(**values, _env_file=None)  # type: ignore[arg-type]
+
+
+def test_command_line_and_service_have_the_same_limits_and_rules(tmp_path: Path) -> None:
+    given = settings(tmp_path, max_content_length=5_000_000, require_subject=True)
+    local = bootstrap.make_local_remover(given)
+    web = bootstrap.make_web_services(given)
+    assert local.limits == web.limits == bootstrap.image_limits(given)
+    assert local.rules == web.remover.rules == Rules(require_subject=True)
+    assert web.limits.max_bytes == 5_000_000
+
+
+def test_service_without_jobs_has_no_job_parts(tmp_path: Path) -> None:
+    web = bootstrap.make_web_services(settings(tmp_path, jobs_enabled=False))
+    assert web.jobs is None
+    assert web.redis is None
+    assert web.remover.cache is None
+
+
+def test_worker_splits_the_processors_among_its_children(tmp_path: Path) -> None:
+    assert bootstrap.engine_settings(settings(tmp_path, inference_threads=3)).threads == 3
+    assert bootstrap.engine_settings(settings(tmp_path, inference_threads=3), threads=1).threads == 1
+
+
+def test_lost_database_does_not_stop_a_service_that_requires_keys(tmp_path: Path) -> None:
+    given = settings(tmp_path, auth_required=True, database_url=f"postgresql://127.0.0.1:1/{tmp_path.name}")
+    web = bootstrap.make_web_services(given)
+    with pytest.raises(ServiceError):
+        web.keys.database.ping()
+
+
+def test_only_bootstrap_builds_a_remover_from_settings() -> None:
+    builders = {"Remover", "Models", "ImageLimits", "EngineSettings", "Fetcher", "ResultCache"}
+    entry_points = [ROOT / name for name in ("app.py", "worker.py", "sweeper.py", "cli.py")]
+    for path in [*entry_points, *(ROOT / "routes").rglob("*.py")]:
+        called = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & builders, path

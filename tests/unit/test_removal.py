@@ -1,0 +1,124 @@
+"""`Remover`: cache, admission and deadline around the imaging pipeline."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from services.capacity.admission import Admission
+from services.capacity.deadline import Deadline
+from services.errors import Busy, ConflictingOptions, DeadlineExceeded
+from services.imaging.decode import ImageLimits
+from services.imaging.errors import NoSubject, TooManyPixels
+from services.imaging.formats import Format
+from services.imaging.options import Options
+from services.imaging.pipeline import Result, Rules
+from services.inference.segmenter import RembgSegmenter
+from services.removal import Remover
+
+STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]
+
+
+class OneModel:
+    """A model source with one loaded model."""
+
+    def __init__(self, segmenter: RembgSegmenter) -> None:
+        self._segmenter = segmenter
+
+    def get(self, _name: str | None, _deadline: Deadline) -> RembgSegmenter:
+        return self._segmenter
+
+
+class MemoryCache:
+    """A result cache in a dictionary, keyed by everything that a result depends on."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Result] = {}
+
+    def key(self, *parts: object) -> str:
+        return repr(parts)
+
+    def get(self, key: str) -> Result | None:
+        found = self.kept.get(key)
+        return replace(found, cached=True, timings={}) if found else None
+
+    def put(self, key: str, result: Result) -> None:
+        self.kept[key] = result
+
+
+class FullAdmission(Admission):
+    """An admission without a free place."""
+
+    def slot(self, *_: Any) -> Any:
+        raise Busy("full")
+
+
+@pytest.fixture
+def remover(segmenter: RembgSegmenter) -> Remover:
+    return Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0))
+
+
+def test_each_step_is_reported_in_order_and_timed(remover: Remover, small: bytes) -> None:
+    seen: list[str] = []
+    result = remover.remove(small, Options(), on_step=seen.append)
+    assert seen == STEPS
+    assert list(result.timings) == STEPS
+    assert result.cached is None
+
+
+def test_cached_result_needs_no_admission(remover: Remover, small: bytes) -> None:
+    cache: Any = MemoryCache()
+    first = replace(remover, cache=cache).remove(small, Options())
+    again = replace(remover, cache=cache, admission=FullAdmission(1, 0)).remove(small, Options())
+    assert (first.cached, again.cached) == (False, True)
+    assert again.data == first.data
+    assert list(again.timings) == ["cache"]
+
+
+def test_results_under_other_rules_are_cached_apart(remover: Remover, small: bytes) -> None:
+    cache: Any = MemoryCache()
+    replace(remover, cache=cache).remove(small, Options())
+    replace(remover, cache=cache, rules=Rules(jpeg_if_opaque=True)).remove(small, Options())
+    assert len(cache.kept) == 2
+
+
+def test_full_server_refuses_before_decoding(remover: Remover, small: bytes) -> None:
+    seen: list[str] = []
+    with pytest.raises(Busy):
+        replace(remover, admission=FullAdmission(1, 0)).remove(small, Options(), on_step=seen.append)
+    assert seen == []
+
+
+def test_two_backgrounds_are_refused_before_the_image_is_read(remover: Remover, small: bytes) -> None:
+    with pytest.raises(ConflictingOptions, match="background and background_image"):
+        remover.remove(b"not an image", Options.parse({"background": "red"}), background=small)
+
+
+def test_expired_deadline_ends_the_removal(remover: Remover, small: bytes) -> None:
+    with pytest.raises(DeadlineExceeded):
+        remover.remove(small, Options(), deadline=Deadline(0.0))
+
+
+def test_limits_bound_the_photo_and_its_background(remover: Remover, small: bytes, jpeg: bytes) -> None:
+    limited = replace(remover, limits=ImageLimits(max_pixels=100 * 100))
+    limited.remove(small, Options())
+    for data, background in ((jpeg, None), (small, jpeg)):
+        with pytest.raises(TooManyPixels):
+            limited.remove(data, Options(), background=background)
+
+
+def test_rules_demand_a_subject_and_a_jpeg(remover: Remover, small: bytes, blank: bytes) -> None:
+    with pytest.raises(NoSubject):
+        replace(remover, rules=Rules(require_subject=True)).remove(blank, Options())
+    opaque = replace(remover, rules=Rules(jpeg_if_opaque=True)).remove(small, Options.parse({"background": "white"}))
+    assert opaque.format is Format.JPEG
+
+
+@pytest.fixture(scope="module")
+def blank() -> bytes:
+    """A white image without a subject."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(out, "PNG")
+    return out.getvalue()
