@@ -22,7 +22,7 @@ from services.jobs.store import Claim, JobStore
 from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
-from tests.support.facts import FACTS
+from tests.support.job_records import FACTS
 
 LEASE = 30.0
 AT_ONCE = 8

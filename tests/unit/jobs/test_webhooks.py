@@ -15,7 +15,7 @@ from services.jobs.retry import RetryPolicy
 from services.jobs.store import JobStore
 from services.jobs.webhooks import SIGNATURE, Webhooks
 from services.net.client import Outbound
-from tests.support.facts import FACTS
+from tests.support.job_records import FACTS
 from tests.unit.jobs.test_store import at_once, claimed, database, make, records, reports  # noqa: F401 - fixtures
 
 SECRET = "a secret of some length"
