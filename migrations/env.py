@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations on the connection it is given, or (from its own command) on `DATABASE_URL`."""
+"""Runs the migrations for Alembic, on the given connection or (from its own command) on `DATABASE_URL`."""
 
 from alembic import context
 from sqlalchemy import Connection, create_engine
@@ -10,7 +10,7 @@ from services.persistence.database import Base
 
 
 def run(connection: Connection) -> None:
-    """All in one transaction, on SQLite too; what it can't alter in place is copied."""
+    """Run all migrations in one transaction, on SQLite too; tables it can't alter in place are copied."""
     context.configure(
         connection=connection, target_metadata=Base.metadata, render_as_batch=True, transactional_ddl=True
     )

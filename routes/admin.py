@@ -10,7 +10,7 @@ from services.jobs.retention import Retention
 
 
 def cleanup() -> Response:
-    """Remove what has had its time now, instead of when its turn comes."""
+    """Delete expired files and records now, instead of at the next interval."""
     settings = service().settings
     removed = Retention(jobs().store, service().storage, settings.cleanup_older_than_seconds).run()
     return answer(CleanupView(removed=removed))

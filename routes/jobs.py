@@ -6,12 +6,13 @@ from typing import Final
 from flask import Response, request
 
 from bootstrap import JobServices
+from routes.http.answers import Body
 from routes.http.auth import caller_key
 from routes.http.context import service
-from routes.http.job_answers import accepted, answer, download
+from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
-from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, View
+from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
@@ -39,7 +40,7 @@ def show(job_id: str) -> Response:
     return answer(polled(job_id, JobView.of))
 
 
-def polled(job_id: str, view: Callable[[JobSnapshot], View]) -> bytes:
+def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
     """Return the JSON of a job's view. Raises `JobNotFound`.
 
     The state is always current; the rest may be a moment old, so that callers who poll all the time cost the workers
@@ -50,7 +51,7 @@ def polled(job_id: str, view: Callable[[JobSnapshot], View]) -> bytes:
 
     def make() -> tuple[str, bytes]:
         snapshot = parts.queries.job(job_id, owner())
-        return snapshot.job.state, view(snapshot).json_body()
+        return snapshot.job.state, encoded(view(snapshot))
 
     cached_state, body = parts.recent.get_or_make((job_id, state, view), make)
     # The state may have changed between the two queries.

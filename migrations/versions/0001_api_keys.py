@@ -1,4 +1,4 @@
-"""API keys."""
+"""Create the table of API keys."""
 
 import sqlalchemy as sa
 from alembic import op

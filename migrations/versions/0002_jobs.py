@@ -1,4 +1,4 @@
-"""Jobs and their items."""
+"""Create the tables of jobs and their items."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,9 +1,11 @@
 """Builds the HTTP answers of jobs: JSON bodies and downloads."""
 
+import orjson
 from flask import Response, redirect
 
+from routes.http.answers import Body
 from routes.http.context import service
-from routes.http.job_views import AcceptedView, View
+from routes.http.job_views import AcceptedView
 from routes.removal import file_name
 from services.jobs.archive import result_names, stream_archive
 from services.jobs.errors import JobNotFinished
@@ -12,12 +14,16 @@ from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job
 from services.storage.local import LocalFolder
 
 
-def answer(body: View | bytes, status: int = 200) -> Response:
-    """Make a JSON answer that no cache may keep."""
-    data = body if isinstance(body, bytes) else body.json_body()
-    response = Response(data, status=status, mimetype="application/json")
+def answer(body: Body | bytes, status: int = 200) -> Response:
+    """Make a JSON response that no cache may keep. Bytes are encoded already."""
+    response = Response(body if isinstance(body, bytes) else encoded(body), status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def encoded(body: Body) -> bytes:
+    """Encode a body as JSON."""
+    return orjson.dumps(body.model_dump())
 
 
 def accepted(job: Job) -> Response:

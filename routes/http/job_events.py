@@ -9,6 +9,7 @@ from flask import Response, request
 
 from bootstrap import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
+from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
 from services.errors import Busy, ServiceError
 from services.jobs.queries import JobSnapshot
@@ -53,7 +54,7 @@ def _stream(
         view = JobView.of(snapshot)
         if _without_eta(view) != sent:
             sent, sent_at = _without_eta(view), time.monotonic()
-            yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), view.json_body())
+            yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), encoded(view))
         if snapshot.job.state not in ACTIVE or stopping() or time.monotonic() - began > MAX_STREAM_SECONDS:
             return
         if time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:

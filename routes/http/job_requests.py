@@ -1,4 +1,4 @@
-"""A request becomes a job's submission, once, here."""
+"""Reads a request into a job's submission."""
 
 import io
 import re
@@ -26,15 +26,16 @@ from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
 from services.net.urls import parse_url
 
-FILES: Final = "files"
+FILE_FIELD: Final = "files"
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+# For a batch's form fields and boundaries, besides its files.
 ROOM_FOR_FIELDS: Final = 64 * 1024
 
 
 def read_single(*own: str) -> Submission:
-    """One image with its options, found good as far as its header tells. `own` names fields of this endpoint alone.
+    """Read one image with its options, and check both as far as the image's header allows.
 
-    Raises what `/remove-background` would, and `read_incoming`.
+    `own` names fields of this endpoint alone. Raises the errors of `/remove-background` and of `read_incoming`.
     """
     upload = read_upload(CALLBACK_URL, *own, waits=True)
     _check_options(upload.options(default_format=Format.PNG))
@@ -45,7 +46,7 @@ def read_single(*own: str) -> Submission:
 
 
 def read_batch() -> Submission:
-    """The images of a form's `files`, each to be found good or bad by itself, and the options for all of them."""
+    """Read the images of a form's `files`, each accepted or refused separately, and the options for all of them."""
     settings = service().settings
     if request.mimetype != "multipart/form-data":
         raise UnsupportedFormat(
@@ -55,8 +56,8 @@ def read_batch() -> Submission:
     _hold_batch(settings.max_batch_bytes + ROOM_FOR_FIELDS)
     request.max_form_parts = settings.max_batch_files + 100
     for name in request.files:
-        if name not in (FILES, BACKGROUND_IMAGE):
-            raise unknown_option(name, also=(*NON_OPTION_FIELDS, FILES))
+        if name not in (FILE_FIELD, BACKGROUND_IMAGE):
+            raise unknown_option(name, also=(*NON_OPTION_FIELDS, FILE_FIELD))
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
     given = read_options(CALLBACK_URL)
     callback = given.pop(CALLBACK_URL, None)
@@ -87,16 +88,17 @@ def _submission(
 
 
 def _files(most: int, most_bytes: int) -> list[File]:
-    """The form's images, archives opened, each with its bytes or why it is refused.
+    """Read the form's images, archives unpacked, each with its bytes or the error that refuses it.
 
-    Raises `MissingImage`, `TooManyFiles`, `UploadTooLarge` where all together, unpacked, are too much, and `Busy` where
-    there is no memory to unpack them.
+    Raises `MissingImage`, `TooManyFiles`, `UploadTooLarge` if the unpacked files exceed the limit together, and `Busy`
+    if there is no memory to unpack them.
     """
     found: list[File] = []
     size = 0
-    for part in request.files.getlist(FILES):
+    for part in request.files.getlist(FILE_FIELD):
         if not part.filename:
-            continue  # a browser's empty field
+            # A browser's empty field.
+            continue
         sent = part.stream.read()
         for name, data in _images(part.filename, sent, most):
             size += len(data) if isinstance(data, bytes) else 0
@@ -105,16 +107,17 @@ def _files(most: int, most_bytes: int) -> list[File]:
             if size > most_bytes:
                 raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
             if isinstance(data, bytes) and data is not sent:
-                hold(len(data))  # unpacked: beside the archive that it came in
+                # Unpacked: in memory in addition to its archive.
+                hold(len(data))
             found.append(_file(name, data))
         part.close()
     if not found:
-        raise MissingImage(f"the form has no image in the field {FILES!r}", "Send -F files=@a.jpg -F files=@b.zip")
+        raise MissingImage(f"the form has no image in the field {FILE_FIELD!r}", "Send -F files=@a.jpg -F files=@b.zip")
     return found
 
 
 def _images(name: str, data: bytes, most: int) -> Iterator[tuple[str, bytes | ServiceError]]:
-    """A file's own name and bytes or, of an archive, those of what is in it."""
+    """Yield a file's name and bytes or, for an archive, those of its files."""
     if not is_archive(data):
         yield name, data or EmptyImage("the file has 0 bytes")
         return
@@ -135,20 +138,20 @@ def _file(name: str, data: bytes | ServiceError) -> File:
 
 
 def _check_options(options: Options) -> None:
-    """What the worker could only refuse later."""
+    """Check the model now: the worker could only refuse it later. Raises `ModelNotFound`."""
     models = service().models
     if options.model is not None and options.model not in models.usable():
         raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")
 
 
 def _callback_url(url: object) -> str | None:
-    """Where the job's end is to be told. Raises `BadOption`, `BadURL`."""
+    """Return the checked URL of the webhook. Raises `BadOption`, `BadURL`."""
     if url is None:
         return None
     if not service().settings.webhook_secret:
-        raise BadOption("callback_url", None, "nothing, for this server has no WEBHOOK_SECRET")
+        raise BadOption("callback_url", None, "nothing: this server has no WEBHOOK_SECRET")
     if not isinstance(url, str):
-        raise BadURL("callback_url is not a text")
+        raise BadURL("callback_url is not a string")
     return parse_url(url).url
 
 
@@ -164,10 +167,11 @@ def _idempotency_key() -> str | None:
 
 
 def _hold_batch(most: int) -> None:
-    """Count the body that is about to be read; an unknown length as the largest. Raises `Busy`, `UploadTooLarge`."""
+    """Reserve memory for the body; an unknown length counts as the maximum. Raises `Busy`, `UploadTooLarge`."""
     refuse_encoded_body()
     announced = request.content_length
     if announced is not None and announced > most:
         raise UploadTooLarge(f"{announced} bytes were announced; allowed for a batch: {most}")
-    hold(2 * (most if announced is None else announced))  # as received, and each file as read from it
+    # The body as received, and each file as read from it.
+    hold(2 * (most if announced is None else announced))
     request.max_content_length = most

@@ -6,9 +6,9 @@ The order of the fields is the order of the keys.
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from routes.http.answers import Body, Count
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
 from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
@@ -28,22 +28,12 @@ Moment = Annotated[
 ]
 
 
-class View(BaseModel):
-    """A JSON body."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def json_body(self) -> bytes:
-        """Encode the body."""
-        return orjson.dumps(self.model_dump())
-
-
-class AcceptedView(View):
+class AcceptedView(Body):
     """The answer to a submission."""
 
     job_id: str
     status: Status
-    items: NonNegativeInt
+    items: Count
     status_url: str
 
     @classmethod
@@ -52,14 +42,14 @@ class AcceptedView(View):
         return cls(job_id=job.id, status=job.state, items=job.total, status_url=f"/api/jobs/{job.id}")
 
 
-class CancelledView(View):
+class CancelledView(Body):
     """The answer to a cancel."""
 
     job_id: str
     status: Status
 
 
-class RetriedView(View):
+class RetriedView(Body):
     """The answer to a retry."""
 
     job_id: str
@@ -67,7 +57,7 @@ class RetriedView(View):
     status_url: str
 
 
-class ErrorView(View):
+class ErrorView(Body):
     """Why the last attempt at an item failed: for good, or before the next one."""
 
     code: str
@@ -79,19 +69,19 @@ class ErrorView(View):
         return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
 
 
-class ItemView(View):
+class ItemView(Body):
     """One image of a job; sizes in px and bytes, null until it is finished."""
 
     item_id: str
     name: str
     status: Status
     stage: str | None
-    progress: NonNegativeInt
-    attempts: NonNegativeInt
+    progress: Count
+    attempts: Count
     error: ErrorView | None
-    width: NonNegativeInt | None
-    height: NonNegativeInt | None
-    bytes: NonNegativeInt | None
+    width: Count | None
+    height: Count | None
+    bytes: Count | None
     format: str | None
     model: str | None
     confidence: float | None
@@ -117,17 +107,17 @@ class ItemView(View):
         )
 
 
-class JobMetricsView(View):
+class JobMetricsView(Body):
     """Figures of a job: counts of its items, seconds, bytes; `timings_ms` of a single image alone."""
 
-    items: NonNegativeInt
-    finished: NonNegativeInt
-    failed: NonNegativeInt
-    cancelled: NonNegativeInt
+    items: Count
+    finished: Count
+    failed: Count
+    cancelled: Count
     queue_seconds: float | None
     processing_seconds: float | None
-    original_bytes: NonNegativeInt
-    result_bytes: NonNegativeInt
+    original_bytes: Count
+    result_bytes: Count
     timings_ms: dict[str, float] | None
 
     @classmethod
@@ -150,19 +140,19 @@ class JobMetricsView(View):
         )
 
 
-class JobView(View):
+class JobView(Body):
     """A job's status, with its items."""
 
     job_id: str
     status: Status
     stage: str | None = Field(description="queue, decode, segment, refine, compose, encode, store")
-    progress: NonNegativeInt = Field(le=100)
+    progress: Count = Field(le=100)
     eta_seconds: float | None
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
     expires_at: Moment | None = Field(description="When its files are deleted.")
-    attempts: NonNegativeInt
+    attempts: Count
     error: ErrorView | None = Field(description="Why it failed, or why its last attempt did.")
     items: list[ItemView]
     download_url: str | None
@@ -198,21 +188,21 @@ class FailedJobView(JobView):
     retry_url: str | None
 
 
-class JobsPage(View):
+class JobsPage(Body):
     """A page of jobs; `next_cursor` is null on the last page."""
 
     jobs: list[JobView]
     next_cursor: str | None
 
 
-class FailedJobsPage(View):
+class FailedJobsPage(Body):
     """A page of failed jobs; `next_cursor` is null on the last page."""
 
     jobs: list[FailedJobView]
     next_cursor: str | None
 
 
-class CleanupView(View):
+class CleanupView(Body):
     """The answer to a cleanup."""
 
     removed: Removed

@@ -2,9 +2,8 @@
 
 from typing import Final, Literal, Self
 
-from pydantic import NonNegativeInt
-
-from routes.http.job_views import Moment, View
+from routes.http.answers import Body, Count
+from routes.http.job_views import Moment
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED, Job
 
@@ -18,7 +17,7 @@ STATUS: Final[dict[str, UploadStatus]] = {
 }
 
 
-class UploadAcceptedView(View):
+class UploadAcceptedView(Body):
     """The answer to an upload; all ids are the job's."""
 
     upload_id: str
@@ -32,13 +31,13 @@ class UploadAcceptedView(View):
         return cls(upload_id=job.id, task_id=job.id, status=STATUS[job.state], message="The image is queued")
 
 
-class UploadView(View):
+class UploadView(Body):
     """An upload; `size` in bytes."""
 
     upload_id: str
     task_id: str
     filename: str
-    size: NonNegativeInt
+    size: Count
     status: UploadStatus
     created_at: Moment
 
@@ -56,20 +55,20 @@ class UploadView(View):
         )
 
 
-class UploadsPage(View):
+class UploadsPage(Body):
     """A page of uploads; `next_cursor` is null on the last page."""
 
     uploads: list[UploadView]
     next_cursor: str | None
 
 
-class TaskView(View):
+class TaskView(Body):
     """The status of an upload; `presigned_url` is a link into object storage, `processing_time` in seconds."""
 
     task_id: str
     upload_id: str
     status: UploadStatus
-    progress: NonNegativeInt
+    progress: Count
     result_url: str | None
     presigned_url: str | None
     error_message: str | None

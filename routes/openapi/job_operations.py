@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from routes.http.answers import Body
 from routes.http.job_views import (
     AcceptedView,
     CancelledView,
@@ -10,7 +11,6 @@ from routes.http.job_views import (
     JobsPage,
     JobView,
     RetriedView,
-    View,
 )
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
 from routes.openapi.docs import Operation, option_schemas
@@ -89,7 +89,7 @@ _IDEMPOTENCY: Final = (
 )
 
 
-def _json(model: type[View]) -> dict[str, Schema]:
+def _json(model: type[Body]) -> dict[str, Schema]:
     return {"application/json": schema_of(model)}
 
 

@@ -1,9 +1,9 @@
-"""API keys: what a key looks like, the table that knows them, and making, listing and revoking them.
+"""Creates, lists, finds and revokes API keys, and counts their uses.
 
 A key is `bgr_`, a public id of 12 hexadecimal digits, `_`, and a secret of 40 (160 random bits). It is shown once; the
-table has only its SHA-256. A plain, fast hash is right here: bcrypt and its like slow down guessing what people choose,
-and nobody guesses 160 random bits, while every request would pay for the slowness. A keyed hash would tie the keys to
-another secret that can be lost, and protect nothing that the randomness does not.
+table stores only its SHA-256. A plain, fast hash is right here: bcrypt and its like slow down the guessing of passwords
+that people choose, but 160 random bits can't be guessed, and every request would pay for the slowness. A keyed hash
+would tie the keys to another secret that can be lost, and protect nothing that the randomness does not.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ REMOVE: Final = "remove"
 JOBS: Final = "jobs"
 ADMIN: Final = "admin"
 SCOPES: Final = (REMOVE, JOBS, ADMIN)
-FORM: Final = re.compile(r"bgr_([0-9a-f]{12})_[0-9a-f]{40}", re.ASCII)
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+KEY: Final = re.compile(r"bgr_([0-9a-f]{12})_[0-9a-f]{40}", re.ASCII)
+KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 LIMIT: Final = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*(second|minute|hour|day)s?", re.ASCII | re.IGNORECASE)
 
 Problem = Literal["", "revoked", "expired"]
 
 
 class ApiKey(Base):
-    """One key, without its secret."""
+    """An API key, without its secret."""
 
     __tablename__ = "api_keys"
 
@@ -49,7 +49,7 @@ class ApiKey(Base):
     uses: Mapped[int] = mapped_column(BigInteger, default=0)
 
     def problem(self, now: datetime | None = None) -> Problem:
-        """Why the key does not count (any more); empty when it does."""
+        """Return why the key is not valid; empty when it is."""
         if self.revoked_at:
             return "revoked"
         if self.expires_at and self.expires_at <= (now or datetime.now(UTC)):
@@ -57,11 +57,11 @@ class ApiKey(Base):
         return ""
 
     def matches(self, text: str) -> bool:
-        """Whether `text` is this very key; takes the same time wherever it differs."""
+        """Return whether `text` is this key, in constant time."""
         return hmac.compare_digest(_hash(text), self.hash)
 
 
-# Names are free again once their key is revoked.
+# The name of a revoked key can be used again.
 Index(
     "uq_api_keys_live_name",
     ApiKey.name,
@@ -80,21 +80,21 @@ def create_key(
     rate_limit: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[str, ApiKey]:
-    """A new key: its text, which is nowhere kept, and its record.
+    """Create a key; return its text, which is not stored, and its record.
 
-    Raises ValueError, whose text says which value is not allowed.
+    Raises ValueError, which says which value is not allowed.
     """
-    key_id = secrets.token_hex(6)
-    text = f"bgr_{key_id}_{secrets.token_hex(20)}"
     now = datetime.now(UTC)
-    if not NAME.fullmatch(name):
+    if not KEY_NAME.fullmatch(name):
         raise ValueError(f"the name is {name!r}: 1 to 64 of A-Z a-z 0-9 . _ - are allowed, a letter or digit first")
     if len(owner) > 200:
         raise ValueError("the owner has more than 200 characters")
     if not scopes or not set(scopes) <= set(SCOPES):
         raise ValueError(f"the scopes are {', '.join(scopes)}: allowed are {', '.join(SCOPES)}")
     if expires_at and expires_at <= now:
-        raise ValueError(f"the key would have expired already, at {expires_at:%Y-%m-%d %H:%M %Z}")
+        raise ValueError(f"the expiry is in the past: {expires_at:%Y-%m-%d %H:%M %Z}")
+    key_id = secrets.token_hex(6)
+    text = f"bgr_{key_id}_{secrets.token_hex(20)}"
     record = ApiKey(
         id=key_id,
         hash=_hash(text),
@@ -110,18 +110,18 @@ def create_key(
         with database.session() as session:
             session.add(record)
     except IntegrityError:
-        raise ValueError(f"there is a key named {name!r} already; revoke it first or take another name") from None
+        raise ValueError(f"a key named {name!r} exists already; revoke it first or choose another name") from None
     return text, record
 
 
 def list_keys(database: Database) -> list[ApiKey]:
-    """All keys, the oldest first."""
+    """Return all keys, oldest first."""
     with database.session() as session:
         return list(session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)))
 
 
 def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
-    """End a key for good. None when there is no such key that is not revoked already."""
+    """Revoke a key for good and return it. None when no valid key has this id or name."""
     with database.session() as session:
         live = select(ApiKey).where(ApiKey.revoked_at.is_(None))
         found = session.scalar(live.where(ApiKey.id == id_or_name)) or session.scalar(
@@ -133,13 +133,13 @@ def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
 
 
 def find_key(database: Database, key_id: str) -> ApiKey | None:
-    """The key of this public id, whatever its state."""
+    """Return the key with this public id, also a revoked or expired one."""
     with database.session() as session:
         return session.get(ApiKey, key_id)
 
 
 def add_uses(database: Database, uses: dict[str, tuple[int, datetime]]) -> None:
-    """Add to the keys' counts, and note when each was last used. Keyed by id."""
+    """Add uses to the keys' counts, by id: how many, and when the last one was."""
     later = bindparam("at", type_=ApiKey.last_used_at.type)
     statement = (
         update(ApiKey)
@@ -151,20 +151,20 @@ def add_uses(database: Database, uses: dict[str, tuple[int, datetime]]) -> None:
             ),
         )
     )
-    # In the order of ids: two workers that lock the same rows would otherwise wait for each other.
+    # Ordered by id: two workers that lock the same rows could otherwise deadlock.
     rows = [{"key": key, "count": count, "at": at} for key, (count, at) in sorted(uses.items())]
     with database.session() as session:
         session.connection().execute(statement, rows)
 
 
 def key_id_of(text: str) -> str | None:
-    """The public id in what may be a key of this service; None when it does not look like one."""
-    match = FORM.fullmatch(text)
+    """Return the public id in a key's text; None when the text does not have the form of a key."""
+    match = KEY.fullmatch(text)
     return match[1] if match else None
 
 
 def parse_limit(text: str) -> str:
-    """A quota as `1000/hour`, in that form. Raises ValueError."""
+    """Normalize a quota to the form `1000/hour`. Raises ValueError."""
     match = LIMIT.fullmatch(text.strip())
     if not match:
         raise ValueError(f"the limit is {text!r}: allowed is a number per second, minute, hour or day, as 1000/hour")

@@ -1,4 +1,4 @@
-"""Many images, one after the other: each becomes a result of its own, or a line in the report of what failed."""
+"""Processes many images one after the other; each becomes a result, or an entry in the report of failures."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,18 +15,19 @@ from services.imaging.pipeline import Result
 
 REPORT: Final = "errors.json"
 MAX_SHOWN_CHARS: Final = 255
-LOOK_SECONDS: Final = 0.25
+# How often a batch re-checks whether a full queue has room.
+POLL_SECONDS: Final = 0.25
 log = structlog.get_logger("batch")
 Item = tuple[str, bytes | ServiceError]
-"""An image's name as its sender knows it, and its bytes, or why there are none."""
+"""An image's name as its sender gave it, and its bytes, or the error that refused it."""
 
 
 @dataclass
 class Batch:
-    """The results of `items`, made one at a time by `remove` while they are taken; `done` and `failed` say what
-    became of them, `gone` whether the caller has left.
+    """The results of `items`, which `remove` makes one at a time while they are consumed.
 
-    `deadline` gives each image its own deadline, or raises what ends the batch for all images that have not begun.
+    `done` and `failed` count the outcomes; `gone` is set when the caller has disconnected. `deadline` makes each
+    image's own deadline, or raises an error that ends the batch for all images that have not begun.
     """
 
     items: Iterable[Item]
@@ -38,9 +39,9 @@ class Batch:
     failed: list[ServiceError] = field(default_factory=list)
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Name and bytes of each result; then, where something failed, of the report: a list of {name, code, error}.
+        """Yield the name and bytes of each result; then, if any failed, the report: a list of {name, code, error}.
 
-        Names are `<name>.<ending>`, made harmless and distinct. Ends early, without a report, when the caller has gone.
+        Names are `<name>.<extension>`, safe and distinct. Ends early, without a report, when the caller is gone.
         """
         names, report = DistinctNames(), []
         for name, found in self.items:
@@ -56,7 +57,8 @@ class Batch:
                 continue
             self.done += 1
             yield names.of(name, result.format.extension), result.data
-            del result  # while the next one is made
+            # Free it before the next one is made.
+            del result
         if report:
             yield REPORT, orjson.dumps(report, option=orjson.OPT_INDENT_2)
 
@@ -64,23 +66,24 @@ class Batch:
         if isinstance(found, ServiceError):
             raise found
         try:
-            return self._when_there_is_room(found)
+            return self._remove_when_free(found)
         except ServiceError:
             raise
         except MemoryError as exc:
             raise Busy("the server is out of memory for now") from exc
-        except Exception as exc:  # a bug: the other images are none the worse for it
+        except Exception as exc:
+            # A bug: it fails this image, not the others.
             log.exception("unexpected error")
             raise ServiceError from exc
 
-    def _when_there_is_room(self, data: bytes) -> Result:
-        """The result; where the queue is full the batch waits for as long as one image may take."""
+    def _remove_when_free(self, data: bytes) -> Result:
+        """Return the result. While the queue is full, wait for as long as one image may take."""
         deadline = self.deadline()
         while True:
             try:
                 return self.remove(data, deadline)
             except Busy:
-                if (deadline.remaining() or 0.0) < LOOK_SECONDS:
+                if (deadline.remaining() or 0.0) < POLL_SECONDS:
                     raise
                 deadline.check()
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)

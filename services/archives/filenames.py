@@ -1,4 +1,4 @@
-"""File names that callers send become names that do no harm, anywhere they are shown or written to."""
+"""Makes callers' file names safe to show and to write, and distinct within an archive."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ MAX_NAME_CHARS: Final = 100
 
 
 def harmless_stem(filename: str) -> str:
-    """A caller's file name made harmless: its last part without ending, no control characters, bounded."""
+    """Return the last part of a file name without extension and control characters, bounded in length."""
     name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
     visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
     clean = re.sub(r'[<>:"/\\|?*;%]', "_", visible).strip(" .")
@@ -17,14 +17,16 @@ def harmless_stem(filename: str) -> str:
 
 
 class DistinctNames:
-    """Harmless names, each given once: the second `photo` is `photo-2`. Case makes no difference, since it makes none
-    on the disks of half the world."""
+    """Safe names, each used once: the second `photo` becomes `photo-2`.
+
+    Names that differ only by case count as equal, as they do on many file systems.
+    """
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, filename: str, extension: str) -> str:
-        """`<stem>.<extension>`, or the first of `<stem>-2.<extension>`, … that is free."""
+        """Return `<stem>.<extension>`, or the first of `<stem>-2.<extension>`, … that is free."""
         stem = harmless_stem(filename)
         number, name = 1, f"{stem}.{extension}"
         while _folded(name) in self._taken:

@@ -1,7 +1,7 @@
-"""A ZIP archive that somebody sent, read without harm: nothing is written anywhere, and one file at a time is unpacked.
+"""Reads untrusted ZIP archives: writes nothing, and unpacks one file at a time.
 
-Names are never used as paths. What could make reading dear is bounded before it is done: entries of the directory
-before `zipfile` makes objects of them, bytes of a file while it is unpacked.
+Names are never used as paths. Costs are bounded before they arise: directory entries before `zipfile` makes objects of
+them, a file's bytes while it is unpacked.
 """
 
 import re
@@ -18,11 +18,14 @@ from services.errors import ServiceError, UploadTooLarge
 
 MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
 DIRECTORY_ENTRY: Final = b"PK\x01\x02"
-MAX_ENTRIES: Final = 2000  # folders and a system's own files among them; each costs about a kilobyte to read
-MAX_RATIO: Final = 200  # a flat drawing as BMP reaches about 100; DEFLATE itself ends at 1032
+# Folders and a system's own files included; each costs about a kilobyte of memory.
+MAX_ENTRIES: Final = 2000
+# A flat drawing as BMP reaches a ratio of about 100; the limit of DEFLATE is 1032.
+MAX_RATIO: Final = 200
 RATIO_FREE_BYTES: Final = 1024 * 1024
 READ_BYTES: Final = 1024 * 1024
-METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a bound on memory
+# The other methods unpack without a bound on memory.
+METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED: Final = 0x1
 JUNK_FOLDER: Final = "__MACOSX"
 JUNK: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -32,22 +35,22 @@ DAMAGE: Final = (
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file that starts so is a ZIP archive."""
+    """Return whether a file that starts with these bytes is a ZIP archive."""
     return head.startswith(MAGIC)
 
 
 class Archive:
-    """The files of an archive, in its order; folders and what systems add by themselves (`__MACOSX`) are left out.
+    """The files of an archive, in its order, without folders and files that systems add (`__MACOSX`).
 
-    Iterating gives each file's name and its bytes, or the error that says why it is refused: `BadEntry` (encrypted, a
-    link, a path that leads out, a compression that is not read, packed too densely, damaged) or `UploadTooLarge`. At
-    most one file is in memory. Archives within archives are not unpacked: they are files like others.
+    Iterating yields each file's name and its bytes, or the error that refuses it: `BadEntry` (encrypted, a link, a path
+    outside the archive, an unsupported or excessive compression, damaged) or `UploadTooLarge`. At most one file is in
+    memory. Nested archives are not unpacked: they are files like others.
     """
 
     def __init__(self, file: IO[bytes], *, max_files: int, max_bytes: int) -> None:
-        """`file` can seek; `max_bytes` bounds each of its files. Raises `BadArchive` and `TooManyFiles`."""
+        """`file` must be seekable; `max_bytes` bounds each unpacked file. Raises `BadArchive` and `TooManyFiles`."""
         self._max_bytes = max_bytes
-        size = _refuse_crowds(file)
+        size = _check_entry_count(file)
         try:
             self._zip = zipfile.ZipFile(file)
         except DAMAGE as exc:
@@ -82,27 +85,29 @@ class Archive:
         return bytes(data)
 
     def _refuse(self, info: zipfile.ZipInfo) -> None:
-        """Raises for what its entry in the directory already shows."""
+        """Refuse a file by its directory entry. Raises `BadEntry`, `UploadTooLarge`."""
         if problem := _path_problem(info.orig_filename):
             raise BadEntry(problem)
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            raise BadEntry("it is a link" if kind == stat.S_IFLNK else "it is no plain file")
+            raise BadEntry("it is a link" if kind == stat.S_IFLNK else "it is not a plain file")
         if info.flag_bits & ENCRYPTED:
             raise BadEntry("it is encrypted")
         if info.compress_type not in METHODS:
-            raise BadEntry(f"it is packed with method {info.compress_type}; read are 0 (stored) and 8 (deflate)")
+            raise BadEntry(
+                f"its compression method {info.compress_type} is not supported; allowed are 0 (stored) and 8 (deflate)"
+            )
         if info.file_size > self._max_bytes:
             raise UploadTooLarge(f"the file has {info.file_size} bytes; allowed: {self._max_bytes}")
         if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_RATIO * info.compress_size:
-            raise BadEntry(f"it is packed more than {MAX_RATIO} times")
+            raise BadEntry(f"its compression ratio exceeds {MAX_RATIO}")
 
 
-def _refuse_crowds(file: IO[bytes]) -> int:
-    """The archive's size in bytes. Raises `BadArchive` for more entries than anyone's photos need.
+def _check_entry_count(file: IO[bytes]) -> int:
+    """Return the archive's size in bytes. Raises `BadArchive` for too many entries.
 
-    `zipfile` makes an object of every entry before anything can be asked. Each begins with the same four bytes, so
-    their count is never too low, whatever the archive says of itself.
+    `zipfile` makes an object of every entry before it can be asked for their number. Each entry starts with the same
+    four bytes, so their count is never too low, whatever the archive claims.
     """
     file.seek(0)
     size, entries, rest = 0, 0, b""
@@ -122,10 +127,10 @@ def _is_left_out(name: str) -> bool:
 
 
 def _path_problem(name: str) -> str:
-    """Why a file of that name is not taken; empty when it is."""
+    """Return why a file of this name is refused; empty when it is not."""
     path = name.replace("\\", "/")
     if "\0" in path or not path:
-        return "its name is not one"
+        return "its name is not valid"
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
         return "its path is absolute"
-    return "its path leads out of the archive" if ".." in path.split("/") else ""
+    return "its path points outside the archive" if ".." in path.split("/") else ""

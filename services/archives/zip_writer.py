@@ -1,7 +1,7 @@
-"""A ZIP archive written while its files are made: nothing is kept but its directory, nothing is compressed again.
+"""Streams a ZIP archive while its files are made, uncompressed; only its directory is kept in memory.
 
-`zipfile` can't: where it must not seek back it writes a file's size behind its bytes, and strict readers that stream
-refuse that of stored files. Here the sizes are known first. (PKWARE's APPNOTE 6.3.10, sections 4.3 to 4.5.)
+`zipfile` can't: without seeking back it writes a file's size after its bytes, and strict streaming readers refuse that
+for stored files. Here the sizes are known first. (PKWARE's APPNOTE 6.3.10, sections 4.3 to 4.5.)
 """
 
 import struct
@@ -9,16 +9,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-LIMIT: Final = 0xFFFFFFFF  # beyond, numbers go into ZIP64's fields
+# Larger numbers go into the fields of ZIP64.
+LIMIT: Final = 0xFFFFFFFF
 UTF8: Final = 0x800
-DATE: Final = 0x21  # 1980-01-01, the format's first: the same files give the same bytes
+# 1980-01-01, the first date of the format: the same files give the same bytes.
+DATE: Final = 0x21
 UNIX: Final = 3 << 8
 PLAIN_FILE: Final = 0o100644 << 16
 VERSION, VERSION64 = 20, 45
 
 
 def zip_stream(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """The archive of these files (name, bytes; each less than 4 GiB), stored, piece by piece."""
+    """Yield the archive of these files (name, bytes; each less than 4 GiB) piece by piece, stored."""
     directory = bytearray()
     count = offset = 0
     for name, data in files:
@@ -37,7 +39,7 @@ def zip_stream(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
 
 
 def _end(count: int, size: int, offset: int) -> bytes:
-    """The end of the directory, which has `count` entries in `size` bytes from `offset` on."""
+    """Return the end of a directory that has `count` entries in `size` bytes, starting at `offset`."""
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *[min(count, 0xFFFF)] * 2, size, min(offset, LIMIT), 0)
     if offset < LIMIT and count < 0xFFFF:
         return end

@@ -1,4 +1,4 @@
-"""Errors of jobs and their queue."""
+"""The errors of jobs and their queue."""
 
 from services.errors import ServiceError
 
@@ -12,34 +12,36 @@ class JobNotFound(ServiceError):
 class JobNotFinished(ServiceError):
     code, status = "job_not_finished", 409
     message = "The job has no result to download"
-    solution = "Ask for its status until it is finished"
+    solution = "Poll its status until it is finished"
 
 
 class JobNotCancellable(ServiceError):
     code, status = "job_not_cancellable", 409
-    message = "The job is over"
-    solution = "Nothing needs to be done; its status says how it ended"
+    message = "The job has ended"
+    solution = "Nothing needs to be done; its status shows how it ended"
 
 
 class JobNotRetryable(ServiceError):
     code, status = "job_not_retryable", 409
-    message = "The job has nothing to try again"
-    solution = "Only what has failed can be tried again, and once all of the job is over"
+    message = "The job has nothing to retry"
+    solution = "Only failed images can be retried, once the whole job has ended"
 
 
 class IdempotencyKeyReused(ServiceError):
     code, status = "idempotency_key_reused", 409
-    message = "This Idempotency-Key stands for another job"
-    solution = "Take a new key for other images or options; the same ones again are answered with the same job"
+    message = "This Idempotency-Key belongs to another job"
+    solution = "Use a new key for other images or options; the same request returns the same job"
 
 
 class QueueUnavailable(ServiceError):
     code, status, retryable = "queue_unavailable", 503, True
     message = "The queue can't be reached, so no job was made"
-    solution = "Try again in a moment; GET /health says what is wrong"
+    solution = "Try again in a moment; GET /health shows the problem"
 
 
-class WorkerLost(ServiceError):  # in a job's record only: no request is answered with it
+class WorkerLost(ServiceError):
+    """In a job's record only: no request is answered with it."""
+
     code, status, retryable = "worker_lost", 500, True
-    message = "The worker ended while it was at work with the image, each time it was tried"
-    solution = "Check the image: it may need more memory than a worker has; POST /api/jobs/{id}/retry tries it again"
+    message = "The worker died while it was processing the image, on each attempt"
+    solution = "Check the image: it may need more memory than a worker has; POST /api/jobs/{id}/retry retries it"

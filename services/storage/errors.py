@@ -5,7 +5,7 @@ from services.errors import ServiceError
 
 class ResultExpired(ServiceError):
     code, status = "result_expired", 410
-    message = "This is no longer kept"
+    message = "The file has expired"
     solution = "Send the image again; results are kept for a limited time"
 
 
@@ -16,4 +16,4 @@ class ObjectNotFound(ResultExpired):
 class StorageUnavailable(ServiceError):
     code, status, retryable = "storage_unavailable", 503, True
     message = "The object storage can't be used now"
-    solution = "Try again in a moment; GET /health says what is wrong"
+    solution = "Try again in a moment; GET /health shows the problem"

@@ -4,11 +4,8 @@ Each object is written to a partial file and then renamed, so that a reader, a c
 object or the new one, whole. A link is a path on this service, signed with its secret.
 """
 
-import base64
 import contextlib
 import errno
-import hashlib
-import hmac
 import os
 import stat
 import time
@@ -20,9 +17,10 @@ from typing import BinaryIO, Final, NoReturn
 
 import structlog
 
-from services.errors import BadOption, Forbidden
+from services.errors import BadOption
 from services.storage.base import CHUNK_BYTES, Opened, Readable, Stored, check_key, check_prefix
-from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
+from services.storage.errors import ObjectNotFound, StorageUnavailable
+from services.storage.links import DownloadLinks
 from services.storage.safe_path import open_file, open_folder
 
 # The path under which routes/files.py serves signed links.
@@ -42,7 +40,7 @@ class LocalFolder:
 
     def __init__(self, folder: Path, secret: str) -> None:
         self._folder = folder
-        self._signing_key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")
+        self._links = DownloadLinks(secret)
         self._cleaned = False
 
     def put(self, key: str, data: bytes | Readable, content_type: str) -> None:  # noqa: ARG002 - the key's extension says it
@@ -105,23 +103,11 @@ class LocalFolder:
     def url(self, key: str, seconds: int, filename: str) -> str:
         """See `Storage.url`: a path, which `open_signed` serves."""
         check_key(key)
-        text = "\n".join([str(int(time.time()) + seconds), key, filename]).encode()
-        signature = hmac.digest(self._signing_key, text, "sha256")
-        return f"{FILES_PATH}/{base64.urlsafe_b64encode(signature + text).decode().rstrip('=')}"
+        return f"{FILES_PATH}/{self._links.token(key, seconds, filename)}"
 
     def open_signed(self, token: str) -> tuple[Opened, str]:
         """Open the object of a link's last part; return it and its file name. Raises `Forbidden`, `ResultExpired`."""
-        try:
-            signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except ValueError as exc:
-            raise Forbidden("this link was not made by this server", "Request a new link") from exc
-        size = hashlib.sha256().digest_size
-        signature, text = signed[:size], signed[size:]
-        if not hmac.compare_digest(signature, hmac.digest(self._signing_key, text, "sha256")):
-            raise Forbidden("this link was not made by this server", "Request a new link")
-        end, key, filename = text.decode().split("\n", 2)
-        if time.time() >= int(end):
-            raise ResultExpired("this link has expired", "Request a new link")
+        key, filename = self._links.read(token)
         return self.open(key), filename
 
     def check(self) -> None:

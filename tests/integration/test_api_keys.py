@@ -257,7 +257,7 @@ def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
 ) -> None:
     url = postgres.new_database()
     used, other = Database(url), Database(url)
-    monkeypatch.setattr("services.persistence.database.IDLE_SECONDS", 0)
+    monkeypatch.setattr("services.persistence.engine.IDLE_SECONDS", 0)
     with used.session() as session:
         idle = session.execute(text("SELECT pg_backend_pid()")).scalar()
     with other.session() as session:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from services.jobs.store import JobStore
 from services.jobs.webhooks import SIGNATURE
-from tests.support.facts import FACTS
+from tests.support.job_records import FACTS
 from tests.support.jobs import claimed, make
 
 SECRET = "a secret of some length"

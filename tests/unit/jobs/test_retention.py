@@ -16,7 +16,7 @@ from services.jobs.tables import Job, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
-from tests.support.facts import FACTS
+from tests.support.job_records import FACTS
 from tests.support.jobs import claimed, make
 
 

@@ -17,7 +17,7 @@ from services.jobs.store import Claim, JobStore
 from services.jobs.tables import Job, JobItem, item_id, new_job_id
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
-from tests.support.facts import FACTS
+from tests.support.job_records import FACTS
 from tests.support.jobs import LEASE, FakeQueue, at_once, claimed, make, state, swept
 
 AT_ONCE = 8

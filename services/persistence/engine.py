@@ -1,0 +1,77 @@
+"""Makes SQLAlchemy engines for SQLite and PostgreSQL, with bounded waiting."""
+
+import time
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any, Final
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+# The smallest timeout that libpq keeps.
+CONNECT_SECONDS: Final = 2
+# SQLite: how long to wait for another process's write.
+BUSY_SECONDS: Final = 2.0
+# A pooled connection that was idle for this long is pinged before its next use.
+IDLE_SECONDS: Final = 1.0
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of an SQLite URL; None for PostgreSQL."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def make_engine(url: URL) -> Engine:
+    """Make an engine, and the folder of an SQLite file. Opens no connection."""
+    file = sqlite_file(url)
+    if file is None:
+        dead = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": CONNECT_SECONDS * 1000}
+        engine = create_engine(url, connect_args=dead, pool_timeout=CONNECT_SECONDS, hide_parameters=True)
+        _ping_idle_connections(engine)
+        return engine
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def enable_write_ahead_log(engine: Engine) -> None:
+    """Let SQLite's readers run beside its writer. The mode is kept in the file; changing it does not wait for locks,
+    so only one process may do it at a time."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+def _ping_idle_connections(engine: Engine) -> None:
+    """Ping pooled connections that were idle, and let SQLAlchemy replace dead ones.
+
+    Its own `pool_pre_ping` pings before each use, which is as much traffic as the work itself.
+    """
+
+    def note_use(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ping(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as exc:
+            raise DisconnectionError from exc
+
+    event.listen(engine, "checkin", note_use)
+    event.listen(engine, "checkout", ping)
+
+
+def _set_up_sqlite(connection: SQLiteConnection, _: object) -> None:
+    # sqlite3 would begin a transaction before the first write only, and none before DDL: the "begin" event does it.
+    connection.isolation_level = None
+    # Safe against a crash of the process, with the write-ahead log.
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")

@@ -1,0 +1,77 @@
+"""A batch's ZIP: results under distinct names, `metadata.json` on them, `errors.json` on the rest."""
+
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.jobs.archive import result_names, stream_archive
+from services.jobs.queries import JobSnapshot
+from services.jobs.tables import FAILED, FINISHED, Job, JobItem, result_key
+from services.storage.local import LocalFolder
+from tests.support.job_records import FACTS, new_records
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path, "secret")
+
+
+def finish(job: Job, item: JobItem, storage: LocalFolder | None = None) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    item.state, item.result, item.attempts = FINISHED, FACTS, 1
+    item.result_key = result_key(job.id, item.position, "png")
+    item.started_at, item.finished_at = start, start + timedelta(seconds=1.5)
+    if storage:
+        storage.put(item.result_key, b"result %d" % item.position, "image/png")
+
+
+def archive(job: Job, items: list[JobItem], storage: LocalFolder) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join(stream_archive(JobSnapshot(job, items, None), storage))))
+
+
+def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
+    job, items = new_records(2)
+    finish(job, items[0], storage)
+    items[1].state, items[1].error_code, items[1].attempts = FAILED, "corrupt_image", 2
+    found = archive(job, items, storage)
+    assert found.namelist() == ["photo 1-no-bg.png", "metadata.json", "errors.json"]
+    assert found.read("photo 1-no-bg.png") == b"result 1"
+    assert orjson.loads(found.read("metadata.json")) == [
+        {
+            "file": "photo 1-no-bg.png",
+            "position": 1,
+            "seconds": 1.5,
+            "width": 64,
+            "height": 48,
+            "bytes": 1234,
+            "format": "png",
+            "model": "u2netp",
+            "confidence": 0.987,
+            "original_width": 640,
+            "original_height": 480,
+        }
+    ]
+    assert orjson.loads(found.read("errors.json")) == [
+        {"name": "photo 2", "position": 2, "code": "corrupt_image", "details": "", "attempts": 2}
+    ]
+
+
+def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
+    job, items = new_records(2)
+    finish(job, items[0])
+    finish(job, items[1], storage)
+    found = archive(job, items, storage)
+    assert [entry["file"] for entry in orjson.loads(found.read("metadata.json"))] == ["photo 2-no-bg.png"]
+    assert [entry["code"] for entry in orjson.loads(found.read("errors.json"))] == ["result_expired"]
+
+
+def test_results_of_equal_names_are_told_apart() -> None:
+    job, items = new_records(3)
+    for item in items[:2]:
+        item.name = "cat"
+        finish(job, item)
+    assert result_names(items) == {items[0].id: "cat-no-bg.png", items[1].id: "cat-no-bg-2.png"}

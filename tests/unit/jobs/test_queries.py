@@ -1,0 +1,128 @@
+"""What callers learn of jobs: who may see one, its progress, whether it can be retried, how long it takes, pages."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.errors import BadOption
+from services.jobs.errors import JobNotFound
+from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries, JobSnapshot
+from services.jobs.store import JobStore
+from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
+from services.storage.errors import ResultExpired
+from tests.support.job_records import claim_item, finish_job, insert_job, new_records, sqlite_store
+
+KEY = "0123456789ab"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    with sqlite_store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def queries(store: JobStore) -> JobQueries:
+    return JobQueries(store.database)
+
+
+def snapshot(*states: str) -> JobSnapshot:
+    """A job whose items are in these states, tried once and half done."""
+    job, items = new_records(len(states))
+    for item, state in zip(items, states, strict=True):
+        item.state, item.progress, item.attempts = state, 50, 1
+    return JobSnapshot(job, items, None)
+
+
+def test_a_keys_job_is_hidden_from_other_callers(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, owner=KEY)
+    assert queries.job(job_id, KEY).job.id == job_id
+    assert queries.state(job_id, KEY) == QUEUED
+    for other in (None, "another key"):
+        with pytest.raises(JobNotFound):
+            queries.job(job_id, other)
+        with pytest.raises(JobNotFound):
+            queries.state(job_id, other)
+
+
+def test_progress_is_the_mean_of_the_items_and_counts_ended_ones_as_done() -> None:
+    assert snapshot(STARTED).progress == 50
+    assert snapshot(FINISHED, FAILED, STARTED, STARTED).progress == 75
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_in", "attempts", "retryable"),
+    [
+        (FAILED, 60, 1, True),
+        (FINISHED, 60, 1, True),
+        (STARTED, 60, 1, False),
+        (FAILED, -60, 1, False),
+        (FAILED, 60, 0, False),
+    ],
+)
+def test_a_failed_item_is_retryable_while_its_image_is_kept(
+    state: str, expires_in: float, attempts: int, retryable: bool
+) -> None:
+    found = snapshot(FAILED, FINISHED)
+    found.job.state, found.items[0].attempts = state, attempts
+    found.job.expires_at = datetime.now(UTC) + timedelta(seconds=expires_in)
+    assert found.retryable is retryable
+    assert found.expired is (expires_in < 0)
+
+
+def test_an_expired_job_is_refused(store: JobStore, queries: JobQueries) -> None:
+    expiring = JobStore(store.database, result_seconds=-1)
+    job_id = insert_job(expiring)
+    finish_job(expiring, job_id)
+    assert queries.job(job_id, None).job.state == FINISHED
+    with pytest.raises(ResultExpired, match="kept until"):
+        queries.unexpired(job_id, None)
+
+
+def test_load_counts_items_that_have_not_ended_and_those_in_flight(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 3)
+    assert store.mark_queued(item_id(job_id, 1))
+    claim_item(store, job_id, 2)
+    finish_job(store, insert_job(store))
+    assert queries.load_of("ann") == (3, 2)
+    assert queries.load_of("bob") == (0, 0)
+
+
+def test_eta_counts_the_items_before_a_job_and_its_own(store: JobStore, queries: JobQueries) -> None:
+    insert_job(store, 3)
+    others = insert_job(store, 5, caller="bob")
+    assert store.mark_queued(item_id(others, 1))
+    job_id = insert_job(store, 2)
+    # Three of its caller's older items, one of another caller's in flight, two of its own.
+    assert queries.job(job_id, None).eta_seconds == (3 + 1 + 2) * FIRST_GUESS_SECONDS
+
+
+def test_an_ended_job_has_no_eta(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store)
+    finish_job(store, job_id)
+    assert queries.job(job_id, None).eta_seconds is None
+
+
+def test_pages_follow_each_other_newest_first(store: JobStore, queries: JobQueries) -> None:
+    jobs = [insert_job(store, owner=KEY) for _ in range(3)]
+    insert_job(store, owner="another key")
+    first, cursor = queries.page(KEY, 2)
+    second, end = queries.page(KEY, 2, cursor)
+    assert [found.job.id for found in [*first, *second]] == jobs[::-1]
+    assert (bool(cursor), end) == (True, "")
+
+
+def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries) -> None:
+    failed, finished = insert_job(store, owner=KEY), insert_job(store, owner=KEY)
+    assert store.fail(claim_item(store, failed), "corrupt_image", "")
+    assert store.close(failed)
+    finish_job(store, finished)
+    assert [found.job.id for found in queries.page(KEY, 10, failed=True)[0]] == [failed]
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"])
+def test_an_invalid_cursor_is_refused(queries: JobQueries, cursor: str) -> None:
+    with pytest.raises(BadOption, match="cursor"):
+        queries.page(KEY, 2, cursor)
