@@ -6,10 +6,10 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bootstrap.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock audit clean
+.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock wheel audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,10 +77,14 @@ model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=
 	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
 		&& $(PY) cli.py models list
 
-lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt anew (needs uv)
-	@for f in requirements requirements-dev; do \
-		uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt && \
-		printf '# Pinned by `make lock` from %s.in; edit that file.\n' $$f | cat - $$f.txt > $$f.tmp && mv $$f.tmp $$f.txt; done
+lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt again (needs uv)
+	@lock() { uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \
+		printf '# Pinned by `make lock` from %s; edit that file.\n' $$1 | cat - $$2 > $$2.tmp && mv $$2.tmp $$2; }; \
+	lock pyproject.toml requirements.txt && lock requirements-dev.in requirements-dev.txt
+
+wheel: $(VENV)/.dev  ## build the wheel that `pip install` takes, into dist/
+	@$(PY) -m pip wheel --quiet --no-deps --disable-pip-version-check --wheel-dir dist .
+
 
 audit: $(VENV)/.dev  ## look for known vulnerabilities in the pinned dependencies
 	@$(VENV)/bin/pip-audit --requirement requirements.txt --disable-pip

@@ -18,7 +18,8 @@ from tests.support.waiting import ROOT, poll
 DRIVER = """
 import json, sys
 from pathlib import Path
-from services.launch.supervisor import Program, Supervisor
+from services.launch.program import Program
+from services.launch.supervisor import Supervisor
 programs = []
 for entry in json.loads(sys.argv[1]):
     if "ready" in entry:

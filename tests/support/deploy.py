@@ -3,7 +3,7 @@
 import run
 from config import Settings
 
-WORKER = ["celery", "-A", "worker", "worker", *run.ALONE]
+WORKER = ["celery", "-A", "worker", "worker", *run.CELERY_FLAGS]
 
 
 def settings_names() -> set[str]:
