@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,8 +26,8 @@ from services.api_keys.keys import (
     revoke_key,
 )
 from services.errors import DatabaseUnavailable
-from services.persistence.database import Base, Database, parse_url
-from tests.support.servers import ROOT, Postgres, free_port
+from services.persistence.database import Base, Database
+from tests.support.servers import ROOT, Postgres
 
 
 @pytest.fixture
@@ -211,46 +210,6 @@ def test_tables_of_a_newer_version_are_used_as_they_are(database: Database, data
     older.close()
 
 
-def test_sqlite_writes_ahead_and_making_a_database_object_opens_nothing(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/below/keys.db")
-    assert list(tmp_path.iterdir()) == []
-    assert not database.exists()
-    with database.session() as session:
-        assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
-        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 2000
-    assert database.exists()
-    database.close()
-
-
-def test_a_lost_database_is_told_at_once_and_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
-    database = Database(f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys")
-    for details in ("OperationalError", "it did not answer a moment ago"):
-        with pytest.raises(DatabaseUnavailable) as lost:
-            database.ping()
-        assert lost.value.details == details
-        assert lost.value.retryable
-    told = "".join(capsys.readouterr())
-    assert "refused" in told
-    assert "hunter2" not in told
-
-
-def test_callers_do_not_queue_up_behind_a_postgresql_that_swallows_packets() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(64)
-        database = Database(f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/keys")
-
-        def ask(_: int) -> str:
-            with pytest.raises(DatabaseUnavailable) as lost:
-                database.ping()
-            return lost.value.details
-
-        with ThreadPoolExecutor(8) as pool:
-            details = list(pool.map(ask, range(8)))
-    assert len([text for text in details if text != "it did not answer a moment ago"]) == 1
-
-
 def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,18 +223,3 @@ def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
     used.ping()
     used.close()
     other.close()
-
-
-@pytest.mark.parametrize(
-    "url", ["hunter2", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@h:port/d", "sqlite://", "sqlite:///:memory:"]
-)
-def test_an_url_that_can_not_be_used_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(ValueError, match="postgresql://user:password@host:port/name") as refused:
-        parse_url(url)
-    assert "hunter2" not in str(refused.value)
-    assert refused.value.__cause__ is None
-
-
-@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgres://u@h/d", "postgresql+psycopg2://u@h/d"])
-def test_any_spelling_of_postgresql_uses_psycopg(url: str) -> None:
-    assert parse_url(url).drivername == "postgresql+psycopg"
