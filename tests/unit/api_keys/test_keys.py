@@ -1,4 +1,4 @@
-"""API keys in SQLite and PostgreSQL: what is kept of them, how they end, and the tables' migrations."""
+"""API keys on SQLite and PostgreSQL: what is stored, how they end, and the migrations of their tables."""
 
 import hmac
 import re
@@ -43,7 +43,7 @@ def stored(database: Database, key_id: str) -> ApiKey:
     return found
 
 
-def test_only_the_hash_of_a_key_is_kept(database: Database) -> None:
+def test_only_the_hash_of_a_key_is_stored(database: Database) -> None:
     texts = [create_key(database, name=f"key-{number}")[0] for number in range(20)]
     secrets = {text.rpartition("_")[2] for text in texts}
     assert len(secrets) == 20
@@ -55,7 +55,7 @@ def test_only_the_hash_of_a_key_is_kept(database: Database) -> None:
     assert not [secret for secret in secrets if secret in kept]
 
 
-def test_a_key_keeps_what_it_was_made_with(database: Database) -> None:
+def test_a_created_key_is_stored_with_its_values(database: Database) -> None:
     end = datetime(2999, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
     made_text, made = create_key(
         database, name="shop", owner="Ann", scopes=("jobs", "remove"), rate_limit="1000 per hour", expires_at=end
@@ -103,7 +103,7 @@ def test_a_key_is_revoked_by_id_or_name_and_its_name_is_free_again(database: Dat
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"name": ""}, "the name is ''"),
         ({"name": "a\nb"}, "the name is"),
@@ -114,9 +114,9 @@ def test_a_key_is_revoked_by_id_or_name_and_its_name_is_free_again(database: Dat
         ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "2020-01-01"),
     ],
 )
-def test_what_a_key_can_not_be_made_with_is_explained(tmp_path: Path, wrong: dict[str, object], told: str) -> None:
+def test_an_invalid_value_of_a_key_is_explained(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
     database = Database(f"sqlite:///{tmp_path}/keys.db")
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         create_key(database, **({"name": "shop"} | wrong))  # type: ignore[arg-type]
     assert not database.exists()
 
@@ -125,17 +125,17 @@ def test_what_a_key_can_not_be_made_with_is_explained(tmp_path: Path, wrong: dic
     ("text", "limit"),
     [("1000/hour", "1000/hour"), ("5 per Minute", "5/minute"), ("1/seconds", "1/second"), (" 7 / day ", "7/day")],
 )
-def test_a_limit_is_a_number_and_a_time(text: str, limit: str) -> None:
+def test_a_quota_is_normalized(text: str, limit: str) -> None:
     assert parse_limit(text) == limit
 
 
 @pytest.mark.parametrize("text", ["0/hour", "-1/hour", "1000", "1000/week", "1/hour;2/day", "1/2 hours", "1e3/hour"])
-def test_a_limit_that_means_nothing_is_refused(text: str) -> None:
+def test_an_invalid_quota_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="1000/hour"):
         parse_limit(text)
 
 
-def test_uses_add_up_and_the_last_one_stays_the_last(database: Database) -> None:
+def test_uses_add_up_and_the_latest_time_is_kept(database: Database) -> None:
     keys = [create_key(database, name=f"key-{number}")[1].id for number in range(5)]
     start = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -153,7 +153,7 @@ def tables(database: Database) -> set[str]:
         return set(inspect(session.connection()).get_table_names())
 
 
-def test_migrations_make_the_tables_of_the_code_and_take_them_away_again(database: Database) -> None:
+def test_migrations_create_and_drop_the_tables_of_the_code(database: Database) -> None:
     database.upgrade()
     for _ in range(2):
         with database.session() as session:
@@ -165,7 +165,7 @@ def test_migrations_make_the_tables_of_the_code_and_take_them_away_again(databas
         database.upgrade()
 
 
-def test_a_migration_that_fails_leaves_nothing_half_done(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_migration_leaves_no_table(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     from alembic.operations import Operations
 
     def fail(*_: object, **__: object) -> None:
@@ -185,7 +185,7 @@ def test_a_migration_that_fails_leaves_nothing_half_done(database: Database, mon
     again.close()
 
 
-def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
+def test_concurrent_processes_create_the_tables_once(database_url: str) -> None:
     script = (
         "import sys; from services.persistence.database import Database; from services.api_keys.keys import create_key;"
         "create_key(Database(sys.argv[1]), name=sys.argv[2])"
@@ -201,7 +201,7 @@ def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> No
     database.close()
 
 
-def test_tables_of_a_newer_version_are_used_as_they_are(database: Database, database_url: str) -> None:
+def test_tables_of_a_newer_version_are_used_unchanged(database: Database, database_url: str) -> None:
     create_key(database, name="shop")
     with database.session() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -210,9 +210,7 @@ def test_tables_of_a_newer_version_are_used_as_they_are(database: Database, data
     older.close()
 
 
-def test_a_connection_that_died_while_it_lay_idle_fails_nobody(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_idle_connection_is_replaced(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     url = postgres.new_database()
     used, other = Database(url), Database(url)
     monkeypatch.setattr("services.persistence.engine.IDLE_SECONDS", 0)

@@ -1,4 +1,4 @@
-"""Callbacks: signed, delivered to a real server, tried again, each attempt made once."""
+"""Webhooks are signed, delivered to a real server and retried; each attempt is made once."""
 
 import hmac
 import threading
@@ -22,7 +22,7 @@ SECRET = "a secret of some length"
 
 
 @dataclass(frozen=True)
-class Told:
+class ReceivedRequest:
     """One request that the receiver got."""
 
     path: str
@@ -30,24 +30,24 @@ class Told:
     body: bytes
 
     def is_signed(self, secret: str) -> bool:
-        """What a receiver does to find out."""
+        """Verify the signature as a receiver does."""
         parts = dict(part.split("=", 1) for part in self.headers[SIGNATURE].split(","))
         expected = hmac.new(secret.encode(), parts["t"].encode() + b"." + self.body, "sha256").hexdigest()
         return hmac.compare_digest(parts["v1"], expected) and abs(time.time() - int(parts["t"])) < 60
 
 
 class Receiver:
-    """A caller's server on loopback; answers with these statuses, the last one for good."""
+    """A caller's server on loopback; answers with these statuses, and then with the last one only."""
 
     def __init__(self, statuses: Sequence[int] = (204,)) -> None:
-        self.requests: list[Told] = []
+        self.requests: list[ReceivedRequest] = []
         left = list(statuses)
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.requests.append(Told(self.path, dict(self.headers.items()), body))
+                outer.requests.append(ReceivedRequest(self.path, dict(self.headers.items()), body))
                 self.send_response(left.pop(0) if len(left) > 1 else left[0])
                 self.end_headers()
 
@@ -79,7 +79,7 @@ def ended(records: JobStore, url: str | None) -> str:  # noqa: F811
     return job_id
 
 
-def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports: JobQueries) -> None:  # noqa: F811
+def test_a_webhook_is_retried_until_it_is_accepted(records: JobStore, reports: JobQueries) -> None:  # noqa: F811
     with Receiver((503, 200)) as receiver:
         job_id = ended(records, receiver.url)
         ended(records, None)
@@ -88,12 +88,12 @@ def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports:
         for _ in range(4):
             sender.run()
         assert len(receiver.requests) == 2
-        assert all(told.is_signed(SECRET) and not told.is_signed("another") for told in receiver.requests)
+        assert all(found.is_signed(SECRET) and not found.is_signed("another") for found in receiver.requests)
     job = reports.job(job_id, None).job
     assert (job.callback_status, job.callback_attempts, job.callback_due_at) == ("200", 2, None)
 
 
-def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:  # noqa: F811
+def test_concurrent_senders_deliver_a_webhook_once(records: JobStore) -> None:  # noqa: F811
     with Receiver() as receiver:
         ended(records, receiver.url)
         host = f"127.0.0.1:{receiver.port}"
@@ -102,7 +102,7 @@ def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest"])
-def test_a_callback_into_the_own_network_is_never_sent_and_given_up(
+def test_a_webhook_into_the_private_network_is_never_sent(
     records: JobStore, reports: JobQueries, url: str  # noqa: F811
 ) -> None:  # fmt: skip
     job_id = ended(records, url)
