@@ -58,9 +58,7 @@ def scrape(database: Database, tally: JobCounters) -> dict[str, float]:
             for line in lines if not line.startswith("#")}  # fmt: skip
 
 
-def test_gauges_count_items_by_state_and_webhooks_due(
-    records: JobStore, database: Database, tally: JobCounters
-) -> None:
+def test_gauges_count_items_and_due_webhooks(records: JobStore, database: Database, tally: JobCounters) -> None:
     job_id = make(records, 4)
     ago = datetime.now(UTC) - timedelta(minutes=5)
     with database.session() as session:

@@ -159,9 +159,7 @@ def test_a_cancelled_job_refuses_every_other_transition(records: JobStore, repor
     assert state(reports, job_id) == ("cancelled", ["cancelled", "finished", "cancelled"])
 
 
-def test_a_worker_with_an_expired_lease_changes_nothing_after_another_claim(
-    records: JobStore, reports: JobQueries
-) -> None:
+def test_an_expired_lease_changes_nothing_after_another_claim(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     late = claimed(records, job_id, token="late", lease=-1)
     (seen,) = PendingWork(records.database).expired_claims()
