@@ -23,8 +23,9 @@ def _inlined(node: Any, definitions: Schema) -> Any:
         return node
     if "$ref" in node:
         node = {**definitions[node["$ref"].rsplit("/", 1)[-1]], **{k: v for k, v in node.items() if k != "$ref"}}
-    # A property may be called "title": only a title that is a text is pydantic's own.
-    found = {key: _inlined(value, definitions) for key, value in node.items() if key != "title" or value is dict}
+    # A title that is a text is pydantic's own; any other is a property of that name.
+    kept = {key: value for key, value in node.items() if key != "title" or not isinstance(value, str)}
+    found = {key: _inlined(value, definitions) for key, value in kept.items()}
     return _nullable(found)
 
 

@@ -1,7 +1,5 @@
 """The facts of a finished item, stored as JSON in its row and read back typed."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import JSON, Dialect
 from sqlalchemy.types import TypeDecorator
@@ -35,10 +33,10 @@ class ResultFactsColumn(TypeDecorator[ResultFacts]):
     impl = JSON(none_as_null=True)
     cache_ok = True
 
-    def process_bind_param(self, value: ResultFacts | None, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+    def process_bind_param(self, value: ResultFacts | None, dialect: Dialect) -> dict[str, object] | None:  # noqa: ARG002
         """Convert facts to a JSON object."""
         return value.model_dump() if value else None
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> ResultFacts | None:  # noqa: ARG002
+    def process_result_value(self, value: dict[str, object] | None, dialect: Dialect) -> ResultFacts | None:  # noqa: ARG002
         """Convert a stored JSON object to facts."""
         return ResultFacts.model_validate(value) if value else None

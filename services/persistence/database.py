@@ -8,6 +8,7 @@ that callers fail immediately instead of piling up behind a dead host.
 """
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -154,7 +155,8 @@ class Database:
             yield
         except IntegrityError:
             raise
-        except (DBAPIError, PoolTimeout, OSError) as exc:
+        # sqlite3's own error comes from the raw connection of a migration.
+        except (DBAPIError, PoolTimeout, OSError, sqlite3.Error) as exc:
             self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             reason = exc.orig if isinstance(exc, DBAPIError) else exc
             log.warning("database not usable", kind=type(reason).__name__, reason=str(reason)[:300])

@@ -1,4 +1,4 @@
-"""Cancelled or too slow: an item that is taken away is let go of, at whatever stage, and leaves nothing."""
+"""A worker stops an item that is cancelled or too slow, at every stage, and leaves no result."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ STAGES = [*PROGRESS, "stored"]
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """SQLite alone: what the two databases may differ in is in test_store.py."""
+    """SQLite only: test_store.py compares the two databases."""
     return f"sqlite:///{tmp_path}/jobs.db"
 
 
@@ -40,7 +40,7 @@ def storage(tmp_path: Path) -> LocalFolder:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases that are looked after so often that a test need not wait."""
+    """Renew leases so often that a test need not wait."""
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
 
 
@@ -78,7 +78,7 @@ def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: A
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
+def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
     stage: str,
     records: JobStore,
     reports: JobQueries,
@@ -100,13 +100,13 @@ def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
                 cancel(self._claim.job.id)
                 assert self._lost.wait(10)
 
-    def finish(claim: Claim, *told: Any) -> bool:
+    def finish(claim: Claim, *rest: Any) -> bool:
         if stage == "stored":
             seen.append("stored")
             with storage.open(key) as stored:
                 assert stored.size
             cancel(claim.job.id)
-        return JobStore.finish(records, claim, *told)
+        return JobStore.finish(records, claim, *rest)
 
     monkeypatch.setattr(work, "Lease", Watched)
     monkeypatch.setattr(records, "finish", finish)
@@ -119,7 +119,7 @@ def test_a_job_cancelled_at_any_stage_ends_there_and_leaves_no_result(
     assert [stored.key for stored in storage.list("results/")] == []
 
 
-def test_an_item_that_takes_too_long_is_ended_and_tried_again_and_fails_in_the_end(
+def test_an_item_over_its_time_limit_is_retried_and_then_fails(
     records: JobStore,
     reports: JobQueries,
     storage: LocalFolder,

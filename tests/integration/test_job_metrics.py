@@ -1,4 +1,4 @@
-"""Metrics of jobs: what the records hold, what workers have counted, and nothing that a scrape would wait for."""
+"""Metrics of jobs: gauges from the records, counters from Redis, and no scrape that waits."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ def valkey() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def url(valkey: ValkeyServer) -> str:
-    """A queue's Redis in which nothing was counted."""
+    """A Redis without counts."""
     valkey.client().flushall()
     return f"redis://127.0.0.1:{valkey.port}/0"
 
@@ -46,8 +46,8 @@ def tally(url: str) -> JobCounters:
     return JobCounters(url)
 
 
-def told(database: Database, tally: JobCounters) -> dict[str, float]:
-    """What a scrape finds, by sample as Prometheus writes it."""
+def scrape(database: Database, tally: JobCounters) -> dict[str, float]:
+    """Scrape once; return the samples by name and labels."""
     figures = JobMetricsCollector(database, tally)
     registry = CollectorRegistry()
     registry.register(figures)
@@ -57,7 +57,7 @@ def told(database: Database, tally: JobCounters) -> dict[str, float]:
             for line in lines if not line.startswith("#")}  # fmt: skip
 
 
-def test_what_waits_is_told_from_the_store(records: JobStore, database: Database, tally: JobCounters) -> None:
+def test_gauges_count_items_and_due_webhooks(records: JobStore, database: Database, tally: JobCounters) -> None:
     job_id = make(records, 4)
     ago = datetime.now(UTC) - timedelta(minutes=5)
     with database.session() as session:
@@ -67,32 +67,32 @@ def test_what_waits_is_told_from_the_store(records: JobStore, database: Database
     assert records.mark_queued(item_id(job_id, 2))
     claimed(records, job_id, 3)
     claimed(records, job_id, 4)
-    found = told(database, tally)
+    found = scrape(database, tally)
     states = {name: value for name, value in found.items() if name.startswith("items{")}
     assert states == {'items{state="waiting"}': 1, 'items{state="queued"}': 1, 'items{state="started"}': 2}
     assert 300 <= found["oldest_seconds"] < 330
     assert found["webhooks_due"] == 1
 
 
-def test_what_is_to_be_tried_later_does_not_count_as_waiting_too_long(
+def test_an_item_due_later_does_not_raise_the_oldest_age(
     records: JobStore,
     database: Database,
     tally: JobCounters,
 ) -> None:
     job_id = make(records)
     assert records.requeue(claimed(records, job_id), "busy", "", 3600)
-    found = told(database, tally)
+    found = scrape(database, tally)
     assert (found['items{state="waiting"}'], found["oldest_seconds"]) == (1, 0)
 
 
-def test_without_a_database_all_is_0_and_none_is_made(tmp_path: Path, tally: JobCounters) -> None:
+def test_metrics_without_a_database_are_zero_and_create_none(tmp_path: Path, tally: JobCounters) -> None:
     file = tmp_path / "jobs.db"
-    found = told(Database(f"sqlite:///{file}"), tally)
+    found = scrape(Database(f"sqlite:///{file}"), tally)
     assert (found['items{state="queued"}'], found["oldest_seconds"], found["webhooks_due"]) == (0, 0, 0)
     assert not file.exists()
 
 
-def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
+def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
     tally, other = JobCounters(url), JobCounters(url)
     tally.count_attempt(OK, 0.2, 0.05)
     other.count_attempt(OK, 3.0, 0.3)
@@ -100,7 +100,7 @@ def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
     tally.count_attempt("again: storage_unavailable", None, 9.0)
     tally.count(REQUEUED, MESSAGE_LOST, 7)
     other.count(WEBHOOKS, "http_5xx")
-    found = told(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+    found = scrape(Database(f"sqlite:///{tmp_path}/none.db"), tally)
     assert found['items_ended_total{outcome="ok"}'] == 2
     assert found['items_ended_total{outcome="corrupt_image"}'] == 1
     assert found['items_requeued_total{reason="storage_unavailable"}'] == 1
@@ -118,9 +118,7 @@ def test_two_workers_counts_are_one(tmp_path: Path, url: str) -> None:
     assert found["work_seconds_sum"] == pytest.approx(9.45)
 
 
-def test_the_sweep_counts_what_it_sends_again_and_gives_up(
-    records: JobStore, database: Database, tally: JobCounters
-) -> None:
+def test_recovery_counts_requeued_and_failed_items(records: JobStore, database: Database, tally: JobCounters) -> None:
     queue: Any = FakeQueue()
     sweep = JobRecovery(records, queue, Dispatcher(records, queue, 100), RetryPolicy(1, [0]), 0, tally)
     job_id = make(records)
@@ -130,13 +128,13 @@ def test_the_sweep_counts_what_it_sends_again_and_gives_up(
     for _attempt in range(2):
         claimed(records, job_id, lease=-1)
         sweep.run()
-    found = told(database, tally)
+    found = scrape(database, tally)
     assert found['items_requeued_total{reason="message_lost"}'] == 1
     assert found['items_requeued_total{reason="worker_lost"}'] == 1
     assert found['items_ended_total{outcome="worker_lost"}'] == 1
 
 
-def test_webhooks_are_counted_by_what_became_of_each_try(
+def test_webhook_attempts_are_counted_by_outcome(
     records: JobStore, database: Database, tally: JobCounters
 ) -> None:  # fmt: skip
     with Receiver((503, 200)) as receiver:
@@ -145,13 +143,13 @@ def test_webhooks_are_counted_by_what_became_of_each_try(
         outbound = Outbound(ports=(80, 443), hosts=[f"127.0.0.1:{receiver.port}"])
         for _ in range(2):
             Webhooks(records, outbound, SECRET, RetryPolicy(1, (0,)), counters=tally).run()
-    found = told(database, tally)
+    found = scrape(database, tally)
     outcomes = {name: value for name, value in found.items() if name.startswith("webhooks_total")}
     names = ("ok", "http_5xx", "forbidden_source")
     assert outcomes == {f'webhooks_total{{outcome="{name}"}}': n for name, n in zip(names, (1, 1, 2), strict=True)}
 
 
-def test_a_silent_redis_costs_a_moment_and_only_its_own_figures(tmp_path: Path) -> None:
+def test_a_silent_redis_delays_a_scrape_briefly_and_drops_only_the_counters(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -163,7 +161,7 @@ def test_a_silent_redis_costs_a_moment_and_only_its_own_figures(tmp_path: Path) 
     assert names == ["bg_remover_job_items", "bg_remover_job_oldest_seconds", "bg_remover_job_webhooks_due"]
 
 
-def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
+def test_a_late_answer_leaves_a_scrape_empty_and_the_next_one_is_fresh(
     database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
@@ -186,7 +184,7 @@ def test_an_answer_that_is_late_is_none_and_the_next_scrape_has_a_new_one(
     assert poll(lambda: list(figures.collect()), 10, "a new answer")
 
 
-def test_a_process_asks_the_database_once_for_many_scrapes(
+def test_many_scrapes_query_the_database_once(
     database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     asked: list[int] = []

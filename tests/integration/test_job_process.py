@@ -1,4 +1,4 @@
-"""A worker whose database or storage is away waits for it: no message is wasted, and no image loses its tries."""
+"""A worker waits for an unavailable database or storage: no message is wasted, and no image loses its attempts."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.support.postgres import Postgres
 
 
 class LostStorage(LocalFolder):
-    """A storage that nobody can reach."""
+    """A storage that can't be reached."""
 
     def open(self, key: str) -> Any:
         raise StorageUnavailable("gone")
@@ -54,7 +54,7 @@ def tried(database: Database, job_id: str) -> tuple[int, str | None]:
     return item.attempts, item.error_code
 
 
-def test_a_database_that_comes_back_finds_its_worker_waiting_with_the_message(
+def test_a_worker_waits_for_a_database_that_comes_back(
     remote: Database, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "STORAGE_PAUSE_SECONDS", 0)
@@ -79,15 +79,13 @@ def test_a_database_that_comes_back_finds_its_worker_waiting_with_the_message(
     assert tried(remote, job_id) == (1, "storage_unavailable")
 
 
-def test_a_database_that_stays_away_for_as_long_as_a_lease_is_given_up(tmp_path: Path) -> None:
+def test_a_worker_gives_up_on_a_database_after_one_lease(tmp_path: Path) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
     with pytest.raises(DatabaseUnavailable):
         worker(nowhere, tmp_path, lease=0.1).run(item_id("0" * 32, 1))
 
 
-def test_while_storage_is_lost_a_worker_does_not_run_through_all_that_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_pauses_while_storage_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(f"sqlite:///{tmp_path}/jobs.db")
     job_id = make(JobStore(database, result_seconds=3600))
     waited: list[float] = []

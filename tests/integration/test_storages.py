@@ -1,4 +1,4 @@
-"""One contract for both storages, the S3 one against a real SeaweedFS; then what is special to each."""
+"""One contract for both storages, S3 against a real SeaweedFS; then the properties of each."""
 
 import io
 import os
@@ -25,7 +25,6 @@ from structlog.testing import capture_logs
 from services.errors import BadOption, Forbidden, ServiceError
 from services.storage.base import MAX_KEY_CHARS, S3Options, Storage
 from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
-from services.storage.factory import make_storage, parse_storage_url
 from services.storage.local import LocalFolder
 from services.storage.s3 import S3Bucket
 from tests.support.s3 import SeaweedFS
@@ -92,7 +91,7 @@ class Generated:
         return b"\x5a" * count
 
 
-def test_what_was_stored_comes_back_whole_and_can_be_replaced_and_deleted(storage: Storage, place: str) -> None:
+def test_a_stored_object_is_read_replaced_and_deleted(storage: Storage, place: str) -> None:
     key = f"{place}a/photo.png"
     for data in (b"first", b"", bytes(range(256)) * 5000, b"last"):
         storage.put(key, data, "image/png")
@@ -105,7 +104,7 @@ def test_what_was_stored_comes_back_whole_and_can_be_replaced_and_deleted(storag
     assert keys(storage, place) == []
 
 
-def test_a_file_is_stored_from_where_it_stands_and_stays_open(storage: Storage, place: str) -> None:
+def test_a_file_is_stored_from_its_position_and_stays_open(storage: Storage, place: str) -> None:
     file = io.BytesIO(b"head" + b"body" * 10)
     file.seek(4)
     storage.put(f"{place}a.bin", file, "application/octet-stream")
@@ -113,7 +112,7 @@ def test_a_file_is_stored_from_where_it_stands_and_stays_open(storage: Storage, 
     assert read(storage, f"{place}a.bin") == b"body" * 10
 
 
-def test_a_listing_has_what_begins_so_and_nothing_else(storage: Storage, place: str) -> None:
+def test_a_listing_has_only_keys_with_the_prefix(storage: Storage, place: str) -> None:
     began = datetime.now(UTC) - timedelta(seconds=5)
     names = ["a/1.png", "a/2.png", "a/b/3.png", "ab/4.png", "a-b.png", "b.png"]
     for number, name in enumerate(names):
@@ -128,7 +127,7 @@ def test_a_listing_has_what_begins_so_and_nothing_else(storage: Storage, place: 
     assert keys(storage, place) == []
 
 
-def test_keys_with_tricks_are_refused_by_every_method(storage: Storage) -> None:
+def test_invalid_keys_are_refused_by_every_method(storage: Storage) -> None:
     for key in TRICKS:
         for call in (
             lambda key=key: storage.put(key, b"", "image/png"),
@@ -143,7 +142,7 @@ def test_keys_with_tricks_are_refused_by_every_method(storage: Storage) -> None:
                 storage.list(key)
 
 
-def test_a_large_object_goes_in_and_out_with_little_memory(storage: Storage, place: str) -> None:
+def test_a_large_object_is_stored_and_read_with_little_memory(storage: Storage, place: str) -> None:
     storage.put(f"{place}warm.bin", b"x", "application/octet-stream")
     tracemalloc.start()
     try:
@@ -160,7 +159,7 @@ def test_a_large_object_goes_in_and_out_with_little_memory(storage: Storage, pla
     storage.delete([f"{place}large.bin"])
 
 
-def test_a_source_that_breaks_off_leaves_what_was_there(storage: Storage, place: str) -> None:
+def test_an_interrupted_upload_leaves_the_old_object(storage: Storage, place: str) -> None:
     key = f"{place}a.bin"
     storage.put(key, b"before", "application/octet-stream")
     with pytest.raises(RuntimeError, match="breaks off"):
@@ -171,7 +170,7 @@ def test_a_source_that_breaks_off_leaves_what_was_there(storage: Storage, place:
     assert keys(storage, place) == [key]
 
 
-def test_readers_and_two_writers_at_once_never_see_half_an_object(storage: Storage, place: str) -> None:
+def test_concurrent_readers_and_writers_see_whole_objects(storage: Storage, place: str) -> None:
     key = f"{place}a.bin"
     versions = [b"1" * 300_000, b"2" * 300_000]
     storage.put(key, versions[0], "application/octet-stream")
@@ -202,7 +201,7 @@ def download(storage: Storage, url: str) -> tuple[int, bytes, str]:
     return answer.status_code, answer.content, answer.headers.get("Content-Disposition", "")
 
 
-def test_a_link_downloads_without_credentials_until_it_ends(storage: Storage, place: str) -> None:
+def test_a_link_downloads_without_credentials_until_it_expires(storage: Storage, place: str) -> None:
     storage.put(f"{place}a.png", b"picture", "image/png")
     status, body, name = download(storage, storage.url(f"{place}a.png", 60, "photo-no-bg.png"))
     assert (status, body) == (200, b"picture")
@@ -213,14 +212,14 @@ def test_a_link_downloads_without_credentials_until_it_ends(storage: Storage, pl
     assert download(storage, storage.url(f"{place}missing.png", 60, "photo.png"))[0] in (404, 410)
 
 
-def test_storage_that_can_be_used_passes_its_check(storage: Storage) -> None:
+def test_usable_storage_passes_its_check(storage: Storage) -> None:
     storage.check()
 
 
 # --- the local folder ---
 
 
-def test_a_folder_is_made_with_its_first_object_for_this_user_alone(tmp_path: Path) -> None:
+def test_the_folder_is_made_with_the_first_object_for_this_user_alone(tmp_path: Path) -> None:
     local = folder(tmp_path / "deep/objects")
     local.check()
     assert list(local.list("")) == []
@@ -232,7 +231,7 @@ def test_a_folder_is_made_with_its_first_object_for_this_user_alone(tmp_path: Pa
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_links_in_the_folder_lead_nowhere(tmp_path: Path) -> None:
+def test_symlinks_in_the_folder_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret.png").write_bytes(b"secret")
@@ -260,7 +259,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "disk/a.png").read_bytes() == b"x"
 
 
-def test_a_key_that_is_another_ones_folder_is_refused(tmp_path: Path) -> None:
+def test_a_key_that_is_the_folder_of_another_is_refused(tmp_path: Path) -> None:
     local = folder(tmp_path)
     local.put("a/b.png", b"x", "image/png")
     for key in ("a", "a/b.png/c"):
@@ -270,7 +269,7 @@ def test_a_key_that_is_another_ones_folder_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / ".partial").iterdir()) == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     local = folder(tmp_path)
     local.put("a.bin", b"before", "application/octet-stream")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -285,7 +284,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / ".partial").iterdir()) == []
 
 
-def test_a_killed_writer_leaves_no_object_and_its_rest_is_swept_up_later(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_object_and_its_partial_file_is_removed(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from services.storage.local import LocalFolder\n"
         "LocalFolder(Path(sys.argv[1]), 's').put('a/b.bin', sys.stdin.buffer, 'x')"
@@ -308,7 +307,7 @@ def test_a_killed_writer_leaves_no_object_and_its_rest_is_swept_up_later(tmp_pat
     assert list(partial.iterdir()) == []
 
 
-def test_empty_folders_go_and_never_take_a_writer_with_them(tmp_path: Path) -> None:
+def test_empty_folders_are_removed_without_breaking_writers(tmp_path: Path) -> None:
     local = folder(tmp_path)
     done = threading.Event()
 
@@ -333,7 +332,7 @@ def test_empty_folders_go_and_never_take_a_writer_with_them(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == [".partial"]
 
 
-def test_a_link_that_was_changed_or_signed_by_another_opens_nothing(tmp_path: Path) -> None:
+def test_a_changed_or_foreign_link_opens_nothing(tmp_path: Path) -> None:
     local = folder(tmp_path)
     local.put("a.png", b"x", "image/png")
     token = local.url("a.png", 60, "a.png").rpartition("/")[2]
@@ -348,7 +347,7 @@ def test_a_link_that_was_changed_or_signed_by_another_opens_nothing(tmp_path: Pa
         local.open_signed(local.url("a.png", 0, "a.png").rpartition("/")[2])
 
 
-def test_a_folder_that_can_not_be_used_fails_every_method(tmp_path: Path) -> None:
+def test_an_unusable_folder_fails_every_method(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in its place")
     local = folder(tmp_path / "file")
     with pytest.raises(StorageUnavailable):
@@ -371,9 +370,7 @@ def uses(storage: Storage, key: str) -> dict[str, Callable[[], Any]]:
     }
 
 
-def test_a_server_that_is_killed_fails_every_method_at_once_and_works_again_after_it(
-    seaweedfs: SeaweedFS, place: str
-) -> None:
+def test_a_killed_server_fails_every_method_fast_and_recovers(seaweedfs: SeaweedFS, place: str) -> None:
     storage = bucket(seaweedfs)
     storage.put(f"{place}a.bin", b"x" * MIB, "x")
     storage.put(f"{place}large.bin", Generated(30 * MIB), "x")
@@ -404,7 +401,7 @@ def _works(storage: Storage, place: str) -> bool:
     return False
 
 
-def test_after_a_failure_the_server_is_left_alone_for_a_moment(seaweedfs: SeaweedFS) -> None:
+def test_a_failure_opens_the_circuit(seaweedfs: SeaweedFS) -> None:
     storage = bucket(seaweedfs, endpoint_url="http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable):
         storage.check()
@@ -412,7 +409,7 @@ def test_after_a_failure_the_server_is_left_alone_for_a_moment(seaweedfs: Seawee
         storage.check()
 
 
-def test_wrong_credentials_and_no_such_bucket_are_said_and_no_secret_is_logged(seaweedfs: SeaweedFS) -> None:
+def test_wrong_credentials_are_reported_without_logging_a_secret(seaweedfs: SeaweedFS) -> None:
     wrong = {"secret_access_key": "not-the-secret-of-s3"}
     with capture_logs() as lines:
         for storage in (
@@ -427,7 +424,7 @@ def test_wrong_credentials_and_no_such_bucket_are_said_and_no_secret_is_logged(s
     assert not any(secret in str(lines) for secret in (*wrong.values(), seaweedfs.secret_access_key))
 
 
-def test_objects_are_encrypted_typed_and_sent_in_parts_where_large(seaweedfs: SeaweedFS, place: str) -> None:
+def test_objects_are_encrypted_typed_and_uploaded_in_parts(seaweedfs: SeaweedFS, place: str) -> None:
     client = seaweedfs.client()
 
     def head(key: str) -> dict[str, Any]:
@@ -444,7 +441,7 @@ def test_objects_are_encrypted_typed_and_sent_in_parts_where_large(seaweedfs: Se
     client.close()
 
 
-def test_links_lead_to_where_the_public_reaches_the_server(seaweedfs: SeaweedFS) -> None:
+def test_links_use_the_public_endpoint(seaweedfs: SeaweedFS) -> None:
     storage = bucket(seaweedfs, public_endpoint_url="https://files.example")
     assert urlsplit(storage.url("a/b.png", 60, 'ä"\r\n.png')).netloc == "files.example"
     assert "%22___" not in storage.url("a/b.png", 60, "b.png")
@@ -458,14 +455,3 @@ def test_more_than_a_thousand_objects_are_listed_and_deleted(seaweedfs: SeaweedF
     assert keys(storage, place) == names
     storage.delete(names)
     assert keys(storage, place) == []
-
-
-def test_a_storage_is_made_from_its_url() -> None:
-    assert parse_storage_url("file:./data/objects") == ("file", "./data/objects")
-    assert parse_storage_url("file:///srv/objects") == ("file", "/srv/objects")
-    assert parse_storage_url("s3://my-bucket") == ("s3", "my-bucket")
-    assert isinstance(make_storage("file:data", secret="x"), LocalFolder)
-    assert isinstance(make_storage("s3://my-bucket", secret="x"), S3Bucket)
-    for url in ("data", "file:", "file://host/data", "s3://", "s3://Bucket", "s3://b/prefix", "http://b", "s3://a?b"):
-        with pytest.raises(ValueError, match="file:folder or s3://bucket"):
-            parse_storage_url(url)

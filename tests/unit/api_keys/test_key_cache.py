@@ -1,4 +1,4 @@
-"""Keys in a serving process: how long they are remembered, what a lost database means, and how uses are counted."""
+"""The cache of API keys: how long a key is cached, also without a database, and how its uses are counted."""
 
 import contextlib
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_key_is_looked_up_once_in_a_while_and_revoked_within_a_second(database: Counted, clock: Clock) -> None:
+def test_a_key_is_cached_and_its_revocation_seen_within_a_second(database: Counted, clock: Clock) -> None:
     assert FRESH_SECONDS < 1
     text, _ = create_key(database, name="shop")
     keys, other = KeyCache(database, clock), KeyCache(database, clock)
@@ -73,7 +73,7 @@ def test_a_key_is_looked_up_once_in_a_while_and_revoked_within_a_second(database
         assert found.problem() == "revoked"
 
 
-def test_a_wrong_secret_is_no_key_and_asks_the_database_no_more_often(database: Counted, clock: Clock) -> None:
+def test_a_wrong_secret_is_refused_from_the_cache(database: Counted, clock: Clock) -> None:
     text, key = create_key(database, name="shop")
     keys = KeyCache(database, clock)
     assert keys.find(text)
@@ -84,7 +84,7 @@ def test_a_wrong_secret_is_no_key_and_asks_the_database_no_more_often(database: 
     assert database.sessions == before
 
 
-def test_an_unknown_key_is_remembered_as_briefly_and_so_many_at_most(database: Counted, clock: Clock) -> None:
+def test_unknown_keys_are_cached_briefly_and_in_limited_number(database: Counted, clock: Clock) -> None:
     text, _ = create_key(database, name="shop")
     keys = KeyCache(database, clock)
     assert keys.find(text)
@@ -98,7 +98,7 @@ def test_an_unknown_key_is_remembered_as_briefly_and_so_many_at_most(database: C
     assert len(keys._known) == 1  # unknown ones do not push it out
 
 
-def test_keys_in_use_outlive_a_lost_database_for_a_while(database: Counted, clock: Clock) -> None:
+def test_known_keys_stay_valid_while_the_database_is_unavailable(database: Counted, clock: Clock) -> None:
     text, _ = create_key(database, name="shop")
     unused, _ = create_key(database, name="unused")
     keys = KeyCache(database, clock)
@@ -115,7 +115,7 @@ def test_keys_in_use_outlive_a_lost_database_for_a_while(database: Counted, cloc
     assert keys.find(text)
 
 
-def test_many_uses_are_few_writes_and_none_is_lost(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_uses_are_written_together_and_none_is_lost(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     text, key = create_key(database, name="shop")
     keys = KeyCache(database)
     found = keys.find(text)
@@ -143,7 +143,7 @@ def uses_of(database: Database, key_id: str) -> int:
     return found.uses
 
 
-def test_uses_wait_for_a_lost_database(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_are_written_when_the_database_returns(database: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "FLUSH_SECONDS", 0.05)
     text, key = create_key(database, name="shop")
     keys = KeyCache(database)
@@ -159,7 +159,7 @@ def test_uses_wait_for_a_lost_database(database: Counted, monkeypatch: pytest.Mo
     keys.close()
 
 
-def test_a_keyring_that_no_key_came_to_has_no_thread_and_opens_nothing(tmp_path: Path) -> None:
+def test_an_unused_cache_starts_no_thread_and_opens_nothing(tmp_path: Path) -> None:
     keys = KeyCache(Database(f"sqlite:///{tmp_path}/keys.db"))
     assert keys.find("anything") is None
     keys.close()

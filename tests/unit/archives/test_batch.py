@@ -1,4 +1,4 @@
-"""A batch: one image after the other, what fails is reported, and nobody works for a caller that has gone."""
+"""A batch makes one image after the other, reports failures, and stops for a caller that is gone."""
 
 from collections.abc import Callable, Iterator
 
@@ -42,7 +42,7 @@ def test_each_image_becomes_a_file_and_without_failures_there_is_no_report() -> 
     assert (made.done, made.failed, made.gone) == (2, [], False)
 
 
-def test_what_fails_stands_in_the_report_and_the_others_are_made() -> None:
+def test_failures_are_reported_and_the_other_images_are_made() -> None:
     def remove(data: bytes, deadline: Deadline) -> Result:
         if data == b"corrupt":
             raise CorruptImage("it ends early")
@@ -66,7 +66,7 @@ def test_what_fails_stands_in_the_report_and_the_others_are_made() -> None:
     assert (made.done, len(made.failed)) == (1, 4)
 
 
-def test_an_image_is_read_when_it_is_its_turn() -> None:
+def test_an_image_is_read_only_at_its_turn() -> None:
     read: list[str] = []
 
     def items() -> Iterator[tuple[str, bytes | ServiceError]]:
@@ -79,7 +79,7 @@ def test_an_image_is_read_when_it_is_its_turn() -> None:
     assert read == ["a"]
 
 
-def test_a_full_queue_is_waited_for_as_long_as_an_image_may_take() -> None:
+def test_a_batch_waits_for_a_full_queue_until_the_deadline() -> None:
     tries = []
 
     def remove(data: bytes, deadline: Deadline) -> Result:
@@ -93,7 +93,7 @@ def test_a_full_queue_is_waited_for_as_long_as_an_image_may_take() -> None:
     assert report(list(batch(("a", b"x"), remove=remove, deadline=lambda: Deadline(0.2)).files()))[0]["code"] == "busy"
 
 
-def test_what_has_not_begun_when_the_server_stops_is_told() -> None:
+def test_images_not_begun_at_shutdown_are_reported() -> None:
     given = iter([FOREVER])
 
     def deadline() -> Deadline:
@@ -108,7 +108,7 @@ def test_what_has_not_begun_when_the_server_stops_is_told() -> None:
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_a_caller_that_has_gone_ends_it_at_once(busy: bool) -> None:
+def test_a_disconnected_caller_ends_the_batch(busy: bool) -> None:
     asked: list[bytes] = []
 
     def remove(data: bytes, deadline: Deadline) -> Result:

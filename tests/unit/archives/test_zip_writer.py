@@ -1,4 +1,4 @@
-"""Archives written piece by piece: every reader opens them, and nothing waits in memory."""
+"""Archives are written piece by piece: every reader opens them, and no file waits in memory."""
 
 import io
 import shutil
@@ -15,7 +15,7 @@ from services.archives.zip_writer import zip_stream
 FILES = [("a.png", b"first"), ("ü ☃.png", b""), ("c/d.json", bytes(range(256)) * 100)]
 
 
-def test_the_archive_holds_the_files_as_they_are() -> None:
+def test_the_archive_holds_the_files_unchanged() -> None:
     data = b"".join(zip_stream(FILES))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
@@ -25,12 +25,12 @@ def test_the_archive_holds_the_files_as_they_are() -> None:
     assert data == b"".join(zip_stream(FILES))
 
 
-def test_an_archive_of_nothing_is_one() -> None:
+def test_an_archive_without_files_is_valid() -> None:
     with zipfile.ZipFile(io.BytesIO(b"".join(zip_stream([])))) as archive:
         assert archive.namelist() == []
 
 
-def test_sizes_stand_before_the_bytes_so_that_the_archive_can_be_read_as_it_comes() -> None:
+def test_sizes_precede_the_bytes_of_each_file() -> None:
     stream = io.BytesIO(b"".join(zip_stream(FILES)))
     for name, data in FILES:
         head = struct.unpack("<4s5H3L2H", stream.read(30))
@@ -39,7 +39,7 @@ def test_sizes_stand_before_the_bytes_so_that_the_archive_can_be_read_as_it_come
         assert stream.read(head[7]) == data
 
 
-def test_a_file_is_sent_before_the_next_is_made() -> None:
+def test_a_file_is_yielded_before_the_next_is_made() -> None:
     made: list[str] = []
 
     def files() -> Iterator[tuple[str, bytes]]:
@@ -54,13 +54,13 @@ def test_a_file_is_sent_before_the_next_is_made() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("unzip"), reason="unzip is not installed")
-def test_info_zip_finds_no_fault_with_it(tmp_path: Path) -> None:
+def test_info_zip_accepts_the_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"".join(zip_stream(FILES)))
     subprocess.run(["unzip", "-tqq", "a.zip"], cwd=tmp_path, check=True, capture_output=True)
 
 
 @pytest.mark.slow
-def test_beyond_four_gibibytes_the_numbers_are_zip64(tmp_path: Path) -> None:
+def test_archives_beyond_4_gib_use_zip64(tmp_path: Path) -> None:
     """The real thing, in a sparse file: zeros are skipped, not written."""
     zeros = bytes(220 << 20)
     with (tmp_path / "large.zip").open("w+b") as file:

@@ -1,4 +1,4 @@
-"""What has had its time goes, and nothing else; on both databases."""
+"""Retention deletes what has expired, and nothing else; on both databases."""
 
 import os
 import time
@@ -44,7 +44,7 @@ def keys(storage: LocalFolder) -> set[str]:
     return {stored.key for stored in storage.list("")}
 
 
-def test_files_go_at_their_time_and_records_later(
+def test_files_are_deleted_when_they_expire_and_records_later(
     database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder
 ) -> None:  # fmt: skip
     young, old, running = done(records, storage), done(records, storage), make(records)
@@ -64,7 +64,7 @@ def test_files_go_at_their_time_and_records_later(
     assert reports.job(young, None)
 
 
-def test_files_of_no_job_go_but_not_young_ones_nor_callers_own(records: JobStore, storage: LocalFolder) -> None:
+def test_old_orphans_are_deleted_but_not_young_or_callers_files(records: JobStore, storage: LocalFolder) -> None:
     kept, orphan, young = done(records, storage), new_job_id(), new_job_id()
     for key in (f"originals/{orphan}/1", f"results/{orphan}/1.png", f"originals/{young}/1", "results/photos/cat.png"):
         storage.put(key, b"x", "image/png")

@@ -1,4 +1,4 @@
-"""Jobs' records in SQLite and PostgreSQL: whatever happens at the same time, one change wins and is made once."""
+"""Transitions of jobs on SQLite and PostgreSQL: of concurrent changes one wins, and it is made once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
 from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries
-from services.jobs.retry import JITTER, RetryPolicy
+from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import Job, JobItem, item_id, new_job_id
 from services.persistence.database import Base, Database
@@ -23,7 +23,7 @@ from tests.support.jobs import LEASE, FakeQueue, at_once, claimed, make, state, 
 AT_ONCE = 8
 
 
-def test_of_many_deliveries_one_gets_the_item(records: JobStore, reports: JobQueries) -> None:
+def test_one_of_many_deliveries_claims_the_item(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     item = item_id(job_id, 1)
     claims = at_once(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])
@@ -38,7 +38,7 @@ def test_of_many_deliveries_one_gets_the_item(records: JobStore, reports: JobQue
     assert reports.job(job_id, None).items[0].result_key == "key"
 
 
-def test_a_cancel_and_a_finish_at_once_leave_one_end(records: JobStore, reports: JobQueries) -> None:
+def test_a_concurrent_cancel_and_finish_leave_one_end(records: JobStore, reports: JobQueries) -> None:
     for _ in range(10):
         job_id = make(records)
         claim = claimed(records, job_id)
@@ -54,7 +54,7 @@ def test_a_cancel_and_a_finish_at_once_leave_one_end(records: JobStore, reports:
         assert not records.finish(claim, "k", FACTS)
 
 
-def test_a_cancelled_job_is_claimed_finished_and_put_back_by_nobody(records: JobStore, reports: JobQueries) -> None:
+def test_a_cancelled_job_refuses_every_other_transition(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, 3)
     claim = claimed(records, job_id, 1)
     assert records.finish(claimed(records, job_id, 2), "k", FACTS)
@@ -67,7 +67,7 @@ def test_a_cancelled_job_is_claimed_finished_and_put_back_by_nobody(records: Job
     assert state(reports, job_id) == ("cancelled", ["cancelled", "finished", "cancelled"])
 
 
-def test_a_worker_whose_lease_ran_out_has_no_say_once_another_has_it(records: JobStore, reports: JobQueries) -> None:
+def test_an_expired_lease_changes_nothing_after_another_claim(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     late = claimed(records, job_id, token="late", lease=-1)
     (seen,) = PendingWork(records.database).expired_claims()
@@ -81,7 +81,7 @@ def test_a_worker_whose_lease_ran_out_has_no_say_once_another_has_it(records: Jo
     assert new.item.attempts == 2
 
 
-def test_a_worker_that_was_heard_of_after_all_keeps_its_item(records: JobStore) -> None:
+def test_a_worker_that_renews_in_time_keeps_its_item(records: JobStore) -> None:
     job_id = make(records)
     claim = claimed(records, job_id, lease=-1)
     (seen,) = PendingWork(records.database).expired_claims()
@@ -91,7 +91,7 @@ def test_a_worker_that_was_heard_of_after_all_keeps_its_item(records: JobStore) 
     assert records.finish(claim, "k", FACTS)
 
 
-def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: JobStore, reports: JobQueries) -> None:
+def test_items_that_end_at_the_same_time_close_the_job_once(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, AT_ONCE)
     claims = [claimed(records, job_id, n) for n in range(1, AT_ONCE + 1)]
 
@@ -107,9 +107,7 @@ def test_the_last_items_of_a_batch_that_end_at_once_end_the_job_once(records: Jo
     assert (job, items) == ("finished", ["failed", *["finished"] * (AT_ONCE - 1)])
 
 
-def test_a_job_of_which_all_failed_has_failed_and_can_be_tried_again_once(
-    records: JobStore, reports: JobQueries
-) -> None:
+def test_a_job_with_only_failed_items_fails_and_is_retried_once(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, 2)
     for n in (1, 2):
         assert records.fail(claimed(records, job_id, n), "engine_unavailable", "why")
@@ -121,7 +119,7 @@ def test_a_job_of_which_all_failed_has_failed_and_can_be_tried_again_once(
     assert [(i.state, i.attempts, i.error_code) for i in found.items] == [("queued", 0, None)] * 2
 
 
-def test_an_idempotency_key_makes_one_job_for_each_caller(records: JobStore) -> None:
+def test_an_idempotency_key_makes_one_job_per_caller(records: JobStore) -> None:
     def add(caller: str) -> bool:
         try:
             make(records, caller=caller, idempotency_key="k")
@@ -135,7 +133,7 @@ def test_an_idempotency_key_makes_one_job_for_each_caller(records: JobStore) -> 
     make(records)  # without a key there is no limit
 
 
-def test_a_job_is_seen_by_its_owner_alone(records: JobStore, reports: JobQueries) -> None:
+def test_a_job_is_visible_to_its_owner_alone(records: JobStore, reports: JobQueries) -> None:
     anns, anybodys = make(records, owner="ann"), make(records)
     assert reports.job(anns, "ann").job.id == anns
     assert reports.job(anybodys, "bob").job.id == anybodys
@@ -147,7 +145,7 @@ def test_a_job_is_seen_by_its_owner_alone(records: JobStore, reports: JobQueries
         reports.job(new_job_id(), "ann")
 
 
-def test_jobs_are_listed_newest_first_page_by_page(records: JobStore, reports: JobQueries) -> None:
+def test_jobs_are_listed_newest_first_in_pages(records: JobStore, reports: JobQueries) -> None:
     made = [make(records, owner="ann") for _ in range(5)]
     make(records, owner="bob")
     assert records.fail(claimed(records, made[3]), "busy", "")
@@ -164,7 +162,7 @@ def test_jobs_are_listed_newest_first_page_by_page(records: JobStore, reports: J
             reports.page("ann", 2, wrong)
 
 
-def test_what_is_over_its_time_is_gone(database: Database, records: JobStore, reports: JobQueries) -> None:
+def test_an_expired_job_is_refused(database: Database, records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     records.finish(claimed(records, job_id), "k", FACTS)
     records.close(job_id)
@@ -175,7 +173,7 @@ def test_what_is_over_its_time_is_gone(database: Database, records: JobStore, re
         reports.unexpired(job_id, None)
 
 
-def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: JobStore) -> None:
+def test_items_in_flight_are_limited_per_job_and_per_caller(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
     big, small, bobs = make(records, 10), make(records, 2), make(records, 2, caller="bob")
@@ -191,9 +189,7 @@ def test_so_much_of_a_job_and_of_a_caller_is_on_its_way_at_a_time(records: JobSt
     assert queue.sent[-1] == item_id(big, 4)
 
 
-def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(
-    records: JobStore, reports: JobQueries
-) -> None:
+def test_a_large_batch_delays_another_caller_by_its_share_only(records: JobStore, reports: JobQueries) -> None:
     queue, per_job = FakeQueue(), 8
     dispatcher = Dispatcher(records, queue, per_job)  # type: ignore[arg-type]
     batch = make(records, 50)
@@ -212,7 +208,7 @@ def test_one_batch_of_fifty_delays_another_callers_image_by_its_share_only(
     assert done.count(batch) == 50
 
 
-def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records: JobStore, reports: JobQueries) -> None:
+def test_only_a_job_without_items_in_flight_is_withdrawn(records: JobStore, reports: JobQueries) -> None:
     lost, sent, begun = (make(records, 2) for _ in range(3))
     assert records.mark_queued(item_id(lost, 1))
     assert records.mark_unsent(item_id(lost, 1))
@@ -225,7 +221,7 @@ def test_a_job_of_which_nothing_could_be_sent_is_withdrawn_and_no_other(records:
     assert state(reports, sent) == ("queued", ["queued", "queued"])
 
 
-def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: JobStore, reports: JobQueries) -> None:
+def test_an_item_refused_at_submission_is_not_retried(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records, 3)
     with records.database.session() as session:  # as a submission writes it down
         refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
@@ -242,7 +238,7 @@ def test_what_was_refused_when_it_was_handed_in_is_not_tried_again(records: JobS
     assert state(reports, job_id) == ("queued", ["failed", "queued", "finished"])
 
 
-def test_what_could_not_be_sent_waits_as_before(records: JobStore) -> None:
+def test_unsent_items_wait_for_the_queue(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
     make(records, 2)
@@ -253,7 +249,7 @@ def test_what_could_not_be_sent_waits_as_before(records: JobStore) -> None:
     assert dispatcher.send_all() == 2
 
 
-def test_the_sweep_sends_what_lost_its_message_and_only_that(records: JobStore) -> None:
+def test_recovery_resends_only_items_with_a_lost_message(records: JobStore) -> None:
     queue = FakeQueue()
     job_id = make(records, 3)
     sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=0)
@@ -268,7 +264,7 @@ def test_the_sweep_sends_what_lost_its_message_and_only_that(records: JobStore) 
     assert queue.sent == [items[1], items[2]]
 
 
-def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(records: JobStore) -> None:
+def test_recovery_refills_an_emptied_queue_after_one_lease(records: JobStore) -> None:
     queue = FakeQueue()
     job_id = make(records, 40)
     sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=LEASE)
@@ -283,7 +279,7 @@ def test_a_queue_wiped_clean_is_filled_again_by_the_first_sweep_after_a_lease(re
     assert set(queue.sent) == {item_id(job_id, n) for n in range(1, 41)}
 
 
-def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: JobStore) -> None:
+def test_items_in_a_long_queue_hide_no_lost_message(records: JobStore) -> None:
     waiting, lost = make(records, 3), make(records)
     for job_id, n in ((lost, 1), *((waiting, n) for n in (1, 2, 3))):
         assert records.mark_queued(item_id(job_id, n))
@@ -292,9 +288,7 @@ def test_what_only_waits_in_a_long_queue_hides_no_lost_message(records: JobStore
     ]
 
 
-def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(
-    records: JobStore, reports: JobQueries
-) -> None:
+def test_an_item_that_kills_its_workers_fails_after_its_attempts(records: JobStore, reports: JobQueries) -> None:
     queue = FakeQueue()
     job_id = make(records)
     sweep = swept(records, queue, RetryPolicy(2, [0]))
@@ -307,30 +301,21 @@ def test_an_item_that_its_workers_do_not_survive_fails_after_its_attempts(
     assert len(queue.sent) == 3
 
 
-def test_the_sweep_ends_a_job_whose_worker_died_before_it_could(records: JobStore, reports: JobQueries) -> None:
+def test_recovery_closes_a_job_whose_worker_died(records: JobStore, reports: JobQueries) -> None:
     job_id = make(records)
     assert records.finish(claimed(records, job_id), "k", FACTS)
     swept(records, FakeQueue(), RetryPolicy(1, [0])).run()
     assert state(reports, job_id)[0] == "finished"
 
 
-def test_an_item_put_back_is_not_begun_before_its_time(records: JobStore) -> None:
+def test_a_requeued_item_is_not_claimed_before_it_is_due(records: JobStore) -> None:
     job_id = make(records)
     assert records.requeue(claimed(records, job_id), "busy", "", 3600)
     assert records.claim(item_id(job_id, 1), "me", LEASE) is None
     assert PendingWork(records.database).waiting_callers() == []
 
 
-def test_intervals_grow_and_end() -> None:
-    retries = RetryPolicy(3, (10, 60))
-    delays = [retries.delay(attempts) or 0 for attempts in (1, 2, 3)]
-    for delay, least in zip(delays, (10, 60, 60), strict=True):
-        assert least <= delay <= least * (1 + JITTER)
-    assert retries.delay(4) is None
-    assert RetryPolicy(0, (1,)).delay(1) is None
-
-
-def test_the_tables_come_and_go_by_their_migration(database: Database) -> None:
+def test_migrations_create_and_drop_the_tables(database: Database) -> None:
     database.upgrade()
     with database.session() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})

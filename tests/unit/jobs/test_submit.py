@@ -1,4 +1,4 @@
-"""From files to a job: all of it is there, on its way by its turn, or nothing of it is left."""
+"""A submission becomes a job with files, records and messages, or leaves nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ PER_JOB = 3
 
 
 class DyingQueue(FakeQueue):
-    """A queue that answers, takes so many messages, and is then gone."""
+    """A queue that takes a number of messages, and is then unavailable."""
 
     def __init__(self, takes: int = 1000) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def stored(storage: LocalFolder) -> list[str]:
     return [found.key for found in storage.list("originals/")]
 
 
-def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: JobSubmitter, queue: DyingQueue) -> None:
+def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(desk: JobSubmitter, queue: DyingQueue) -> None:
     first, second, third = (desk.submit(batch(5)).id for _ in range(3))
     assert queue.sent == [item_id(job_id, n) for job_id in (first, second) for n in range(1, PER_JOB + 1)]
     assert len(queue.sent) == CALLER_SHARE * PER_JOB
@@ -72,7 +72,7 @@ def test_a_new_job_is_on_its_way_at_once_up_to_its_share_and_its_callers(desk: J
     assert item_id(third, 1) not in queue.sent
 
 
-def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
+def test_refused_images_are_not_sent_and_a_job_of_them_alone_fails(
     desk: JobSubmitter,
     queue: DyingQueue,
     reports: JobQueries,
@@ -87,7 +87,7 @@ def test_what_was_refused_is_not_sent_and_a_job_of_nothing_else_has_failed(
     assert stored(storage) == [f"originals/{some}/2"]
 
 
-def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
+def test_a_job_that_can_not_be_sent_leaves_nothing(
     desk: JobSubmitter,
     queue: DyingQueue,
     records: JobStore,
@@ -102,7 +102,7 @@ def test_nothing_is_left_of_a_job_whose_queue_is_gone_when_it_is_to_be_sent(
     assert desk.submit(batch(2, idempotency_key="k"))  # the key is free again
 
 
-def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
+def test_a_partly_sent_batch_stays_and_recovery_sends_the_rest(
     desk: JobSubmitter,
     queue: DyingQueue,
     records: JobStore,
@@ -117,7 +117,7 @@ def test_a_batch_of_which_a_part_was_sent_stays_and_the_sweep_sends_the_rest(
     assert queue.sent == [item_id(job_id, n) for n in (1, 2, 3)]
 
 
-def test_nothing_is_left_of_a_job_whose_storage_fails_in_the_middle(
+def test_a_job_whose_storage_fails_leaves_nothing(
     desk: JobSubmitter, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(key: str, *rest: Any) -> None:
@@ -131,7 +131,7 @@ def test_nothing_is_left_of_a_job_whose_storage_fails_in_the_middle(
     assert (stored(storage), queue.sent) == ([], [])
 
 
-def test_a_key_stands_for_one_job_of_its_caller(desk: JobSubmitter, storage: LocalFolder) -> None:
+def test_an_idempotency_key_returns_the_same_job_of_its_caller(desk: JobSubmitter, storage: LocalFolder) -> None:
     made = desk.submit(batch(1, idempotency_key="k")).id
     assert desk.submit(batch(1, idempotency_key="k")).id == made
     assert desk.submit(batch(1, "bob", idempotency_key="k")).id != made

@@ -1,4 +1,4 @@
-"""Callbacks: signed, delivered to a real server, tried again, each attempt made once."""
+"""Webhooks are signed, delivered to a real server and retried; each attempt is made once."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def webhooks(records: JobStore, *hosts: str, tries: int = 3, wait: float = 0) ->
     return Webhooks(records, Outbound(ports=(80, 443), hosts=hosts), SECRET, RetryPolicy(tries - 1, (wait,)))
 
 
-def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports: JobQueries) -> None:
+def test_a_webhook_is_retried_until_it_is_accepted(records: JobStore, reports: JobQueries) -> None:
     with Receiver((503, 200)) as receiver:
         job_id = ended(records, receiver.url)
         ended(records, None)
@@ -24,12 +24,12 @@ def test_a_callback_is_tried_again_until_it_is_taken(records: JobStore, reports:
         for _ in range(4):
             sender.run()
         assert len(receiver.requests) == 2
-        assert all(told.is_signed(SECRET) and not told.is_signed("another") for told in receiver.requests)
+        assert all(found.is_signed(SECRET) and not found.is_signed("another") for found in receiver.requests)
     job = reports.job(job_id, None).job
     assert (job.callback_status, job.callback_attempts, job.callback_due_at) == ("200", 2, None)
 
 
-def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:
+def test_concurrent_senders_deliver_a_webhook_once(records: JobStore) -> None:
     with Receiver() as receiver:
         ended(records, receiver.url)
         host = f"127.0.0.1:{receiver.port}"
@@ -38,7 +38,7 @@ def test_two_that_deliver_at_once_tell_once(records: JobStore) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest"])
-def test_a_callback_into_the_own_network_is_never_sent_and_given_up(
+def test_a_webhook_into_the_private_network_is_never_sent(
     records: JobStore, reports: JobQueries, url: str
 ) -> None:  # fmt: skip
     job_id = ended(records, url)

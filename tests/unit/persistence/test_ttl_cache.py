@@ -1,4 +1,4 @@
-"""What was made a moment ago is told again; nobody waits for what somebody else is making anew."""
+"""Caches: a value is reused for its time, nobody waits for another's refresh, and the size is bounded."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ def never() -> str:
     raise AssertionError("it is there already")
 
 
-def test_a_value_is_made_once_in_a_while_for_each_key_and_forgotten_after_it() -> None:
+def test_a_value_is_made_once_per_period_and_dropped_after_it() -> None:
     clock = Clock()
     recent = TtlCache[str](2.0, clock)
     assert recent.get_or_make("a", lambda: "first") == recent.get_or_make("a", never) == "first"
@@ -33,7 +33,7 @@ def test_a_value_is_made_once_in_a_while_for_each_key_and_forgotten_after_it() -
     assert set(recent._kept) == {"c"}
 
 
-def test_who_asks_while_it_is_made_anew_is_told_the_last_one() -> None:
+def test_callers_get_the_stale_value_during_a_refresh() -> None:
     clock, making, go_on = Clock(), threading.Event(), threading.Event()
     recent = TtlCache[str](2.0, clock)
 
@@ -53,7 +53,7 @@ def test_who_asks_while_it_is_made_anew_is_told_the_last_one() -> None:
     assert recent.get_or_make("a", never) == "new"
 
 
-def test_what_could_not_be_made_is_made_by_the_next_who_asks() -> None:
+def test_a_failed_refresh_is_repeated_by_the_next_caller() -> None:
     recent = TtlCache[float](60)
     with pytest.raises(ZeroDivisionError):
         recent.get_or_make("a", lambda: 1 / 0)

@@ -1,0 +1,56 @@
+"""Engines of both databases: bounded waiting, SQLite's settings, and no connection before it is needed."""
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from services.persistence.database import parse_url
+from services.persistence.engine import BUSY_SECONDS, enable_write_ahead_log, make_engine, sqlite_file
+
+
+def test_sqlite_file_is_the_path_of_an_sqlite_url_alone() -> None:
+    assert sqlite_file(parse_url("sqlite:///data/keys.db")) == Path("data/keys.db")
+    assert sqlite_file(parse_url("sqlite:////var/keys.db")) == Path("/var/keys.db")
+    assert sqlite_file(parse_url("postgresql://user@host/name")) is None
+
+
+def test_make_engine_makes_the_folder_but_not_the_file(tmp_path: Path) -> None:
+    engine = make_engine(parse_url(f"sqlite:///{tmp_path}/a/b/keys.db"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b"]
+    engine.dispose()
+
+
+def test_sqlite_enforces_foreign_keys_and_waits_for_writers(tmp_path: Path) -> None:
+    engine = make_engine(parse_url(f"sqlite:///{tmp_path}/keys.db"))
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == BUSY_SECONDS * 1000
+    engine.dispose()
+
+
+def test_sqlite_rolls_back_the_creation_of_a_table(tmp_path: Path) -> None:
+    engine = make_engine(parse_url(f"sqlite:///{tmp_path}/keys.db"))
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+        connection.rollback()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0
+    engine.dispose()
+
+
+def test_write_ahead_log_stays_enabled_in_the_file(tmp_path: Path) -> None:
+    url = parse_url(f"sqlite:///{tmp_path}/keys.db")
+    first, second = make_engine(url), make_engine(url)
+    enable_write_ahead_log(first)
+    first.dispose()
+    with second.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    second.dispose()
+
+
+def test_postgresql_is_given_up_after_a_bounded_time() -> None:
+    engine = make_engine(parse_url("postgresql://user:hunter2@host/name"))
+    _, options = engine.dialect.create_connect_args(engine.url)
+    assert options["user"] == "user"
+    assert engine.hide_parameters
+    assert engine.pool.status().startswith("Pool size: 5  Connections in pool: 0")
