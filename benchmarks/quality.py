@@ -2,8 +2,8 @@
 
 Composites have a known alpha and foreground. Measured in the edge band (12 px around every pixel that is neither 0 nor
 1): SAD in thousands of px; MSE and mean absolute error (× 1000); gradient and connectivity error after Rhemann et al.,
-"A Perceptually Motivated Online Benchmark for Image Matting" (2009), as means per band pixel × 1000; the colour error of
-the foreground, 0 to 255, where both alphas show it.
+"A Perceptually Motivated Online Benchmark for Image Matting" (2009), as means per band pixel × 1000; the foreground's
+colour error, 0 to 255, where both alphas show it.
 
 Writes a table, `results/quality.json` and a contact sheet, `results/quality.png`.
 """

@@ -1,7 +1,7 @@
 """Compose the pictures of the quality benchmark from subjects with a known alpha and backgrounds.
 
-Subjects are drawn, or cut out of scikit-image's photographs by closed-form matting. Since the composite is made with the
-subject's alpha, that alpha is exactly known.
+Subjects are drawn, or cut out of scikit-image's photographs by closed-form matting. The composite is made with the
+subject's alpha, so that alpha is exactly known.
 """
 
 from collections.abc import Iterator
