@@ -4,7 +4,6 @@ import ast
 import subprocess
 import sys
 
-from services.errors import all_errors
 from tests.support.waiting import ROOT
 
 
@@ -26,10 +25,3 @@ def test_importing_the_app_makes_no_session_and_brings_in_nothing_that_it_never_
         "import scipy.ndimage; assert scipy.ndimage.map_coordinates"  # the real one, for whoever wants it
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, check=True, timeout=60)
-
-
-def test_every_error_code_stands_once_in_the_readmes_table() -> None:
-    table = (ROOT / "README.md").read_text().split("### Errors")[1].split("\n#")[0]
-    for error in all_errors():
-        assert table.count(f"`{error.code}`") == 1, error.code
-        assert f"| {error.status} |" in table

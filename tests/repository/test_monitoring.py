@@ -82,7 +82,7 @@ def test_each_alert_says_how_bad_it_is_and_what_it_means() -> None:
     for rule in RULES:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
-        assert rule["alert"] in (ROOT / "docs/operations.md").read_text()
+        assert rule["alert"] in (ROOT / "docs/guides/operations.md").read_text()
 
 
 def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
