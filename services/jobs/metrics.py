@@ -24,7 +24,7 @@ from services.persistence.redis import OptionalRedis, RedisUnavailable
 HASH: Final = "bg-remover:tally"
 ENDED, REQUEUED, WEBHOOKS = "job_items_ended", "job_items_requeued", "job_webhooks"
 OK, WORKER_LOST, MESSAGE_LOST = "ok", "worker_lost", "message_lost"
-# By name: what is counted, the label, and the label's values that are shown before they happen.
+# By name: the help text, the label, and the label's values that are shown before they occur.
 COUNTERS: Final = {
     ENDED: ("Images of jobs that ended, by outcome: ok, or the error's code", "outcome", (OK,)),
     REQUEUED: ("Images of jobs sent again, by what went wrong", "reason", (WORKER_LOST, MESSAGE_LOST)),

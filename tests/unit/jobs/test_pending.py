@@ -82,7 +82,9 @@ def test_a_job_whose_items_have_ended_is_unclosed_until_it_is_closed(store: JobS
 
 def test_expired_jobs_are_found_until_their_files_are_removed(tmp_path: Path) -> None:
     with sqlite_store(tmp_path) as kept:
-        finish_job(kept, insert_job(kept))
+        unexpired = insert_job(kept)
+        finish_job(kept, unexpired)
+        assert not kept.mark_files_removed(unexpired)
         pending, expiring = PendingWork(kept.database), JobStore(kept.database, result_seconds=-1)
         job_id = insert_job(expiring)
         finish_job(expiring, job_id)
@@ -90,6 +92,7 @@ def test_expired_jobs_are_found_until_their_files_are_removed(tmp_path: Path) ->
         assert job_id in pending.jobs_with_files([job_id, "0" * 32])
         assert pending.old_records(datetime.now(UTC), 10) == []
         assert expiring.mark_files_removed(job_id)
+        assert not expiring.mark_files_removed(job_id)
         assert pending.expired_jobs(10) == []
         assert pending.jobs_with_files([job_id]) == set()
         assert pending.old_records(datetime.now(UTC), 10) == [job_id]

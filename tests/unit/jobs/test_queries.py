@@ -91,7 +91,8 @@ def test_load_counts_items_that_have_not_ended_and_those_in_flight(store: JobSto
 
 
 def test_eta_counts_the_items_before_a_job_and_its_own(store: JobStore, queries: JobQueries) -> None:
-    insert_job(store, 3)
+    own = insert_job(store, 3)
+    assert store.mark_queued(item_id(own, 1))
     others = insert_job(store, 5, caller="bob")
     assert store.mark_queued(item_id(others, 1))
     job_id = insert_job(store, 2)
