@@ -10,10 +10,10 @@ COPY requirements.txt /tmp/
 RUN pip install --quiet --requirement /tmp/requirements.txt
 WORKDIR /app
 # The model comes before the rest of the code, so that not every change fetches it again.
-COPY cli.py config.py ./
+COPY cli.py config.py paths.py ./
 COPY services services
 RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
-COPY app.py gunicorn.conf.py parts.py run.py sweeper.py worker.py LICENSE ./
+COPY app.py gunicorn.conf.py bootstrap.py run.py sweeper.py worker.py LICENSE ./
 COPY routes routes
 COPY migrations migrations
 COPY web web

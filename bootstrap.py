@@ -18,6 +18,7 @@ import structlog
 
 import config
 from config import ConfigError, Settings
+from paths import HOME
 from services.errors import DatabaseUnavailable
 from services.observability.logs import logging_config
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from services.result_cache import ResultCache
     from services.storage.base import Storage, StorageProbe
 
-DEFAULT_STORAGE_URL = "file:data/objects"
+DEFAULT_STORAGE_URL = f"file:{HOME}/data/objects"
 # A job's progress may be this much out of date in an answer; its state never is.
 PROGRESS_CACHE_SECONDS = 0.25
 

@@ -1,5 +1,6 @@
-"""The command line: the same pipeline as the service, without a server."""
+"""The command line: the same pipeline as the service, without a server; and `serve`, which starts one."""
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from config import load_settings
+from config import Settings, load_settings
 from services.errors import ServiceError
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, option_names
@@ -48,6 +49,17 @@ def remove(source: Path, target: Path | None, pairs: tuple[str, ...]) -> None:
             _remove_one(source, target, options, background)
     except ServiceError as exc:
         raise click.ClickException(f"{exc}. {exc.solution}.") from exc
+
+
+@main.command()
+def serve() -> None:
+    """Serve the API and the page on HOST and PORT, with a worker for jobs, until Ctrl-C."""
+    import run
+
+    settings = load_settings()
+    _fetch_missing_model(settings.rembg_model_name, settings, prepare=True)
+    os.environ["ANNOUNCE"] = "1"
+    sys.exit(run.main())
 
 
 @main.group()
@@ -130,9 +142,11 @@ def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | 
     """Make a key and print it, this once."""
     from services.api_keys.keys import create_key
 
+    database = _database()
+    existed = database.exists()
     try:
         text, key = create_key(
-            _database(),
+            database,
             name=name,
             owner=owner,
             scopes=scopes,
@@ -141,7 +155,10 @@ def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | 
         )
     except (ServiceError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
-    click.echo(f"Key {key.id} ({key.name}). It is shown this once and can't be read again:", err=True)
+    click.echo(f"Key {key.id} ({key.name}) is stored in {database.shown_url}.", err=True)
+    if not existed:
+        click.echo("That database is new: a service with another DATABASE_URL does not know this key.", err=True)
+    click.echo("The key is shown this once and can't be read again:", err=True)
     click.echo(text)
 
 
@@ -239,6 +256,37 @@ def warmup() -> None:
     click.echo(f"{segmenter.name}: {segmenter.engine}, {segmenter.precision}{warning}")
 
 
+def _fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False) -> None:
+    """Fetch a model of the catalogue that is not on this machine yet, with a progress bar on standard error.
+
+    With `prepare` its file for bf16 is made as well, once. A failure is reported; the first use will report it again.
+    """
+    from services.inference.catalogue import CATALOGUE
+
+    spec, folder = CATALOGUE.get(name), settings.rembg_session_path
+    if spec is None or name not in settings.models:
+        return
+    fetching, preparing = not spec.is_here(folder), prepare and not spec.prepared_path(folder).exists()
+    if not (fetching or preparing):
+        return
+    from rich.progress import Progress
+
+    from services.inference.bf16 import calibration_photos
+    from services.inference.bf16 import prepare as make_bf16
+    from services.inference.download import fetch
+
+    try:
+        with Progress(console=_stderr(), transient=True) as progress:
+            if fetching:
+                progress.add_task(f"Fetching the model {name} (once)", total=None)
+                fetch(name, folder, mirror=settings.model_mirror_url)
+            if preparing:
+                progress.add_task("Preparing it for this processor (once)", total=None)
+                make_bf16(spec, folder, calibration_photos(), settings.inference_threads)
+    except (ServiceError, ValueError, RuntimeError) as exc:
+        click.echo(f"The model {name} could not be fetched: {exc}", err=True)
+
+
 def _options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:
     """The options, and the file of the background image."""
     given: dict[str, object] = {}
@@ -271,7 +319,9 @@ def _remove_one(source: Path, target: Path | None, options: Options, background:
     data = sys.stdin.buffer.read() if from_stdin else source.read_bytes()
     if target is None and not from_stdin:
         target = source.with_name(f"{source.stem}-no-bg.{options.format.extension}")
-    result = make_local_remover(load_settings()).remove(data, options, background=background).data
+    settings = load_settings()
+    _fetch_missing_model(options.model or settings.rembg_model_name, settings)
+    result = make_local_remover(settings).remove(data, options, background=background).data
     if target is None or str(target) == "-":
         sys.stdout.buffer.write(result)
         return
@@ -288,6 +338,7 @@ def _remove_folder(source: Path, target: Path | None, options: Options, backgrou
     settings = load_settings()
     target = target or settings.output_dir
     jobs = [(photo, _result_path(photo, source, target, options)) for photo in _photos(source, target)]
+    _fetch_missing_model(options.model or settings.rembg_model_name, settings)
     remover = make_local_remover(settings)
     failed = 0
     for photo, out in track(jobs, description="Removing backgrounds", console=_stderr()):

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.net.errors import BadURL
 from services.net.urls import parse_authority
@@ -59,14 +60,17 @@ def _database_url(url: str) -> str:
     # SQLAlchemy takes its time, and the default needs no check.
     from services.persistence.database import parse_url
 
-    parse_url(url)
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return f"sqlite:///{in_home(Path(parsed.database))}"
     return url
 
 
 def _storage_url(url: str) -> str:
-    if url:
-        parse_storage_url(url)
-    return url
+    if not url:
+        return url
+    kind, place = parse_storage_url(url)
+    return f"file:{in_home(Path(place))}" if kind == "file" else url
 
 
 def _authority(text: str) -> str:
@@ -81,6 +85,7 @@ def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+HomePath = Annotated[Path, AfterValidator(in_home)]
 Size = Literal["preview", "small", "regular", "medium", "hd", "full", "4k", "50mp", "auto"]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -93,7 +98,7 @@ class Settings(BaseSettings):
     """All settings. Field names in upper case are the environment's variables."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=env_files(), env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     # app
@@ -115,7 +120,7 @@ class Settings(BaseSettings):
     result_cache_seconds: Annotated[int, Field(ge=0, le=30 * 86400)] = 0
 
     # model
-    rembg_session_path: Path = Path("models")
+    rembg_session_path: HomePath = in_home(Path("models"))
     rembg_model_name: str = "u2netp"
     models_enabled: Words = ()
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
@@ -156,7 +161,7 @@ class Settings(BaseSettings):
 
     # keys
     auth_required: bool = False
-    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///data/background-remover.db"
+    database_url: Annotated[str, AfterValidator(_database_url)] = f"sqlite:///{HOME}/data/background-remover.db"
 
     # storage
     storage_url: Annotated[str, AfterValidator(_storage_url)] = ""
@@ -207,14 +212,14 @@ class Settings(BaseSettings):
     fetch_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
 
     # files and logs
-    upload_dir: Path = Path("data/uploads")
-    output_dir: Path = Path("data/outputs")
-    read_file_dir: Path | None = None
+    upload_dir: HomePath = in_home(Path("data/uploads"))
+    output_dir: HomePath = in_home(Path("data/outputs"))
+    read_file_dir: HomePath | None = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
     ] = "INFO"
-    log_file: Path | None = None
+    log_file: HomePath | None = None
     log_format: Literal["json", "console"] = "json"
     log_rotate_mb: Annotated[float, Field(ge=0, le=10_000)] = 50
     log_backups: Annotated[int, Field(ge=0, le=100)] = 5
@@ -370,7 +375,7 @@ def _threads(values: dict[str, Any], workers: int) -> int:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings from the environment and `.env`. Raises `ConfigError`, which ends the start with one message."""
+    """Read the settings from the environment and the `.env` files. Raises `ConfigError`, which ends the start."""
     try:
         return Settings(**overrides)
     except ValidationError as exc:

@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import ThreadWorker
 gc.disable()
 
 from bootstrap import load_settings  # noqa: E402
+from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
@@ -40,13 +41,13 @@ METRICS_DIR = os.environ.get(OURS) or metrics_folder(SHARED_MEMORY)
 MASTER = os.getpid()
 
 
-def leave_nothing_behind() -> None:
-    """At the end of the master, however it comes; workers inherit this and must not do it."""
+def remove_metrics_dir() -> None:
+    """Remove the metrics folder when the master ends; workers inherit this hook and must not run it."""
     if os.getpid() == MASTER:
         shutil.rmtree(METRICS_DIR, ignore_errors=True)
 
 
-atexit.register(leave_nothing_behind)
+atexit.register(remove_metrics_dir)
 os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
 
 settings = load_settings()
@@ -56,7 +57,7 @@ MAX_FILES = 16_384
 # The request's own deadline comes first, with an answer.
 BODY_GRACE_SECONDS = 2
 # Of a worker: libraries, metrics, log, sockets.
-FILES_OF_ITS_OWN = 40
+BASE_OPEN_FILES = 40
 # Its socket, and a selector while it is read.
 FILES_PER_CONNECTION = 2
 SHARED_MODULES = (
@@ -85,8 +86,10 @@ JOB_MODULES = (  # what the first job or key needs
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """A thread worker that loses nothing on SIGTERM (it takes what already waits to be accepted, then closes), and that
-    callers who never finish their body can't occupy."""
+    """A thread worker that loses nothing on SIGTERM, and whose threads callers with endless bodies can't occupy.
+
+    On SIGTERM it accepts the connections that already wait, then closes its listeners.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,12 +104,14 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             self.busy.pop(conn, None)
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Called every second. A body that is still not complete ends here: gthread has no limit of its own, and
-        callers that send a byte now and then would hold every thread."""
+        """End bodies that are still incomplete; called every second.
+
+        gthread has no limit of its own: callers that send a byte now and then would hold every thread.
+        """
         now = time.monotonic()
-        patience = self.service().response_deadlines if self.service() else {}
+        deadlines = self.service().response_deadlines if self.service() else {}
         for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
-            until = patience.get(conn.sock, 0.0)
+            until = deadlines.get(conn.sock, 0.0)
             # A long answer that is still not read whole ends both ways.
             if now > until:
                 with contextlib.suppress(OSError):
@@ -114,7 +119,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         super().murder_keepalived(force)
 
     def service(self) -> Any:
-        """The app's parts; None before there is an app."""
+        """Return the app's parts; None before there is an app."""
         return getattr(getattr(self, "wsgi", None), "extensions", {}).get(EXTENSION)
 
     def handle_exit(self, sig: int, frame: object) -> None:
@@ -137,17 +142,19 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def connections(threads: int) -> int:
-    """How many connections one worker may hold: without open files to spare it must not accept more, or it would end
-    in the middle of others' requests. As many files as the system allows are taken first."""
+    """Return how many connections one worker may hold, and raise its limit of open files to the system's.
+
+    A worker that accepts more than it has files for would end in the middle of other requests.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(8, min(threads + KEEPALIVE_CONNECTIONS, (most - FILES_OF_ITS_OWN) // FILES_PER_CONNECTION))
+    return max(8, min(threads + KEEPALIVE_CONNECTIONS, (most - BASE_OPEN_FILES) // FILES_PER_CONNECTION))
 
 
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
-    """Gunicorn's own refusals (a request it can't parse), with the body that every other error has."""
+    """Answer a request that Gunicorn can't parse with the body that every other error has."""
     request_id = uuid.uuid4().hex
     error = ServiceError if status == 500 else BadRequest  # 501: a transfer coding that nobody knows
     cors = "Access-Control-Allow-Origin: *\r\n" if "*" in settings.cors_origins else ""
@@ -206,7 +213,7 @@ def import_modules(names: tuple[str, ...]) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Import what workers share, before there are any."""
+    """Import what workers share, before the first fork."""
     from services.inference.runtime import import_rembg
 
     import_rembg()
@@ -221,7 +228,7 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest metrics slot that no living worker has. What is imported stays, and shared."""
+    """Give the worker the lowest metrics slot that no living worker has, and freeze the imported modules."""
     gc.freeze()
     gc.enable()
     taken = {other.metrics_slot for other in server.WORKERS.values()}
@@ -229,37 +236,34 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Things of this process alone: its allocator, where it counts, log handlers (an inherited lock locks nothing)."""
+    """Set up what must not be shared: the allocator, the metrics slot, the log handlers with their locks."""
     tame_allocator()
     logging.config.dictConfig(logconfig_dict)
     use_metrics_slot(Path(METRICS_DIR), worker.metrics_slot)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """What a worker has counted and not written yet."""
+    """Write what a worker has counted and not written yet."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions[EXTENSION].keys.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """What a worker that has ended held or had loaded counts no more; what it has done goes on to count."""
+    """Clear the gauges of a worker that has ended; its counters stay."""
     clear_gauges(Path(METRICS_DIR), worker.metrics_slot)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell whoever ran `make run` what to try, once the first model is warm; import beside its loading, which needs
-    little of Python, what an only worker need not share."""
+    """Import the modules of jobs while the model loads, where there is only one worker: it need not share them."""
     if settings.jobs_enabled and workers == 1:
         threading.Thread(target=import_modules, args=(JOB_MODULES,), name="import", daemon=True).start()
-    if os.environ.get("ANNOUNCE") and worker.age == 1:
-        from services.launch.announce import announce_when_ready
-
-        announce_when_ready(worker.wsgi.extensions[EXTENSION].models, settings.port)
 
 
 def _dotenv_names() -> set[str]:
-    with contextlib.suppress(OSError):
-        lines = Path(".env").read_text(encoding="utf-8").splitlines()
-        return {line.partition("=")[0].strip().lower() for line in lines if line.partition("=")[2].strip()}
-    return set()
+    names: set[str] = set()
+    for file in env_files():
+        with contextlib.suppress(OSError):
+            lines = file.read_text(encoding="utf-8").splitlines()
+            names |= {line.partition("=")[0].strip().lower() for line in lines if line.partition("=")[2].strip()}
+    return names

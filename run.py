@@ -7,20 +7,21 @@ import contextlib
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import Final
 
+from paths import HOME, ROOT, env_files
 from services.capacity.resources import usable_cpus
 from services.launch.announce import announcement
 from services.launch.broker import BrokerUnavailable, prepare_broker
-from services.launch.supervisor import Program, Supervisor
+from services.launch.program import Program
+from services.launch.supervisor import Supervisor
 
-ROOT: Final = Path(__file__).parent
-BROKER_FOLDER: Final = Path("data/valkey")
+BROKER_FOLDER: Final = HOME / "data/valkey"
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
-DEFAULT_DATABASE: Final = Path("data/background-remover.db")
-DEFAULT_DATABASE_URL: Final = f"sqlite:///{DEFAULT_DATABASE}"
+DEFAULT_DATABASE: Final = HOME / "data/background-remover.db"
+# As `.env.sample` has it, and as the settings resolve it.
+DEFAULT_DATABASE_URLS: Final = frozenset({"sqlite:///data/background-remover.db", f"sqlite:///{DEFAULT_DATABASE}"})
 NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 # Beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py.
 GRACE_SECONDS: Final = 15.0
@@ -28,24 +29,27 @@ GRACE_SECONDS: Final = 15.0
 WORKER_GRACE_SECONDS: Final = 30.0
 WEB: Final = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
 # Workers need not know of each other: the records do.
-ALONE: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker", *ALONE)
+CELERY_FLAGS: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker", *CELERY_FLAGS)
 
 
 def environment() -> dict[str, str]:
-    """What `config.py` will read: the environment, and for names that it lacks the file `.env`."""
+    """Return what `config.py` will read: the environment and, for names that it lacks, the `.env` files."""
     names = {name: value for name, value in os.environ.items() if value}
-    if Path(".env").is_file():
-        from dotenv import dotenv_values
+    found: dict[str, str] = {}
+    for file in env_files():
+        if file.is_file():
+            from dotenv import dotenv_values
 
-        given = {name.upper() for name in names}
-        names |= {name: value for name, value in dotenv_values(".env").items() if value and name.upper() not in given}
-    return {name.upper(): value for name, value in names.items()}
+            found |= {name.upper(): value for name, value in dotenv_values(file).items() if value}
+    return found | {name.upper(): value for name, value in names.items()}
 
 
 def programs(settings: dict[str, str]) -> list[Program]:
-    """What to run. Without a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
+    """Return what to run. Without a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
     env = dict(os.environ)
+    # Celery and Gunicorn find the modules from any folder.
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     announce = env.pop("ANNOUNCE", "")
     others: list[Program] = []
     note = ""
@@ -81,14 +85,14 @@ def programs(settings: dict[str, str]) -> list[Program]:
         env,
         required=True,
         ready=lambda: is_ready(host, port),
-        on_ready=(lambda: _tell(announcement(port) + note + "\n" * bool(note))) if announce else None,
+        on_ready=(lambda: _print(announcement(port) + note + "\n" * bool(note))) if announce else None,
         grace_seconds=float(settings.get("REQUEST_TIMEOUT_SECONDS", "60")) + GRACE_SECONDS,
     )
     return [web, *others]
 
 
 def is_chosen(url: str) -> bool:
-    """Whether the operator named a Redis. The default's address, as `.env.sample` has it, only if somebody listens."""
+    """Return whether the operator chose a Redis; the default address counts only if something listens there."""
     if url != DEFAULT_REDIS_URL:
         return bool(url)
     with contextlib.suppress(OSError), socket.create_connection(DEFAULT_REDIS, 0.5):
@@ -97,13 +101,15 @@ def is_chosen(url: str) -> bool:
 
 
 def has_records(url: str) -> bool:
-    """Whether there may be jobs: their database is there, or is not the default's file. Before the first one a worker
-    with its model would only use memory."""
-    return (bool(url) and url != DEFAULT_DATABASE_URL) or DEFAULT_DATABASE.exists()
+    """Return whether there may be jobs: the database exists, or is not the default file.
+
+    Before the first job a worker with its model would only use memory.
+    """
+    return (bool(url) and url not in DEFAULT_DATABASE_URLS) or DEFAULT_DATABASE.exists()
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether `/health/ready` says 200. Waits half a second at most."""
+    """Return whether `/health/ready` answers 200; waits half a second at most."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     try:
         with socket.create_connection((address, port), 0.5) as connection:
@@ -114,16 +120,16 @@ def is_ready(host: str, port: int) -> bool:
         return False
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Run it all until Ctrl-C or SIGTERM; the exit status."""
+    """Run everything until Ctrl-C or SIGTERM; return the exit status."""
     settings = environment()
     try:
         table = programs(settings)
-    # A number that is none: the web server says so, with all other mistakes.
+    # A setting that is not a number: the web server reports it with all other mistakes.
     except ValueError:
         table = [Program("web", WEB, required=True)]
     return Supervisor(table).run()

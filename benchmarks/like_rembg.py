@@ -20,8 +20,8 @@ from rich.table import Table
 
 from benchmarks.stages import RESULTS
 from benchmarks.versus_rembg import install_peer, peer
-from tests.conftest import PHOTOS, encoded
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import PHOTOS, encoded
 
 NAMES: Final = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 CASES: Final[Mapping[str, Mapping[str, str]]] = {

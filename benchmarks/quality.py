@@ -37,7 +37,7 @@ from services.imaging.rasters import Photo
 from services.imaging.refine import refine
 from services.imaging.segment import segment
 from services.inference.registry import Models
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 BAND = 12  # px
 PEERS = ("plain", "post_process_mask", "alpha_matting", "decontaminate")

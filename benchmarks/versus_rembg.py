@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.stages import RESULTS, photo
-from tests.support.servers import ROOT, Gunicorn, free_port, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import ROOT, free_port, poll
 
 PEER = ROOT / ".bench/peer"
 PEER_PACKAGE = "rembg[cpu,cli]==2.0.86"

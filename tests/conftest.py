@@ -1,11 +1,10 @@
 """Fixtures that all tests share: photographs that scikit-image carries, a loaded model, a running server."""
 
-import io
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,12 +12,21 @@ from services.capacity.deadline import Deadline
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter
-from tests.support.servers import ROOT, Gunicorn, Postgres, SeaweedFS
+from services.jobs.queries import JobQueries
+from services.jobs.store import JobStore
+from services.persistence.database import Database
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import PHOTOS, encoded
+from tests.support.postgres import Postgres
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import ROOT
 
-_skimage = find_spec("skimage")
-assert _skimage
-assert _skimage.origin
-PHOTOS = Path(_skimage.origin).parent / "data"
+
+def pytest_configure() -> None:
+    """Reset signals that the caller ignores, as `nohup` does: servers that tests start would inherit that."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +39,6 @@ def photo() -> Callable[[str], Image.Image]:
             return image.convert("RGB")
 
     return load
-
-
-def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
-    """The image as a file of that format."""
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def seaweedfs() -> Iterator[SeaweedFS]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of the test's own, of either kind."""
     if request.param == "sqlite":
@@ -93,13 +94,24 @@ def server() -> Iterator[Gunicorn]:
         yield running
 
 
-def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """The pixels of an encoded image as they are."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image)
-
-
 @pytest.fixture(scope="session")
 def photo_12mp(photo: Callable[[str], Image.Image]) -> bytes:
     """A JPEG of 4000×3000 px: work for a good while."""
     return encoded(photo("astronaut").resize((4000, 3000)), "JPEG", quality=85)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def records(database: Database) -> JobStore:
+    return JobStore(database, result_seconds=3600)
+
+
+@pytest.fixture
+def reports(database: Database) -> JobQueries:
+    return JobQueries(database)

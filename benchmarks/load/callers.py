@@ -15,7 +15,7 @@ import requests
 
 from benchmarks.load.client import percentile
 from benchmarks.load.stack import BATCH_FILES, Stack, wait
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 SINGLE = "/api/jobs/remove-bg"
 BATCH = "/api/jobs/remove-bg-batch"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 PATHS = ("/health/live", "/health/ready", "/health", "/metrics")
 EVERY_SECONDS = 0.2

@@ -35,7 +35,9 @@ from rich.console import Console
 
 from benchmarks.load.client import Outcomes, Watcher, percentile, post, run_all
 from benchmarks.stages import RESULTS, photo
-from tests.support.servers import HANGING_RESOLVER, Gunicorn, fill, poll, small_disks
+from tests.support.disks import fill, small_disks
+from tests.support.gunicorn import HANGING_RESOLVER, Gunicorn
+from tests.support.waiting import poll
 
 SIZES = ((640, 480), (1024, 1024), (1600, 1200), (3000, 2000), (4000, 3000))
 SECONDS = 15.0

@@ -21,7 +21,7 @@ from rich.progress import track
 
 from benchmarks.stages import photo
 from tests.support.corpus import FILES
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SLOW_SECONDS = 10.0

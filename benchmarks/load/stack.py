@@ -18,7 +18,10 @@ from services.errors import DatabaseUnavailable
 from services.jobs.queue import QUEUE
 from services.jobs.tables import JobItem
 from services.persistence.database import Database
-from tests.support.servers import Gunicorn, Postgres, SeaweedFS, Worker, free_port, poll
+from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.postgres import Postgres
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import free_port, poll
 
 CHILDREN = 2
 BATCH_FILES = 50

@@ -1,89 +1,43 @@
-"""Several programs run and stopped as one: the little that `make run` needs of a process manager.
+"""Runs and stops several programs as one: the few features of a process manager that `make run` needs.
 
 Each program has a process group of its own, so that Ctrl-C reaches the supervisor alone and nothing of a program that
 ends is left behind. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
 """
 
 import contextlib
-import ctypes
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from types import FrameType
-from typing import IO, Any, Final
+from typing import IO, Final
 
-# Between looks at what is waited for; nothing is looked at when nothing is.
-TICK_SECONDS: Final = 0.05
-# A required program that fails so soon was never right: settings, an address in use.
+from services.launch.program import Program, RunningProgram, child_setup
+
+# Between two steps while something is due.
+POLL_SECONDS: Final = 0.05
+# A required program that fails this early was never right: settings, an address in use.
 FIRST_SECONDS: Final = 10.0
-# Between looks at whether a program is needed.
+# Between two checks whether a program is needed.
 WHEN_SECONDS: Final = 0.5
-# One that ran so long starts again without the delay that its failures before earned.
+# A program that ran this long restarts without the delay of its earlier failures.
 STEADY_SECONDS: Final = 60.0
 MAX_DELAY_SECONDS: Final = 30.0
-# What waits for another program's readiness waits no longer.
+# The longest wait for another program's readiness.
 READY_SECONDS: Final = 20.0
 MAX_LINE_BYTES: Final = 64 * 1024
-# Of a program that has ended: more than a pipe holds.
+# Reads after a program's end: more than a pipe holds.
 LAST_READS: Final = 16
-# Of a background program: what others leave of the CPUs is its own.
-NICER: Final = 5
-# Of a background program: the kernel takes it first when memory ends.
-OOM_SCORE: Final = 300
-PR_SET_PDEATHSIG: Final = 1  # prctl.h
-
-
-@dataclass(frozen=True)
-class Program:
-    """A command, and how it is kept running.
-
-    `env`: all of its environment; None: the supervisor's.
-    `required`: where its first start fails within `FIRST_SECONDS`, all end with its exit status.
-    `after`: the name of a program whose `ready` is waited for before this one starts. `when`: whether it is needed yet.
-    `background`: yields CPUs and memory to the others. `last`: stops when all that are not `last` have ended.
-    `grace_seconds`: between SIGTERM and SIGKILL. `delay_seconds`: before the first restart; doubles with each failure.
-    """
-
-    name: str
-    command: Sequence[str]
-    env: Mapping[str, str] | None = None
-    required: bool = False
-    ready: Callable[[], bool] | None = None
-    on_ready: Callable[[], None] | None = None
-    after: str = ""
-    when: Callable[[], bool] | None = None
-    background: bool = False
-    last: bool = False
-    grace_seconds: float = 75.0
-    delay_seconds: float = 1.0
-    pass_fds: tuple[int, ...] = ()
-
-
-class _Running:
-    """One program and the process it has now, if it has one."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.process: subprocess.Popen[bytes] | None = None
-        self.started = self.look_at = self.kill_at = 0.0
-        self.start_at = time.monotonic()
-        self.failures = self.starts = 0
-        self.told = False  # SIGTERM
-        self.is_ready = False
-        self.partial = b""
 
 
 class Supervisor:
     """Runs programs until a signal comes (SIGTERM, SIGINT or SIGHUP; a second one kills), or a required one fails."""
 
     def __init__(self, programs: Sequence[Program], out: IO[bytes] | None = None) -> None:
-        self._all = [_Running(program) for program in programs]
+        self._all = [RunningProgram(program) for program in programs]
         self._out = out or sys.stderr.buffer
         self._width = max(len(program.name) for program in programs)
         self._selector = selectors.DefaultSelector()
@@ -92,7 +46,7 @@ class Supervisor:
         self._status = 0
 
     def run(self) -> int:
-        """Run until all programs have ended; the exit status. To be called in the main thread."""
+        """Run until all programs have ended; return the exit status. Must be called in the main thread."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
@@ -119,7 +73,7 @@ class Supervisor:
         self._signals += 1
 
     def _step(self) -> bool:
-        """Do what is due; whether there is anything left to wait for."""
+        """Do what is due; return whether there is anything left to wait for."""
         now = time.monotonic()
         for one in self._all:
             self._reap(one)
@@ -136,30 +90,30 @@ class Supervisor:
                 if now >= one.start_at and self._may_start(one, now):
                     self._start(one)
             else:
-                self._look_whether_ready(one, now)
+                self._check_ready(one, now)
         return not self._stopping or any(one.process for one in self._all)
 
-    def _look_whether_ready(self, one: _Running, now: float) -> None:
-        if one.is_ready or not one.program.ready or now < one.look_at:
+    def _check_ready(self, one: RunningProgram, now: float) -> None:
+        if one.is_ready or not one.program.ready or now < one.check_at:
             return
-        one.look_at = now + (TICK_SECONDS if now - one.started < READY_SECONDS else 1.0)
+        one.check_at = now + (POLL_SECONDS if now - one.started < READY_SECONDS else 1.0)
         if one.program.ready():
             one.is_ready = True
             if one.program.on_ready:
                 one.program.on_ready()
 
     def _timeout(self) -> float | None:
-        """How long nothing can become due by itself; None: until something happens."""
-        waits = self._stopping or any(one.process is None and not self._not_needed(one) for one in self._all)
+        """Return how long nothing can become due; None: until something happens."""
+        waits = self._stopping or any(one.process is None and not self._is_dormant(one) for one in self._all)
         waits = waits or any(one.process and one.program.ready and not one.is_ready for one in self._all)
         if waits:
-            return TICK_SECONDS
-        return WHEN_SECONDS if any(self._not_needed(one) for one in self._all) else None
+            return POLL_SECONDS
+        return WHEN_SECONDS if any(self._is_dormant(one) for one in self._all) else None
 
-    def _not_needed(self, one: _Running) -> bool:
+    def _is_dormant(self, one: RunningProgram) -> bool:
         return bool(one.program.when) and not one.starts
 
-    def _may_start(self, one: _Running, now: float) -> bool:
+    def _may_start(self, one: RunningProgram, now: float) -> bool:
         if one.program.when and not one.starts and not one.program.when():
             one.start_at = now + WHEN_SECONDS
             return False
@@ -168,7 +122,7 @@ class Supervisor:
             return True
         return bool(other.process) and now - other.started > READY_SECONDS
 
-    def _start(self, one: _Running) -> None:
+    def _start(self, one: RunningProgram) -> None:
         program = one.program
         try:
             one.process = subprocess.Popen(  # noqa: S603 - the operator's own programs
@@ -179,7 +133,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=program.pass_fds,
-                preexec_fn=_prepare(program.background, os.getpid()),  # safe: there is one thread
+                preexec_fn=child_setup(program.background, os.getpid()),  # safe: there is one thread
             )
         except OSError as exc:
             one.started = time.monotonic()
@@ -190,10 +144,10 @@ class Supervisor:
         assert one.process.stdout
         os.set_blocking(one.process.stdout.fileno(), False)
         self._selector.register(one.process.stdout, selectors.EVENT_READ, one)
-        one.started, one.told, one.is_ready = time.monotonic(), False, False
+        one.started, one.terminated, one.is_ready = time.monotonic(), False, False
 
-    def _reap(self, one: _Running) -> None:
-        """See whether the process has ended. What it started goes with it, before its group's number is free again."""
+    def _reap(self, one: RunningProgram) -> None:
+        """Clean up after a process that has ended: its group is killed before the group's number is free again."""
         if one.process is None:
             return
         if os.waitid(os.P_PID, one.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -211,8 +165,8 @@ class Supervisor:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         self._ended(one, how, status if status > 0 else 1)
 
-    def _ended(self, one: _Running, how: str, status: int) -> None:
-        """Say so, and either plan the next start or end it all."""
+    def _ended(self, one: RunningProgram, how: str, status: int) -> None:
+        """Report the end, and either plan the next start or stop everything."""
         program, ran = one.program, time.monotonic() - one.started
         if self._stopping:
             return
@@ -226,13 +180,13 @@ class Supervisor:
         one.start_at = time.monotonic() + delay
         self._say(f"{program.name} {how} after {ran:.1f} s; it starts again in {delay:g} s")
 
-    def _stop(self, one: _Running, now: float) -> None:
+    def _stop(self, one: RunningProgram, now: float) -> None:
         if one.process is None:
             return
         if one.program.last and any(other.process and not other.program.last for other in self._all):
             return
-        if not one.told:
-            one.told, one.kill_at = True, now + one.program.grace_seconds
+        if not one.terminated:
+            one.terminated, one.kill_at = True, now + one.program.grace_seconds
             with contextlib.suppress(ProcessLookupError):
                 one.process.terminate()
         elif now >= one.kill_at:
@@ -240,15 +194,15 @@ class Supervisor:
             self._say(f"{one.program.name} did not stop within {one.program.grace_seconds:g} s and is killed")
             self._kill(one)
 
-    def _kill(self, one: _Running) -> None:
-        """End the whole process group; it is there as long as its leader has not been waited for."""
+    def _kill(self, one: RunningProgram) -> None:
+        """Kill the whole process group; it exists as long as its leader has not been waited for."""
         if one.process and one.process.returncode is None:
             # MacOS: of a group that has only ended ones.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(one.process.pid, signal.SIGKILL)
 
-    def _read(self, one: _Running) -> bool:
-        """Pass on the lines that are complete; whether there was anything to read."""
+    def _read(self, one: RunningProgram) -> bool:
+        """Pass on complete lines; return whether there was anything to read."""
         assert one.process
         assert one.process.stdout
         try:
@@ -266,44 +220,27 @@ class Supervisor:
             self._flush(one)
         return True
 
-    def _forget(self, one: _Running) -> None:
+    def _forget(self, one: RunningProgram) -> None:
         with contextlib.suppress(KeyError):
             assert one.process
             assert one.process.stdout
             self._selector.unregister(one.process.stdout)
 
-    def _flush(self, one: _Running) -> None:
+    def _flush(self, one: RunningProgram) -> None:
         if one.partial:
             self._write(one.program.name, one.partial)
             one.partial = b""
 
     def _write(self, name: str, line: bytes) -> None:
-        """A JSON object gets a field `process`; any other line the name before it."""
+        """Write a line: a JSON object gets a field `process`, any other line the name in front of it."""
         if line.startswith(b'{"') and line.endswith(b"}"):
             line = b'{"process":"' + name.encode() + b'",' + line[1:]
         else:
             line = f"{name:{self._width}} | ".encode() + line
-        # Whoever read the log is gone; the programs go on.
+        # The log's reader is gone; the programs go on.
         with contextlib.suppress(OSError):
             self._out.write(line + b"\n")
             self._out.flush()
 
     def _say(self, text: str) -> None:
         self._write("run", text.encode())
-
-
-def _prepare(background: bool, parent: int) -> Callable[[], None] | None:
-    """What a child does between fork and exec: on Linux it asks to be told to stop when the supervisor dies."""
-    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        if libc is not None:
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-            if os.getppid() != parent:  # it died in between
-                os._exit(1)
-        if background:
-            os.nice(NICER)
-            with contextlib.suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
-
-    return prepare

@@ -91,6 +91,11 @@ class Database:
         """SQLite's file; None with PostgreSQL."""
         return sqlite_file(self._url)
 
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
     def exists(self) -> bool:
         """Return whether there is a database: an SQLite file may not exist yet, PostgreSQL is assumed to."""
         return self.file is None or self.file.exists()

@@ -12,7 +12,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 
 def opened(data: bytes) -> Image.Image:

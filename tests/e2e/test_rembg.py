@@ -14,8 +14,8 @@ import requests
 from PIL import Image
 
 from services.imaging.values import BOOLEAN_WORDS
-from tests.conftest import encoded
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import encoded
 from tests.support.sources import answer, source
 
 PATH: Final = "/api/remove"

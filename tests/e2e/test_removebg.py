@@ -20,9 +20,10 @@ from PIL import Image
 
 from services.api_keys.keys import create_key
 from services.persistence.database import Database
-from tests.conftest import encoded, pixels
-from tests.support.servers import Gunicorn, free_port, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import encoded, pixels
 from tests.support.sources import answer, source
+from tests.support.waiting import free_port, poll
 
 PATH = "/v1.0/removebg"
 EMPTY = ("size", "type", "type_level", "format", "roi", "crop", "crop_margin", "scale", "position", "channels",

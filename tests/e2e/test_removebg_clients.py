@@ -6,6 +6,7 @@ library of 2019 (the chunked JSON that it sends is replayed there too).
 """
 
 import base64
+import os
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 # The first and the last are one import name.
 PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")
 NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")
+INSTALL_SECONDS = 60
 ENDPOINT = "https://api.remove.bg/v1.0/removebg"
 
 
@@ -33,6 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Path:
     return found
 
 
+def install_problem(command: list[str]) -> str:
+    """Run an installation for at most a minute; return the reason why it failed, or ""."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"not done after {INSTALL_SECONDS} s"
+    return done.stderr[-300:] or f"exit status {done.returncode}" if done.returncode else ""
+
+
 def fetched(request: pytest.FixtureRequest, name: str, command: Callable[[Path], list[str]]) -> Path:
     """A folder with what the command installs there, once."""
     cache = request.config.cache
@@ -41,9 +52,10 @@ def fetched(request: pytest.FixtureRequest, name: str, command: Callable[[Path],
     if not (target / "done").exists():
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        done = subprocess.run(command(target), capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            pytest.skip(f"the registry did not give {name}: {done.stderr[-300:]}")
+        problem = install_problem(command(target))
+        if problem:
+            missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            missing(f"the registry did not deliver {name}: {problem}")
         (target / "done").touch()
     return target
 

@@ -19,8 +19,8 @@ import redis
 import requests
 
 import run
-from tests.support.servers import ROOT, free_port, poll
-from tests.unit.launch.test_supervisor import is_running
+from tests.support.processes import is_running
+from tests.support.waiting import ROOT, free_port, poll
 
 DRIVER = """
 import sys
@@ -55,7 +55,13 @@ class Run:
 
     def __enter__(self) -> Self:
         env: dict[str, Any] = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        env |= {"PYTHONPATH": ROOT, "REMBG_SESSION_PATH": ROOT / "models", "HOST": "127.0.0.1", "ANNOUNCE": 1}
+        env |= {
+            "PYTHONPATH": ROOT,
+            "REMBG_SESSION_PATH": ROOT / "models",
+            "HOST": "127.0.0.1",
+            "ANNOUNCE": 1,
+            "BGREMOVE_HOME": self.folder,
+        }
         env |= {"PORT": self.port, **self._settings}
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
@@ -143,7 +149,7 @@ def _get(client: redis.Redis, name: str) -> object:
 def test_a_second_one_in_the_same_folder_serves_without_jobs(running: Run) -> None:
     with Run(running.folder) as second:
         second.wait_ready()
-        assert "Jobs are off: data/valkey is in use by another `make run`" in second.log()
+        assert f"Jobs are off: {running.folder}/data/valkey is in use by another `make run`" in second.log()
         assert len([pid for pid in second.children() if os.getpgid(pid) == pid]) == 1
 
 

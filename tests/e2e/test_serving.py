@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from services.capacity.resources import usable_cpus
-from tests.support.servers import Gunicorn, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import poll
 
 
 def post(server: Gunicorn, data: bytes) -> int:
@@ -149,7 +150,7 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
 
 
 def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, small: bytes) -> None:
-    from tests.support.servers import ROOT
+    from tests.support.waiting import ROOT
 
     for name in ("u2netp", "second"):  # the same network under a name of our own
         (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())

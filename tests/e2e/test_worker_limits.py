@@ -17,7 +17,8 @@ from services.jobs.errors import WorkerLost
 from services.jobs.submit import File, Submission
 from services.jobs.tables import SINGLE, JobItem
 from services.persistence.database import Database
-from tests.support.servers import Worker, free_port, poll
+from tests.support.gunicorn import Worker
+from tests.support.waiting import free_port, poll
 
 # A child that is new has to load its model within it.
 SOFT_SECONDS: Final = 4.5

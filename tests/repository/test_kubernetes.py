@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from config import Settings
 from services.jobs.queue import QUEUE
-from tests.repository.test_deploy import WORKER, settings_names
-from tests.support.servers import ROOT
+from tests.support.deploy import WORKER, settings_names
+from tests.support.waiting import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
 # The oldest that knows `preStop.sleep` by default, and the newest.

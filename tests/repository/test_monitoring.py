@@ -11,7 +11,7 @@ import yaml
 from services.jobs.metrics import JobCounters, JobMetricsCollector
 from services.observability.metrics import Metrics
 from services.persistence.database import Database
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus-rules.yml").read_text())["groups"][0]["rules"]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from services.imaging.options import BACKGROUND_IMAGE, option_names
-from tests.support.servers import ROOT, Gunicorn
+from tests.support.gunicorn import Gunicorn
+from tests.support.waiting import ROOT
 
 README = (ROOT / "README.md").read_text()
 

@@ -9,7 +9,7 @@ import bootstrap
 from config import Settings
 from services.errors import ServiceError
 from services.imaging.pipeline import Rules
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 
 def settings(folder: Path, **given: object) -> Settings:

@@ -20,7 +20,7 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.persistence import redis as redis_client
 from services.result_cache import MAX_BYTES, ResultCache
-from tests.support.servers import free_port
+from tests.support.waiting import free_port
 
 RESULT = Result(
     data=b"\x89PNG\n\x00{}\n",

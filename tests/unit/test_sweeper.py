@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 LARGE = {"flask", "cv2", "numpy", "PIL", "rembg", "onnxruntime", "celery", "boto3"}
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 
 def test_worker_imports_no_web_framework() -> None:

@@ -12,7 +12,7 @@ from services.api_keys.key_cache import FRESH_SECONDS, MAX_UNKNOWN, STALE_SECOND
 from services.api_keys.keys import create_key, find_key, revoke_key
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
-from tests.support.servers import poll
+from tests.support.waiting import poll
 
 
 class Counted(Database):

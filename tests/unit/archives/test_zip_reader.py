@@ -15,18 +15,10 @@ import pytest
 from services.archives.errors import BadArchive, TooManyFiles
 from services.archives.zip_reader import MAX_ENTRIES, Archive, is_archive
 from services.errors import ServiceError
+from tests.support.archives import archive
 
 MIB: Final = 1024 * 1024
 GOOD: Final = b"as good as an image" * 20
-
-
-def archive(*files: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A ZIP archive of these files."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as made:
-        for name, data in files:
-            made.writestr(name, data)
-    return out.getvalue()
 
 
 def entries(data: bytes, max_files: int = 50, max_bytes: int = MIB) -> list[tuple[str, bytes | str]]:
@@ -222,6 +214,7 @@ def test_a_file_is_limited_while_it_is_unpacked() -> None:
     assert [code for _, code in entries(archive(("a", noise)), max_bytes=len(noise) - 1)] == ["upload_too_large"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lies", [False, True])
 def test_a_zip_bomb_costs_neither_time_nor_memory(lies: bool) -> None:
     out = io.BytesIO()

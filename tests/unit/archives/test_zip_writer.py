@@ -59,6 +59,7 @@ def test_info_zip_accepts_the_archive(tmp_path: Path) -> None:
     subprocess.run(["unzip", "-tqq", "a.zip"], cwd=tmp_path, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_archives_beyond_4_gib_use_zip64(tmp_path: Path) -> None:
     """The real thing, in a sparse file: zeros are skipped, not written."""
     zeros = bytes(220 << 20)

@@ -38,7 +38,7 @@ def seen() -> list[tuple[int, int]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    from tests.support.servers import poll
+    from tests.support.waiting import poll
 
     poll(condition, 30)
 

@@ -13,7 +13,7 @@ from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.single_flight import Coalescer
 from services.errors import Busy, ClientGone, DeadlineExceeded
 from services.imaging.errors import CorruptImage
-from tests.support.servers import poll
+from tests.support.waiting import poll
 
 
 class Work:

@@ -25,7 +25,7 @@ from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask, Photo
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
-from tests.conftest import encoded, pixels
+from tests.support.images import encoded, pixels
 
 Load = Callable[[str], Image.Image]
 Remove = Callable[..., Result]
@@ -410,6 +410,7 @@ def test_opacity_scales_a_shadow_from_none_to_black(remove: Remove, cup: Array) 
     assert remove(file(cup), shadow="drop", shadow_opacity=0).data == remove(file(cup)).data
 
 
+@pytest.mark.slow
 def test_a_shadow_looks_the_same_at_every_size(remove: Remove, photo: Load) -> None:
     """The same cut-out (by its own alpha) at 1, 2 and 4 times the size, its shadow shrunk to the same."""
     found = []

@@ -14,7 +14,7 @@ from services import errors
 from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.rasters import Photo
-from tests.conftest import encoded
+from tests.support.images import encoded
 
 Load = Callable[[str], Image.Image]
 LIMITS = ImageLimits()

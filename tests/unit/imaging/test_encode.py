@@ -15,7 +15,7 @@ from services.imaging.encode import encode
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options, allowed
-from tests.conftest import PHOTOS, pixels
+from tests.support.images import PHOTOS, pixels
 
 
 def canvas(*, alpha: bool = True) -> Canvas:

@@ -20,15 +20,14 @@ def test_texts_and_numbers_mean_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", ["quality", "max_width", "max_height", "feather", "alpha_boost", "threshold"])
-@pytest.mark.parametrize(
-    "value", ["x", "４", "1_0", "nan", "inf", "1e3", "0x10", "-", True, [], {}, "9" * 400, 1e9, -1]
-)
-def test_what_is_no_number_in_range_is_refused_with_name_value_and_range(name: str, value: object) -> None:
-    with pytest.raises(errors.BadOption) as caught:
-        Options.parse({name: value})
-    assert caught.value.details.startswith(f"{name} is ")
-    assert caught.value.details.endswith(f"allowed: {allowed(name)}")
-    assert len(caught.value.details) < 400
+def test_value_that_is_not_a_number_in_range_is_refused(name: str) -> None:
+    values: list[object] = ["x", "４", "1_0", "nan", "inf", "1e3", "0x10", "-", True, [], {}, "9" * 400, 1e9, -1]
+    for value in values:
+        with pytest.raises(errors.BadOption) as caught:
+            Options.parse({name: value})
+        assert caught.value.details.startswith(f"{name} is ")
+        assert caught.value.details.endswith(f"allowed: {allowed(name)}")
+        assert len(caught.value.details) < 400
 
 
 def test_bounds_are_inclusive() -> None:

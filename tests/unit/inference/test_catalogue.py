@@ -2,42 +2,19 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 
-from services.capacity.admission import Admission
 from services.errors import BadOption, EngineUnavailable
-from services.imaging.decode import ImageLimits
 from services.imaging.errors import NoSubject
-from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules
 from services.inference.bf16 import prepare
 from services.inference.catalogue import CATALOGUE
-from services.inference.registry import Models
-from services.inference.runtime import EngineSettings, import_rembg, rembg_class
-from services.removal import Remover
-from tests.conftest import encoded, pixels
-from tests.support.servers import ROOT
+from services.inference.runtime import import_rembg, rembg_class
+from tests.support.images import encoded, pixels
+from tests.support.models import picture, remove
 from tests.support.tiny_models import stand_in
-
-PLAIN = EngineSettings("onnxruntime", "f32", 1)
-
-
-def picture(width: int = 480, height: int = 360, colour: str = "white") -> bytes:
-    """A disc of 120 px at a third of the width, on black."""
-    image = Image.new("RGB", (width, height))
-    x, y = width // 3, height // 2
-    ImageDraw.Draw(image).ellipse((x - 60, y - 60, x + 60, y + 60), fill=colour)
-    return encoded(image, "PNG")
-
-
-def remove(folder: Path, data: bytes, *, require_subject: bool = False, **raw: Any) -> Result:
-    names = ["u2netp", raw["model"]] if "model" in raw else ["u2netp"]
-    rules = Rules(require_subject=require_subject)
-    remover = Remover(Models(names, folder, PLAIN), ImageLimits(), Admission(1, 0), rules=rules)
-    return remover.remove(data, Options.parse(raw))
+from tests.support.waiting import ROOT
 
 
 def test_the_catalogue_holds_every_model_of_rembg_that_stays_on_this_machine() -> None:

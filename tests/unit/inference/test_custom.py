@@ -1,6 +1,5 @@
 """Models of one's own: described by a JSON file, checked, run."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,9 @@ from config import ConfigError
 from services.errors import EngineUnavailable
 from services.inference.catalogue import CATALOGUE
 from services.inference.custom import all_specs, find_spec
-from tests.conftest import encoded, pixels
+from tests.support.images import encoded, pixels
+from tests.support.models import describe, picture, remove
 from tests.support.tiny_models import brightness
-from tests.unit.inference.test_catalogue import picture, remove
-
-GOOD = {"purpose": "discs", "licence": "ours", "input_size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}
-
-
-def describe(folder: Path, name: str = "mine", **changes: Any) -> None:
-    described = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
-    (folder / f"{name}.json").write_text(json.dumps(described))
 
 
 def test_a_described_file_is_a_model(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from services.inference.catalogue import CATALOGUE, ModelFile
 from services.inference.download import fetch
 from services.inference.runtime import import_rembg
-from tests.support.servers import ROOT, free_port
-from tests.unit.test_cli import cli
+from tests.support.commands import cli
+from tests.support.waiting import ROOT, free_port
 
 BYTES = b"these bytes stand for a model" * 1000
 
@@ -225,6 +225,7 @@ def test_a_machine_without_the_internet_hears_what_else_it_can_do(
     assert nothing_was_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_file_and_says_what_is_wrong(tmp_path: Path) -> None:
     done = cli(
         "models", "fetch", "u2net", "--file", ROOT / "README.md", cwd=tmp_path, REMBG_SESSION_PATH=tmp_path / "m"

@@ -14,7 +14,7 @@ from services.inference.catalogue import CATALOGUE
 from services.inference.recentre import bf16, bf16_parts, recentre
 from services.inference.record import BF16_LIMIT, read_record
 from services.inference.runtime import import_rembg
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 SIDE = 24
 
@@ -136,6 +136,7 @@ def test_bf16_rounds_to_the_nearest_and_three_parts_are_f32() -> None:
     assert np.abs(sum(part.astype(np.float64) for part in parts) - values).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_the_default_model_keeps_its_masks_in_bf16(tmp_path: Path) -> None:
     spec = CATALOGUE["u2netp"]
     shutil.copy(spec.path(ROOT / "models"), tmp_path)

@@ -10,9 +10,9 @@ from services.errors import BadOption
 from services.imaging.options import Options
 from services.imaging.prompt import Mark, parse_prompt, scaled
 from services.inference.sam import MEAN, SamSession
-from tests.conftest import encoded, pixels
+from tests.support.images import encoded, pixels
+from tests.support.models import remove
 from tests.support.tiny_models import stand_in
-from tests.unit.inference.test_catalogue import remove
 
 WIDE, TALL = (2000, 1000), (600, 1200)
 

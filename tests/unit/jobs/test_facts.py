@@ -1,14 +1,10 @@
 """The facts of a result in a JSON column: typed for the code, unchanged for rows of older versions."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import text
 
 from services.jobs.store import JobStore
 from services.jobs.tables import JobItem, item_id
-from tests.support.job_records import FACTS, claim_item, insert_job, sqlite_store
+from tests.support.jobs import FACTS, claim_item, insert_job
 
 # As a worker wrote it before facts had a type.
 OLD_ROW = (
@@ -16,12 +12,6 @@ OLD_ROW = (
     '"original_width": 40, "original_height": 50, "original_bytes": 60, "model": "u2net", "confidence": 1.0, '
     '"timings_ms": {"decode": 0.5}}'
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    with sqlite_store(tmp_path) as store:
-        yield store
 
 
 def read(store: JobStore, job_id: str) -> JobItem:

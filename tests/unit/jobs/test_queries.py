@@ -1,8 +1,6 @@
 """What callers learn of jobs: who may see one, its progress, whether it can be retried, how long it takes, pages."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +10,9 @@ from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries, JobSnapshot
 from services.jobs.store import JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
 from services.storage.errors import ResultExpired
-from tests.support.job_records import claim_item, finish_job, insert_job, new_records, sqlite_store
+from tests.support.jobs import claim_item, finish_job, insert_job, new_records
 
 KEY = "0123456789ab"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    with sqlite_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from services.jobs.errors import QueueUnavailable
 from services.jobs.queue import QUEUE, TASK, Queue, make_celery, reconnect_if_lost, request_class
-from tests.support.servers import free_port
+from tests.support.waiting import free_port
 
 
 class FakeCelery:

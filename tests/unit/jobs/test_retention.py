@@ -16,8 +16,7 @@ from services.jobs.tables import Job, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
-from tests.support.job_records import FACTS
-from tests.unit.jobs.test_store import claimed, database, make, records, reports  # noqa: F401 - fixtures
+from tests.support.jobs import FACTS, claim_item, insert_job
 
 
 @pytest.fixture
@@ -25,16 +24,16 @@ def storage(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / "objects", "secret")
 
 
-def done(records: JobStore, storage: LocalFolder) -> str:  # noqa: F811
-    job_id = make(records)
+def done(records: JobStore, storage: LocalFolder) -> str:
+    job_id = insert_job(records)
     for kind in ("originals", "results"):
         storage.put(f"{kind}/{job_id}/1", b"x", "image/png")
-    assert records.finish(claimed(records, job_id), f"results/{job_id}/1", FACTS)
+    assert records.finish(claim_item(records, job_id), f"results/{job_id}/1", FACTS)
     assert records.close(job_id)
     return job_id
 
 
-def end(database: Database, job_id: str, seconds_ago: float) -> None:  # noqa: F811
+def end(database: Database, job_id: str, seconds_ago: float) -> None:
     with database.session() as session:
         at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         session.execute(update(Job).where(Job.id == job_id).values(expires_at=at))
@@ -45,9 +44,9 @@ def keys(storage: LocalFolder) -> set[str]:
 
 
 def test_files_are_deleted_when_they_expire_and_records_later(
-    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder  # noqa: F811
+    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder
 ) -> None:  # fmt: skip
-    young, old, running = done(records, storage), done(records, storage), make(records)
+    young, old, running = done(records, storage), done(records, storage), insert_job(records)
     storage.put(f"originals/{running}/1", b"x", "image/png")
     end(database, old, 10)
     cleanup = Retention(records, storage, record_seconds=3600)
@@ -64,7 +63,7 @@ def test_files_are_deleted_when_they_expire_and_records_later(
     assert reports.job(young, None)
 
 
-def test_old_orphans_are_deleted_but_not_young_or_callers_files(records: JobStore, storage: LocalFolder) -> None:  # noqa: F811
+def test_old_orphans_are_deleted_but_not_young_or_callers_files(records: JobStore, storage: LocalFolder) -> None:
     kept, orphan, young = done(records, storage), new_job_id(), new_job_id()
     for key in (f"originals/{orphan}/1", f"results/{orphan}/1.png", f"originals/{young}/1", "results/photos/cat.png"):
         storage.put(key, b"x", "image/png")

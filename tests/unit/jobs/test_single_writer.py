@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from services.jobs.tables import Job, JobItem
-from tests.support.servers import ROOT
+from tests.support.waiting import ROOT
 
 STORE: Final = Path("services/jobs/store.py")
 TABLES: Final = {Job.__name__, JobItem.__name__, Job.__tablename__, JobItem.__tablename__}

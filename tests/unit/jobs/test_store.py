@@ -1,10 +1,6 @@
 """Transitions of jobs on SQLite and PostgreSQL: of concurrent changes one wins, and it is made once."""
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,129 +12,40 @@ from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
 from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries
-from services.jobs.recovery import JobRecovery
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
-from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
+from services.jobs.tables import Job, JobItem, item_id, new_job_id
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
-from tests.support.job_records import FACTS
+from tests.support.jobs import FACTS, LEASE, FakeQueue, claim_item, insert_job, recovery_of, simultaneously, states
 
-LEASE = 30.0
 AT_ONCE = 8
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def records(database: Database) -> JobStore:
-    return JobStore(database, result_seconds=3600)
-
-
-@pytest.fixture
-def reports(database: Database) -> JobQueries:
-    return JobQueries(database)
-
-
-class FakeQueue:
-    """A queue that records what was sent; `lost` makes it unavailable."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.lost = False
-
-    def send(self, item: str) -> None:
-        if self.lost:
-            raise QueueUnavailable("gone")
-        self.sent.append(item)
-
-    def waiting(self) -> set[str]:
-        return set(self.sent)
-
-
-def make(records: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
-    """Insert a job that was just submitted; return its id."""
-    job_id, now = new_job_id(), datetime.now(UTC)
-    job = Job(
-        id=job_id,
-        kind=SINGLE if count == 1 else BATCH,
-        owner=owner,
-        caller=caller,
-        state="queued",
-        **{"options": {}, "total": count, "fingerprint": "", "created_at": now, "callback_attempts": 0, **more},
-    )
-    items = [
-        JobItem(
-            id=item_id(job_id, n),
-            job_id=job_id,
-            position=n,
-            caller=caller,
-            name="a",
-            progress=0,
-            state="queued",
-            attempts=0,
-            created_at=now,
-            original_bytes=1,
-            original_key=original_key(job_id, n),
-        )
-        for n in range(1, count + 1)
-    ]
-    assert records.add(job, items)
-    return job_id
-
-
-def claimed(records: JobStore, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
-    claim = records.claim(item_id(job_id, position), token, lease)
-    assert claim
-    return claim
-
-
-def state(reports: JobQueries, job_id: str) -> tuple[str, list[str]]:
-    found = reports.job(job_id, None)
-    return found.job.state, [item.state for item in found.items]
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Make the calls at the same time; return their results."""
-    together = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        together.wait(10)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(run, call) for call in calls]]
-
-
 def test_one_of_many_deliveries_claims_the_item(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records)
+    job_id = insert_job(records)
     item = item_id(job_id, 1)
-    claims = at_once(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])
+    claims = simultaneously(*[lambda n=n: records.claim(item, f"worker {n}", LEASE) for n in range(AT_ONCE)])
     (won,) = [claim for claim in claims if claim]
     assert won.item.attempts == 1
-    assert state(reports, job_id) == ("started", ["started"])
+    assert states(reports, job_id) == ("started", ["started"])
     assert records.finish(won, "key", FACTS)
     assert records.close(job_id)
     assert records.claim(item, "late", LEASE) is None
     assert not records.finish(won, "other", FACTS)
-    assert state(reports, job_id) == ("finished", ["finished"])
+    assert states(reports, job_id) == ("finished", ["finished"])
     assert reports.job(job_id, None).items[0].result_key == "key"
 
 
 def test_a_concurrent_cancel_and_finish_leave_one_end(records: JobStore, reports: JobQueries) -> None:
     for _ in range(10):
-        job_id = make(records)
-        claim = claimed(records, job_id)
-        cancelled, finished = at_once(
+        job_id = insert_job(records)
+        claim = claim_item(records, job_id)
+        cancelled, finished = simultaneously(
             lambda j=job_id: records.cancel(j),  # type: ignore[misc]
             lambda c=claim: records.finish(c, "k", FACTS),  # type: ignore[misc]
         )
-        job, (item,) = state(reports, job_id)
+        job, (item,) = states(reports, job_id)
         assert cancelled  # the job was not closed yet
         assert (job, item) == ("cancelled", "finished" if finished else "cancelled")
         assert not records.cancel(job_id)
@@ -147,24 +54,24 @@ def test_a_concurrent_cancel_and_finish_leave_one_end(records: JobStore, reports
 
 
 def test_a_cancelled_job_refuses_every_other_transition(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records, 3)
-    claim = claimed(records, job_id, 1)
-    assert records.finish(claimed(records, job_id, 2), "k", FACTS)
+    job_id = insert_job(records, 3)
+    claim = claim_item(records, job_id, 1)
+    assert records.finish(claim_item(records, job_id, 2), "k", FACTS)
     assert records.cancel(job_id)
     assert not records.renew(claim, LEASE, "refine", 50)
     assert not records.requeue(claim, "busy", "", 0)
     assert not records.fail(claim, "busy", "")
     assert records.claim(item_id(job_id, 3), "other", LEASE) is None
     assert not records.retry(job_id)
-    assert state(reports, job_id) == ("cancelled", ["cancelled", "finished", "cancelled"])
+    assert states(reports, job_id) == ("cancelled", ["cancelled", "finished", "cancelled"])
 
 
 def test_an_expired_lease_changes_nothing_after_another_claim(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records)
-    late = claimed(records, job_id, token="late", lease=-1)
+    job_id = insert_job(records)
+    late = claim_item(records, job_id, token="late", lease=-1)
     (seen,) = PendingWork(records.database).expired_claims()
     assert records.requeue(seen, "worker_lost", "", 0, if_late=True)
-    new = claimed(records, job_id, token="new")
+    new = claim_item(records, job_id, token="new")
     assert not records.renew(late, LEASE, None, 0)
     assert not records.finish(late, "late", FACTS)
     assert not records.fail(late, "busy", "")
@@ -174,8 +81,8 @@ def test_an_expired_lease_changes_nothing_after_another_claim(records: JobStore,
 
 
 def test_a_worker_that_renews_in_time_keeps_its_item(records: JobStore) -> None:
-    job_id = make(records)
-    claim = claimed(records, job_id, lease=-1)
+    job_id = insert_job(records)
+    claim = claim_item(records, job_id, lease=-1)
     (seen,) = PendingWork(records.database).expired_claims()
     assert records.renew(claim, LEASE, "segment", 20)
     assert not records.requeue(seen, "worker_lost", "", 0, if_late=True)
@@ -184,8 +91,8 @@ def test_a_worker_that_renews_in_time_keeps_its_item(records: JobStore) -> None:
 
 
 def test_items_that_end_at_the_same_time_close_the_job_once(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records, AT_ONCE)
-    claims = [claimed(records, job_id, n) for n in range(1, AT_ONCE + 1)]
+    job_id = insert_job(records, AT_ONCE)
+    claims = [claim_item(records, job_id, n) for n in range(1, AT_ONCE + 1)]
 
     def end(claim: Claim) -> bool:
         done = (
@@ -194,18 +101,18 @@ def test_items_that_end_at_the_same_time_close_the_job_once(records: JobStore, r
         assert done
         return records.close(job_id)
 
-    assert sum(at_once(*[lambda c=claim: end(c) for claim in claims])) == 1
-    job, items = state(reports, job_id)
+    assert sum(simultaneously(*[lambda c=claim: end(c) for claim in claims])) == 1
+    job, items = states(reports, job_id)
     assert (job, items) == ("finished", ["failed", *["finished"] * (AT_ONCE - 1)])
 
 
 def test_a_job_with_only_failed_items_fails_and_is_retried_once(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records, 2)
+    job_id = insert_job(records, 2)
     for n in (1, 2):
-        assert records.fail(claimed(records, job_id, n), "engine_unavailable", "why")
+        assert records.fail(claim_item(records, job_id, n), "engine_unavailable", "why")
     assert records.close(job_id)
-    assert state(reports, job_id) == ("failed", ["failed", "failed"])
-    assert sum(at_once(*[lambda: records.retry(job_id)] * AT_ONCE)) == 1
+    assert states(reports, job_id) == ("failed", ["failed", "failed"])
+    assert sum(simultaneously(*[lambda: records.retry(job_id)] * AT_ONCE)) == 1
     found = reports.job(job_id, None)
     assert (found.job.state, found.job.finished_at, found.job.expires_at) == ("queued", None, None)
     assert [(i.state, i.attempts, i.error_code) for i in found.items] == [("queued", 0, None)] * 2
@@ -214,19 +121,19 @@ def test_a_job_with_only_failed_items_fails_and_is_retried_once(records: JobStor
 def test_an_idempotency_key_makes_one_job_per_caller(records: JobStore) -> None:
     def add(caller: str) -> bool:
         try:
-            make(records, caller=caller, idempotency_key="k")
+            insert_job(records, caller=caller, idempotency_key="k")
         except AssertionError:
             return False
         return True
 
-    assert sum(at_once(*[lambda: add("ann")] * AT_ONCE)) == 1
+    assert sum(simultaneously(*[lambda: add("ann")] * AT_ONCE)) == 1
     assert add("bob")
-    make(records)
-    make(records)  # without a key there is no limit
+    insert_job(records)
+    insert_job(records)  # without a key there is no limit
 
 
 def test_a_job_is_visible_to_its_owner_alone(records: JobStore, reports: JobQueries) -> None:
-    anns, anybodys = make(records, owner="ann"), make(records)
+    anns, anybodys = insert_job(records, owner="ann"), insert_job(records)
     assert reports.job(anns, "ann").job.id == anns
     assert reports.job(anybodys, "bob").job.id == anybodys
     assert reports.state(anns, "ann") == reports.state(anybodys, "bob") == "queued"
@@ -238,9 +145,9 @@ def test_a_job_is_visible_to_its_owner_alone(records: JobStore, reports: JobQuer
 
 
 def test_jobs_are_listed_newest_first_in_pages(records: JobStore, reports: JobQueries) -> None:
-    made = [make(records, owner="ann") for _ in range(5)]
-    make(records, owner="bob")
-    assert records.fail(claimed(records, made[3]), "busy", "")
+    made = [insert_job(records, owner="ann") for _ in range(5)]
+    insert_job(records, owner="bob")
+    assert records.fail(claim_item(records, made[3]), "busy", "")
     assert records.close(made[3])
     seen, cursor = [], ""
     for _ in range(3):
@@ -255,8 +162,8 @@ def test_jobs_are_listed_newest_first_in_pages(records: JobStore, reports: JobQu
 
 
 def test_an_expired_job_is_refused(database: Database, records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records)
-    records.finish(claimed(records, job_id), "k", FACTS)
+    job_id = insert_job(records)
+    records.finish(claim_item(records, job_id), "k", FACTS)
     records.close(job_id)
     assert reports.unexpired(job_id, None)
     with database.session() as session:
@@ -268,15 +175,15 @@ def test_an_expired_job_is_refused(database: Database, records: JobStore, report
 def test_items_in_flight_are_limited_per_job_and_per_caller(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
-    big, small, bobs = make(records, 10), make(records, 2), make(records, 2, caller="bob")
-    third = make(records, 5)
+    big, small, bobs = insert_job(records, 10), insert_job(records, 2), insert_job(records, 2, caller="bob")
+    third = insert_job(records, 5)
     assert dispatcher.send_all() == 3 * CALLER_SHARE + 2
     assert sorted(queue.sent) == sorted(
         [item_id(big, n) for n in (1, 2, 3)] + [item_id(small, n) for n in (1, 2)] + [item_id(third, 1)]
         + [item_id(bobs, n) for n in (1, 2)]
     )  # fmt: skip
     assert dispatcher.send_all() == 0
-    assert records.finish(claimed(records, big), "k", FACTS)
+    assert records.finish(claim_item(records, big), "k", FACTS)
     assert dispatcher.send_next("ann") == 1
     assert queue.sent[-1] == item_id(big, 4)
 
@@ -284,9 +191,9 @@ def test_items_in_flight_are_limited_per_job_and_per_caller(records: JobStore) -
 def test_a_large_batch_delays_another_caller_by_its_share_only(records: JobStore, reports: JobQueries) -> None:
     queue, per_job = FakeQueue(), 8
     dispatcher = Dispatcher(records, queue, per_job)  # type: ignore[arg-type]
-    batch = make(records, 50)
+    batch = insert_job(records, 50)
     assert dispatcher.send_next("ann") == per_job
-    single = make(records, caller="bob")
+    single = insert_job(records, caller="bob")
     assert dispatcher.send_next("bob") == 1
     assert reports.job(single, None).eta_seconds == (per_job + 1) * FIRST_GUESS_SECONDS
     done: list[str] = []
@@ -301,25 +208,25 @@ def test_a_large_batch_delays_another_caller_by_its_share_only(records: JobStore
 
 
 def test_only_a_job_without_items_in_flight_is_withdrawn(records: JobStore, reports: JobQueries) -> None:
-    lost, sent, begun = (make(records, 2) for _ in range(3))
+    lost, sent, begun = (insert_job(records, 2) for _ in range(3))
     assert records.mark_queued(item_id(lost, 1))
     assert records.mark_unsent(item_id(lost, 1))
     assert records.mark_queued(item_id(sent, 1))
-    claimed(records, begun)
+    claim_item(records, begun)
     assert [records.withdraw(job_id) for job_id in (lost, sent, begun)] == [True, False, False]
     with pytest.raises(JobNotFound):
         reports.job(lost, None)
     assert records.claim(item_id(lost, 2), "me", LEASE) is None
-    assert state(reports, sent) == ("queued", ["queued", "queued"])
+    assert states(reports, sent) == ("queued", ["queued", "queued"])
 
 
 def test_an_item_refused_at_submission_is_not_retried(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records, 3)
+    job_id = insert_job(records, 3)
     with records.database.session() as session:  # as a submission writes it down
         refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
         session.execute(refused.values(state="failed", error_code="bad_entry"))
-    assert records.finish(claimed(records, job_id, 2), "k", FACTS)
-    assert records.finish(claimed(records, job_id, 3), "k", FACTS)
+    assert records.finish(claim_item(records, job_id, 2), "k", FACTS)
+    assert records.finish(claim_item(records, job_id, 3), "k", FACTS)
     assert records.close(job_id)
     assert not reports.job(job_id, None).retryable
     assert not records.retry(job_id)
@@ -327,13 +234,13 @@ def test_an_item_refused_at_submission_is_not_retried(records: JobStore, reports
         session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 2)).values(state="failed"))
     assert reports.job(job_id, None).retryable
     assert records.retry(job_id)
-    assert state(reports, job_id) == ("queued", ["failed", "queued", "finished"])
+    assert states(reports, job_id) == ("queued", ["failed", "queued", "finished"])
 
 
 def test_unsent_items_wait_for_the_queue(records: JobStore) -> None:
     queue = FakeQueue()
     dispatcher = Dispatcher(records, queue, per_job=3)  # type: ignore[arg-type]
-    make(records, 2)
+    insert_job(records, 2)
     queue.lost = True
     with pytest.raises(QueueUnavailable):
         dispatcher.send_all()
@@ -341,30 +248,25 @@ def test_unsent_items_wait_for_the_queue(records: JobStore) -> None:
     assert dispatcher.send_all() == 2
 
 
-def swept(records: JobStore, queue: FakeQueue, retries: RetryPolicy, lost_seconds: float = 60) -> JobRecovery:
-    dispatcher = Dispatcher(records, queue, per_job=100)  # type: ignore[arg-type]
-    return JobRecovery(records, queue, dispatcher, retries, lost_seconds)  # type: ignore[arg-type]
-
-
 def test_recovery_resends_only_items_with_a_lost_message(records: JobStore) -> None:
     queue = FakeQueue()
-    job_id = make(records, 3)
-    sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=0)
+    job_id = insert_job(records, 3)
+    sweep = recovery_of(records, queue, RetryPolicy(1, [0]), lost_seconds=0)
     sweep.run()
     items = [item_id(job_id, n) for n in (1, 2, 3)]
     assert queue.sent == items
     sweep.run()
     assert queue.sent == items
     queue.sent = items[1:2]
-    claimed(records, job_id, 1)
+    claim_item(records, job_id, 1)
     sweep.run()
     assert queue.sent == [items[1], items[2]]
 
 
 def test_recovery_refills_an_emptied_queue_after_one_lease(records: JobStore) -> None:
     queue = FakeQueue()
-    job_id = make(records, 40)
-    sweep = swept(records, queue, RetryPolicy(1, [0]), lost_seconds=LEASE)
+    job_id = insert_job(records, 40)
+    sweep = recovery_of(records, queue, RetryPolicy(1, [0]), lost_seconds=LEASE)
     sweep.run()
     assert len(queue.sent) == 40
     queue.sent.clear()
@@ -377,7 +279,7 @@ def test_recovery_refills_an_emptied_queue_after_one_lease(records: JobStore) ->
 
 
 def test_items_in_a_long_queue_hide_no_lost_message(records: JobStore) -> None:
-    waiting, lost = make(records, 3), make(records)
+    waiting, lost = insert_job(records, 3), insert_job(records)
     for job_id, n in ((lost, 1), *((waiting, n) for n in (1, 2, 3))):
         assert records.mark_queued(item_id(job_id, n))
     assert [found for found, _ in PendingWork(records.database).queued_before(datetime.now(UTC), limit=1)] == [
@@ -385,29 +287,29 @@ def test_items_in_a_long_queue_hide_no_lost_message(records: JobStore) -> None:
     ]
 
 
-def test_an_item_that_kills_its_workers_fails_after_its_attempts(records: JobStore, reports: JobQueries) -> None:
+def test_an_item_that_kills_its_workers_takes_its_attempts(records: JobStore, reports: JobQueries) -> None:
     queue = FakeQueue()
-    job_id = make(records)
-    sweep = swept(records, queue, RetryPolicy(2, [0]))
+    job_id = insert_job(records)
+    sweep = recovery_of(records, queue, RetryPolicy(2, [0]))
     for _attempt in range(3):
         sweep.run()
-        claimed(records, job_id, lease=-1)
-    at_once(sweep.run, sweep.run)
+        claim_item(records, job_id, lease=-1)
+    simultaneously(sweep.run, sweep.run)
     found = reports.job(job_id, None)
     assert (found.job.state, found.items[0].error_code, found.items[0].attempts) == ("failed", WorkerLost.code, 3)
     assert len(queue.sent) == 3
 
 
 def test_recovery_closes_a_job_whose_worker_died(records: JobStore, reports: JobQueries) -> None:
-    job_id = make(records)
-    assert records.finish(claimed(records, job_id), "k", FACTS)
-    swept(records, FakeQueue(), RetryPolicy(1, [0])).run()
-    assert state(reports, job_id)[0] == "finished"
+    job_id = insert_job(records)
+    assert records.finish(claim_item(records, job_id), "k", FACTS)
+    recovery_of(records, FakeQueue(), RetryPolicy(1, [0])).run()
+    assert states(reports, job_id)[0] == "finished"
 
 
 def test_a_requeued_item_is_not_claimed_before_it_is_due(records: JobStore) -> None:
-    job_id = make(records)
-    assert records.requeue(claimed(records, job_id), "busy", "", 3600)
+    job_id = insert_job(records)
+    assert records.requeue(claim_item(records, job_id), "busy", "", 3600)
     assert records.claim(item_id(job_id, 1), "me", LEASE) is None
     assert PendingWork(records.database).waiting_callers() == []
 

@@ -17,23 +17,9 @@ from services.jobs.submit import File, JobSubmitter, Submission
 from services.jobs.tables import BATCH, SINGLE, item_id
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.unit.jobs.test_store import FakeQueue, database, records, reports, state, swept  # noqa: F401 - fixtures
+from tests.support.jobs import FakeQueue, recovery_of, states
 
 PER_JOB = 3
-
-
-class DyingQueue(FakeQueue):
-    """A queue that takes a number of messages, and is then unavailable."""
-
-    def __init__(self, takes: int = 1000) -> None:
-        super().__init__()
-        self.takes = takes
-
-    def check(self) -> None: ...
-
-    def send(self, item: str) -> None:
-        self.lost = len(self.sent) >= self.takes
-        super().send(item)
 
 
 @pytest.fixture
@@ -42,12 +28,12 @@ def storage(tmp_path: Path) -> LocalFolder:
 
 
 @pytest.fixture
-def queue() -> DyingQueue:
-    return DyingQueue()
+def queue() -> FakeQueue:
+    return FakeQueue()
 
 
 @pytest.fixture
-def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: DyingQueue) -> JobSubmitter:  # noqa: F811
+def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: FakeQueue) -> JobSubmitter:
     dispatcher = Dispatcher(records, queue, PER_JOB)  # type: ignore[arg-type]
     return JobSubmitter(records, reports, storage, dispatcher, max_waiting=20)
 
@@ -61,7 +47,7 @@ def stored(storage: LocalFolder) -> list[str]:
     return [found.key for found in storage.list("originals/")]
 
 
-def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(desk: JobSubmitter, queue: DyingQueue) -> None:
+def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(desk: JobSubmitter, queue: FakeQueue) -> None:
     first, second, third = (desk.submit(batch(5)).id for _ in range(3))
     assert queue.sent == [item_id(job_id, n) for job_id in (first, second) for n in range(1, PER_JOB + 1)]
     assert len(queue.sent) == CALLER_SHARE * PER_JOB
@@ -74,23 +60,23 @@ def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(desk: JobSubmitter
 
 def test_refused_images_are_not_sent_and_a_job_of_them_alone_fails(
     desk: JobSubmitter,
-    queue: DyingQueue,
-    reports: JobQueries,  # noqa: F811
+    queue: FakeQueue,
+    reports: JobQueries,
     storage: LocalFolder,
 ) -> None:
     bad = File("bad", b"", BadEntry("why"))
     some = desk.submit(Submission(BATCH, [bad, File("good", b"1")], {}, "ann")).id
     none = desk.submit(Submission(BATCH, [bad, bad], {}, "ann")).id
     assert queue.sent == [item_id(some, 2)]
-    assert state(reports, some) == ("queued", ["failed", "queued"])
-    assert state(reports, none) == ("failed", ["failed", "failed"])
+    assert states(reports, some) == ("queued", ["failed", "queued"])
+    assert states(reports, none) == ("failed", ["failed", "failed"])
     assert stored(storage) == [f"originals/{some}/2"]
 
 
 def test_a_job_that_can_not_be_sent_leaves_nothing(
     desk: JobSubmitter,
-    queue: DyingQueue,
-    records: JobStore,  # noqa: F811
+    queue: FakeQueue,
+    records: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 0
@@ -104,8 +90,8 @@ def test_a_job_that_can_not_be_sent_leaves_nothing(
 
 def test_a_partly_sent_batch_stays_and_recovery_sends_the_rest(
     desk: JobSubmitter,
-    queue: DyingQueue,
-    records: JobStore,  # noqa: F811
+    queue: FakeQueue,
+    records: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 1
@@ -113,12 +99,12 @@ def test_a_partly_sent_batch_stays_and_recovery_sends_the_rest(
     assert queue.sent == [item_id(job_id, 1)]
     assert len(stored(storage)) == 3
     queue.takes = 1000
-    swept(records, queue, RetryPolicy(1, [0])).run()
+    recovery_of(records, queue, RetryPolicy(1, [0])).run()
     assert queue.sent == [item_id(job_id, n) for n in (1, 2, 3)]
 
 
 def test_a_job_whose_storage_fails_leaves_nothing(
-    desk: JobSubmitter, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    desk: JobSubmitter, queue: FakeQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(key: str, *rest: Any) -> None:
         if key.endswith("/2"):

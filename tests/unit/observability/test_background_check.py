@@ -4,7 +4,7 @@ import threading
 import time
 
 from services.observability.background_check import LOOK_SECONDS, Probe
-from tests.support.servers import poll
+from tests.support.waiting import poll
 
 
 def test_a_slow_answer_is_told_by_a_later_look_and_never_asked_for_twice_at_a_time() -> None:

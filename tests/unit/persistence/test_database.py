@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from services.errors import DatabaseUnavailable
 from services.persistence import database as module
 from services.persistence.database import Database, UTCDateTime, parse_url
-from tests.support.servers import free_port
+from tests.support.waiting import free_port
 
 
 @pytest.fixture

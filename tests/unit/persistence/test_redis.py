@@ -20,7 +20,7 @@ from services.persistence.redis import (
     redis_options,
     within,
 )
-from tests.support.servers import free_port, poll
+from tests.support.waiting import free_port, poll
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from services.api_keys.keys import (
 )
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database
-from tests.support.servers import ROOT, Postgres
+from tests.support.postgres import Postgres
+from tests.support.waiting import ROOT
 
 
 @pytest.fixture

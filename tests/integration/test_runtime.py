@@ -20,7 +20,7 @@ from services.inference.catalogue import CATALOGUE
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
 from services.inference.segmenter import RembgSegmenter, load_segmenter
-from tests.support.servers import ROOT, poll
+from tests.support.waiting import ROOT, poll
 
 Load = Callable[[str], Image.Image]
 SPEC = CATALOGUE["u2netp"]

@@ -16,7 +16,7 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
-from tests.conftest import encoded, pixels
+from tests.support.images import encoded, pixels
 
 Load = Callable[[str], Image.Image]
 Remove = Callable[..., Result]

@@ -12,12 +12,14 @@ from typing import Any, Self
 
 import pytest
 
-from tests.support.servers import ROOT, poll
+from tests.support.processes import is_running
+from tests.support.waiting import ROOT, poll
 
 DRIVER = """
 import json, sys
 from pathlib import Path
-from services.launch.supervisor import Program, Supervisor
+from services.launch.program import Program
+from services.launch.supervisor import Supervisor
 programs = []
 for entry in json.loads(sys.argv[1]):
     if "ready" in entry:
@@ -41,14 +43,6 @@ def sleeper(name: str, more: str = "", **fields: Any) -> dict[str, Any]:
 
 def command(name: str, script: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "command": [sys.executable, "-c", script], "delay_seconds": 0.05, **fields}
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process lives; one that has ended and that nobody has asked about yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 class Running:

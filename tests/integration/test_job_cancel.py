@@ -21,7 +21,7 @@ from services.jobs.store import Claim, JobStore
 from services.jobs.tables import item_id, result_key
 from services.removal import Remover
 from services.storage.local import LocalFolder
-from tests.unit.jobs.test_store import FakeQueue, database, make, records, reports  # noqa: F401 - fixtures
+from tests.support.jobs import FakeQueue, insert_job
 
 OPTIONS = {"max_width": "64"}
 STAGES = [*PROGRESS, "stored"]
@@ -55,7 +55,7 @@ class Loaded:
 
 
 def worker(
-    records: JobStore,  # noqa: F811
+    records: JobStore,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     soft_seconds: float = 60,
@@ -70,8 +70,8 @@ def worker(
     )
 
 
-def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: Any) -> str:  # noqa: F811
-    job_id = make(records, options={**OPTIONS, **options})
+def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: Any) -> str:
+    job_id = insert_job(records, options={**OPTIONS, **options})
     storage.put(f"originals/{job_id}/1", data, "image/jpeg")
     return job_id
 
@@ -80,8 +80,8 @@ def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: A
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
     stage: str,
-    records: JobStore,  # noqa: F811
-    reports: JobQueries,  # noqa: F811
+    records: JobStore,
+    reports: JobQueries,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     jpeg: bytes,
@@ -120,8 +120,8 @@ def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
 
 
 def test_an_item_over_its_time_limit_is_retried_and_then_fails(
-    records: JobStore,  # noqa: F811
-    reports: JobQueries,  # noqa: F811
+    records: JobStore,
+    reports: JobQueries,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     photo_12mp: bytes,

@@ -1,0 +1,134 @@
+"""The service and its worker as real processes, on free loopback ports, ended by their process ids."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import requests
+
+from tests.support.waiting import ROOT, free_port, poll
+
+
+class Gunicorn:
+    """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
+
+    def __init__(
+        self, *, ready: bool = True, cwd: Path = ROOT, port: int = 0, wrapper: Sequence[str] = (), **settings: object
+    ) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._wait_ready = ready
+        self._cwd = cwd
+        # A command that runs the one that follows it, in its own process.
+        self._wrapper = wrapper
+        self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
+        self._settings = {
+            "HOST": "127.0.0.1",
+            "PORT": self.port,
+            "RATE_LIMIT_ENABLED": "false",
+            "REMBG_SESSION_PATH": ROOT / "models",
+            "SECRET_KEY": "test",
+            # Generated requests hold URLs of strangers.
+            "FETCH_ENABLED": "false",
+            **settings,
+        }
+
+    def __enter__(self) -> Self:
+        keep = ("PATH", "HOME", "TMPDIR", "LANG")
+        env = {name: os.environ[name] for name in keep if name in os.environ}
+        env |= {name: str(value) for name, value in self._settings.items()}
+        command = [
+            *self._wrapper,
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            str(ROOT / "gunicorn.conf.py"),
+            "--chdir",
+            str(ROOT),
+        ]
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=self._cwd, env=env, stdout=log, stderr=log)
+        try:
+            if self._wait_ready:
+                poll(self.is_ready, what=f"{self.url}/health/ready")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        self.log_path.unlink(missing_ok=True)
+
+    def is_ready(self) -> bool:
+        """Whether the model is warm. Raises AssertionError with the log when the server has ended."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"gunicorn ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+        try:
+            return requests.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+        except (requests.ConnectionError, requests.Timeout):
+            return False
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return sorted(int(pid) for pid in text.split())
+
+
+class Worker:
+    """`python worker.py` with settings of the test's own: Celery's main process, its children, and the sweeper."""
+
+    def __init__(self, **settings: object) -> None:
+        self.log_path = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
+        self._settings = {"REMBG_SESSION_PATH": ROOT / "models", "PYTHONWARNINGS": "ignore", **settings}
+
+    def __enter__(self) -> Self:
+        keep = ("PATH", "HOME", "TMPDIR", "LANG")
+        env = {name: os.environ[name] for name in keep if name in os.environ}
+        env |= {name: str(value) for name, value in self._settings.items()}
+        with self.log_path.open("wb") as log:
+            command = [sys.executable, str(ROOT / "worker.py")]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        self.log_path.unlink(missing_ok=True)
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+# A `sitecustomize.py` with which one name does not resolve, and whoever asks for it hangs in a thread called so.
+HANGING_RESOLVER = """
+import socket, time
+known = socket.getaddrinfo
+def getaddrinfo(host, *args, **kwargs):
+    if host != "redis.example":
+        return known(host, *args, **kwargs)
+    with open("/proc/thread-self/comm", "w") as name:
+        name.write("hangs")
+    time.sleep(3600)
+socket.getaddrinfo = getaddrinfo
+"""

@@ -1,0 +1,69 @@
+"""A receiver of webhooks."""
+
+import hmac
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from services.jobs.store import JobStore
+from services.jobs.webhooks import SIGNATURE
+from tests.support.jobs import FACTS, claim_item, insert_job
+
+SECRET = "a secret of some length"
+
+
+class Receiver:
+    """A caller's server on loopback; answers with these statuses, the last one for good."""
+
+    def __init__(self, statuses: Sequence[int] = (204,)) -> None:
+        self.requests: list[Delivery] = []
+        left = list(statuses)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append(Delivery(self.path, dict(self.headers.items()), body))
+                self.send_response(left.pop(0) if len(left) > 1 else left[0])
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def ended(records: JobStore, url: str | None) -> str:
+    job_id = insert_job(records, callback_url=url)
+    assert records.finish(claim_item(records, job_id), "k", FACTS)
+    assert records.close(job_id)
+    return job_id
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One request that the receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def is_signed(self, secret: str) -> bool:
+        """What a receiver does to find out."""
+        parts = dict(part.split("=", 1) for part in self.headers[SIGNATURE].split(","))
+        expected = hmac.new(secret.encode(), parts["t"].encode() + b"." + self.body, "sha256").hexdigest()
+        return hmac.compare_digest(parts["v1"], expected) and abs(time.time() - int(parts["t"])) < 60
