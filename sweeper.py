@@ -1,8 +1,8 @@
-"""The sweeper: sees to jobs again and again, beside each worker, which starts it. See `services/jobs/recovery.py`.
+"""Run the sweeper: periodic maintenance of jobs (recovery, webhooks, retention). Each worker starts one.
 
     python sweeper.py
 
-It imports neither the web application nor what works on images: it is small, and there is one of it on each host.
+It imports neither the web application nor the image libraries, so that the process stays small.
 """
 
 import os
@@ -19,7 +19,7 @@ log = structlog.get_logger("sweep")
 
 
 def sweep(settings: Settings) -> None:
-    """Sweep until the process that started this one is gone."""
+    """Run the maintenance every `job_sweep_seconds`, until the parent process is gone."""
     parts = make_maintenance(settings)
     parent, cleaned = os.getppid(), time.monotonic()
     while os.getppid() == parent:
@@ -38,8 +38,8 @@ def sweep(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C reaches all of a terminal's processes.
+    # Ctrl-C signals every process of the terminal; without this, it would print a traceback here.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    found = load_settings()
-    configure_logging(found)
-    sweep(found)
+    settings = load_settings()
+    configure_logging(settings)
+    sweep(settings)

@@ -1,17 +1,21 @@
-"""The worker: takes item ids from the queue and does what their records say.
+"""Run the worker: a Celery application whose task processes one item of a job.
 
     python worker.py
 
-Each child makes its model's session after the fork. A process beside them sweeps: `sweeper.py`.
+Celery forks a pool of child processes; each child loads its own model after the fork. The main process also runs
+`sweeper.py` as a subprocess.
 """
+
+from __future__ import annotations
 
 import atexit
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import celery.apps.worker
 import cv2
@@ -30,90 +34,111 @@ from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
 from services.jobs.queue import TASK, make_celery, reconnect_if_lost, request_class
 
+if TYPE_CHECKING:
+    from services.jobs.process import Worker
+
 SWEEPER = Path(__file__).with_name("sweeper.py")
-LOOK_SECONDS = 2.0
+# How often the main process checks that the sweeper runs and that the broker still has our connection.
+POLL_SECONDS = 2.0
 settings = bootstrap.load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
     settings.broker_url,
     worker_concurrency=settings.worker_concurrency,
     worker_max_memory_per_child=settings.worker_max_memory_mb * 1024 or None,
-    # Kills the child; the soft one is the pipeline's own deadline.
+    # At this limit the child is killed. The soft limit is the deadline that the pipeline checks.
     task_time_limit=settings.job_timeout_seconds,
     worker_pool="prefork",
 )
-state: dict[str, Any] = {}
+
+
+@dataclass
+class ProcessState:
+    """The long-lived parts of one process: a child has the worker; the main process has the sweeper and its own pid."""
+
+    worker: Worker | None = None
+    sweeper: subprocess.Popen[bytes] | None = None
+    main_pid: int | None = None
+
+
+state = ProcessState()
 ack_lost = threading.Event()
 
 
 @app.task(name=TASK, Request=request_class(ack_lost))  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
-    """One delivery of an item's id."""
+    """Process the item with this id, for one delivered message."""
+    if state.worker is None:
+        raise RuntimeError("init_worker_process has not run in this process")
     try:
-        state["worker"].run(item_id)
-    # The record is as it was: the sweep sends another message.
+        state.worker.run(item_id)
+    # The record is unchanged: the sweeper sends the message again.
     except ServiceError as exc:
-        log.warning("not begun", item=item_id, code=exc.code, details=exc.details)
+        log.warning("item not started", item=item_id, code=exc.code, details=exc.details)
 
 
 @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
-def speak_in_lines(instance: Any, **_: Any) -> None:
-    """No banner, and what Celery would print or warn of as lines of our log, from the first one on."""
+def configure_celery_logging(instance: Any, **_: Any) -> None:
+    """Suppress Celery's banner and route its own messages through our log, from the first line on."""
     instance.quiet = True
     celery.apps.worker.safe_say = lambda text, *_: log.info(text.removeprefix("worker: "))
-    configure_logging()
+    configure_process_logging()
 
 
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
-def configure_logging(**_: Any) -> None:
-    """Our log lines, and Celery's among them."""
+def configure_process_logging(**_: Any) -> None:
+    """Configure the logging of this process. Because this handler exists, Celery does not install its own."""
     bootstrap.configure_logging(settings)
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
-def share(**_: Any) -> None:
-    """Import what children share, before there are any."""
+def preload_modules(**_: Any) -> None:
+    """Import the large modules before the fork, so that children share their memory."""
     from services.inference.runtime import import_rembg
 
     import_rembg()
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
-def begin(**_: Any) -> None:
-    """Things of this child alone: its allocator, its model (loading from now on), its connections."""
+def init_worker_process(**_: Any) -> None:
+    """Set up a child process: allocator, OpenCV, logging, connections. Its model starts to load in the background."""
     tame_allocator()
     cv2.setNumThreads(1)
-    configure_logging()
-    state["worker"] = bootstrap.make_job_worker(settings)
+    configure_process_logging()
+    state.worker = bootstrap.make_job_worker(settings)
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
-def start_sweeping(sender: Any, **_: Any) -> None:
-    """A process that sweeps as long as this one is there: a thread here would be forked with the next child. And a look
-    at the queue's connection."""
+def start_sweeper(sender: Any, **_: Any) -> None:
+    """Start the sweeper and keep it running while this process lives.
 
-    def keep() -> None:
+    It is a process and not a thread because threads do not survive the fork of the next child.
+    """
+
+    def check() -> None:
         reconnect_if_lost(ack_lost)
-        if "sweeper" not in state or state["sweeper"].poll() is not None:
-            state["sweeper"] = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603 - ourselves
+        if state.sweeper is None or state.sweeper.poll() is not None:
+            # S603: the command is our own interpreter and file.
+            state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603
 
-    state["main"] = os.getpid()
-    keep()
-    sender.timer.call_repeatedly(LOOK_SECONDS, keep)
-    atexit.register(stop_sweeping)
+    state.main_pid = os.getpid()
+    check()
+    sender.timer.call_repeatedly(POLL_SECONDS, check)
+    atexit.register(stop_sweeper)
 
 
 @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
-def stop_sweeping(**_: Any) -> None:
-    """The children finish what they are at; others sweep."""
-    sweeper: subprocess.Popen[bytes] | None = state.get("sweeper")
-    if sweeper and sweeper.poll() is None and os.getpid() == state["main"]:
+def stop_sweeper(**_: Any) -> None:
+    """Stop the sweeper; the children finish their current items, and sweepers of other hosts go on."""
+    sweeper = state.sweeper
+    # A forked child inherits `state`, and must not stop its parent's sweeper.
+    if sweeper and sweeper.poll() is None and os.getpid() == state.main_pid:
         sweeper.terminate()
 
 
 def main(words: list[str]) -> None:
-    """`python worker.py` works and sweeps; more words are Celery's options."""
-    # Workers need not know of each other: the records do.
+    """Start the worker; `words` are further options of Celery's worker command."""
+    # Workers coordinate through the job records, so they need no messages to each other.
     app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *words])
 
 

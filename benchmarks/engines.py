@@ -1,6 +1,6 @@
-"""Engines, precisions and thread counts: time of one mask, and its error against f32: `python -m benchmarks.engines`.
+"""Compare engines, precisions and thread counts by the time of one mask and its error: `python -m benchmarks.engines`.
 
-Photographs are those of scikit-image, or of a folder given as the argument (`--photos folder`).
+The error is the difference from f32 on ONNX Runtime. The photographs are scikit-image's, or those of `--photos folder`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.stages import RESULTS
-from config import load_settings
+from bootstrap import load_settings
 from services.capacity.deadline import Deadline
 from services.inference.bf16 import calibration_photos
 from services.inference.catalogue import CATALOGUE
@@ -27,7 +27,7 @@ ROUNDS = 8
 
 
 def main() -> None:
-    """Each combination that this machine has, with the original and the prepared file."""
+    """Measure each combination that this machine supports, with the original and the prepared model file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path)
     chosen = parser.parse_args()
@@ -45,18 +45,20 @@ def main() -> None:
         ("openvino", "bf16", prepared),
     ):
         for count in threads:
-            asked = EngineSettings(engine, precision, count)  # type: ignore[arg-type]
-            found = RembgSegmenter(spec, path, asked, path if precision == "bf16" else None)
-            if (found.engine, found.precision) != (engine, precision):
-                continue  # not to be had on this machine
-            errors = [np.abs(a - b).mean() / 255 for a, b in zip(exact, masks(found, images), strict=True)]
-            rows.append(
-                [engine, precision, path.name, count, milliseconds(found, images[0]), np.mean(errors), max(errors)]
-            )
+            # mypy does not infer the Literal types of the names in the tuples above.
+            requested = EngineSettings(engine, precision, count)  # type: ignore[arg-type]
+            segmenter = RembgSegmenter(spec, path, requested, path if precision == "bf16" else None)
+            # The segmenter falls back to another engine where this machine does not support the requested one.
+            if (segmenter.engine, segmenter.precision) != (engine, precision):
+                continue
+            errors = [np.abs(a - b).mean() / 255 for a, b in zip(exact, masks(segmenter, images), strict=True)]
+            time_ms = milliseconds(segmenter, images[0])
+            rows.append([engine, precision, path.name, count, time_ms, np.mean(errors), max(errors)])
     report(rows)
 
 
 def photographs(folder: Path | None) -> list[Image.Image]:
+    """Return the photographs of the folder, or the calibration photographs without one."""
     if folder is None:
         return calibration_photos()
     return [Image.open(p).convert("RGB") for p in sorted(folder.iterdir()) if p.suffix in (".jpg", ".png")]
@@ -65,10 +67,12 @@ def photographs(folder: Path | None) -> list[Image.Image]:
 def masks(
     segmenter: RembgSegmenter, images: list[Image.Image]
 ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    """Return the mask of each image, 0 to 255."""
     return [segmenter.mask(image, Deadline()).astype(np.float32) for image in images]
 
 
 def milliseconds(segmenter: RembgSegmenter, image: Image.Image) -> float:
+    """Return the median time of one mask."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -78,8 +82,9 @@ def milliseconds(segmenter: RembgSegmenter, image: Image.Image) -> float:
 
 
 def report(rows: list[list[object]]) -> None:
+    """Print the table and write `results/engines.json`."""
     table = Table(
-        "engine", "precision", "file", "threads", "ms", "mean error", "worst photo", title="one mask, against f32"
+        "engine", "precision", "file", "threads", "ms", "mean error", "worst photo", title="one mask, compared with f32"
     )
     for row in rows:
         *names, milliseconds_each, mean, worst = row

@@ -1,7 +1,7 @@
-"""The same photographs to this service's `/api/remove` and to rembg's own server: sizes, modes, and masks compared.
+"""Compare the results of this service's `/api/remove` with those of rembg's own server: sizes, modes and masks.
 
-`python -m benchmarks.like_rembg`. Ends with 1 where a size or mode differs, or a mask by more than refined edges
-explain. The peer runs in its own virtual environment, made on the first run.
+`python -m benchmarks.like_rembg` exits with 1 if a size or a mode differs, or if a mask differs by more than edge
+refinement explains. rembg runs in its own virtual environment, which the first run creates.
 """
 
 import io
@@ -32,17 +32,21 @@ CASES: Final[Mapping[str, Mapping[str, str]]] = {
     "a": {"a": "true"},
     "bgc": {"bgc": "255,255,255,255"},
 }
-# Of the longer side: as far as edges led by the photo may move from the model's mask.
+# How far refinement may move an edge from the model's mask, as a share of the longer side.
 BAND: Final = 0.03
-# Beyond these rembg's own matting believes the model's mask: its `ab` and `af`.
+# Outside this range rembg's own matting trusts the model's mask: its parameters `ab` and `af`.
 SURE: Final = (10, 240)
-MOST_BEYOND: Final = 0.005  # of full scale, mean over what is sure
+# The largest accepted mean difference over the sure pixels, of full scale.
+MAX_SURE_DIFFERENCE: Final = 0.005
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One photo and one set of parameters: what both answered, and the mean difference of the masks, of full scale:
-    over all pixels, and over those far from the edges of the model's mask."""
+class Comparison:
+    """The two responses to one photo with one set of parameters.
+
+    `everywhere` and `beyond` are the mean differences of the masks, of full scale: over all pixels, and over those far
+    from the edges of the model's mask.
+    """
 
     photo: str
     case: str
@@ -52,12 +56,13 @@ class Compared:
     beyond: float
 
     @property
-    def alike(self) -> bool:
-        return self.ours == self.theirs and self.beyond <= MOST_BEYOND
+    def equivalent(self) -> bool:
+        """Whether size and mode are equal and the masks agree far from edges."""
+        return self.ours == self.theirs and self.beyond <= MAX_SURE_DIFFERENCE
 
 
 def main() -> None:
-    """Compare, print the table, write `results/like_rembg.json`."""
+    """Run all cases, print the table and write `results/like_rembg.json`."""
     install_peer()
     with Gunicorn(INFERENCE_PRECISION="f32") as service, peer() as url:
         rows = []
@@ -69,20 +74,20 @@ def main() -> None:
                 rows.append(compare(name, case, ours, theirs, away))
             soft = ask(f"{service.url}/remove-background", name, {"output": "mask", "edges": "soft"})
             rows.append(compare(name, "(edges=soft)", soft, model_mask, np.ones_like(away)))
-    table = Table(title="/api/remove beside rembg's server, u2netp")
-    for heading in ("photo", "parameters", "ours", "rembg's", "mask difference", "away from edges", "alike"):
+    table = Table(title="/api/remove compared with rembg's server, u2netp")
+    for heading in ("photo", "parameters", "ours", "rembg's", "mask difference", "away from edges", "equivalent"):
         table.add_column(heading)
     for row in rows:
         differences = (f"{row.everywhere:.4f}", f"{row.beyond:.4f}")
-        table.add_row(row.photo, row.case, row.ours, row.theirs, *differences, "yes" if row.alike else "NO")
+        table.add_row(row.photo, row.case, row.ours, row.theirs, *differences, "yes" if row.equivalent else "NO")
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "like_rembg.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    raise SystemExit(0 if all(row.alike for row in rows) else 1)
+    raise SystemExit(0 if all(row.equivalent for row in rows) else 1)
 
 
 def ask(url: str, name: str, given: Mapping[str, str]) -> Image.Image:
-    """The answer to the photo; `bgc` goes into the query, where rembg's server reads it."""
+    """Return the decoded response for the photo. `bgc` goes into the query, where rembg's server reads it."""
     with Image.open(next(PHOTOS.glob(f"{name}.*"))) as photo:
         data = encoded(photo.convert("RGB"), "PNG")
     form = {"model": "u2netp", **{key: value for key, value in given.items() if key != "bgc"}}
@@ -95,18 +100,18 @@ def ask(url: str, name: str, given: Mapping[str, str]) -> Image.Image:
     return image
 
 
-def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image, away: NDArray[np.bool_]) -> Compared:
-    """The two answers, described and subtracted; where nothing is transparent (`bgc`) there is nothing to subtract."""
+def compare(name: str, case: str, ours: Image.Image, theirs: Image.Image, away: NDArray[np.bool_]) -> Comparison:
+    """Compare two responses. Where no pixel is transparent (`bgc`), only size and mode are compared."""
     mine, other = (f"{image.mode} {image.width}×{image.height}" for image in (ours, theirs))
     if mine != other:
-        return Compared(name, case, mine, other, 1.0, 1.0)
+        return Comparison(name, case, mine, other, 1.0, 1.0)
     difference = np.abs(mask_of(ours).astype(np.float32) - mask_of(theirs)) / 255
     beyond = float(difference[away].mean()) if away.any() else 0.0
-    return Compared(name, case, mine, other, float(difference.mean()), beyond)
+    return Comparison(name, case, mine, other, float(difference.mean()), beyond)
 
 
 def far_from_edges(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where the model's mask is sure, and further than `BAND` from where it is not: there, no refinement has a say."""
+    """Return the pixels that are further than `BAND` from each uncertain pixel: no refinement changes them."""
     reach = 2 * round(BAND * max(mask.shape)) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     soft = ((mask > SURE[0]) & (mask < SURE[1])).astype(np.uint8)
@@ -115,7 +120,7 @@ def far_from_edges(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def mask_of(image: Image.Image) -> NDArray[np.uint8]:
-    """The picture's alpha; of a grey picture, itself."""
+    """Return the image's alpha channel, or a grayscale image itself."""
     return np.asarray(image if image.mode == "L" else image.getchannel("A"))
 
 

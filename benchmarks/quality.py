@@ -1,9 +1,9 @@
-"""Edges and colours beside rembg's, on composites whose alpha and foreground are known: `python -m benchmarks.quality`.
+"""Compare the quality of edges and colours with rembg's: `python -m benchmarks.quality`.
 
-Measures in the edge band (12 px around every pixel that is neither 0 nor 1): SAD in thousands of px, MSE and mean
-absolute error (× 1000), gradient and connectivity error after Rhemann et al., "A Perceptually Motivated Online
-Benchmark for Image Matting" (2009), both as means per band pixel × 1000, and the foreground's colour error, 0 to 255,
-where both alphas see it.
+Composites have a known alpha and foreground. Measured in the edge band (12 px around every pixel that is neither 0 nor
+1): SAD in thousands of px; MSE and mean absolute error (× 1000); gradient and connectivity error after Rhemann et al.,
+"A Perceptually Motivated Online Benchmark for Image Matting" (2009), as means per band pixel × 1000; the foreground's
+colour error, 0 to 255, where both alphas show it.
 
 Writes a table, `results/quality.json` and a contact sheet, `results/quality.png`.
 """
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.drawing import DATA, Subject
 from benchmarks.stages import RESULTS
-from benchmarks.subjects import DATA, PHOTOGRAPHED, Subject, composites
+from benchmarks.subjects import PHOTOGRAPHED, composites
 from benchmarks.versus_rembg import PEER, install_peer
 from bootstrap import engine_settings
 from config import load_settings
@@ -39,7 +40,8 @@ from services.imaging.segment import segment
 from services.inference.registry import Models
 from tests.support.waiting import ROOT
 
-BAND = 12  # px
+# Pixels.
+BAND = 12
 PEERS = ("plain", "post_process_mask", "alpha_matting", "decontaminate")
 OURS = ("soft", "refined", "matting")
 MEASURES = ("sad", "mae", "mse", "gradient", "connectivity", "colour")
@@ -49,14 +51,14 @@ Bytes = NDArray[Any]
 
 @dataclass(frozen=True)
 class Cutout:
-    """What a method made of a composite: RGBA, and how long it took beyond the mask itself."""
+    """A method's result for a composite: RGBA, and the time it took in addition to the mask."""
 
     rgba: Bytes
     seconds: float
 
 
 def main() -> None:
-    """Both, over all composites, in one run."""
+    """Measure both services on all composites in one run."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     install_peer()
     with tempfile.TemporaryDirectory() as scratch:
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> dict[str, Subject]:
-    """The composites as files for both sides; the subjects by the composites' names."""
+    """Write the composites as files for both services; return the subjects by the composites' names."""
     for name in PHOTOGRAPHED:
         cv2.imwrite(str(folder / f"{name}.photo.png"), read(next(DATA.glob(f"{name}.*")))[..., ::-1])
     run_peer("cut", folder)
@@ -79,6 +81,7 @@ def prepare(folder: Path) -> dict[str, Subject]:
 
 
 def run_peer(verb: str, folder: Path) -> None:
+    """Run `quality_peer.py` in rembg's virtual environment."""
     models = PEER / "models"
     models.mkdir(exist_ok=True)
     (models / "u2netp.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
@@ -87,7 +90,8 @@ def run_peer(verb: str, folder: Path) -> None:
 
 
 def compare(folder: Path, subjects: dict[str, Subject]) -> None:
-    cutter = our_methods()
+    """Score each method on each composite; write the report and the contact sheet."""
+    cut = our_methods()
     peer_seconds = json.loads((folder / "seconds.json").read_text())
     scores: dict[str, list[dict[str, float]]] = {}
     tiles = []
@@ -95,7 +99,7 @@ def compare(folder: Path, subjects: dict[str, Subject]) -> None:
         picture = read(folder / f"{name}.composite.png")
         mask = peer_seconds["mask"][number]
         cutouts = {m: Cutout(read(folder / f"{name}.{m}.png"), peer_seconds[m][number] - mask) for m in PEERS}
-        cutouts |= dict(cutter(picture))
+        cutouts |= dict(cut(picture))
         for method, cutout in cutouts.items():
             scores.setdefault(method, []).append(measure(cutout, subject) | {"seconds": max(0.0, cutout.seconds)})
         tiles.append(sheet_row(picture, cutouts, subject))
@@ -104,6 +108,7 @@ def compare(folder: Path, subjects: dict[str, Subject]) -> None:
 
 
 def our_methods() -> Callable[[Bytes], Iterator[tuple[str, Cutout]]]:
+    """Return a function that cuts out a picture's subject with each of our edge modes."""
     cv2.setNumThreads(1)
     settings = load_settings()
     segmenter = Models(["u2netp"], settings.rembg_session_path, engine_settings(settings)).get(None, Deadline())
@@ -121,6 +126,7 @@ def our_methods() -> Callable[[Bytes], Iterator[tuple[str, Cutout]]]:
 
 
 def measure(cutout: Cutout, subject: Subject) -> dict[str, float]:
+    """Return the score of each measure; lower is better."""
     alpha, truth = cutout.rgba[..., 3].astype(np.float32) / 255, subject.alpha
     band = edge_band(truth)
     off = np.abs(alpha - truth)[band]
@@ -139,6 +145,7 @@ def measure(cutout: Cutout, subject: Subject) -> dict[str, float]:
 
 
 def edge_band(alpha: Floats) -> NDArray[np.bool_]:
+    """Return the pixels within `BAND` of a soft pixel or of a hard edge."""
     soft = ((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8)
     steps = cv2.morphologyEx((alpha >= 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1, 2 * BAND + 1))
@@ -146,14 +153,14 @@ def edge_band(alpha: Floats) -> NDArray[np.bool_]:
 
 
 def slopes(alpha: Floats) -> tuple[Floats, Floats]:
-    """Horizontal and vertical derivatives of a Gaussian of 1.4 px."""
+    """Return the horizontal and vertical derivatives after a Gaussian blur of 1.4 px."""
     smooth = cv2.GaussianBlur(alpha, (0, 0), 1.4)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.5), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.5)
     return np.asarray(across, dtype=np.float32), np.asarray(down, dtype=np.float32)
 
 
 def disconnection(alpha: Floats, truth: Floats, step: float = 0.1) -> Floats:
-    """How differently the two hang together with the largest part that is opaque in both."""
+    """Return the connectivity error of each pixel, relative to the largest region that is opaque in both."""
     level = np.full(alpha.shape, -1.0, np.float32)
     for threshold in np.arange(step, 1 + step / 2, step):
         both = ((alpha >= threshold) & (truth >= threshold)).astype(np.uint8)
@@ -166,7 +173,7 @@ def disconnection(alpha: Floats, truth: Floats, step: float = 0.1) -> Floats:
 
 
 def sheet_row(picture: Bytes, cutouts: dict[str, Cutout], subject: Subject) -> Bytes:
-    """The composite, its truth and each method's result on pink, zoomed where the truth is softest."""
+    """Return one row: the composite, the true cut-out and each method's result on pink, where the truth is softest."""
     soft = ((subject.alpha > 0.1) & (subject.alpha < 0.9)).astype(np.float32)
     y, x = np.unravel_index(int(np.argmax(cv2.blur(soft, (401, 301)))), soft.shape)
     top, left = int(np.clip(y - 150, 0, soft.shape[0] - 300)), int(np.clip(x - 200, 0, soft.shape[1] - 400))
@@ -177,15 +184,17 @@ def sheet_row(picture: Bytes, cutouts: dict[str, Cutout], subject: Subject) -> B
 
 
 def on_pink(rgba: Bytes) -> Bytes:
+    """Composite the cut-out onto pink."""
     alpha = rgba[..., 3:].astype(np.float32) / 255
     return np.asarray(rgba[..., :3] * alpha + np.array([255, 80, 200]) * (1 - alpha), dtype=np.uint8)
 
 
 def report(scores: dict[str, list[dict[str, float]]], names: list[str]) -> None:
+    """Print the means and write `results/quality.json`."""
     means = {
         m: {k: float(np.mean([row[k] for row in rows])) for k in (*MEASURES, "seconds")} for m, rows in scores.items()
     }
-    table = Table(title=f"{len(names)} composites of 1600×1200, u2netp; lower is better; seconds without the mask's")
+    table = Table(title=f"{len(names)} composites of 1600×1200, u2netp; lower is better; seconds exclude the mask")
     for heading in ("method", *MEASURES, "seconds"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for method, row in means.items():
@@ -201,6 +210,7 @@ def report(scores: dict[str, list[dict[str, float]]], names: list[str]) -> None:
 
 
 def read(path: Path) -> Bytes:
+    """Return an image file as RGB or RGBA."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert image is not None
     if image.shape[2] == 4:

@@ -1,7 +1,7 @@
-"""Run by the Python of rembg's own virtual environment: `quality_peer.py cut|remove FOLDER`.
+"""Run rembg for `benchmarks.quality`, in rembg's own virtual environment: `quality_peer.py cut|remove FOLDER`.
 
-`cut` turns each `*.photo.png` into `*.cut.png`, its subject with a closed-form alpha. `remove` turns each
-`*.composite.png` into what rembg makes of it (`*.plain.png` and so on), and the seconds of each to `seconds.json`.
+`cut` writes `*.cut.png` for each `*.photo.png`: its subject with a closed-form alpha. `remove` writes rembg's results
+for each `*.composite.png` (`*.plain.png` and so on), and the seconds of each to `seconds.json`.
 """
 
 import json
@@ -24,6 +24,7 @@ VARIANTS = {
 
 
 def cut(folder: Path) -> None:
+    """Cut out the subject of each photo by closed-form matting."""
     session = new_session("u2netp")
     for path in sorted(folder.glob("*.photo.png")):
         image = Image.open(path).convert("RGB")
@@ -39,12 +40,14 @@ def cut(folder: Path) -> None:
         )
 
 
-def removed(folder: Path) -> None:
+def remove_backgrounds(folder: Path) -> None:
+    """Remove the background of each composite with each variant of rembg's options."""
     session = new_session("u2netp")
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
     small = Image.effect_noise((64, 64), 50).convert("RGB")
+    # The first call compiles the Numba functions.
     for options in VARIANTS.values():
-        remove(small, session=session, **options)  # compiles what is compiled
+        remove(small, session=session, **options)
     for path in sorted(folder.glob("*.composite.png")):
         image = Image.open(path).convert("RGB")
         for name, options in VARIANTS.items():
@@ -59,4 +62,4 @@ def removed(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"cut": cut, "remove": removed}[sys.argv[1]](Path(sys.argv[2]))
+    {"cut": cut, "remove": remove_backgrounds}[sys.argv[1]](Path(sys.argv[2]))

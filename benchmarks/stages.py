@@ -1,4 +1,4 @@
-"""Where the time of one removal goes, step by step: `python -m benchmarks.stages`."""
+"""Measure the time of each step of one removal: `python -m benchmarks.stages`."""
 
 import io
 import json
@@ -10,8 +10,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from bootstrap import make_local_remover, make_models
-from config import load_settings
+from bootstrap import load_settings, make_local_remover, make_models
 from services.capacity.deadline import Deadline
 from services.imaging.options import Options
 from services.removal import Remover
@@ -22,7 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Median milliseconds of each step for a JPEG in and a PNG out, after a warm-up run."""
+    """Print the median milliseconds of each step, from a JPEG to a PNG, and write `results/stages.json`."""
     settings = load_settings()
     remover = make_local_remover(settings)
     segmenter = make_models(settings).get(None, Deadline())
@@ -37,7 +36,7 @@ def main() -> None:
 
 
 def photo(width: int, height: int) -> bytes:
-    """A photograph as a JPEG of that size."""
+    """Return a photograph as a JPEG of this size."""
     path = Path(skimage.__file__).parent / "data/astronaut.png"
     out = io.BytesIO()
     with Image.open(path) as image:
@@ -46,7 +45,7 @@ def photo(width: int, height: int) -> bytes:
 
 
 def measure(remover: Remover, data: bytes) -> dict[str, float]:
-    """The median time of each step, in ms."""
+    """Return the median time of each step, in ms, without the first run, which warms up."""
     runs = [remover.remove(data, Options()).timings for _ in range(ROUNDS)][1:]
     return {step: statistics.median(run[step] for run in runs) for step in runs[0]}
 

@@ -1,7 +1,7 @@
-"""Requests per second and latency over HTTP: this service beside rembg's own server, turn about, in one run.
+"""Compare requests per second and latency over HTTP with those of rembg's own server, in alternating runs.
 
-`python -m benchmarks.versus_rembg`. The same model, the same photographs, PNG out; the peer runs in a virtual
-environment of its own (`.bench/peer`), made on the first run.
+`python -m benchmarks.versus_rembg`. Both use the same model and photographs and return PNG. rembg runs in its own
+virtual environment (`.bench/peer`), which the first run creates.
 """
 
 import argparse
@@ -31,8 +31,8 @@ CLIENTS = (1, 2, 4)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one server did with one size at one number of clients."""
+class Measurement:
+    """The figures of one server for one image size and one number of clients."""
 
     server: str
     size: str
@@ -44,24 +44,25 @@ class Measured:
 
 
 def main() -> None:
-    """Measure both, print the table with the ratios, write `results/versus_rembg.json`."""
+    """Measure both servers, print the table with the ratios and write `results/versus_rembg.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=2, help="of turns; the best of each counts")
+    parser.add_argument("--seconds", type=float, default=8.0, help="duration of each measurement")
+    parser.add_argument("--rounds", type=int, default=2, help="measurements of each server; the best one counts")
     parser.add_argument("--precision", default="auto", help="INFERENCE_PRECISION of this service")
-    parser.add_argument("--edges", default="soft", help="of this service; soft is what rembg does without options")
+    parser.add_argument("--edges", default="soft", help="edge mode of this service; soft matches rembg without options")
     chosen = parser.parse_args()
     install_peer()
     with Gunicorn(INFERENCE_PRECISION=chosen.precision) as ours, peer() as theirs:
         targets = {"ours": f"{ours.url}/remove-background?edges={chosen.edges}", "rembg": f"{theirs}/api/remove"}
         health = requests.get(f"{ours.url}/health", timeout=10).json()["checks"]["model"]
-        best: list[tuple[Measured, Measured]] = []
+        best: list[tuple[Measurement, Measurement]] = []
         for width, height in SIZES:
             data = photo(width, height)
+            # The first request warms up.
             for url in targets.values():
-                post(url, data)  # warm both
+                post(url, data)
             for clients in CLIENTS:
-                found: dict[str, list[Measured]] = {name: [] for name in targets}
+                found: dict[str, list[Measurement]] = {name: [] for name in targets}
                 for _ in range(chosen.rounds):
                     for name, url in targets.items():
                         found[name].append(load(name, url, data, f"{width}x{height}", clients, chosen.seconds))
@@ -70,8 +71,8 @@ def main() -> None:
     report(best, f"{health['engine']} {health['precision']}")
 
 
-def load(name: str, url: str, data: bytes, size: str, clients: int, seconds: float) -> Measured:
-    """`clients` threads post one after another for so long; at least two requests each."""
+def load(name: str, url: str, data: bytes, size: str, clients: int, seconds: float) -> Measurement:
+    """Post from `clients` threads for `seconds`, each at least two requests, one after the other."""
     end = time.perf_counter() + seconds
     latencies: list[float] = []
 
@@ -93,19 +94,20 @@ def load(name: str, url: str, data: bytes, size: str, clients: int, seconds: flo
     elapsed = time.perf_counter() - start
     ordered = sorted(latencies)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    return Measured(name, size, clients, len(ordered), len(ordered) / elapsed, statistics.median(ordered), p95)
+    return Measurement(name, size, clients, len(ordered), len(ordered) / elapsed, statistics.median(ordered), p95)
 
 
 def post(url: str, data: bytes, session: requests.Session | None = None) -> None:
+    """Post the image. Raises RuntimeError unless the response is a PNG."""
     files = {"file": ("photo.jpg", data, "image/jpeg")}
     answer = (session or requests).post(url, files=files, data={"model": "u2netp"}, timeout=300)
     if answer.status_code != 200 or answer.content[:4] != b"\x89PNG":
         raise RuntimeError(f"{url} answered {answer.status_code}: {answer.text[:200]}")
 
 
-def report(rows: list[tuple[Measured, Measured]], engine: str) -> None:
-    """The table, and the figures as JSON."""
-    table = Table(title=f"ours ({engine}) beside rembg's server, u2netp, PNG out, {os.cpu_count()} CPUs")
+def report(rows: list[tuple[Measurement, Measurement]], engine: str) -> None:
+    """Print the table and write the figures as JSON."""
+    table = Table(title=f"ours ({engine}) compared with rembg's server, u2netp, PNG out, {os.cpu_count()} CPUs")
     for heading in ("image", "clients", "ours req/s", "rembg req/s", "ratio", "ours median s", "rembg median s"):
         table.add_column(heading, justify="right")
     for one, other in rows:
@@ -119,7 +121,7 @@ def report(rows: list[tuple[Measured, Measured]], engine: str) -> None:
 
 
 def install_peer() -> None:
-    """rembg with its server, once, apart from this project's environment."""
+    """Install rembg with its server into its own virtual environment, unless it is there."""
     if (PEER / ".installed").exists():
         return
     venv.create(PEER, with_pip=True)
@@ -130,24 +132,16 @@ def install_peer() -> None:
 
 @contextlib.contextmanager
 def peer() -> Iterator[str]:
-    """rembg's server, running with the same model file."""
+    """Run rembg's server with the same model file; yield its URL."""
     port = free_port()
     models = PEER / "models"
     models.mkdir(exist_ok=True)
     (models / "u2netp.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
     env = {**os.environ, "U2NET_HOME": str(models)}
-    command = [
-        str(PEER / "bin/rembg"),
-        "s",
-        "--no-ui",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--log_level",
-        "error",
-    ]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    options = f"--no-ui --host 127.0.0.1 --port {port} --log_level error".split()
+    process = subprocess.Popen(
+        [str(PEER / "bin/rembg"), "s", *options], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         poll(lambda: _answers(f"http://127.0.0.1:{port}/api"), 180, "rembg's server")
         yield f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""The README's pictures, made by the product itself: `python docs/pictures.py`."""
+"""Make the pictures of the documentation with the command line: `python docs/pictures.py`."""
 
 import io
 import subprocess
@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parent.parent
-# In the public domain; scikit-image carries them.
+# In the public domain; they come with scikit-image.
 PHOTOS = ("astronaut", "chelsea", "coffee")
 HEIGHT, GAP, CELL = 300, 12, 12
 COMPOSED: Final = (
@@ -25,7 +25,7 @@ WIDTH, COLUMNS, LINE = 300, 3, 18
 
 
 def main() -> None:
-    """Each photo above its cut-out, and one photo composed in several ways."""
+    """Write both pictures into `docs/`."""
     import skimage
 
     data = Path(skimage.__file__).parent / "data"
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def before_after(data: Path) -> None:
-    """Each photo above its cut-out, on a checkerboard."""
+    """Write `before-after.jpg`: each photo above its cut-out on a checkerboard."""
     columns = [(Image.open(data / f"{name}.png").convert("RGB"), cutout(data / f"{name}.png")) for name in PHOTOS]
     widths = [round(before.width * HEIGHT / before.height) for before, _ in columns]
     sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), 2 * HEIGHT + 3 * GAP), "white")
@@ -48,12 +48,12 @@ def before_after(data: Path) -> None:
 
 
 def composition(data: Path) -> None:
-    """The cup with shadows, cropped, moved, and before other backgrounds, each above its options."""
+    """Write `composition.jpg`: one photo with shadows, crops, positions and backgrounds, each above its options."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "gravel.jpg"
         Image.open(data / "gravel.png").convert("RGB").resize((600, 600)).save(image)
-        asked = [[option.format(image=image) for option in options] for options in COMPOSED]
-        cells = [cutout(data / "coffee.png", *options, "max_width=300", "max_height=200") for options in asked]
+        requested = [[option.format(image=image) for option in options] for options in COMPOSED]
+        cells = [cutout(data / "coffee.png", *options, "max_width=300", "max_height=200") for options in requested]
     height, rows = 200 + LINE, -(-len(cells) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * WIDTH + (COLUMNS + 1) * GAP, rows * height + (rows + 1) * GAP), "white")
     draw = ImageDraw.Draw(sheet)
@@ -66,7 +66,7 @@ def composition(data: Path) -> None:
 
 
 def cutout(photo: Path, *options: str) -> Image.Image:
-    """What `python cli.py remove` makes of the photo."""
+    """Return the result of `python cli.py remove` for the photo."""
     command = [sys.executable, str(ROOT / "cli.py"), "remove", "-"]
     for option in options:
         command += ["-O", option]
@@ -75,7 +75,7 @@ def cutout(photo: Path, *options: str) -> Image.Image:
 
 
 def on_checkerboard(picture: Image.Image) -> Image.Image:
-    """The picture over grey and white squares, as editors show transparency."""
+    """Return the picture on grey and white squares, as editors show transparency."""
     board = Image.new("RGB", picture.size, "white")
     draw = ImageDraw.Draw(board)
     for x in range(0, picture.width, CELL):

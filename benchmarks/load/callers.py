@@ -1,4 +1,4 @@
-"""What callers do in the runs of jobs: send images at once, hand in batches, download, poll."""
+"""Act as the callers of the job benchmarks: remove synchronously, submit batches, download, poll."""
 
 import http.client
 import io
@@ -24,8 +24,8 @@ POLLERS = 4
 BUSY_SECONDS = 0.5
 
 
-def at_once(server: Gunicorn, files: Sequence[Path]) -> tuple[dict[str, bytes], float]:
-    """The files through `/remove-background`, some callers side by side: each result, and the seconds."""
+def remove_synchronously(server: Gunicorn, files: Sequence[Path]) -> tuple[dict[str, bytes], float]:
+    """Send the files to `/remove-background` from several threads; return each result, and the seconds."""
 
     def one(file: Path) -> tuple[str, bytes]:
         with file.open("rb") as opened:
@@ -39,8 +39,8 @@ def at_once(server: Gunicorn, files: Sequence[Path]) -> tuple[dict[str, bytes], 
     return found, time.monotonic() - start
 
 
-def hand_in(server: Gunicorn, files: Sequence[Path]) -> list[str]:
-    """All files, as batches; the jobs' ids. A server that is busy with others' bodies is asked again."""
+def submit(server: Gunicorn, files: Sequence[Path]) -> list[str]:
+    """Submit all files as batches; return the jobs' ids. While the server is busy (503), the batch is sent again."""
     ids = []
     for start in range(0, len(files), BATCH_FILES):
         parts = [("files", (file.name, file.read_bytes())) for file in files[start : start + BATCH_FILES]]
@@ -51,8 +51,8 @@ def hand_in(server: Gunicorn, files: Sequence[Path]) -> list[str]:
     return ids
 
 
-def downloaded(server: Gunicorn, job_ids: Sequence[str]) -> dict[str, bytes]:
-    """Each result by its photograph's name, out of the batches' archives."""
+def download_results(server: Gunicorn, job_ids: Sequence[str]) -> dict[str, bytes]:
+    """Return each result by its photograph's name, from the archives of the batches."""
     found: dict[str, bytes] = {}
     for job_id in job_ids:
         answer = requests.get(f"{server.url}/api/jobs/{job_id}/download", timeout=120)
@@ -64,14 +64,17 @@ def downloaded(server: Gunicorn, job_ids: Sequence[str]) -> dict[str, bytes]:
     return found
 
 
-def differing(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
-    """Names whose results have other bytes, or are missing on either side."""
+def differing_results(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    """Return the names whose results differ, or are missing on one side."""
     return sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
 
 
 def submission_cost(stack: Stack, files: Sequence[Path]) -> dict[str, object]:
-    """What handing in costs beyond the upload, ms: the same form is sent twice, once with an option that there is not,
-    which is refused when all of it has been read. No worker must run."""
+    """Return how long a submission takes in addition to its upload, in ms. No worker may run.
+
+    Each form is sent twice. An unknown option makes the first one fail after it has been read completely, so that its
+    time is the upload's.
+    """
     spans: dict[int, list[float]] = {400: [], 202: []}
     ids = []
     for file in files:
@@ -95,7 +98,7 @@ def submission_cost(stack: Stack, files: Sequence[Path]) -> dict[str, object]:
 
 
 class Polls:
-    """Statuses and latencies (s) of polls."""
+    """Collects the statuses and latencies (s) of polls."""
 
     def __init__(self) -> None:
         self.latencies: list[float] = []
@@ -103,6 +106,7 @@ class Polls:
         self.seconds = 0.0
 
     def summary(self) -> dict[str, object]:
+        """Return the rate, the percentiles and the number of each status."""
         return {
             "per_second": round(len(self.latencies) / max(self.seconds, 1e-9), 1),
             "median_ms": round((percentile(self.latencies, 0.5) or 0) * 1000, 1),
@@ -114,10 +118,10 @@ class Polls:
 
 @contextmanager
 def polled(server: Gunicorn, job_ids: Sequence[str], per_second: float) -> Iterator[Polls]:
-    """Someone asks for these jobs all the while, so many times a second, over a few lasting connections."""
+    """Poll these jobs `per_second` times a second during the block, over `POLLERS` persistent connections."""
     polls, stop = Polls(), threading.Event()
 
-    def ask(first: int) -> None:
+    def poll(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         due, number = time.monotonic(), first
         while not stop.is_set():
@@ -133,12 +137,12 @@ def polled(server: Gunicorn, job_ids: Sequence[str], per_second: float) -> Itera
             polls.latencies.append(time.perf_counter() - start)
             polls.statuses[status] += 1
             number += 1
-            # Who is late catches up, for a second at most.
+            # A poller that is late catches up on one second at most.
             due = max(due + POLLERS / per_second, time.monotonic() - 1)
             stop.wait(max(0.0, due - time.monotonic()))
         connection.close()
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(POLLERS)]
+    threads = [threading.Thread(target=poll, args=(number,)) for number in range(POLLERS)]
     start = time.monotonic()
     for thread in threads:
         thread.start()

@@ -1,5 +1,7 @@
-"""A caller that costs little, because it shares the processors with the server it measures: requests are made ahead,
-answers are read into one buffer and thrown away."""
+"""Send requests at little cost, since the client shares the processors with the server that it measures.
+
+Requests are built in advance; responses are read into one buffer and discarded.
+"""
 
 import socket
 import statistics
@@ -21,13 +23,13 @@ TIMEOUT_SECONDS = 90
 
 
 def post(data: bytes, path: str = "/remove-background", kind: str = "image/jpeg") -> bytes:
-    """A whole request, as it goes over the wire."""
+    """Return a complete HTTP request as bytes."""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n"
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
 def exchange(port: int, request: bytes) -> int | str:
-    """The answer's status, or the name of what went wrong."""
+    """Send a request; return the response's status, or the name of the error."""
     buffer = bytearray(1 << 18)
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
@@ -42,13 +44,14 @@ def exchange(port: int, request: bytes) -> int | str:
 
 @dataclass
 class Outcomes:
-    """Statuses and latencies of many requests; thread-safe by the GIL's atomic appends."""
+    """Collects statuses and latencies of many requests. Thread-safe, since `list.append` is atomic."""
 
     statuses: list[int | str] = field(default_factory=list)
     admitted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
 
     def send(self, server: Gunicorn, request: bytes) -> None:
+        """Send a request and record its outcome."""
         start = time.perf_counter()
         status = exchange(server.port, request)
         self.statuses.append(status)
@@ -63,11 +66,11 @@ class Outcomes:
 
 
 class Watcher:
-    """Asks for health and metrics all the while a drill runs, each on a thread of its own; watches the memory."""
+    """Polls health and metrics in background threads during a drill, and samples the server's memory."""
 
     def __init__(self, server: Gunicorn) -> None:
         self.latencies: dict[str, list[float]] = {path: [] for path in PATHS}
-        # How much later than it wanted a caller could run: the machine's own share.
+        # How late each poll started: the time that this process waited for a processor.
         self.late: list[float] = []
         self.lost: Counter[str] = Counter()
         self.memory: list[tuple[float, float]] = []
@@ -98,7 +101,7 @@ class Watcher:
                 continue
 
     def stop(self) -> dict[str, object]:
-        """What was seen: milliseconds by path, with the verdict; and megabytes a minute, of the second half too."""
+        """Stop; return the milliseconds by path, the verdict, and the memory's growth in megabytes a minute."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -133,22 +136,25 @@ class Watcher:
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Units a minute of (second, value) points, by least squares."""
+    """Return the change per minute of (second, value) points, by least squares."""
     minutes, values = [at / 60 for at, _ in points], [value for _, value in points]
     return round(statistics.linear_regression(minutes, values).slope, 2)
 
 
 def resident_mb(server: Gunicorn) -> float:
+    """Return the resident memory of the server's processes, from its metrics."""
     body = requests.get(f"{server.url}/api/metrics", timeout=30).json()
     return float(body["bg_remover_resident_bytes"][0]["value"]) / 2**20
 
 
 def percentile(values: list[float], share: float) -> float | None:
+    """Return the percentile, `share` from 0 to 1; None without values."""
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 4) if ordered else None
 
 
 def run_all(jobs: list[Callable[[], None]]) -> None:
+    """Run the functions in parallel threads and wait for all of them."""
     threads = [threading.Thread(target=job) for job in jobs]
     for thread in threads:
         thread.start()

@@ -1,17 +1,17 @@
-"""What happens when too much is asked of the service, or something breaks under it: `python -m benchmarks.load.drills`.
+"""Overload the service, or break something under load: `python -m benchmarks.load.drills`.
 
-burst        100 requests at once on two places and a queue of eight
-overload     so many minutes at 1.5 times the measured capacity, with images of mixed sizes
+burst        100 simultaneous requests with two running places and a queue of eight
+overload     requests at 1.5 times the measured capacity for --minutes, with images of mixed sizes
 kill         a worker is killed with SIGKILL under load
 descriptors  a limit of 64 open files
-memory       /dev/shm, where the metrics are, fills up under load
+memory       /dev/shm, which holds the metrics, fills up under load
 logs         the disk of LOG_FILE fills up under load
 tmp          the folder for temporary files is full
-redis        Redis takes connections and never answers, under load
-name         Redis' name no longer resolves, and the resolver hangs, under load
+redis        Redis accepts connections and never replies, under load
+name         the resolver hangs on the name of Redis, under load
 
-During each, health and metrics are asked for five times a second: all must answer within 100 ms (99th percentile). The
-callers share the processors with the server, so latencies include the waiting for a processor on both sides.
+During each drill, health and metrics are polled five times a second: all must respond within 100 ms (99th percentile).
+The clients share the processors with the server, so latencies include the wait for a processor on both sides.
 """
 
 import argparse
@@ -41,11 +41,12 @@ from tests.support.waiting import poll
 
 SIZES = ((640, 480), (1024, 1024), (1600, 1200), (3000, 2000), (4000, 3000))
 SECONDS = 15.0
-NO_MOUNT = {"skipped": "file systems can't be mounted here (it takes root, and unshare)"}
+NO_MOUNT = {"skipped": "file systems can't be mounted here (this needs root and unshare)"}
 console = Console()
 
 
 def burst() -> dict[str, object]:
+    """Send 100 simultaneous requests to two places and a queue of eight."""
     request = post(photo(1024, 1024))
     with Gunicorn(MAX_RUNNING_IMAGES=2, MAX_WAITING_IMAGES=8) as server:
         outcomes, watcher = Outcomes(), Watcher(server)
@@ -57,14 +58,17 @@ def burst() -> dict[str, object]:
 
         run_all([one] * 100)
         lines = [json.loads(line) for line in server.log().splitlines() if '"busy"' in line]
-        inside = [float(line["duration_ms"]) / 1000 for line in lines]  # without the hundred clients' own waiting
+        # The server's own durations: without the time that a hundred clients wait for a processor.
+        inside = [float(line["duration_ms"]) / 1000 for line in lines]
         return {**outcomes.summary(), "refused_inside_p95_s": percentile(inside, 0.95), **watcher.stop()}
 
 
 def overload(minutes: float) -> dict[str, object]:
+    """Send requests at 1.5 times the measured capacity; return the goodput as a share of the capacity."""
     with Gunicorn() as server:
         images = [post(photo(*size)) for size in SIZES]
-        closed_loop(server, images, clients=4, seconds=5)  # warm
+        # Warm up.
+        closed_loop(server, images, clients=4, seconds=5)
         before = closed_loop(server, images, clients=4, seconds=20)
         outcomes, watcher, chance = Outcomes(), Watcher(server), random.Random(1)
         threads = []
@@ -79,7 +83,7 @@ def overload(minutes: float) -> dict[str, object]:
         goodput = outcomes.statuses.count(200) / (time.monotonic() - start)
         seen = watcher.stop()
         after = closed_loop(server, images, clients=4, seconds=20)
-        # Neighbours come and go: the machine itself is not always as fast.
+        # The speed of a shared machine varies, so capacity is measured before and after.
         capacity = (before + after) / 2
         share = {
             "capacity_per_s": [round(before, 2), round(after, 2)],
@@ -90,7 +94,7 @@ def overload(minutes: float) -> dict[str, object]:
 
 
 def closed_loop(server: Gunicorn, requests: list[bytes], clients: int, seconds: float) -> float:
-    """Requests per second that so many clients get, each sending its next when it has its last."""
+    """Return the requests per second of clients that each send one request after the other."""
     end, outcomes = time.monotonic() + seconds, Outcomes()
 
     def client(seed: int) -> None:
@@ -105,7 +109,7 @@ def closed_loop(server: Gunicorn, requests: list[bytes], clients: int, seconds: 
 
 @contextmanager
 def load(server: Gunicorn, clients: int = 3) -> Iterator[Outcomes]:
-    """So many clients, each sending its next when it has its last, meanwhile."""
+    """Keep the server under load during the block: each client sends one request after the other."""
     outcomes, stop, request = Outcomes(), threading.Event(), post(photo(1024, 1024))
 
     def client() -> None:
@@ -124,7 +128,7 @@ def load(server: Gunicorn, clients: int = 3) -> Iterator[Outcomes]:
 
 
 def broken(server: Gunicorn, break_it: Callable[[], object] = lambda: None) -> dict[str, object]:
-    """What callers and observers see while something breaks under load, and after it."""
+    """Break something under load; return the outcomes of clients and observers."""
     workers = server.workers()
     watcher = Watcher(server)
     with load(server) as outcomes:
@@ -135,16 +139,18 @@ def broken(server: Gunicorn, break_it: Callable[[], object] = lambda: None) -> d
 
 
 def kill() -> dict[str, object]:
+    """Kill one of two workers with SIGKILL."""
     with Gunicorn(WEB_CONCURRENCY=2, MAX_WAITING_IMAGES=32) as server:
         return broken(server, lambda: os.kill(server.workers()[0], signal.SIGKILL))
 
 
 def descriptors() -> dict[str, object]:
+    """Limit the server to 64 open files and send 120 simultaneous requests."""
     request = post(photo(640, 480))
     with Gunicorn() as server:
         for pid in (server.process.pid, *server.workers()):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
-        # A reload: new workers, who find the limit.
+        # Reload, so that new workers start under the limit.
         server.process.send_signal(signal.SIGHUP)
         old = server.workers()
         poll(lambda: server.workers() and not set(server.workers()) & set(old))
@@ -157,6 +163,7 @@ def descriptors() -> dict[str, object]:
 
 
 def memory() -> dict[str, object]:
+    """Fill /dev/shm, which holds the metrics."""
     wrapper = small_disks("/dev/shm")
     if wrapper is None:
         return {**NO_MOUNT}
@@ -165,6 +172,7 @@ def memory() -> dict[str, object]:
 
 
 def logs() -> dict[str, object]:
+    """Fill the disk of the log file."""
     with TemporaryDirectory() as folder:
         wrapper = small_disks(folder)
         if wrapper is None:
@@ -176,6 +184,7 @@ def logs() -> dict[str, object]:
 
 
 def tmp() -> dict[str, object]:
+    """Fill the folder for temporary files."""
     with TemporaryDirectory() as folder:
         wrapper = small_disks(folder)
         if wrapper is None:
@@ -192,7 +201,8 @@ QUOTAS: dict[str, Any] = {
 
 
 def redis() -> dict[str, object]:
-    # The kernel takes connections, and nobody ever answers.
+    """Count quotas in a Redis that never replies."""
+    # The kernel accepts connections, and no process reads them.
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(256)
@@ -202,6 +212,7 @@ def redis() -> dict[str, object]:
 
 
 def name() -> dict[str, object]:
+    """Count quotas in a Redis whose name hangs the resolver."""
     with TemporaryDirectory() as folder:
         (Path(folder) / "sitecustomize.py").write_text(HANGING_RESOLVER)
         with Gunicorn(REDIS_URL="redis://redis.example:6379/0", PYTHONPATH=folder, **QUOTAS) as server:
@@ -209,7 +220,7 @@ def name() -> dict[str, object]:
 
 
 def main() -> None:
-    """Run the drills named, or all, and write `results/drills.json`. Exits with 1 where an observer had to wait."""
+    """Run the named drills, or all; write `results/drills.json`. Exits with 1 if health or metrics were slow."""
     drills: dict[str, Callable[[], dict[str, object]]] = {
         "burst": burst,
         "overload": lambda: overload(chosen.minutes),
@@ -223,11 +234,11 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("drills", nargs="*", default=list(drills), metavar="drill")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of overload")
+    parser.add_argument("--minutes", type=float, default=10.0, help="duration of overload")
     chosen = parser.parse_args()
     if unknown := set(chosen.drills) - set(drills):
         parser.error(f"there is no drill {', '.join(sorted(unknown))}")
-    console.print("Callers and server share the processors of this machine: latencies include both sides' waiting.")
+    console.print("Clients and server share the processors of this machine: latencies include the waits of both.")
     results = {}
     for drill in chosen.drills:
         results[drill] = drills[drill]()

@@ -1,8 +1,7 @@
-"""Damaged pictures, thousands of them, against the running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
+"""Send thousands of damaged images to a running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
 
-Real photographs in every accepted format are damaged at random and sent, and the rows of
-`tests/support/corpus.py` after them.
-Only 200 and 4xx may come back, the same worker processes must live on, no file may be left behind, and a good picture
+Photographs in every accepted format are damaged at random; the files of `tests/support/corpus.py` follow. Each response
+must be 200 or 4xx. Afterwards the worker processes must be the same, no file may be left behind, and an intact image
 must give the same bytes as before.
 """
 
@@ -28,28 +27,28 @@ SLOW_SECONDS = 10.0
 
 
 def main() -> None:
-    """Send them all; exit with 1 and the case's seed at the first answer that must not be."""
+    """Send all cases. At the first wrong response, exits with 1 and prints the seed of the case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}")
-    originals, answers = pictures(), Counter[int]()
+    originals, statuses = images(), Counter[int]()
     with tempfile.TemporaryDirectory() as scratch, Gunicorn(TMPDIR=scratch) as server:
         url, good = f"{server.url}/remove-background", originals[0]
         expected, pids, files = send(url, good).content, server.workers(), sorted(Path(scratch).rglob("*"))
         for number in track(range(chosen.count), description="damaged"):
-            answers[check(url, damaged(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
+            statuses[check(url, damaged(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
         for file in track(FILES, description="corpus"):
-            answers[check(url, file.make(), file.name)] += 1
+            statuses[check(url, file.make(), file.name)] += 1
         assert server.workers() == pids, "a worker died"
         assert sorted(Path(scratch).rglob("*")) == files, "a file was left behind"
-        assert send(url, good).content == expected, "a good picture came out differently"
-    print(f"{sum(answers.values())} sent: {dict(answers)}; the same workers, no file left, a good picture as before")
+        assert send(url, good).content == expected, "an intact image gave other bytes"
+    print(f"{sum(statuses.values())} sent: {dict(statuses)}. Same workers, no file left, intact image unchanged.")
 
 
-def pictures() -> list[bytes]:
-    """One photograph in every accepted format."""
+def images() -> list[bytes]:
+    """Return one photograph in every accepted format."""
     image = Image.open(io.BytesIO(photo(320, 240)))
     found = []
     for form in FORMATS:
@@ -62,12 +61,14 @@ def pictures() -> list[bytes]:
 
 
 def damaged(originals: list[bytes], seed: int) -> bytes:
-    """One of the pictures with one to four kinds of damage: bytes changed, cut out, doubled, set to 0 or 255, or
-    followed by a part of another picture."""
+    """Return one of the images with one to four kinds of damage.
+
+    Bytes are changed, removed, duplicated or overwritten; the file is truncated or continued with another one.
+    """
     chance = random.Random(seed)
     data = bytearray(chance.choice(originals))
     for _ in range(chance.randint(1, 4)):
-        # Headers are a small part of a file and the most interesting one.
+        # Headers are a small part of a file, and most of the parser's code reads them.
         at = chance.randrange(min(len(data), chance.choice((64, 1024, len(data)))))
         length = chance.choice((1, 2, 4, 16, 256))
         match chance.randrange(6):
@@ -89,6 +90,7 @@ def damaged(originals: list[bytes], seed: int) -> bytes:
 
 
 def check(url: str, data: bytes, name: str) -> int:
+    """Send a case; return the status. Exits if it is neither 200 nor 4xx, or if the response took too long."""
     start = time.monotonic()
     answer = send(url, data)
     if answer.status_code != 200 and not 400 <= answer.status_code < 500:
@@ -99,6 +101,7 @@ def check(url: str, data: bytes, name: str) -> int:
 
 
 def send(url: str, data: bytes) -> requests.Response:
+    """Post a file."""
     return requests.post(url, files={"file": ("a.jpg", data)}, timeout=90)
 
 

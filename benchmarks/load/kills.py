@@ -1,4 +1,4 @@
-"""What is left when everything that jobs stand on is killed while they run: each image finished, exactly once."""
+"""Kill the processes that jobs depend on while jobs run; check that each image is finished exactly once."""
 
 import os
 import signal
@@ -10,29 +10,30 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.load.callers import at_once, differing, downloaded, hand_in
+from benchmarks.load.callers import differing_results, download_results, remove_synchronously, submit
 from benchmarks.load.stack import Stack, wait
 from bootstrap import make_storage
 from config import load_settings
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, FINISHED
 
-LOOK_SECONDS = 0.2
-TELL_SECONDS = 5.0
-# More than the longest wait before a retry.
+# How often progress is checked, and how often it is printed.
+POLL_SECONDS = 0.2
+PRINT_SECONDS = 5.0
+# Without progress for this long the run is stuck. Longer than the longest interval before a retry.
 STUCK_SECONDS = 600.0
 
 
 def kills(stack: Stack, files: Sequence[Path], console: Console) -> dict[str, Any]:
-    """The timeline, the counts, and `missed`: what must not be."""
+    """Return the timeline, the counts, and `missed`: the goals that were not met."""
     stack.start_worker()
-    job_ids = hand_in(stack.server, files)
+    job_ids = submit(stack.server, files)
     timeline = run_with_events(stack, job_ids, len(files), console)
     items = stack.items(job_ids)
     states = Counter(item.state for item in items)
     times = stack.finishes()
-    expected, _ = at_once(stack.server, files)
-    different = differing(downloaded(stack.server, job_ids), expected)
+    expected, _ = remove_synchronously(stack.server, files)
+    different = differing_results(download_results(stack.server, job_ids), expected)
     stored = stored_results(stack, job_ids)
     found = {
         "timeline": timeline,
@@ -53,11 +54,12 @@ def kills(stack: Stack, files: Sequence[Path], console: Console) -> dict[str, An
 
 
 def events(stack: Stack) -> list[tuple[str, Callable[[], object]]]:
-    """What happens, in this order, at moments spread over the run."""
+    """Return the failures in the order in which they are caused, spread evenly over the run."""
 
     def whole_worker() -> None:
+        # A supervisor would start it again.
         stack.kill_worker()
-        stack.start_worker()  # as a supervisor does
+        stack.start_worker()
 
     found: list[tuple[str, Callable[[], object]]] = [
         ("SIGKILL for a worker child", lambda: os.kill(stack.busy_child(), signal.SIGKILL)),
@@ -73,41 +75,41 @@ def events(stack: Stack) -> list[tuple[str, Callable[[], object]]]:
 
 
 def run_with_events(stack: Stack, job_ids: list[str], images: int, console: Console) -> list[dict[str, Any]]:
-    """Until no item is left to do. Each event comes when its share of the images is finished."""
+    """Wait until no item is left. Each event is caused when its share of the images is finished."""
     due = events(stack)
     shares = [(number + 1) / (len(due) + 1) for number in range(len(due))]
-    start = moved = told = time.monotonic()
+    start = moved = printed = time.monotonic()
     timeline: list[dict[str, Any]] = []
     done = last = 0
 
-    def tell(what: str) -> None:
-        row = {"seconds": round(time.monotonic() - start, 1), "event": what, "finished": done}
+    def note(event: str) -> None:
+        row = {"seconds": round(time.monotonic() - start, 1), "event": event, "finished": done}
         timeline.append(row)
-        console.print(f"{row['seconds']:7.1f} s  {done:5}  {what}")
+        console.print(f"{row['seconds']:7.1f} s  {done:5}  {event}")
 
     while True:
         done = last if (found := stack.finished()) is None else found
         if done != last:
             last, moved = done, time.monotonic()
         if due and done >= shares[len(shares) - len(due)] * images:
-            name, happen = due.pop(0)
-            tell(name)
-            outcome = happen()
-            tell(f"… done{f' ({outcome} messages)' if isinstance(outcome, int) else ''}")
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
-            tell("")
-        if not due and not left(stack, job_ids):
-            tell("nothing left to do")
+            name, cause = due.pop(0)
+            note(name)
+            outcome = cause()
+            note(f"… done{f' ({outcome} messages)' if isinstance(outcome, int) else ''}")
+        if time.monotonic() - printed > PRINT_SECONDS:
+            printed = time.monotonic()
+            note("")
+        if not due and not unfinished(stack, job_ids):
+            note("nothing left to do")
             return timeline
         if time.monotonic() - moved > STUCK_SECONDS:
-            tell("stuck")
+            note("stuck")
             return timeline
-        wait(LOOK_SECONDS)
+        wait(POLL_SECONDS)
 
 
-def left(stack: Stack, job_ids: list[str]) -> int:
-    """Items that are not over; at least one while the database is away."""
+def unfinished(stack: Stack, job_ids: list[str]) -> int:
+    """Return the number of unfinished items, or 1 while the database is unavailable."""
     try:
         return sum(item.state in ACTIVE for item in stack.items(job_ids))
     except DatabaseUnavailable:
@@ -115,7 +117,7 @@ def left(stack: Stack, job_ids: list[str]) -> int:
 
 
 def stored_results(stack: Stack, job_ids: list[str]) -> int:
-    """Objects under `results/`."""
+    """Return the number of stored results of these jobs."""
     settings = load_settings(**{name.lower(): value for name, value in stack.settings.items()})
     storage = make_storage(settings)
     return sum(1 for job_id in job_ids for _ in storage.list(f"results/{job_id}/"))

@@ -1,4 +1,4 @@
-"""Photographs by the hundred, no two alike: pieces of scikit-image's, at mixed sizes, or those of a folder."""
+"""Make hundreds of different photographs: crops of scikit-image's at mixed sizes, or the files of a folder."""
 
 import io
 from collections.abc import Sequence
@@ -10,30 +10,32 @@ import skimage
 from PIL import Image, ImageEnhance, ImageOps
 
 BASES = ("astronaut", "chelsea", "coffee", "motorcycle_left", "motorcycle_right", "rocket")
-SIZES = ((1200, 900), (900, 1200), (1280, 1280), (1600, 1200), (1800, 1200), (2000, 1500))  # 1.1 to 3 megapixels
+# 1.1 to 3 megapixels.
+SIZES = ((1200, 900), (900, 1200), (1280, 1280), (1600, 1200), (1800, 1200), (2000, 1500))
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def photographs(count: int, folder: Path, given: Path | None = None) -> list[Path]:
-    """So many files, all with different bytes: written into `folder`, from the photos in `given` if there are any."""
+    """Write `count` files with different bytes into `folder`, from the photographs in `given` if it is set."""
     folder.mkdir()
     files = [folder / f"{number:05}.jpg" for number in range(1, count + 1)]
     sources = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS) if given else []
     if given and not sources:
         raise SystemExit(f"{given} holds no {', '.join(ENDINGS)}")
     for number, file in enumerate(files):
-        file.write_bytes(taken_from(sources, number) if sources else made(number))
+        file.write_bytes(numbered_copy(sources, number) if sources else crop(number))
     return files
 
 
-def taken_from(sources: Sequence[Path], number: int) -> bytes:
-    """One of the photos; where they come round again, with bytes behind its end that no decoder looks at."""
-    again, place = divmod(number, len(sources))
-    return sources[place].read_bytes() + again.to_bytes(4, "big") * bool(again)
+def numbered_copy(sources: Sequence[Path], number: int) -> bytes:
+    """Return one of the photographs; each repetition gets different bytes after its end, which decoders ignore."""
+    repetition, index = divmod(number, len(sources))
+    suffix = repetition.to_bytes(4, "big") if repetition else b""
+    return sources[index].read_bytes() + suffix
 
 
-def made(number: int) -> bytes:
-    """A piece of a photograph, perhaps mirrored, in its own light, as a JPEG; the same for the same number."""
+def crop(number: int) -> bytes:
+    """Return a crop of a photograph as a JPEG, at random mirrored and brightened. `number` seeds the choices."""
     rng = np.random.default_rng(number)
     base = photograph(BASES[number % len(BASES)])
     width, height = SIZES[int(rng.integers(len(SIZES)))]
@@ -51,5 +53,6 @@ def made(number: int) -> bytes:
 
 @cache
 def photograph(name: str) -> Image.Image:
+    """Return a photograph of scikit-image."""
     with Image.open(Path(skimage.__file__).parent / f"data/{name}.{'jpg' if name == 'rocket' else 'png'}") as image:
         return image.convert("RGB")

@@ -1,5 +1,7 @@
-"""All that jobs need, started here on loopback with folders of their own: web server, worker, Valkey, and either SQLite
-and a folder ("local") or PostgreSQL and SeaweedFS ("remote"). Each part can be killed and started again."""
+"""Run a complete stack on loopback: web server, worker, Valkey, database and object storage.
+
+The stack "local" has SQLite and a folder, "remote" has PostgreSQL and SeaweedFS. Each part can be killed and restarted.
+"""
 
 import contextlib
 import os
@@ -25,10 +27,11 @@ from tests.support.waiting import free_port, poll
 
 CHILDREN = 2
 BATCH_FILES = 50
-DURABLE = {"appendonly": "yes", "appendfsync": "everysec"}  # as `make run` keeps its queue
+# The durability that `make run` gives its queue.
+DURABLE = {"appendonly": "yes", "appendfsync": "everysec"}
 DOWN_SECONDS = 3.0
 TICKS = os.sysconf("SC_CLK_TCK")
-# Every UPDATE that makes an item finished leaves a row, whoever makes it and however often.
+# Triggers that insert a row for each UPDATE that sets an item to finished, so that a repeated one is counted.
 COUNTING = {
     "sqlite": (
         "CREATE TABLE finishes (item_id TEXT)",
@@ -47,7 +50,7 @@ COUNTING = {
 
 @dataclass(frozen=True)
 class Item:
-    """What a record says of an image at the end."""
+    """The final columns of one item."""
 
     id: str
     state: str
@@ -56,7 +59,7 @@ class Item:
 
 
 class Stack:
-    """`kind` is "local" or "remote". The worker is not started by itself."""
+    """The processes of one stack; `kind` is "local" or "remote". `start_worker` starts the worker."""
 
     def __init__(self, kind: str, folder: Path, **settings: Any) -> None:
         self.kind, self._folder, self._more = kind, folder, settings
@@ -99,12 +102,12 @@ class Stack:
         self._open.__exit__(kind, exc, at)
 
     def start_worker(self) -> None:
-        """Come back when it takes items."""
+        """Start the worker and wait until it takes items."""
         self.worker = worker = Worker(**self.settings).__enter__()
         poll(lambda: "ready." in worker.log(), what="the worker")
 
     def kill_worker(self) -> None:
-        """SIGKILL for its main process, all children and the sweeper, as when a machine loses its power."""
+        """Kill the main process, all children and the sweeper with SIGKILL, as a power failure would."""
         assert self.worker
         for pid in tree(self.worker.process.pid):
             os.kill(pid, signal.SIGKILL)
@@ -112,13 +115,13 @@ class Stack:
         self._killed.append(self.worker)
 
     def children(self) -> list[int]:
-        """The processes that work on items."""
+        """Return the pids of the pool's child processes."""
         assert self.worker
-        found = tree(self.worker.process.pid)[1:]
-        return [pid for pid in found if b"\0sweep\0" not in command(pid)]
+        descendants = tree(self.worker.process.pid)[1:]
+        return [pid for pid in descendants if b"sweeper.py\0" not in command(pid)]
 
     def busy_child(self) -> int:
-        """A child that holds an item now."""
+        """Return the pid of a child that holds an item now."""
 
         def holder() -> int | None:
             with self.database.session() as session:
@@ -130,12 +133,13 @@ class Stack:
         return pid
 
     def restart_valkey(self) -> None:
+        """Stop Valkey for `DOWN_SECONDS`; it keeps its data."""
         self.valkey.stop()
         wait(DOWN_SECONDS)
         self.valkey.start()
 
     def flush_valkey(self) -> int:
-        """Empty it; how many messages were in it."""
+        """Delete all data of Valkey; return the number of messages that were in the queue."""
         with redis.Redis(port=self.valkey.port) as client:
             waiting = client.llen(QUEUE)
             client.flushall()
@@ -143,36 +147,39 @@ class Stack:
         return waiting
 
     def restart_seaweedfs(self) -> None:
+        """Kill SeaweedFS and start it after `DOWN_SECONDS`."""
         assert self.seaweedfs
         self.seaweedfs.kill()
         wait(DOWN_SECONDS)
         self.seaweedfs.start()
 
     def restart_postgres(self) -> None:
+        """Stop PostgreSQL for `DOWN_SECONDS`."""
         assert self.postgres
         self.postgres.stop()
         wait(DOWN_SECONDS)
         self.postgres.start()
 
     def finished(self) -> int | None:
-        """How many times an item became finished; None while the database is away."""
+        """Return how many times an item became finished; None while the database is unavailable."""
         with contextlib.suppress(DatabaseUnavailable), self.database.session() as session:
             return int(session.execute(text("SELECT count(*) FROM finishes")).scalar_one())
         return None
 
     def finishes(self) -> dict[str, int]:
-        """The same by item."""
+        """Return how many times each item became finished, by id."""
         with self.database.session() as session:
             found = session.execute(text("SELECT item_id, count(*) FROM finishes GROUP BY item_id"))
             return {row[0]: row[1] for row in found}
 
     def items(self, job_ids: list[str]) -> list[Item]:
+        """Return the items of these jobs."""
         columns = (JobItem.id, JobItem.state, JobItem.attempts, JobItem.error_code)
         with self.database.session() as session:
             return [Item(*row) for row in session.execute(select(*columns).where(JobItem.job_id.in_(job_ids)))]
 
     def busy_share(self, job_ids: list[str]) -> float:
-        """The share of the children's time, from these jobs' first item to their last, in which they held one."""
+        """Return the share of time in which the children held an item, from the first item's start to the last end."""
         with self.database.session() as session:
             columns = (JobItem.started_at, JobItem.finished_at)
             found = list(session.execute(select(*columns).where(JobItem.job_id.in_(job_ids))))
@@ -182,7 +189,7 @@ class Stack:
         return round(held / whole.total_seconds() / CHILDREN, 3)
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor seconds that each living part has used."""
+        """Return the CPU seconds of each running part."""
         parts = {"web": self.server.process.pid}
         if self.worker:
             parts["worker"] = self.worker.process.pid
@@ -198,7 +205,7 @@ class Stack:
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all below it, parents first."""
+    """Return the pids of a process and its descendants, parents first."""
     found = [pid]
     for one in found:
         with contextlib.suppress(OSError):
@@ -208,13 +215,14 @@ def tree(pid: int) -> list[int]:
 
 
 def command(pid: int) -> bytes:
-    """A process's words, each ended by a zero byte; none if it is gone."""
+    """Return a process's arguments, each terminated by a zero byte; empty if it is gone."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
 
 
 def used_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process; 0 if it is gone."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
@@ -222,7 +230,7 @@ def used_seconds(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float | None:
-    """Megabytes of a process that are in memory, without what it shares with files and others' forks."""
+    """Return the anonymous resident memory of a process (RssAnon); None if it is gone."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         line = next(line for line in lines if line.startswith("RssAnon:"))
@@ -230,7 +238,6 @@ def resident_mb(pid: int) -> float | None:
     return None
 
 
-def wait(seconds: float) -> float:
-    """Wait so long; the moment after it (monotonic)."""
+def wait(seconds: float) -> None:
+    """Sleep."""
     time.sleep(max(0.0, seconds))
-    return time.monotonic()

@@ -1,4 +1,4 @@
-"""One example of each error class."""
+"""Make an example of each error class."""
 
 from services.dialects.removebg_errors import RemoveBgError
 from services.errors import BadOption, ConflictingOptions, ServiceError
@@ -6,7 +6,7 @@ from services.net.errors import SourceFailed
 
 
 def sample(error: type[ServiceError]) -> ServiceError:
-    """An error of this class with details; each class decides which arguments it takes."""
+    """Return an error of this class with details; each class has its own arguments."""
     if issubclass(error, ConflictingOptions):
         return error("background", "background_image")
     if issubclass(error, BadOption):
