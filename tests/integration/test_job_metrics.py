@@ -97,7 +97,7 @@ def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
     tally.count_attempt(OK, 0.2, 0.05)
     other.count_attempt(OK, 3.0, 0.3)
     other.count_attempt("corrupt_image", 20000.0, 0.1)
-    tally.count_attempt("again: storage_unavailable", None, 9.0)
+    tally.count_attempt("storage_unavailable", None, 9.0, requeued=True)
     tally.count(REQUEUED, MESSAGE_LOST, 7)
     other.count(WEBHOOKS, "http_5xx")
     found = scrape(Database(f"sqlite:///{tmp_path}/none.db"), tally)
