@@ -43,7 +43,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: `finished`, `lost` to another process, or an error's code. A requeued item is tried again."""
+    """How an attempt ended: `finished`, `lost` to another process, or an error's code; `requeued` for another one."""
 
     code: str
     requeued: bool = False

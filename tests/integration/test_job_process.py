@@ -30,12 +30,12 @@ class LostStorage(LocalFolder):
 
 
 def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
-    records = JobStore(database, result_seconds=3600)
+    store = JobStore(database, result_seconds=3600)
     queue: Any = FakeQueue()
     remover: Any = None  # not called: the original can't be read
     return Worker(
-        store=records,
-        dispatcher=Dispatcher(records, queue, 1),
+        store=store,
+        dispatcher=Dispatcher(store, queue, 1),
         storage=LostStorage(folder, "secret"),
         remover=remover,
         terms=Terms(lease, 60, RetryPolicy(3, (60.0,))),

@@ -47,10 +47,10 @@ class Receiver:
         self._server.server_close()
 
 
-def ended(records: JobStore, url: str | None) -> str:
-    job_id = insert_job(records, callback_url=url)
-    assert records.finish(claim_item(records, job_id), "k", FACTS)
-    assert records.close(job_id)
+def ended(store: JobStore, url: str | None) -> str:
+    job_id = insert_job(store, callback_url=url)
+    assert store.finish(claim_item(store, job_id), "k", FACTS)
+    assert store.close(job_id)
     return job_id
 
 
