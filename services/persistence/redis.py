@@ -102,7 +102,7 @@ class RedisProbe:
         self._probe = Probe(self._ping, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
-        """Return what is wrong with Redis; empty when it answers."""
+        """Return the problem of Redis; empty when it answers."""
         found, age = self._probe.look()
         return found if age < PROBE_STALE_SECONDS else f"no answer for {age:.0f} s"
 
@@ -122,7 +122,7 @@ class OptionalRedis:
     """A Redis that its callers can do without, behind a circuit breaker.
 
     An answer takes `OPTIONAL_REDIS_SECONDS` at most, connecting included. After a failure the circuit is open for
-    `CIRCUIT_OPEN_SECONDS`: nobody waits for Redis. Making one opens no connection.
+    `CIRCUIT_OPEN_SECONDS`, and callers fail immediately. Making one opens no connection.
     """
 
     def __init__(self, url: str) -> None:

@@ -107,7 +107,7 @@ class StorageProbe:
         self._probe = Probe(self._ask, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
-        """Return what is wrong with the storage; empty when it can be used."""
+        """Return the storage's problem; empty when it can be used."""
         found, age = self._probe.look()
         return found if age < PROBE_STALE_SECONDS else f"no answer for {age:.0f} s"
 
