@@ -22,7 +22,7 @@ def examples(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, jpeg: bytes) -> Path:
-    """A folder as a reader would have it: a photo, some photos, and the repository's environment."""
+    """Make a reader's folder: a photo, a folder of photos, and the repository's environment."""
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/one.jpg").write_bytes(jpeg)
@@ -43,7 +43,7 @@ def results(folder: Path) -> list[Image.Image]:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("example", examples("bash"), ids=lambda text: text.split("\n")[0][:60])
-def test_shell_example_works(folder: Path, server: Gunicorn, example: str) -> None:
+def test_shell_examples_run(folder: Path, server: Gunicorn, example: str) -> None:
     script = example.replace("http://localhost:5001", server.url)
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=folder, timeout=120, capture_output=True, check=False)
@@ -55,7 +55,7 @@ def test_shell_example_works(folder: Path, server: Gunicorn, example: str) -> No
 
 
 @pytest.mark.parametrize(("number", "kind"), [(0, "WEBP"), (1, "JPEG")])
-def test_python_example_works(folder: Path, server: Gunicorn, number: int, kind: str) -> None:
+def test_python_example_runs(folder: Path, server: Gunicorn, number: int, kind: str) -> None:
     script = examples("python")[number].replace("http://localhost:5001", server.url)
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script], cwd=folder, check=True, timeout=60, capture_output=True
@@ -85,7 +85,7 @@ URL.createObjectURL = (blob) => blob;
         (1, 'cutOutBase64("data:image/jpeg;base64," + bytes.toString("base64"))', "data:image/webp;base64"),
     ],
 )
-def test_fetch_example_works(folder: Path, server: Gunicorn, number: int, call: str, starts: str) -> None:
+def test_fetch_examples_run(folder: Path, server: Gunicorn, number: int, call: str, starts: str) -> None:
     example = examples("js")[number].replace("http://localhost:5001", server.url)
     script = RUN_JS.format(example=example, call=call)
     done = subprocess.run(["node", "-e", script], cwd=folder, check=True, timeout=60, capture_output=True, text=True)
