@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock wheel audit clean
+.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock wheel reference audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt again (need
 wheel: $(VENV)/.dev  ## build the wheel that `pip install` takes, into dist/
 	@$(PY) -m pip wheel --quiet --no-deps --disable-pip-version-check --wheel-dir dist .
 
+
+reference: $(VENV)/.runtime  ## write docs/reference/ from the code
+	@$(PY) -m docs.generate
 
 audit: $(VENV)/.dev  ## look for known vulnerabilities in the pinned dependencies
 	@$(VENV)/bin/pip-audit --requirement requirements.txt --disable-pip

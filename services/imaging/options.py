@@ -1,6 +1,6 @@
 """Options: what a caller may ask of one removal. The one place with names, ranges and defaults.
 
-A new option is a field here, its use in one step, a test, and a line in the README: form fields, query
+A new option is a field here, its use in one step, a test, and `make reference`: form fields, query
 parameters, JSON keys, the command line and the OpenAPI document all follow from the field.
 """
 

@@ -447,7 +447,7 @@ def test_lists_need_a_key_since_a_job_without_one_is_known_by_its_id_alone(clien
     for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
-        assert "is in no list" in answer.json()["details"]
+        assert "is known by its id alone" in answer.json()["details"]
 
 
 def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:

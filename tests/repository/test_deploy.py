@@ -1,4 +1,4 @@
-"""The files that installations start from: they hold together, and with the code."""
+"""Check that the deployment files agree with each other and with the code."""
 
 import re
 import subprocess
@@ -18,14 +18,14 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("app", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-# Graceful_timeout in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5.
+# `graceful_timeout` in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5.
 DRAIN_SECONDS = 65
 UNITS = ("background-remover", "background-remover-worker")
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
 
 
 def unit(name: str = "background-remover") -> dict[str, str]:
-    """The systemd unit's settings; of one that comes more than once, the last line."""
+    """Return the systemd unit's settings; the last line of a repeated setting wins."""
     return dict(re.findall(r"^(\w+)=(.*)$", (ROOT / f"deploy/{name}.service").read_text(), re.MULTILINE))
 
 
@@ -34,7 +34,7 @@ def unit_environment(name: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for line in lines for pair in line.split())
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_no_problem() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint is not installed on this platform")
@@ -42,7 +42,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_everything_the_image_copies_exists_and_is_let_through_by_dockerignore() -> None:
+def test_copied_sources_exist_and_pass_dockerignore() -> None:
     sources = [
         source
         for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
@@ -55,16 +55,16 @@ def test_everything_the_image_copies_exists_and_is_let_through_by_dockerignore()
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
-def test_all_code_that_serves_is_in_the_image() -> None:
+def test_image_contains_all_service_code() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
     names = {name for line in copied for name in line.split()}
-    # The entry of the wheel: an image starts the modules themselves.
+    # bgremove.py is the wheel's entry point. The image starts the modules directly.
     modules = {path.name for path in ROOT.glob("*.py")} - {"bgremove.py"}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
     assert modules | packages | {"web", "migrations"} <= names
 
 
-def test_the_image_runs_as_a_numbered_user_and_is_told_to_stop_by_sigterm() -> None:
+def test_image_runs_as_a_numeric_user_and_stops_on_sigterm() -> None:
     last = DOCKERFILE.rpartition("FROM ")[2]
     assert "\nUSER 10001:10001\n" in last
     assert "\nSTOPSIGNAL SIGTERM\n" in last
@@ -78,7 +78,7 @@ def test_images_are_pinned_by_tag() -> None:
     assert [image for image in images if not re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", image)] == []
 
 
-def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
+def test_every_deployed_variable_is_a_setting() -> None:
     in_image = re.search(r"\nENV (PATH=.*?[^\\])\n", DOCKERFILE.rpartition("FROM ")[2], re.DOTALL)
     assert in_image
     given = {
@@ -91,7 +91,7 @@ def test_every_variable_that_the_deployment_sets_is_a_setting() -> None:
     assert {"TRUSTED_PROXIES", "REDIS_URL", "UPLOAD_DIR"} <= given
 
 
-def test_sqlite_lies_where_the_service_may_write() -> None:
+def test_sqlite_file_is_in_a_writable_folder() -> None:
     assert "DATABASE_URL=sqlite:////data/" in DOCKERFILE
     assert "\nVOLUME /data\n" in DOCKERFILE
     assert SERVICES["app"]["environment"]["DATABASE_URL"] == "${DATABASE_URL:-sqlite:////data/background-remover.db}"
@@ -107,7 +107,7 @@ def test_only_nginx_is_published() -> None:
     assert not any("network_mode" in service for service in SERVICES.values())
 
 
-def test_the_simple_setup_is_app_redis_and_nginx_and_the_rest_comes_by_profile() -> None:
+def test_default_services_are_app_redis_and_nginx() -> None:
     profiles = {name: tuple(service.get("profiles", ())) for name, service in SERVICES.items()}
     assert profiles == {
         "app": (),
@@ -117,10 +117,11 @@ def test_the_simple_setup_is_app_redis_and_nginx_and_the_rest_comes_by_profile()
         "postgres": ("stores",),
         "storage": ("stores",),
     }
-    assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"  # nobody would take them
+    # Without the worker's profile no process would take jobs.
+    assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"
 
 
-def test_app_and_worker_are_one_image_that_sees_the_same_queue_records_and_files() -> None:
+def test_app_and_worker_share_image_queue_database_and_files() -> None:
     app, worker = SERVICES["app"], SERVICES["worker"]
     assert app["image"] == worker["image"]
     assert worker["command"] == WORKER
@@ -130,9 +131,9 @@ def test_app_and_worker_are_one_image_that_sees_the_same_queue_records_and_files
     assert {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "JOBS_ENABLED"} <= worker["environment"].keys()
 
 
-def test_every_variable_that_compose_asks_for_is_explained_and_no_secret_is_written_down() -> None:
+def test_compose_variables_are_in_the_sample_without_secrets() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    # None is required: a profile that is off asks for nothing.
+    # No variable is required: a disabled profile needs no values.
     assert not re.findall(r"\$\{\w+\}|\$\{\w+:?\?", text)
     sample = dict(
         line.split("=", 1)
@@ -148,7 +149,7 @@ def test_every_variable_that_compose_asks_for_is_explained_and_no_secret_is_writ
     assert [sample[name] for name in secret] == [""] * 4
 
 
-def test_nginx_reaches_the_app_alone() -> None:
+def test_nginx_reaches_only_the_app() -> None:
     for name in set(SERVICES) - {"app", "nginx"}:
         assert SERVICES[name]["networks"] == ["data"]
     assert "data" not in SERVICES["nginx"]["networks"]
@@ -167,10 +168,11 @@ def test_each_container_is_confined_checked_and_limited(name: str) -> None:
     assert service["tmpfs"]
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
-    assert name in OURS or service["user"].split(":")[0] != "0"  # our image names its user
+    # Our image sets its user in the Dockerfile.
+    assert name in OURS or service["user"].split(":")[0] != "0"
 
 
-def test_each_container_waits_for_what_it_needs_to_be_healthy() -> None:
+def test_containers_wait_for_healthy_dependencies() -> None:
     for name in OURS:
         needed = SERVICES[name]["depends_on"]
         assert {what["condition"] for what in needed.values()} == {"service_healthy"}
@@ -179,7 +181,7 @@ def test_each_container_waits_for_what_it_needs_to_be_healthy() -> None:
     assert SERVICES["nginx"]["depends_on"] == {"app": {"condition": "service_healthy"}}
 
 
-def test_the_app_in_compose_counts_in_redis_behind_exactly_one_proxy() -> None:
+def test_compose_app_keeps_quotas_in_redis_behind_one_proxy() -> None:
     environment = SERVICES["app"]["environment"]
     assert environment["RATE_LIMIT_STORAGE"] == "redis"
     assert environment["TRUSTED_PROXIES"] == "1"
@@ -187,14 +189,15 @@ def test_the_app_in_compose_counts_in_redis_behind_exactly_one_proxy() -> None:
     assert SERVICES["app"]["env_file"] == [{"path": ".env", "required": False}]
 
 
-def test_redis_throws_out_expiring_counters_rather_than_refusing_new_ones() -> None:
+def test_redis_evicts_expiring_keys_and_persists_the_queue() -> None:
     command = SERVICES["redis"]["command"]
     assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"
-    assert command[command.index("--appendonly") + 1] == "yes"  # the queue is there as well
+    # The same Redis holds the job queue.
+    assert command[command.index("--appendonly") + 1] == "yes"
     assert SERVICES["redis"]["volumes"] == ["redis-data:/data"]
 
 
-def test_the_configuration_is_mounted_read_only_where_nginx_looks_for_it() -> None:
+def test_nginx_configuration_is_mounted_read_only() -> None:
     assert "./nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
     assert all(volume.endswith(":ro") for volume in SERVICES["nginx"]["volumes"])
     text = (ROOT / "nginx.conf").read_text()
@@ -202,13 +205,13 @@ def test_the_configuration_is_mounted_read_only_where_nginx_looks_for_it() -> No
     assert set(re.findall(r"^ssl_certificate\S* (/etc/nginx/certs)/", text.replace("    ", ""), re.MULTILINE))
 
 
-def test_whoever_stops_the_service_waits_longer_than_it_drains() -> None:
+def test_stop_timeouts_exceed_the_drain_time() -> None:
     assert int(unit()["TimeoutStopSec"]) > DRAIN_SECONDS
     assert int(SERVICES["app"]["stop_grace_period"].removesuffix("s")) > DRAIN_SECONDS
     assert Settings.model_fields["request_timeout_seconds"].default + 5 == DRAIN_SECONDS
 
 
-def test_the_worker_s_unit_runs_the_worker_beside_the_web_server() -> None:
+def test_worker_unit_matches_the_web_unit() -> None:
     web, worker = unit(), unit("background-remover-worker")
     assert worker["ExecStart"].split("/bin/")[1].split() == WORKER
     for same in ("User", "Group", "WorkingDirectory", "EnvironmentFile", "StateDirectory", "UMask"):
@@ -217,12 +220,13 @@ def test_the_worker_s_unit_runs_the_worker_beside_the_web_server() -> None:
     for name in environment.keys() - {"JOBS_ENABLED"}:
         assert environment[name] == others[name]
     assert int(worker["TimeoutStopSec"]) > 300  # JOB_TIMEOUT_SECONDS
-    assert int(worker["OOMScoreAdjust"]) > 0  # nothing is lost with it
+    # Killing the worker loses no jobs, so the kernel should pick it first.
+    assert int(worker["OOMScoreAdjust"]) > 0
     assert int(worker["CPUWeight"]) < 100
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_systemd_units_are_confined_as_far_as_the_engines_allow(name: str) -> None:
+def test_systemd_units_are_confined(name: str) -> None:
     service = unit(name)
     wanted = {
         "NoNewPrivileges": "yes",
@@ -243,28 +247,30 @@ def test_the_systemd_units_are_confined_as_far_as_the_engines_allow(name: str) -
         assert service[key]
 
 
-def test_logrotate_moves_files_and_tells_only_nginx() -> None:
+def test_logrotate_moves_files_and_signals_only_nginx() -> None:
     text = (ROOT / "deploy/logrotate.conf").read_text()
     stanzas = dict(re.findall(r"^(/\S+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE))
     ours, nginx = stanzas["/var/log/background-remover/*.log"], stanzas["/var/log/nginx/*.log"]
     assert f"su {unit()['User']} {unit()['Group']}" in ours
-    assert "postrotate" not in ours  # each process opens a moved file anew
-    assert "copytruncate" not in text  # would lose lines
+    # Each process reopens a moved file, so no signal is needed.
+    assert "postrotate" not in ours
+    # Copying and truncating would lose lines.
+    assert "copytruncate" not in text
     assert "kill -USR1" in nginx
     for stanza in (ours, nginx):
         assert {"missingok", "compress", "rotate 14"} <= {line.strip() for line in stanza.splitlines()}
 
 
-def test_every_setting_that_the_way_to_many_machines_names_exists() -> None:
-    text = (ROOT / "docs/scaling.md").read_text()
+def test_scaling_guide_names_existing_settings_and_files() -> None:
+    text = (ROOT / "docs/guides/scaling.md").read_text()
     named = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     assert named - OF_COMPOSE <= settings_names()
     assert {"SECRET_KEY", "DATABASE_URL", "STORAGE_URL", "REDIS_URL"} <= named
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert (ROOT / "docs" / target).exists(), target
+        assert (ROOT / "docs/guides" / target).exists(), target
 
 
-def test_a_forked_worker_collects_garbage_though_the_start_does_not() -> None:
+def test_forked_worker_enables_garbage_collection() -> None:
     script = """
 import gc, runpy, types
 conf = runpy.run_path("gunicorn.conf.py")

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: valid by Kubernetes' own schemas, confined, at one with each other and with the code."""
+"""Check that the Kubernetes manifests are valid, confined, and agree with each other and with the code."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.deploy import WORKER, settings_names
 from tests.support.waiting import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
-# The oldest that knows `preStop.sleep` by default, and the newest.
+# The oldest version that enables `preStop.sleep` by default, and the newest.
 VERSIONS = ("1.30", "1.37")
 TEXT = {"type": "string", "minLength": 1}
 COUNT = {"type": "integer", "minimum": 0}
@@ -28,7 +28,7 @@ def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "required": [*required], "properties": properties}
 
 
-# What KEDA's documentation says of its two kinds, as far as they are used here and a little further.
+# Schemas of the two KEDA kinds in use, written from KEDA's documentation.
 KEDA_SPECS = {
     "TriggerAuthentication": closed(
         ("secretTargetRef",),
@@ -66,7 +66,8 @@ KEDA_SPECS = {
                     "type": "object",
                     "required": ["listName", "listLength"],
                     "additionalProperties": False,
-                    "properties": dict.fromkeys(REDIS_METADATA, TEXT),  # strings all of them, numbers too
+                    # Every value is a string, numbers too.
+                    "properties": dict.fromkeys(REDIS_METADATA, TEXT),
                 },
             ),
         },
@@ -97,7 +98,7 @@ def container(name: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def test_there_is_one_of_each_part() -> None:
+def test_manifests_contain_exactly_the_expected_objects() -> None:
     kinds = sorted(document["kind"] for document in ALL)
     assert kinds == [
         *("ConfigMap", "Deployment", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "NetworkPolicy"),
@@ -107,20 +108,20 @@ def test_there_is_one_of_each_part() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_manifests_are_valid_by_kubernetes_schemas(version: str) -> None:
+def test_manifests_match_the_kubernetes_schemas(version: str) -> None:
     for document in ALL:
         if not document["apiVersion"].startswith("keda.sh"):
             kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_the_schemas_would_see_a_mistake() -> None:
+def test_schemas_reject_an_unknown_field() -> None:
     wrong = one("Deployment", "background-remover-web")
     wrong = {**wrong, "spec": {**wrong["spec"], "replica": 3}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
 
 
-def test_keda_s_objects_are_as_its_documentation_says() -> None:
+def test_keda_objects_match_its_documentation() -> None:
     for document in documents("keda/worker.yaml"):
         assert document["apiVersion"] == "keda.sh/v1alpha1"
         Draft202012Validator(KEDA_SPECS[document["kind"]]).validate(document["spec"])
@@ -142,16 +143,16 @@ def test_each_pod_is_confined_limited_and_probed(name: str) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert {"cpu", "memory"} <= inside["resources"]["requests"].keys()
-    assert {"cpu", "memory", "ephemeral-storage"} <= inside["resources"][
-        "limits"
-    ].keys()  # threads follow from the CPUs
+    # The server sets its thread count from the CPU limit.
+    assert {"cpu", "memory", "ephemeral-storage"} <= inside["resources"]["limits"].keys()
     assert {"startupProbe", "livenessProbe"} <= inside.keys()
     mounted = {mount["mountPath"] for mount in inside["volumeMounts"]}
-    assert mounted == {"/tmp", "/dev/shm", "/data"}  # all that is written to
+    # These are the only folders the service writes to.
+    assert mounted == {"/tmp", "/dev/shm", "/data"}
     assert {volume["name"] for volume in spec["volumes"]} == {mount["name"] for mount in inside["volumeMounts"]}
 
 
-def test_web_and_worker_run_one_image_with_the_same_settings() -> None:
+def test_web_and_worker_share_image_and_settings() -> None:
     web, worker = container("web"), container("worker")
     assert web["image"] == worker["image"]
     assert web["envFrom"] == worker["envFrom"]
@@ -159,7 +160,7 @@ def test_web_and_worker_run_one_image_with_the_same_settings() -> None:
     assert worker["command"] == WORKER
 
 
-def test_settings_are_known_and_secrets_are_not_among_them() -> None:
+def test_config_map_holds_known_settings_and_no_secrets() -> None:
     settings, secrets = (
         one("ConfigMap", "background-remover")["data"],
         one("Secret", "background-remover")["stringData"],
@@ -171,20 +172,21 @@ def test_settings_are_known_and_secrets_are_not_among_them() -> None:
     assert not list(FOLDER.rglob("secret.yaml"))
 
 
-def test_a_pod_has_longer_to_stop_than_it_takes() -> None:
+def test_grace_period_exceeds_the_drain_time() -> None:
     drain = Settings.model_fields["request_timeout_seconds"].default + 5
     sleep = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pod("web")["terminationGracePeriodSeconds"] > drain + sleep
     assert pod("worker")["terminationGracePeriodSeconds"] > 300  # JOB_TIMEOUT_SECONDS
 
 
-def test_each_selector_finds_the_pods_it_means() -> None:
+def test_each_selector_matches_its_pods() -> None:
     for name in ("web", "worker"):
         deployment = one("Deployment", f"background-remover-{name}")["spec"]
         labels = deployment["template"]["metadata"]["labels"]
         assert deployment["selector"]["matchLabels"] == labels
         assert one("PodDisruptionBudget", f"background-remover-{name}")["spec"]["selector"]["matchLabels"] == labels
-        assert "replicas" not in deployment  # an autoscaler's
+        # The autoscaler sets the number of replicas.
+        assert "replicas" not in deployment
     web = one("Deployment", "background-remover-web")["spec"]["template"]["metadata"]["labels"]
     assert one("Service", "background-remover")["spec"]["selector"] == web
     assert (
@@ -194,7 +196,7 @@ def test_each_selector_finds_the_pods_it_means() -> None:
     assert one("NetworkPolicy", "background-remover")["spec"]["podSelector"]["matchLabels"].items() <= web.items()
 
 
-def test_nobody_reaches_a_worker_and_pods_reach_only_what_they_need() -> None:
+def test_network_policy_closes_workers_and_limits_egress() -> None:
     policy = one("NetworkPolicy", "background-remover")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in policy
@@ -203,7 +205,7 @@ def test_nobody_reaches_a_worker_and_pods_reach_only_what_they_need() -> None:
     assert all(rule["to"] for rule in policy["egress"])
 
 
-def test_the_autoscalers_scale_what_there_is() -> None:
+def test_autoscalers_refer_to_existing_deployments() -> None:
     hpa = one("HorizontalPodAutoscaler", "background-remover-web")["spec"]
     assert hpa["scaleTargetRef"]["name"] == one("Deployment", "background-remover-web")["metadata"]["name"]
     assert hpa["metrics"][0]["resource"]["name"] == "cpu"
@@ -216,10 +218,10 @@ def test_the_autoscalers_scale_what_there_is() -> None:
     ].keys()
 
 
-def test_keda_looks_at_the_queue_that_workers_take_from() -> None:
+def test_keda_watches_the_workers_queue() -> None:
     assert one("ScaledObject", "background-remover-worker")["spec"]["triggers"][0]["metadata"]["listName"] == QUEUE
 
 
-def test_every_file_is_looked_at() -> None:
+def test_folder_holds_only_manifests_and_the_sample_secret() -> None:
     assert {path.suffix for path in FOLDER.rglob("*") if path.is_file()} == {".yaml", ".sample"}
     assert Path(FOLDER / "secret.yaml.sample").exists()

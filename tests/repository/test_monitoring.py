@@ -1,4 +1,4 @@
-"""Alerts and dashboard: every metric and label that they name exists, and every expression can be read."""
+"""Check that alerts and dashboard use existing metrics and labels, and that every expression parses."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def samples() -> dict[str, set[str]]:
-    """Every sample that /metrics may have: its name, and the names of its labels."""
+    """Map the name of each sample that /metrics can show to its label names."""
     found: dict[str, set[str]] = {}
     of_jobs = JobMetricsCollector(Database("sqlite:///nowhere"), JobCounters())
     for collector in (*vars(Metrics()).values(), of_jobs):
@@ -43,14 +43,14 @@ def samples() -> dict[str, set[str]]:
     return found
 
 
-def test_the_metrics_are_found(samples: dict[str, set[str]]) -> None:
+def test_metrics_are_collected_with_their_labels(samples: dict[str, set[str]]) -> None:
     assert samples["bg_remover_requests_total"] == {"method", "endpoint", "status"}
     assert samples["bg_remover_resident_bytes"] == set()
     assert len(samples) > 20
 
 
 @pytest.mark.parametrize(("where", "text"), list(expressions()))
-def test_every_metric_and_label_of_an_expression_exists(where: str, text: str, samples: dict[str, set[str]]) -> None:
+def test_every_metric_and_label_in_an_expression_exists(where: str, text: str, samples: dict[str, set[str]]) -> None:
     named = set(re.findall(r"bg_remover_\w+", text))
     assert named <= samples.keys()
     assert named or 'up{job="background-remover"}' in text
@@ -61,11 +61,11 @@ def test_every_metric_and_label_of_an_expression_exists(where: str, text: str, s
 
 
 @pytest.mark.parametrize(("where", "text"), list(expressions()))
-def test_every_expression_can_be_read(where: str, text: str) -> None:
-    pytest.importorskip("promql_parser", reason="there is no promql-parser for this platform").parse(text)
+def test_every_expression_parses(where: str, text: str) -> None:
+    pytest.importorskip("promql_parser", reason="promql-parser is not available for this platform").parse(text)
 
 
-def test_codes_that_alerts_name_exist(samples: dict[str, set[str]]) -> None:
+def test_error_codes_in_alerts_exist(samples: dict[str, set[str]]) -> None:
     from services.errors import all_errors
 
     known = {error.code for error in all_errors()}
@@ -76,16 +76,16 @@ def test_codes_that_alerts_name_exist(samples: dict[str, set[str]]) -> None:
             assert any(re.fullmatch(pattern, code) for code in known)
 
 
-def test_each_alert_says_how_bad_it_is_and_what_it_means() -> None:
+def test_each_alert_has_a_severity_a_summary_and_documentation() -> None:
     names = [rule["alert"] for rule in RULES]
     assert len(names) == len(set(names))
     for rule in RULES:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
-        assert rule["alert"] in (ROOT / "docs/operations.md").read_text()
+        assert rule["alert"] in (ROOT / "docs/guides/operations.md").read_text()
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+def test_panels_have_unique_ids_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in PANELS}) == len(PANELS)
     cells = [
         (x, y)
@@ -97,6 +97,6 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
     assert max(x for x, _ in cells) == 23
 
 
-def test_the_dashboard_asks_for_its_data_source_and_names_none_of_anybodys() -> None:
+def test_dashboard_uses_only_the_data_source_variable() -> None:
     assert {panel["datasource"]["uid"] for panel in PANELS} == {"${datasource}"}
     assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "instance"]
