@@ -78,7 +78,7 @@ def keys(storage: Storage, prefix: str) -> list[str]:
 
 
 class Generated:
-    """A file of so many bytes that is nowhere, and can't be read twice."""
+    """A file of this many bytes that is generated while it is read, once."""
 
     def __init__(self, size: int, breaks_at: int = -1) -> None:
         self._left, self._breaks_at = size, size - breaks_at if breaks_at >= 0 else -1
