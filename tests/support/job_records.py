@@ -1,4 +1,4 @@
-"""Records of jobs for tests: inserted into a real database, without files or a queue."""
+"""Insert records of jobs into a real database, without files or a queue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Jobs for tests: records, claims and a queue in memory."""
+"""Create jobs, claims and an in-memory queue."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ LEASE = 30.0
 
 
 class FakeQueue:
-    """A queue that remembers what was sent; `lost` says that nobody can reach it."""
+    """A queue that records the ids sent to it. While `lost` is set it raises `QueueUnavailable`."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -34,7 +34,7 @@ class FakeQueue:
 
 
 def make(records: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
-    """A job as it is when just handed in."""
+    """Insert a job that was just submitted; return its id."""
     job_id, now = new_job_id(), datetime.now(UTC)
     job = Job(
         id=job_id,
@@ -76,7 +76,7 @@ def state(reports: JobQueries, job_id: str) -> tuple[str, list[str]]:
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """What the calls return, made at the same time."""
+    """Make the calls simultaneously; return their results."""
     together = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
