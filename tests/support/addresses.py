@@ -1,4 +1,4 @@
-"""Addresses of the public internet, and others."""
+"""IP addresses inside and outside the public internet."""
 
 _CLOSED = (
     "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.254 "

@@ -1,4 +1,4 @@
-"""Assertions about answers."""
+"""Assertions about HTTP responses."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import requests
 
 
 def assert_error(response: requests.Response, status: int, code: str, *, limited: bool = False) -> dict[str, str]:
-    """The contract of every error; returns its body."""
+    """Check that a response follows the contract of all errors; return its body."""
     assert response.status_code == status, response.text[:300]
     assert response.headers["Content-Type"] == "application/json"
     body: dict[str, str] = response.json()

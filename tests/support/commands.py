@@ -1,4 +1,4 @@
-"""The command line as a process."""
+"""Run the command line as a process."""
 
 import subprocess
 import sys

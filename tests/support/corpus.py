@@ -1,7 +1,7 @@
-"""Bad and odd image files, made from nothing: bytes out, no network, nothing stored.
+"""Generate bad and unusual image files in memory.
 
-`FILES` is the whole list: a name, a function that makes the bytes, and what the service may answer. The comments
-name the bug that a file stands for.
+`FILES` lists all of them: a name, a function that makes the bytes, and the allowed answers of the service. Comments
+name the bug that a file would trigger.
 """
 
 import io
@@ -33,7 +33,7 @@ MARKER = b"MARKER-4f1c-secret"
 
 @dataclass(frozen=True)
 class File:
-    """A file to send: `answers` are the only allowed ones; `size` is the result's, where it matters."""
+    """A file to send, with all allowed answers and, where it is fixed, the result's size."""
 
     name: str
     make: Callable[[], bytes] = field(repr=False)
@@ -42,7 +42,7 @@ class File:
 
 
 def photo(width: int = 96, height: int = 64, mode: str = "RGB") -> Image.Image:
-    """A bright disc on a dark gradient: small, and something that a model finds a subject in."""
+    """Draw a bright disc on a dark gradient: a small image in which a model finds a subject."""
     y, x = np.mgrid[0:height, 0:width]
     ground = np.stack([x * 90 // width, y * 90 // height, (x + y) % 60], axis=2)
     inside = (x - width / 2) ** 2 + (y - height / 2) ** 2 < (min(width, height) / 3) ** 2
@@ -51,7 +51,7 @@ def photo(width: int = 96, height: int = 64, mode: str = "RGB") -> Image.Image:
 
 
 def encode(image: Image.Image, form: str, **options: Any) -> bytes:
-    """The image as a file of that format."""
+    """Encode the image in that format."""
     if form == "HEIF":
         import pillow_heif
 
@@ -65,7 +65,7 @@ def encode(image: Image.Image, form: str, **options: Any) -> bytes:
 
 @cache
 def good(form: str) -> bytes:
-    """A good file of that format."""
+    """Return a valid file of that format."""
     return encode(photo(), form)
 
 
@@ -73,7 +73,7 @@ def good(form: str) -> bytes:
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A PNG chunk (PNG specification, 5.3)."""
+    """Encode a PNG chunk (PNG specification, 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -85,7 +85,7 @@ def ihdr(width: int, height: int, depth: int = 8, colour: int = 0, compression: 
 
 
 def png(*between: bytes, width: int = 32, height: int = 32, depth: int = 8, colour: int = 0, **more: Any) -> bytes:
-    """A PNG of one value, with more chunks before its pixels."""
+    """Encode a PNG of one colour with more chunks before its pixels."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = more.pop("row", b"\0" + b"\x55" * (width * depth * channels // 8))
     pixels = chunk(b"IDAT", zlib.compress(row * height, 9))
@@ -102,14 +102,14 @@ def png_chunks(data: bytes) -> list[bytes]:
 
 
 def with_chunk(data: bytes, extra: bytes, before: bytes = b"IDAT") -> bytes:
-    """The PNG with one more chunk before the first one of a kind."""
+    """Insert a chunk into the PNG before its first chunk of a kind."""
     parts = png_chunks(data)
     at = next(i for i, part in enumerate(parts) if part[4:8] == before)
     return PNG_START + b"".join([*parts[:at], extra, *parts[at:]])
 
 
 def wrong_crc(data: bytes, kind: bytes) -> bytes:
-    """The PNG with the checksum of its first chunk of a kind wrong."""
+    """Corrupt the checksum of the PNG's first chunk of a kind."""
     parts = png_chunks(data)
     at = next(i for i, part in enumerate(parts) if part[4:8] == kind)
     parts[at] = parts[at][:-1] + bytes([parts[at][-1] ^ 1])
@@ -118,7 +118,7 @@ def wrong_crc(data: bytes, kind: bytes) -> bytes:
 
 @cache
 def inflating(megabytes: int) -> bytes:
-    """zlib data that inflates to so many MiB of zeros: a thousandth of it."""
+    """Return zlib data that inflates a thousandfold, to this number of MiB of zeros."""
     return zlib.compress(bytes(megabytes * MIB), 9)
 
 
@@ -128,7 +128,7 @@ def apng(frames: int = 3) -> bytes:
 
 
 def apng_with(actl: bytes) -> bytes:
-    """An animated PNG whose `acTL` chunk (number of frames, of plays) is another one."""
+    """Replace the `acTL` chunk (numbers of frames and plays) of an animated PNG."""
     parts = [chunk(b"acTL", actl) if part[4:8] == b"acTL" else part for part in png_chunks(apng())]
     return PNG_START + b"".join(parts)
 
@@ -140,7 +140,7 @@ def apng_with_repeated_fctl() -> bytes:
 
 
 def wide_rgba() -> bytes:
-    """16 bits a channel, red, green, blue and alpha."""
+    """Encode an RGBA PNG with 16 bits per channel."""
     row = b"\0" + struct.pack(">4H", 60000, 20000, 5000, 40000) * 32
     return png(depth=16, colour=6, row=row)
 
@@ -149,7 +149,7 @@ def wide_rgba() -> bytes:
 
 
 def jpeg_segments(data: bytes) -> list[bytes]:
-    """The JPEG's segments after SOI, each scan with its data (ITU-T T.81, B.1)."""
+    """Split the JPEG into its segments after SOI, each scan with its data (ITU-T T.81, B.1)."""
     found, at = [], 2
     while at < len(data) and data[at + 1] != 0xD9:
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -170,7 +170,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def with_segment(data: bytes, marker: int, content: bytes) -> bytes:
-    """The JPEG with one more segment right after SOI."""
+    """Insert a segment into the JPEG right after SOI."""
     return data[:2] + segment(marker, content) + data[2:]
 
 
@@ -179,7 +179,7 @@ def without_segment(data: bytes, marker: int) -> bytes:
 
 
 def with_frame(data: bytes, marker: int | None = None, bits: int = 8, size: tuple[int, int] | None = None) -> bytes:
-    """The JPEG with another SOF marker, precision or (width, height) in its frame header."""
+    """Change the SOF marker, precision or (width, height) in the JPEG's frame header."""
     parts = jpeg_segments(data)
     at = next(i for i, part in enumerate(parts) if part[1] in (0xC0, 0xC2))
     old = parts[at]
@@ -190,9 +190,9 @@ def with_frame(data: bytes, marker: int | None = None, bits: int = 8, size: tupl
 
 
 def many_scans(side: int, scans: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again: little data, each scan a walk over all blocks.
+    """Repeat the last scan of a progressive JPEG: each scan has little data, but the decoder visits all blocks.
 
-    libjpeg-turbo reports it as LJT-01-004 ("Two issues with the JPEG standard", 2015).
+    libjpeg-turbo describes it as LJT-01-004 ("Two issues with the JPEG standard", 2015).
     """
     parts = jpeg_segments(encode(Image.new("L", (side, side), 128), "JPEG", progressive=True, quality=30))
     last = max(i for i, part in enumerate(parts) if part[1] == 0xDA)
@@ -200,12 +200,12 @@ def many_scans(side: int, scans: int) -> bytes:
 
 
 def cmyk() -> Image.Image:
-    """Ink values of an orange: no cyan, half magenta, full yellow, no black."""
+    """Fill a CMYK image with orange: no cyan, half magenta, full yellow, no black."""
     return Image.merge("CMYK", [Image.new("L", (64, 48), ink) for ink in (0, 128, 255, 0)])
 
 
 def exif(**tags: Any) -> bytes:
-    """An EXIF block with orientation, a maker, and a place."""
+    """Encode an EXIF block with an orientation, a maker and a GPS position."""
     block = Image.Exif()
     block[0x0112] = tags.get("orientation", 1)
     block[0x010F] = MARKER.decode()
@@ -214,7 +214,7 @@ def exif(**tags: Any) -> bytes:
 
 
 def with_metadata(form: str) -> bytes:
-    """A file with EXIF, GPS, XMP, IPTC, a comment or text: as much of it as the format holds."""
+    """Encode a photo with all metadata that the format supports: EXIF, GPS, XMP, IPTC, comment, text."""
     if form == "JPEG":
         data = encode(photo(), "JPEG", exif=exif(), xmp=b"<x:xmpmeta>" + MARKER + b"</x:xmpmeta>", comment=MARKER)
         return with_segment(
@@ -228,12 +228,12 @@ def with_metadata(form: str) -> bytes:
 
 
 def two_pictures() -> bytes:
-    """A multi-picture JPEG, as phones and stereo cameras write them."""
+    """Encode a multi-picture JPEG, as phones and stereo cameras write it."""
     return encode(photo(), "MPO", save_all=True, append_images=[photo().rotate(20)])
 
 
 def profile(size: int) -> bytes:
-    """An sRGB profile, padded to that many bytes."""
+    """Return an sRGB profile, padded to `size` bytes."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return data + random.Random(7).randbytes(max(0, size - len(data)))
 
@@ -242,7 +242,7 @@ def profile(size: int) -> bytes:
 
 
 def gif(width: int, height: int, frames: int = 1, frame_size: tuple[int, int] = (16, 16)) -> bytes:
-    """A GIF whose frames all hold the same 16×16 px of data; `frame_size` is what each one claims."""
+    """Encode a GIF whose frames all hold the same 16×16 px of data but declare `frame_size`."""
     one = encode(Image.new("P", (16, 16), 0), "GIF")
     at = one.index(b"\x2c\0\0\0\0")
     descriptor = b"\x2c" + struct.pack("<HHHH", 0, 0, *frame_size) + one[at + 9 : -1]
@@ -256,7 +256,7 @@ def animated(form: str) -> bytes:
 
 
 def bmp(width: int, height: int, bits: int = 24, compression: int = 0, pixels: bytes = b"", **more: int) -> bytes:
-    """A BMP with BITMAPINFOHEADER and whatever its fields say."""
+    """Encode a BMP with these fields in its BITMAPINFOHEADER, valid or not."""
     palette = b"".join(bytes([i, i, i, 0]) for i in range(256)) if bits == 8 else b""
     head, colours = more.get("header_size", 40), more.get("colours", 256 if bits == 8 else 0)
     info = struct.pack("<IiiHHIIiiII", head, width, height, 1, bits, compression, len(pixels), 0, 0, colours, 0)
@@ -279,7 +279,7 @@ def vp8x(width: int, height: int, flags: int = 2) -> bytes:
 
 
 def webp_animation(frames: int, canvas: tuple[int, int] = (16, 16)) -> bytes:
-    """An animated WebP whose frame of 16×16 px comes again and again."""
+    """Encode an animated WebP that repeats one frame of 16×16 px."""
     picture = encode(Image.new("RGB", (16, 16), (200, 30, 30)), "WEBP", quality=50)[12:]
     head = bytes(6) + (15).to_bytes(3, "little") * 2 + (40).to_bytes(3, "little") + b"\0"
     frame = webp_chunk(b"ANMF", head + picture)
@@ -291,7 +291,7 @@ def vp8l(width: int, height: int, rest: bytes) -> bytes:
 
 
 def tiff(tags: dict[int, tuple[int, list[int]]], next_ifd: int = 0, pixels: bytes = b"") -> bytes:
-    """A little-endian TIFF with these tags (type 3: 16 bits, 4: 32 bits; one value each), then the pixels."""
+    """Encode a little-endian TIFF: tags (type 3: 16 bits, 4: 32 bits; one value each), then pixels."""
     entries = [
         struct.pack("<HHI", tag, kind, len(v)) + struct.pack("<I" if kind == 4 else "<HH", *v, *[0][: kind == 3])
         for tag, (kind, v) in sorted(tags.items())
@@ -301,7 +301,7 @@ def tiff(tags: dict[int, tuple[int, list[int]]], next_ifd: int = 0, pixels: byte
 
 
 def grey_tiff(width: int = 32, height: int = 32, next_ifd: int = 0, **changed: int) -> bytes:
-    """An uncompressed eight-bit grey TIFF of one strip."""
+    """Encode an uncompressed 8-bit grey TIFF with one strip."""
     count = 9
     values = {
         "width": (256, 4, width),
@@ -319,7 +319,7 @@ def grey_tiff(width: int = 32, height: int = 32, next_ifd: int = 0, **changed: i
 
 
 def claiming(data: bytes, width: int, height: int) -> bytes:
-    """The AVIF or HEIC with other numbers in its `ispe` boxes."""
+    """Change the size in the `ispe` boxes of an AVIF or HEIC."""
     at, out = 0, bytearray(data)
     while (at := data.find(b"ispe", at)) >= 0:
         out[at + 8 : at + 16] = struct.pack(">II", width, height)
@@ -333,12 +333,12 @@ def noise(width: int = 256, height: int = 256) -> Image.Image:
 
 
 def grey_ramp(kind: type[np.generic], white: float) -> Image.Image:
-    """Dark left, bright right, over the whole range of the type."""
+    """Draw a horizontal ramp from 0 at the left to `white` at the right."""
     return Image.fromarray(np.tile(np.linspace(0, white, 96), (64, 1)).astype(kind))
 
 
 def flipped(form: str, seed: int) -> tuple[bytes, str]:
-    """A good file with 1 to 8 random bytes changed, and which ones, to tell in a failure."""
+    """Change 1 to 8 random bytes of a valid file; also return their description for a failure message."""
     dice, data = random.Random(f"{form}-{seed}"), bytearray(good(form))
     places = [dice.randrange(len(data)) for _ in range(dice.randint(1, 8))]
     for place in places:
@@ -347,7 +347,7 @@ def flipped(form: str, seed: int) -> tuple[bytes, str]:
 
 
 def cut(form: str, share: float) -> bytes:
-    """The first part of a good file."""
+    """Return the first part of a valid file."""
     return good(form)[: int(len(good(form)) * share)]
 
 
@@ -356,7 +356,7 @@ def strip(width: int, height: int) -> bytes:
 
 
 def in_mode(mode: str, form: str) -> bytes:
-    """The photo in one of Pillow's modes; those of one channel by way of grey."""
+    """Encode the photo in one of Pillow's modes; single-channel modes are converted from grey."""
     if mode == "F":
         return encode(grey_ramp(np.float32, 1.0), form)
     by_way_of = "L" if mode in ("1", "L", "LA", "I", "I;16") else "RGB"
@@ -370,17 +370,17 @@ def commented_gif(comments: int) -> bytes:
 
 
 def repeated(part: bytes, times: int) -> bytes:
-    """The good JPEG with that segment so many times before its own."""
+    """Insert `part` into a valid JPEG `times` times, before its own segments."""
     return jpeg_of([part * times, *jpeg_segments(good("JPEG"))])
 
 
 def resized(data: bytes, header: bytes) -> bytes:
-    """The PNG with another IHDR chunk."""
+    """Replace the PNG's IHDR chunk."""
     return data[:8] + header + data[33:]
 
 
 def of_pixels(pixels: bytes) -> bytes:
-    """A grey PNG of 32×32 px with that IDAT."""
+    """Encode a grey PNG of 32×32 px with that IDAT."""
     return PNG_START + ihdr(32, 32) + chunk(b"IDAT", pixels) + PNG_END
 
 
@@ -478,11 +478,11 @@ def time_bombs() -> Iterator[File]:
         "WebP of 5000 frames": lambda: webp_animation(5000),
     }
     yield from group((OK,), harmless, size=(16, 16))
-    # Each scan is some bytes, and a walk over all blocks: 16 MiB of them take an hour, inside one call of the decoder.
+    # Each scan has few bytes, but the decoder visits all blocks: 16 MiB of scans take an hour in one call.
     yield from group((CORRUPT,), {"JPEG of 5000 scans over 9 Mpx": lambda: many_scans(3000, 5000)})
     long_lists = {
         "JPEG of 3000 scans": lambda: many_scans(64, 3000),
-        # Pillow joins EXIF blocks one by one, each time copying all that came before.
+        # Pillow appends EXIF blocks one by one and copies all earlier blocks each time.
         "JPEG of 700 000 EXIF blocks": lambda: repeated(segment(0xE1, b"Exif\0\0ab"), 700_000),
         "JPEG of 500 000 comments": lambda: repeated(segment(0xFE, b""), 500_000),
         "GIF of 500 000 comments": lambda: commented_gif(500_000),
@@ -514,9 +514,9 @@ def damaged() -> Iterator[File]:
         "BMP of an unknown compression": lambda: bmp(32, 32, 24, 77, bytes(4096)),
         "BMP with a huge header": lambda: bmp(32, 32, header_size=2**32 - 1),
         "WebP with a cut chunk": lambda: riff(b"VP8 \xff\xff\xff\x7f"),
-        "TIFF whose directory lies outside": lambda: b"II*\0\xff\xff\xff\xff" + bytes(99),
+        "TIFF whose directory is outside the file": lambda: b"II*\0\xff\xff\xff\xff" + bytes(99),
         "TIFF whose directory has 65535 entries": lambda: b"II*\0\x08\0\0\0\xff\xff" + bytes(99),
-        "TIFF whose pixels lie outside": lambda: grey_tiff(offset=2**32 - 9),
+        "TIFF whose pixels are outside the file": lambda: grey_tiff(offset=2**32 - 9),
         "TIFF of 65535 samples": lambda: grey_tiff(samples=65535),
         "TIFF of an unknown compression": lambda: grey_tiff(compression=60000),
         "BigTIFF of nothing": lambda: b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63) + bytes(99),
@@ -530,7 +530,7 @@ def damaged() -> Iterator[File]:
 
 
 def half_broken() -> dict[str, Callable[[], bytes]]:
-    """Files that decoders may repair or refuse: either is fine, nothing else is."""
+    """Files that a decoder may either repair or refuse."""
     frames = {0xC1: "extended", 0xC3: "lossless", 0xC9: "arithmetic", 0xCA: "progressive arithmetic"}
     calls_itself = {
         f"JPEG that calls itself {name}": partial(with_frame, good("JPEG"), marker) for marker, name in frames.items()
@@ -554,8 +554,8 @@ def half_broken() -> dict[str, Callable[[], bytes]]:
         "BMP with 2³² colours": lambda: bmp(32, 32, 8, 0, bytes(1024), colours=2**32 - 1),
         "BMP whose run-length rows overflow": lambda: bmp(32, 32, 8, 1, b"\xff\x07" * 99),
         "BMP whose run-length data jumps out": lambda: bmp(32, 32, 8, 1, b"\0\2\xff\xff" * 99),
-        "WebP whose size lies": lambda: riff(good("WEBP")[12:], size=2**32 - 1),
-        # CVE-2023-4863 was of this kind: Huffman tables larger than the room for them
+        "WebP with a wrong size": lambda: riff(good("WEBP")[12:], size=2**32 - 1),
+        # Like CVE-2023-4863: Huffman tables larger than their buffer.
         "lossless WebP of random codes": lambda: vp8l(64, 64, random.Random(2).randbytes(999)),
         "TIFF that announces 4 GiB of pixels": lambda: grey_tiff(bytes=2**32 - 1),
         "TIFF of no rows a strip": lambda: grey_tiff(rows=0),
@@ -596,7 +596,7 @@ def odd() -> Iterator[File]:
 
 
 def two_things() -> dict[str, Callable[[], bytes]]:
-    """Images that are something else as well; the other half holds the marker."""
+    """Polyglot files: images that are also valid in another format, whose part contains the marker."""
     return {
         "JPEG and PHP": lambda: repeated(segment(0xFE, b"<?php echo '" + MARKER + b"'; ?>"), 1),
         "PNG and ZIP": lambda: good("PNG") + b"PK\x03\x04" + MARKER + b"PK\x05\x06" + bytes(18),

@@ -1,4 +1,4 @@
-"""Reading the deploy files."""
+"""Expected values of the deployment files."""
 
 import run
 from config import Settings

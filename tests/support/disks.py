@@ -1,4 +1,4 @@
-"""Small file systems for a server, and filling them up."""
+"""Give a server small file systems and fill them."""
 
 import contextlib
 import os
@@ -12,7 +12,10 @@ MOUNT = 'for place in $(echo "$0" | tr : " "); do mount -t tmpfs -o size=2m tmpf
 
 
 def small_disks(*places: str | Path) -> Sequence[str] | None:
-    """A `wrapper` that gives the server file systems of its own, 2 MiB large, at these folders; None where it can't."""
+    """Return a command that mounts a private 2 MiB file system on each folder and then runs the server.
+
+    Returns None without permission to mount.
+    """
     wrapper = ("unshare", "-m", "sh", "-c", MOUNT, ":".join(map(str, places)))
     try:
         made = subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode == 0
@@ -22,7 +25,7 @@ def small_disks(*places: str | Path) -> Sequence[str] | None:
 
 
 def fill(server: Gunicorn, folder: str | Path) -> Path:
-    """Use up the server's room in `folder`; the file that does."""
+    """Fill the server's file system at `folder`; return the file that fills it."""
     filler = Path(f"/proc/{server.process.pid}/root{folder}/filler")
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         for size in (4096, 1):

@@ -1,4 +1,4 @@
-"""The service and its worker as real processes, on free loopback ports, ended by their process ids."""
+"""Run the service and its worker as real processes on free loopback ports."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.support.waiting import ROOT, free_port, poll
 
 
 class Gunicorn:
-    """`gunicorn -c gunicorn.conf.py` with settings of the test's own; nothing of the caller's environment leaks in."""
+    """`gunicorn -c gunicorn.conf.py` with the test's settings and a clean environment."""
 
     def __init__(
         self, *, ready: bool = True, cwd: Path = ROOT, port: int = 0, wrapper: Sequence[str] = (), **settings: object
@@ -24,7 +24,7 @@ class Gunicorn:
         self.url = f"http://127.0.0.1:{self.port}"
         self._wait_ready = ready
         self._cwd = cwd
-        # A command that runs the one that follows it, in its own process.
+        # A command that replaces itself with the command after it, so that `process` is Gunicorn.
         self._wrapper = wrapper
         self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
         self._settings = {
@@ -33,7 +33,7 @@ class Gunicorn:
             "RATE_LIMIT_ENABLED": "false",
             "REMBG_SESSION_PATH": ROOT / "models",
             "SECRET_KEY": "test",
-            # Generated requests hold URLs of strangers.
+            # Generated requests contain URLs of other hosts.
             "FETCH_ENABLED": "false",
             **settings,
         }
@@ -73,7 +73,7 @@ class Gunicorn:
         self.log_path.unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
-        """Whether the model is warm. Raises AssertionError with the log when the server has ended."""
+        """Return whether the service is ready. Raises AssertionError with the log if the server has ended."""
         if self.process.poll() is not None:
             raise AssertionError(f"gunicorn ended with {self.process.returncode}:\n{self.log()[-3000:]}")
         try:
@@ -85,13 +85,13 @@ class Gunicorn:
         return self.log_path.read_text(errors="replace")
 
     def workers(self) -> list[int]:
-        """The process ids of the workers."""
+        """Return the process ids of the workers."""
         text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return sorted(int(pid) for pid in text.split())
 
 
 class Worker:
-    """`python worker.py` with settings of the test's own: Celery's main process, its children, and the sweeper."""
+    """`python worker.py` with the test's settings: Celery's main process, its children, and the sweeper."""
 
     def __init__(self, **settings: object) -> None:
         self.log_path = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
@@ -120,7 +120,7 @@ class Worker:
         return self.log_path.read_text(errors="replace")
 
 
-# A `sitecustomize.py` with which one name does not resolve, and whoever asks for it hangs in a thread called so.
+# A `sitecustomize.py` that hangs on resolving redis.example. The waiting thread is named "hangs".
 HANGING_RESOLVER = """
 import socket, time
 known = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""Photographs, encoding and decoding."""
+"""Find, encode and decode photographs."""
 
 import io
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ PHOTOS = Path(_skimage.origin).parent / "data"
 
 
 def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
-    """The image as a file of that format."""
+    """Encode the image in that format."""
     out = io.BytesIO()
     image.save(out, form, **options)
     return out.getvalue()

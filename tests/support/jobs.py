@@ -1,4 +1,4 @@
-"""Jobs for tests: records, claims and a queue in memory."""
+"""Create jobs, claims and an in-memory queue."""
 
 import threading
 from collections.abc import Callable

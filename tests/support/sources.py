@@ -1,7 +1,7 @@
-"""Servers that images are fetched from, good and hostile: real sockets on loopback, and a network that goes no further.
+"""Servers to fetch images from, good and hostile, on real loopback sockets.
 
-Nothing here leaves the machine, whatever the code under test does: names are answered from a table, and a connection
-to any address that the table does not lead to a loopback port fails the test.
+No packet leaves the machine. Names resolve from a table, and each allowed address maps to a loopback port. A connection
+to any other address fails the test.
 """
 
 import contextlib
@@ -26,8 +26,12 @@ Behaviour = Callable[[socket.socket, bytes], None]
 
 
 class Network:
-    """The world as the service sees it. `names`: the answers to a name, one after the other, the last one for good;
-    `ways`: from an address to a loopback port. All that is tried is in `looked_up` and `connected`."""
+    """A resolver and a network that reach only loopback.
+
+    `names` maps a name to its answers: each lookup uses up one answer, and the last one repeats.
+    `ways` maps an address to a loopback port.
+    `looked_up` and `connected` record all attempts.
+    """
 
     def __init__(self, names: dict[str, list[list[str]]], ways: dict[str, int]) -> None:
         self.names = names
@@ -50,7 +54,7 @@ class Network:
 
 
 class Source:
-    """A server on loopback that does to each connection what the test says, once a request's head has come."""
+    """A loopback server that reads a request's head and then runs the test's behaviour on the connection."""
 
     def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self._behaviour = behaviour
@@ -92,7 +96,7 @@ class Source:
 
 @contextmanager
 def source(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Iterator[Source]:
-    """A running source; bytes are what it answers to everything."""
+    """Run a source. If `behaviour` is bytes, it sends them in response to every request."""
     running = Source(behaviour if callable(behaviour) else sending(behaviour), tls)
     try:
         yield running
@@ -101,7 +105,7 @@ def source(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> I
 
 
 def sending(*parts: bytes) -> Behaviour:
-    """Sends these bytes and closes."""
+    """Return a behaviour that sends these bytes and closes."""
 
     def behave(connection: socket.socket, _head: bytes) -> None:
         for part in parts:
@@ -111,14 +115,14 @@ def sending(*parts: bytes) -> Behaviour:
 
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """A whole answer; `Content_Type` becomes Content-Type."""
+    """Return a complete HTTP response; the keyword `Content_Type` becomes the header Content-Type."""
     fields = {"Content_Length": str(len(body)), **headers}
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body
 
 
 class Authority:
-    """A certificate authority of the test's own."""
+    """A certificate authority that only the test trusts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -129,7 +133,7 @@ class Authority:
         )
 
     def server(self, name: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
-        """What a server needs to be `name`, from and until so many days from now."""
+        """Return the TLS context of a server `name`, valid between two offsets in days from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key.public_key(), days=days)
         path = self._folder / f"{name}{days[1]}.pem"

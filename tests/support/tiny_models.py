@@ -1,4 +1,4 @@
-"""Tiny ONNX files of the same inputs, outputs and shapes as the real models: what is bright is the subject."""
+"""Tiny ONNX files with the inputs, outputs and shapes of the real models. Bright pixels are the subject."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,10 @@ def save(
 
 
 def brightness(path: Path, side: int, gain: float = 1.0, outputs: int = 1) -> Path:
-    """Input 1×3×side×side; outputs 1×1×side×side: the channels' mean, times `gain`; of several the first counts."""
+    """Write a model with input 1×3×side×side and outputs 1×1×side×side.
+
+    The first output is the channels' mean times `gain`; further outputs are its negative.
+    """
     names = {f"d{index}": [1, 1, side, side] for index in range(outputs)}
     weights = np.full((1, 3, 1, 1), gain / 3, np.float32)
     nodes = [helper.make_node("Conv", ["input.1", "weights"], ["d0"])]
@@ -42,7 +45,7 @@ def brightness(path: Path, side: int, gain: float = 1.0, outputs: int = 1) -> Pa
 
 
 def clothes(path: Path) -> Path:
-    """Like u2net_cloth_seg, 768 px: classes nothing, upper (red), lower (green), full (blue)."""
+    """Write a model like u2net_cloth_seg, 768 px, with the classes none, upper (red), lower (green), full (blue)."""
     weights = np.zeros((4, 3, 1, 1), np.float32)
     weights[1:, :, 0, 0] = np.eye(3, dtype=np.float32)
     node = helper.make_node("Conv", ["input.1", "weights", "bias"], ["classes"])
@@ -51,7 +54,10 @@ def clothes(path: Path) -> Path:
 
 
 def sam(folder: Path) -> None:
-    """Encoder and decoder like sam's. The best mask: what is bright within 50 px for each point of the first point."""
+    """Write an encoder and a decoder like sam's.
+
+    The best mask has the bright pixels around the first point, within a radius of 50 px for each point of the prompt.
+    """
     encoder, decoder = (folder / file.name for file in CATALOGUE["sam"].files)
     save(
         encoder,
@@ -72,7 +78,8 @@ def sam(folder: Path) -> None:
     save(
         decoder,
         [
-            helper.make_node("Slice", ["point_coords", "zero", "one", "one"], ["first"]),  # along axis 1
+            # Along axis 1.
+            helper.make_node("Slice", ["point_coords", "zero", "one", "one"], ["first"]),
             helper.make_node("Unsqueeze", ["first", "zero"], ["points_2"]),
             helper.make_node("Split", ["points_2", "halves"], ["x", "y"], axis=3),
             helper.make_node("Sub", ["across", "x"], ["dx"]),
@@ -116,7 +123,7 @@ def sam(folder: Path) -> None:
 
 
 def stand_in(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
-    """Put a tiny file in the place of a real model's, and its checksum into the catalogue."""
+    """Replace a real model's file with a tiny one, and put the tiny file's checksum into the catalogue."""
     spec = CATALOGUE[name]
     if name == "sam":
         sam(folder)

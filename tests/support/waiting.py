@@ -1,4 +1,4 @@
-"""Free ports, and waiting for a condition."""
+"""Find free ports and wait for conditions."""
 
 import random
 import socket
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60.0
 
 
-# Below those that the system gives to connections.
+# Below the ephemeral ports, which the system gives to outgoing connections.
 PORTS: Final = range(20_000, 32_000)
 
 
@@ -21,8 +21,10 @@ _claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on, and that no other process of these tests is given meanwhile: a UDP
-    socket of the same number, kept until this process ends, claims it."""
+    """Return a free TCP port on loopback that no other test process gets.
+
+    A UDP socket on the same port claims it until this process ends.
+    """
     for port in random.Random().sample(PORTS, len(PORTS)):
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe:
@@ -38,7 +40,7 @@ def free_port() -> int:
 
 
 def poll(condition, seconds: float = START_SECONDS, what: str = "the condition"):  # type: ignore[no-untyped-def]
-    """The condition's first true value, asked for until then. Raises AssertionError after `seconds`."""
+    """Call `condition` until it returns a true value; return that. Raises AssertionError after `seconds`."""
     tick, end = threading.Event(), time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():

@@ -16,7 +16,7 @@ SECRET = "a secret of some length"
 
 
 class Receiver:
-    """A caller's server on loopback; answers with these statuses, the last one for good."""
+    """A loopback server that answers webhooks with these statuses in turn; the last one repeats."""
 
     def __init__(self, statuses: Sequence[int] = (204,)) -> None:
         self.requests: list[Delivery] = []
@@ -56,14 +56,14 @@ def ended(store: JobStore, url: str | None) -> str:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One request that the receiver got."""
+    """A request that the receiver got."""
 
     path: str
     headers: dict[str, str]
     body: bytes
 
     def is_signed(self, secret: str) -> bool:
-        """What a receiver does to find out."""
+        """Verify the signature and its time, as a receiver should."""
         parts = dict(part.split("=", 1) for part in self.headers[SIGNATURE].split(","))
         expected = hmac.new(secret.encode(), parts["t"].encode() + b"." + self.body, "sha256").hexdigest()
         return hmac.compare_digest(parts["v1"], expected) and abs(time.time() - int(parts["t"])) < 60
