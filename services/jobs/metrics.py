@@ -17,7 +17,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, QUEUED, STARTED, Job, JobItem
-from services.observability.background_check import Probe
+from services.observability.background_check import BackgroundCheck
 from services.persistence.database import Database
 from services.persistence.redis import OptionalRedis, RedisUnavailable
 
@@ -93,10 +93,10 @@ class JobMetricsCollector(Collector):
 
     def __init__(self, database: Database, counters: JobCounters) -> None:
         self._database, self._counters = database, counters
-        self._probe: Probe[list[Metric]] = Probe(self._read, [], KEEP_SECONDS, PATIENCE_SECONDS)
+        self._probe: BackgroundCheck[list[Metric]] = BackgroundCheck(self._read, [], KEEP_SECONDS, PATIENCE_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
-        found, age = self._probe.look()
+        found, age = self._probe.latest()
         yield from found if age <= KEEP_SECONDS else ()
 
     def describe(self) -> Iterator[Metric]:
