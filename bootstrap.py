@@ -356,7 +356,11 @@ def _web_models(settings: Settings, metrics: Metrics) -> Models:
 
     log = structlog.get_logger("model")
 
-    def note_loaded(segmenter: RembgSegmenter) -> None:
+    def note_change(segmenter: RembgSegmenter, loaded: bool) -> None:
+        if not loaded:
+            metrics.forget_model(segmenter)
+            log.info("model dropped", model=segmenter.name)
+            return
         metrics.note_model(segmenter)
         write = log.warning if segmenter.warning else log.info
         write(
@@ -367,18 +371,13 @@ def _web_models(settings: Settings, metrics: Metrics) -> Models:
             warning=segmenter.warning or None,
         )
 
-    def note_dropped(segmenter: RembgSegmenter) -> None:
-        metrics.forget_model(segmenter)
-        log.info("model dropped", model=segmenter.name)
-
     models = Models(
         settings.models,
         settings.rembg_session_path,
         engine_settings(settings),
-        on_loaded=note_loaded,
         max_waiting=settings.running_per_worker + settings.waiting_per_worker,
         max_loaded=settings.max_loaded_models,
-        on_dropped=note_dropped,
+        on_change=note_change,
     )
     models.start()
     return models

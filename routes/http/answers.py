@@ -105,6 +105,9 @@ class Alive(Body):
 
 
 class Readiness(Body):
+    # `model` is absent when the service is ready.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     status: Literal["ready", "not ready"]
     model: HealthCheck | None = None
 

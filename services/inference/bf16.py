@@ -1,7 +1,7 @@
-"""Preparing a model: the file beside the original that runs in bf16 with f32's masks, and the record that proves it.
+"""Prepares a model for bf16: writes a second file whose bf16 masks are f32's, and the record that proves it.
 
-The record says what was changed, and how far the masks are from the original's: in f32 (they must be equal) and in
-bf16. Only a good record lets a worker use bf16 by itself.
+The record lists the changes and the masks' differences from the original's: in f32 (they must be equal) and in bf16.
+Workers use bf16 automatically only with a good record.
 """
 
 import hashlib
@@ -17,7 +17,8 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.inference.catalogue import ModelSpec, check_file
-from services.inference.recentre import Statistics, bf16, recentre, watched_tensors
+from services.inference.graph import Statistics, bf16
+from services.inference.recentre import recentre, watched_tensors
 from services.inference.record import PREPARATION, Record
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg, rembg_session
 from services.inference.segmenter import RembgSegmenter
@@ -30,9 +31,9 @@ CALIBRATION: Final = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_
 
 
 def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], threads: int) -> Record:
-    """Write the prepared model and its record beside the original.
+    """Write the prepared model and its record next to the original.
 
-    `photos` are what channels are measured on. Of the outputs the first alone is kept, as rembg reads no other.
+    Channels are measured on `photos`. Only the first output is kept, as rembg reads no other.
     Raises `EngineUnavailable` for a missing or damaged file, `ValueError` where the algebra does not hold, or for a
     model whose mask is made in another way.
     """
@@ -69,7 +70,7 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
 
 
 def emulate_bf16(model: Any) -> Any:
-    """A copy of the model whose convolutions see data, weights and biases rounded to bf16; all else stays f32.
+    """Copy the model so that its convolutions get data, weights and biases rounded to bf16; the rest stays f32.
 
     Data are rounded to eight bits by Veltkamp's splitting (t = (2¹⁶ + 1)·x; x' = t - (t - x)), which needs no type that
     an old model's operator set does not know.
@@ -100,7 +101,7 @@ def emulate_bf16(model: Any) -> Any:
 
 
 def calibration_photos() -> list[Image.Image]:
-    """Photographs that are on every machine with scikit-image (rembg needs it)."""
+    """Return photographs that are on every machine with scikit-image, which rembg needs."""
     import skimage
 
     folder = Path(skimage.__file__).parent / "data"
@@ -108,7 +109,7 @@ def calibration_photos() -> list[Image.Image]:
 
 
 def model_input(spec: ModelSpec, path: Path, photo: Image.Image) -> dict[str, Floats]:
-    """What rembg's session feeds to the model for this photo."""
+    """Return the input that rembg's session feeds to the model for this photo."""
     caught: list[dict[str, Floats]] = []
     session = rembg_session(spec, path, ["CPUExecutionProvider"], 1)
     inner = session.inner_session
@@ -127,7 +128,7 @@ def model_input(spec: ModelSpec, path: Path, photo: Image.Image) -> dict[str, Fl
 
 
 def measure(model: Any, feeds: Sequence[dict[str, Floats]]) -> dict[str, Statistics]:
-    """Statistics of the tensors that recentring looks at, over all feeds."""
+    """Return the statistics of the tensors that recentring needs, over all feeds."""
     import onnx
 
     watched = watched_tensors(model)
@@ -152,7 +153,7 @@ def measure(model: Any, feeds: Sequence[dict[str, Floats]]) -> dict[str, Statist
 
 
 def _masks(model: bytes, feeds: Sequence[dict[str, Floats]]) -> list[Floats]:
-    """The model's first output for each feed, in plain ONNX Runtime, scaled from 0 to 1 as rembg does."""
+    """Return the model's first output for each feed, in plain ONNX Runtime, scaled from 0 to 1 as rembg does."""
     session = import_rembg().InferenceSession(model, providers=["CPUExecutionProvider"])
     return [_scaled(session.run(None, feed)[0]) for feed in feeds]
 
@@ -168,7 +169,7 @@ def _mean_difference(exact: Sequence[Floats], others: Sequence[Floats]) -> float
 def _measured_difference(
     spec: ModelSpec, path: Path, photos: Sequence[Image.Image], exact: Sequence[Floats], threads: int
 ) -> float | None:
-    """How far the engine's bf16 masks are from the exact ones; None where fast bf16 is not to be had."""
+    """Return the mean difference of the engine's bf16 masks from the exact ones; None without fast bf16."""
     if not bf16_is_fast():
         return None
     fast = RembgSegmenter(spec, path, EngineSettings("openvino", "bf16", threads), path)
@@ -178,7 +179,7 @@ def _measured_difference(
     masks = [fast.mask(photo.resize(side, Image.Resampling.LANCZOS), Deadline()) for photo in photos]
     levels = [
         np.asarray(np.floor(mask * 255) / 255, dtype=np.float32) for mask in exact
-    ]  # as rembg makes eight bits of a mask
+    ]  # as rembg quantises a mask to eight bits
     return _mean_difference(levels, [np.asarray(mask / 255, dtype=np.float32) for mask in masks])
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of models: what each is for, whose it is, and how its files are known to be the right ones."""
+"""The catalogue of models: purpose, licence, input, files and their checksums."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,8 +10,11 @@ from services.errors import EngineUnavailable
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of a model: its name in the models' folder, its name in rembg's release (and on a mirror of it; empty
-    where it is published nowhere), and its checksum as `sha256:…` or `md5:…` (empty where none is known)."""
+    """A file of a model.
+
+    `name` is its name in the models' folder, `remote` its name in rembg's release (and on a mirror of it; empty where
+    it is not published), `checksum` is `sha256:…` or `md5:…` (empty where none is known).
+    """
 
     name: str
     remote: str = ""
@@ -20,7 +23,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a custom model is fed and read: its input is (x / 255 - mean) / std for each channel."""
+    """How a custom model's input and output are converted: its input is (x / 255 - mean) / std for each channel."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -33,8 +36,9 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is known of a model. `input_size` is the side of its square input in px; `about_mb` what its files hold
-    together, roughly, None where that is not known."""
+    """The facts about a model. `input_size` is the side of its square input in px; `about_mb` the approximate size of
+    its files, None where it is not known.
+    """
 
     name: str
     purpose: str
@@ -48,7 +52,7 @@ class ModelSpec:
     """None for rembg's own models."""
 
     def path(self, folder: Path) -> Path:
-        """The model's file; of several the first."""
+        """Return the path of the model's (first) file."""
         return folder / self.files[0].name
 
     def is_here(self, folder: Path) -> bool:
@@ -58,7 +62,7 @@ class ModelSpec:
         return sum((folder / file.name).stat().st_size for file in self.files)
 
     def prepared_path(self, folder: Path) -> Path:
-        """The file for bf16 that `services/inference/bf16.py` writes; its record has the ending `.json`."""
+        """Return the path of the file for bf16, written by `services/inference/bf16.py`; its record ends in `.json`."""
         return folder / f"{self.name}.prepared.onnx"
 
     @property
@@ -68,41 +72,41 @@ class ModelSpec:
 
     @property
     def takes_prompt(self) -> bool:
-        """Whether it is asked with points and boxes."""
+        """Whether the model needs points or a box."""
         return self.name == "sam"
 
 
-APACHE: Final = "Apache-2.0"
-YES: Final = "yes"
-# https://github.com/ZhengPeng7/BiRefNet/issues/306 and 316; isnet-general-use has learned from the same data.
+# (licence, whether commercial use is allowed)
+APACHE: Final = ("Apache-2.0", "yes")
+MIT: Final = ("MIT", "yes")
+# https://github.com/ZhengPeng7/BiRefNet/issues/306 and 316; isnet-general-use was trained on the same data.
 DIS5K: Final = "yes, say its authors; some of its training data (DIS5K) restrict commercial use"
 
 
-def _rembg(
-    name: str, purpose: str, licence: str, commercial: str, side: int, checksum: str, mb: int | None, remote: str = ""
-) -> ModelSpec:
-    file = ModelFile(f"{name}.onnx", remote or f"{name}.onnx", checksum)
-    return ModelSpec(name, purpose, licence, commercial, side, (file,), mb)
+def _rembg(name: str, purpose: str, terms: tuple[str, str], side: int, checksum: str, about_mb: int) -> ModelSpec:
+    file = ModelFile(f"{name}.onnx", f"{name}.onnx", checksum)
+    return ModelSpec(name, purpose, *terms, side, (file,), about_mb)
 
 
-def _birefnet(name: str, purpose: str, release: str, md5: str, mb: int) -> ModelSpec:
-    return _rembg(f"birefnet-{name}", purpose, "MIT", DIS5K, 1024, f"md5:{md5}", mb, f"BiRefNet-{release}.onnx")
+def _birefnet(name: str, purpose: str, release: str, md5: str, about_mb: int) -> ModelSpec:
+    file = ModelFile(f"birefnet-{name}.onnx", f"BiRefNet-{release}.onnx", f"md5:{md5}")
+    return ModelSpec(f"birefnet-{name}", purpose, "MIT", DIS5K, 1024, (file,), about_mb)
 
 
 # Checksums are rembg's own (2.0.86): SHA-256 where it has one, MD5 elsewhere; u2netp's SHA-256 is of the file that has
-# rembg's MD5. Tests hold the two lists together. Models that send images to others (withoutbg, atlascloud) are none.
+# rembg's MD5. Tests compare the two lists. Models that send images to others (withoutbg, atlascloud) are left out.
 _SPECS: Final = (
-    _rembg("u2netp", "general, small and fast", APACHE, YES, 320,
+    _rembg("u2netp", "general, small and fast", APACHE, 320,
            "sha256:309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8", 5),
-    _rembg("u2net", "general", APACHE, YES, 320, "md5:60024c5c889badc19c04ad937298a77b", 176),
-    _rembg("u2net_human_seg", "people", APACHE, YES, 320, "md5:c09ddc2e0104f800e3e1bb4652583d1f", 176),
-    _rembg("u2net_cloth_seg", "clothes that a person wears", "MIT", YES, 768,
+    _rembg("u2net", "general", APACHE, 320, "md5:60024c5c889badc19c04ad937298a77b", 176),
+    _rembg("u2net_human_seg", "people", APACHE, 320, "md5:c09ddc2e0104f800e3e1bb4652583d1f", 176),
+    _rembg("u2net_cloth_seg", "clothes that a person wears", MIT, 768,
            "md5:2434d1f3cb744e0e49386c906e5a08bb", 176),
-    _rembg("silueta", "general, u2net made smaller", APACHE, YES, 320, "md5:55e59e0d8062d2f5d013f4725ee84782", 43),
-    _rembg("isnet-general-use", "general, finer detail", APACHE, DIS5K, 1024,
+    _rembg("silueta", "general, u2net made smaller", APACHE, 320, "md5:55e59e0d8062d2f5d013f4725ee84782", 43),
+    _rembg("isnet-general-use", "general, finer detail", ("Apache-2.0", DIS5K), 1024,
            "md5:fc16ebd8b0c10d971d3513d564d01e29", 178),
-    _rembg("isnet-anime", "drawn characters", APACHE, YES, 1024, "md5:6f184e756bb3bd901c8849220a83e38e", 176),
-    ModelSpec("sam", "whatever the option `prompt` points at", APACHE, YES, 1024, (
+    _rembg("isnet-anime", "drawn characters", APACHE, 1024, "md5:6f184e756bb3bd901c8849220a83e38e", 176),
+    ModelSpec("sam", "the object that the option `prompt` points at", *APACHE, 1024, (
         ModelFile("sam_vit_b_01ec64.encoder.onnx", "sam_vit_b_01ec64.encoder.onnx",
                   "md5:a780f8ba09bceceaa1435724ed354848"),
         ModelFile("sam_vit_b_01ec64.decoder.onnx", "sam_vit_b_01ec64.decoder.onnx",
@@ -116,23 +120,25 @@ _SPECS: Final = (
     _birefnet("portrait", "people; slow", "portrait-epoch_150", "c3a64a6abf20250d090cd055f12a3b67", 900),
     _birefnet("dis", "intricate objects; slow", "DIS-epoch_590", "2d4d44102b446f33a4ebb2e56c051f2b", 900),
     _birefnet("hrsod", "large photos; slow", "HRSOD_DHU-epoch_115", "c017ade5de8a50ff0fd74d790d268dda", 900),
-    _birefnet("cod", "what hides in its surroundings; slow", "COD-epoch_125", "f6d0d21ca89d287f17e7afe9f5fd3b45", 900),
+    _birefnet("cod", "camouflaged objects; slow", "COD-epoch_125", "f6d0d21ca89d287f17e7afe9f5fd3b45", 900),
     _birefnet("massive", "general, learned from more data; slow", "massive-TR_DIS5K_TR_TEs-epoch_420",
               "33e726a2136a3d59eb0fdf613e31e3e9", 900),
-    _rembg("bria-rmbg", "general, fine; slow", "CC-BY-NC-4.0", "only with a licence of BRIA AI", 1024,
-           "sha256:5b486f08200f513f460da46dd701db5fbb47d79b4be4b708a19444bcd4e79958", None, "bria-rmbg-2.0.onnx"),
+    ModelSpec("bria-rmbg", "general, fine; slow", "CC-BY-NC-4.0", "only with a licence of BRIA AI", 1024, (
+        ModelFile("bria-rmbg.onnx", "bria-rmbg-2.0.onnx",
+                  "sha256:5b486f08200f513f460da46dd701db5fbb47d79b4be4b708a19444bcd4e79958"),
+    )),
 )  # fmt: skip
 CATALOGUE: Final = {spec.name: spec for spec in _SPECS}
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """The file's checksum in hex, read piece by piece. Raises `OSError`."""
+    """Return the file's checksum in hex, read piece by piece. Raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def mismatch(file: ModelFile, path: Path) -> str:
-    """What is wrong with the file's bytes; empty when they are the known ones, or none are known. Raises `OSError`."""
+    """Return why the file's bytes are not the known ones; "" when they are, or none are known. Raises `OSError`."""
     algorithm, _, expected = file.checksum.partition(":")
     if not expected:
         path.stat()
@@ -142,7 +148,7 @@ def mismatch(file: ModelFile, path: Path) -> str:
 
 
 def check_file(spec: ModelSpec, folder: Path) -> Path:
-    """The path of the model's (first) file. Raises `EngineUnavailable` when one is missing or not what it should be."""
+    """Return the path of the model's (first) file. Raises `EngineUnavailable` when one is missing or damaged."""
     for file in spec.files:
         try:
             wrong = mismatch(file, folder / file.name)

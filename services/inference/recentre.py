@@ -15,80 +15,22 @@ See docs/decisions/005-bf16-with-f32-masks.md for the measurements.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from services.inference.graph import Graph, Shift, Statistics, bf16_parts
 
-# A channel is shifted when its mean is so many times its spread (standard deviation).
+# A channel is shifted when its mean is at least this many times its spread (standard deviation).
 RATIO: Final = 16.0
-# A ReLU's channel stays so many spreads above 0 after the shift.
+# After the shift a ReLU's channel stays this many spreads above 0.
 MARGIN_SPREADS: Final = 8.0
 PASSES: Final = frozenset({"Relu", "MaxPool", "Resize", "Concat"})  # operations that let a constant pass
 READS_SHAPE: Final = frozenset({"Shape", "Size"})
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Of one tensor over the calibration pictures, per channel: mean, spread and least value; and its size in px."""
-
-    mean: Floats
-    spread: Floats
-    least: Floats
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Shift:
-    """`amount` is taken from output `channel` of the convolution that makes `tensor`."""
-
-    tensor: str
-    channel: int
-    amount: float
-    convolutions: tuple[tuple[str, int], ...]
-    """Where it is given back: (output name of the convolution, its input channel)."""
-
-
-@dataclass
-class Graph:
-    """An ONNX graph with its edges: who makes a tensor, who reads it."""
-
-    model: Any
-    makers: dict[str, Any] = field(default_factory=dict)
-    readers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    weights: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for node in self.model.graph.node:
-            self.makers.update(dict.fromkeys(node.output, node))
-            for name in dict.fromkeys(node.input):
-                self.readers[name].append(node)
-        self.weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
-
-    @property
-    def outputs(self) -> set[str]:
-        return {output.name for output in self.model.graph.output}
-
-    def array(self, name: str) -> Floats:
-        """An initializer's values."""
-        from onnx import numpy_helper
-
-        found: Floats = numpy_helper.to_array(self.weights[name])
-        return found
-
-    def store(self, name: str, values: Floats) -> None:
-        """Give an initializer new values (and shape)."""
-        from onnx import numpy_helper
-
-        self.weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), name))
-
-
 def watched_tensors(model: Any) -> list[str]:
-    """The tensors whose statistics `recentre` needs: what convolutions, ReLUs and the operations between them make."""
+    """Return the tensors whose statistics `recentre` needs: outputs of convolutions, ReLUs and nodes between them."""
     wanted = PASSES | {"Conv"}
     return [node.output[0] for node in model.graph.node if node.op_type in wanted]
 
@@ -123,7 +65,7 @@ def _ruined(found: Statistics | None) -> list[int]:
 
 
 def _origin(graph: Graph, tensor: str, channel: int, stats: Mapping[str, Statistics]) -> tuple[str, int] | None:
-    """The convolution's output and channel that this channel comes from; None where it comes from elsewhere."""
+    """Return the convolution's output and channel that this channel comes from; None where it comes from elsewhere."""
     node = graph.makers.get(tensor)
     if node is None:
         return None
@@ -142,7 +84,7 @@ def _origin(graph: Graph, tensor: str, channel: int, stats: Mapping[str, Statist
 
 
 def _plan(graph: Graph, origin: tuple[str, int], stats: Mapping[str, Statistics]) -> Shift | None:
-    """How far the origin's channel may be shifted, and where that is given back; None where it can't be undone."""
+    """Return how far the origin's channel may be shifted, and where that is given back; None if that is impossible."""
     tensor, channel = origin
     maker = graph.makers[tensor]
     if tensor not in stats or len(maker.input) < 3 or not _own_weight(graph, maker.input[2]):
@@ -174,7 +116,7 @@ def _plan(graph: Graph, origin: tuple[str, int], stats: Mapping[str, Statistics]
 
 
 def _channel_after(node: Any, name: str, channel: int, stats: Mapping[str, Statistics]) -> int | None:
-    """Where `name`'s channel stands in the output of a node that lets a constant pass; None for any other node."""
+    """Return the place of `name`'s channel in the output of a node that lets a constant pass; None for other nodes."""
     if node.op_type == "Concat":
         before = list(node.input)[: list(node.input).index(name)]
         if _axis(node) != 1 or list(node.input).count(name) != 1 or any(other not in stats for other in before):
@@ -184,13 +126,16 @@ def _channel_after(node: Any, name: str, channel: int, stats: Mapping[str, Stati
 
 
 def _own_weight(graph: Graph, name: str) -> bool:
-    """Whether this is a constant that one node alone reads."""
+    """Return whether this is a constant that only one node reads."""
     return name in graph.weights and len(graph.readers[name]) == 1
 
 
 def _plain(graph: Graph, node: Any) -> bool:
-    """Whether a convolution can take channels of ones: not grouped, weights and bias its own, the middle of its kernel
-    always inside the picture."""
+    """Return whether a convolution can take channels of ones.
+
+    It must not be grouped, its weights and bias must be its own, and the middle of its kernel always inside the
+    picture.
+    """
     if len(node.input) < 3 or not (_own_weight(graph, node.input[1]) and _own_weight(graph, node.input[2])):
         return False
     given = {attribute.name: attribute for attribute in node.attribute}
@@ -208,7 +153,7 @@ def _axis(node: Any) -> int | None:
 
 
 def _short(amount: float) -> float:
-    """The amount with at most four significant bits, towards zero: exact everywhere, and easy to read."""
+    """Round the amount to at most four significant bits, towards zero: exact everywhere, and easy to read."""
     if amount == 0.0:
         return 0.0
     step = 2.0 ** (np.floor(np.log2(abs(amount))) - 6)
@@ -223,7 +168,7 @@ def _take(graph: Graph, shift: Shift) -> None:
 
 
 def _give_back(graph: Graph, shifts: list[Shift], stats: Mapping[str, Statistics]) -> None:
-    """One set of three channels of ones for each convolution that reads shifted channels."""
+    """Add one set of three channels of ones to each convolution that reads shifted channels."""
     wanted: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for shift in shifts:
         for output, channel in shift.convolutions:
@@ -242,7 +187,7 @@ def _give_back(graph: Graph, shifts: list[Shift], stats: Mapping[str, Statistics
 
 
 def _with_ones(graph: Graph, node: Any, count: int, height: int, width: int) -> str:
-    """The convolution's input with `count` channels of ones behind it; joined where a concatenation is there anyway."""
+    """Append `count` channels of ones to the convolution's input, in an existing concatenation if there is one."""
     from onnx import helper, numpy_helper
 
     name = f"ones_{count}x{height}x{width}"
@@ -260,17 +205,3 @@ def _with_ones(graph: Graph, node: Any, count: int, height: int, width: int) -> 
     nodes = graph.model.graph.node
     nodes.insert(next(i for i, other in enumerate(nodes) if other.output[0] == node.output[0]), joined)
     return str(joined.output[0])
-
-
-def bf16(values: NDArray[Any]) -> Floats:
-    """The values rounded to bf16 (nearest, ties to even), as f32."""
-    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-    return rounded.astype(np.uint32).view(np.float32)
-
-
-def bf16_parts(values: NDArray[np.float64]) -> tuple[Floats, Floats, Floats]:
-    """Three arrays, each exact in bf16, whose sum is `values` to f32's precision."""
-    first = bf16(values)
-    second = bf16(values - first)
-    return first, second, bf16(values - first - second)

@@ -1,4 +1,4 @@
-"""The record of a prepared model: what was changed, and how far its masks are from the original's."""
+"""The record of a prepared model: its changes, and its masks' differences from the original's."""
 
 import json
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Final
 
 from services.inference.catalogue import ModelSpec, digest
 
-# The method's version: a record of another one does not count.
+# The method's version: records of other versions are ignored.
 PREPARATION: Final = 1
-# Mean difference of the masks up to which bf16 counts as good.
+# bf16 is good up to this mean difference of the masks.
 BF16_LIMIT: Final = 0.0015
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was done to prepare a model for bf16, and what it costs. Differences are of mask values from 0 to 1."""
+    """The changes that prepared a model for bf16, and their cost. Differences are of mask values from 0 to 1."""
 
     version: int
     original_sha256: str
@@ -31,12 +31,12 @@ class Record:
 
     @property
     def good(self) -> bool:
-        """Whether bf16 may be used without being asked for."""
+        """Whether bf16 may be used automatically."""
         return max(self.emulated_mean_difference, self.measured_mean_difference or 0.0) <= BF16_LIMIT
 
 
 def read_record(spec: ModelSpec, folder: Path) -> Record | None:
-    """The record of the prepared file; None where there is none, or where it is not of these very files."""
+    """Return the record of the prepared file; None where there is none, or where it describes other files."""
     prepared = spec.prepared_path(folder)
     try:
         record = Record(**json.loads(prepared.with_suffix(".json").read_text()))

@@ -1,4 +1,4 @@
-"""The models of one process: which may be asked for, which are kept loaded, and who waits for one that is loading."""
+"""The models of one process: loads them when needed, and keeps the most recently used ones."""
 
 import contextlib
 import math
@@ -15,16 +15,16 @@ from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 
-# How long a model that could not be loaded is not tried again.
+# How long a failed model is not loaded again.
 RETRY_SECONDS: Final = 30
 
 
 class Models:
-    """The models of one process: the default one loads in the background at the start, others when first asked for.
+    """The models of one process: the default one loads in the background at the start, others when first requested.
 
     A request that comes while its model loads waits for it, up to its deadline. At most `max_loaded` are kept: before
-    another is loaded, the one that was not asked for the longest is dropped, but never the default one. A request that
-    is at work with it keeps it until it is done. Nothing is ever downloaded.
+    another is loaded, the least recently used is dropped, but never the default one. A request that uses a dropped
+    model keeps it until it is done. Nothing is ever downloaded.
     """
 
     def __init__(
@@ -32,22 +32,23 @@ class Models:
         names: Iterable[str],
         folder: Path,
         settings: EngineSettings,
-        on_loaded: Callable[[RembgSegmenter], None] = lambda _segmenter: None,
+        *,
         max_waiting: int = 16,
         max_loaded: int = 2,
-        on_dropped: Callable[[RembgSegmenter], None] = lambda _segmenter: None,
+        on_change: Callable[[RembgSegmenter, bool], None] = lambda _segmenter, _loaded: None,
     ) -> None:
-        """`names`: the models that callers may ask for, the default one first; `max_waiting`: callers that may wait
-        for one that is loading; `max_loaded`: models kept, the default one among them."""
-        self._on_loaded = on_loaded
-        self._on_dropped = on_dropped
+        """`names`: the models that callers may ask for, the default one first; `max_waiting`: callers that may wait for
+        one that is loading; `max_loaded`: models kept, the default one included; `on_change` is called with a model and
+        whether it was loaded (or dropped).
+        """
+        self._on_change = on_change
         self._max_loaded = max_loaded
         self.names = tuple(names)
         self._folder = folder
         self._settings = settings
-        self._loaded: dict[str, RembgSegmenter] = {}  # the one asked for last is last
+        self._loaded: dict[str, RembgSegmenter] = {}  # the most recently used is last
         self._max_waiting = max_waiting
-        # Why, and when; an exception kept would keep its frames alive.
+        # (reason, time) of failures; a kept exception would keep its frames alive.
         self._failed: dict[str, tuple[str, float]] = {}
         self._done = threading.Condition()
         self._loading = False
@@ -58,34 +59,34 @@ class Models:
         return self.names[0]
 
     def start(self) -> None:
-        """Begin to load the default model in a thread of its own; `ready` becomes true when it is warm."""
+        """Start loading the default model in a thread; `ready` becomes true when it is warm."""
         threading.Thread(target=self._load_quietly, args=(self.default,), name="load-model", daemon=True).start()
 
     def retry_when_due(self) -> None:
-        """Begin anew when the default model could not be loaded some time ago: its file may have come since."""
+        """Load the default model again some time after a failure: its file may have come since."""
         if not self.ready() and not self._loading and self._failed and not self._recently_failed(self.default):
             self.start()
 
     def ready(self) -> bool:
-        """Whether the default model is loaded and warmed up."""
+        """Return whether the default model is loaded and warmed up."""
         return self.default in self._loaded
 
     def wait(self) -> bool:
-        """Wait until the default model is loaded (true) or can't be (false)."""
+        """Wait until the default model is loaded (True) or can't be (False)."""
         with self._done:
             self._done.wait_for(lambda: self.ready() or self.default in self._failed)
         return self.ready()
 
     def failure(self) -> str:
-        """Why the default model could not be loaded; empty when it could, or is still loading."""
+        """Return why the default model could not be loaded; "" when it could, or is still loading."""
         return self._failed.get(self.default, ("", 0.0))[0]
 
     def loaded(self) -> dict[str, RembgSegmenter]:
-        """The models loaded so far, by name."""
+        """Return the loaded models by name."""
         return dict(self._loaded)
 
     def get(self, name: str | None, deadline: Deadline) -> RembgSegmenter:
-        """The model of that name (None: the default one), loaded.
+        """Return the model of that name (None: the default one), loaded.
 
         Raises `ModelNotFound`, `EngineUnavailable` when it can't be loaded, `DeadlineExceeded` while it loads.
         """
@@ -98,7 +99,7 @@ class Models:
         return self._load(name, deadline)
 
     def usable(self) -> dict[str, ModelSpec]:
-        """The models that are enabled, known, and whose files are in place."""
+        """Return the models that are enabled, known, and whose files are in place."""
         found = {}
         for name in self.names:
             with contextlib.suppress(ValueError):
@@ -108,7 +109,7 @@ class Models:
         return found
 
     def unusable(self) -> list[ModelSpec]:
-        """The models of the catalogue that are not enabled, or whose files are not in place."""
+        """Return the models of the catalogue that are not enabled, or whose files are not in place."""
         usable = self.usable()
         return [spec for spec in CATALOGUE.values() if spec.name not in usable]
 
@@ -119,11 +120,11 @@ class Models:
         try:
             self._load(name, Deadline())
         except EngineUnavailable:
-            # Kept in `_failed`; /health and every request say so.
+            # `_failed` keeps the reason for /health and for requests.
             return
 
     def _load(self, name: str, deadline: Deadline) -> RembgSegmenter:
-        """Load one model at a time; whoever finds it loading waits."""
+        """Load one model at a time; callers that find it loading wait."""
         with self._done:
             while self._loading:
                 self._wait(deadline)
@@ -139,7 +140,7 @@ class Models:
             with self._done:
                 self._loaded[name] = loaded
             self._failed.pop(name, None)
-            self._on_loaded(loaded)
+            self._on_change(loaded, True)
         except EngineUnavailable as exc:
             exc.retry_after = RETRY_SECONDS
             self._failed[name] = (exc.details, time.monotonic())
@@ -151,9 +152,9 @@ class Models:
         return loaded
 
     def _wait(self, deadline: Deadline) -> None:
-        """Wait for the model that is loading; called with the lock held. Threads are left over for everything else."""
+        """Wait for the model that is loading; called with the lock held. Some threads stay free for everything else."""
         if self._waiting >= self._max_waiting:
-            raise EngineUnavailable("it is loading, and as many as can wait for it do", "", 2)
+            raise EngineUnavailable("it is loading, and no more callers can wait for it", "", 2)
         self._waiting += 1
         try:
             self._done.wait(deadline.remaining())
@@ -162,19 +163,19 @@ class Models:
         deadline.check()
 
     def _touched(self, name: str) -> RembgSegmenter:
-        """The loaded model, noted as the one asked for last; called with the lock held."""
+        """Return the loaded model and mark it as most recently used; called with the lock held."""
         segmenter = self._loaded[name] = self._loaded.pop(name)
         return segmenter
 
     def _make_room(self, name: str) -> None:
-        """Drop what was not asked for the longest, so that one more fits; called with the lock held.
+        """Drop the least recently used models until one more fits; called with the lock held.
 
-        Only the reference goes: whoever works with the session keeps it alive.
+        Only the reference goes: requests that use a session keep it alive.
         """
         others = [other for other in self._loaded if other != self.default]
         kept = self._max_loaded - 1 - (name != self.default)
         for other in others[: max(0, len(others) - kept)]:
-            self._on_dropped(self._loaded.pop(other))
+            self._on_change(self._loaded.pop(other), False)
 
     def _spec(self, name: str) -> ModelSpec:
         try:

@@ -1,23 +1,21 @@
-"""Engines: a model's file becomes a rembg session on the best provider there is, and says which that was."""
+"""Opens a model's file as a rembg session on the best engine that accepts it."""
 
 import importlib
 import importlib.util
 import json
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
-from services.capacity.deadline import Deadline
-from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
+from services.errors import EngineUnavailable
 from services.inference.catalogue import ModelSpec
 from services.inference.custom import CustomSession
 from services.inference.sam import SamSession
@@ -25,76 +23,20 @@ from services.inference.sam import SamSession
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
 Provider = str | tuple[str, dict[str, str]]
-# How often a run is looked after: whether anybody still waits for it.
-LOOK_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How models are run: which engine, at which precision, on how many threads of this process."""
+    """How models run: the engine, the precision, and the threads of this process."""
 
     engine: Engine = "auto"
     precision: Precision = "auto"
     threads: int = 1
 
 
-class TerminableSession:
-    """An `InferenceSession` whose runs end at a deadline, or when nobody waits for them.
-
-    rembg passes no `RunOptions`, so they are added here.
-
-    ONNX Runtime looks at the `terminate` flag between nodes; the session stays usable. To OpenVINO's provider the whole
-    graph is one node: there a run that has begun ends first, and the deadline is overrun by one inference at most.
-    """
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self._local = threading.local()
-
-    @contextmanager
-    def until(self, deadline: Deadline) -> Iterator[None]:
-        """Runs that this thread makes inside end at the deadline."""
-        deadline.check()
-        self._local.deadline = deadline
-        try:
-            yield
-        finally:
-            self._local.deadline = None
-
-    def run(self, outputs: Any, feed: Any) -> Any:
-        import onnxruntime
-
-        deadline: Deadline | None = getattr(self._local, "deadline", None)
-        if deadline is None or deadline.remaining() is None:
-            return self._inner.run(outputs, feed)
-        options, done = onnxruntime.RunOptions(), threading.Event()
-        threading.Thread(target=_terminate, args=(options, deadline, done), name="terminate", daemon=True).start()
-        try:
-            return self._inner.run(outputs, feed, options)
-        except Exception as exc:
-            if deadline.remaining() == 0.0:
-                raise DeadlineExceeded(f"stopped in the model after {deadline.seconds:g} s") from exc
-            if options.terminate:
-                raise ClientGone("stopped in the model") from exc
-            raise
-        finally:
-            done.set()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def _terminate(options: Any, deadline: Deadline, done: threading.Event) -> None:
-    """End the run when its time is up, or when nobody waits for it any more."""
-    while deadline.remaining() != 0.0 and not deadline.gone():
-        if done.wait(min(LOOK_SECONDS, deadline.remaining() or 0.0)):
-            return
-    options.terminate = True
-
-
 @dataclass(frozen=True)
 class Loaded:
-    """A session, the engine and precision it really runs with, and a warning where that is not what was asked."""
+    """A session, the engine and precision it really runs with, and a warning where they differ from the settings."""
 
     session: Any
     engine: str
@@ -103,22 +45,22 @@ class Loaded:
 
 
 def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> Loaded:
-    """A rembg session of the model in `path`, warmed up, on the best engine that takes it.
+    """Open a rembg session of the model in `path`, warmed up, on the best engine that accepts it.
 
     `bf16_path` is the file to run in bf16, None where that is not wanted. Providers are lost silently (a missing
-    library, a refused graph), so what the session says is what counts, and only after it has run once. Raises
+    library, a refused graph), so the session is asked after it has run once. Raises
     `EngineUnavailable` when no engine takes the model.
     """
     troubles = []
     for engine, precision, file, providers in _attempts(settings, path, bf16_path):
         try:
             session = rembg_session(spec, file, providers, settings.threads)
-            # To a model that finds nothing in a plain colour, rembg divides 0 by 0.
+            # Where a model finds nothing in a plain colour, rembg divides 0 by 0.
             with np.errstate(all="ignore"):
                 session.predict(Image.new("RGB", (spec.input_size, spec.input_size), (90, 120, 150)))
             active = session.inner_session.get_providers()
         except EngineUnavailable:
-            # The file is not what it should be: no engine can help.
+            # The file is damaged: no engine can help.
             raise
         except Exception as exc:  # noqa: BLE001 - engines raise what they like; the next one may take the graph
             troubles.append(f"{engine} refused {spec.name} in {precision} ({type(exc).__name__})")
@@ -133,7 +75,7 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
 def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
     if settings.engine not in ("auto", engine):
         troubles = troubles or [f"{settings.engine} is not in this build of onnxruntime"]
-    if settings.precision == "bf16" != precision:
+    if settings.precision == "bf16" and precision != "bf16":
         troubles = troubles or [f"{engine} has no bf16"]
     return "; ".join(troubles)
 
@@ -141,7 +83,7 @@ def _warning(settings: EngineSettings, engine: str, precision: str, troubles: li
 def _attempts(
     settings: EngineSettings, path: Path, bf16_path: Path | None
 ) -> Iterator[tuple[str, str, Path, list[Provider]]]:
-    """(engine, precision, file, providers) to try, best first. Plain ONNX Runtime on the CPU is always the last."""
+    """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last."""
     available = import_rembg().get_available_providers()
     if settings.engine in ("auto", "cuda") and "CUDAExecutionProvider" in available:
         yield "cuda", "f32", path, ["CUDAExecutionProvider"]
@@ -157,14 +99,14 @@ def _openvino(precision: str, threads: int) -> Provider:
         "INFERENCE_PRECISION_HINT": precision,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": str(threads),
-        # Else every process of one machine has its threads wait for the same processors.
+        # With pinning, all processes of one machine would wait for the same processors.
         "ENABLE_CPU_PINNING": "NO",
     }
     return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
 
 
 def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
+    """Return whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
     try:
         flags = set(cpuinfo.read_text().split("flags", 1)[1].split("\n", 1)[0].split())
     except (OSError, IndexError):
@@ -174,9 +116,9 @@ def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def import_rembg() -> Any:
-    """onnxruntime, with rembg's session classes imported beside it. Done in the master, so that workers share it.
+    """Return onnxruntime, and import rembg's session classes. Done in the master, so that workers share them.
 
-    What rembg imports besides (PyMatting with Numba, SciPy, jsonschema) is never called here and costs each start
+    rembg's other imports (PyMatting with Numba, SciPy, jsonschema) are never called here and cost each start
     0.7 s and 70 MB, the first one on a machine 43 s more: placeholders stand for it meanwhile (decision 004).
     """
     import onnxruntime
@@ -189,7 +131,7 @@ def import_rembg() -> Any:
 
 @contextmanager
 def _placeholders() -> Iterator[None]:
-    """The package rembg without its own `__init__`, and empty modules for those that only its `sam` imports."""
+    """Provide the package rembg without its own `__init__`, and empty modules for imports that only its `sam` needs."""
     modules = {name: ModuleType(name) for name in ("rembg", "scipy", "scipy.ndimage", "jsonschema")}
     found = importlib.util.find_spec("rembg")
     modules["rembg"].__path__ = list(found.submodule_search_locations or ()) if found else []
@@ -205,27 +147,27 @@ def _placeholders() -> Iterator[None]:
 
 
 def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
-    """A session with `inner_session` and `predict`: rembg's class of that name, or ours for `sam` and custom models."""
+    """Return a session with `inner_session` and `predict`: rembg's class, or ours for `sam` and custom models."""
     onnxruntime = import_rembg()
     options = _session_options(threads)
     if spec.custom:
         return CustomSession(spec, onnxruntime.InferenceSession(str(path), options, providers))
     if spec.name == "sam":
         encoder = onnxruntime.InferenceSession(str(path), options, providers)
-        # Small, and of changing shapes: best on the plain CPU engine.
+        # The decoder is small and its shapes change: it is fastest on the plain CPU engine.
         decoder = path.with_name(spec.files[1].name)
         return SamSession(encoder, onnxruntime.InferenceSession(str(decoder), options, ["CPUExecutionProvider"]))
     base = rembg_class(spec.name)
-    # The file is ours and checked: a session that can't download never surprises anyone.
+    # The file is ours and checked: this session never downloads.
     local = type(base.__name__, (base,), {"download_models": classmethod(lambda _cls, *_a, **_k: str(path))})
     with warnings.catch_warnings():
-        # rembg's word on a lost provider: ours is in open_session.
+        # rembg warns of a lost provider; open_session has its own warning.
         warnings.simplefilter("ignore", RuntimeWarning)
         return local(spec.name, options, providers=providers)
 
 
 def rembg_class(name: str) -> Any:
-    """rembg's session class of that name. Always by name: its own default is a model with a restrictive licence."""
+    """Return rembg's session class of that name. The name is required: rembg's default has a restrictive licence."""
     import_rembg()
     from rembg.sessions import sessions
 
@@ -240,7 +182,7 @@ def _session_options(threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    # Idle threads would otherwise burn CPU that the pre- and post-processing needs.
+    # Spinning idle threads would take CPU time from the pre- and post-processing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options

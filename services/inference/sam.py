@@ -16,9 +16,9 @@ from PIL import Image
 from services.errors import EngineUnavailable
 from services.imaging.prompt import Mark, Prompt
 
-# px of the square frame that encoder and decoder think in.
+# px of the square frame of encoder and decoder.
 SIDE: Final = 1024
-# Of the encoder's normalisation: becomes 0, as its own padding would be.
+# The mean of the encoder's normalisation: it becomes 0, like the encoder's own padding.
 MEAN: Final = (123.675, 116.28, 103.53)
 # The decoder needs it where there is no box, and only there.
 NO_BOX: Final = Mark(0, 0, -1)
@@ -40,12 +40,12 @@ class SamSession:
         self._frame = (width, height)
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) in px to resize a picture to: its aspect ratio kept, as large as the encoder takes."""
+        """Return the (width, height) in px for a picture: its aspect ratio kept, as large as the encoder takes."""
         scale = min(self._frame[0] / width, self._frame[1] / height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def predict(self, image: Image.Image, prompt: Prompt | None = None, **_: object) -> list[Image.Image]:
-        """The mask, in the image's size, of what the prompt (in its px; by default its centre) means."""
+        """Return the mask, in the image's size, for the prompt (in its px; by default its centre)."""
         prompt = prompt or (Mark(image.width / 2, image.height / 2, 1),)
         frame = np.empty((self._frame[1], self._frame[0], 3), np.float32)
         frame[:] = MEAN
@@ -56,7 +56,7 @@ class SamSession:
         return [Image.fromarray(np.rint(255 / (1 + np.exp(-np.clip(whole, -30, 30)))).astype(np.uint8))]
 
     def _decode(self, embedding: NDArray[np.float32], prompt: Prompt) -> NDArray[np.float32]:
-        """The best mask's logits (above 0 is subject), 256 × 256 over the whole frame."""
+        """Return the best mask's logits (above 0 is subject), 256 × 256 over the whole frame."""
         marks = prompt if any(mark.label == 2 for mark in prompt) else (*prompt, NO_BOX)
         feed = {
             "image_embeddings": embedding,

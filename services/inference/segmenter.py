@@ -10,21 +10,22 @@ from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from services.inference.catalogue import ModelSpec, check_file, digest
 from services.inference.record import read_record
-from services.inference.runtime import EngineSettings, TerminableSession, bf16_is_fast, open_session
+from services.inference.runtime import EngineSettings, bf16_is_fast, open_session
 from services.inference.sam import SamSession
+from services.inference.terminable import TerminableSession
 
 
 class RembgSegmenter:
-    """A rembg session, loaded and warmed up. Thread-safe: ONNX Runtime's `run` is, and leaves the GIL."""
+    """A rembg session, loaded and warmed up. Thread-safe: ONNX Runtime's `run` is, and it releases the GIL."""
 
     def __init__(self, spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> None:
-        """Loads the model in `path`, or in `bf16_path` where bf16 can be had. Raises `EngineUnavailable`."""
+        """Load the model in `path`, or in `bf16_path` where bf16 is available. Raises `EngineUnavailable`."""
         loaded = open_session(spec, path, settings, bf16_path)
         self.spec = spec
         self.name, self.takes_prompt = spec.name, spec.takes_prompt
         self.engine, self.precision, self.warning = loaded.engine, loaded.precision, loaded.warning
         self._session = loaded.session
-        unknown = [file for file in spec.files if not file.checksum]  # the others were compared with theirs
+        unknown = [file for file in spec.files if not file.checksum]  # the others were verified
         read = [path.with_name(file.name) for file in unknown] + [bf16_path] * (loaded.precision == "bf16")
         digests = [digest(file) for file in read if file]
         self.identity = repr((spec, digests, self.engine, self.precision))
@@ -38,7 +39,7 @@ class RembgSegmenter:
 
     def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
         with self._runner.until(deadline), np.errstate(all="ignore"):
-            # A picture on which the model answers one constant divides 0 by 0 in rembg: NaN, cast to some integer.
+            # Where the model returns a constant, rembg divides 0 by 0: NaN, cast to some integer.
             first, *others = map(np.asarray, self._session.predict(image, prompt=prompt))
         for other in others:  # clothes: above the waist, below it, both
             first = np.maximum(first, other)
@@ -46,10 +47,10 @@ class RembgSegmenter:
 
 
 def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
-    """The model, from its checked file. Raises `EngineUnavailable`.
+    """Load the model from its checked file. Raises `EngineUnavailable`.
 
-    bf16 is used when it is asked for, and by itself where the processor is fast at it and the record of the prepared
-    file proves that the masks stay f32's.
+    bf16 is used on request, and automatically where the processor is fast at it and the prepared file's record proves
+    that the masks stay f32's.
     """
     path = check_file(spec, folder)
     record = read_record(spec, folder)

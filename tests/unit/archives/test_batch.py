@@ -19,7 +19,9 @@ FOREVER = Deadline(86_400)  # it runs from when this file is read, long before i
 
 def result(data: bytes, _deadline: Deadline = FOREVER) -> Result:
     """A result that is its image, upside down."""
-    return Result(data[::-1], Format.PNG, 1, 1, Box(0, 0, 1, 1), "png", 1, 1, len(data), None, "", "fake", 1.0, {})
+    return Result(
+        data[::-1], Format.PNG, 1, 1, Box(0, 0, 1, 1), "png", 1, 1, len(data), None, None, None, None, "fake", 1.0, {}
+    )
 
 
 def batch(

@@ -11,7 +11,8 @@ from onnx import helper, numpy_helper
 
 from services.inference.bf16 import calibration_photos, emulate_bf16, measure, prepare
 from services.inference.catalogue import CATALOGUE
-from services.inference.recentre import bf16, bf16_parts, recentre
+from services.inference.graph import bf16, bf16_parts
+from services.inference.recentre import recentre
 from services.inference.record import BF16_LIMIT, read_record
 from services.inference.runtime import import_rembg
 from tests.support.waiting import ROOT

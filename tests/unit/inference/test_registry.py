@@ -30,7 +30,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_least_recently_used_goes_first_and_the_default_never(folder: Path) -> None:
     dropped: list[str] = []
-    models = Models(NAMES, folder, PLAIN, max_loaded=3, on_dropped=lambda s: dropped.append(s.spec.name))
+    models = Models(
+        NAMES, folder, PLAIN, max_loaded=3, on_change=lambda s, loaded: None if loaded else dropped.append(s.spec.name)
+    )
     for name in (None, "u2net", "silueta", "u2net"):
         models.get(name, Deadline())
     models.get("u2net_human_seg", Deadline())
