@@ -95,7 +95,7 @@ def test_a_description_that_is_no_json_or_not_there_is_an_error(tmp_path: Path) 
     (tmp_path / "mine.json").write_text(" " * 70_000)
     with pytest.raises(ValueError, match=r"mine\.json is larger than 65536 bytes"):
         find_spec("mine", tmp_path)
-    with pytest.raises(ValueError, match=r"a model of your own needs nothing\.json beside it"):
+    with pytest.raises(ValueError, match=r"a custom model needs nothing\.json next to it"):
         find_spec("nothing", tmp_path)
 
 

@@ -171,7 +171,7 @@ def test_a_file_or_a_folder_is_taken_when_it_is_the_right_one(tmp_path: Path) ->
 def test_a_custom_model_comes_with_its_description(tmp_path: Path) -> None:
     folder, source = tmp_path / "models", tmp_path / "mine.onnx"
     source.write_bytes(BYTES)
-    with pytest.raises(ValueError, match=r"a model of your own needs mine\.json beside it"):
+    with pytest.raises(ValueError, match=r"a custom model needs mine\.json next to it"):
         fetch("mine", folder, source=source)
     text = '{"purpose": "x", "licence": "y", "input_size": 64, "mean": [0, 0, 0], "std": [1, 1, 1], "sha256": "%s"}'
     (tmp_path / "mine.json").write_text(text % ("0" * 64))
@@ -182,14 +182,14 @@ def test_a_custom_model_comes_with_its_description(tmp_path: Path) -> None:
     fetch("mine", folder, source=source)
     assert sorted(path.name for path in folder.iterdir()) == ["mine.json", "mine.onnx"]
     (folder / "mine.onnx").unlink()
-    with pytest.raises(ValueError, match="mine is a model of your own: give FILE="):
+    with pytest.raises(ValueError, match="mine is a custom model: give FILE="):
         fetch("mine", folder)
 
 
 def test_what_is_published_nowhere_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rembg makes it from birefnet-general"):
         fetch("birefnet-general-fp16", tmp_path)
-    with pytest.raises(ValueError, match="nothing-like-it is not a model that is known"):
+    with pytest.raises(ValueError, match="nothing-like-it is not a known model"):
         fetch("nothing-like-it", tmp_path)
 
 
