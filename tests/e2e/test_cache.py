@@ -56,7 +56,7 @@ WAYS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("path", WAYS)
-def test_a_hit_is_the_computed_answer_but_for_its_timing(keeping: Gunicorn, jpeg: bytes, path: str) -> None:
+def test_hit_equals_the_computed_answer(keeping: Gunicorn, jpeg: bytes, path: str) -> None:
     new = post(keeping, path, **WAYS[path](jpeg))
     again = [post(keeping, path, **WAYS[path](jpeg)) for _ in range(3)]  # by either worker
     assert [answer.headers["X-Cache"] for answer in (new, *again)] == ["miss", "hit", "hit", "hit"]
@@ -69,9 +69,7 @@ def test_a_hit_is_the_computed_answer_but_for_its_timing(keeping: Gunicorn, jpeg
     assert "X-Cache" in new.headers["Access-Control-Expose-Headers"]
 
 
-def test_another_name_key_or_way_to_send_it_makes_no_difference_but_another_option_does(
-    keeping: Gunicorn, jpeg: bytes
-) -> None:
+def test_cache_key_depends_on_image_and_options_only(keeping: Gunicorn, jpeg: bytes) -> None:
     def cached(name: str = "a.jpg", wall: bytes = b"", **options: object) -> str:
         files = {"file": (name, jpeg), **({"background_image": wall} if wall else {})}
         return post(keeping, "/remove-background", files=files, data=options).headers["X-Cache"]
@@ -85,7 +83,7 @@ def test_another_name_key_or_way_to_send_it_makes_no_difference_but_another_opti
     assert cached(quality=33, format="webp", wall=jpeg) == "hit"
 
 
-def test_a_hit_counts_towards_the_quota_and_in_the_metrics(keeping: Gunicorn, jpeg: bytes) -> None:
+def test_hit_counts_in_quota_and_metrics(keeping: Gunicorn, jpeg: bytes) -> None:
     def looks(outcome: str) -> float:
         found = requests.get(f"{keeping.url}/api/metrics", timeout=10).json()["bg_remover_result_cache_total"]
         return sum(float(sample["value"]) for sample in found if sample["labels"] == {"outcome": outcome})
@@ -99,14 +97,14 @@ def test_a_hit_counts_towards_the_quota_and_in_the_metrics(keeping: Gunicorn, jp
     assert (looks("hit"), looks("miss")) == (hits + 1, misses)
 
 
-def test_a_failure_is_not_kept_and_nothing_says_cache_about_it(keeping: Gunicorn, jpeg: bytes) -> None:
+def test_failures_are_not_cached(keeping: Gunicorn, jpeg: bytes) -> None:
     for _ in range(2):
         answer = requests.post(f"{keeping.url}/remove-background", files={"file": jpeg[:3000]}, timeout=30)
         assert answer.status_code == 422
         assert "X-Cache" not in answer.headers
 
 
-def test_a_lost_redis_fails_no_request_and_delays_none_for_long(jpeg: bytes) -> None:
+def test_lost_redis_fails_and_delays_no_request(jpeg: bytes) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     with Gunicorn(REDIS_URL=url, RESULT_CACHE_SECONDS=600) as server:
         for _ in range(3):
@@ -122,5 +120,5 @@ def test_a_lost_redis_fails_no_request_and_delays_none_for_long(jpeg: bytes) -> 
         assert "limits" not in check["details"]
 
 
-def test_without_the_setting_nothing_says_cache(server: Gunicorn, jpeg: bytes) -> None:
+def test_cache_is_off_by_default(server: Gunicorn, jpeg: bytes) -> None:
     assert "X-Cache" not in post(server, "/remove-background", files={"file": jpeg}).headers

@@ -211,7 +211,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
         yield server
 
 
-def test_storage_that_can_not_be_used_and_links_that_have_ended_say_so(limited: Gunicorn) -> None:
+def test_unusable_storage_and_expired_links_are_reported(limited: Gunicorn) -> None:
     case = Case("", 503, "POST", "/remove-bg?output_key=a.png", upload(GOOD))
     body = assert_error(ask(limited, case), 503, "storage_unavailable", limited=True)
     assert "good.txt" not in str(body)
@@ -235,7 +235,7 @@ def narrow() -> Iterator[Gunicorn]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_refused_request_gets_the_contract_s_error(limited: Gunicorn, case: Case) -> None:
+def test_refused_request_gets_its_documented_error(limited: Gunicorn, case: Case) -> None:
     pids = limited.workers()
     body = assert_error(
         ask(limited, case), case.status, case.code, limited=case.path in LIMITED and case.method == "POST"
@@ -250,7 +250,7 @@ def test_a_refused_request_gets_the_contract_s_error(limited: Gunicorn, case: Ca
     assert limited.workers() == pids
 
 
-def test_the_right_metrics_token_and_a_good_file_are_let_in(limited: Gunicorn) -> None:
+def test_valid_metrics_token_and_readable_file_are_accepted(limited: Gunicorn) -> None:
     token = {"Authorization": "Bearer right"}
     assert requests.get(f"{limited.url}/metrics", headers=token, timeout=10).status_code == 200
     answer = requests.post(f"{limited.url}/read-file", json={"path": "good.txt"}, timeout=10)
@@ -268,7 +268,7 @@ def answers(server: Gunicorn) -> bool:
         return False
 
 
-def test_over_quota_is_429_with_the_wait_and_other_endpoints_go_on(narrow: Gunicorn) -> None:
+def test_exhausted_quota_is_429_for_its_endpoint_only(narrow: Gunicorn) -> None:
     remaining = []
     for _ in range(2):
         answer = post(narrow, GOOD, LIMITED[1])
@@ -285,7 +285,7 @@ def test_over_quota_is_429_with_the_wait_and_other_endpoints_go_on(narrow: Gunic
     assert base64_request(narrow, GOOD).status_code == 200
 
 
-def test_a_full_server_says_busy_and_takes_no_quota(narrow: Gunicorn, big: bytes) -> None:
+def test_full_server_is_busy_and_uses_no_quota(narrow: Gunicorn, big: bytes) -> None:
     left = base64_request(narrow, GOOD).headers["X-RateLimit-Remaining"]
     with held(narrow, big) as answer:
         assert_error(post(narrow, GOOD), 503, "busy", limited=True)
@@ -309,7 +309,7 @@ def silence(connection: socket.socket, _head: bytes) -> None:
     connection.recv(1)
 
 
-def test_a_source_that_says_nothing_is_504_and_takes_quota() -> None:
+def test_silent_source_is_504_and_uses_quota() -> None:
     with (
         source(silence) as silent,
         Gunicorn(
@@ -327,7 +327,7 @@ def test_a_source_that_says_nothing_is_504_and_takes_quota() -> None:
             assert used == 1
 
 
-def test_too_slow_is_504_and_takes_no_quota(strict: Gunicorn) -> None:
+def test_slow_image_is_504_and_uses_no_quota(strict: Gunicorn) -> None:
     slow = corpus.encode(Image.new("RGBA", (7000, 7000), (200, 90, 30, 128)), "PNG", compress_level=1)
     before = post(strict, GOOD)
     assert before.status_code == 200
@@ -356,7 +356,7 @@ def modelless(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield server
 
 
-def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gunicorn) -> None:
+def test_unusable_model_fails_only_removals(modelless: Gunicorn) -> None:
     pids = modelless.workers()
     for _ in range(2):
         answer = post(modelless, GOOD)
@@ -377,7 +377,7 @@ def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gu
     assert modelless.workers() == pids
 
 
-def test_without_a_good_key_a_closed_server_refuses_and_says_how_to_send_one() -> None:
+def test_missing_and_wrong_keys_are_refused_with_a_challenge() -> None:
     lost = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys"
     with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=lost, METRICS_ALLOWED_NETWORKS="10.0.0.0/8") as server:
 
@@ -402,7 +402,7 @@ def test_metrics_are_forbidden_outside_the_allowed_networks(modelless: Gunicorn,
     assert "127.0.0.1" in body["details"]
 
 
-def test_while_it_stops_readiness_says_so_and_the_image_is_finished(big: bytes) -> None:
+def test_stopping_server_is_not_ready_but_finishes_its_image(big: bytes) -> None:
     with Gunicorn() as server:
         kept = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(3)]
         assert [ready_on(connection).status_code for connection in kept] == [200, 200, 200]
@@ -435,17 +435,17 @@ def drained(kept: list[http.client.HTTPConnection]) -> tuple[requests.Response] 
     return None if response.status_code == 200 else (response,)
 
 
-def test_every_error_code_is_provoked_here() -> None:
+def test_every_error_code_has_a_case() -> None:
     provoked = {case.code for case in CASES} | set(STATES)
     assert provoked == {error.code for error in all_errors()} - set(NOT_PROVOKED)
 
 
-def test_a_case_s_status_is_its_error_s() -> None:
+def test_case_statuses_match_their_errors() -> None:
     status = {error.code: error.status for error in all_errors()}
     assert {case.code: case.status for case in CASES}.items() <= status.items()
 
 
-def test_errors_do_not_mix_when_many_come_at_once(limited: Gunicorn) -> None:
+def test_concurrent_errors_do_not_mix(limited: Gunicorn) -> None:
     cases = [case for case in CASES if case.path != "/read-file" and case.code != "upload_too_large"] * 2
 
     def run(case: Case) -> tuple[int, str]:

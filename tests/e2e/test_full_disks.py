@@ -35,7 +35,7 @@ def counted(server: Gunicorn) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("bg_remover_images_tot"))
 
 
-def test_shared_memory_that_fills_up_costs_no_worker_and_no_count(jpeg: bytes) -> None:
+def test_full_shared_memory_loses_no_worker_and_no_count(jpeg: bytes) -> None:
     with Gunicorn(wrapper=small("/dev/shm")) as server:
         workers = server.workers()
         fill(server, "/dev/shm")
@@ -51,7 +51,7 @@ def test_shared_memory_that_fills_up_costs_no_worker_and_no_count(jpeg: bytes) -
         assert counted(server) == 3
 
 
-def test_shared_memory_without_room_at_the_start_is_not_used(jpeg: bytes) -> None:
+def test_shared_memory_full_at_start_is_not_used(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
     with Gunicorn(wrapper=wrapper) as server:
@@ -61,7 +61,7 @@ def test_shared_memory_without_room_at_the_start_is_not_used(jpeg: bytes) -> Non
         assert server.workers() == workers
 
 
-def test_without_room_anywhere_metrics_are_lost_and_nothing_else(jpeg: bytes) -> None:
+def test_full_disks_lose_only_metrics(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
     with Gunicorn(wrapper=wrapper, TMPDIR="/dev/shm") as server:
@@ -71,7 +71,7 @@ def test_without_room_anywhere_metrics_are_lost_and_nothing_else(jpeg: bytes) ->
         assert server.workers() == workers
 
 
-def test_a_full_folder_for_temporary_files_changes_nothing(photo_12mp: bytes) -> None:
+def test_full_temporary_folder_has_no_effect(photo_12mp: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, Gunicorn(wrapper=small(folder), TMPDIR=folder) as server:
         workers = server.workers()
         fill(server, folder)
@@ -80,7 +80,7 @@ def test_a_full_folder_for_temporary_files_changes_nothing(photo_12mp: bytes) ->
 
 
 @pytest.mark.parametrize("rotate_mb", ["0", "0.5"])
-def test_lines_that_the_log_file_has_no_room_for_go_to_standard_error(rotate_mb: str) -> None:
+def test_full_log_disk_sends_lines_to_standard_error(rotate_mb: str) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         Gunicorn(wrapper=small(folder), LOG_FILE=f"{folder}/app.log", LOG_ROTATE_MB=rotate_mb) as server,

@@ -59,7 +59,7 @@ def here(
         yield found
 
 
-def test_a_job_gives_the_bytes_that_the_service_gives_at_once(here: Place, jpeg: bytes) -> None:
+def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> None:
     options = {"format": "webp", "background": "steelblue"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
@@ -87,7 +87,7 @@ def test_a_job_gives_the_bytes_that_the_service_gives_at_once(here: Place, jpeg:
     assert float(answer.headers["X-Confidence"]) == float(now.headers["X-Confidence"])
 
 
-def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpeg: bytes) -> None:
+def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("folder/0.jpg", jpeg)
@@ -123,7 +123,7 @@ def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpe
     assert here.show(done["job_id"])["status"] == "finished"
 
 
-def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, photo_12mp: bytes) -> None:
+def test_killed_worker_loses_and_duplicates_nothing(here: Place, photo_12mp: bytes) -> None:
     job_id = here.submit(photo_12mp, **SLOW, max_width="64")
     os.kill(here.child_of(job_id), signal.SIGKILL)
     done = here.until(job_id, "finished")
@@ -131,9 +131,7 @@ def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, 
     assert [key for key in here.stored() if job_id in key and key.startswith("results")] == [f"results/{job_id}/1.png"]
 
 
-def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
-    here: Place, photo_12mp: bytes, small: bytes
-) -> None:
+def test_image_that_kills_workers_fails_without_blocking_the_next(here: Place, photo_12mp: bytes, small: bytes) -> None:
     job_id = here.submit(photo_12mp, **SLOW)
     first = here.child_of(job_id)
     other = here.submit(small, max_width="64")
@@ -153,7 +151,7 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
     assert here.call("POST", f"/api/jobs/{job_id}/cancel").status_code == 202
 
 
-def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, small: bytes, valkey: Any) -> None:
+def test_wiped_queue_is_refilled(here: Place, photo_12mp: bytes, small: bytes, valkey: Any) -> None:
     busy = here.submit(photo_12mp, **SLOW)
     here.child_of(busy)
     waiting = [here.submit(small, max_width="64") for _ in range(3)]
@@ -165,7 +163,7 @@ def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes
     assert [job["attempts"] for job in done] == [1] * 4
 
 
-def test_a_queue_that_was_away_while_a_worker_finished_is_taken_from_again(
+def test_worker_reconnects_to_a_restarted_queue(
     here: Place, photo_12mp: bytes, jpeg: bytes, valkey: ValkeyServer
 ) -> None:
     worker = here.worker
@@ -181,7 +179,7 @@ def test_a_queue_that_was_away_while_a_worker_finished_is_taken_from_again(
     assert here.until(here.submit(jpeg, max_width="64"), "finished")["attempts"] == 1
 
 
-def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
+def test_waiting_and_running_jobs_are_cancelled_but_not_finished_ones(
     here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
     running = here.submit(photo_12mp, **SLOW)
@@ -204,7 +202,7 @@ def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
     assert not [key for key in here.stored() if key.startswith(f"results/{running}")]
 
 
-def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Place, small: bytes) -> None:
+def test_concurrent_submissions_with_one_idempotency_key_make_one_job(here: Place, small: bytes) -> None:
     before = len(here.stored())
     headers = {"Idempotency-Key": "order-17"}
     with ThreadPoolExecutor(10) as pool:
@@ -220,7 +218,7 @@ def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Plac
     here.call("POST", f"/api/jobs/{bobs.json()['job_id']}/cancel", here.other_key)
 
 
-def test_another_key_s_job_is_not_there(here: Place, small: bytes) -> None:
+def test_job_of_another_key_is_404(here: Place, small: bytes) -> None:
     job_id = here.submit(small)
     here.until(job_id, "finished")
     for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/retry")):
@@ -237,7 +235,7 @@ def test_another_key_s_job_is_not_there(here: Place, small: bytes) -> None:
     assert_error(here.call("GET", "/api/jobs?limit=0"), 400, "bad_option")
 
 
-def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
+def test_events_report_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
     job_id = here.submit(photo_12mp, max_width="64")
     headers = {"Accept": "text/event-stream"}
     with here.call("GET", f"/api/jobs/{job_id}", headers=headers, stream=True) as answer:
@@ -251,7 +249,7 @@ def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) 
     assert told[-1] == here.show(job_id)
 
 
-def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
+def test_uploads_and_tasks_are_views_of_jobs(here: Place, small: bytes) -> None:
     made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", small)}, data={"format": "webp"})
     assert made.status_code == 202
     body = made.json()
@@ -271,7 +269,7 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
         assert_error(refused, 404, "job_not_found")
 
 
-def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, small: bytes, receiver: Receiver) -> None:
+def test_callback_reports_the_end_and_needs_http(here: Place, small: bytes, receiver: Receiver) -> None:
     job_id = here.submit(small, callback_url=f"{receiver.url}/done?for=17", max_width="64")
     (told,) = poll(lambda: [r for r in receiver.requests if job_id.encode() in r.body], 20, "the callback")
     assert told.path == "/done?for=17"
@@ -288,9 +286,7 @@ def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, small
     assert_error(refused, 400, "bad_url")
 
 
-def test_an_image_by_url_is_fetched_before_the_answer_and_by_the_same_rules(
-    here: Place, picture: Source, jpeg: bytes
-) -> None:
+def test_image_by_url_is_fetched_at_submission(here: Place, picture: Source, jpeg: bytes) -> None:
     def by_url(url: str) -> requests.Response:
         return here.call("POST", SINGLE, json={"image_url": url, "max_width": 64})
 
@@ -309,7 +305,7 @@ def test_an_image_by_url_is_fetched_before_the_answer_and_by_the_same_rules(
     assert here.stored() == before
 
 
-def test_an_admin_alone_cleans_up(here: Place) -> None:
+def test_cleanup_requires_an_admin_key(here: Place) -> None:
     assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
     admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
     answer = here.call("POST", "/api/admin/cleanup", admin)
@@ -317,7 +313,7 @@ def test_an_admin_alone_cleans_up(here: Place) -> None:
     assert set(answer.json()["removed"]) == {"jobs_expired", "files", "records", "orphans"}
 
 
-def test_what_is_no_longer_kept_is_410(here: Place, small: bytes) -> None:
+def test_expired_result_is_410(here: Place, small: bytes) -> None:
     job_id = here.submit(small)
     here.until(job_id, "finished")
     with here.database.session() as session:
@@ -327,7 +323,7 @@ def test_what_is_no_longer_kept_is_410(here: Place, small: bytes) -> None:
     assert here.show(job_id)["status"] == "finished"
 
 
-def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, small: bytes) -> None:
+def test_invalid_submissions_are_refused(here: Place, small: bytes) -> None:
     before = here.stored()
 
     def one(data: bytes, **options: str) -> requests.Response:
@@ -348,9 +344,7 @@ def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, small: 
     assert here.stored() == before
 
 
-def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
-    tmp_path: Path, small: bytes, valkey: ValkeyServer
-) -> None:
+def test_submission_without_queue_or_storage_leaves_nothing(tmp_path: Path, small: bytes, valkey: ValkeyServer) -> None:
     own = ValkeyServer(port=free_port()).__enter__()
     database_url = f"sqlite:///{tmp_path}/jobs.db"
     with place(tmp_path, f"redis://127.0.0.1:{own.port}/0", database_url, MAX_WAITING_PER_CALLER=2) as alone:
@@ -385,7 +379,7 @@ def told_of_queue(place: Place) -> dict[str, str] | None:
     return found if found["status"] != "ok" else None
 
 
-def test_the_same_on_postgresql_with_two_children(
+def test_postgresql_with_two_children_survives_a_kill(
     tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, small: bytes, photo_12mp: bytes
 ) -> None:
     broker = f"redis://127.0.0.1:{valkey.port}/1"

@@ -66,7 +66,7 @@ def at_once(there: Place, data: bytes, **options: str) -> bytes:
     return answer.content
 
 
-def test_a_result_is_downloaded_from_s3_itself_by_its_public_name(
+def test_download_redirects_to_the_public_s3_endpoint(
     there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
 ) -> None:
     job_id = there.submit(jpeg, format="webp", max_width="96")
@@ -91,7 +91,7 @@ def test_a_result_is_downloaded_from_s3_itself_by_its_public_name(
     assert requests.get(streaming.url + done["download_url"], timeout=10).json()["code"] == "job_not_found"
 
 
-def test_a_batch_comes_from_s3_as_one_zip_with_the_synchronous_route_s_bytes(there: Place, jpeg: bytes) -> None:
+def test_batch_zip_from_s3_equals_the_synchronous_results(there: Place, jpeg: bytes) -> None:
     files = [("files", ("cat.jpg", jpeg)), ("files", ("dog.jpg", jpeg + b"\0")), ("files", ("bad.jpg", b"nothing"))]
     job_id = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
     done = there.until(job_id, "finished")
@@ -104,7 +104,7 @@ def test_a_batch_comes_from_s3_as_one_zip_with_the_synchronous_route_s_bytes(the
         assert (failed["name"], failed["code"]) == ("bad", "unsupported_format")
 
 
-def test_what_is_no_longer_kept_is_410_and_leads_nowhere(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
+def test_expired_result_is_410_without_a_link(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
     job_id = there.submit(jpeg, max_width="64")
     there.until(job_id, "finished")
     with there.database.session() as session:
@@ -116,7 +116,7 @@ def test_what_is_no_longer_kept_is_410_and_leads_nowhere(there: Place, streaming
     assert there.call("GET", f"/api/v1/tasks/{job_id}").json()["presigned_url"] is None
 
 
-def test_a_lost_s3_makes_no_half_job_and_what_runs_is_tried_until_it_is_back(
+def test_lost_s3_leaves_no_partial_job_and_running_jobs_are_retried(
     there: Place, seaweedfs: SeaweedFS, bucket: Any, jpeg: bytes, photo_12mp: bytes
 ) -> None:
     running = there.submit(photo_12mp, **SLOW, max_width="64")
@@ -146,7 +146,7 @@ def test_a_lost_s3_makes_no_half_job_and_what_runs_is_tried_until_it_is_back(
     )
 
 
-def test_an_upload_may_name_an_object_of_its_caller_s_folder(
+def test_upload_accepts_an_object_in_the_callers_folder(
     there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
 ) -> None:
     own = f"incoming/{there.key.split('_')[1]}/shop/cat.jpg"
@@ -174,7 +174,7 @@ def test_an_upload_may_name_an_object_of_its_caller_s_folder(
     assert nobody_s.json()["code"] == "forbidden"
 
 
-def test_no_key_leads_to_what_is_another_s_or_what_is_no_image(there: Place, bucket: Any, jpeg: bytes) -> None:
+def test_foreign_objects_and_non_images_are_refused(there: Place, bucket: Any, jpeg: bytes) -> None:
     mine, other = (f"incoming/{key.split('_')[1]}" for key in (there.key, there.other_key))
     job_id = there.submit(jpeg, max_width="64")
     there.until(job_id, "finished")

@@ -63,7 +63,7 @@ def told(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
+def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
     settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
     with Gunicorn(**settings) as server:
@@ -129,7 +129,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn,
         yield server, url
 
 
-def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], small: bytes) -> None:
+def test_key_is_accepted_in_either_header(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     key = made_key(url, "either")
     assert post(server, small, key).status_code == 200
@@ -140,7 +140,7 @@ def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], small: by
     assert told(post(server, small, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
 
 
-def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gunicorn, str]) -> None:
+def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) -> None:
     server, _ = closed
     document = requests.get(f"{server.url}/openapi.json", timeout=10).json()
     assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
@@ -173,9 +173,7 @@ def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gu
     assert "x-api-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
-    closed: tuple[Gunicorn, str], small: bytes
-) -> None:
+def test_metrics_token_and_keys_are_independent(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     key = made_key(url, "monitor")
 
@@ -188,7 +186,7 @@ def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
     assert told(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
 
 
-def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: bytes) -> None:
+def test_expired_key_is_explained(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     soon = datetime.now(UTC) + timedelta(seconds=4)
     database = Database(url)
@@ -200,7 +198,7 @@ def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: b
     assert "expired" in over.json()["details"]
 
 
-def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp_path: Path, small: bytes) -> None:
+def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path: Path, small: bytes) -> None:
     file = tmp_path / "data/keys.db"
     settings = {"RATE_LIMIT_ENABLED": "true", "DATABASE_URL": f"sqlite:///{file}"}
     with Gunicorn(**settings) as server:  # type: ignore[arg-type]
@@ -220,7 +218,7 @@ def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp
         assert back.status_code == 200
 
 
-def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: bytes) -> None:
+def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) -> None:
     pytest.importorskip("psycopg")
     with Postgres() as postgres:
         url = postgres.new_database()
@@ -244,7 +242,7 @@ def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: by
             poll(lambda: post(server, small, unused).status_code == 200, 30, "keys are known again")
 
 
-def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(small: bytes) -> None:
+def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: bytes) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
@@ -258,7 +256,7 @@ def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_
             assert "hunter2" not in server.log()
 
 
-def test_an_unusable_database_url_stops_the_start_without_showing_it(tmp_path: Path) -> None:
+def test_unusable_database_url_is_refused_without_showing_it(tmp_path: Path) -> None:
     for url in ("mysql://u:hunter2@h/d", "postgresql://u:hunter2@h:x/d"):
         done = cli(url, "keys", "list")
         assert done.returncode == 1

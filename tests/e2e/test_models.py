@@ -58,7 +58,7 @@ def listed(server: Gunicorn) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", [FP16, "mine"])
-def test_a_model_can_be_used_as_soon_as_its_file_is_here(server: Gunicorn, folder: Path, name: str) -> None:
+def test_model_is_usable_once_its_file_exists(server: Gunicorn, folder: Path, name: str) -> None:
     answer = remove(server, picture(), model=name)
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
     assert answer.json()["details"].startswith(f"{name!r} is not one of: u2netp")
@@ -76,12 +76,12 @@ def test_a_model_can_be_used_as_soon_as_its_file_is_here(server: Gunicorn, folde
     assert listed(server)[name]["loaded"] is True
 
 
-def test_a_known_model_that_is_not_enabled_is_not_found(server: Gunicorn) -> None:
+def test_known_but_disabled_model_is_not_found(server: Gunicorn) -> None:
     answer = remove(server, picture(), model="u2net")
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
 
 
-def test_the_list_tells_what_is_here_and_what_else_there_is(server: Gunicorn, folder: Path) -> None:
+def test_list_shows_installed_and_available_models(server: Gunicorn, folder: Path) -> None:
     body = requests.get(f"{server.url}/models", timeout=10).json()
     found = {model["name"]: model for model in body["models"]}
     assert found["u2netp"] == {
@@ -105,7 +105,7 @@ def test_the_list_tells_what_is_here_and_what_else_there_is(server: Gunicorn, fo
     assert set(found) | set(others) == {*CATALOGUE, *found}
 
 
-def test_sam_takes_a_prompt_in_a_form_a_query_and_json(server: Gunicorn) -> None:
+def test_sam_accepts_a_prompt_in_form_query_and_json(server: Gunicorn) -> None:
     data = picture(1024, 1024)  # a disc at 341, 512
     marks = [{"type": "point", "data": [341, 512], "label": 1}]
     by_form = remove(server, data, model="sam", prompt=json.dumps(marks))
@@ -126,7 +126,7 @@ def test_sam_takes_a_prompt_in_a_form_a_query_and_json(server: Gunicorn) -> None
     assert requests.post(url, json={"image": image, "model": "sam", "prompt": two}, timeout=60).status_code == 200
 
 
-def test_a_prompt_that_is_wrong_or_for_another_model_is_a_bad_option(server: Gunicorn) -> None:
+def test_invalid_prompt_is_refused(server: Gunicorn) -> None:
     outside = '[{"type": "point", "data": [481, 5], "label": 1}]'
     for options, says in (
         ({"prompt": outside}, "the model u2netp takes none"),
@@ -138,7 +138,7 @@ def test_a_prompt_that_is_wrong_or_for_another_model_is_a_bad_option(server: Gun
         assert says in answer.json()["details"]
 
 
-def test_no_more_models_stay_loaded_than_the_setting_says(server: Gunicorn, folder: Path) -> None:
+def test_loaded_models_are_limited(server: Gunicorn, folder: Path) -> None:
     tiny_models.brightness(folder / "mine.onnx", 64)
     for name in ("mine", "sam", "mine"):
         assert remove(server, picture(), model=name).status_code == 200
@@ -148,7 +148,7 @@ def test_no_more_models_stay_loaded_than_the_setting_says(server: Gunicorn, fold
     assert (values["u2netp"], values["mine"], values["sam"]) == ("1.0", "1.0", "0.0")
 
 
-def test_pages_may_read_the_confidence_and_a_clear_photo_has_much(server: Gunicorn, jpeg: bytes) -> None:
+def test_confidence_header_is_exposed_and_high_for_a_clear_photo(server: Gunicorn, jpeg: bytes) -> None:
     answer = requests.post(
         f"{server.url}/remove-background", files={"file": jpeg}, headers={"Origin": "https://shop.example"}, timeout=60
     )

@@ -300,7 +300,7 @@ def check_own_error(answer: httpx.Response, status: int, code: str) -> dict[str,
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls_1_2_and_1_3_are_spoken(lonely: Nginx, version: ssl.TLSVersion) -> None:
+def test_tls_1_2_and_1_3_are_supported(lonely: Nginx, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = context.maximum_version = version
@@ -319,7 +319,7 @@ def test_tls_1_1_is_refused(lonely: Nginx) -> None:
         lonely.connect(old)
 
 
-def test_the_plain_port_sends_everyone_to_https(lonely: Nginx) -> None:
+def test_http_redirects_to_https(lonely: Nginx) -> None:
     plain = f"http://127.0.0.1:{lonely.http}/remove-background?format=webp"
     answer = requests.post(plain, data=b"image", allow_redirects=False, timeout=10)
     assert answer.status_code == 308  # the method and body are to be sent again
@@ -328,13 +328,13 @@ def test_the_plain_port_sends_everyone_to_https(lonely: Nginx) -> None:
 
 
 @pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
-def test_callers_over_ipv6_are_served_too(nginx: Nginx) -> None:
+def test_ipv6_is_served(nginx: Nginx) -> None:
     with nginx.client() as client:
         assert client.get(f"https://[::1]:{nginx.https}/health/live").status_code == 200
         assert client.get(f"http://[::1]:{nginx.http}/docs").headers["Location"] == "https://[::1]/docs"
 
 
-def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(nginx: Nginx, jpeg: bytes) -> None:
+def test_http_2_upload_returns_a_cutout(nginx: Nginx, jpeg: bytes) -> None:
     with nginx.client(http2=True) as client:
         answer = client.post("/remove-background", files={"file": ("me.jpg", jpeg)})
     assert answer.http_version == "HTTP/2"
@@ -346,14 +346,14 @@ def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(ngin
 
 
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/health/live", "/no-such-page", "/metrics"])
-def test_every_answer_has_each_security_header_once(client: httpx.Client, path: str) -> None:
+def test_every_response_has_each_security_header_once(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert {name: len(headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
     assert len(headers.get_list("access-control-allow-origin")) <= 1
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_policy_lets_pages_load_from_this_server_alone(client: httpx.Client) -> None:
+def test_content_policy_allows_only_this_server(client: httpx.Client) -> None:
     policy = dict(part.split(maxsplit=1) for part in client.get("/docs").headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
@@ -363,7 +363,7 @@ def test_the_policy_lets_pages_load_from_this_server_alone(client: httpx.Client)
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/remove-background"), ("GET", "/nowhere"), ("GET", "/read-file")]
 )
-def test_the_apps_own_errors_pass_untouched(app: Gunicorn, client: httpx.Client, method: str, path: str) -> None:
+def test_app_errors_pass_unchanged(app: Gunicorn, client: httpx.Client, method: str, path: str) -> None:
     sent = {"X-Request-ID": "same"}
     direct = requests.request(method, app.url + path, headers=sent, timeout=10)
     through = client.request(method, path, headers=sent)
@@ -373,7 +373,7 @@ def test_the_apps_own_errors_pass_untouched(app: Gunicorn, client: httpx.Client,
         assert through.headers.get(name) == direct.headers.get(name)
 
 
-def test_nginx_takes_a_little_more_than_the_largest_body_of_the_app(client: httpx.Client) -> None:
+def test_nginx_body_limit_slightly_exceeds_the_apps(client: httpx.Client) -> None:
     found = re.search(r"client_max_body_size (\d+)m;", CONF.read_text())
     assert found
     limit = int(found[1]) << 20
@@ -384,14 +384,14 @@ def test_nginx_takes_a_little_more_than_the_largest_body_of_the_app(client: http
     assert answer.json()["details"] == "16777217 bytes were announced; allowed: 16777216"
 
 
-def test_a_body_beyond_that_is_refused_by_nginx_in_the_apps_words(client: httpx.Client) -> None:
+def test_nginx_refuses_a_larger_body_in_the_apps_format(client: httpx.Client) -> None:
     answer = client.post("/remove-background", content=bytes(24 << 20), headers={"X-Request-ID": "too-large"})
     body = check_own_error(answer, 413, "upload_too_large")
     assert body["request_id"] == "too-large"
     assert len(answer.headers.get_list("Access-Control-Allow-Origin")) == 1
 
 
-def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
+def test_removebg_clients_get_a_larger_limit_and_their_error_format(
     client: httpx.Client, lonely: Nginx, jpeg: bytes
 ) -> None:
     largest = jpeg + bytes((22 << 20) - len(jpeg))
@@ -408,7 +408,7 @@ def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
-def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
+def test_batch_may_exceed_the_body_limit(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
     # Two are more than anything but a batch may have.
     half = bytes(12 * 1024 * 1024)
     answer = client.post(
@@ -424,9 +424,7 @@ def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: byt
         assert [line["code"] for line in json.loads(found.read("errors.json"))] == ["unsupported_format"] * 2
 
 
-def test_events_come_as_they_happen_to_as_many_as_there_are_threads_for(
-    client: httpx.Client, nginx: Nginx, jpeg: bytes
-) -> None:
+def test_events_are_streamed_to_a_limited_number_of_clients(client: httpx.Client, nginx: Nginx, jpeg: bytes) -> None:
     url = client.post("/api/jobs/remove-bg", files={"file": jpeg}).json()["status_url"]
     wanted = {"Accept": "text/event-stream"}
     with nginx.client() as listening:
@@ -443,14 +441,14 @@ def test_events_come_as_they_happen_to_as_many_as_there_are_threads_for(
             assert [line for line in again.iter_lines() if line.startswith("event: ")][-1] == "event: cancelled"
 
 
-def test_lists_need_a_key_since_a_job_without_one_is_known_by_its_id_alone(client: httpx.Client) -> None:
+def test_lists_require_a_key(client: httpx.Client) -> None:
     for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
         assert "is in no list" in answer.json()["details"]
 
 
-def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:
+def test_stopped_app_is_502_with_retry_after(lonely: Nginx) -> None:
     with lonely.client() as client:
         answer = client.post("/remove-background", content=b"image", headers={"Origin": "https://example.com"})
     check_own_error(answer, 502, "engine_unavailable")
@@ -458,7 +456,7 @@ def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -
     assert {name: len(answer.headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
 
 
-def test_a_silent_app_is_a_504(before_recorder: Nginx) -> None:
+def test_silent_app_is_504(before_recorder: Nginx) -> None:
     with before_recorder.client() as client:
         check_own_error(client.get("/silent"), 504, "deadline_exceeded")
 
@@ -473,23 +471,23 @@ def test_a_silent_app_is_a_504(before_recorder: Nginx) -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: " + b"a" * 9000 + b"\r\n\r\n", 431),
     ],
 )
-def test_a_malformed_request_is_refused_in_the_apps_words(lonely: Nginx, request_bytes: bytes, status: int) -> None:
+def test_malformed_request_is_refused_in_the_apps_format(lonely: Nginx, request_bytes: bytes, status: int) -> None:
     check_own_error(lonely.exchange(request_bytes), status, "bad_request")
 
 
-def test_too_many_headers_are_refused_before_gunicorn_refuses_them(lonely: Nginx) -> None:
+def test_nginx_refuses_too_many_headers(lonely: Nginx) -> None:
     many = b"".join(b"X-%d: 1\r\n" % n for n in range(90))
     answer = lonely.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n")
     check_own_error(answer, answer.status_code, "bad_request")
     assert answer.status_code in (400, 431)
 
 
-def test_plain_http_on_the_tls_port_is_a_400(lonely: Nginx) -> None:
+def test_plain_http_on_the_tls_port_is_400(lonely: Nginx) -> None:
     answer = requests.get(f"http://127.0.0.1:{lonely.https}/", timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
-def test_every_code_of_nginx_is_one_of_the_services_codes() -> None:
+def test_nginx_error_codes_exist_in_the_service() -> None:
     table = re.search(r"map \$own_error \$error_code \{(.*?)\}", CONF.read_text(), re.DOTALL)
     assert table
     codes = set(re.findall(r"(\w+);", table[1]))
@@ -500,7 +498,7 @@ def test_every_code_of_nginx_is_one_of_the_services_codes() -> None:
         assert set(re.findall(r"^\s+(\w+) ", texts[1], re.MULTILINE)) == codes
 
 
-def test_a_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
+def test_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
     def statuses(address: str) -> list[int]:
         with nginx.client(address=address) as client:
             forged = [{"X-Forwarded-For": f"203.0.113.{n}", "X-Real-IP": "8.8.8.8"} for n in range(4)]
@@ -510,7 +508,7 @@ def test_a_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
     assert statuses("127.0.0.4") == [404, 404, 429, 429]  # another address has a quota of its own
 
 
-def test_what_a_caller_forwards_is_replaced(recorder: Recorder, before_recorder: Nginx) -> None:
+def test_forwarding_headers_are_replaced(recorder: Recorder, before_recorder: Nginx) -> None:
     claims = ("X-Forwarded-For", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port")
     sent = dict.fromkeys((*claims, "X-Forwarded-Prefix", "Forwarded", "Proxy", "X-Request-ID"), "forged!")
     sent["Host"] = "example.com:99"
@@ -531,19 +529,17 @@ def test_what_a_caller_forwards_is_replaced(recorder: Recorder, before_recorder:
         "/api%2Fmetrics", "/api/metrics/prometheus", "/api/metrics/prometheus/",
     ],
 )  # fmt: skip
-def test_metrics_are_closed_however_they_are_spelled(nginx: Nginx, path: str) -> None:
+def test_metrics_are_closed_in_every_spelling(nginx: Nginx, path: str) -> None:
     answer = nginx.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n".encode())
     check_own_error(answer, 403, "forbidden")
 
 
-def test_metrics_are_open_to_a_prometheus_that_asks_the_app_itself(app: Gunicorn) -> None:
+def test_metrics_are_open_without_nginx(app: Gunicorn) -> None:
     assert "bg_remover_requests_total" in requests.get(f"{app.url}/metrics", timeout=10).text
 
 
 @pytest.mark.parametrize("given", ["a.Well-formed_id.42", "x" * 128])
-def test_a_well_formed_request_id_goes_through_to_the_answer_and_the_log(
-    nginx: Nginx, client: httpx.Client, given: str
-) -> None:
+def test_valid_request_id_reaches_response_and_log(nginx: Nginx, client: httpx.Client, given: str) -> None:
     answer = client.get("/no-such-page?key=secret", headers={"X-Request-ID": given})
     assert answer.headers.get_list("X-Request-ID") == [given]
     assert answer.json()["request_id"] == given
@@ -553,19 +549,19 @@ def test_a_well_formed_request_id_goes_through_to_the_answer_and_the_log(
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "${jndi:ldap://a}", "é"])
-def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
+def test_invalid_request_id_is_replaced(client: httpx.Client, given: str) -> None:
     answer = client.get("/no-such-page", headers=[(b"X-Request-ID", given.encode())])
     assert re.fullmatch(r"[0-9a-f]{32}", answer.json()["request_id"])
     assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
 
 
-def test_a_refused_request_is_logged_as_it_came(nginx: Nginx, client: httpx.Client) -> None:
+def test_refused_request_is_logged(nginx: Nginx, client: httpx.Client) -> None:
     client.post("/metrics", headers={"X-Request-ID": "refused-and-logged"})
     line = nginx.logged("refused-and-logged")
     assert (line["status"], line["path"], line["method"], line["tls"]) == (403, "/metrics", "POST", "TLSv1.3")
 
 
-def test_text_is_compressed_and_images_are_not(client: httpx.Client, jpeg: bytes) -> None:
+def test_text_is_compressed_but_images_are_not(client: httpx.Client, jpeg: bytes) -> None:
     assert client.get("/openapi.json").headers["Content-Encoding"] == "gzip"
     assert client.get("/docs/assets/js/swagger-ui-bundle.js").headers["Content-Encoding"] == "gzip"
     for accept in ("image/png", "application/json"):
@@ -574,7 +570,7 @@ def test_text_is_compressed_and_images_are_not(client: httpx.Client, jpeg: bytes
         assert "Content-Encoding" not in answer.headers
 
 
-def test_slow_clients_hold_no_thread_of_a_worker(
+def test_slow_clients_occupy_no_worker_thread(
     nginx: Nginx, client: httpx.Client, jpeg: bytes, photo: Callable[[str], Image.Image]
 ) -> None:
     body = encoded(_noisy(photo("astronaut"), 2400))
@@ -604,14 +600,14 @@ def test_slow_clients_hold_no_thread_of_a_worker(
         assert len(answers[-1].read()) == size
 
 
-def test_a_header_that_never_ends_is_cut_off(before_recorder: Nginx) -> None:
+def test_endless_header_is_cut_off(before_recorder: Nginx) -> None:
     with before_recorder.connect() as connection:
         connection.sendall(b"GET /never HTTP/1.1\r\nHost:")
         with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):  # reset_timedout_connection
             assert connection.recv(1) == b""
 
 
-def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) -> None:
+def test_concurrent_requests_per_address_are_limited(nginx: Nginx) -> None:
     partial = b"POST /remove-background HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\n"
     local = ("127.0.0.3", 0)
     with contextlib.ExitStack() as stack:

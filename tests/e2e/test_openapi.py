@@ -38,7 +38,7 @@ def document(server: Gunicorn) -> dict[str, Any]:
     return found
 
 
-def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
 
@@ -55,12 +55,12 @@ def test_every_option_is_described_in_query_form_and_json(document: dict[str, An
         assert set(IMAGE_HEADERS) <= set(operation["responses"]["200"]["headers"])
 
 
-def test_every_route_of_the_app_is_described(server: Gunicorn, document: dict[str, Any]) -> None:
+def test_every_route_is_described(server: Gunicorn, document: dict[str, Any]) -> None:
     listed = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()["endpoints"]
     assert set(listed) - {"/docs/assets/{name}"} == set(document["paths"])
 
 
-def test_every_error_code_that_a_caller_can_see_is_documented(document: dict[str, Any]) -> None:
+def test_every_visible_error_code_is_documented(document: dict[str, Any]) -> None:
     text = str(document["paths"])
     assert {error.code for error in all_errors() if f"`{error.code}`" not in text} == {
         "bad_parameter",
@@ -70,7 +70,7 @@ def test_every_error_code_that_a_caller_can_see_is_documented(document: dict[str
     }
 
 
-def test_the_docs_page_comes_from_this_server_alone(server: Gunicorn) -> None:
+def test_docs_page_loads_only_from_this_server(server: Gunicorn) -> None:
     page = requests.get(f"{server.url}/docs", timeout=10).text
     assert "://" not in page
     for path in ("/docs/assets/js/swagger-ui-bundle.js", "/docs/assets/css/swagger-ui.css", "/static/docs.js"):
@@ -78,7 +78,7 @@ def test_the_docs_page_comes_from_this_server_alone(server: Gunicorn) -> None:
         assert requests.get(server.url + path, timeout=10).status_code == 200
 
 
-def test_schemathesis_finds_no_answer_that_the_document_does_not_promise(server: Gunicorn) -> None:
+def test_schemathesis_finds_no_undocumented_response(server: Gunicorn) -> None:
     """Generated requests, good and bad: no 5xx, every status, type, header and body as described."""
     # Left out: random bytes are no photograph, so "valid" uploads are rightly refused; an empty option is absent.
     left_out = "positive_data_acceptance,negative_data_rejection"

@@ -41,9 +41,7 @@ def ask(server: Gunicorn, **headers: str) -> requests.Response:
     return requests.get(server.url, headers={"Accept": "application/json", **headers}, timeout=10)
 
 
-def test_the_default_quota_is_ten_an_hour_and_says_when_to_come_back(
-    proxied: dict[int, Gunicorn], small: bytes
-) -> None:
+def test_default_quota_is_ten_per_hour_with_retry_after(proxied: dict[int, Gunicorn], small: bytes) -> None:
     server, caller = proxied[1], {"X-Forwarded-For": "192.0.2.1"}  # whom no other test is
     answers = [post(server, small, **caller) for _ in range(11)]
     assert [a.status_code for a in answers] == [200] * 10 + [429]
@@ -72,7 +70,7 @@ def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None
         assert (codes.count(200), codes.count(429)) == (10, 6)
 
 
-def test_a_failure_of_ours_is_not_charged(small: bytes, valkey: ValkeyServer) -> None:
+def test_server_failures_use_no_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
     for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):
         with Gunicorn(**storage) as server:
@@ -82,7 +80,7 @@ def test_a_failure_of_ours_is_not_charged(small: bytes, valkey: ValkeyServer) ->
             assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "9"  # the caller's fault is
 
 
-def test_redis_killed_under_load_fails_no_request_and_comes_back_into_use(small: bytes) -> None:
+def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
     port = free_port()
     lots = {"RATE_LIMIT_REMOVE_BG_PER_HOUR": 100_000}
     settings = {**ON, **lots, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
@@ -116,7 +114,7 @@ def health(server: Gunicorn) -> Any:
     return requests.get(f"{server.url}/health", timeout=10).json()
 
 
-def test_a_redis_that_swallows_packets_costs_at_most_three_tenths_of_a_second() -> None:
+def test_silent_redis_delays_requests_briefly() -> None:
     # Accepts connections in the kernel, never answers.
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -126,7 +124,7 @@ def test_a_redis_that_swallows_packets_costs_at_most_three_tenths_of_a_second() 
             served_without_redis(server)
 
 
-def test_a_redis_whose_name_does_not_resolve_costs_no_more(tmp_path: Path) -> None:
+def test_unresolvable_redis_delays_requests_briefly(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HANGING_RESOLVER)
     url = "redis://redis.example:6379/0"
     with Gunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url, PYTHONPATH=tmp_path) as server:
@@ -178,7 +176,7 @@ def served_without_redis(server: Gunicorn) -> None:
         (1, ("[2001:db8::1]:80", "2001:db8::2"), True),
     ],
 )
-def test_the_client_address_comes_through_exactly_the_trusted_hops(
+def test_client_address_is_taken_from_the_trusted_hops(
     proxied: dict[int, Gunicorn], hops: int, forwarded: tuple[str, str], same_client: bool
 ) -> None:
     server = proxied[hops]

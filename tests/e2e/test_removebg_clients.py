@@ -95,7 +95,7 @@ def opened(path: Path) -> tuple[str | None, tuple[int, int], str]:
         return image.format, image.size, image.mode
 
 
-def test_python_removebg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_python_removebg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 import removebg.removebg
 removebg.removebg.API_ENDPOINT = "{server.url}/v1.0/removebg"
@@ -114,7 +114,7 @@ except removebg.removebg.requests.HTTPError as error:
     assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")
 
 
-def test_python_remove_bg_api(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_python_remove_bg_api_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 import remove_bg_api
 remove_bg_api.API_URL = "{server.url}/v1.0"
@@ -134,7 +134,7 @@ except remove_bg_api.Errors.ApiErrorCode400 as error:
     assert opened(folder / "api.png") == ("PNG", (500, 500), "RGBA")
 
 
-def test_python_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_python_remove_bg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     """It imports a name that Python 3.10 removed, and three libraries for the web site of that service: without them
     its API client is whole."""
     script = f"""
@@ -158,7 +158,7 @@ except removebg.constants.exceptions.InvalidParameters as error:
     assert (folder / "third.zip").read_bytes().startswith(b"PK")
 
 
-def test_npm_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_npm_remove_bg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = """
 const client = require("./remove.bg.copy.js");
 const { readFileSync } = require("fs");
@@ -178,14 +178,14 @@ const { readFileSync } = require("fs");
     assert opened(folder / "npm.jpg")[0] == "JPEG"
 
 
-def test_npm_removebg_wrapper(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_npm_removebg_wrapper_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = """require("./removebg-wrapper.copy.js").rbFromImageFile("photo.jpg", "any key");"""
     done = npm_client(request, folder, script, server.url)
     assert done.returncode == 0, done.stderr
     assert opened(folder / "output.png") == ("PNG", (512, 512), "RGBA")
 
 
-def test_axios_as_the_documentation_shows_it(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_documented_axios_example_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 const axios = require("axios");
 const FormData = require("form-data");

@@ -110,13 +110,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield one
 
 
-def test_the_line_that_it_prints_can_be_pasted(running: Run, tmp_path: Path) -> None:
+def test_printed_curl_command_runs(running: Run, tmp_path: Path) -> None:
     line = next(line for line in running.log().splitlines() if line.startswith("  curl "))
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60, capture_output=True)
     assert (tmp_path / "cutout.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_worker_is_given_the_broker_that_runs_beside_it(running: Run) -> None:
+def test_worker_gets_the_embedded_broker(running: Run) -> None:
     said = running.worker()
     assert said["jobs"] == "true"
     with redis.Redis.from_url(said["broker"]) as client:
@@ -124,7 +124,7 @@ def test_the_worker_is_given_the_broker_that_runs_beside_it(running: Run) -> Non
     assert (running.folder / "data/valkey/appendonlydir").is_dir()
 
 
-def test_the_worker_and_the_broker_die_and_the_web_server_answers_on(running: Run, jpeg: bytes) -> None:
+def test_web_server_survives_dead_worker_and_broker(running: Run, jpeg: bytes) -> None:
     first = running.worker()
     with redis.Redis.from_url(first["broker"]) as client:
         client.set("kept", 1)
@@ -146,14 +146,14 @@ def _get(client: redis.Redis, name: str) -> object:
         return None
 
 
-def test_a_second_one_in_the_same_folder_serves_without_jobs(running: Run) -> None:
+def test_second_instance_in_one_folder_serves_without_jobs(running: Run) -> None:
     with Run(running.folder) as second:
         second.wait_ready()
         assert f"Jobs are off: {running.folder}/data/valkey is in use by another `make run`" in second.log()
         assert len([pid for pid in second.children() if os.getpgid(pid) == pid]) == 1
 
 
-def test_the_worker_starts_with_the_first_record_and_uses_no_memory_before(tmp_path: Path) -> None:
+def test_worker_starts_with_the_first_record(tmp_path: Path) -> None:
     with Run(tmp_path, records=False) as running:
         running.wait_ready()
         assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2  # the web server and the broker
@@ -161,7 +161,7 @@ def test_the_worker_starts_with_the_first_record_and_uses_no_memory_before(tmp_p
         assert running.worker()["jobs"] == "true"
 
 
-def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     with Run(tmp_path) as running:
         running.wait_ready()
         running.worker()
@@ -177,7 +177,7 @@ def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
         assert lines[-1] == "valkey"  # last of all
 
 
-def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
+def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
     wrongs: tuple[dict[str, Any], ...] = ({"PORT": "many"}, {"TRUSTED_PROXIES": "-1"})
     for wrong in wrongs:
         with Run(tmp_path, **wrong) as running:
@@ -198,7 +198,7 @@ def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
         ("worker", {"JOBS_ENABLED": "false"}, "Jobs are off: JOBS_ENABLED=false."),
     ],
 )
-def test_without_a_broker_or_jobs_it_serves_and_says_so(
+def test_missing_broker_or_disabled_jobs_are_reported(
     tmp_path: Path, parts: str, settings: dict[str, Any], said: str
 ) -> None:
     with Run(tmp_path, parts, **settings) as running:
@@ -208,9 +208,7 @@ def test_without_a_broker_or_jobs_it_serves_and_says_so(
         assert not (tmp_path / "data/valkey/valkey.conf").exists()
 
 
-def test_the_address_of_the_sample_file_is_no_choice_unless_somebody_listens_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sample_redis_url_counts_only_if_a_server_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.is_chosen("redis://cache.example:6379/0")
     assert not run.is_chosen("")
     sample = (ROOT / ".env.sample").read_text()
@@ -223,7 +221,7 @@ def test_the_address_of_the_sample_file_is_no_choice_unless_somebody_listens_the
     assert not run.is_chosen(run.DEFAULT_REDIS_URL)
 
 
-def test_settings_come_from_the_environment_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("PORT=6001\nJOBS_ENABLED=off\nREDIS_URL=\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORT", "6002")

@@ -54,7 +54,7 @@ def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None
         assert "Traceback" not in server.log()
 
 
-def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
+def test_killed_worker_is_replaced_and_keeps_its_counts(small: bytes) -> None:
     with Gunicorn(WEB_CONCURRENCY=2) as server:
         name = 'bg_remover_requests_total{endpoint="/remove-background",method="POST",status="200"}'
         for _ in range(8):
@@ -85,7 +85,7 @@ def metrics_folder(server: Gunicorn) -> Path:
     return Path(found[1])
 
 
-def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, small: bytes) -> None:
+def test_metrics_cover_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, small: bytes) -> None:
     before = {name: metric(server, f"bg_remover_{name}") for name in ("images_total", "refused_total")}
     assert post(server, small) == 200
     assert post(server, b"nothing") == 415
@@ -107,7 +107,7 @@ def guarded() -> Iterator[Gunicorn]:
         yield running
 
 
-def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn) -> None:
+def test_metrics_require_an_allowed_network_or_the_token(guarded: Gunicorn) -> None:
     def status(**headers: str) -> int:
         return requests.get(f"{guarded.url}/metrics", headers=headers, timeout=10).status_code
 
@@ -117,7 +117,7 @@ def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn)
     assert "s3cret" not in guarded.log()
 
 
-def test_health_tells_of_every_part(server: Gunicorn) -> None:
+def test_health_reports_every_component(server: Gunicorn) -> None:
     for path in ("/health", "/api/health", "/api/v1/health"):
         body = requests.get(f"{server.url}{path}", timeout=10).json()
         assert body["status"] == "healthy"
@@ -136,7 +136,7 @@ def engine_of(server: Gunicorn) -> dict[str, str]:
     return {"model": model["name"], "engine": model["engine"], "precision": model["precision"]}
 
 
-def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path: Path, small: bytes) -> None:
+def test_damaged_model_leaves_the_service_alive_but_not_ready(tmp_path: Path, small: bytes) -> None:
     (tmp_path / "u2netp.onnx").write_bytes(b"not a model")
     with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as server:
         poll(lambda: "Booting worker" in server.log())
@@ -149,7 +149,7 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, small: bytes) -> None:
+def test_second_model_is_loaded_on_first_use(tmp_path: Path, small: bytes) -> None:
     from tests.support.waiting import ROOT
 
     for name in ("u2netp", "second"):  # the same network under a name of our own
@@ -168,7 +168,7 @@ def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, s
         assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
 
 
-def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> None:
+def test_invalid_settings_stop_the_start_in_one_message() -> None:
     with Gunicorn(ready=False, WEB_THREADS="many", MAX_IMAGE_PIXELS=3, LOG_LEVEL="loud", METRICS_TOKEN="s3") as server:
         assert server.process.wait(30) != 0
         log = server.log()
@@ -178,7 +178,7 @@ def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> No
         assert "s3" not in log
 
 
-def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn, small: bytes) -> None:
+def test_every_request_logs_one_json_line(guarded: Gunicorn, small: bytes) -> None:
     headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
     requests.post(f"{guarded.url}/remove-background?format=jpeg", data=small, headers=headers, timeout=30)
     line = poll(lambda: [text for text in guarded.log().splitlines() if "my-id.1" in text])
@@ -201,7 +201,7 @@ def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn,
         json.loads(text)  # Gunicorn's own lines too
 
 
-def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Path) -> None:
+def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:
     log = tmp_path / "logs/app.log"
     with Gunicorn(WEB_CONCURRENCY=2, LOG_FILE=log, LOG_ROTATE_MB="0.01", LOG_BACKUPS=50) as server:
 
@@ -217,7 +217,7 @@ def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Pa
     assert server.log_path.exists() is False
 
 
-def test_a_log_file_moved_away_is_opened_anew_when_logrotate_does_it(tmp_path: Path) -> None:
+def test_moved_log_file_is_reopened(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     with Gunicorn(LOG_FILE=log, LOG_ROTATE_MB=0) as server:
         requests.get(f"{server.url}/models", timeout=10)
@@ -226,7 +226,7 @@ def test_a_log_file_moved_away_is_opened_anew_when_logrotate_does_it(tmp_path: P
         assert poll(lambda: log.exists() and "/models" in log.read_text())
 
 
-def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None:
+def test_cpu_count_follows_the_cgroup(tmp_path: Path) -> None:
     allowed = len(os.sched_getaffinity(0))
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     assert usable_cpus(tmp_path) == min(2, allowed)
@@ -242,7 +242,7 @@ def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None
     assert usable_cpus(tmp_path / "nothing") == allowed
 
 
-def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
+def test_cpu_quota_of_a_parent_cgroup_counts(tmp_path: Path) -> None:
     (tmp_path / "system.slice/app.service").mkdir(parents=True)
     (tmp_path / "system.slice/cpu.max").write_text("100000 100000\n")
     (tmp_path / "system.slice/app.service/cpu.max").write_text("max 100000\n")
@@ -250,7 +250,7 @@ def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path, tmp_path / "groups") == 1
 
 
-def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer(photo_12mp: bytes) -> None:
+def test_disconnect_ends_waiting_and_running_images(photo_12mp: bytes) -> None:
     with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=2, WEB_THREADS=8) as server:
         callers = []
         for _ in range(3):
@@ -266,7 +266,7 @@ def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer
         assert post(server, photo_12mp) == 200
 
 
-def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12mp: bytes) -> None:
+def test_slow_upload_is_504(photo_12mp: bytes) -> None:
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
         head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
         caller.sendall(head.encode() + photo_12mp[:-1])
@@ -279,7 +279,7 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
         assert caller.recv(4096).startswith(b"HTTP/1.1 504 ")
 
 
-def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(small: bytes) -> None:
+def test_concurrent_large_uploads_stay_within_the_memory_limit(small: bytes) -> None:
     # Room for one JSON body of the largest size at a time.
     with Gunicorn(MAX_MEMORY_MB=700) as server:
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -46,7 +46,7 @@ def figures(server: Gunicorn) -> dict[str, float]:
     }
 
 
-def test_a_worker_logs_lines_of_one_form_whatever_happens_and_its_work_is_counted(
+def test_worker_logs_json_lines_and_counts_its_work(
     server: Gunicorn, settings: dict[str, Any], jpeg: bytes, tmp_path: Path
 ) -> None:
     port = int(settings["JOB_BROKER_URL"].rpartition(":")[2].removesuffix("/0"))

@@ -74,7 +74,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         database.close()
 
 
-def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host: Host, jpeg: bytes) -> None:
+def test_child_above_its_memory_limit_is_replaced_after_its_image(host: Host, jpeg: bytes) -> None:
     before = poll(lambda: "ready." in host.worker.log() and host.children(), what="the worker")
     job_id = host.submit(jpeg, max_width="64")
     poll(lambda: host.item(job_id).state == "finished", 30, "the image")
@@ -82,7 +82,7 @@ def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host
     poll(lambda: len(host.children() & before) == len(before) - 1 == len(host.children()) - 1, 20, "another child")
 
 
-def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host, photo_12mp: bytes) -> None:
+def test_hanging_child_is_killed_and_its_image_is_retried(host: Host, photo_12mp: bytes) -> None:
     job_id = host.submit(photo_12mp, edges="matting", max_width="64")
     stuck: int = poll(lambda: host.holder(job_id), 30, "a child at it")
     # As a library that never returns: it looks at no clock any more.
