@@ -1,4 +1,4 @@
-"""The contract, endpoint by endpoint, as clients see it."""
+"""The HTTP contract of each endpoint."""
 
 import base64
 import io
@@ -40,7 +40,8 @@ def test_file_field_image_field_and_raw_body_give_the_same_result(server: Gunico
         requests.post(url, data=small, headers={"Content-Type": kind} if kind else {}, timeout=60).content
         for kind in ("image/jpeg", "image/png", "application/octet-stream", "")
     ]
-    assert {by_file, by_image, *raw} == {by_file}  # the declared type counts for nothing
+    # The declared type is ignored.
+    assert {by_file, by_image, *raw} == {by_file}
 
 
 def test_preview_is_inline_and_bounded(server: Gunicorn, photo_12mp: bytes) -> None:
@@ -131,15 +132,16 @@ def test_responses_carry_timings_and_a_request_id(server: Gunicorn, small: bytes
 def test_headers_describe_size_foreground_box_and_options(server: Gunicorn, jpeg: bytes) -> None:
     answer = post(server, "/remove-background", jpeg, data={"preset": "optimized", "shadow": "drop", "crop": "yes"})
     image = opened(answer.content)
-    told = {name.removeprefix("X-"): value for name, value in answer.headers.items() if name.startswith("X-")}
-    assert (told["Width"], told["Height"]) == (str(image.width), str(image.height))
-    left, top, width, height = (int(told[f"Foreground-{n}"]) for n in ("Left", "Top", "Width", "Height"))
+    headers = {name.removeprefix("X-"): value for name, value in answer.headers.items() if name.startswith("X-")}
+    assert (headers["Width"], headers["Height"]) == (str(image.width), str(image.height))
+    left, top, width, height = (int(headers[f"Foreground-{n}"]) for n in ("Left", "Top", "Width", "Height"))
     assert left + width <= image.width
-    assert top + height < image.height  # below is the shadow
+    # The shadow is below the foreground.
+    assert top + height < image.height
     whole = np.asarray(opened(post(server, "/remove-background", jpeg).content))[..., 3] > 10
     assert (width, height) == (int(whole.any(axis=0).sum()), int(whole.any(axis=1).sum()))
-    assert (told["Original-Size"], told["Optimized-Size"]) == (str(len(jpeg)), str(len(answer.content)))
-    assert told["Optimization-Used"] == "format=webp; quality=70; max_width=1200; max_height=800"
+    assert (headers["Original-Size"], headers["Optimized-Size"]) == (str(len(jpeg)), str(len(answer.content)))
+    assert headers["Optimization-Used"] == "format=webp; quality=70; max_width=1200; max_height=800"
     assert post(server, "/remove-background", jpeg).headers["X-Optimization-Used"] == "format=png"
     preview = post(server, "/remove-background-preview", jpeg)
     assert preview.headers["X-Optimization-Used"] == "format=png; max_width=1024; max_height=1024"
@@ -174,8 +176,9 @@ def test_background_image_is_accepted_as_file_and_base64(server: Gunicorn, small
         answer = requests.post(f"{url}-base64", json=body, timeout=60).json()
         assert base64.b64decode(answer["image"]) == as_colour.content
     files["background_image"] = ("", b"")
+    # A web form sends an empty field like this.
     nothing = requests.post(url, files=files, timeout=60)
-    assert nothing.content == post(server, "/remove-background", small).content  # an empty field of a web form
+    assert nothing.content == post(server, "/remove-background", small).content
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,8 @@ def test_root_serves_a_page_to_browsers_and_json_to_programs(server: Gunicorn) -
         page = requests.get(server.url, headers=headers, timeout=10)
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "Background Remover" in page.text
-        assert "://" not in page.text  # nothing comes from elsewhere
+        # The page loads nothing from other hosts.
+        assert "://" not in page.text
     for path in ("/static/app.js", "/static/style.css", "/static/icon.svg"):
         assert requests.get(server.url + path, timeout=10).status_code == 200
     body = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
@@ -277,7 +281,7 @@ def test_root_serves_a_page_to_browsers_and_json_to_programs(server: Gunicorn) -
 
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[tuple[Gunicorn, Path, str]]:
-    """A server with a folder to read from, and the text that lies there as `photo.txt` and below `sub`."""
+    """A server with READ_FILE_DIR, that folder, and the text of its files `photo.txt` and `sub/photo.txt`."""
     folder = tmp_path_factory.mktemp("files")
     text = base64.encodebytes(jpeg).decode()
     (folder / "sub").mkdir()

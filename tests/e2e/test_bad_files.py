@@ -1,4 +1,4 @@
-"""Every bad or odd file of the corpus against a real server: the right answer, soon, and nothing left behind."""
+"""Send every file of the corpus to a real server: it answers correctly and quickly and leaves nothing behind."""
 
 import io
 import re
@@ -24,7 +24,7 @@ MUTATIONS: Final = 8
 
 
 class Watched:
-    """A server with a folder for temporary files of its own, and what it was like before any bad file came."""
+    """A server with its own temporary folder, and its state before the first bad file."""
 
     def __init__(self, server: Gunicorn, scratch: Path) -> None:
         self.server = server
@@ -40,12 +40,12 @@ class Watched:
         return self.session.post(url, files={"file": ("a.png", data)}, params=query, timeout=150)
 
     def load(self) -> list[float]:
-        """Images running and waiting, as the metrics say."""
+        """Return the numbers of running and waiting images from the metrics."""
         text = self.session.get(f"{self.server.url}/metrics", timeout=30).text
         return [float(re.search(rf"^bg_remover_{name} (\S+)$", text, re.M)[1]) for name in ("in_flight", "waiting")]  # type: ignore[index]
 
     def assert_unharmed(self) -> None:
-        """The same workers, nothing in flight or on disk, and a good image gives the same bytes as ever."""
+        """Check that workers, load, files and the result of a good image are unchanged."""
         assert self.server.workers() == self.pids
         assert self.load() == [0.0, 0.0]
         assert sorted(self.scratch.rglob("*")) == self.files_before
@@ -62,7 +62,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def answer_of(response: requests.Response) -> Answer:
-    """(status, code) of an answer; an error's body has the five keys and tells nothing of our insides."""
+    """Return the status and error code; check that an error's body has the five keys and reveals no internals."""
     if response.status_code == 200:
         assert response.headers["Content-Type"].startswith("image/")
         return OK
@@ -99,12 +99,12 @@ def test_bad_file_is_answered_quickly_and_harms_nothing(watched: Watched, file: 
 @pytest.mark.parametrize("form", FORMATS)
 def test_random_damage_causes_no_server_error(watched: Watched, form: str) -> None:
     for seed in range(MUTATIONS):
-        data, told = corpus.flipped(form, seed)
+        data, damage = corpus.flipped(form, seed)
         start = time.monotonic()
         response = watched.post(data)
         status, code = answer_of(response)
-        assert status in (200, 415, 422), f"{told}: {status} {code}"
-        assert time.monotonic() - start < SECONDS, told
+        assert status in (200, 415, 422), f"{damage}: {status} {code}"
+        assert time.monotonic() - start < SECONDS, damage
     watched.assert_unharmed()
 
 
@@ -159,7 +159,7 @@ def test_side_too_long_for_the_format_is_refused(watched: Watched, wanted: str, 
 
 
 def as_seen(watched: Watched, data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The photo as the service decoded it: with a threshold of 0 all of it is the subject."""
+    """Return the photo as the service decoded it: a threshold of 0 makes every pixel foreground."""
     image = opened(watched.post(data, threshold="0"))
     assert image.getchannel("A").getextrema() == (255, 255)
     return np.asarray(image.convert("RGB"))
@@ -189,7 +189,7 @@ def test_16_bit_rgba_keeps_colour_and_transparency(watched: Watched) -> None:
 
 
 def see_through(form: str) -> bytes:
-    """Left half opaque, a quarter half-transparent, a quarter transparent."""
+    """Encode a photo: left half opaque, next quarter half-transparent, last quarter transparent."""
     image = corpus.photo(64, 48).convert("RGBA")
     alpha = np.full((48, 64), 255, dtype=np.uint8)
     alpha[:, 32:48], alpha[:, 48:] = 128, 0
@@ -225,10 +225,12 @@ def test_exif_orientation_is_applied(watched: Watched, form: str, turn: int) -> 
     block = Image.Exif()
     block[0x0112] = turn
     seen = as_seen(watched, corpus.encode(corpus.photo(), form, exif=block, lossless=True)).astype(int)
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF orientation to PIL.Image.Transpose
+    # Maps an EXIF orientation to PIL.Image.Transpose.
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
     upright = corpus.photo().transpose(Image.Transpose(undo[turn]))
     assert seen.shape == (upright.height, upright.width, 3)
-    assert np.abs(seen - np.asarray(upright).astype(int)).mean() < 8  # a wrong turn is 15 or more
+    # A wrong orientation differs by 15 or more.
+    assert np.abs(seen - np.asarray(upright).astype(int)).mean() < 8
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -251,5 +253,5 @@ def test_decompression_bombs_leak_no_memory(watched: Watched) -> None:
     for _ in range(40):
         for data in bombs:
             assert watched.post(data).status_code == 422
-    poll(lambda: resident() < before + 48, 30, "memory below what it was")
+    poll(lambda: resident() < before + 48, 30, "memory back to its earlier level")
     watched.assert_unharmed()

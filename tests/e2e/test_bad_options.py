@@ -1,4 +1,4 @@
-"""Options that are not allowed, on all three removal endpoints, in query, form and JSON: named, explained, bounded."""
+"""Invalid options on all three removal endpoints, in query, form and JSON: the error names and explains them."""
 
 import base64
 import io

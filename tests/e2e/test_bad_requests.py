@@ -1,4 +1,4 @@
-"""Requests that no well-meant client sends: on the wire, in headers, in forms, in JSON."""
+"""Malformed and hostile requests: on the wire, in headers, in forms and in JSON."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ JSON_PATH: Final = "/remove-background-base64"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer as it came over the wire."""
+    """An HTTP response as received from the socket."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The error's code; checks the body's shape on the way. Empty for a success."""
+        """Return the error code, or "" for a success; check the body of an error."""
         if self.status < 400:
             return ""
         found = orjson.loads(self.body)
@@ -51,7 +51,7 @@ class Answer:
 
 @pytest.fixture
 def server_alive(server: Gunicorn) -> Iterator[Gunicorn]:
-    """The shared server; afterwards the same workers run, and a simple request is answered."""
+    """The shared server. Afterwards the same workers must run and answer a simple request."""
     pids = server.workers()
     yield server
     assert server.workers() == pids
@@ -60,14 +60,14 @@ def server_alive(server: Gunicorn) -> Iterator[Gunicorn]:
 
 @pytest.fixture
 def server_fine(server_alive: Gunicorn) -> Iterator[Gunicorn]:
-    """The shared server; afterwards the same workers run, and a good image is answered."""
+    """The shared server. Afterwards the same workers must run and process a good image."""
     yield server_alive
     server = server_alive
     assert requests.post(f"{server.url}/remove-background", files={"file": GOOD}, timeout=30).status_code == 200
 
 
 def wire(server: Gunicorn, data: bytes, *, end: bool = False, timeout: float = 20) -> list[Answer]:
-    """Every answer that these bytes get on one connection; `end` closes our side after them."""
+    """Send the bytes on one connection and return all responses; `end` then closes the client's side."""
     with socket.create_connection(("127.0.0.1", server.port), timeout) as connection:
         connection.sendall(data)
         if end:
@@ -515,7 +515,7 @@ def test_duplicate_or_underscored_request_id_is_replaced(server: Gunicorn) -> No
 
 @pytest.fixture(scope="module")
 def private() -> Iterator[Gunicorn]:
-    """A server behind one proxy, for the pages of one site."""
+    """A server behind one proxy that allows one origin."""
     with Gunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=1, CORS_ORIGINS="https://good.com") as running:
         yield running
 
@@ -563,7 +563,7 @@ FORWARDED: Final = (
 
 
 def test_invalid_forwarded_addresses_share_the_peers_quota(private: Gunicorn) -> None:
-    """X-Forwarded-For of every bad kind: one caller, one quota, one count for each."""
+    """Every kind of bad X-Forwarded-For counts once in the same quota."""
     left = []
     for forwarded in FORWARDED:
         (answer,) = wire(
@@ -603,7 +603,8 @@ def test_disconnected_callers_free_their_places(server_fine: Gunicorn) -> None:
 def test_unfinished_bodies_do_not_block_other_clients() -> None:
     settings: dict[str, Any] = {"REQUEST_TIMEOUT_SECONDS": 3, "MAX_RUNNING_IMAGES": 1, "MAX_WAITING_IMAGES": 1}
     with Gunicorn(**settings) as server, contextlib.ExitStack() as slow_ones:
-        for _ in range(20):  # WEB_THREADS is 10
+        # Twice as many as WEB_THREADS.
+        for _ in range(20):
             slow = slow_ones.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
             slow.sendall(image(b"Content-Length: 99999\r\n"))
         end = time.monotonic() + 15

@@ -1,4 +1,4 @@
-"""Batches over HTTP: a form of images and archives in, an archive out, in little memory and while it is made."""
+"""Batches over HTTP: a form of images and archives returns a ZIP, streamed with little memory."""
 
 import io
 import math
@@ -26,7 +26,7 @@ File = tuple[str, bytes]
 
 @pytest.fixture(scope="module")
 def batches() -> Iterator[Gunicorn]:
-    """A server with limits that a test can reach."""
+    """A server with low limits."""
     with Gunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:
         yield server
 
@@ -120,7 +120,7 @@ def test_batch_beyond_its_limits_is_refused(batches: Gunicorn, small: bytes) -> 
 
 
 def peak_rss(server: Gunicorn) -> int:
-    """Bytes that the worker has held at most so far."""
+    """Return the worker's peak resident memory in bytes."""
     (worker,) = server.workers()
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
     assert found
@@ -130,7 +130,10 @@ def peak_rss(server: Gunicorn) -> int:
 def test_archive_bombs_and_many_results_use_little_memory(
     batches: Gunicorn, photo: Callable[[str], Image.Image]
 ) -> None:
-    """Peak memory over a gibibyte of zeros, and over results of which twelve would weigh 28 MiB more than three."""
+    """Check peak memory after an archive of 1 GiB of zeros, and after twelve results instead of three.
+
+    Nine more results held in memory would add 28 MiB.
+    """
     large = encoded(photo("coffee").resize((3900, 2600)), "JPEG", quality=50)
     results(post(batches, *[("a.jpg", large)] * 3))
     before = peak_rss(batches)
@@ -167,7 +170,7 @@ def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None
 
 
 def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image]) -> None:
-    """The connection is left alone, although 1.5 seconds and two of grace are what a request has for itself."""
+    """The connection stays open, although a single request may take only 1.5 seconds plus two of grace."""
     file = ("a.jpg", encoded(photo("astronaut"), "JPEG"))
 
     def seconds(server: Gunicorn) -> float:
@@ -175,7 +178,7 @@ def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image
 
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, MAX_BATCH_FILES=1000) as server:
         results(post(server, file, file, file, file))
-        # Three times as long: the machine may be less busy then.
+        # Aim at three times the limit, because the machine may be faster in the second run.
         count = math.ceil(12 / (seconds(server) / 4))
         found = results(post(server, *[file] * count))
         assert seconds(server) > 3.6
@@ -205,7 +208,8 @@ def test_quota_counts_each_image_of_a_batch(small: bytes) -> None:
         assert "5 per 1 hour" in answered.json()["details"]
         assert "counts as 3" in answered.json()["details"]
         assert 1 <= int(answered.headers["Retry-After"]) <= 3601
-        answered = post(server, ("a.jpg", small), ("b.jpg", small))  # what was refused has cost nothing
+        # The refused batch used no quota.
+        answered = post(server, ("a.jpg", small), ("b.jpg", small))
         assert answered.headers["X-RateLimit-Remaining"] == "0"
         assert len(results(answered)) == 2
         assert refused(post(server, ("a.jpg", small))) == (429, "rate_limited")

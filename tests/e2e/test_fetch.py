@@ -1,4 +1,4 @@
-"""Images by URL, over HTTP: every way to name one, one source a request, and no slow source that stops the service."""
+"""Images by URL over HTTP: every transport, one source per request, and slow sources."""
 
 import base64
 import io
@@ -19,12 +19,12 @@ from tests.support.waiting import free_port, poll
 
 PATHS: Final = ("/remove-background", "/remove-background-preview", "/remove-bg")
 BASE64: Final = "/remove-background-base64"
-SECRET: Final = "signature-that-nobody-may-see"
+SECRET: Final = "secret-signature"
 
 
 @dataclass
 class Pictures:
-    """A source: `/photo.jpg` is a picture, `/slow` waits until told to go on, the rest is not there."""
+    """A source: `/photo.jpg` is a picture, `/slow` waits for `go`, `/away` redirects, other paths are 404."""
 
     photo: bytes
     go: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +50,7 @@ class Pictures:
 
 @pytest.fixture(scope="module")
 def pictures(small: bytes) -> Iterator[Pictures]:
-    """The source that the server below may fetch from."""
+    """A source that `fetching` may fetch from."""
     found = Pictures(small)
     with source(found) as found.running:
         yield found
@@ -58,7 +58,7 @@ def pictures(small: bytes) -> Iterator[Pictures]:
 
 @pytest.fixture(scope="module")
 def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
-    """A server that fetches, from the one source and from itself."""
+    """A server that may fetch from `pictures` and from itself."""
     assert pictures.running
     own = free_port()
     opened = f"127.0.0.1:{pictures.running.port},127.0.0.1:{own}"
@@ -68,7 +68,7 @@ def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
 
 @pytest.fixture(scope="module")
 def cutout(fetching: Gunicorn, small: bytes) -> bytes:
-    """What the photo's cut-out is when it is uploaded."""
+    """The cutout of the uploaded photo."""
     answered = requests.post(f"{fetching.url}/remove-background", files={"file": ("a.jpg", small)}, timeout=30)
     assert answered.status_code == 200
     return answered.content
@@ -100,7 +100,8 @@ def test_image_by_url_equals_an_upload(
         "form": {"data": given},
         "multipart": {"files": {"image_url": (None, given["image_url"])}},
         "json": {"json": given},
-        "empty file": {"data": given, "files": {"file": ("", b"")}},  # as a browser's form sends it
+        # A browser's form sends an empty file like this.
+        "empty file": {"data": given, "files": {"file": ("", b"")}},
     }
     answered = post(fetching, path, **ways[way])
     assert answered.status_code == 200, answered.text

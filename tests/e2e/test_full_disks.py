@@ -1,6 +1,6 @@
-"""Full disks: what can't be written is lost or goes elsewhere; requests are answered by the same workers.
+"""Full disks: the same workers keep answering, and data that cannot be written is dropped or redirected.
 
-The server sees small file systems of its own (a mount namespace), which only root can make.
+The server runs in a mount namespace with small file systems, which only root can create.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.support.waiting import poll
 
 
 def small(*places: str | Path) -> Sequence[str]:
-    """A command's wrapper: 2 MiB for each of these folders. Skips the test where that can't be had."""
+    """Return a wrapper command that limits each folder to 2 MiB. Skips the test if that is impossible."""
     wrapper = small_disks(*places)
     if wrapper is None:
         pytest.skip("file systems can't be mounted here (it takes root, and unshare)")
@@ -40,10 +40,11 @@ def test_full_shared_memory_loses_no_worker_and_no_count(jpeg: bytes) -> None:
         workers = server.workers()
         fill(server, "/dev/shm")
         assert [post(server, jpeg), post(server, b"no image")] == [200, 415]
-        for path in ("/models", "/health", "/health/live", "/openapi.json", "/docs", "/nothing"):  # new series
+        # Each path adds a new time series.
+        for path in ("/models", "/health", "/health/live", "/openapi.json", "/docs", "/nothing"):
             assert requests.get(server.url + path, timeout=10).status_code in (200, 404)
         assert counted(server) == 2
-        # The next one takes over its files, which need no new room.
+        # The replacement reuses the dead worker's files and needs no new space.
         os.kill(workers[0], 9)
         poll(lambda: server.workers() and server.workers() != workers)
         poll(server.is_ready)

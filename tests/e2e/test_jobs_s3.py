@@ -1,4 +1,4 @@
-"""Jobs where records are in PostgreSQL and images in S3: as on many machines, with a real one of each."""
+"""Jobs with records in a real PostgreSQL and images in a real S3 server, as on several machines."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def there(
     seaweedfs: SeaweedFS,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
-    """A service that sends downloads to S3 itself, known to the public by another name, and its worker."""
+    """A service that redirects downloads to S3 under a public host name, and its worker."""
     folder = tmp_path_factory.mktemp("jobs")
     public = seaweedfs.url.replace("127.0.0.1", "localhost")
     settings = {**seaweedfs.settings, "S3_PUBLIC_ENDPOINT_URL": public, "DOWNLOAD_REDIRECT": "true"}
@@ -44,7 +44,7 @@ def there(
 
 @pytest.fixture(scope="module")
 def streaming(there: Place) -> Iterator[Gunicorn]:
-    """A second service over the same records and bucket, which sends downloads itself and asks for no key."""
+    """A second service with the same database and bucket that streams downloads and requires no key."""
     with Gunicorn(**{**there.settings, "DOWNLOAD_REDIRECT": "false", "AUTH_REQUIRED": "false"}) as running:
         yield running
 
@@ -60,7 +60,7 @@ def names(bucket: Any) -> set[str]:
     return {found["Key"] for found in bucket.list_objects_v2(Bucket=SeaweedFS.bucket).get("Contents", ())}
 
 
-def at_once(there: Place, data: bytes, **options: str) -> bytes:
+def synchronous(there: Place, data: bytes, **options: str) -> bytes:
     answer = there.call("POST", "/remove-background", files={"file": ("a.jpg", data)}, data=options)
     assert answer.status_code == 200, answer.text
     return answer.content
@@ -71,7 +71,7 @@ def test_download_redirects_to_the_public_s3_endpoint(
 ) -> None:
     job_id = there.submit(jpeg, format="webp", max_width="96")
     done = there.until(job_id, "finished")
-    expected = at_once(there, jpeg, format="webp", max_width="96")
+    expected = synchronous(there, jpeg, format="webp", max_width="96")
     assert {key for key in names(bucket) if job_id in key} == {f"originals/{job_id}/1", f"results/{job_id}/1.webp"}
     led = there.call("GET", done["download_url"], allow_redirects=False)
     assert (led.status_code, led.headers["Cache-Control"]) == (302, "private, no-store")
@@ -98,7 +98,7 @@ def test_batch_zip_from_s3_equals_the_synchronous_results(there: Place, jpeg: by
     answer = there.call("GET", done["download_url"], allow_redirects=False)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        expected = at_once(there, jpeg, max_width="64")
+        expected = synchronous(there, jpeg, max_width="64")
         assert [archive.read(name) for name in ("cat-no-bg.png", "dog-no-bg.png")] == [expected] * 2
         (failed,) = json.loads(archive.read("errors.json"))
         assert (failed["name"], failed["code"]) == ("bad", "unsupported_format")
@@ -139,7 +139,7 @@ def test_lost_s3_leaves_no_partial_job_and_running_jobs_are_retried(
     assert done["error"] is None
     assert names(bucket) - before <= {f"results/{running}/1.png", "started"}
     assert (
-        at_once(there, photo_12mp, **SLOW, max_width="64")
+        synchronous(there, photo_12mp, **SLOW, max_width="64")
         == requests.get(
             there.call("GET", done["download_url"], allow_redirects=False).headers["Location"], timeout=10
         ).content
@@ -158,7 +158,7 @@ def test_upload_accepts_an_object_in_the_callers_folder(
         {"params": {"s3_key": own, "max_width": "64"}},
         {"files": {"s3_key": (None, own), "max_width": (None, "64")}},
     ]
-    expected = at_once(there, jpeg, max_width="64")
+    expected = synchronous(there, jpeg, max_width="64")
     for how in sent:
         answer = there.call("POST", UPLOADS, **how)
         assert answer.status_code == 202, (how, answer.text)
@@ -168,10 +168,10 @@ def test_upload_accepts_an_object_in_the_callers_folder(
         done = there.until(upload_id, "finished")
         assert there.call("GET", done["download_url"]).content == expected
     assert {own, f"originals/{upload_id}/1"} <= names(bucket)
-    anybody = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": "incoming/public/dog.jpg"}, timeout=30)
-    assert anybody.status_code == 202, anybody.text
-    nobody_s = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": own}, timeout=30)
-    assert nobody_s.json()["code"] == "forbidden"
+    public = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": "incoming/public/dog.jpg"}, timeout=30)
+    assert public.status_code == 202, public.text
+    private = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": own}, timeout=30)
+    assert private.json()["code"] == "forbidden"
 
 
 def test_foreign_objects_and_non_images_are_refused(there: Place, bucket: Any, jpeg: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Models over HTTP: found when enabled and here, usable as soon as their file is; `sam`, its prompt; confidence."""
+"""Models over HTTP: enabled models, models installed later, the prompt of `sam`, and confidence."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.support.models import describe, picture
 from tests.support.waiting import ROOT
 
 FP16 = "birefnet-general-fp16"
-# The real `sam` can't be had here: a server whose catalogue knows the checksums of the tiny one.
+# The real `sam` is not available, so the server's catalogue gets the checksums of the tiny one.
 PATCH = """
 import dataclasses, sys
 sys.path.insert(0, {root!r})
@@ -31,7 +31,7 @@ CATALOGUE["sam"] = dataclasses.replace(spec, files=files)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models' folder with u2netp, a tiny sam and a description of one's own model, whose file is not here yet."""
+    """A model folder with u2netp, a tiny sam, and the description of a custom model without its file."""
     made = tmp_path_factory.mktemp("models")
     shutil.copy(ROOT / "models/u2netp.onnx", made)
     describe(made)
@@ -97,7 +97,8 @@ def test_list_shows_installed_and_available_models(server: Gunicorn, folder: Pat
         "default": True,
         "loaded": True,
         "engine": found["u2netp"]["engine"],
-        "precision": "f32",  # nothing is prepared in this folder
+        # The folder has no bf16 record.
+        "precision": "f32",
     }
     assert len(found["sam"]["checksums"]) == 2
     others = {model["name"]: model for model in body["not_here"]}
@@ -106,7 +107,8 @@ def test_list_shows_installed_and_available_models(server: Gunicorn, folder: Pat
 
 
 def test_sam_accepts_a_prompt_in_form_query_and_json(server: Gunicorn) -> None:
-    data = picture(1024, 1024)  # a disc at 341, 512
+    # The disc's centre is (341, 512).
+    data = picture(1024, 1024)
     marks = [{"type": "point", "data": [341, 512], "label": 1}]
     by_form = remove(server, data, model="sam", prompt=json.dumps(marks))
     assert by_form.status_code == 200, by_form.text

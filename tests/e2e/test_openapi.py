@@ -1,4 +1,4 @@
-"""The description is valid, complete, and true: a generator of requests finds nothing it does not say."""
+"""The OpenAPI document is valid and complete, and generated requests find no undocumented response."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from tests.support.waiting import free_port
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """A service with jobs, so that their endpoints are described; there is no worker."""
+    """A service with jobs enabled, so that the document describes their endpoints; no worker runs."""
     folder = tmp_path_factory.mktemp("jobs")
     settings: dict[str, Any] = {"DATABASE_URL": f"sqlite:///{folder}/jobs.db", "STORAGE_URL": f"file:{folder}/objects"}
     settings |= {"MAX_WAITING_PER_CALLER": "100000", "RATE_LIMIT_PER_MINUTE": "100000"}
@@ -79,8 +79,9 @@ def test_docs_page_loads_only_from_this_server(server: Gunicorn) -> None:
 
 
 def test_schemathesis_finds_no_undocumented_response(server: Gunicorn) -> None:
-    """Generated requests, good and bad: no 5xx, every status, type, header and body as described."""
-    # Left out: random bytes are no photograph, so "valid" uploads are rightly refused; an empty option is absent.
+    """Send valid and invalid generated requests: no 5xx, and each status, type, header and body as documented."""
+    # Two checks do not fit: random bytes are not a photograph, so even valid uploads are refused, and an empty option
+    # counts as absent.
     left_out = "positive_data_acceptance,negative_data_rejection"
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--checks", "all"]
     command += ["--exclude-checks", left_out, "--max-examples", "15", "--seed", "1", "--no-color"]

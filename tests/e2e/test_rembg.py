@@ -1,4 +1,4 @@
-"""rembg's server API: its clients, replayed against this service, see what they know."""
+"""rembg's server API: replay requests of its clients against this service."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def fetching(jpeg: bytes) -> Iterator[tuple[Gunicorn, str]]:
 
 
 def post(server: Gunicorn, data: bytes, query: Any = None, **form: Any) -> requests.Response:
-    """As clients of rembg post: `files={"file": data}`, the rest beside it."""
+    """Post like rembg's clients: the image as the file `file`, parameters as form or query fields."""
     return requests.post(server.url + PATH, files={"file": data}, data=form, params=query, timeout=30)
 
 
@@ -91,11 +91,12 @@ def test_every_parameter_matches_a_native_option(server: Gunicorn, small: bytes)
              "vm": False, "bgc": "", "extras": "{}"},
             {},
         ),
-        "what is unknown": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
+        "unknown parameters": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
     }  # fmt: skip
     asked = {str(ours): ours for _, ours in cases.values()}
     own = {text: native(server, small, **ours) for text, ours in asked.items()}
-    assert len(set(own.values())) == len(own)  # each of them shows in this picture
+    # Each option changes this picture.
+    assert len(set(own.values())) == len(own)
     for name, (theirs, ours) in cases.items():
         assert post(server, small, **theirs).content == own[str(ours)], name
         assert post(server, small, query=theirs).content == own[str(ours)], name

@@ -1,4 +1,4 @@
-"""remove.bg's API 1.0 over HTTP: what its clients send and need. Numbers are those of its compatibility list, below."""
+"""remove.bg's API 1.0 over HTTP: requests that its clients send, and responses that they need."""
 
 import base64
 import http.client
@@ -41,14 +41,17 @@ def picture(photo: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def blank() -> bytes:
-    """Nothing at all, on a transparent ground."""
+    """A fully transparent image."""
     return encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
 
 
 @dataclass
 class Strict:
-    """A server that needs a key; `shop` has the endpoint's quota of 3 megapixels a minute, `free` one of its own. It
-    fetches from the host `pictures`, takes images without a subject, and its default size is `auto`."""
+    """A server with non-default settings: it requires keys, fetches from `pictures`, accepts images without a subject,
+    and its default size is `auto`.
+
+    The key `shop` has the endpoint's quota of 3 megapixels per minute; the key `free` has its own.
+    """
 
     server: Gunicorn
     shop: str
@@ -61,7 +64,7 @@ class Strict:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[Strict]:
-    """One server for all that differs from the default."""
+    """A server for all tests of non-default settings."""
 
     def behave(connection: Any, head: bytes) -> None:
         found = b"/photo.jpg" in head.split()[1]
@@ -83,8 +86,8 @@ def post(server: Gunicorn, image: bytes | None = None, path: str = PATH, **send:
     return requests.post(server.url + path, files=files or None, timeout=60, **send)
 
 
-def told(answered: requests.Response) -> tuple[int, str]:
-    """Status and code of an error, whose body is what that API's clients can read."""
+def refusal(answered: requests.Response) -> tuple[int, str]:
+    """Return the status and code of an error; check that remove.bg's clients can read its body."""
     assert answered.headers["Content-Type"] == "application/json; charset=utf-8"
     body = answered.json()
     assert list(body) == ["errors"]
@@ -115,7 +118,8 @@ def test_accept_json_returns_base64_and_the_foreground_box(server: Gunicorn, jpe
     assert set(data) == {"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}
     assert data["foreground_width"] == int(answered.headers["X-Foreground-Width"]) > 0
     assert pixels(base64.b64decode(data["result_b64"])).shape == (500, 500, 4)
-    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):  # the last is axios'
+    # The last value is the default of axios.
+    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):
         assert post(server, jpeg, headers={"Accept": accept}).headers["Content-Type"] == "image/png"
 
 
@@ -137,7 +141,7 @@ def test_empty_fields_count_as_absent(server: Gunicorn, small: bytes) -> None:
     answered = post(server, small, data=sent | {"format": "zip", "size": "auto"})
     assert (answered.status_code, answered.headers["Content-Type"]) == (200, "application/zip")
     nothing = post(server, None, files={"image_file": ("", b"")}, data=sent)
-    assert told(nothing) == (400, "missing_source")
+    assert refusal(nothing) == (400, "missing_source")
     for value in (None, ""):
         asked = {**dict.fromkeys(EMPTY, value), "image_file_b64": base64.b64encode(small).decode()}
         assert post(server, json=asked).status_code == 200
@@ -178,7 +182,8 @@ def test_json_accepts_booleans_nulls_and_data_uris(server: Gunicorn, jpeg: bytes
     cropped = post(server, json=asked | {"crop": True, "scale": None})
     assert int(cropped.headers["X-Width"]) != 500
     assert int(cropped.headers["X-Foreground-Left"]) == 0
-    for name in ("image_base64", "image_file_b64"):  # the first is what one client sends
+    # One client sends the first name.
+    for name in ("image_base64", "image_file_b64"):
         assert post(server, json={name: f"data:image/jpeg;base64,{text}"}).status_code == 200
 
 
@@ -190,10 +195,11 @@ def test_exhausted_megapixel_quota_is_429_with_retry_after(strict: Strict, pictu
     sent = {"X-Api-Key": strict.shop, **ORIGIN}
     answers = [post(strict.server, picture, headers=sent) for _ in range(3)]
     assert [a.status_code for a in answers] == [200, 200, 429]
-    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]  # 1.92 megapixels cost 2
+    # 1.92 megapixels count as 2.
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]
     assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"3"}
     refused = answers[-1]
-    assert told(refused) == (429, "rate_limit_exceeded")
+    assert refusal(refused) == (429, "rate_limit_exceeded")
     assert refused.json()["errors"][0]["title"] == "Rate limit exceeded"
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
     assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - time.time() <= 61
@@ -201,14 +207,15 @@ def test_exhausted_megapixel_quota_is_429_with_retry_after(strict: Strict, pictu
     assert all("Retry-After" not in a.headers for a in answers[:2])
     assert requests.get(f"{strict.server.url}/v1.0/account", headers=sent, timeout=10).status_code == 200
     own = [strict.post(picture).headers["X-RateLimit-Remaining"] for _ in range(2)]
-    assert int(own[0]) - int(own[1]) == 1  # a key's own limit counts requests
+    # The limit of a key counts requests, not megapixels.
+    assert int(own[0]) - int(own[1]) == 1
 
 
 def test_missing_or_wrong_key_is_403(strict: Strict, small: bytes) -> None:
     for path, method in ((PATH, "POST"), ("/v1.0/account", "GET"), ("/v1.0/improve", "POST")):
         for sent, title in (({}, "Missing API Key"), ({"X-API-Key": "wrong"}, "API Key invalid")):
             refused = requests.request(method, strict.server.url + path, headers={**sent, **ORIGIN}, timeout=10)
-            assert told(refused) == (403, "auth_failed")
+            assert refusal(refused) == (403, "auth_failed")
             assert refused.json()["errors"][0]["title"] == title
             assert refused.headers["Access-Control-Allow-Origin"] == "*"
             assert "WWW-Authenticate" not in refused.headers
@@ -227,7 +234,7 @@ def test_too_large_file_is_400_in_every_transport(server: Gunicorn) -> None:
         {"files": {"image_file": bytes(40_000_000)}},
     ):
         refused = post(server, **send, headers=ORIGIN)
-        assert told(refused) == (400, "file_too_large")
+        assert refusal(refused) == (400, "file_too_large")
         assert refused.json()["errors"][0] | {"code": ""} == {
             "title": "File too large",
             "code": "",
@@ -237,7 +244,7 @@ def test_too_large_file_is_400_in_every_transport(server: Gunicorn) -> None:
 
 
 def test_file_of_exactly_the_limit_is_accepted(server: Gunicorn, jpeg: bytes) -> None:
-    # What follows a JPEG's end is nobody's business.
+    # Decoders ignore bytes after the end of a JPEG.
     filled = jpeg + bytes(LIMIT - len(jpeg))
     assert post(server, filled).status_code == 200
     text = base64.b64encode(filled).decode()
@@ -252,17 +259,18 @@ def test_unknown_paths_and_missing_model_use_removebgs_error_format(server: Guni
         ("POST", "/v1.0/account", (405, "method_not_allowed")),
     ):
         refused = requests.request(method, server.url + path, headers=ORIGIN, timeout=10)
-        assert told(refused) == expected
+        assert refusal(refused) == expected
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
-    assert requests.get(f"{server.url}/v1.01", timeout=10).json()["code"] == "not_found"  # another prefix
+    # This path has another prefix, so the error has the native format.
+    assert requests.get(f"{server.url}/v1.01", timeout=10).json()["code"] == "not_found"
     with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as broken:
-        poll(lambda: "engine" in told_when_up(broken), what="a refusal")
+        poll(lambda: "engine" in error_text(broken), what="a refusal")
         refused = post(broken, encoded(Image.new("RGB", (64, 64))))
-        assert told(refused) == (503, "engine_unavailable")
+        assert refusal(refused) == (503, "engine_unavailable")
         assert int(refused.headers["Retry-After"]) >= 1
 
 
-def told_when_up(server: Gunicorn) -> str:
+def error_text(server: Gunicorn) -> str:
     try:
         return post(server, encoded(Image.new("RGB", (64, 64)))).text
     except requests.ConnectionError:
@@ -286,7 +294,8 @@ def test_cors_allows_keys_and_exposes_headers(server: Gunicorn, small: bytes) ->
 def test_shadow_depends_on_the_named_class(server: Gunicorn, small: bytes) -> None:
     plain = post(server, small).content
     car = {"shadow_type[car]": "car", "shadow_opacity[car]": "80"}
-    assert post(server, small, data=car).content == plain  # nobody has said that it is one
+    # Without `type` the subject is not a car.
+    assert post(server, small, data=car).content == plain
     shadow = post(server, small, data=car | {"type": "car"})
     assert shadow.status_code == 200
     assert shadow.headers["X-Type"] == "car"
@@ -296,7 +305,7 @@ def test_shadow_depends_on_the_named_class(server: Gunicorn, small: bytes) -> No
     assert post(server, json=nested | {"image_file_b64": text}).content == shadow.content
     assert post(server, small, data={"add_shadow": "true", "type": "car"}).content != plain
     assert post(server, small, data={"shadow_type": "drop"}).content != plain
-    assert told(post(server, small, data={"shadow_type[car]": "long"})) == (400, "invalid_shadow_type")
+    assert refusal(post(server, small, data={"shadow_type[car]": "long"})) == (400, "invalid_shadow_type")
 
 
 def test_file_name_of_an_upload_is_ignored(server: Gunicorn, small: bytes) -> None:
@@ -314,9 +323,9 @@ def test_type_level_sets_the_returned_class(server: Gunicorn, small: bytes) -> N
 
 def test_more_than_one_background_is_refused(server: Gunicorn, small: bytes) -> None:
     both = {"bg_color": "fff", "bg_image_url": "https://example.org/a.jpg"}
-    assert told(post(server, small, data=both)) == (400, "multiple_bg_sources")
+    assert refusal(post(server, small, data=both)) == (400, "multiple_bg_sources")
     third: dict[str, Any] = {"files": {"bg_image_file": ("b.jpg", small)}, "data": {"bg_color": "fff"}}
-    assert told(post(server, small, **third)) == (400, "multiple_bg_sources")
+    assert refusal(post(server, small, **third)) == (400, "multiple_bg_sources")
 
 
 def test_opaque_pixels_are_unchanged(server: Gunicorn, jpeg: bytes) -> None:
@@ -403,7 +412,7 @@ def test_background_image_is_behind_the_subject(server: Gunicorn, small: bytes) 
     ],
 )
 def test_unusable_images_have_removebgs_codes(server: Gunicorn, data: bytes, expected: str) -> None:
-    assert told(post(server, data)) == (400, expected)
+    assert refusal(post(server, data)) == (400, expected)
     if expected == "invalid_file_type":
         assert re.fullmatch(r"Expected png/jpg/.*, received a PDF", post(server, data).json()["errors"][0]["detail"])
 
@@ -411,13 +420,13 @@ def test_unusable_images_have_removebgs_codes(server: Gunicorn, data: bytes, exp
 def test_pixel_limit_is_reported_in_megapixels(server: Gunicorn) -> None:
     large = encoded(Image.new("L", (10_000, 6_000)), "PNG")
     refused = post(server, large)
-    assert told(refused) == (400, "resolution_too_high")
+    assert refusal(refused) == (400, "resolution_too_high")
     detail = "Input image has 60 megapixels, maximum supported input resolution is 50 megapixels"
     assert refused.json()["errors"][0]["detail"] == detail
 
 
 def test_image_without_a_subject_is_refused_by_default(server: Gunicorn, strict: Strict, blank: bytes) -> None:
-    assert told(post(server, blank)) == (400, "unknown_foreground")
+    assert refusal(post(server, blank)) == (400, "unknown_foreground")
     assert strict.post(blank).status_code == 200
 
 
@@ -427,8 +436,8 @@ def test_default_size_is_configurable(strict: Strict, picture: bytes) -> None:
 
 
 def test_invalid_regions_have_removebgs_codes(server: Gunicorn, small: bytes) -> None:
-    assert told(post(server, small, data={"roi": "0 0 9999px 100%"})) == (400, "roi_exceeds_bounds")
-    assert told(post(server, small, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
+    assert refusal(post(server, small, data={"roi": "0 0 9999px 100%"})) == (400, "roi_exceeds_bounds")
+    assert refusal(post(server, small, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
 
 
 def test_image_urls_are_fetched_and_failures_have_removebgs_codes(strict: Strict, small: bytes) -> None:
@@ -437,18 +446,18 @@ def test_image_urls_are_fetched_and_failures_have_removebgs_codes(strict: Strict
         assert strict.post(**send).status_code == 200
     assert strict.post(small, data={"bg_image_url": url}).headers["Content-Type"] == "image/jpeg"
     missing = strict.post(data={"image_url": f"{strict.pictures}/gone"})
-    assert told(missing) == (400, "failed_image_download")
+    assert refusal(missing) == (400, "failed_image_download")
     assert missing.json()["errors"][0]["title"] == "Failed to download image from given image_url: HTTP Status 404"
     for bad in ("no url", "ftp://example.org/a.jpg"):
-        assert told(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
-        assert told(strict.post(small, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
-        assert told(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
-    assert told(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
+        assert refusal(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
+        assert refusal(strict.post(small, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
+        assert refusal(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
+    assert refusal(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
     private = {"image_url": f"http://127.0.0.1:{free_port()}/"}
-    assert told(strict.post(data=private)) == (400, "failed_image_download")
-    assert told(strict.post(small, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
+    assert refusal(strict.post(data=private)) == (400, "failed_image_download")
+    assert refusal(strict.post(small, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
     both = {"image_url": url, "image_file_b64": "AAAA"}
-    assert told(strict.post(data=both)) == (400, "multiple_sources")
+    assert refusal(strict.post(data=both)) == (400, "multiple_sources")
 
 
 def test_improve_accepts_one_image_and_returns_an_id(server: Gunicorn, small: bytes) -> None:
@@ -458,12 +467,12 @@ def test_improve_accepts_one_image_and_returns_an_id(server: Gunicorn, small: by
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answered.json()["id"])
     assert list(answered.json()) == ["id"]
     assert post(server, None, path, data={"image_url": "https://example.org/a.jpg"}).status_code == 200
-    assert told(post(server, None, path)) == (400, "missing_source")
-    assert told(post(server, b"no image", path)) == (400, "invalid_file_type")
+    assert refusal(post(server, None, path)) == (400, "missing_source")
+    assert refusal(post(server, b"no image", path)) == (400, "invalid_file_type")
 
 
 def segmented(server: Gunicorn) -> int:
-    """How often a model has run."""
+    """Return how often a model has run."""
     text = requests.get(f"{server.url}/metrics", timeout=10).text
     found = re.search(r'stage_duration_seconds_count\{stage="segment"\} (\d+)', text)
     return int(found[1]) if found else 0

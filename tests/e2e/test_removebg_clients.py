@@ -1,8 +1,9 @@
-"""Client libraries of remove.bg, as their registries hold them, pointed at this service by the one line that their
-users would change. They are kept in pytest's cache; without a registry or Node.js their tests are skipped.
+"""Run published client libraries of remove.bg against this service, with only their URL changed.
 
-Not here: the Ruby gem and the Go program, whose requests `test_removebg.py` replays; removd, which needs a native image
-library of 2019 (the chunked JSON that it sends is replayed there too).
+The packages are kept in pytest's cache. Without a registry or Node.js the tests are skipped.
+
+`test_removebg.py` replays the requests of three more clients: the Ruby gem, the Go program, and removd, which needs a
+native image library of 2019.
 """
 
 import base64
@@ -18,7 +19,7 @@ from PIL import Image
 
 from tests.support.gunicorn import Gunicorn
 
-# The first and the last are one import name.
+# The first and the last package have the same import name.
 PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")
 NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")
 INSTALL_SECONDS = 60
@@ -27,7 +28,7 @@ ENDPOINT = "https://api.remove.bg/v1.0/removebg"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Path:
-    """Where the clients find `photo.jpg` and `photo.b64`, and `no.jpg`, which is none."""
+    """The clients' folder: `photo.jpg`, `photo.b64`, and `no.jpg`, which is not an image."""
     found = tmp_path_factory.mktemp("clients")
     (found / "photo.jpg").write_bytes(jpeg)
     (found / "photo.b64").write_text(base64.b64encode(jpeg).decode())
@@ -45,7 +46,7 @@ def install_problem(command: list[str]) -> str:
 
 
 def fetched(request: pytest.FixtureRequest, name: str, command: Callable[[Path], list[str]]) -> Path:
-    """A folder with what the command installs there, once."""
+    """Install packages into a cached folder unless they are there; return the folder."""
     cache = request.config.cache
     assert cache
     target = cache.mkdir("removebg-clients") / name
@@ -72,15 +73,17 @@ def python_client(
 
 
 def npm_client(request: pytest.FixtureRequest, folder: Path, script: str, url: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script in a folder with the packages, whose URL is replaced in copies: `remove.bg` and `removebg-wrapper`
-    have no setting for it."""
+    """Run a script with the packages.
+
+    `remove.bg` and `removebg-wrapper` have no setting for the URL, so copies of them get another one.
+    """
     if not shutil.which("npm") or not shutil.which("node"):
         pytest.skip("Node.js is not installed")
     npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]
     target = fetched(request, "npm", lambda place: [*npm, str(place), *NPM])
     for package, file in (("remove.bg", "dist/index.js"), ("removebg-wrapper", "index.js")):
         text = (target / "node_modules" / package / file).read_text()
-        # Else the copy would ask that service itself.
+        # Otherwise the copy would call remove.bg itself.
         assert ENDPOINT in text
         (target / f"{package}.copy.js").write_text(text.replace(ENDPOINT, f"{url}/v1.0/removebg"))
     (target / "run.js").write_text(script)
@@ -110,7 +113,7 @@ except removebg.removebg.requests.HTTPError as error:
     done = python_client(request, "removebg==0.4", folder, script)
     assert (done.returncode, done.stdout) == (0, "Invalid file type\n"), done.stderr
     assert opened(folder / "photo.jpg_no_bg.png") == ("PNG", (500, 500), "RGBA")
-    # As remove.bg answers: nothing is transparent.
+    # Without transparent pixels the automatic format is JPEG, as on remove.bg.
     assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")
 
 
@@ -135,8 +138,10 @@ except remove_bg_api.Errors.ApiErrorCode400 as error:
 
 
 def test_python_remove_bg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
-    """It imports a name that Python 3.10 removed, and three libraries for the web site of that service: without them
-    its API client is whole."""
+    """The package imports a name that Python 3.10 removed, and three libraries for remove.bg's web site.
+
+    The script replaces them: the API client does not need them.
+    """
     script = f"""
 import collections, collections.abc, sys
 from unittest.mock import MagicMock

@@ -1,6 +1,6 @@
-"""`make run` as one sees it: web, worker and broker up together, one signal ends them, a worker's death stops nobody.
+"""`make run` starts web server, worker and broker; one signal ends them, and a dead part does not stop the others.
 
-The worker here is a stand-in that says what it was given, so that this holds whatever jobs do.
+A stand-in for the worker prints its settings, so that these tests do not depend on jobs.
 """
 
 import os
@@ -42,7 +42,7 @@ time.sleep(600)
 
 
 class Run:
-    """`run.py` in a folder of its own."""
+    """`run.py` in its own folder."""
 
     def __init__(self, folder: Path, parts: str = "worker", *, records: bool = True, **settings: object) -> None:
         (folder / "data").mkdir(exist_ok=True)
@@ -87,13 +87,14 @@ class Run:
         assert self.process.poll() is None, self.log()
 
     def worker(self, start: int = 1) -> dict[str, str]:
-        """What that start of the worker said."""
+        """Wait for that start of the worker; return the settings that it printed."""
         names = ("pid", "starts", "jobs", "broker")
-        found = poll(lambda: re.findall(r"^worker \| up (.*)$", self.log(), re.MULTILINE)[start - 1 : start], 60, "it")
+        pattern = re.compile(r"^worker \| up (.*)$", re.MULTILINE)
+        found = poll(lambda: pattern.findall(self.log())[start - 1 : start], 60, f"start {start} of the worker")
         return dict(zip(names, found[0].split(), strict=True))
 
     def children(self) -> list[int]:
-        """Everything it runs, its children's children too."""
+        """Return the process ids of all descendants."""
         found, look = [], [self.process.pid]
         while look:
             pid = look.pop()
@@ -117,9 +118,9 @@ def test_printed_curl_command_runs(running: Run, tmp_path: Path) -> None:
 
 
 def test_worker_gets_the_embedded_broker(running: Run) -> None:
-    said = running.worker()
-    assert said["jobs"] == "true"
-    with redis.Redis.from_url(said["broker"]) as client:
+    started = running.worker()
+    assert started["jobs"] == "true"
+    with redis.Redis.from_url(started["broker"]) as client:
         assert int(client.get("starts") or 0) >= 1
     assert (running.folder / "data/valkey/appendonlydir").is_dir()
 
@@ -156,7 +157,8 @@ def test_second_instance_in_one_folder_serves_without_jobs(running: Run) -> None
 def test_worker_starts_with_the_first_record(tmp_path: Path) -> None:
     with Run(tmp_path, records=False) as running:
         running.wait_ready()
-        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2  # the web server and the broker
+        # The web server and the broker.
+        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2
         (tmp_path / "data/background-remover.db").touch()
         assert running.worker()["jobs"] == "true"
 
@@ -166,7 +168,8 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
         running.wait_ready()
         running.worker()
         pids = running.children()
-        assert len(pids) >= 4  # two of the web server, worker, broker
+        # Two processes of the web server, the worker, and the broker.
+        assert len(pids) >= 4
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(30) == 0
         assert [pid for pid in pids if is_running(pid)] == []
@@ -174,7 +177,8 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
         lines = [
             line.split(" |")[0].strip() for line in running.log().splitlines() if "bye" in line or "Master" in line
         ]
-        assert lines[-1] == "valkey"  # last of all
+        # The broker stops last.
+        assert lines[-1] == "valkey"
 
 
 def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
@@ -188,7 +192,7 @@ def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "settings", "said"),
+    ("parts", "settings", "message"),
     [
         (
             "no binary",
@@ -199,11 +203,11 @@ def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
     ],
 )
 def test_missing_broker_or_disabled_jobs_are_reported(
-    tmp_path: Path, parts: str, settings: dict[str, Any], said: str
+    tmp_path: Path, parts: str, settings: dict[str, Any], message: str
 ) -> None:
     with Run(tmp_path, parts, **settings) as running:
         running.wait_ready()
-        assert said in running.log().splitlines()
+        assert message in running.log().splitlines()
         assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 1
         assert not (tmp_path / "data/valkey/valkey.conf").exists()
 

@@ -1,4 +1,4 @@
-"""Serving: nothing accepted is lost, a dead worker is replaced, all workers count together."""
+"""Serving: shutdown, replaced workers, shared metrics, health, logs and limits."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None
                 try:
                     outcomes.append(post(server, small))
                 except requests.ConnectionError as exc:
-                    # Refused is fine: it was never accepted. A reset or a half answer is a loss.
+                    # A refused connection was never accepted. A reset or a partial answer is a loss.
                     outcomes.append("refused" if "Connection refused" in str(exc) else f"lost: {exc}")
                     return
 
@@ -69,7 +69,7 @@ def test_killed_worker_is_replaced_and_keeps_its_counts(small: bytes) -> None:
             assert post(server, small) == 200
         poll(lambda: metric(server, name) == 11)
         slots = {re.search(r"_(\d+)\.db$", file.name)[1] for file in folder.iterdir()}  # type: ignore[index]
-        # Files belong to places, not to process ids: they do not grow in number.
+        # Files belong to worker slots rather than process ids, so their number does not grow.
         assert slots == {"0", "1"}
         assert metric(server, "bg_remover_in_flight") == 0
     assert not folder.exists()
@@ -77,7 +77,7 @@ def test_killed_worker_is_replaced_and_keeps_its_counts(small: bytes) -> None:
 
 def metrics_folder(server: Gunicorn) -> Path:
     environ = Path(f"/proc/{server.workers()[0]}/environ").read_bytes()
-    # It is set inside the process, after the start.
+    # The process sets the variable itself after its start.
     assert b"PROMETHEUS_MULTIPROC_DIR" not in environ
     maps = Path(f"/proc/{server.workers()[0]}/maps").read_text()
     found = re.search(r"(/\S*bg-remover-metrics-\w+)/", maps)
@@ -102,7 +102,7 @@ def test_metrics_cover_requests_stages_sizes_errors_model_and_memory(server: Gun
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Gunicorn]:
-    """A server whose metrics are not for this machine, unless it knows the token."""
+    """A server whose metrics need the token from this machine."""
     with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as running:
         yield running
 
@@ -152,7 +152,8 @@ def test_damaged_model_leaves_the_service_alive_but_not_ready(tmp_path: Path, sm
 def test_second_model_is_loaded_on_first_use(tmp_path: Path, small: bytes) -> None:
     from tests.support.waiting import ROOT
 
-    for name in ("u2netp", "second"):  # the same network under a name of our own
+    # The same network under two names.
+    for name in ("u2netp", "second"):
         (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
     described = {"purpose": "tests", "licence": "Apache-2.0", "commercial": "yes", "input_size": 320}
     described |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "stretch": True}
@@ -160,7 +161,7 @@ def test_second_model_is_loaded_on_first_use(tmp_path: Path, small: bytes) -> No
     with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="second,u2net") as server:
         url = f"{server.url}/remove-background"
         listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
-        # U2net is enabled, but its file is not here.
+        # The model u2net is enabled, but its file is missing.
         assert listed == {"u2netp": True, "second": False}
         answer = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "second"}, timeout=30)
         assert answer.status_code == 200
@@ -197,8 +198,9 @@ def test_every_request_logs_one_json_line(guarded: Gunicorn, small: bytes) -> No
         "compose",
         "encode",
     }
+    # All lines are JSON, also Gunicorn's own.
     for text in guarded.log().splitlines():
-        json.loads(text)  # Gunicorn's own lines too
+        json.loads(text)
 
 
 def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:
@@ -270,7 +272,7 @@ def test_slow_upload_is_504(photo_12mp: bytes) -> None:
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
         head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
         caller.sendall(head.encode() + photo_12mp[:-1])
-        # Longer than the limit, shorter than when an unfinished body is cut off.
+        # Longer than the request limit, but shorter than the limit for unfinished bodies.
         caller.settimeout(1.5)
         with pytest.raises(TimeoutError):
             caller.recv(1)
@@ -280,7 +282,7 @@ def test_slow_upload_is_504(photo_12mp: bytes) -> None:
 
 
 def test_concurrent_large_uploads_stay_within_the_memory_limit(small: bytes) -> None:
-    # Room for one JSON body of the largest size at a time.
+    # Memory for one JSON body of the maximum size.
     with Gunicorn(MAX_MEMORY_MB=700) as server:
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
@@ -290,7 +292,8 @@ def test_concurrent_large_uploads_stay_within_the_memory_limit(small: bytes) -> 
             def second() -> bytes:
                 with socket.create_connection(("127.0.0.1", server.port), 30) as caller:
                     caller.sendall(start)
-                    caller.sendall(b" " * (22_000_000 - 11))  # read and forgotten where it is refused
+                    # The server reads and discards a refused body.
+                    caller.sendall(b" " * (22_000_000 - 11))
                     return caller.recv(4096)
 
             answer = poll(lambda: (got := second()).startswith(b"HTTP/1.1 503") and got)

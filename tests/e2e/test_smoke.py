@@ -1,4 +1,4 @@
-"""The shortest proof: an image goes in over HTTP, a cut-out of the same size comes back."""
+"""Smoke test: upload an image over HTTP and get a cutout of the same size."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Results that go to storage as well, in a local folder and in S3; and what callers see when it is lost."""
+"""Results stored in a local folder and in S3, and errors while the storage is unavailable."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stored(objects: Path) -> Iterator[Gunicorn]:
-    """A service that stores in a folder."""
+    """A service with a local folder as its storage."""
     with Gunicorn(STORAGE_URL=f"file:{objects}", SECRET_KEY=SECRET) as running:
         yield running
 
@@ -58,12 +58,12 @@ def test_result_is_stored_and_returned(stored: Gunicorn, objects: Path, small: b
         timeout=60,
     )
     assert (objects / "results/shop/cat.png").read_bytes() == again.content != answer.content
-    poll(lambda: check(stored) == {"status": "ok"}, what="the folder in use")
+    poll(lambda: check(stored) == {"status": "ok"}, what="a healthy storage")
 
 
 def test_output_key_cannot_leave_the_results_folder(stored: Gunicorn, objects: Path, small: bytes) -> None:
     for key in ("../a.png", "/etc/a.png", "a/../../a.png", "..", "a//b", "a/", ".a", "a b", "a%2fb\\c", "a" * 600):
-        answer = remove(stored, b"no image: nothing is looked at before the key", key)
+        answer = remove(stored, b"no image: the key is checked first", key)
         assert refused(answer) == (400, "bad_option")
         assert "output_key" in answer.json()["details"]
     assert {path.name for path in objects.parent.iterdir()} <= {"objects"}
@@ -132,7 +132,8 @@ def test_lost_s3_is_reported_without_using_quota_and_recovers(seaweedfs: Seaweed
         seaweedfs.kill()
         try:
             assert refused(remove(running, small, key)) == (503, "storage_unavailable")
-            assert remove(running, small).headers["X-RateLimit-Remaining"] == "8"  # the second that counts
+            # Only two requests have used quota so far.
+            assert remove(running, small).headers["X-RateLimit-Remaining"] == "8"
             poll(lambda: check(running)["status"] == "warning", 30, "the warning")
         finally:
             seaweedfs.start()
