@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py sweeper.py worker.py gunicorn.conf.py services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit lint types bench quality fuzz jobs drills model lock wheel audit clean
+.PHONY: help run check test unit coverage lint types bench quality fuzz jobs drills model lock wheel reference release audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: lint types $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, type
 unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
 	@$(PY) -m pytest -n 2 -m "not slow" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
 
+coverage: $(VENV)/.dev $(MODEL)  ## run the unit and integration tests and report what they cover
+	@$(PY) -m pytest -n 2 --dist loadfile --cov=services --cov=routes --cov-report=term:skip-covered tests/unit tests/integration
+
 lint: $(VENV)/.dev  ## ruff: rules and format
 	@$(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --check --quiet . && echo "lint: clean"
 
@@ -85,6 +88,12 @@ lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt again (need
 wheel: $(VENV)/.dev  ## build the wheel that `pip install` takes, into dist/
 	@$(PY) -m pip wheel --quiet --no-deps --disable-pip-version-check --wheel-dir dist .
 
+
+release: $(VENV)/.dev  ## commit and tag a release: VERSION=1.2.0 (the changelog's unreleased changes become its section)
+	@$(PY) deploy/release.py "$(VERSION)"
+
+reference: $(VENV)/.runtime  ## write docs/reference/ from the code
+	@$(PY) -m docs.generate
 
 audit: $(VENV)/.dev  ## look for known vulnerabilities in the pinned dependencies
 	@$(VENV)/bin/pip-audit --requirement requirements.txt --disable-pip

@@ -25,7 +25,7 @@ from services.observability.logs import logging_config
 if TYPE_CHECKING:
     from services.api_keys.key_cache import KeyCache
     from services.capacity.admission import Admission, Bodies
-    from services.capacity.single_flight import Coalescer
+    from services.capacity.single_flight import SingleFlight
     from services.imaging.decode import ImageLimits
     from services.imaging.pipeline import Result
     from services.inference.registry import Models
@@ -97,7 +97,7 @@ class WebServices:
     metrics: Metrics
     keys: KeyCache
     fetcher: Fetcher
-    coalescer: Coalescer[Result]
+    coalescer: SingleFlight[Result]
     storage: Storage
     storage_probe: StorageProbe | None = None
     jobs: JobServices | None = None
@@ -264,7 +264,7 @@ def make_models(settings: Settings) -> Models:
 def make_web_services(settings: Settings) -> WebServices:
     """Return the parts of one web process. Its default model begins to load in the background."""
     from services.capacity.admission import Admission, Bodies
-    from services.capacity.single_flight import Coalescer
+    from services.capacity.single_flight import SingleFlight
     from services.observability.metrics import Metrics
     from services.persistence.redis import RedisProbe
     from services.storage.base import StorageProbe
@@ -290,7 +290,7 @@ def make_web_services(settings: Settings) -> WebServices:
         metrics=metrics,
         keys=keys,
         fetcher=_make_fetcher(settings, metrics),
-        coalescer=Coalescer(admission.onlooker),
+        coalescer=SingleFlight(admission.onlooker),
         storage=storage,
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,

@@ -27,7 +27,7 @@ def remove_background() -> Response:
 def remove_background_preview() -> Response:
     """Return a small version of the image without its background, inline."""
     upload = read_upload()
-    result = remove(upload, upload.options().within(service().settings.preview_max_side))
+    result = remove(upload, upload.options().bounded_by(service().settings.preview_max_side))
     return _as_json(result) if wants_json() else as_image(result, upload.stem, "inline")
 
 
@@ -78,9 +78,21 @@ def result_headers(result: Result) -> dict[str, str]:
         "X-Foreground-Height": box.height,
         "X-Original-Size": result.original_bytes,
         "X-Optimized-Size": len(result.data),
-        "X-Optimization-Used": result.optimization,
+        "X-Optimization-Used": optimization_used(result),
     }
     return {name: str(value) for name, value in headers.items()}
+
+
+def optimization_used(result: Result) -> str:
+    """Return the format, quality and bounds of a result as `name=value; …`."""
+    facts = {
+        "format": result.format.value,
+        "quality": result.quality,
+        "max_width": result.max_width,
+        "max_height": result.max_height,
+        "max_pixels": result.max_pixels,
+    }
+    return "; ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
 
 
 def file_name(name: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ MAX_VALUE_CHARS: Final = 200
 
 
 class ServiceError(Exception):
-    """An error with a public face. `details` says what was found and what is allowed; never a secret or a path."""
+    """An error with a public face. `details` says what was found and what is allowed: no secrets, no paths."""
 
     code = "internal_error"
     status = 500

@@ -1,9 +1,8 @@
-"""Results kept in Redis for a while: the same image asked for again, in the same way, is answered without work.
+"""Caches results in Redis: a repeated request for the same image with the same options is answered without work.
 
-Whoever asks gets it, whoever asked first: who sends the very same bytes knows what is in them.
-
-A value is JSON of what is told of the result, a line feed, and the result's bytes. What can't be read is as if it were
-not there, and so is all of it while Redis is lost.
+A cached result is shared by all callers: a caller that sends the same bytes knows their content. A value is the JSON of
+the result's facts, a line feed, and the result's bytes. A value that can't be read counts as a miss, and so does
+everything while Redis is lost.
 """
 
 import hashlib
@@ -22,34 +21,37 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.persistence.redis import OptionalRedis, RedisUnavailable
 
-MAX_BYTES: Final = 4 * 1024 * 1024  # of a result; a larger one is not kept
+# A larger result is not cached.
+MAX_BYTES: Final = 4 * 1024 * 1024
 PREFIX: Final = "bg-remover:result:"
 HIT, MISS, LOST = "hit", "miss", "lost"
 LIBRARIES: Final = (
     *("rembg", "onnxruntime", "onnxruntime-openvino", "numpy", "opencv-python-headless"),
     *("pillow", "pi-heif", "simplejpeg", "isal"),
 )
-TOLD: Final = TypeAdapter(Result)
+FACTS: Final = TypeAdapter(Result)
 log = structlog.get_logger("cache")
 
 
 class ResultCache:
-    """Results of all processes and machines that share a Redis. Making one opens nothing."""
+    """The cached results of all processes and machines that share a Redis. Making one opens nothing."""
 
     def __init__(self, url: str, seconds: int, on_look: Callable[[str], None] = lambda _outcome: None) -> None:
-        """`seconds`: how long a result is kept; `on_look` is told "hit", "miss" or "lost" (no Redis) of each look."""
+        """`seconds`: how long a result is cached; `on_look` is called with "hit", "miss" or "lost" (no Redis) for each
+        look-up.
+        """
         self._redis = OptionalRedis(url)
         self._seconds = seconds
         self._on_look = on_look
 
     def key(self, data: bytes, background: bytes | None, options: Options, *how: object) -> str:
-        """What a result is known by: all that it is made of, `how` (the model and what else counts) and this code."""
-        told = (hashlib.sha256(data).hexdigest(), background and hashlib.sha256(background).hexdigest())
-        whole = repr((told, options.model_dump_json(), how, code()))
+        """Return the key of a result: everything it depends on, `how` (the model and other facts) and this code."""
+        files = (hashlib.sha256(data).hexdigest(), background and hashlib.sha256(background).hexdigest())
+        whole = repr((files, options.model_dump_json(), how, code()))
         return PREFIX + hashlib.sha256(whole.encode()).hexdigest()
 
     def get(self, key: str) -> Result | None:
-        """The result of that key, without timings. Never raises."""
+        """Return the cached result without timings, or None. Never raises."""
         try:
             value = self._redis.ask(lambda redis: redis.get(key))
         except RedisUnavailable:
@@ -60,7 +62,7 @@ class ResultCache:
         return found
 
     def put(self, key: str, result: Result) -> None:
-        """Keep a result. Never raises."""
+        """Cache a result. Never raises."""
         if len(result.data) <= MAX_BYTES:
             value = _written(result)
             with suppress(RedisUnavailable):
@@ -69,7 +71,7 @@ class ResultCache:
 
 @cache
 def code() -> str:
-    """What tells this code from another version that may give another result: a digest of it and of its libraries."""
+    """Return a digest of this code and its libraries: another version may give another result."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -81,13 +83,13 @@ def code() -> str:
 
 
 def _written(result: Result) -> bytes:
-    return TOLD.dump_json(replace(result, data=b"", timings={}, cached=True)) + b"\n" + result.data
+    return FACTS.dump_json(replace(result, data=b"", timings={}, cached=True)) + b"\n" + result.data
 
 
 def _read(value: bytes) -> Result | None:
-    told, _, data = value.partition(b"\n")
+    facts, _, data = value.partition(b"\n")
     try:
-        return replace(TOLD.validate_json(told), data=data)
+        return replace(FACTS.validate_json(facts), data=data)
     except ValidationError as exc:
         log.warning("a kept result can't be read", problems=exc.error_count())
         return None

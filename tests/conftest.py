@@ -108,10 +108,10 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def records(database: Database) -> JobStore:
+def store(database: Database) -> JobStore:
     return JobStore(database, result_seconds=3600)
 
 
 @pytest.fixture
-def reports(database: Database) -> JobQueries:
+def queries(database: Database) -> JobQueries:
     return JobQueries(database)

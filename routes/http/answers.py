@@ -16,7 +16,8 @@ Count = Annotated[int, Field(ge=0)]
 class Body(BaseModel):
     """A JSON object with exactly these keys, in this order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A field with a default is in every body as well.
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class ErrorBody(Body):

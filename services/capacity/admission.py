@@ -1,4 +1,4 @@
-"""How much there may be at a time in one process: images that run and wait, their megapixels, bodies of requests."""
+"""Limits what one process works on at a time: running and waiting images, their megapixels, bytes of request bodies."""
 
 import math
 import threading
@@ -11,14 +11,14 @@ from typing import Final
 from services.capacity.deadline import Deadline, Stopwatch
 from services.errors import Busy, DeadlineExceeded
 
-# How often who waits is looked after: a caller that has gone frees its place.
-LOOK_SECONDS: Final = 0.25
+# How often a waiter re-checks its deadline and its client.
+POLL_SECONDS: Final = 0.25
 
 
 class Admission:
-    """`running` images at a time, `megapixels` in all; `waiting` more queue up, first come first served.
+    """Admits `running` images at a time, `megapixels` in all; `waiting` more queue up, first come first served.
 
-    An image alone is always let in, whatever its size: `MAX_IMAGE_PIXELS` is what bounds it.
+    A single image is always admitted, whatever its size: `MAX_IMAGE_PIXELS` bounds it.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Admission:
     def slot(self, megapixels: float, watch: Stopwatch) -> Iterator[None]:
         """Hold a place while an image is worked on; the time spent waiting is the step "queue".
 
-        Raises `Busy` at once, with an honest `retry_after`, when the queue is full; while waiting, `DeadlineExceeded`
-        when the deadline comes before a place does, and `ClientGone`.
+        Raises `Busy` immediately, with an estimate in `retry_after`, when the queue is full; while waiting,
+        `DeadlineExceeded` when the deadline comes first, and `ClientGone`.
         """
         with watch.step("queue"):
             self._enter(megapixels, watch.deadline)
@@ -56,7 +56,7 @@ class Admission:
 
     @contextmanager
     def onlooker(self) -> Iterator[None]:
-        """Hold a place in the queue without wanting to run: for who waits for another's result. Raises `Busy`."""
+        """Hold a place in the queue without running: for a caller that waits for another's result. Raises `Busy`."""
         with self._changed:
             if self._waiting() >= self._max_waiting:
                 raise self._busy()
@@ -68,7 +68,7 @@ class Admission:
                 self._onlookers -= 1
 
     def refuse_when_full(self) -> None:
-        """Raises `Busy` when there is no place even to wait: before an upload is read that could not be worked on."""
+        """Raise `Busy` when there is no place even to wait: before an upload is read in vain."""
         with self._changed:
             if self._running and self._waiting() >= self._max_waiting and not self._fits(0.0):
                 raise self._busy()
@@ -92,11 +92,11 @@ class Admission:
                 if deadline.remaining() == 0.0:
                     raise DeadlineExceeded(f"still waiting after {deadline.seconds:g} s", "", self._retry_after())
                 deadline.check()
-                self._changed.wait(min(LOOK_SECONDS, deadline.remaining() or LOOK_SECONDS))
+                self._changed.wait(min(POLL_SECONDS, deadline.remaining() or POLL_SECONDS))
         finally:
             self._queue.remove(ticket)
             self._on_change(self._running, len(self._queue))
-            self._changed.notify_all()  # whoever is first now may fit
+            self._changed.notify_all()  # the new first one may fit
 
     def _waiting(self) -> int:
         return len(self._queue) + self._onlookers
@@ -118,13 +118,13 @@ class Admission:
         return Busy(f"{self._running} images run and {self._waiting()} wait", "", self._retry_after())
 
     def _retry_after(self) -> int:
-        """Seconds until the queue as it is now will be done, 1 to 60."""
+        """Return the seconds until the present queue is done, 1 to 60."""
         ahead = len(self._queue) + self._running
         return max(1, min(60, math.ceil(ahead * self._mean_seconds / self._limit)))
 
 
 class Bodies:
-    """The bytes that requests' bodies hold in one process: at most `limit`, but one alone is always let in."""
+    """The bytes that request bodies hold in one process: at most `limit`, but a single body is always admitted."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -132,8 +132,10 @@ class Bodies:
         self._changed = threading.Lock()
 
     def take(self, size: int, held: int = 0) -> None:
-        """Count a body before it is read, or more of one that holds `held` already. Raises `Busy` at once when there is
-        no room; it can't be waited for."""
+        """Count a body before it is read, or more of one that holds `held` already.
+
+        Raises `Busy` immediately when there is no room: a caller can't wait for it.
+        """
         with self._changed:
             if self._held > held and self._held + size > self._limit:
                 raise Busy(f"uploads of {self._held >> 20} MiB are being worked on, and there is no memory for more")

@@ -1,4 +1,4 @@
-"""How long a request may be worked on, and the stopwatch of its steps."""
+"""The deadline of a request, and the stopwatch of its steps."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from services.errors import ClientGone, DeadlineExceeded
 
 @dataclass(frozen=True)
 class Deadline:
-    """`seconds` from now; checked between steps. None: no deadline (the command line).
+    """A deadline `seconds` after `started`, checked between steps; None: no deadline (the command line).
 
-    `gone` tells whether the caller has left: then there is nobody to work for.
+    `gone` returns whether the caller has closed the connection: then the work is useless.
     """
 
     seconds: float | None = None
@@ -20,11 +20,11 @@ class Deadline:
     started: float = field(default_factory=time.monotonic)
 
     def remaining(self) -> float | None:
-        """Seconds left, at least 0; None without a deadline."""
+        """Return the seconds left, at least 0; None without a deadline."""
         return None if self.seconds is None else max(0.0, self.started + self.seconds - time.monotonic())
 
     def check(self) -> None:
-        """Raises `DeadlineExceeded` when no time is left, `ClientGone` when nobody waits for the answer."""
+        """Raise `DeadlineExceeded` when no time is left, and `ClientGone` when the caller has gone."""
         if self.remaining() == 0.0:
             raise DeadlineExceeded(f"not done after {self.seconds:g} s")
         if self.gone():
@@ -33,8 +33,9 @@ class Deadline:
 
 @dataclass
 class Stopwatch:
-    """Milliseconds of each step of one removal, in the order they ran; checks the deadline before each, and tells
-    `on_step` its name."""
+    """Measures the milliseconds of each step, in order; checks the deadline before each and calls `on_step` with its
+    name.
+    """
 
     deadline: Deadline
     on_step: Callable[[str], None] = lambda _name: None

@@ -1,4 +1,4 @@
-"""The CPUs and the memory that this process may use, and an allocator that gives memory back."""
+"""The CPUs and the memory that this process may use, and an allocator that returns memory to the system."""
 
 import ctypes
 import ctypes.util
@@ -11,31 +11,31 @@ MIB: Final = 1024 * 1024
 CGROUP = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
-# Free at an arena's end, for the next plane of floats: edges allocate hundreds of them.
+# Kept free at an arena's end for the next plane of floats: edges allocate hundreds of them.
 KEPT_BYTES: Final = 32 * MIB
-# Larger blocks are mapped on their own, and go back to the system when they are freed.
+# Larger blocks get mappings of their own and return to the system when they are freed.
 MMAP_BYTES: Final = 4 * MIB
 ARENAS: Final = 2
 
 
 def memory_limit_bytes(cgroup: Path = CGROUP, own: Path = OWN_GROUPS, meminfo: Path = Path("/proc/meminfo")) -> int:
-    """The memory that this process and its siblings may use together: the machine's, or its cgroups' limit."""
+    """Return the memory that this process and its siblings may use together: the machine's, or their cgroups' limit."""
     limits = [_meminfo_bytes(meminfo), _number(cgroup / "memory/memory.limit_in_bytes")]
     limits += [_number(group / "memory.max") for group in own_groups(cgroup, own)]
     return min((limit for limit in limits if limit), default=1 << 40)
 
 
 def tame_allocator() -> None:
-    """Make glibc give the memory of images back: two arenas, and pixel buffers in mappings of their own.
+    """Make glibc return the memory of images: two arenas, and pixel buffers in mappings of their own.
 
-    By default it has eight arenas a CPU, each of which keeps what its threads freed, and it learns to take larger and
-    larger blocks from them. Does nothing where there is no glibc.
+    By default it has eight arenas a CPU, each of which keeps what its threads freed, and it learns to take ever larger
+    blocks from them. Does nothing without glibc.
     """
     try:
         libc = ctypes.CDLL(ctypes.util.find_library("c"))
         libc.mallopt(M_ARENA_MAX, ARENAS)
         libc.mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
-        # Else 128 KiB, as soon as the other one is set.
+        # Setting the other threshold would reset this one to 128 KiB.
         libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
     except (OSError, AttributeError, TypeError):
         return
@@ -61,10 +61,10 @@ def _number(path: Path) -> int:
 
 
 def usable_cpus(cgroup: Path = CGROUP, own: Path = OWN_GROUPS) -> int:
-    """CPUs available to this process, at least 1: the smaller of its affinity and its cgroups' quotas.
+    """Return the CPUs available to this process, at least 1: the smaller of its affinity and its cgroups' quotas.
 
     Reads cgroup v2 (`cpu.max`) and v1 (`cpu.cfs_quota_us`, `cpu.cfs_period_us`), of the process's own group (systemd's
-    CPUQuota) and those above it; a quota of 1.5 CPUs counts as 2, so that the fraction is used as well.
+    CPUQuota) and those above it. A quota of 1.5 CPUs counts as 2, so that the fraction is used as well.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [_quota_v1(cgroup), *(_quota_v2(group) for group in own_groups(cgroup, own))]
@@ -72,7 +72,7 @@ def usable_cpus(cgroup: Path = CGROUP, own: Path = OWN_GROUPS) -> int:
 
 
 def own_groups(cgroup: Path, own: Path) -> list[Path]:
-    """The folders of the process's cgroup (v2) and of all above it, the root included."""
+    """Return the folders of the process's cgroup (v2) and of all above it, the root included."""
     line = next((text for text in _read(own).splitlines() if text.startswith("0::/")), "0::/")
     group = cgroup / line.removeprefix("0::/")
     return [folder for folder in (group, *group.parents) if folder.is_relative_to(cgroup)]

@@ -1,7 +1,7 @@
-"""The same work asked for again while it is under way is done once: clients send an image again when they have waited
-long enough, and a server that is slow must not get three times the work for it.
+"""Does the same work only once at a time: later callers with the same key wait for the first one's result.
 
-In one process: two workers may each do it once. Nothing is kept once everybody has got the result.
+Clients repeat a request when they have waited long enough; a slow server must not get three times the work for it. This
+holds in one process: two workers may each do the work once. Nothing is kept after the last caller has its result.
 """
 
 import threading
@@ -13,16 +13,16 @@ from typing import Final, Generic, TypeVar
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, ServiceError
 
-# How often who waits looks at its own deadline and for its own caller.
-LOOK_SECONDS: Final = 0.25
-# A client that gives up closes its connection, and comes back on a new one.
+# How often a follower re-checks its deadline and its client.
+POLL_SECONDS: Final = 0.25
+# A client that gives up closes its connection and comes back on a new one.
 GRACE_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    """One piece of work under way, and how many wait for it beside the one that does it."""
+    """One running piece of work, and the number of callers that wait for it."""
 
     def __init__(self, deadline: Deadline) -> None:
         self.done = threading.Event()
@@ -33,7 +33,7 @@ class _Flight(Generic[T]):
         self._alone_since: float | None = None
 
     def abandoned(self) -> bool:
-        """Whether nobody has waited for it for a while: neither a follower nor the caller that it was begun for."""
+        """Return whether nobody has waited for a while: neither a follower nor the caller that started the work."""
         if self.followers or not self._deadline.gone():
             self._alone_since = None
             return False
@@ -42,9 +42,11 @@ class _Flight(Generic[T]):
         return now - self._alone_since > GRACE_SECONDS
 
 
-class Coalescer(Generic[T]):
-    """Runs work by key, each key once at a time. `place` is held by whoever waits for another's result; it bounds
-    how many do, by raising."""
+class SingleFlight(Generic[T]):
+    """Runs work by key, each key once at a time.
+
+    `place` is held while a caller waits for another's result; it limits their number by raising.
+    """
 
     def __init__(self, place: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._place = place
@@ -52,10 +54,11 @@ class Coalescer(Generic[T]):
         self._changed = threading.Lock()
 
     def run(self, key: str, deadline: Deadline, work: Callable[[Deadline], T]) -> tuple[T, bool]:
-        """The work's result, and whether it is that of an earlier caller.
+        """Return the work's result, and whether it comes from an earlier caller.
 
-        `work` gets the deadline to keep: the first caller's, which goes on when that one has left but others wait. Its
-        errors are everybody's; a follower also meets its own `DeadlineExceeded` or `ClientGone`, and the place's error.
+        `work` gets a deadline: the first caller's, which stays valid when that one leaves while others wait. Errors of
+        the work reach every caller; a follower may also get its own `DeadlineExceeded` or `ClientGone`, or the place's
+        error.
         """
         while True:
             with self._changed:
@@ -82,10 +85,10 @@ class Coalescer(Generic[T]):
         return flight.result
 
     def _follow(self, flight: _Flight[T], deadline: Deadline) -> T | None:
-        """The flight's result; None where it was abandoned in the moment before this follower came."""
+        """Return the flight's result; None where it was abandoned just before this follower came."""
         try:
             with self._place():
-                while not flight.done.wait(LOOK_SECONDS):
+                while not flight.done.wait(POLL_SECONDS):
                     deadline.check()
         finally:
             with self._changed:

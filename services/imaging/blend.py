@@ -1,4 +1,4 @@
-"""Cut-outs are moved, resized and laid over what is behind them, always with their alpha taken into account."""
+"""Moves, resizes and layers cut-outs, always weighted by their alpha."""
 
 from typing import Any, Final
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from services.imaging.layout import Layout
 from services.imaging.rasters import Matte, Photo, Pixels
 
-# Work goes on in strips, so that its wide intermediates stay small.
+# Rows in a strip: the wide intermediates stay small.
 STRIP_ROWS: Final = 128
 
 
 def on_grey(photo: Photo) -> Pixels:
-    """The photo as it is seen on middle grey: what hides under transparent pixels is no part of it."""
+    """Return the photo as it looks on middle grey: pixels hidden under transparency are not part of it."""
     if photo.alpha is None:
         return photo.pixels
     cover = cv2.merge([photo.alpha] * 3)
@@ -23,9 +23,9 @@ def on_grey(photo: Photo) -> Pixels:
 
 
 def place(pixels: Pixels, alpha: Matte, layout: Layout, *, keep_hidden: bool = False) -> tuple[Pixels, Matte]:
-    """The canvas of a layout: pixels and alpha. Nothing is copied that does not change.
+    """Return the canvas of a layout: pixels and alpha. Unchanged parts are not copied.
 
-    What the photo shows under alpha 0 is lost where there is resampling, unless `keep_hidden`.
+    Colours under alpha 0 are lost where there is resampling, unless `keep_hidden`.
     """
     part, part_alpha = pixels[layout.source.slices], alpha[layout.source.slices]
     if layout.resamples:
@@ -38,7 +38,7 @@ def place(pixels: Pixels, alpha: Matte, layout: Layout, *, keep_hidden: bool = F
 
 
 def place_matte(alpha: Matte, layout: Layout) -> Matte:
-    """The canvas of a layout: the same alpha as `place` gives."""
+    """Return the alpha of a layout's canvas, the same as `place` gives."""
     part = alpha[layout.source.slices]
     if layout.resamples:
         part = _eight_bits(_resize_weight(part, layout.target[2:]))
@@ -68,13 +68,13 @@ def resize_cutout(
 
 
 def resize(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """The array in `size` (width, height): the mean of what each pixel covers, or bicubic where it grows."""
+    """Resize to `size` (width, height): by the mean of the covered pixels, or bicubic when enlarging."""
     grows = size[0] > array.shape[1] or size[1] > array.shape[0]
     return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA))
 
 
 def cover(photo: Photo, size: tuple[int, int]) -> Photo:
-    """The photo's middle, resized to fill `size` (width, height) with its aspect ratio kept."""
+    """Return the photo's middle, resized to fill `size` (width, height) with its aspect ratio kept."""
     scale = max(size[0] / photo.width, size[1] / photo.height)
     width = min(photo.width, max(1, round(size[0] / scale)))
     height = min(photo.height, max(1, round(size[1] / scale)))
@@ -88,7 +88,7 @@ def cover(photo: Photo, size: tuple[int, int]) -> Photo:
 
 
 def over(pixels: Pixels, alpha: Matte, under: Pixels, under_alpha: Matte | None) -> tuple[Pixels, Matte | None]:
-    """A cut-out over another picture of its size (Porter and Duff's "over", 1984); alpha None is opaque.
+    """Composite a cut-out over another picture of its size (Porter and Duff's "over", 1984); alpha None is opaque.
 
     Where the cut-out is opaque, or nothing is under it, its pixels stay as they are.
     """
@@ -99,7 +99,7 @@ def over(pixels: Pixels, alpha: Matte, under: Pixels, under_alpha: Matte | None)
         covers = np.ascontiguousarray(alpha[rows])
         below = np.full_like(covers, 255) if under_alpha is None else np.ascontiguousarray(under_alpha[rows])
         weight = covers.astype(np.float32) * 255
-        rest = cv2.multiply(cv2.bitwise_not(covers), below, dtype=cv2.CV_32F)  # what shows of the lower one, 0 to 255²
+        rest = cv2.multiply(cv2.bitwise_not(covers), below, dtype=cv2.CV_32F)  # the lower picture's share, 0 to 255²
         # blendLinear divides by the sum of the weights: the result is not premultiplied.
         cv2.blendLinear(pixels[rows], np.ascontiguousarray(under[rows]), weight, rest, dst=result[rows])
         if result_alpha is not None:
@@ -110,7 +110,7 @@ def over(pixels: Pixels, alpha: Matte, under: Pixels, under_alpha: Matte | None)
 
 
 def _resize_weight(alpha: Matte, size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Alpha resized with sixteen bits, 0 to 255²."""
+    """Resize alpha with sixteen bits, 0 to 255²."""
     return resize(alpha.astype(np.uint16) * np.uint16(255), size)
 
 

@@ -1,6 +1,6 @@
-"""Photo and matte become a canvas: what will be seen, in its final size.
+"""Composes photo and matte into a canvas of the final size.
 
-Order: crop, or scale and position, together with the largest size; then the shadow; then what lies behind.
+Order: crop, or scale and position, together with the largest size; then the shadow; then the background.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ BLACK: Final[Colour] = (0, 0, 0, 255)
 class Canvas:
     """A picture to encode: `pixels` is height × width × 3 (RGB) or height × width (grey); `alpha` None is opaque.
 
-    `foreground` is the subject's box on it, without its shadow. What lies under alpha 0 is the photo's, or 0; encoders
-    write it as 0 (PNG), level it (WebP, AVIF) or keep it (ZIP).
+    `foreground` is the subject's box on it, without its shadow. Colours under alpha 0 are the photo's, or 0; encoders
+    write them as 0 (PNG), level them (WebP, AVIF) or keep them (ZIP).
     """
 
     pixels: NDArray[np.uint8]
@@ -45,15 +45,15 @@ class Canvas:
 
     @property
     def opaque(self) -> bool:
-        """Whether nothing of it is transparent."""
+        """Return whether no pixel is transparent."""
         return self.alpha is None or int(self.alpha.min()) == 255
 
 
 def compose(photo: Photo, matte: Matte, options: Options, background: Photo | None = None) -> Canvas:
-    """The canvas that the options ask for; `background` is a picture behind the subject.
+    """Return the canvas that the options ask for; `background` is a picture behind the subject.
 
     A cut-out keeps the photo's pixels bit for bit where it is opaque and nothing resamples. JPEG has no transparency:
-    with it, white fills what no background covers. A mask has neither shadow nor background.
+    white fills what no background covers. A mask has neither shadow nor background.
     """
     subject = visible_box(matte)
     shadow = cast_shadow(matte, subject, options)
@@ -87,7 +87,7 @@ def _over(canvas: Canvas, under: NDArray[np.uint8], under_alpha: Matte | None) -
 
 
 def _filled(canvas: Canvas, colour: Colour) -> Photo:
-    """One colour in the canvas's size; a view of one pixel, which takes no memory."""
+    """Return one colour in the canvas's size, as a view of one pixel that takes no memory."""
     shape = (canvas.height, canvas.width)
     pixels = np.broadcast_to(np.array(colour[:3], dtype=np.uint8), (*shape, 3))
     return Photo(pixels, None if colour[3] == 255 else np.broadcast_to(np.uint8(colour[3]), shape))

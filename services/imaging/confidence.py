@@ -1,4 +1,4 @@
-"""How sure the model is of its mask: one figure from 0 to 1, from the mask alone."""
+"""Estimates how clear the subject is: one figure from 0 to 1, from the mask alone."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ import numpy as np
 from services.imaging.errors import NoSubject
 from services.imaging.rasters import Mask, Matte
 
-# px; larger masks are looked at in this size, so that the figure means the same for all models.
+# px; larger masks are reduced to this size, so that the figure means the same for all models.
 LOOK_SIDE: Final = 320
 # A pixel at or above is subject, at or below background, between them undecided.
 SURE, UNSURE = 230, 25
@@ -19,24 +19,24 @@ SMALLEST, LARGEST = 0.01, 0.95
 # Share of the frame that a subject may touch: a portrait does, a wall does more.
 FREE_BORDER: Final = 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
-# Of the picture: a subject is at least so large.
+# The smallest share of the picture that counts as a subject.
 LEAST_SHARE: Final = 0.001
 
 
 def confidence(mask: Mask) -> float:
-    """From 0 (there is no subject, or anything might be it) to 1 (one clear subject, decided everywhere).
+    """Return a figure from 0 (no subject, or anything might be it) to 1 (one clear subject, decided everywhere).
 
     The product of four factors, each from 0 to 1:
 
     - decided: sure subject pixels, as a share of these and the undecided ones that no soft edge explains (`SOFT_EDGE`
-      px along the subject's outline). This is what tells a subject from noise, a texture or a plain wall, for which
+      px along the subject's outline). This separates a subject from noise, a texture or a plain wall, for which
       a model's values stay in between or fall into specks;
     - size: rises to 1 at `SMALLEST` of the picture, falls from `LARGEST` to 0 where all of the picture is subject;
     - whole: from a half for many equal fragments to 1 for one (the sum of squared shares of the area: Simpson's index);
     - border: falls from 1 to 0 as the subject takes all of the frame instead of half of it.
 
-    A figure to sort by, not a probability: about 0.75 and more is a clear subject, below 0.3 somebody should look. It
-    knows nothing of whether it is the subject that was meant. Less than a millisecond.
+    A figure to sort by, not a probability: about 0.75 and more is a clear subject; below 0.3 somebody should look. It
+    does not know whether the subject is the intended one. Takes less than a millisecond.
     """
     side = max(mask.shape)
     if side > LOOK_SIDE:
@@ -64,7 +64,7 @@ def _decided(mask: Mask, subject: Mask) -> float:
 
 
 def check_subject(matte: Matte) -> None:
-    """Raises `NoSubject` when (nearly) nothing of the matte can be seen."""
+    """Raise `NoSubject` when (nearly) nothing of the matte is visible."""
     seen = cv2.countNonZero(cv2.threshold(matte, VISIBLE, 1, cv2.THRESH_BINARY)[1])
     if seen < LEAST_SHARE * matte.size:
         raise NoSubject(f"{seen} of {matte.size} pixels would be visible; {LEAST_SHARE:.1%} of them are the least")

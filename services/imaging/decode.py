@@ -1,4 +1,4 @@
-"""Bytes become a photo: eight-bit sRGB pixels, upright, with the input's own transparency beside them.
+"""Decodes an image file into a photo: eight-bit sRGB pixels, upright, with the input's own transparency.
 
 Two parts: `inspect` reads only the header and refuses what must not be decoded; `decode` makes the pixels.
 """
@@ -28,7 +28,7 @@ ORIENTATION: Final = 0x0112
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What may be decoded: bytes of the file, pixels of the picture, its shorter side in px, formats by name."""
+    """Limits of what is decoded: bytes of the file, pixels of the picture, its shorter side in px, formats."""
 
     max_bytes: int = 16 * 1024 * 1024
     max_pixels: int = 50_000_000
@@ -56,7 +56,7 @@ class Source:
 
 
 def inspect(data: bytes, limits: ImageLimits) -> Source:
-    """The image's format and size, from its header alone.
+    """Read the image's format and size from its header alone.
 
     Raises `EmptyImage`, `UploadTooLarge`, `UnsupportedFormat`, `CorruptImage`, `TooManyPixels`, `ImageTooSmall`.
     """
@@ -79,10 +79,10 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
 
 
 def decode(source: Source) -> Photo:
-    """The pixels of an inspected image: first frame, eight bits, sRGB, upright. Raises `CorruptImage`.
+    """Decode an inspected image: first frame, eight bits, sRGB, upright. Raises `CorruptImage`.
 
-    EXIF orientation is applied; an ICC profile is converted to sRGB; every mode that Pillow opens is handled.
-    The caller owns the result; `source.image` is closed.
+    EXIF orientation is applied; an ICC profile is converted to sRGB; every mode that Pillow opens is handled. The
+    caller owns the result; `source.image` is closed.
     """
     with source.image as image:
         try:
@@ -101,9 +101,9 @@ def decode(source: Source) -> Photo:
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:
-    """A plain JPEG's pixels, straight from libjpeg-turbo: the same bits as Pillow's, in a third of the time.
+    """Decode a plain JPEG by libjpeg-turbo: the same bits as Pillow's, in a third of the time.
 
-    None for any other image, and for one that libjpeg-turbo has something to say about: Pillow then decides.
+    None for any other image, and for one that libjpeg-turbo warns about: Pillow then decides.
     """
     if source.format != "jpeg" or source.image.mode != "RGB" or not is_srgb(source.image):
         return None
@@ -126,15 +126,15 @@ def _open(data: bytes, name: str) -> Image.Image:
 
 @cache
 def _prepare_pillow() -> None:
-    """Once per process: HEIC gets an opener; the pixel limit is ours (`inspect`), not Pillow's; warnings are off."""
+    """Set Pillow up once per process: a HEIC opener, no pixel limit (`inspect` has one), no warnings."""
     import pi_heif
 
     pi_heif.register_heif_opener()
-    # These two would start threads of their own for every image: as many as the host has CPUs, and four.
+    # By default these two start threads for every image: one for each of the host's CPUs, and four.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     pi_heif.options.DECODE_THREADS = 1
     Image.MAX_IMAGE_PIXELS = None
-    # Its complaints about callers' broken EXIF and TIFF tags are no line of our log.
+    # Its complaints about callers' broken EXIF and TIFF tags do not belong in our log.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
@@ -148,7 +148,7 @@ def _to_photo(image: Image.Image) -> Photo:
 
 
 def _alpha(image: Image.Image) -> Matte | None:
-    """The picture's own transparency, None when it is opaque everywhere."""
+    """Return the picture's own transparency, None when it is opaque everywhere."""
     if not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
         return None
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))
@@ -156,10 +156,10 @@ def _alpha(image: Image.Image) -> Matte | None:
 
 
 def _wide_grey(image: Image.Image) -> Photo:
-    """Grey of more than eight bits, scaled: `Image.convert` would clip it to white.
+    """Scale grey of more than eight bits: `Image.convert` would clip it to white.
 
-    `I;16` is 0–65535; `I` the same, or scaled by its largest value where that is more; `F` is 0–1, 0–255 or
-    0–65535, whichever its largest value fits.
+    `I;16` is 0–65535; `I` the same, or scaled by its largest value where that is more; `F` is 0–1, 0–255 or 0–65535,
+    whichever its largest value fits.
     """
     values = np.asarray(image).astype(np.float32)
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
@@ -177,7 +177,7 @@ def _wide_grey(image: Image.Image) -> Photo:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8; 1 where there is none or the EXIF block is broken."""
+    """Return the EXIF orientation 1 to 8; 1 where there is none or the EXIF block is broken."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - a broken EXIF block raises anything and says nothing about the pixels
@@ -194,7 +194,7 @@ def _upright(photo: Photo, orientation: int) -> Photo:
 
 
 def _turn(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """One of the eight EXIF orientations undone: (transpose, flip rows, flip columns)."""
+    """Undo one of the eight EXIF orientations: (transpose, flip rows, flip columns)."""
     transpose, rows, columns = {
         2: (False, False, True),
         3: (False, True, True),

@@ -1,9 +1,9 @@
-"""The subject's own colours where it is half transparent: without the light of the background behind it.
+"""Restores the subject's own colours where it is half transparent, without the light of the old background.
 
-A pixel of a soft edge is a mixture, alpha · foreground + (1 − alpha) · background. Shown on another background it would
-bring the old one along as a fringe. Both are estimated as weighted means of their neighbourhood, then corrected so that
-they give the photo's colour again (Forte, "Approximate Fast Foreground Colour Estimation", 2021). The means, each
-narrower than the one before, are taken on cells; the correction is done on every pixel.
+A pixel of a soft edge is a mixture, alpha · foreground + (1 − alpha) · background. On another background it would bring
+the old one along as a fringe. Both are estimated as weighted means of their neighbourhood, then corrected so that they
+give the photo's colour again (Forte, "Approximate Fast Foreground Colour Estimation", 2021). The means, each narrower
+than the one before, are taken on cells; the correction is done on every pixel.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from services.imaging.grid import Cells
 from services.imaging.rasters import Matte, Photo, Plane
 
 ACROSS: Final = 400  # cells along the longer side
-# Alpha beyond which nobody sees whose colour it is.
+# Alpha beyond which a wrong colour is invisible.
 LEAST, MOST = np.array([3]), np.array([251])
-# One after the other: on every so manieth cell, with this radius in those.
-MEANS: Final = ((2, 6), (1, 6), (1, 2))
+# (downsample factor, radius) of the blurs, one after the other.
+BLUR_PASSES: Final = ((2, 6), (1, 6), (1, 2))
 TINY: Final = np.float32(1e-6)
 
 
 def decontaminate(photo: Photo, matte: Matte) -> Photo:
-    """The photo with the foreground's colours where 0 < alpha < 255; all other pixels bit for bit as they were.
+    """Return the photo with the foreground's colours where 0 < alpha < 255; all other pixels stay bit for bit.
 
-    Pixels that the photo itself has half transparent have the subject's own colour already, and keep it. The photo
-    given is written to where it may be: twelve megapixels copied would cost more than they cost to correct.
+    Pixels that are half transparent in the photo itself have the subject's own colour already, and keep it. The given
+    photo is overwritten where possible: copying twelve megapixels would cost more than correcting them.
     """
     cells = Cells.about(photo.width, photo.height, ACROSS)
     soft = np.asarray(cv2.inRange(matte, LEAST, MOST), dtype=np.uint8)
@@ -44,7 +44,7 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
     for tile in cells.tiles(marked):
         alpha = cv2.merge([matte[tile.pixels]] * 3)
         guess = tile.grown(foreground)
-        # foreground + alpha · (what the mixture of both lacks of the photo's colour)
+        # foreground + alpha · (photo − mixture of both)
         lacks = cv2.multiply(cv2.bitwise_not(alpha), tile.grown(contrast), scale=1 / 255, dtype=cv2.CV_32F)
         lacks = cv2.add(lacks, cv2.subtract(pixels[tile.pixels], guess, dtype=cv2.CV_32F))
         found = cv2.add(guess, cv2.multiply(alpha, lacks, scale=1 / 255, dtype=cv2.CV_32F), dtype=cv2.CV_8U)
@@ -53,21 +53,21 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
 
 
 def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
-    """Each cell's foreground, 0 to 255, and how far it is from the background, −255 to 255.
+    """Return each cell's foreground, 0 to 255, and its difference from the background, −255 to 255.
 
     Weights are squared, so that pure pixels count for more than mixed ones: on composites with known foreground this
     halves the error.
     """
     cover = cv2.merge([alpha] * 3)
     foreground = background = colour
-    for shrink, radius in MEANS:
+    for shrink, radius in BLUR_PASSES:
         size = [max(1, length // shrink) for length in colour.shape[1::-1]]
         planes = (colour, cover, foreground, background)
         seen, covered, foreground, background = (_sized(plane, size) for plane in planes)
         bare = 1 - covered
         foreground = _mean(foreground, covered * covered, radius)
         background = _mean(background, bare * bare, radius)
-        if (shrink, radius) != MEANS[-1]:
+        if (shrink, radius) != BLUR_PASSES[-1]:
             missing = seen - covered * foreground - bare * background
             foreground = np.clip(foreground + covered * missing, 0, 1)
             background = np.clip(background + bare * missing, 0, 1)
@@ -75,12 +75,12 @@ def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
 
 
 def _sized(plane: NDArray[Any], size: Sequence[int]) -> Plane:
-    """The same at another size (width, height) in cells."""
+    """Resize to (width, height) in cells."""
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _mean(colour: Plane, weight: Plane, radius: int) -> Plane:
-    """The neighbourhood's mean of colour, by weight; where nothing has weight, the colour itself."""
+    """Return the neighbourhood's weighted mean colour; where nothing has weight, the colour itself."""
     window = (2 * radius + 1, 2 * radius + 1)
     total, weights = (cv2.blur(p, window, borderType=cv2.BORDER_REPLICATE) for p in (colour * weight, weight))
     return np.asarray((total + TINY * colour) / (weights + TINY), dtype=np.float32)

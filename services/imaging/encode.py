@@ -1,4 +1,4 @@
-"""A canvas becomes the bytes of an image file. No metadata of the input reaches the result."""
+"""Encodes a canvas as an image file. No metadata of the input reaches the result."""
 
 import io
 import zipfile
@@ -18,13 +18,13 @@ from services.imaging.options import Options
 from services.imaging.png import write_png
 from services.imaging.rasters import Matte
 
-# AVIF: libavif's own limit for what it decodes; what is larger, no reader opens.
+# AVIF: libavif's own limit for decoding; no reader opens a larger picture.
 MAX_SIDE: Final[Mapping[Format, int]] = {
     Format.WEBP: 16383, Format.JPEG: 65500, Format.ZIP: 65500, Format.AVIF: 32768,
 }  # fmt: skip
-# Of 0 to 10: the slowest that costs less than WebP does here.
+# Of 0 to 10: the slowest speed that costs less than WebP does here.
 AVIF_SPEED: Final = 9
-# Bytes a pixel that these encoders need at their peak, as a multiple of what a PNG's removal needs; measured.
+# The encoders' peak of bytes per pixel, as a multiple of a PNG removal's; measured.
 MEMORY: Final[Mapping[Format, float]] = {Format.WEBP: 1.25, Format.AVIF: 1.5}
 HIDDEN_BLOCK: Final = 16  # px
 # The format's first: the same picture gives the same bytes.
@@ -32,9 +32,9 @@ ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def encode(canvas: Canvas, options: Options) -> bytes:
-    """The canvas in `options.format`; `options.quality` counts for the lossy ones.
+    """Encode the canvas in `options.format`; `options.quality` counts for the lossy formats.
 
-    Raises `BadOption` where the format can't hold a side so long.
+    Raises `BadOption` where the format can't hold a side of this length.
     """
     side = max(canvas.width, canvas.height)
     limit = MAX_SIDE.get(options.format, side)
@@ -63,7 +63,7 @@ def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
 
 
 def _zip(canvas: Canvas, quality: int) -> bytes:
-    """`color.jpg` and `alpha.png`, stored: laid together they are the PNG's picture."""
+    """Return `color.jpg` and `alpha.png`, stored: combined they are the picture that PNG would give."""
     pixels = canvas.pixels if canvas.pixels.ndim == 3 else cv2.cvtColor(canvas.pixels, cv2.COLOR_GRAY2RGB)
     alpha = np.full(pixels.shape[:2], 255, dtype=np.uint8) if canvas.alpha is None else canvas.alpha
     out = io.BytesIO()
@@ -76,8 +76,11 @@ def _zip(canvas: Canvas, quality: int) -> bytes:
 
 
 def _level_hidden(pixels: NDArray[np.uint8], alpha: Matte) -> NDArray[np.uint8]:
-    """Pixels under alpha 0 take the mean colour of what is seen near them, so that they cost few bytes, keep the edge
-    clean (chroma is shared by four pixels), and do not show what was removed."""
+    """Give pixels under alpha 0 the mean colour of visible pixels near them.
+
+    Then they cost few bytes, keep the edge clean (chroma is shared by four pixels), and do not reveal the removed
+    background.
+    """
     height, width = alpha.shape
     size = (-(-width // HIDDEN_BLOCK), -(-height // HIDDEN_BLOCK))
     means, _ = resize_cutout(pixels, alpha, size)

@@ -1,4 +1,4 @@
-"""Errors of the image itself: its format, its size, what it shows."""
+"""Errors of the image itself: its format, its size, its content."""
 
 from services.errors import BadOption, ServiceError
 

@@ -1,4 +1,4 @@
-"""Places and lengths: how callers write them (`10%`, `30px`, `x1 y1 x2 y2`), and what they are on a picture."""
+"""Boxes and lengths: how callers write them (`10%`, `30px`, `x1 y1 x2 y2`), and their px on a picture."""
 
 import math
 import re
@@ -10,7 +10,7 @@ MARGIN_PX: Final = 500
 
 
 class Box(NamedTuple):
-    """A rectangle in px; `width` or `height` 0 means that there is none."""
+    """A rectangle in px; it is empty when `width` or `height` is 0."""
 
     left: int
     top: int
@@ -30,13 +30,13 @@ class Box(NamedTuple):
         return self.width <= 0 or self.height <= 0
 
     def within(self, other: "Box") -> "Box":
-        """What of this box lies inside the other one; empty where nothing does."""
+        """Return the part of this box inside the other one; empty where there is none."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
         return Box(left, top, max(0, right - left), max(0, bottom - top))
 
     def around(self, other: "Box") -> "Box":
-        """The smallest box that holds both."""
+        """Return the smallest box that holds both."""
         left, top = min(self.left, other.left), min(self.top, other.top)
         return Box(left, top, max(self.right, other.right) - left, max(self.bottom, other.bottom) - top)
 
@@ -48,12 +48,12 @@ class Box(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """The rows and columns of an array that this box covers."""
+        """Return the rows and columns of an array that this box covers."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 class Length(NamedTuple):
-    """A number of px, or of hundredths of some whole (`unit` "%")."""
+    """A number of px, or of hundredths of a whole (`unit` "%")."""
 
     value: float
     unit: str
@@ -63,7 +63,7 @@ class Length(NamedTuple):
 
 
 class OutOfBounds(ValueError):
-    """A rectangle exceeds the picture that it is meant for."""
+    """A rectangle exceeds its picture."""
 
 
 Margin = tuple[Length, Length, Length, Length]
@@ -75,7 +75,7 @@ Shares = tuple[float, float]
 
 
 def parse_margin(value: object) -> Margin:
-    """One, two (top and bottom, left and right) or four (top, right, bottom, left) lengths. Raises ValueError."""
+    """Parse one, two (top and bottom, left and right) or four (top, right, bottom, left) lengths. Raises ValueError."""
     found = _lengths(value)
     if len(found) == 1:
         return found[0], found[0], found[0], found[0]
@@ -87,7 +87,7 @@ def parse_margin(value: object) -> Margin:
 
 
 def parse_corners(value: object) -> Corners:
-    """Four lengths. Raises ValueError."""
+    """Parse four lengths. Raises ValueError."""
     found = _lengths(value)
     if len(found) != 4:
         raise ValueError("not four lengths")
@@ -95,7 +95,7 @@ def parse_corners(value: object) -> Corners:
 
 
 def parse_position(value: object) -> Shares | Literal["original"]:
-    """`original`, `center`, `n%` or `x% y%`. Raises ValueError."""
+    """Parse `original`, `center`, `n%` or `x% y%`. Raises ValueError."""
     text = value.strip().lower() if isinstance(value, str) else value
     if text == "original":
         return "original"
@@ -109,7 +109,7 @@ def parse_position(value: object) -> Shares | Literal["original"]:
 
 
 def parse_scale(value: object) -> float | None:
-    """A percentage from 10 to 100, with or without `%`; None for `original`. Raises ValueError."""
+    """Parse a percentage from 10 to 100, with or without `%`; None for `original`. Raises ValueError."""
     if isinstance(value, str):
         if value.strip().lower() == "original":
             return None
@@ -123,7 +123,7 @@ def parse_scale(value: object) -> float | None:
 
 
 def margins(margin: Margin, subject: Box) -> tuple[int, int, int, int]:
-    """Top, right, bottom and left margin in px: each at most half of the subject's side, and 500 px."""
+    """Return the top, right, bottom and left margin in px: each at most half of the subject's side, and 500 px."""
     sides = (subject.height, subject.width, subject.height, subject.width)
     top, right, bottom, left = (
         round(min(length.px(side), MARGIN_SHARE * side, MARGIN_PX)) for length, side in zip(margin, sides, strict=True)
@@ -132,9 +132,9 @@ def margins(margin: Margin, subject: Box) -> tuple[int, int, int, int]:
 
 
 def corners_box(corners: Corners, width: int, height: int) -> Box:
-    """The rectangle on a picture of that size, in whole px (outwards).
+    """Return the rectangle on a picture of that size, in whole px (outwards).
 
-    Raises ValueError: it is empty, or `OutOfBounds`.
+    Raises `OutOfBounds`, and ValueError where it is empty.
     """
     x1, y1, x2, y2 = (length.px(side) for length, side in zip(corners, (width, height) * 2, strict=True))
     if max(x1, x2) > width or max(y1, y2) > height:
@@ -146,7 +146,7 @@ def corners_box(corners: Corners, width: int, height: int) -> Box:
 
 
 def _lengths(value: object) -> list[Length]:
-    """Lengths between spaces: `30px`, `10%`, and 0 without a unit."""
+    """Parse lengths between spaces: `30px`, `10%`, and 0 without a unit."""
     if type(value) is int and value == 0:
         value = "0"
     if not isinstance(value, str):

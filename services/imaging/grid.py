@@ -1,6 +1,6 @@
-"""A photo in square cells of whole pixels: work is done on one value a cell, and its result spread over the pixels.
+"""A photo in square cells of whole pixels: steps compute one value a cell and spread it over the pixels.
 
-Only where it matters: tiles of cells without a marked one are skipped.
+Tiles without a marked cell are skipped.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,9 @@ TILE: Final = 144  # px, about: a tile's side
 
 @dataclass(frozen=True)
 class Cells:
-    """The grid over a picture of `width` × `height` px: cells of `side` px, whole ones only; what remains at the right
-    and at the bottom, less than a cell, is taken for part of the last one."""
+    """The grid over a picture of `width` × `height` px: whole cells of `side` px. A remainder at the right or bottom,
+    less than a cell, belongs to the last one.
+    """
 
     width: int
     height: int
@@ -27,7 +28,7 @@ class Cells:
 
     @classmethod
     def about(cls, width: int, height: int, across: int) -> Self:
-        """A grid of about so many cells along the longer side."""
+        """Return a grid of about `across` cells along the longer side."""
         return cls(width, height, max(1, min(round(max(width, height) / across), width, height)))
 
     @property
@@ -36,11 +37,11 @@ class Cells:
         return self.width // self.side, self.height // self.side
 
     def means(self, picture: NDArray[np.uint8]) -> Plane:
-        """Each cell's mean, 0 to 1."""
+        """Return each cell's mean, 0 to 1."""
         return self._shrunk(picture, cv2.INTER_AREA)
 
     def samples(self, picture: NDArray[np.uint8]) -> Plane:
-        """The middle of each cell, 0 to 1: enough where neighbours are averaged anyway, and much faster."""
+        """Return the middle of each cell, 0 to 1: enough where neighbours are averaged anyway, and much faster."""
         return self._shrunk(picture, cv2.INTER_LINEAR)
 
     def _shrunk(self, picture: NDArray[np.uint8], interpolation: int) -> Plane:
@@ -49,7 +50,7 @@ class Cells:
         return small.astype(np.float32) * np.float32(1 / 255)
 
     def holding(self, mark: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which cells, those cut off at the right and at the bottom among them, hold a pixel that is not 0."""
+        """Return which cells, cut-off ones at the right and bottom included, hold a pixel that is not 0."""
         wide, tall = -(-self.width // self.side), -(-self.height // self.side)
         margins = (0, tall * self.side - self.height, 0, wide * self.side - self.width)
         whole = np.asarray(cv2.copyMakeBorder(mark, *margins, cv2.BORDER_CONSTANT, value=0))
@@ -59,11 +60,11 @@ class Cells:
         return np.asarray(columns.reshape(wide, self.side, tall).max(axis=1).T > 0)
 
     def pad(self, values: Plane) -> Plane:
-        """One value a cell, with the margin that `Tile.grown` needs."""
+        """Add the margin that `Tile.grown` needs to one value a cell."""
         return np.asarray(cv2.copyMakeBorder(values, 1, 2, 1, 2, cv2.BORDER_REPLICATE), dtype=np.float32)
 
     def tiles(self, marked: NDArray[np.bool_]) -> Iterator["Tile"]:
-        """Every tile that holds a marked cell, no larger than the marked cells in it."""
+        """Yield every tile that holds a marked cell, no larger than the marked cells in it."""
         wide, tall = -(-self.width // self.side), -(-self.height // self.side)
         marked = np.pad(marked, ((0, tall - marked.shape[0]), (0, wide - marked.shape[1])), mode="edge")
         step = max(1, TILE // self.side)
@@ -77,7 +78,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Tile:
-    """Some cells: the first one's row and column, and which of them are marked."""
+    """A block of cells: the first one's row and column, and the marked ones."""
 
     cells: Cells
     top: int
@@ -86,7 +87,7 @@ class Tile:
 
     @property
     def pixels(self) -> tuple[slice, slice]:
-        """Its rows and columns of the picture."""
+        """Return the tile's rows and columns of the picture."""
         side, (tall, wide) = self.cells.side, self.marked.shape
         return (
             slice(self.top * side, min((self.top + tall) * side, self.cells.height)),
@@ -94,7 +95,7 @@ class Tile:
         )
 
     def grown(self, padded: Plane) -> Plane:
-        """Values of `Cells.pad`, bilinear between the cells' middles, one a pixel of the tile."""
+        """Return values of `Cells.pad`, bilinear between the cells' middles, one a pixel of the tile."""
         side, (tall, wide) = self.cells.side, self.marked.shape
         part = padded[self.top : self.top + tall + 2, self.left : self.left + wide + 2]
         large = cv2.resize(part, None, fx=side, fy=side, interpolation=cv2.INTER_LINEAR)
@@ -102,7 +103,7 @@ class Tile:
         return large[side : side + rows.stop - rows.start, side : side + columns.stop - columns.start]  # type: ignore[return-value]
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """One value a cell of the tile, as it is, on each of its pixels."""
+        """Repeat one value a cell of the tile on each of its pixels."""
         rows, columns = self.pixels
         large = np.repeat(np.repeat(values, self.cells.side, axis=0), self.cells.side, axis=1)
         return large[: rows.stop - rows.start, : columns.stop - columns.start]

@@ -1,4 +1,4 @@
-"""Colours become sRGB: profiles are applied, other kinds of colour converted."""
+"""Converts colours to sRGB: applies profiles and converts other colour models."""
 
 import io
 from typing import Any, Final
@@ -11,7 +11,7 @@ MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024
 
 
 def to_srgb(image: Image.Image) -> NDArray[np.uint8]:
-    """RGB pixels in sRGB. A profile that can't be used is left out of account, as browsers do."""
+    """Return RGB pixels in sRGB. A profile that can't be used is ignored, as browsers do."""
     profile = image.info.get("icc_profile")
     if image.mode in ("1", "LA"):
         image = image.convert("L")
@@ -31,7 +31,7 @@ def to_srgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The image converted from its profile, None where there is nothing to convert."""
+    """Return the image converted from its profile, None where there is nothing to convert."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     space = source.profile.xcolor_space.strip()
     if space == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
@@ -41,14 +41,14 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         return None
     if image.mode != modes[space]:
         if "CMYK" in (space, image.mode):
-            # A profile of another kind of colour than the picture's: meaningless.
+            # A profile of another colour model than the picture's is meaningless.
             return None
         image = image.convert(modes[space])
     return _convert_profile(image, source)
 
 
 def is_srgb(image: Image.Image) -> bool:
-    """Whether the picture's profile, if it has one, is sRGB (or useless): nothing is to be converted."""
+    """Return whether the picture's profile, if any, is sRGB or useless: then nothing is converted."""
     profile = image.info.get("icc_profile")
     if not profile or len(profile) > MAX_PROFILE_BYTES:
         return True

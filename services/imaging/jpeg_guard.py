@@ -1,4 +1,4 @@
-"""JPEG's structure, as far as it must be known before a decoder is let loose on it."""
+"""Checks a JPEG's structure before a decoder works on it."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ MAX_SEGMENTS: Final = 10_000
 
 
 def refuse_time_bombs(data: bytes) -> None:
-    """Raises `CorruptImage` for JPEGs made to keep a decoder busy: nothing could end it once it runs.
+    """Raise `CorruptImage` for JPEGs that keep a decoder busy: nothing could end it once it runs.
 
     Each scan of a progressive JPEG is a pass over the whole picture (LJPGT-PT-23-01), and Pillow joins EXIF blocks in
     quadratic time.
@@ -32,7 +32,7 @@ def refuse_time_bombs(data: bytes) -> None:
 
 
 def _jpeg_markers(data: bytes) -> Iterator[int]:
-    """The codes of a JPEG's markers up to its end; what lies inside a segment is passed over (ITU-T T.81, B.1.1)."""
+    """Yield the codes of a JPEG's markers up to its end; segments' contents are skipped (ITU-T T.81, B.1.1)."""
     at = 2
     while found := NEXT_MARKER.search(data, at):
         marker = data[found.start() + 1]

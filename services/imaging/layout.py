@@ -1,6 +1,6 @@
-"""What of the photo is seen, and where on the canvas: crop, or scale and position, and the largest size, all at once.
+"""Plans what of the photo is visible, and where on the canvas: crop, or scale and position, and the largest size.
 
-Only numbers here. One plan means one resampling at most, however many options ask for one.
+Only numbers. One plan means at most one resampling, however many options ask for one.
 """
 
 import math
@@ -10,7 +10,7 @@ from services.imaging.geometry import Box, Shares, margins
 from services.imaging.options import Options, Shadow
 from services.imaging.shadow import shadow_area
 
-# What binary fractions lack: 3000 px times two thirds are 2000.
+# Binary fractions fall short: 3000 px times two thirds are 2000.
 HAIR: Final = 1e-6
 
 
@@ -32,7 +32,7 @@ class Layout(NamedTuple):
 
 
 def plan(width: int, height: int, subject: Box, shadow: Box | None, options: Options) -> Layout:
-    """The layout of a photo of that size whose subject lies in that box, and its shadow in the other.
+    """Return the layout of a photo of that size whose subject and shadow are in these boxes.
 
     `crop` wins over `scale` and `position`; without a subject none of them does anything.
     """
@@ -46,7 +46,7 @@ def plan(width: int, height: int, subject: Box, shadow: Box | None, options: Opt
 
 
 def largest_canvas(width: int, height: int, options: Options) -> int:
-    """The pixels that a photo's canvas may have at most, whatever its subject; for admission."""
+    """Return the most pixels that a photo's canvas may have, whatever its subject; for admission."""
     if not options.crop:
         return width * height
     subject = Box(0, 0, width, height)
@@ -56,8 +56,10 @@ def largest_canvas(width: int, height: int, options: Options) -> int:
 
 
 def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:
-    """(width, height) in px that fit into `max_width` × `max_height` and have at most `max_pixels`; the aspect ratio
-    kept, never enlarged."""
+    """Return the (width, height) in px that fits into `max_width` × `max_height` and `max_pixels`.
+
+    The aspect ratio is kept; nothing is enlarged.
+    """
     scale = min(1.0, (options.max_width or width) / width, (options.max_height or height) / height)
     share = 1.0 if options.max_pixels is None else math.sqrt(options.max_pixels / (width * height))
     # Rounded down: one pixel more would be too many.
@@ -69,13 +71,13 @@ def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:
 
 
 def _frame(subject: Box, shadow: Box | None, options: Options) -> Box:
-    """The crop around a subject: with its margin, and with its shadow where that reaches farther."""
+    """Return the crop around a subject: with its margin, and with its shadow where that reaches farther."""
     frame = subject if options.crop_margin is None else subject.grown(*margins(options.crop_margin, subject))
     return frame if shadow is None else frame.around(shadow)
 
 
 def _window(frame: Box, photo: Box, options: Options) -> Layout:
-    """The canvas shows this frame, which may reach beyond the photo."""
+    """Return the layout that shows this frame, which may reach beyond the photo."""
     width, height = fitted_size(frame.width, frame.height, options)
     source = frame.within(photo)
     across, down = width / frame.width, height / frame.height
@@ -89,7 +91,7 @@ def _window(frame: Box, photo: Box, options: Options) -> Layout:
 
 
 def _moved(subject: Box, photo: Box, options: Options) -> Layout:
-    """The subject alone, in another size or place; the canvas keeps the photo's shape."""
+    """Return the layout of the subject alone, in another size or place; the canvas keeps the photo's shape."""
     width, height = fitted_size(photo.width, photo.height, options)
     zoom = width / photo.width
     if options.scale is not None:
@@ -102,7 +104,7 @@ def _moved(subject: Box, photo: Box, options: Options) -> Layout:
 
 
 def _shares(subject: Box, photo: Box, options: Options) -> Shares:
-    """Of the free room in per cent, how much is left of the subject, and how much above it."""
+    """Return how much of the free room, in per cent, is left of the subject, and how much above it."""
     if options.position == "original":
         across, down = photo.width - subject.width, photo.height - subject.height
         return (100 * subject.left / across if across else 50.0, 100 * subject.top / down if down else 50.0)

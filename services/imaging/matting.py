@@ -1,7 +1,7 @@
-"""A rough mask becomes a matte that follows the photo: alpha as a locally linear function of colour.
+"""Turns a rough mask into a matte that follows the photo: alpha as a locally linear function of colour.
 
-Where a matte is uncertain, alpha is sought that is, in every small window, a linear function of the colours there
-(Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting", 2008), and that is near the model's
+Where a matte is uncertain, the alpha wanted is, in every small window, a linear function of the colours there
+(Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting", 2008), and close to the model's
 mask. The matting Laplacian is never built: multiplying by it is a colour guided filter (He, Sun and Tang, "Guided Image
 Filtering", 2013) taken from the identity, which costs a dozen box blurs. Conjugate gradients solve it on a pyramid,
 coarse to fine, with windows that are large, as they converge faster (He, Sun and Tang, "Fast Matting Using Large Kernel
@@ -21,7 +21,7 @@ from services.imaging.rasters import Plane
 
 
 class LocalColours:
-    """The photo's colours in every square window of `2 · radius + 1` px: means, and covariances ready to be solved."""
+    """The photo's colours in every square window of `2 · radius + 1` px: means and factored covariances."""
 
     def __init__(self, image: NDArray[np.float32], radius: int, epsilon: float) -> None:
         """`image`: height × width × 3, 0 to 1. `epsilon`: the variance below which colours count as equal."""
@@ -43,7 +43,9 @@ class LocalColours:
         self._inverse_pivots = [1 / pivot0, 1 / pivot1, 1 / pivot2]
 
     def fit(self, alpha: Plane) -> list[Plane]:
-        """Slopes for red, green and blue, and the offset, with which each pixel's colour (0 to 1) gives its alpha."""
+        """Return the slopes for red, green and blue, and the offset, that give each pixel's alpha from its colour (0 to
+        1).
+        """
         mean = self._mean(alpha)
         red, green, blue = (
             self._mean(plane * alpha) - middle * mean for plane, middle in zip(self._channels, self._means, strict=True)
@@ -60,7 +62,7 @@ class LocalColours:
         return [self._mean(plane) for plane in (red, green, blue, mean)]
 
     def smooth(self, alpha: Plane) -> Plane:
-        """The guided filter: alpha as the photo's colours would have it."""
+        """Apply the guided filter: alpha as the photo's colours suggest it."""
         *slopes, offset = self.fit(alpha)
         offset += (slopes[0] + slopes[1] + slopes[2]) * np.float32(0.5)
         for plane, slope in zip(self._channels, slopes, strict=True):
@@ -73,7 +75,7 @@ class LocalColours:
 
 @dataclass(frozen=True)
 class Level:
-    """One step of the pyramid: at `1 / divisor` of the finest size, so many rounds, windows of that radius in px."""
+    """One step of the pyramid: `rounds` at `1 / divisor` of the finest size, with windows of `radius` px."""
 
     divisor: int
     rounds: int
@@ -82,8 +84,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is known: `image` (height × width × 3, 0 to 1), the mask's `alpha` (0 to 1), where it is `fixed`, and by
-    what `weight` it pulls elsewhere (1: as much as the colours of the neighbourhood)."""
+    """The known facts: `image` (height × width × 3, 0 to 1), the mask's `alpha` (0 to 1), the `fixed` pixels, and the
+    `weight` by which alpha pulls elsewhere (1: as much as the neighbourhood's colours).
+    """
 
     image: NDArray[np.float32]
     alpha: Plane
@@ -95,13 +98,13 @@ FIXED: Final = np.float32(100)  # the weight of a fixed pixel
 
 
 def solve(problem: Problem, levels: Sequence[Level], epsilon: float, deadline: Deadline) -> tuple[Plane, LocalColours]:
-    """The matte, 0 to 1, of the problem's size, and the colours of its finest level. Raises `DeadlineExceeded`."""
+    """Return the matte, 0 to 1, of the problem's size, and its finest level's colours. Raises `DeadlineExceeded`."""
     height, width = problem.alpha.shape
     alpha: Plane = problem.alpha
     for level in levels:
         size = (max(1, width // level.divisor), max(1, height // level.divisor))
         image, target = _resized(problem.image, size), _resized(problem.alpha, size)
-        fixed = _resized(problem.fixed.astype(np.float32), size) > 0.99  # a coarse pixel is when all of it is
+        fixed = _resized(problem.fixed.astype(np.float32), size) > 0.99  # a coarse pixel is fixed when all of it is
         weight = np.where(fixed, FIXED, _resized(problem.weight, size))
         colours = LocalColours(image, level.radius, epsilon)
         start = np.where(fixed, target, _resized(alpha, size)).astype(np.float32)
@@ -113,7 +116,7 @@ def solve(problem: Problem, levels: Sequence[Level], epsilon: float, deadline: D
 def _conjugate_gradients(
     colours: LocalColours, weight: Plane, target: Plane, alpha: Plane, rounds: int, deadline: Deadline
 ) -> Plane:
-    """Solve (1 − guided filter + weight) · alpha = weight · target, from a start that is near already."""
+    """Solve (1 − guided filter + weight) · alpha = weight · target, from a start that is already close."""
     precondition = np.float32(1) / (1 + weight)
     residual = weight * (target - alpha) - alpha + colours.smooth(alpha)
     scaled = precondition * residual

@@ -1,7 +1,7 @@
-"""Options: what a caller may ask of one removal. The one place with names, ranges and defaults.
+"""Options: the settings of one removal, with their names, ranges and defaults in one place.
 
-A new option is a field here, its use in one step, a test, and a line in the README: form fields, query
-parameters, JSON keys, the command line and the OpenAPI document all follow from the field.
+A new option is a field here, its use in one step, a test, and `make reference`: form fields, query parameters, JSON
+keys, the command line and the OpenAPI document follow from the field.
 """
 
 import difflib
@@ -22,7 +22,7 @@ from services.imaging.values import BOOLEAN_WORDS, Colour, parse_bool, parse_col
 
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
-# A file beside the options, named as if it were one.
+# A file sent with the options, named like one of them.
 BACKGROUND_IMAGE: Final = "background_image"
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
@@ -34,7 +34,7 @@ WORDS: Final[Mapping[str, str]] = {
 
 
 class Output(StrEnum):
-    """What a result shows: the subject, or its mask."""
+    """The content of a result: the subject, or its mask."""
 
     CUTOUT = "cutout"
     MASK = "mask"
@@ -49,7 +49,7 @@ class Edges(StrEnum):
 
 
 class Shadow(StrEnum):
-    """What lies under the subject: a soft copy of it, or the dark where it touches the ground."""
+    """The shadow of the subject: a soft copy of it, or darkness where it touches the ground."""
 
     NONE = "none"
     DROP = "drop"
@@ -69,7 +69,9 @@ PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
 
 
 def _number(value: object) -> object:
-    """Text of plain ASCII digits becomes a number; what else Python would take ('４', '1_0', 'nan') does not."""
+    """Convert text of plain ASCII digits to a number; other texts that Python would take ('４', '1_0', 'nan') are
+    refused.
+    """
     if isinstance(value, bool):
         raise ValueError("a number, not a boolean")  # noqa: TRY004 - pydantic collects ValueError
     if isinstance(value, str):
@@ -92,7 +94,7 @@ def _format(value: object) -> object:
 
 
 def _from(parse: Callable[[object], object]) -> BeforeValidator:
-    """Reads an option's text with `parse`; None stays None."""
+    """Read an option's text with `parse`; None stays None."""
     return BeforeValidator(lambda value: value if value is None else parse(value), json_schema_input_type=str)
 
 
@@ -118,7 +120,7 @@ class Options(BaseModel):
     max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_pixels: Annotated[
         Annotated[int, Field(ge=256, le=MAX_PIXELS), Number] | None,
-        Field(description="Pixels of the result at most; keeps the aspect ratio, never enlarges."),
+        Field(description="Maximum number of pixels of the result; keeps the aspect ratio, never enlarges."),
     ] = None
     preset: Annotated[
         PresetName | None,
@@ -140,14 +142,14 @@ class Options(BaseModel):
         Edges,
         BeforeValidator(_word),
         Field(
-            description="`soft`: the model's mask, resized. `refined`: led by the photo at full resolution. "
-            "`matting`: the same with much more work, for hair and fur; slow."
+            description="`soft`: the model's mask, resized. `refined`: guided by the photo at full resolution. "
+            "`matting`: the same with more effort, for hair and fur; slow."
         ),
     ] = Edges.REFINED
     decontaminate: Annotated[
         bool,
         Bool,
-        Field(description="Takes the background's colour out of half-transparent pixels."),
+        Field(description="Removes the background's colour from half-transparent pixels."),
     ] = True
     feather: Annotated[
         float, Field(ge=0, le=100, allow_inf_nan=False, description="px; blurs the mask's edge."), Number
@@ -189,7 +191,7 @@ class Options(BaseModel):
         float | None,
         _from(parse_scale),
         Field(
-            description="The subject fits in so much of the canvas: `10%` to `100%`, or `original`; centres it.",
+            description="The share of the canvas that the subject fits in: `10%` to `100%`, or `original`; centres it.",
             json_schema_extra=_examples("80%", "original"),
         ),
     ] = None
@@ -205,23 +207,23 @@ class Options(BaseModel):
         Corners | None,
         _from(parse_corners),
         Field(
-            description="`x1 y1 x2 y2` in px or %: only there a subject is looked for; the rest is background.",
+            description="`x1 y1 x2 y2` in px or %: the subject is searched only there; the rest is background.",
             json_schema_extra=_examples("10% 10% 90% 90%", "0 0 640px 480px"),
         ),
     ] = None
     shadow: Annotated[
         Shadow,
         BeforeValidator(_word),
-        Field(description="`drop`: a soft copy behind the subject; `contact`: the dark where it touches the ground."),
+        Field(description="`drop`: a soft copy behind the subject; `contact`: darkness where it touches the ground."),
     ] = Shadow.NONE
     shadow_opacity: Annotated[int, Field(ge=0, le=100, description="%"), Number] = 50
 
     @classmethod
     def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
-        """Options from what a caller sent: names to texts, numbers or None; an empty text is the same as absent.
+        """Return the options that a caller sent: names to texts, numbers or None; an empty text is the same as absent.
 
-        A preset fills in what was not given; `default_format` is used when neither says a format.
-        Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value and what is allowed).
+        A preset fills in absent options; `default_format` is used when neither gives a format. Raises `UnknownOption`
+        (with the nearest known name) or `BadOption` (with the value and what is allowed).
         """
         given = {name: value for name, value in raw.items() if value is not None and value != ""}
         preset = _word(given.get("preset"))
@@ -231,23 +233,17 @@ class Options(BaseModel):
         except ValidationError as exc:
             raise _as_option_error(exc, given) from exc
 
-    def within(self, side: int) -> Self:
-        """The same options with both sides of the result bounded by `side` px."""
+    def bounded_by(self, side: int) -> Self:
+        """Return the same options with both sides of the result bounded by `side` px."""
         bounded = {
             "max_width": min(self.max_width or side, side),
             "max_height": min(self.max_height or side, side),
         }
         return self.model_copy(update=bounded)
 
-    def optimization(self) -> str:
-        """What was done to the result's size and bytes, as `name=value; …`: format, quality, bounds."""
-        told = {"format": self.format.value, "quality": self.quality if self.format.lossy else None}
-        told |= {"max_width": self.max_width, "max_height": self.max_height, "max_pixels": self.max_pixels}
-        return "; ".join(f"{name}={value}" for name, value in told.items() if value is not None)
-
 
 def option_names() -> tuple[str, ...]:
-    """The names of all options."""
+    """Return the names of all options."""
     return tuple(Options.model_fields)
 
 
@@ -261,7 +257,7 @@ def _as_option_error(exc: ValidationError, given: Mapping[str, object]) -> BadOp
 
 
 def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
-    """The error for an option that does not exist; names the nearest one that does."""
+    """Return the error for an option that does not exist; it names the nearest one that does."""
     known = [*Options.model_fields, *also]
     near = difflib.get_close_matches(name.lower()[:64], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
@@ -270,7 +266,7 @@ def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
 
 @cache
 def allowed(name: str) -> str:
-    """What an option takes, in words, from its type."""
+    """Return what an option takes, in words, from its type."""
     schema: dict[str, Any] = Options.model_json_schema()
     field = schema["properties"][name]
     variants = [v for v in field.get("anyOf", [field]) if v.get("type") != "null"]

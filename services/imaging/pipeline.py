@@ -43,7 +43,8 @@ class Rules:
 class Result:
     """An encoded picture and the facts about how it was made.
 
-    Sizes are in px and bytes, timings in ms; `quality` is None where the format has none; `foreground` is the
+    Sizes are in px and bytes, timings in ms; `quality` is None where the format has none; `max_…` are the
+    bounds that the options set; `foreground` is the
     subject's box.
     """
 
@@ -57,7 +58,9 @@ class Result:
     original_height: int
     original_bytes: int
     quality: int | None
-    optimization: str
+    max_width: int | None
+    max_height: int | None
+    max_pixels: int | None
     model: str
     confidence: float
     """The certainty of the model's mask, 0 to 1; see `services.imaging.confidence`."""
@@ -106,7 +109,9 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         original_height=photo.height,
         original_bytes=sources.photo.size_bytes,
         quality=options.quality if options.format.lossy else None,
-        optimization=options.optimization(),
+        max_width=options.max_width,
+        max_height=options.max_height,
+        max_pixels=options.max_pixels,
         model=segmenter.name,
         confidence=certainty,
         timings=watch.timings,

@@ -1,7 +1,7 @@
-"""PNG, written fast: every row with the Up filter, deflated by ISA-L. About a tenth of Pillow's time at level 1.
+"""Writes PNG fast: every row with the Up filter, deflated by ISA-L, in about a tenth of Pillow's time at level 1.
 
 The Up filter (PNG specification, 9.2) subtracts the row above, which NumPy does at memory speed and which turns blank
-areas into zeros. Work goes on in strips, so that the intermediates stay in the processor's cache.
+areas into zeros. Work is done in strips, so that the intermediates stay in the processor's cache.
 """
 
 import struct
@@ -24,7 +24,7 @@ FIRST_BYTES: Final = 8
 
 
 def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> bytes:
-    """A PNG of `pixels` (height × width grey, or height × width × 3 RGB) and, for RGB, `alpha` (height × width).
+    """Encode `pixels` (height × width grey, or height × width × 3 RGB) and, for RGB, `alpha` (height × width).
 
     Eight bits a sample, not interlaced, no metadata. Colours under alpha 0 are written as 0.
     """
@@ -61,7 +61,7 @@ def _join(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, out: NDArr
 
 
 def _chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:
-    """Length, name, data, checksum; nothing at all for an empty IDAT."""
+    """Return length, name, data and checksum; nothing at all for an empty IDAT."""
     if not data and name == b"IDAT":
         return ()
     checksum = isal_zlib.crc32(data, isal_zlib.crc32(name))

@@ -1,4 +1,4 @@
-"""Prompts: points and a box that tell a model (`sam`) what is meant."""
+"""Prompts: points and a box that select the subject, for the model `sam`."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -15,8 +15,9 @@ ALLOWED: Final = (
 
 
 class Mark(NamedTuple):
-    """A point in px, and what it is in Segment Anything's numbers: 0 background, 1 subject, 2 and 3 a box's top left
-    and bottom right corner."""
+    """A point in px, with its label in Segment Anything's numbers: 0 background, 1 subject, 2 and 3 a box's top left
+    and bottom right corner.
+    """
 
     x: float
     y: float
@@ -27,7 +28,7 @@ Prompt = tuple[Mark, ...]
 
 
 def parse_prompt(value: object) -> Prompt:
-    """Marks from JSON text, or from what JSON text means. Raises `ValueError`."""
+    """Parse marks from JSON text, or from its value. Raises `ValueError`."""
     if isinstance(value, tuple) and value and all(isinstance(mark, Mark) for mark in value):
         return value
     if isinstance(value, str):
@@ -43,18 +44,18 @@ def parse_prompt(value: object) -> Prompt:
 
 
 def outside(prompt: Prompt, width: int, height: int) -> Mark | None:
-    """The first mark that is not in a picture of that size; None when all are."""
+    """Return the first mark outside a picture of that size; None when all are inside."""
     return next((mark for mark in prompt if not (0 <= mark.x <= width and 0 <= mark.y <= height)), None)
 
 
 def scaled(prompt: Prompt, across: float, down: float) -> Prompt:
-    """The prompt in a picture that was resized by these factors."""
+    """Return the prompt in a picture that was resized by these factors."""
     return tuple(Mark(mark.x * across, mark.y * down, mark.label) for mark in prompt)
 
 
 def moved(prompt: Prompt | None, right: float, down: float) -> Prompt | None:
-    """The prompt, moved by so many px; None stays None."""
-    return prompt and tuple(Mark(mark.x + right, mark.y + down, mark.label) for mark in prompt)
+    """Return the prompt moved by this many px; None stays None."""
+    return None if prompt is None else tuple(Mark(mark.x + right, mark.y + down, mark.label) for mark in prompt)
 
 
 def _marks(item: object) -> list[Mark]:

@@ -1,4 +1,4 @@
-"""A mask of the model's size becomes a matte of the photo's size."""
+"""Turns a mask of the model's size into a matte of the photo's size."""
 
 import math
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from services.imaging.matting import Level, LocalColours, Problem, solve
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels, Plane
 
-# px; beyond, three boxes are as good and faster.
+# px; beyond this, three box blurs are as good and faster.
 MAX_EXACT_SIGMA: Final = 4.0
-# Values of mask and matte beyond which they are believed.
+# Values of mask and matte beyond which they are certain.
 SURE_SUBJECT, SURE_BACKGROUND = 252, 3
-# px: so near an uncertain value nothing is sure.
+# px around an uncertain value that are uncertain too.
 DOUBT: Final = 2
-# How fast the mask's own certainty holds a pixel: small parts of the subject stay.
+# How firmly the mask's own certainty keeps a pixel: small parts of the subject stay.
 GRIP, GRIP_POWER = 0.2, 6
 # Variance of colours, of full scale squared.
 EPSILON: Final = 1e-6
-# Takes a haze of one part in fifteen from both ends.
+# Removes a haze of one part in fifteen at both ends.
 CONTRAST: Final = 1.15
 
 OPENING: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # a disc of radius 1
@@ -36,22 +36,23 @@ SMOOTH_LEVELS: Final = 256
 
 @dataclass(frozen=True)
 class Pass:
-    """A look at the photo at about `side` px; `pull`: how much an uncertain pixel is bound to what was known before."""
+    """One solution at about `side` px; `pull` binds an uncertain pixel to its previous alpha."""
 
     side: int
     levels: tuple[Level, ...]
     pull: float
 
 
-# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Windows much smaller converge
-# too slowly to carry colours across the band of the mask's uncertainty.
+# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Much smaller windows converge
+# too slowly to carry colours across the mask's uncertain band.
 REFINED: Final = Pass(400, (Level(3, 10, 6), Level(1, 6, 8)), 0.003)
 NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
 PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
 
 
 def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Matte:
-    """The matte: resized and, unless `edges=soft`, led by the photo; then `alpha_boost`, `threshold` and `feather`.
+    """Return the matte: resized and, unless `edges=soft`, guided by the photo; then `alpha_boost`, `threshold`,
+    `feather`.
 
     Never more opaque than the photo's own transparency. Raises `DeadlineExceeded`.
     """
@@ -59,8 +60,8 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
     if options.edges is not Edges.SOFT:
         soft, known, seen = matte, mask, on_grey(photo)
         for look in PASSES[options.edges]:
-            known = matte = _led_by_photo(known, matte, seen, look, deadline)
-        # A cut-out already: its own edge is the better one, and is not cut twice.
+            known = matte = _guided_by_photo(known, matte, seen, look, deadline)
+        # The photo is a cut-out already: its own edge is the better one and is not cut twice.
         if photo.alpha is not None:
             matte = np.maximum(matte, soft)
     if options.alpha_boost != 1.0:
@@ -78,11 +79,11 @@ def _resize(mask: Mask, width: int, height: int) -> Matte:
     return np.asarray(cv2.resize(mask, (width, height), interpolation=interpolation), dtype=np.uint8)
 
 
-def _led_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
-    """Solve at a working size, then give every uncertain pixel of the photo the alpha that its own colour means.
+def _guided_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
+    """Solve at a working size, then derive every uncertain pixel's alpha from its own colour.
 
-    The working size is the photo's divided by a whole number, so that each cell covers whole pixels. What `doubt` (of
-    any size) leaves at 0 is sure, and becomes exactly 0 or 255.
+    The working size is the photo's divided by a whole number, so that each cell covers whole pixels. Where `_doubt` is
+    0 the mask is sure and becomes exactly 0 or 255.
     """
     cells = Cells.about(matte.shape[1], matte.shape[0], look.side)
     unsure = cv2.resize(_doubt(known), cells.size, interpolation=cv2.INTER_LINEAR) > 0
@@ -97,7 +98,7 @@ def _led_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadlin
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """255 where alpha is neither 0 nor 255, jumps from one to the other, or is so near that it may be wrong; else 0."""
+    """Return 255 where alpha is neither 0 nor 255, jumps from one to the other, or is close to such a place; else 0."""
     between = np.where((alpha >= SURE_BACKGROUND) & (alpha <= SURE_SUBJECT), np.uint8(255), np.uint8(0))
     halves = np.where(alpha > 127, np.uint8(255), np.uint8(0))
     edges = cv2.morphologyEx(halves, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
@@ -106,14 +107,14 @@ def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _grip(known: Mask) -> Plane:
-    """How much each value of a mask or matte is to be held on to: 0 for one half, `GRIP` for certainty."""
+    """Return how firmly each value of a mask or matte is kept: 0 for one half, `GRIP` for certainty."""
     certainty = np.abs(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1)
     table = np.asarray(GRIP * certainty**GRIP_POWER, dtype=np.float32)
     return np.asarray(cv2.LUT(known, table), dtype=np.float32)
 
 
 def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels) -> Matte:
-    """The matte at full size: sure cells as they are, others by their colour model, tile by tile."""
+    """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
     sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
     wide, tall = (length * cells.side for length in cells.size)
     matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
@@ -126,7 +127,7 @@ def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np
 
 
 def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
-    """Alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
+    """Return the alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
     weighed = cv2.multiply(model[:, :, :3], pixels, scale=CONTRAST, dtype=cv2.CV_32F)
     total = cv2.transform(weighed, np.ones((1, 3), np.float32))
     offset = cv2.extractChannel(model, 3)
@@ -136,14 +137,14 @@ def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
 
 
 def _boost(matte: Matte, gain: float) -> Matte:
-    """Contrast around one half: 0.5 stays, what lies above goes up, what lies below goes down."""
+    """Raise the contrast around one half: 0.5 stays, higher values go up, lower ones down."""
     levels = (np.arange(256, dtype=np.float32) - 127.5) * gain + 127.5
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(matte, table), dtype=np.uint8)
 
 
 def feather(matte: Matte, radius: float) -> Matte:
-    """A blur that reaches about `radius` px to either side of an edge: a Gaussian of half that as sigma.
+    """Blur the edge over about `radius` px to either side: a Gaussian with half of that as sigma.
 
     Three box blurs stand for a wide Gaussian, so that the time does not grow with the radius (Kovesi, "Fast almost
     Gaussian filtering", 2010).
@@ -162,12 +163,12 @@ def feather(matte: Matte, radius: float) -> Matte:
 
 
 def smooth(matte: Matte, limit: Matte | None) -> Matte:
-    """The matte opened (specks and threads of a pixel vanish), blurred, and cut at one half: 0 and 255 alone.
+    """Open the matte (specks and threads of a pixel vanish), blur it, and cut it at one half: 0 and 255 only.
 
     Order and figures are rembg's `post_process` (2.0.86). Never more opaque than `limit`, the photo's own transparency.
     """
     opened = cv2.morphologyEx(matte, cv2.MORPH_OPEN, OPENING)
-    # Rounded to whole levels it would cut elsewhere.
+    # With whole levels, rounding would move the cut.
     fine = opened.astype(np.uint16) * np.uint16(SMOOTH_LEVELS)
     blurred = cv2.GaussianBlur(fine, (0, 0), SMOOTH_SIGMA, borderType=cv2.BORDER_REFLECT)
     hard = np.where(blurred >= HALF * SMOOTH_LEVELS, np.uint8(255), np.uint8(0))

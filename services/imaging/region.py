@@ -1,4 +1,4 @@
-"""Regions of a photo: where a subject is looked for (`roi`), and where it was found."""
+"""Regions of a photo: the region of interest (`roi`), and the box of what is visible."""
 
 from typing import Final
 
@@ -11,17 +11,19 @@ from services.imaging.geometry import Box, OutOfBounds, corners_box
 from services.imaging.options import WORDS, Options
 from services.imaging.rasters import Matte, Photo
 
-# Alpha above this belongs to the subject's box; what is fainter, nobody sees.
+# Alpha above this is visible and belongs to the subject's box.
 VISIBLE: Final = 10
 
 
 def visible_box(alpha: Matte, threshold: int = VISIBLE) -> Box:
-    """The bounding box of what is above the threshold: by default, of what can be seen. Empty where nothing is."""
+    """Return the bounding box of alpha above the threshold, by default of everything visible; empty where there is
+    nothing.
+    """
     return Box(*cv2.boundingRect(cv2.threshold(alpha, threshold, 255, cv2.THRESH_BINARY)[1]))
 
 
 def region(photo: Photo, options: Options) -> Box:
-    """Where to look, in px of the upright photo; all of it without `roi`.
+    """Return the region of interest in px of the upright photo; the whole photo without `roi`.
 
     Raises `RegionOutOfBounds` where the region exceeds the image, and `BadOption` where it is empty.
     """
@@ -36,12 +38,12 @@ def region(photo: Photo, options: Options) -> Box:
 
 
 def part_of(photo: Photo, box: Box) -> Photo:
-    """This part of the photo, as a view."""
+    """Return this part of the photo, as a view."""
     return Photo(photo.pixels[box.slices], None if photo.alpha is None else photo.alpha[box.slices])
 
 
 def spread(matte: Matte, box: Box, photo: Photo) -> Matte:
-    """A part's matte on the whole photo: what lies outside is background."""
+    """Place a part's matte on the whole photo; everything outside is background."""
     if (box.width, box.height) == (photo.width, photo.height):
         return matte
     whole = np.zeros((photo.height, photo.width), dtype=np.uint8)

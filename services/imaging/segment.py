@@ -1,7 +1,7 @@
-"""A photo becomes a mask: what the model takes for the subject, at the model's own resolution.
+"""Segments a photo: the model's mask of the subject, at the model's own resolution.
 
-The mask comes from a rembg session's `predict`; `rembg.remove` is never called (it would decode and encode again
-and darken soft edges).
+The mask comes from a rembg session's `predict`; `rembg.remove` is never called (it would decode and encode again and
+darken soft edges).
 """
 
 from typing import Final, Protocol
@@ -15,33 +15,33 @@ from services.errors import BadOption
 from services.imaging.prompt import Prompt, outside, scaled
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
 
-# A photo is halved down to no less than so many times the model's input, then resized well.
+# A photo is halved to no less than this multiple of the model's input, then resized by Lanczos.
 SHRINK_GAP: Final = 3
 
 
 class Segmenter(Protocol):
-    """A model that can be asked for masks."""
+    """A model that makes masks."""
 
     name: str
     takes_prompt: bool
     engine: str
     precision: str
     identity: str
-    """What tells its masks from those of another file, description, engine or precision."""
+    """Identifies the file, description, engine and precision: other ones may give other masks."""
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) in px to which a picture of that size is to be resized for the model."""
+        """Return the (width, height) in px to which a picture of that size has to be resized for the model."""
 
     def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
-        """The mask of an RGB image that has the model's input size already, and of the prompt in its px."""
+        """Return the mask of an RGB image of the model's input size; `prompt` is in its px."""
 
 
 def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
-    """The subject's mask, at the model's resolution; `prompt` is in the photo's px, for models that take one.
+    """Return the subject's mask, at the model's resolution; `prompt` is in the photo's px, for models that take one.
 
-    Where the photo has transparency, the model sees it over black or white, whichever the visible part is farther from:
-    what lies under transparent pixels is no part of the picture. Raises `DeadlineExceeded`, and `BadOption` for a
-    prompt outside the photo, or to a model that takes none.
+    Where the photo has transparency, the model gets it over black or white, whichever differs more from the visible
+    part: pixels under full transparency are not part of the picture. Raises `DeadlineExceeded`, and `BadOption` for a
+    prompt outside the photo, or for a model that takes none.
     """
     size = segmenter.input_size(photo.width, photo.height)
     if prompt is not None:
@@ -63,7 +63,7 @@ def _check_prompt(prompt: Prompt, photo: Photo, segmenter: Segmenter) -> None:
 
 
 def _halved(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The photo at a half, a quarter, … of its size, as long as a good resize to `size` has enough left to work on.
+    """Halve the photo repeatedly, as long as a good resize to `size` has enough pixels left.
 
     Each pixel is the mean of four. On photographs of 2.8 to 12 megapixels the masks differ from those of a full Lanczos
     resize by at most 0.0011 of full scale (Pillow's `reducing_gap=3`: 0.0016), in less than half the time.

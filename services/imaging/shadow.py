@@ -1,4 +1,4 @@
-"""Shadows under a subject: a soft copy of it (`drop`), or the dark where it meets the ground (`contact`).
+"""Shadows under a subject: a soft copy of it (`drop`), or darkness where it meets the ground (`contact`).
 
 All lengths are shares of the subject's height (or of four times its width, where that is less), so that a shadow looks
 the same at every size. A shadow is soft: it is made small, where its blur costs little, and enlarged.
@@ -14,40 +14,42 @@ from services.imaging.options import Options, Output, Shadow
 from services.imaging.rasters import Matte, Plane
 from services.imaging.region import visible_box
 
-# px of the subject while its shadow is made.
+# The subject's height in px while its shadow is made.
 WORK_HEIGHT: Final = 256
-# At most, however long and thin the subject is.
+# Upper bounds, however long and thin the subject is.
 WORK_PIXELS, WORK_SIDE = 1 << 20, 16384
-# Of a subject so many times as high as wide, the width decides: a flagpole's shadow is no house's.
+# Above this ratio of height to width, the width decides: a flagpole does not cast a house's shadow.
 SLENDER: Final = 4
 DROP_DOWN, DROP_BLUR = 0.035, 0.03
 # Sigmas; beyond, a Gaussian's tail is less than what eight bits show at half opacity.
 REACH: Final = 2.6
 # The contact shadow: the feet's outline, blurred little and dark, and blurred widely and fainter (across, down).
 FEET: Final = 0.02  # the outline's thickness to either side
-# What hangs higher above the ground than this does not touch it.
+# Parts higher above the ground than this do not touch it.
 NEAR: Final = 0.2
 LINE, WIDE = (0.014, 0.010), (0.055, 0.020)
 WIDE_SHARE: Final = 0.7
-# Of 255; a shadow's box leaves out what is fainter.
+# Of 255; fainter parts are outside a shadow's box.
 FAINT: Final = 3
 
 
 class SoftShadow(NamedTuple):
-    """A shadow of low resolution: `dark` (0 to 255) covers `area` of the photo, and more than `FAINT` only `box`."""
+    """A shadow of low resolution: `dark` (0 to 255) covers `area` of the photo; it is darker than `FAINT` only in
+    `box`.
+    """
 
     dark: Matte
     area: Box
     box: Box
 
     def on_canvas(self, canvas: Box, source: Box, target: Box) -> Matte:
-        """How dark it is for each pixel of a canvas, on which the photo's part `source` fills the part `target`."""
+        """Return the darkness of each pixel of a canvas on which the photo's part `source` fills the part `target`."""
         layer = np.zeros((canvas.height, canvas.width), dtype=np.uint8)
         area = _mapped(self.area, source, target)
         seen = area.within(canvas)
         if not seen.empty:
             across, down = self.dark.shape[1] / area.width, self.dark.shape[0] / area.height
-            # Only what is seen is enlarged: each pixel's centre is looked up in the small picture.
+            # Only the visible part is enlarged: each pixel's centre is looked up in the small picture.
             origin = ((seen.left - area.left + 0.5) * across - 0.5, (seen.top - area.top + 0.5) * down - 0.5)
             lookup = np.array([[across, 0, origin[0]], [0, down, origin[1]]], dtype=np.float64)
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -56,7 +58,7 @@ class SoftShadow(NamedTuple):
 
 
 def shadow_area(subject: Box, kind: Shadow) -> Box:
-    """What a subject's shadow may cover at most, in the same px."""
+    """Return the most that a subject's shadow may cover, in the same px."""
     height = _measure(subject)
     if kind is Shadow.DROP:
         reach = round(REACH * DROP_BLUR * height)
@@ -66,7 +68,7 @@ def shadow_area(subject: Box, kind: Shadow) -> Box:
 
 
 def cast_shadow(alpha: Matte, subject: Box, options: Options) -> SoftShadow | None:
-    """The shadow of the subject that `alpha` shows in that box; None where there is none."""
+    """Return the shadow of the subject that `alpha` shows in that box; None without one."""
     kind = options.shadow
     if kind is Shadow.NONE or not options.shadow_opacity or subject.empty or options.output is Output.MASK:
         return None
@@ -89,12 +91,12 @@ def cast_shadow(alpha: Matte, subject: Box, options: Options) -> SoftShadow | No
 
 
 def _measure(subject: Box) -> int:
-    """The px that a shadow's lengths are shares of."""
+    """Return the px that a shadow's lengths are shares of."""
     return min(subject.height, SLENDER * subject.width)
 
 
 def _mapped(box: Box, source: Box, target: Box) -> Box:
-    """Where a box lands when `source` becomes `target`."""
+    """Return a box's place when `source` becomes `target`."""
     across, down = target.width / source.width, target.height / source.height
     left, top = round((box.left - source.left) * across), round((box.top - source.top) * down)
     right, bottom = round((box.right - source.left) * across), round((box.bottom - source.top) * down)
@@ -102,7 +104,7 @@ def _mapped(box: Box, source: Box, target: Box) -> Box:
 
 
 def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Plane:
-    """This part of the alpha (0 beyond its edges) in `size`, as 0 to 1."""
+    """Return this part of the alpha (0 beyond its edges) in `size`, as 0 to 1."""
     inside = area.within(Box(0, 0, alpha.shape[1], alpha.shape[0]))
     part = np.zeros((area.height, area.width), dtype=np.uint8)
     part[inside.moved(-area.left, -area.top).slices] = alpha[inside.slices]
@@ -115,7 +117,7 @@ def _drop(alpha: Plane, height: float) -> Plane:
 
 
 def _contact(alpha: Plane, height: float) -> Plane:
-    """The lowest point of each column is dark, the less the higher it hangs above the ground."""
+    """Darken the lowest point of each column, less the higher it hangs above the ground."""
     solid = alpha > 0.5
     columns = solid.any(axis=0)
     if not columns.any():
@@ -127,7 +129,7 @@ def _contact(alpha: Plane, height: float) -> Plane:
     y = np.arange(rows, dtype=np.float32)[:, None]
     feet = np.clip(FEET * height - np.abs(y - lowest.astype(np.float32)), 0, 1) * nearness**2
     line, wide = (_blur(feet, across * height, down * height) for across, down in (LINE, WIDE))
-    # Blurring a thin outline makes it faint: each layer is brought to the darkness it is to have.
+    # Blurring a thin outline makes it faint: each layer is scaled to its intended darkness.
     dark: Plane = np.maximum(line / max(float(line.max()), 1e-6), WIDE_SHARE * wide / max(float(wide.max()), 1e-6))
     return dark
 

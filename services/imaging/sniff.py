@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, by their content alone: names and declared types are never trusted."""
+"""Recognises a file's format by its content; names and declared types are never trusted."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Kind:
-    """A format's name (`jpeg`, … or empty when it is no image we know) and a label to show."""
+    """A format's name (`jpeg`, … or empty for anything but a known image) and a label to show."""
 
     name: str
     label: str
@@ -49,7 +49,7 @@ _TEXT: Final = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F
 
 
 def sniff(data: bytes) -> Kind:
-    """The kind of file that `data` starts as."""
+    """Return the format that `data` starts as."""
     head = data[:1024]
     if head[:4] == b"RIFF":
         return Kind("webp", "WebP") if head[8:12] == b"WEBP" else Kind("", "a RIFF file (WAV or AVI)")
@@ -62,7 +62,7 @@ def sniff(data: bytes) -> Kind:
 
 
 def _iso_media(head: bytes) -> Kind:
-    """AVIF, HEIC and MP4 share one container; their brands tell them apart (ISO/IEC 14496-12, 4.3)."""
+    """Distinguish AVIF, HEIC and MP4, which share one container, by their brands (ISO/IEC 14496-12, 4.3)."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[i : i + 4] for i in range(16, end, 4))]
     if any(brand in _AVIF_BRANDS for brand in brands):

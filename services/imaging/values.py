@@ -1,4 +1,4 @@
-"""What callers write becomes a value: truth and colours."""
+"""Parses callers' values: booleans and colours."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
 
 
 def parse_bool(value: object) -> bool:
-    """One of `BOOLEAN_WORDS` in any case, or a boolean. Raises ValueError."""
+    """Parse one of `BOOLEAN_WORDS` in any case, or a boolean. Raises ValueError."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -24,7 +24,7 @@ def parse_bool(value: object) -> bool:
 
 
 def parse_colour(value: object) -> Colour:
-    """A colour from hex (3, 4, 6 or 8 digits, with or without '#') or a CSS name. Raises ValueError."""
+    """Parse a colour from hex (3, 4, 6 or 8 digits, with or without '#') or a CSS name. Raises ValueError."""
     if isinstance(value, tuple) and len(value) == 4 and all(type(v) is int and 0 <= v <= 255 for v in value):
         return value
     if not isinstance(value, str):
@@ -33,7 +33,7 @@ def parse_colour(value: object) -> Colour:
     if text == "transparent":
         return (0, 0, 0, 0)
     named = ImageColor.colormap.get(text)
-    # Pillow keeps what it has looked up once in this form.
+    # Pillow caches a looked-up colour in this form.
     if isinstance(named, tuple):
         return named[0], named[1], named[2], 255
     digits = (named or text).removeprefix("#")

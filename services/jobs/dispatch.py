@@ -1,7 +1,7 @@
 """Sends waiting items to the queue, a limited number per job and per caller, so that no caller's batch delays another.
 
 Items that are not sent yet wait in the records. A worker that ends an item sends its caller's next one; recovery sends
-what nobody sent. Two processes that send at the same time may exceed a limit by one or two, which is harmless.
+the items that are left. Two processes that send at the same time may exceed a limit by one or two: that is harmless.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Dispatcher:
     def send_marked(self, item_ids: Sequence[str]) -> None:
         """Send the items that `mark_first` marked. Raises `QueueUnavailable`; items not sent then wait as before.
 
-        After a crash in between, recovery treats what was not sent as a lost message.
+        After a crash in between, recovery treats the items not sent as lost messages.
         """
         for number, item_id in enumerate(item_ids):
             try:

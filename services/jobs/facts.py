@@ -6,7 +6,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class ResultFacts(BaseModel):
-    """What is known of an item's result: sizes in px and bytes, timings in ms.
+    """The recorded facts of an item's result: sizes in px and bytes, timings in ms.
 
     The field names are keys in the database: renaming one makes the rows of older versions unreadable.
     """

@@ -17,14 +17,14 @@ from sqlalchemy import and_, case, func, or_, select
 
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, QUEUED, STARTED, Job, JobItem
-from services.observability.background_check import Probe
+from services.observability.background_check import BackgroundCheck
 from services.persistence.database import Database
 from services.persistence.redis import OptionalRedis, RedisUnavailable
 
 HASH: Final = "bg-remover:tally"
 ENDED, REQUEUED, WEBHOOKS = "job_items_ended", "job_items_requeued", "job_webhooks"
 OK, WORKER_LOST, MESSAGE_LOST = "ok", "worker_lost", "message_lost"
-# By name: what is counted, the label, and the label's values that are shown before they happen.
+# By name: the help text, the label, and the label's values that are shown before they occur.
 COUNTERS: Final = {
     ENDED: ("Images of jobs that ended, by outcome: ok, or the error's code", "outcome", (OK,)),
     REQUEUED: ("Images of jobs sent again, by what went wrong", "reason", (WORKER_LOST, MESSAGE_LOST)),
@@ -54,11 +54,12 @@ class JobCounters:
         """Increase a counter of `COUNTERS`. Never raises."""
         self._add({f"{name} {label}": amount})
 
-    def count_attempt(self, outcome: str, wait: float | None, work: float) -> None:
-        """Count an attempt at an item by the outcome that the worker logs; seconds, `wait` None after the first
-        attempt. Never raises."""
-        again = outcome.startswith("again: ")
-        counter = f"{REQUEUED} {outcome.removeprefix('again: ')}" if again else f"{ENDED} {outcome}"
+    def count_attempt(self, code: str, wait: float | None, work: float, *, requeued: bool = False) -> None:
+        """Count an attempt at an item by its outcome, `OK` or an error's code. Never raises.
+
+        `wait` and `work` in seconds; `wait` is None after the first attempt.
+        """
+        counter = f"{REQUEUED if requeued else ENDED} {code}"
         observed = _observation(WORK, work) | (_observation(WAIT, wait) if wait is not None else {})
         self._add({counter: 1.0, **observed})
 
@@ -92,10 +93,10 @@ class JobMetricsCollector(Collector):
 
     def __init__(self, database: Database, counters: JobCounters) -> None:
         self._database, self._counters = database, counters
-        self._probe: Probe[list[Metric]] = Probe(self._read, [], KEEP_SECONDS, PATIENCE_SECONDS)
+        self._probe: BackgroundCheck[list[Metric]] = BackgroundCheck(self._read, [], KEEP_SECONDS, PATIENCE_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
-        found, age = self._probe.look()
+        found, age = self._probe.latest()
         yield from found if age <= KEEP_SECONDS else ()
 
     def describe(self) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
 """Finds work that waits in the records: items to send, expired leases, jobs to close, webhooks due, files to delete.
 
 Read-only. The dispatcher, recovery, retention and webhooks ask here and then change a record through `JobStore`, whose
-conditional UPDATE decides what was still true.
+conditional UPDATE decides whether the answer still holds.
 """
 
 from collections.abc import Collection, Sequence

@@ -41,6 +41,21 @@ class Terms:
     retry_policy: RetryPolicy
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended: `finished`, `lost` to another process, or an error's code; `requeued` for another one."""
+
+    code: str
+    requeued: bool = False
+
+    def __str__(self) -> str:
+        return f"again: {self.code}" if self.requeued else self.code
+
+
+FINISHED: Final = Outcome("finished")
+LOST: Final = Outcome("lost")
+
+
 class Worker:
     """One process that works on items, one at a time."""
 
@@ -73,23 +88,25 @@ class Worker:
         try:
             outcome = self._process(claim)
             seconds = time.perf_counter() - start
-            log.info("item", outcome=outcome, duration_ms=round(seconds * 1000, 1))
+            log.info("item", outcome=str(outcome), duration_ms=round(seconds * 1000, 1))
             self._count(claim, outcome, seconds)
         finally:
             structlog.contextvars.clear_contextvars()
         self._finish_job(claim)
 
-    def _count(self, claim: Claim, outcome: str, seconds: float) -> None:
+    def _count(self, claim: Claim, outcome: Outcome, seconds: float) -> None:
         item = claim.item
         wait = None
         if item.started_at and item.attempts == 1:
             wait = max(0.0, (item.started_at - item.created_at).total_seconds())
         # The process that took a lost item away counts it.
-        if outcome != "lost":
-            self._counters.count_attempt(OK if outcome == "finished" else outcome, wait, seconds)
+        if outcome == LOST:
+            return
+        code = OK if outcome == FINISHED else outcome.code
+        self._counters.count_attempt(code, wait, seconds, requeued=outcome.requeued)
 
-    def _process(self, claim: Claim) -> str:
-        """Return the outcome: `finished`, `lost`, `again: <code>`, or the code of the error that ended the item."""
+    def _process(self, claim: Claim) -> Outcome:
+        """Remove the background, store the result and record the outcome."""
         with Lease(self._store, claim, self._terms.lease_seconds) as lease:
             try:
                 result = self._remove(claim, lease)
@@ -100,9 +117,9 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - whatever it is, it goes into the record
                 return self._failed(claim, exc, lost=lease.lost())
             if self._try_record(lambda: self._store.finish(claim, key, result_facts(result))):
-                return "finished"
+                return FINISHED
             self._delete_if_cancelled(claim, key)
-            return "lost"
+            return LOST
 
     def _remove(self, claim: Claim, lease: Lease) -> Result:
         options = Options.parse(claim.job.options)
@@ -111,10 +128,10 @@ class Worker:
         deadline = Deadline(self._terms.soft_seconds, lease.lost)
         return self._remover.remove(data, options, background=background, deadline=deadline, on_step=lease.note_stage)
 
-    def _failed(self, claim: Claim, exc: Exception, *, lost: bool) -> str:
+    def _failed(self, claim: Claim, exc: Exception, *, lost: bool) -> Outcome:
         """Requeue the item if a retry may help, else end it as failed. Return the outcome."""
         if lost:
-            return "lost"
+            return LOST
         if isinstance(exc, (MemoryError, OSError)):
             exc = Busy(f"the worker has run into a limit ({type(exc).__name__})")
         if not isinstance(exc, ServiceError):
@@ -126,9 +143,9 @@ class Worker:
             time.sleep(STORAGE_PAUSE_SECONDS)
         if error.retryable and delay is not None:
             self._try_record(lambda: self._store.requeue(claim, error.code, error.details, delay))
-            return f"again: {error.code}"
+            return Outcome(error.code, requeued=True)
         self._try_record(lambda: self._store.fail(claim, error.code, error.details))
-        return error.code
+        return Outcome(error.code)
 
     def _try_record(self, write: Callable[[], bool]) -> bool:
         """Write to the record. False if the database was unavailable for as long as a lease: recovery takes over."""

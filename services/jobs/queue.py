@@ -92,7 +92,7 @@ class Queue:
         self._probe = RedisProbe(url)
 
     def problem(self) -> str:
-        """Return what is wrong with the broker, without waiting for it; empty when it answers."""
+        """Return the broker's problem, without waiting for it; empty when it answers."""
         return self._probe.problem()
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Recovers stuck work: expired leases, lost messages, jobs that were not closed, items that nobody sent. Idempotent.
+"""Recovers stuck work: expired leases, lost messages, jobs that were not closed, unsent items. Idempotent.
 
 Every worker host runs it periodically, and running it twice at the same time is harmless.
 """

@@ -1,6 +1,6 @@
-"""Which addresses may be connected to on a caller's behalf: those of the public internet, and no other.
+"""Decides which addresses may be connected to on a caller's behalf: those of the public internet only.
 
-The ranges are IANA's special-purpose registries (RFC 6890), which Python's `ipaddress` knows only in part, and
+The ranges are IANA's special-purpose registries (RFC 6890), which Python's `ipaddress` knows only in part and
 differently from version to version: `is_global` is asked as well, never alone.
 """
 
@@ -17,7 +17,7 @@ _IPV4_CLOSED: Final = tuple(
         # Carrier-grade NAT; clouds put their own services there.
         "100.64.0.0/10",
         "127.0.0.0/8",
-        # Azure's own services, an address that looks public.
+        # Azure's own services, behind an address that looks public.
         "168.63.129.16/32",
         "169.254.0.0/16",  # link-local; the clouds' metadata
         "172.16.0.0/12",
@@ -33,8 +33,8 @@ _IPV4_CLOSED: Final = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-# Of IPv6 only global unicast is open. That leaves out what wraps an IPv4 address (::/96, ::ffff:0:0/96,
-# ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), fc00::/7, fe80::/10, fec0::/10 and ff00::/8; and of it are closed:
+# Of IPv6 only global unicast is open. That excludes wrapped IPv4 addresses (::/96, ::ffff:0:0/96,
+# ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), fc00::/7, fe80::/10, fec0::/10 and ff00::/8. These parts are closed:
 _IPV6_OPEN: Final = ipaddress.IPv6Network("2000::/3")
 _IPV6_CLOSED: Final = tuple(
     ipaddress.IPv6Network(text)
@@ -51,7 +51,7 @@ _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is a host's on the public internet, and not another address in disguise."""
+    """Return whether the address is a host's on the public internet, and not another address in disguise."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     if isinstance(address, ipaddress.IPv4Address):

@@ -1,4 +1,4 @@
-"""Connections to addresses that a caller has named: the one door out, for fetching and for whatever is sent.
+"""An HTTP client for hosts that callers name; the only way out, for fetching and for webhooks.
 
 A name is looked up once, every address of the answer is checked, and the connection is made to a checked address: no
 second look-up can be answered otherwise (DNS rebinding). Everything waits on one clock, and ends when the caller goes.
@@ -25,16 +25,16 @@ from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.stream import MAX_HEAD_BYTES, READ_BYTES, Budget, Stream, connect
 from services.net.urls import Target, parse_authority
 
-# For one address, so that a dead one leaves time for the next.
+# The share of one address, so that a dead one leaves time for the next.
 CONNECT_SECONDS: Final = 3.0
 MAX_ADDRESSES: Final = 3
 # A name server that never answers holds a thread for longer than the fetch.
 MAX_LOOKUPS: Final = 16
-# In Via (RFC 9110, 7.6.3): by it the service knows its own requests.
+# In Via (RFC 9110, 7.6.3): the service recognises its own requests by it.
 PSEUDONYM: Final = "background-remover"
 NOT_PUBLIC: Final = "the host has no address that this server may connect to"
 UNREACHABLE: Final = "no connection could be made"
-# Not even looked up: how long the answer takes would tell of the server's own network.
+# Not even looked up: the time of the answer would reveal something about the server's own network.
 _LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".home.arpa")
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -42,25 +42,27 @@ Connect = Callable[[Address, int], socket.socket]
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name, in the order to try them. Blocks for as long as the system's resolver does."""
+    """Return every address of a name, in the order to try them. Blocks as long as the system's resolver does."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The head of an answer, names in lower case; `body` reads the rest as it comes."""
+    """The head of a response, header names in lower case; `body` reads the rest as it arrives."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: Iterator[bytes]
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return every value of a header."""
         return [value for key, value in self.headers if key == name]
 
 
 class Outbound:
-    """`ports` are open on the public internet; `hosts` (`host` or `host:port`) wherever they lead."""
+    """An HTTP client for public hosts: `ports` are open there; `hosts` (`host` or `host:port`) are open wherever they
+    lead.
+    """
 
     def __init__(
         self,
@@ -111,13 +113,15 @@ class Outbound:
         if not found and (opened or ("." in host and not host.endswith(_LOCAL_NAMES))):
             found = self._look_up(host, port, budget)
         if not opened and not (found and all(map(is_public, found))):
-            # The same words for a name that does not exist.
+            # A name that does not exist gets the same words.
             raise ForbiddenSource(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
 
     def _look_up(self, host: str, port: int, budget: Budget) -> list[Address]:
-        """Every address of the name, none where there is no such name; in a thread, for it can't be interrupted."""
-        budget.look()
+        """Return every address of the name, or none if it does not exist; in a thread, since a look-up can't be
+        interrupted.
+        """
+        budget.next_check()
         if not self._lookups.acquire(blocking=False):
             raise Busy("too many host names are being looked up")
         answer: Future[list[Address]] = Future()
@@ -139,12 +143,12 @@ class Outbound:
             raise Busy("the server is out of threads for now") from exc
         while True:
             try:
-                return answer.result(timeout=budget.look())
+                return answer.result(timeout=budget.next_check())
             except TimeoutError:
                 continue
 
     def _open(self, addresses: Sequence[Address], port: int, budget: Budget) -> Stream:
-        """A connection to the first address that takes one."""
+        """Return a connection to the first address that accepts one."""
         late = False
         for address in addresses:
             try:
@@ -164,7 +168,7 @@ class Outbound:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The system's certificates (or `SSL_CERT_FILE`), TLS 1.2 or newer, names checked."""
+        """Return a context with the system's certificates (or `SSL_CERT_FILE`), TLS 1.2 or newer, and checked names."""
         return self._given_tls or ssl.create_default_context()
 
 
@@ -176,7 +180,7 @@ def _literal(host: str) -> list[Address]:
 
 
 def _exchange(stream: Stream, method: str, target: Target, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
-    """Send the request and read the answer's head. Raises `h11.ProtocolError`, `OSError`."""
+    """Send the request and read the response's head. Raises `h11.ProtocolError`, `OSError`."""
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     fixed = [
         ("Host", target.authority),

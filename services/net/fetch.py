@@ -1,4 +1,4 @@
-"""From a caller's URL to the bytes behind it: public sources only, redirects checked anew, bounded in time and size."""
+"""Fetches the bytes behind a caller's URL: public hosts only, every redirect checked, bounded in time and size."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ log = structlog.get_logger("fetch")
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a source sent: at least one byte; `name` is the last part of the URL's path; `milliseconds` it took."""
+    """The source's bytes, at least one; `name` is the last part of the URL's path; `milliseconds` the time it took."""
 
     data: bytes
     name: str
@@ -32,7 +32,7 @@ class Fetched:
 
 
 class Fetcher:
-    """Fetches at most `places` URLs at a time in this process, each in `seconds` and `max_bytes`.
+    """Fetches at most `places` URLs at a time in this process, each within `seconds` and `max_bytes`.
 
     A fetch holds no place of `Admission`: a slow source must not keep images from being worked on.
     """
@@ -55,10 +55,10 @@ class Fetcher:
         self._on_outcome = on_outcome
 
     def fetch(self, url: str, deadline: Deadline, max_bytes: int | None = None) -> Fetched:
-        """The bytes behind the URL; at most `max_bytes`, where that is not what it was made with.
+        """Return the bytes behind the URL, at most `max_bytes` (by default the fetcher's own limit).
 
         Raises `BadURL`, `ForbiddenSource`, `SourceFailed`, `SourceTimeout`, `UploadTooLarge`, `Busy`, and the
-        deadline's `DeadlineExceeded` and `ClientGone`. No error tells an address, or repeats the URL.
+        deadline's `DeadlineExceeded` and `ClientGone`. No error reveals an address or repeats the URL.
         """
         start = time.perf_counter()
         outcome, host = "internal_error", ""
@@ -83,7 +83,7 @@ class Fetcher:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
-            raise Busy("as many images are being fetched as may be")
+            raise Busy("the limit of simultaneous fetches is reached")
         try:
             yield
         finally:
@@ -117,14 +117,16 @@ def _read(answer: Answer, max_bytes: int) -> bytes:
 
 
 def _next(target: Target, answer: Answer) -> Target:
-    """Where a redirect leads. Never from https to http: what was encrypted must not be sent in the clear."""
+    """Return the target of a redirect. Never from https to http: an encrypted request must not be repeated in the
+    clear.
+    """
     location = next(iter(answer.all("location")), "")
     if not location:
         raise SourceFailed("it redirects without saying where")
     try:
         following = join_url(target, location)
     except BadURL as exc:
-        raise SourceFailed("it redirects to what is no URL that may be fetched") from exc
+        raise SourceFailed("it redirects to a URL that may not be fetched") from exc
     if target.scheme == "https" and following.scheme == "http":
         raise SourceFailed("it redirects from https to http")
     return following

@@ -1,4 +1,4 @@
-"""Sockets that never wait longer than an exchange may take: one clock, one count, and a look for the caller."""
+"""Sockets that never wait longer than an exchange may take: one clock, one byte count, regular checks of the client."""
 
 import select
 import socket
@@ -12,8 +12,8 @@ from services.capacity.deadline import Deadline
 from services.net.addresses import Address
 from services.net.errors import SourceFailed, SourceTimeout
 
-# How often whoever waits looks at the clock and for its caller.
-LOOK_SECONDS: Final = 0.25
+# How often a waiter re-checks the clock and its client.
+POLL_SECONDS: Final = 0.25
 MAX_HEAD_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 64 * 1024
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def connect(address: Address, port: int) -> socket.socket:
-    """A socket that has begun to connect; it does not block. Raises `OSError`."""
+    """Return a socket that has begun to connect without blocking. Raises `OSError`."""
     sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -35,41 +35,41 @@ def connect(address: Address, port: int) -> socket.socket:
 
 
 class Budget:
-    """Seconds and bytes of one exchange, redirects included: one clock, one count."""
+    """The seconds and bytes of one exchange, redirects included."""
 
     def __init__(self, seconds: float, max_bytes: int, deadline: Deadline) -> None:
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
-        # On the wire: heads, and the chunks' own lines.
+        # Bytes on the wire beyond the body: heads and chunk lines.
         self._bytes_left = 2 * max_bytes + MAX_HEAD_BYTES
         self._deadline = deadline
 
-    def look(self) -> float:
-        """Seconds until the next look. Raises `SourceTimeout`, `DeadlineExceeded`, `ClientGone`."""
+    def next_check(self) -> float:
+        """Return the seconds until the next check. Raises `SourceTimeout`, `DeadlineExceeded`, `ClientGone`."""
         self._deadline.check()
         left = self._ends - time.monotonic()
         if left <= 0:
             raise SourceTimeout(f"it was not done after {self._seconds:g} s")
-        return min(left, LOOK_SECONDS, self._deadline.remaining() or LOOK_SECONDS)
+        return min(left, POLL_SECONDS, self._deadline.remaining() or POLL_SECONDS)
 
     def wait(self, sock: socket.socket, event: int, until: float = float("inf")) -> bool:
-        """Wait until the socket is ready: true; false when `until` (monotonic time) comes first."""
+        """Wait until the socket is ready and return True; return False when `until` (monotonic time) comes first."""
         poll = select.poll()
         poll.register(sock, event)
-        while (left := min(self.look(), until - time.monotonic())) > 0:
+        while (left := min(self.next_check(), until - time.monotonic())) > 0:
             if poll.poll(left * 1000):
                 return True
         return False
 
     def spend(self, count: int) -> None:
-        """Note bytes that came. Raises `SourceFailed` when they are too many."""
+        """Count bytes that arrived. Raises `SourceFailed` when they are too many."""
         self._bytes_left -= count
         if self._bytes_left < 0:
             raise SourceFailed("its answer does not end")
 
 
 class Stream:
-    """A connected socket, plain or TLS, whose every step waits on the budget."""
+    """A connected socket, plain or TLS, whose every step waits within the budget."""
 
     def __init__(self, sock: socket.socket, budget: Budget) -> None:
         self._sock = sock
@@ -82,13 +82,13 @@ class Stream:
         self._retry(tls.do_handshake, select.POLLIN)
 
     def read(self) -> bytes:
-        """The next bytes; none at the end. Raises `OSError`."""
+        """Return the next bytes; none at the end. Raises `OSError`."""
         data = self._retry(partial(self._sock.recv, READ_BYTES), select.POLLIN)
         self._budget.spend(len(data))
         return data
 
     def write(self, data: bytes) -> None:
-        """Send all of it. Raises `OSError`."""
+        """Send all bytes. Raises `OSError`."""
         sent = 0
         while sent < len(data):
             rest = data[sent : sent + READ_BYTES]
@@ -99,7 +99,7 @@ class Stream:
 
     def _retry(self, step: Callable[[], T], event: int) -> T:
         while True:
-            self._budget.look()
+            self._budget.next_check()
             try:
                 return step()
             except BlockingIOError:

@@ -1,7 +1,7 @@
-"""A caller's URL, read once and strictly: what is left is one scheme, one host, one port and one path.
+"""Parses a caller's URL once and strictly, to one scheme, one host, one port and one path.
 
-Readers of URLs disagree about odd ones (user names, backslashes, tabs, `127.1`): these are refused, not repaired.
-Nothing is read twice: the host that is checked is the host that is asked.
+Parsers of URLs disagree about odd ones (user names, backslashes, tabs, `127.1`): these are refused, not repaired.
+Nothing is parsed twice: the host that is checked is the host that is asked.
 """
 
 import ipaddress
@@ -27,7 +27,7 @@ _ASCII: Final = string.ascii_letters + string.digits + string.punctuation
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request goes. `host` is a lower-case ASCII name or a canonical IP address; `path` has its query."""
+    """The target of a request. `host` is a lower-case ASCII name or a canonical IP address; `path` has the query."""
 
     scheme: str
     host: str
@@ -36,18 +36,18 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host and port, as in a `Host` header."""
+        """Return host and port, as in a `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The URL, without its fragment. May hold a secret (a signature): never for a log."""
+        """Return the URL without its fragment. It may contain a secret (a signature): never log it."""
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def parse_url(text: str) -> Target:
-    """Where the URL points. Raises `BadURL`, whose details never repeat the URL: signed ones are secrets."""
+    """Return the target of a URL. Raises `BadURL`, whose details never repeat the URL: signed ones are secrets."""
     if len(text) > MAX_URL_CHARS:
         raise BadURL(f"it has {len(text)} characters; allowed: {MAX_URL_CHARS}")
     if _UNPRINTABLE.search(text):
@@ -66,7 +66,7 @@ def parse_url(text: str) -> Target:
 
 
 def join_url(base: Target, location: str) -> Target:
-    """Where a redirect from `base` leads. Raises `BadURL`."""
+    """Return the target of a redirect from `base`. Raises `BadURL`."""
     if _UNPRINTABLE.search(location):
         raise BadURL("it holds a space, a control character or a backslash")
     try:
@@ -77,7 +77,7 @@ def join_url(base: Target, location: str) -> Target:
 
 
 def parse_authority(text: str) -> tuple[str, int | None]:
-    """Host (a lower-case ASCII name or a canonical IP address) and port of `host`, `host:port` or `[v6]:port`.
+    """Return host (a lower-case ASCII name or a canonical IP address) and port of `host`, `host:port` or `[v6]:port`.
 
     Raises `BadURL`.
     """
@@ -98,7 +98,7 @@ def _address(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """The host as it is looked up. IDNA (UTS 46) also turns `①②⑦。0` into digits and dots, so it comes first."""
+    """Return the host as it is looked up. IDNA (UTS 46) also turns `①②⑦。0` into digits and dots, so it comes first."""
     name = text.lower()
     if len(name) > MAX_NAME_CHARS + 1:
         raise BadURL("its host is not a valid name")

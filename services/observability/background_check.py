@@ -1,35 +1,37 @@
-"""What takes an unknown time to find out, told at once: by a look now where that is quick, else by the last one."""
+"""Runs a slow check in a background thread and returns its last result immediately."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-LOOK_SECONDS: Final = 0.03
+WAIT_SECONDS: Final = 0.03
 T = TypeVar("T")
 
 
-class Probe(Generic[T]):
-    """Asks in the background, one question at a time, and waits for it for a moment only; a slow answer is told by the
-    next look, and an answer serves for `keep` seconds. So one thread hangs at most, and none is there before the first
-    look (or a fork)."""
+class BackgroundCheck(Generic[T]):
+    """Runs one check at a time in the background, and waits for it only for a moment.
 
-    def __init__(self, ask: Callable[[], T], first: T, keep: float, patience: float = LOOK_SECONDS) -> None:
-        self._ask, self._keep, self._patience = ask, keep, patience
+    A slow answer is returned by a later call, and an answer is valid for `keep` seconds. So at most one thread hangs,
+    and there is none before the first call (or a fork).
+    """
+
+    def __init__(self, ask: Callable[[], T], first: T, keep: float, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._ask, self._keep, self._wait_seconds = ask, keep, wait_seconds
         self._changed = threading.Condition()
-        self._asked: float | None = None  # when the question under way was asked
+        self._asked: float | None = None  # when the running check was started
         self._found, self._found_at = first, time.monotonic()
         self._due = 0.0
 
-    def look(self) -> tuple[T, float]:
-        """The newest answer and its age in seconds. Takes `patience` seconds at most."""
+    def latest(self) -> tuple[T, float]:
+        """Return the newest answer and its age in seconds. Takes at most `wait_seconds`."""
         with self._changed:
             if self._asked is None:
                 if time.monotonic() < self._due:
                     return self._found, time.monotonic() - self._found_at
                 self._asked = time.monotonic()
                 threading.Thread(target=self._run, daemon=True, name="probe").start()
-            end = self._asked + self._patience
+            end = self._asked + self._wait_seconds
             while self._asked is not None and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
             return self._found, time.monotonic() - self._found_at

@@ -15,10 +15,10 @@ MIB: Final = 2**20
 
 
 def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
-    """A `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
+    """Return a `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
 
-    A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate (the file is
-    opened anew when it was moved away).
+    A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate, and the file is
+    reopened when it was moved away.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -52,9 +52,9 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
-            # Services/persistence/database.py tells of upgrades.
+            # services/persistence logs upgrades itself.
             "alembic": {"level": "WARNING"},
-            # What it says of callers' files is in the answer.
+            # Its remarks about callers' files are in the answer already.
             "PIL": {"level": "CRITICAL"},
             "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
         },
@@ -62,7 +62,7 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
 
 
 class ElseStandardError(logging.Handler):
-    """What a full disk has no room for goes to standard error, as the line it is; logging's own way is a traceback."""
+    """Writes a line to standard error when the disk has no room for it; logging's own way is a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         with contextlib.suppress(Exception):

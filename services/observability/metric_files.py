@@ -1,4 +1,4 @@
-"""The files that all workers' counts are in: mapped into memory, one set for each worker's place, read by a scrape."""
+"""The files with all workers' counts: mapped into memory, one set for each worker's slot, read by a scrape."""
 
 import contextlib
 import struct
@@ -10,11 +10,11 @@ import structlog
 from prometheus_client import values as prometheus_values
 
 KIB: Final = 1024
-# Room for all series there can be (methods × endpoints × statuses, …), so that no file ever has to grow.
+# Room for all possible series (methods × endpoints × statuses, …), so that no file ever has to grow.
 METRICS_FILES: Final = {"counter": 512 * KIB, "histogram": 256 * KIB, "gauge_sum": 64 * KIB, "gauge_max": 64 * KIB}
 ROOM_BYTES: Final = sum(METRICS_FILES.values())
 PREFIX: Final = "bg-remover-metrics-"
-# prometheus_client's header: so many bytes are in use, padding.
+# prometheus_client's header: bytes in use, padding.
 EMPTY: Final = struct.pack("ii", 8, 0)
 
 
@@ -38,9 +38,9 @@ def use_metrics_slot(folder: Path, slot: int) -> None:
 
 
 def clear_gauges(folder: Path, slot: int) -> None:
-    """What an ended worker held or had loaded counts no more; what it has done goes on to count.
+    """Clear the gauges of a worker that has ended; its counters stay.
 
-    The files are emptied in place: a scrape that has listed them still finds them, and their room stays theirs.
+    The files are emptied in place: a scrape that has listed them still finds them, and their room stays reserved.
     """
     for name in METRICS_FILES:
         file = folder / f"{name}_{slot}.db"
@@ -50,9 +50,9 @@ def clear_gauges(folder: Path, slot: int) -> None:
 
 
 def metrics_folder(preferred: str | None) -> str:
-    """A new folder with room for a worker's metrics: in `preferred`, or else where temporary files go.
+    """Return a new folder with room for a worker's metrics: in `preferred`, or else in the temporary folder.
 
-    Where nothing has room, one without: what does not fit there is lost, not the service.
+    Where nothing has room, metrics are lost, not the service.
     """
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=preferred)
     with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from services.observability.background_check import Probe
+from services.observability.background_check import BackgroundCheck
 
 MEMORY_KEEP_SECONDS: Final = 5.0
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
@@ -142,10 +142,10 @@ class ResidentMemory(Collector):
     """
 
     def __init__(self) -> None:
-        self._probe = Probe(resident_bytes, peak_bytes(), MEMORY_KEEP_SECONDS)
+        self._probe = BackgroundCheck(resident_bytes, peak_bytes(), MEMORY_KEEP_SECONDS)
 
     def bytes(self) -> int:
-        return self._probe.look()[0]
+        return self._probe.latest()[0]
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily("bg_remover_resident_bytes", "Memory of the service, shared pages once")

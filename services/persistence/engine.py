@@ -39,8 +39,10 @@ def make_engine(url: URL) -> Engine:
 
 
 def enable_write_ahead_log(engine: Engine) -> None:
-    """Let SQLite's readers run beside its writer. The mode is kept in the file; changing it does not wait for locks,
-    so only one process may do it at a time."""
+    """Let SQLite's readers run during a write.
+
+    The mode is kept in the file. Changing it does not wait for locks, so only one process may do it at a time.
+    """
     connection = engine.raw_connection()
     try:
         connection.cursor().execute("PRAGMA journal_mode=WAL")

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
-from services.observability.background_check import Probe
+from services.observability.background_check import BackgroundCheck
 
 # For connecting, resolution included, and for each read.
 REDIS_SECONDS: Final = 0.1
@@ -99,11 +99,11 @@ class RedisProbe:
         # The probe's own thread may hang: it needs no second one for resolution.
         options.pop("connection_class", None)
         self._client = redis.Redis.from_url(url, **options)
-        self._probe = Probe(self._ping, "no answer yet", PROBE_KEEP_SECONDS)
+        self._probe = BackgroundCheck(self._ping, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
-        """Return what is wrong with Redis; empty when it answers."""
-        found, age = self._probe.look()
+        """Return the problem of Redis; empty when it answers."""
+        found, age = self._probe.latest()
         return found if age < PROBE_STALE_SECONDS else f"no answer for {age:.0f} s"
 
     def _ping(self) -> str:
@@ -122,7 +122,7 @@ class OptionalRedis:
     """A Redis that its callers can do without, behind a circuit breaker.
 
     An answer takes `OPTIONAL_REDIS_SECONDS` at most, connecting included. After a failure the circuit is open for
-    `CIRCUIT_OPEN_SECONDS`: nobody waits for Redis. Making one opens no connection.
+    `CIRCUIT_OPEN_SECONDS`, and callers fail immediately. Making one opens no connection.
     """
 
     def __init__(self, url: str) -> None:

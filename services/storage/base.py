@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from services.errors import BadOption
-from services.observability.background_check import Probe
+from services.observability.background_check import BackgroundCheck
 from services.storage.errors import StorageUnavailable
 
 # How long the probe's last answer is reused, and from what age on it no longer counts: S3 is slow to give up.
@@ -104,11 +104,11 @@ class StorageProbe:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._probe = Probe(self._ask, "no answer yet", PROBE_KEEP_SECONDS)
+        self._probe = BackgroundCheck(self._ask, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
-        """Return what is wrong with the storage; empty when it can be used."""
-        found, age = self._probe.look()
+        """Return the storage's problem; empty when it can be used."""
+        found, age = self._probe.latest()
         return found if age < PROBE_STALE_SECONDS else f"no answer for {age:.0f} s"
 
     def _ask(self) -> str:

@@ -13,7 +13,7 @@ DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
 class DownloadLinks:
-    """Tokens that allow the download of one object under a file name, until a time; nobody else can make them."""
+    """Signed tokens. Each allows the download of one object under a file name, until a time."""
 
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")

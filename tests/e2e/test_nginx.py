@@ -449,7 +449,7 @@ def test_lists_require_a_key(client: httpx.Client) -> None:
     for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
-        assert "is in no list" in answer.json()["details"]
+        assert "is known by its id alone" in answer.json()["details"]
 
 
 def test_stopped_app_is_502_with_retry_after(without_app: Nginx) -> None:

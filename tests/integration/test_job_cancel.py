@@ -21,7 +21,7 @@ from services.jobs.store import Claim, JobStore
 from services.jobs.tables import item_id, result_key
 from services.removal import Remover
 from services.storage.local import LocalFolder
-from tests.support.jobs import FakeQueue, make
+from tests.support.jobs import FakeQueue, insert_job
 
 OPTIONS = {"max_width": "64"}
 STAGES = [*PROGRESS, "stored"]
@@ -55,23 +55,23 @@ class OneModel:
 
 
 def worker(
-    records: JobStore,
+    store: JobStore,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     soft_seconds: float = 60,
     retries: RetryPolicy = RetryPolicy(0, [0]),  # noqa: B008 - frozen
 ) -> Worker:
     return Worker(
-        store=records,
-        dispatcher=Dispatcher(records, FakeQueue(), 8),  # type: ignore[arg-type]
+        store=store,
+        dispatcher=Dispatcher(store, FakeQueue(), 8),  # type: ignore[arg-type]
         storage=storage,
         remover=Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0)),
         terms=Terms(60, soft_seconds, retries),
     )
 
 
-def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: Any) -> str:
-    job_id = make(records, options={**OPTIONS, **options})
+def handed_in(store: JobStore, storage: LocalFolder, data: bytes, **options: Any) -> str:
+    job_id = insert_job(store, options={**OPTIONS, **options})
     storage.put(f"originals/{job_id}/1", data, "image/jpeg")
     return job_id
 
@@ -80,8 +80,8 @@ def handed_in(records: JobStore, storage: LocalFolder, data: bytes, **options: A
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
     stage: str,
-    records: JobStore,
-    reports: JobQueries,
+    store: JobStore,
+    queries: JobQueries,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     jpeg: bytes,
@@ -90,7 +90,7 @@ def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
     seen: list[str] = []
 
     def cancel(job_id: str) -> None:
-        assert records.cancel(job_id)
+        assert store.cancel(job_id)
 
     class Watched(Lease):
         def note_stage(self, name: str) -> None:
@@ -106,14 +106,14 @@ def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
             with storage.open(key) as stored:
                 assert stored.size
             cancel(claim.job.id)
-        return JobStore.finish(records, claim, *rest)
+        return JobStore.finish(store, claim, *rest)
 
     monkeypatch.setattr(work, "Lease", Watched)
-    monkeypatch.setattr(records, "finish", finish)
-    job_id = handed_in(records, storage, jpeg)
+    monkeypatch.setattr(store, "finish", finish)
+    job_id = handed_in(store, storage, jpeg)
     key = result_key(job_id, 1, Format.PNG.extension)
-    worker(records, storage, segmenter).run(item_id(job_id, 1))
-    found = reports.job(job_id, None)
+    worker(store, storage, segmenter).run(item_id(job_id, 1))
+    found = queries.job(job_id, None)
     assert (found.job.state, found.items[0].state, found.items[0].result_key) == ("cancelled", "cancelled", None)
     # No later stage starts.
     assert seen[-1] == stage or (stage, seen[-1]) == ("encode", "store")
@@ -121,19 +121,19 @@ def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
 
 
 def test_an_item_over_its_time_limit_is_retried_and_then_fails(
-    records: JobStore,
-    reports: JobQueries,
+    store: JobStore,
+    queries: JobQueries,
     storage: LocalFolder,
     segmenter: RembgSegmenter,
     photo_12mp: bytes,
 ) -> None:
-    job_id = handed_in(records, storage, photo_12mp, edges="matting")
-    slow = worker(records, storage, segmenter, soft_seconds=0.3, retries=RetryPolicy(1, [0]))
+    job_id = handed_in(store, storage, photo_12mp, edges="matting")
+    slow = worker(store, storage, segmenter, soft_seconds=0.3, retries=RetryPolicy(1, [0]))
     slow.run(item_id(job_id, 1))
-    (item,) = reports.job(job_id, None).items
+    (item,) = queries.job(job_id, None).items
     assert (item.state, item.error_code, item.attempts) == ("queued", "deadline_exceeded", 1)
     slow.run(item_id(job_id, 1))
-    found = reports.job(job_id, None)
+    found = queries.job(job_id, None)
     (item,) = found.items
     assert (item.state, item.error_code, item.attempts) == ("failed", "deadline_exceeded", 2)
     assert item.finished_at

@@ -23,7 +23,7 @@ from services.jobs.tables import Job, JobItem, item_id
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
 from services.persistence.database import Database
-from tests.support.jobs import FakeQueue, claimed, make
+from tests.support.jobs import FakeQueue, claim_item, insert_job
 from tests.support.waiting import free_port, poll
 from tests.support.webhooks import SECRET, Receiver, ended
 
@@ -42,13 +42,13 @@ def url(valkey: ValkeyServer) -> str:
 
 
 @pytest.fixture
-def tally(url: str) -> JobCounters:
+def counters(url: str) -> JobCounters:
     return JobCounters(url)
 
 
-def scrape(database: Database, tally: JobCounters) -> dict[str, float]:
+def scrape(database: Database, counters: JobCounters) -> dict[str, float]:
     """Scrape once; return the samples by name and labels."""
-    figures = JobMetricsCollector(database, tally)
+    figures = JobMetricsCollector(database, counters)
     registry = CollectorRegistry()
     registry.register(figures)
     poll(lambda: list(figures.collect()), 10, "an answer of the database")
@@ -57,17 +57,17 @@ def scrape(database: Database, tally: JobCounters) -> dict[str, float]:
             for line in lines if not line.startswith("#")}  # fmt: skip
 
 
-def test_gauges_count_items_and_due_webhooks(records: JobStore, database: Database, tally: JobCounters) -> None:
-    job_id = make(records, 4)
+def test_gauges_count_items_and_due_webhooks(store: JobStore, database: Database, counters: JobCounters) -> None:
+    job_id = insert_job(store, 4)
     ago = datetime.now(UTC) - timedelta(minutes=5)
     with database.session() as session:
         session.execute(update(JobItem).where(JobItem.id != item_id(job_id, 3)).values(created_at=ago))
         session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 1)).values(due_at=datetime.now(UTC)))
         session.execute(update(Job).values(callback_due_at=datetime.now(UTC)))
-    assert records.mark_queued(item_id(job_id, 2))
-    claimed(records, job_id, 3)
-    claimed(records, job_id, 4)
-    found = scrape(database, tally)
+    assert store.mark_queued(item_id(job_id, 2))
+    claim_item(store, job_id, 3)
+    claim_item(store, job_id, 4)
+    found = scrape(database, counters)
     states = {name: value for name, value in found.items() if name.startswith("items{")}
     assert states == {'items{state="waiting"}': 1, 'items{state="queued"}': 1, 'items{state="started"}': 2}
     assert 300 <= found["oldest_seconds"] < 330
@@ -75,32 +75,32 @@ def test_gauges_count_items_and_due_webhooks(records: JobStore, database: Databa
 
 
 def test_an_item_due_later_does_not_raise_the_oldest_age(
-    records: JobStore,
+    store: JobStore,
     database: Database,
-    tally: JobCounters,
+    counters: JobCounters,
 ) -> None:
-    job_id = make(records)
-    assert records.requeue(claimed(records, job_id), "busy", "", 3600)
-    found = scrape(database, tally)
+    job_id = insert_job(store)
+    assert store.requeue(claim_item(store, job_id), "busy", "", 3600)
+    found = scrape(database, counters)
     assert (found['items{state="waiting"}'], found["oldest_seconds"]) == (1, 0)
 
 
-def test_metrics_without_a_database_are_zero_and_create_none(tmp_path: Path, tally: JobCounters) -> None:
+def test_metrics_without_a_database_are_zero_and_create_none(tmp_path: Path, counters: JobCounters) -> None:
     file = tmp_path / "jobs.db"
-    found = scrape(Database(f"sqlite:///{file}"), tally)
+    found = scrape(Database(f"sqlite:///{file}"), counters)
     assert (found['items{state="queued"}'], found["oldest_seconds"], found["webhooks_due"]) == (0, 0, 0)
     assert not file.exists()
 
 
 def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
-    tally, other = JobCounters(url), JobCounters(url)
-    tally.count_attempt(OK, 0.2, 0.05)
+    counters, other = JobCounters(url), JobCounters(url)
+    counters.count_attempt(OK, 0.2, 0.05)
     other.count_attempt(OK, 3.0, 0.3)
     other.count_attempt("corrupt_image", 20000.0, 0.1)
-    tally.count_attempt("again: storage_unavailable", None, 9.0)
-    tally.count(REQUEUED, MESSAGE_LOST, 7)
+    counters.count_attempt("storage_unavailable", None, 9.0, requeued=True)
+    counters.count(REQUEUED, MESSAGE_LOST, 7)
     other.count(WEBHOOKS, "http_5xx")
-    found = scrape(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+    found = scrape(Database(f"sqlite:///{tmp_path}/none.db"), counters)
     assert found['items_ended_total{outcome="ok"}'] == 2
     assert found['items_ended_total{outcome="corrupt_image"}'] == 1
     assert found['items_requeued_total{reason="storage_unavailable"}'] == 1
@@ -118,33 +118,33 @@ def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
     assert found["work_seconds_sum"] == pytest.approx(9.45)
 
 
-def test_recovery_counts_requeued_and_failed_items(records: JobStore, database: Database, tally: JobCounters) -> None:
+def test_recovery_counts_requeued_and_failed_items(store: JobStore, database: Database, counters: JobCounters) -> None:
     queue: Any = FakeQueue()
-    sweep = JobRecovery(records, queue, Dispatcher(records, queue, 100), RetryPolicy(1, [0]), 0, tally)
-    job_id = make(records)
+    sweep = JobRecovery(store, queue, Dispatcher(store, queue, 100), RetryPolicy(1, [0]), 0, counters)
+    job_id = insert_job(store)
     sweep.run()
     queue.sent = []
     # The item's message is not in the queue.
     sweep.run()
     for _attempt in range(2):
-        claimed(records, job_id, lease=-1)
+        claim_item(store, job_id, lease=-1)
         sweep.run()
-    found = scrape(database, tally)
+    found = scrape(database, counters)
     assert found['items_requeued_total{reason="message_lost"}'] == 1
     assert found['items_requeued_total{reason="worker_lost"}'] == 1
     assert found['items_ended_total{outcome="worker_lost"}'] == 1
 
 
 def test_webhook_attempts_are_counted_by_outcome(
-    records: JobStore, database: Database, tally: JobCounters
+    store: JobStore, database: Database, counters: JobCounters
 ) -> None:  # fmt: skip
     with Receiver((503, 200)) as receiver:
-        ended(records, receiver.url)
-        ended(records, "http://127.0.0.1:1/")
+        ended(store, receiver.url)
+        ended(store, "http://127.0.0.1:1/")
         outbound = Outbound(ports=(80, 443), hosts=[f"127.0.0.1:{receiver.port}"])
         for _ in range(2):
-            Webhooks(records, outbound, SECRET, RetryPolicy(1, (0,)), counters=tally).run()
-    found = scrape(database, tally)
+            Webhooks(store, outbound, SECRET, RetryPolicy(1, (0,)), counters=counters).run()
+    found = scrape(database, counters)
     outcomes = {name: value for name, value in found.items() if name.startswith("webhooks_total")}
     names = ("ok", "http_5xx", "forbidden_source")
     assert outcomes == {f'webhooks_total{{outcome="{name}"}}': n for name, n in zip(names, (1, 1, 2), strict=True)}
@@ -154,8 +154,8 @@ def test_a_silent_redis_delays_a_scrape_briefly_and_drops_only_the_counters(tmp_
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        tally = JobCounters(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        figures = JobMetricsCollector(Database(f"sqlite:///{tmp_path}/none.db"), tally)
+        counters = JobCounters(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        figures = JobMetricsCollector(Database(f"sqlite:///{tmp_path}/none.db"), counters)
         start = time.perf_counter()
         names = poll(lambda: [family.name for family in figures.collect()], 10, "the records' figures")
         assert time.perf_counter() - start < 1
@@ -163,7 +163,7 @@ def test_a_silent_redis_delays_a_scrape_briefly_and_drops_only_the_counters(tmp_
 
 
 def test_a_late_answer_leaves_a_scrape_empty_and_the_next_one_is_fresh(
-    database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
+    database: Database, counters: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = threading.Event()
 
@@ -173,7 +173,7 @@ def test_a_late_answer_leaves_a_scrape_empty_and_the_next_one_is_fresh(
 
     monkeypatch.setattr(database, "exists", exists)
     monkeypatch.setattr(job_figures, "KEEP_SECONDS", 0.1)
-    figures = JobMetricsCollector(database, tally)
+    figures = JobMetricsCollector(database, counters)
     start = time.perf_counter()
     assert list(figures.collect()) == []
     assert time.perf_counter() - start < 1
@@ -186,7 +186,7 @@ def test_a_late_answer_leaves_a_scrape_empty_and_the_next_one_is_fresh(
 
 
 def test_many_scrapes_query_the_database_once(
-    database: Database, tally: JobCounters, monkeypatch: pytest.MonkeyPatch
+    database: Database, counters: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     asked: list[int] = []
 
@@ -195,7 +195,7 @@ def test_many_scrapes_query_the_database_once(
         return False
 
     monkeypatch.setattr(database, "exists", exists)
-    figures = JobMetricsCollector(database, tally)
+    figures = JobMetricsCollector(database, counters)
     poll(lambda: list(figures.collect()), 10, "an answer")
     for _ in range(20):
         assert list(figures.collect())

@@ -18,7 +18,7 @@ from services.jobs.tables import item_id
 from services.persistence.database import Database
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.support.jobs import FakeQueue, make
+from tests.support.jobs import FakeQueue, insert_job
 from tests.support.postgres import Postgres
 
 
@@ -30,13 +30,13 @@ class LostStorage(LocalFolder):
 
 
 def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
-    records = JobStore(database, result_seconds=3600)
+    store = JobStore(database, result_seconds=3600)
     queue: Any = FakeQueue()
     # Never called: reading the original fails first.
     remover: Any = None
     return Worker(
-        store=records,
-        dispatcher=Dispatcher(records, queue, 1),
+        store=store,
+        dispatcher=Dispatcher(store, queue, 1),
         storage=LostStorage(folder, "secret"),
         remover=remover,
         terms=Terms(lease, 60, RetryPolicy(3, (60.0,))),
@@ -59,7 +59,7 @@ def test_a_worker_waits_for_a_database_that_comes_back(
     remote: Database, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "STORAGE_PAUSE_SECONDS", 0)
-    job_id = make(JobStore(remote, result_seconds=3600))
+    job_id = insert_job(JobStore(remote, result_seconds=3600))
     one, asked = worker(remote, tmp_path), threading.Event()
     claim = one._store.claim
 
@@ -88,7 +88,7 @@ def test_a_worker_gives_up_on_a_database_after_one_lease(tmp_path: Path) -> None
 
 def test_a_worker_pauses_while_storage_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(f"sqlite:///{tmp_path}/jobs.db")
-    job_id = make(JobStore(database, result_seconds=3600))
+    job_id = insert_job(JobStore(database, result_seconds=3600))
     waited: list[float] = []
 
     def pause(seconds: float) -> None:

@@ -4,7 +4,6 @@ import ast
 import subprocess
 import sys
 
-from services.errors import all_errors
 from tests.support.waiting import ROOT
 
 
@@ -27,10 +26,3 @@ def test_importing_the_app_creates_no_session_and_imports_no_unused_library() ->
         "import scipy.ndimage; assert scipy.ndimage.map_coordinates"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, check=True, timeout=60)
-
-
-def test_readme_table_lists_every_error_code_once() -> None:
-    table = (ROOT / "README.md").read_text().split("### Errors")[1].split("\n#")[0]
-    for error in all_errors():
-        assert table.count(f"`{error.code}`") == 1, error.code
-        assert f"| {error.status} |" in table

@@ -262,12 +262,12 @@ def test_logrotate_moves_files_and_signals_only_nginx() -> None:
 
 
 def test_scaling_guide_names_existing_settings_and_files() -> None:
-    text = (ROOT / "docs/scaling.md").read_text()
+    text = (ROOT / "docs/guides/scaling.md").read_text()
     named = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     assert named - OF_COMPOSE <= settings_names()
     assert {"SECRET_KEY", "DATABASE_URL", "STORAGE_URL", "REDIS_URL"} <= named
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert (ROOT / "docs" / target).exists(), target
+        assert (ROOT / "docs/guides" / target).exists(), target
 
 
 def test_forked_worker_enables_garbage_collection() -> None:

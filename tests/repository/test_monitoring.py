@@ -82,7 +82,7 @@ def test_each_alert_has_a_severity_a_summary_and_documentation() -> None:
     for rule in RULES:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
-        assert rule["alert"] in (ROOT / "docs/operations.md").read_text()
+        assert rule["alert"] in (ROOT / "docs/guides/operations.md").read_text()
 
 
 def test_panels_have_unique_ids_and_do_not_overlap() -> None:

@@ -4,28 +4,47 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
 from services.jobs.dispatch import Dispatcher
 from services.jobs.errors import QueueUnavailable
+from services.jobs.facts import ResultFacts
 from services.jobs.queries import JobQueries
+from services.jobs.queue import Queue
 from services.jobs.recovery import JobRecovery
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
-from services.jobs.tables import BATCH, SINGLE, Job, JobItem, item_id, new_job_id, original_key
+from services.jobs.tables import BATCH, QUEUED, SINGLE, Job, JobItem, item_id, new_job_id, original_key
 
-LEASE = 30.0
+LEASE: Final = 30.0
+FACTS: Final = ResultFacts(
+    format="png",
+    mimetype="image/png",
+    width=64,
+    height=48,
+    bytes=1234,
+    original_format="jpeg",
+    original_width=640,
+    original_height=480,
+    original_bytes=5678,
+    model="u2netp",
+    confidence=0.987,
+    timings_ms={"decode": 1.5, "segment": 20.0},
+)
 
 
 class FakeQueue:
-    """A queue that records the ids sent to it. While `lost` is set it raises `QueueUnavailable`."""
+    """A queue that records what was sent. It is unavailable once it has taken `takes` messages, or while `lost`."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes: int = 1000) -> None:
         self.sent: list[str] = []
+        self.takes = takes
         self.lost = False
 
+    def check(self) -> None: ...
+
     def send(self, item: str) -> None:
-        if self.lost:
+        if self.lost or len(self.sent) >= self.takes:
             raise QueueUnavailable("gone")
         self.sent.append(item)
 
@@ -33,50 +52,67 @@ class FakeQueue:
         return set(self.sent)
 
 
-def make(records: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
-    """Insert a job that was just submitted; return its id."""
+def new_records(
+    count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any
+) -> tuple[Job, list[JobItem]]:
+    """Make the records of a job that was just submitted; `more` are columns of the job."""
     job_id, now = new_job_id(), datetime.now(UTC)
     job = Job(
         id=job_id,
         kind=SINGLE if count == 1 else BATCH,
         owner=owner,
         caller=caller,
-        state="queued",
+        state=QUEUED,
         **{"options": {}, "total": count, "fingerprint": "", "created_at": now, "callback_attempts": 0, **more},
     )
     items = [
         JobItem(
-            id=item_id(job_id, n),
+            id=item_id(job_id, position),
             job_id=job_id,
-            position=n,
+            position=position,
             caller=caller,
-            name="a",
+            name=f"photo {position}",
+            state=QUEUED,
             progress=0,
-            state="queued",
             attempts=0,
             created_at=now,
-            original_bytes=1,
-            original_key=original_key(job_id, n),
+            original_key=original_key(job_id, position),
+            original_bytes=100,
         )
-        for n in range(1, count + 1)
+        for position in range(1, count + 1)
     ]
-    assert records.add(job, items)
-    return job_id
+    return job, items
 
 
-def claimed(records: JobStore, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
-    claim = records.claim(item_id(job_id, position), token, lease)
+def insert_job(store: JobStore, count: int = 1, *, caller: str = "ann", owner: str | None = None, **more: Any) -> str:
+    """Insert a job that was just submitted; return its id."""
+    job, items = new_records(count, caller=caller, owner=owner, **more)
+    assert store.add(job, items)
+    return job.id
+
+
+def claim_item(store: JobStore, job_id: str, position: int = 1, token: str = "me", lease: float = LEASE) -> Claim:
+    """Claim an item of a job."""
+    claim = store.claim(item_id(job_id, position), token, lease)
     assert claim
     return claim
 
 
-def state(reports: JobQueries, job_id: str) -> tuple[str, list[str]]:
-    found = reports.job(job_id, None)
+def finish_job(store: JobStore, job_id: str, count: int = 1) -> None:
+    """Finish all items of a job, and close it."""
+    for position in range(1, count + 1):
+        assert store.finish(claim_item(store, job_id, position), f"results/{job_id}/{position}.png", FACTS)
+    assert store.close(job_id)
+
+
+def states(queries: JobQueries, job_id: str) -> tuple[str, list[str]]:
+    """Return the states of a job and of its items."""
+    found = queries.job(job_id, None)
     return found.job.state, [item.state for item in found.items]
 
 
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Make the calls simultaneously; return their results."""
+def simultaneously(*calls: Callable[[], Any]) -> list[Any]:
+    """Make the calls at the same time; return their results."""
     together = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
@@ -87,6 +123,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
 
 
-def swept(records: JobStore, queue: FakeQueue, retries: RetryPolicy, lost_seconds: float = 60) -> JobRecovery:
-    dispatcher = Dispatcher(records, queue, per_job=100)  # type: ignore[arg-type]
-    return JobRecovery(records, queue, dispatcher, retries, lost_seconds)  # type: ignore[arg-type]
+def recovery_of(store: JobStore, queue: FakeQueue, retry_policy: RetryPolicy, lost_seconds: float = 60) -> JobRecovery:
+    """Make the recovery of a store, with a dispatcher that limits nothing."""
+    broker = cast(Queue, queue)
+    return JobRecovery(store, broker, Dispatcher(store, broker, per_job=100), retry_policy, lost_seconds)

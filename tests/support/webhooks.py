@@ -10,8 +10,7 @@ from typing import Any, Self
 
 from services.jobs.store import JobStore
 from services.jobs.webhooks import SIGNATURE
-from tests.support.job_records import FACTS
-from tests.support.jobs import claimed, make
+from tests.support.jobs import FACTS, claim_item, insert_job
 
 SECRET = "a secret of some length"
 
@@ -48,10 +47,10 @@ class Receiver:
         self._server.server_close()
 
 
-def ended(records: JobStore, url: str | None) -> str:
-    job_id = make(records, callback_url=url)
-    assert records.finish(claimed(records, job_id), "k", FACTS)
-    assert records.close(job_id)
+def ended(store: JobStore, url: str | None) -> str:
+    job_id = insert_job(store, callback_url=url)
+    assert store.finish(claim_item(store, job_id), "k", FACTS)
+    assert store.close(job_id)
     return job_id
 
 

@@ -1,6 +1,5 @@
 """Settings: typed, all mistakes at once, and every one written down."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -39,13 +38,6 @@ def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.Mon
     for name, value in sample().items():
         monkeypatch.setenv(name, value)
     assert load_settings(secret_key="x") == plain
-
-
-def test_the_readme_tells_of_every_setting_and_no_other() -> None:
-    section = (ROOT / "README.md").read_text().split("## Settings")[1].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| `")]
-    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row.split("|")[1])}
-    assert named == {name.upper() for name in Settings.model_fields}
 
 
 def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(

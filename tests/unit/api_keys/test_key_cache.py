@@ -124,7 +124,7 @@ def test_many_uses_are_written_together_and_none_is_lost(database: Counted, monk
     keys.note_use(found)
 
     uncounted = Database(f"sqlite:///{database.file}")
-    poll(lambda: uses_of(uncounted, key.id) == 1, 5, "the first use, written at once")
+    poll(lambda: uses_of(uncounted, key.id) == 1, 5, "the first use, written immediately")
     for _ in range(1000):
         keys.note_use(found)
     assert database.sessions == before + 1

@@ -187,7 +187,7 @@ def test_too_many_files_are_refused_before_any_is_read() -> None:
 
 
 def crowd(count: int) -> bytes:
-    """A directory of so many entries of one file, which says of itself that it has one."""
+    """A directory with this many entries for one file, which claims to have one entry."""
     one = archive(("a", b""), method=zipfile.ZIP_STORED)
     start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
     directory = one[start:end] * count

@@ -10,7 +10,7 @@ import pytest
 from services.capacity import single_flight as coalesce
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
-from services.capacity.single_flight import Coalescer
+from services.capacity.single_flight import SingleFlight
 from services.errors import Busy, ClientGone, DeadlineExceeded
 from services.imaging.errors import CorruptImage
 from tests.support.waiting import poll
@@ -39,12 +39,12 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(8)
 
 
-def followers(coalescer: Coalescer[str], key: str = "a") -> int:
+def followers(coalescer: SingleFlight[str], key: str = "a") -> int:
     return coalescer._flights[key].followers
 
 
 def test_many_callers_at_the_same_time_cost_one_piece_of_work(pool: ThreadPoolExecutor) -> None:
-    coalescer, work = Coalescer[str](), Work()
+    coalescer, work = SingleFlight[str](), Work()
     waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(5)]
     poll(lambda: work.begun.is_set() and followers(coalescer) == 4)
     other = Work()
@@ -58,7 +58,7 @@ def test_many_callers_at_the_same_time_cost_one_piece_of_work(pool: ThreadPoolEx
 
 
 def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
-    coalescer, work = Coalescer[str](), Work(CorruptImage("broken"))
+    coalescer, work = SingleFlight[str](), Work(CorruptImage("broken"))
     waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(3)]
     poll(lambda: work.begun.is_set() and followers(coalescer) == 2)
     work.go.set()
@@ -70,7 +70,7 @@ def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ClientGone("in the moment before the other came")])
 def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecutor, error: Exception) -> None:
-    coalescer, work, well = Coalescer[str](), Work(error), Work()
+    coalescer, work, well = SingleFlight[str](), Work(error), Work()
     first = pool.submit(coalescer.run, "a", Deadline(), work)
     assert work.begun.wait(10)
     well.go.set()
@@ -85,7 +85,7 @@ def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecu
 def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    coalescer, work, left = Coalescer[str](), Work(), threading.Event()
+    coalescer, work, left = SingleFlight[str](), Work(), threading.Event()
     first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
     assert work.begun.wait(10)
     left.set()
@@ -103,7 +103,7 @@ def test_work_that_nobody_waits_for_ends_after_a_moments_grace(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalesce, "GRACE_SECONDS", 0.2)
-    coalescer, work, left = Coalescer[str](), Work(), threading.Event()
+    coalescer, work, left = SingleFlight[str](), Work(), threading.Event()
     first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
     assert work.begun.wait(10)
     left.set()
@@ -114,7 +114,7 @@ def test_work_that_nobody_waits_for_ends_after_a_moments_grace(
 
 
 def test_who_waits_keeps_to_its_own_deadline_and_leaves_the_work_alone(pool: ThreadPoolExecutor) -> None:
-    coalescer, work = Coalescer[str](), Work()
+    coalescer, work = SingleFlight[str](), Work()
     first = pool.submit(coalescer.run, "a", Deadline(), work)
     assert work.begun.wait(10)
     with pytest.raises(DeadlineExceeded):
@@ -127,7 +127,7 @@ def test_who_waits_keeps_to_its_own_deadline_and_leaves_the_work_alone(pool: Thr
 def test_only_as_many_wait_as_there_are_places_in_the_queue(pool: ThreadPoolExecutor) -> None:
     admission = Admission(1, 2)
     place: Callable[[], AbstractContextManager[None]] = admission.onlooker
-    coalescer, work = Coalescer[str](place), Work()
+    coalescer, work = SingleFlight[str](place), Work()
     waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(3)]
     poll(lambda: work.begun.is_set() and followers(coalescer) == 2)
     poll(lambda: admission._onlookers == 2)

@@ -12,7 +12,7 @@ from services.jobs.archive import result_names, stream_archive
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, Job, JobItem, result_key
 from services.storage.local import LocalFolder
-from tests.support.job_records import FACTS, new_records
+from tests.support.jobs import FACTS, new_records
 
 
 @pytest.fixture

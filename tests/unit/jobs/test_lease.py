@@ -1,8 +1,6 @@
 """A lease renews its claim, reports the stage, and notices that the item was taken away."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,14 +11,8 @@ from services.jobs.lease import PROGRESS, Lease
 from services.jobs.queries import JobQueries
 from services.jobs.store import Claim, JobStore
 from services.persistence.database import Database
-from tests.support.job_records import LEASE_SECONDS, claim_item, insert_job, sqlite_store
+from tests.support.jobs import LEASE, claim_item, insert_job
 from tests.support.waiting import poll
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    with sqlite_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +36,7 @@ def test_renewal_records_the_stage_and_its_progress(store: JobStore) -> None:
     job_id = insert_job(store)
     queries = JobQueries(store.database)
     claim = claim_item(store, job_id)
-    with Lease(store, claim, LEASE_SECONDS) as lease:
+    with Lease(store, claim, LEASE) as lease:
         lease.note_stage("refine")
         poll(lambda: queries.job(job_id, None).items[0].stage == "refine", 10, "a renewal")
         assert not lease.lost()
@@ -57,14 +49,14 @@ def test_renewal_records_the_stage_and_its_progress(store: JobStore) -> None:
 
 def test_lease_is_lost_when_the_job_is_cancelled(store: JobStore) -> None:
     job_id = insert_job(store)
-    with Lease(store, claim_item(store, job_id), LEASE_SECONDS) as lease:
+    with Lease(store, claim_item(store, job_id), LEASE) as lease:
         assert store.cancel(job_id)
         poll(lease.lost, 10, "the lease to notice the cancel")
 
 
 def test_lease_outlives_an_unavailable_database_until_it_expires() -> None:
     store, claim = UnavailableStore(), cast(Claim, None)
-    with Lease(store, claim, LEASE_SECONDS) as lease:
+    with Lease(store, claim, LEASE) as lease:
         for _ in range(3):
             assert store.renewals.acquire(timeout=10)
         assert not lease.lost()

@@ -1,21 +1,13 @@
 """What background processes find in the records; each question with one job that it finds and one that it does not."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import item_id
-from tests.support.job_records import FACTS, claim_item, finish_job, insert_job, sqlite_store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    with sqlite_store(tmp_path) as store:
-        yield store
+from tests.support.jobs import FACTS, claim_item, finish_job, insert_job
 
 
 @pytest.fixture
@@ -66,7 +58,7 @@ def test_messages_sent_before_a_moment_are_found_oldest_first(store: JobStore, p
 
 def test_only_expired_leases_are_expired_claims(store: JobStore, pending: PendingWork) -> None:
     claim_item(store, insert_job(store))
-    expired = claim_item(store, insert_job(store), lease_seconds=-1)
+    expired = claim_item(store, insert_job(store), lease=-1)
     (found,) = pending.expired_claims()
     assert (found.item.id, found.token) == (expired.item.id, expired.token)
 
@@ -80,17 +72,17 @@ def test_a_job_whose_items_have_ended_is_unclosed_until_it_is_closed(store: JobS
     assert pending.unclosed() == []
 
 
-def test_expired_jobs_are_found_until_their_files_are_removed(tmp_path: Path) -> None:
-    with sqlite_store(tmp_path) as kept:
-        finish_job(kept, insert_job(kept))
-        pending, expiring = PendingWork(kept.database), JobStore(kept.database, result_seconds=-1)
-        job_id = insert_job(expiring)
-        finish_job(expiring, job_id)
-        assert pending.expired_jobs(10) == [job_id]
-        assert job_id in pending.jobs_with_files([job_id, "0" * 32])
-        assert pending.old_records(datetime.now(UTC), 10) == []
-        assert expiring.mark_files_removed(job_id)
-        assert pending.expired_jobs(10) == []
-        assert pending.jobs_with_files([job_id]) == set()
-        assert pending.old_records(datetime.now(UTC), 10) == [job_id]
-        assert pending.old_records(datetime.now(UTC) - timedelta(hours=1), 10) == []
+def test_expired_jobs_are_found_until_their_files_are_removed(store: JobStore, pending: PendingWork) -> None:
+    unexpired, expired, now = insert_job(store), insert_job(store), datetime.now(UTC)
+    finish_job(store, unexpired)
+    finish_job(JobStore(store.database, result_seconds=-1), expired)
+    assert pending.expired_jobs(10) == [expired]
+    assert pending.jobs_with_files([expired, unexpired, "0" * 32]) == {expired, unexpired}
+    assert pending.old_records(now, 10) == []
+    assert not store.mark_files_removed(unexpired)
+    assert store.mark_files_removed(expired)
+    assert not store.mark_files_removed(expired)
+    assert pending.expired_jobs(10) == []
+    assert pending.jobs_with_files([expired]) == set()
+    assert pending.old_records(now, 10) == [expired]
+    assert pending.old_records(now - timedelta(hours=1), 10) == []

@@ -1,8 +1,6 @@
 """What callers learn of jobs: who may see one, its progress, whether it can be retried, how long it takes, pages."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +10,9 @@ from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries, JobSnapshot
 from services.jobs.store import JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
 from services.storage.errors import ResultExpired
-from tests.support.job_records import claim_item, finish_job, insert_job, new_records, sqlite_store
+from tests.support.jobs import claim_item, finish_job, insert_job, new_records
 
 KEY = "0123456789ab"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    with sqlite_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture
@@ -91,7 +83,8 @@ def test_load_counts_items_that_have_not_ended_and_those_in_flight(store: JobSto
 
 
 def test_eta_counts_the_items_before_a_job_and_its_own(store: JobStore, queries: JobQueries) -> None:
-    insert_job(store, 3)
+    own = insert_job(store, 3)
+    assert store.mark_queued(item_id(own, 1))
     others = insert_job(store, 5, caller="bob")
     assert store.mark_queued(item_id(others, 1))
     job_id = insert_job(store, 2)

@@ -16,8 +16,7 @@ from services.jobs.tables import Job, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
-from tests.support.job_records import FACTS
-from tests.support.jobs import claimed, make
+from tests.support.jobs import FACTS, claim_item, insert_job
 
 
 @pytest.fixture
@@ -25,12 +24,12 @@ def storage(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / "objects", "secret")
 
 
-def done(records: JobStore, storage: LocalFolder) -> str:
-    job_id = make(records)
+def done(store: JobStore, storage: LocalFolder) -> str:
+    job_id = insert_job(store)
     for kind in ("originals", "results"):
         storage.put(f"{kind}/{job_id}/1", b"x", "image/png")
-    assert records.finish(claimed(records, job_id), f"results/{job_id}/1", FACTS)
-    assert records.close(job_id)
+    assert store.finish(claim_item(store, job_id), f"results/{job_id}/1", FACTS)
+    assert store.close(job_id)
     return job_id
 
 
@@ -45,33 +44,33 @@ def keys(storage: LocalFolder) -> set[str]:
 
 
 def test_files_are_deleted_when_they_expire_and_records_later(
-    database: Database, records: JobStore, reports: JobQueries, storage: LocalFolder
+    database: Database, store: JobStore, queries: JobQueries, storage: LocalFolder
 ) -> None:  # fmt: skip
-    young, old, running = done(records, storage), done(records, storage), make(records)
+    young, old, running = done(store, storage), done(store, storage), insert_job(store)
     storage.put(f"originals/{running}/1", b"x", "image/png")
     end(database, old, 10)
-    cleanup = Retention(records, storage, record_seconds=3600)
+    cleanup = Retention(store, storage, record_seconds=3600)
     assert cleanup.run() == Removed(jobs_expired=1, files=2, records=0, orphans=0)
     assert cleanup.run() == Removed(jobs_expired=0, files=0, records=0, orphans=0)
     assert keys(storage) == {f"originals/{young}/1", f"results/{young}/1", f"originals/{running}/1"}
     with pytest.raises(ResultExpired):
-        reports.unexpired(old, None)
-    assert not records.retry(old)
+        queries.unexpired(old, None)
+    assert not store.retry(old)
     end(database, old, 3700)
     assert cleanup.run().records == 1
     with pytest.raises(JobNotFound):
-        reports.job(old, None)
-    assert reports.job(young, None)
+        queries.job(old, None)
+    assert queries.job(young, None)
 
 
-def test_old_orphans_are_deleted_but_not_young_or_callers_files(records: JobStore, storage: LocalFolder) -> None:
-    kept, orphan, young = done(records, storage), new_job_id(), new_job_id()
+def test_old_orphans_are_deleted_but_not_young_or_callers_files(store: JobStore, storage: LocalFolder) -> None:
+    kept, orphan, young = done(store, storage), new_job_id(), new_job_id()
     for key in (f"originals/{orphan}/1", f"results/{orphan}/1.png", f"originals/{young}/1", "results/photos/cat.png"):
         storage.put(key, b"x", "image/png")
     before = time.time() - ORPHAN_SECONDS - 10
     for path in (storage._folder).rglob("*"):
         if path.is_file() and young not in path.parts:
             os.utime(path, (before, before))
-    assert Retention(records, storage, 3600).run().orphans == 2
+    assert Retention(store, storage, 3600).run().orphans == 2
     left = {f"originals/{kept}/1", f"results/{kept}/1", f"originals/{young}/1", "results/photos/cat.png"}
     assert keys(storage) == left

@@ -17,23 +17,9 @@ from services.jobs.submit import File, JobSubmitter, Submission
 from services.jobs.tables import BATCH, SINGLE, item_id
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.support.jobs import FakeQueue, state, swept
+from tests.support.jobs import FakeQueue, recovery_of, states
 
 PER_JOB = 3
-
-
-class DyingQueue(FakeQueue):
-    """A queue that takes a number of messages, and is then unavailable."""
-
-    def __init__(self, takes: int = 1000) -> None:
-        super().__init__()
-        self.takes = takes
-
-    def check(self) -> None: ...
-
-    def send(self, item: str) -> None:
-        self.lost = len(self.sent) >= self.takes
-        super().send(item)
 
 
 @pytest.fixture
@@ -42,14 +28,14 @@ def storage(tmp_path: Path) -> LocalFolder:
 
 
 @pytest.fixture
-def queue() -> DyingQueue:
-    return DyingQueue()
+def queue() -> FakeQueue:
+    return FakeQueue()
 
 
 @pytest.fixture
-def desk(records: JobStore, reports: JobQueries, storage: LocalFolder, queue: DyingQueue) -> JobSubmitter:
-    dispatcher = Dispatcher(records, queue, PER_JOB)  # type: ignore[arg-type]
-    return JobSubmitter(records, reports, storage, dispatcher, max_waiting=20)
+def submitter(store: JobStore, queries: JobQueries, storage: LocalFolder, queue: FakeQueue) -> JobSubmitter:
+    dispatcher = Dispatcher(store, queue, PER_JOB)  # type: ignore[arg-type]
+    return JobSubmitter(store, queries, storage, dispatcher, max_waiting=20)
 
 
 def batch(count: int, caller: str = "ann", **more: Any) -> Submission:
@@ -61,64 +47,64 @@ def stored(storage: LocalFolder) -> list[str]:
     return [found.key for found in storage.list("originals/")]
 
 
-def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(desk: JobSubmitter, queue: DyingQueue) -> None:
-    first, second, third = (desk.submit(batch(5)).id for _ in range(3))
+def test_a_new_job_is_sent_up_to_the_limits_of_job_and_caller(submitter: JobSubmitter, queue: FakeQueue) -> None:
+    first, second, third = (submitter.submit(batch(5)).id for _ in range(3))
     assert queue.sent == [item_id(job_id, n) for job_id in (first, second) for n in range(1, PER_JOB + 1)]
     assert len(queue.sent) == CALLER_SHARE * PER_JOB
-    bobs = desk.submit(batch(1, "bob")).id
+    bobs = submitter.submit(batch(1, "bob")).id
     assert queue.sent[-1] == item_id(bobs, 1)
     with pytest.raises(Busy, match="15 of your images"):
-        desk.submit(batch(6))
+        submitter.submit(batch(6))
     assert item_id(third, 1) not in queue.sent
 
 
 def test_refused_images_are_not_sent_and_a_job_of_them_alone_fails(
-    desk: JobSubmitter,
-    queue: DyingQueue,
-    reports: JobQueries,
+    submitter: JobSubmitter,
+    queue: FakeQueue,
+    queries: JobQueries,
     storage: LocalFolder,
 ) -> None:
     bad = File("bad", b"", BadEntry("why"))
-    some = desk.submit(Submission(BATCH, [bad, File("good", b"1")], {}, "ann")).id
-    none = desk.submit(Submission(BATCH, [bad, bad], {}, "ann")).id
+    some = submitter.submit(Submission(BATCH, [bad, File("good", b"1")], {}, "ann")).id
+    none = submitter.submit(Submission(BATCH, [bad, bad], {}, "ann")).id
     assert queue.sent == [item_id(some, 2)]
-    assert state(reports, some) == ("queued", ["failed", "queued"])
-    assert state(reports, none) == ("failed", ["failed", "failed"])
+    assert states(queries, some) == ("queued", ["failed", "queued"])
+    assert states(queries, none) == ("failed", ["failed", "failed"])
     assert stored(storage) == [f"originals/{some}/2"]
 
 
 def test_a_job_that_can_not_be_sent_leaves_nothing(
-    desk: JobSubmitter,
-    queue: DyingQueue,
-    records: JobStore,
+    submitter: JobSubmitter,
+    queue: FakeQueue,
+    store: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 0
     with pytest.raises(QueueUnavailable):
-        desk.submit(batch(2, idempotency_key="k"))
+        submitter.submit(batch(2, idempotency_key="k"))
     assert stored(storage) == []
-    assert PendingWork(records.database).waiting_callers() == []
+    assert PendingWork(store.database).waiting_callers() == []
     queue.takes = 1000
-    assert desk.submit(batch(2, idempotency_key="k"))  # the key is free again
+    assert submitter.submit(batch(2, idempotency_key="k"))  # the key is free again
 
 
 def test_a_partly_sent_batch_stays_and_recovery_sends_the_rest(
-    desk: JobSubmitter,
-    queue: DyingQueue,
-    records: JobStore,
+    submitter: JobSubmitter,
+    queue: FakeQueue,
+    store: JobStore,
     storage: LocalFolder,
 ) -> None:
     queue.takes = 1
-    job_id = desk.submit(batch(3)).id
+    job_id = submitter.submit(batch(3)).id
     assert queue.sent == [item_id(job_id, 1)]
     assert len(stored(storage)) == 3
     queue.takes = 1000
-    swept(records, queue, RetryPolicy(1, [0])).run()
+    recovery_of(store, queue, RetryPolicy(1, [0])).run()
     assert queue.sent == [item_id(job_id, n) for n in (1, 2, 3)]
 
 
 def test_a_job_whose_storage_fails_leaves_nothing(
-    desk: JobSubmitter, queue: DyingQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    submitter: JobSubmitter, queue: FakeQueue, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(key: str, *rest: Any) -> None:
         if key.endswith("/2"):
@@ -127,15 +113,15 @@ def test_a_job_whose_storage_fails_leaves_nothing(
 
     monkeypatch.setattr(storage, "put", put)
     with pytest.raises(StorageUnavailable):
-        desk.submit(batch(3))
+        submitter.submit(batch(3))
     assert (stored(storage), queue.sent) == ([], [])
 
 
-def test_an_idempotency_key_returns_the_same_job_of_its_caller(desk: JobSubmitter, storage: LocalFolder) -> None:
-    made = desk.submit(batch(1, idempotency_key="k")).id
-    assert desk.submit(batch(1, idempotency_key="k")).id == made
-    assert desk.submit(batch(1, "bob", idempotency_key="k")).id != made
+def test_an_idempotency_key_returns_the_same_job_of_its_caller(submitter: JobSubmitter, storage: LocalFolder) -> None:
+    made = submitter.submit(batch(1, idempotency_key="k")).id
+    assert submitter.submit(batch(1, idempotency_key="k")).id == made
+    assert submitter.submit(batch(1, "bob", idempotency_key="k")).id != made
     for other in (batch(2, idempotency_key="k"), batch(1, idempotency_key="k", callback_url="https://example.org")):
         with pytest.raises(IdempotencyKeyReused, match=made):
-            desk.submit(other)
+            submitter.submit(other)
     assert len(stored(storage)) == 2

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from services.observability.background_check import LOOK_SECONDS, Probe
+from services.observability.background_check import WAIT_SECONDS, BackgroundCheck
 from tests.support.waiting import poll
 
 
@@ -15,19 +15,19 @@ def test_a_slow_answer_is_told_by_a_later_look_and_never_asked_for_twice_at_a_ti
         may_answer.wait(10)
         return "found"
 
-    probe = Probe(ask, "nothing yet", keep=60)
+    probe = BackgroundCheck(ask, "nothing yet", keep=60)
     start = time.monotonic()
-    assert {probe.look()[0] for _ in range(50)} == {"nothing yet"}
+    assert {probe.latest()[0] for _ in range(50)} == {"nothing yet"}
     # The first look waits, those after it do not.
-    assert time.monotonic() - start < 50 * LOOK_SECONDS
+    assert time.monotonic() - start < 50 * WAIT_SECONDS
     may_answer.set()
-    poll(lambda: probe.look()[0] == "found", 30)
-    assert probe.look()[0] == "found"
+    poll(lambda: probe.latest()[0] == "found", 30)
+    assert probe.latest()[0] == "found"
     assert len(asked) == 1
 
 
-def test_a_quick_answer_is_told_by_the_look_that_asked_and_kept() -> None:
+def test_quick_answer_is_returned_at_once_and_kept() -> None:
     numbers = iter(range(10))
-    kept, fresh = Probe(lambda: 7, 0, keep=60), Probe(lambda: next(numbers), -1, keep=0)
-    poll(lambda: kept.look()[0] == 7, 30)
-    poll(lambda: fresh.look()[0] >= 3, 30)
+    kept, fresh = BackgroundCheck(lambda: 7, 0, keep=60), BackgroundCheck(lambda: next(numbers), -1, keep=0)
+    poll(lambda: kept.latest()[0] == 7, 30)
+    poll(lambda: fresh.latest()[0] >= 3, 30)

@@ -9,7 +9,7 @@ from routes.http.job_answers import encoded
 from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, STARTED, Job, JobItem, item_id
-from tests.support.job_records import FACTS, new_records
+from tests.support.jobs import FACTS, new_records
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

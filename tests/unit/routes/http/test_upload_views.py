@@ -8,7 +8,7 @@ from routes.http.job_answers import encoded
 from routes.http.upload_views import STATUS, TaskView, UploadAcceptedView, UploadView
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED
-from tests.support.job_records import new_records
+from tests.support.jobs import new_records
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

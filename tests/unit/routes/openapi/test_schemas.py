@@ -11,7 +11,7 @@ from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
 from routes.openapi.schemas import schema_of
 from services.jobs.queries import JobSnapshot
-from tests.support.job_records import new_records
+from tests.support.jobs import new_records
 
 
 class Inner(BaseModel):

@@ -1,0 +1,112 @@
+"""API keys in SQLite: form, validity, creation, revocation. Both databases are in the integration tests."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.api_keys.keys import (
+    ADMIN,
+    JOBS,
+    KEY,
+    REMOVE,
+    ApiKey,
+    add_uses,
+    create_key,
+    find_key,
+    key_id_of,
+    list_keys,
+    parse_limit,
+    revoke_key,
+)
+from services.persistence.database import Database
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/keys.db")
+    yield database
+    database.close()
+
+
+def test_a_new_key_matches_its_record_and_no_other_text(database: Database) -> None:
+    text, key = create_key(database, name="shop")
+    assert KEY.fullmatch(text)
+    assert key_id_of(text) == key.id
+    assert key.matches(text)
+    assert not key.matches(text[:-1] + ("0" if text[-1] != "0" else "1"))
+    assert text not in str(vars(key))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "bgr_", "bgr_0123456789ab_", f"bgr_{'0' * 12}_{'g' * 40}", f"bgr_{'0' * 12}_{'0' * 40}\n"]
+)
+def test_a_text_without_the_form_of_a_key_has_no_id(text: str) -> None:
+    assert key_id_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("revoked_at", "expires_at", "problem"),
+    [
+        (None, None, ""),
+        (None, NOW + timedelta(seconds=1), ""),
+        (None, NOW, "expired"),
+        (NOW, NOW - timedelta(seconds=1), "revoked"),
+    ],
+)
+def test_a_key_is_valid_until_it_is_revoked_or_expires(
+    revoked_at: datetime | None, expires_at: datetime | None, problem: str
+) -> None:
+    assert ApiKey(revoked_at=revoked_at, expires_at=expires_at).problem(NOW) == problem
+
+
+def test_scopes_are_stored_once_and_in_order(database: Database) -> None:
+    _, key = create_key(database, name="shop", scopes=[ADMIN, REMOVE, JOBS, REMOVE])
+    assert key.scopes == [REMOVE, JOBS, ADMIN]
+
+
+def test_a_name_is_unique_among_valid_keys(database: Database) -> None:
+    _, first = create_key(database, name="shop")
+    with pytest.raises(ValueError, match="exists already"):
+        create_key(database, name="shop")
+    assert revoke_key(database, "shop")
+    _, second = create_key(database, name="shop")
+    assert [key.id for key in list_keys(database)] == [first.id, second.id]
+
+
+def test_a_key_is_revoked_once_by_id_or_name(database: Database) -> None:
+    _, by_id = create_key(database, name="one")
+    _, by_name = create_key(database, name="two")
+    for name, key in ((by_id.id, by_id), ("two", by_name)):
+        revoked = revoke_key(database, name)
+        assert revoked
+        assert (revoked.id, revoked.problem()) == (key.id, "revoked")
+        assert revoke_key(database, name) is None
+
+
+def test_uses_are_added_and_the_latest_time_is_kept(database: Database) -> None:
+    _, key = create_key(database, name="shop")
+    add_uses(database, {key.id: (3, NOW), "unknown": (1, NOW)})
+    add_uses(database, {key.id: (2, NOW - timedelta(hours=1))})
+    found = find_key(database, key.id)
+    assert found
+    assert (found.uses, found.last_used_at) == (5, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("1000/hour", "1000/hour"), (" 5 per MINUTE ", "5/minute"), ("1/seconds", "1/second"), ("7/day", "7/day")],
+)
+def test_a_quota_is_normalized(text: str, limit: str) -> None:
+    assert parse_limit(text) == limit
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0/hour", "-1/hour", "1000", "hour", "1/week", "1/hour/day", "9999999999/hour", "٣/hour"]
+)
+def test_an_invalid_quota_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="1000/hour"):
+        parse_limit(text)
