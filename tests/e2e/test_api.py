@@ -1,4 +1,4 @@
-"""The contract, endpoint by endpoint, as clients see it."""
+"""The HTTP contract of each endpoint."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ def post(server: Gunicorn, path: str, photo: bytes, **more: Any) -> requests.Res
     return requests.post(f"{server.url}{path}", files={"file": ("My photo.jpeg", photo)}, timeout=60, **more)
 
 
-def test_the_result_is_a_download_named_after_the_photo(server: Gunicorn, small: bytes) -> None:
+def test_result_is_a_download_named_after_the_photo(server: Gunicorn, small: bytes) -> None:
     answer = post(server, "/remove-background", small)
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.png"'
@@ -32,7 +32,7 @@ def test_the_result_is_a_download_named_after_the_photo(server: Gunicorn, small:
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.jpg"'
 
 
-def test_file_and_image_and_a_raw_body_are_the_same(server: Gunicorn, small: bytes) -> None:
+def test_file_field_image_field_and_raw_body_give_the_same_result(server: Gunicorn, small: bytes) -> None:
     url = f"{server.url}/remove-background"
     by_file = post(server, "/remove-background", small).content
     by_image = requests.post(url, files={"image": ("a", small)}, timeout=60).content
@@ -40,10 +40,11 @@ def test_file_and_image_and_a_raw_body_are_the_same(server: Gunicorn, small: byt
         requests.post(url, data=small, headers={"Content-Type": kind} if kind else {}, timeout=60).content
         for kind in ("image/jpeg", "image/png", "application/octet-stream", "")
     ]
-    assert {by_file, by_image, *raw} == {by_file}  # the declared type counts for nothing
+    # The declared type is ignored.
+    assert {by_file, by_image, *raw} == {by_file}
 
 
-def test_a_preview_is_inline_and_bounded(server: Gunicorn, photo_12mp: bytes) -> None:
+def test_preview_is_inline_and_bounded(server: Gunicorn, photo_12mp: bytes) -> None:
     answer = post(server, "/remove-background-preview", photo_12mp)
     assert answer.headers["Content-Disposition"].startswith("inline")
     assert opened(answer.content).size == (1024, 768)
@@ -53,7 +54,7 @@ def test_a_preview_is_inline_and_bounded(server: Gunicorn, photo_12mp: bytes) ->
     assert opened(larger.content).size == (1024, 768)
 
 
-def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) -> None:
+def test_base64_endpoint_gives_the_same_image(server: Gunicorn, jpeg: bytes) -> None:
     url, text = f"{server.url}/remove-background-base64", base64.b64encode(jpeg).decode()
     wrapped = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
     answer = post(server, "/remove-background", jpeg, data={"format": "webp", "quality": "60"})
@@ -87,7 +88,7 @@ def test_base64_in_and_out_is_the_same_picture(server: Gunicorn, jpeg: bytes) ->
     assert uri["optimization"]["quality"] is None
 
 
-def test_accept_json_turns_the_image_into_json(server: Gunicorn, jpeg: bytes) -> None:
+def test_accept_json_returns_the_image_as_json(server: Gunicorn, jpeg: bytes) -> None:
     for path in ("/remove-background", "/remove-background-preview"):
         answer = post(server, path, jpeg, headers={"Accept": "application/json"})
         assert answer.headers["Content-Type"] == "application/json"
@@ -111,7 +112,7 @@ def test_accept_json_turns_the_image_into_json(server: Gunicorn, jpeg: bytes) ->
         ("application/zip", "application/zip"),
     ],
 )
-def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, small: bytes, accept: str, kind: str) -> None:
+def test_accept_sets_the_format_and_options_override_it(server: Gunicorn, small: bytes, accept: str, kind: str) -> None:
     headers = {"Accept": accept}
     assert post(server, "/remove-background", small, headers=headers).headers["Content-Type"] == kind
     asked = post(server, "/remove-background", small, headers=headers, data={"format": "png"})
@@ -120,7 +121,7 @@ def test_accept_chooses_the_format_and_an_option_wins(server: Gunicorn, small: b
     assert preset.headers["Content-Type"] == "image/png"
 
 
-def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server: Gunicorn, small: bytes) -> None:
+def test_responses_carry_timings_and_a_request_id(server: Gunicorn, small: bytes) -> None:
     answer = post(server, "/remove-background", small, headers={"X-Request-ID": "abc-1._Z"})
     steps = [part.split(";dur=")[0] for part in answer.headers["Server-Timing"].split(", ")]
     assert steps == ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode", "total"]
@@ -128,24 +129,25 @@ def test_every_processed_image_tells_its_timings_and_every_answer_its_id(server:
     assert len(requests.get(f"{server.url}/health/live", timeout=10).headers["X-Request-ID"]) == 32
 
 
-def test_an_image_tells_its_size_its_subjects_box_and_what_was_done(server: Gunicorn, jpeg: bytes) -> None:
+def test_headers_describe_size_foreground_box_and_options(server: Gunicorn, jpeg: bytes) -> None:
     answer = post(server, "/remove-background", jpeg, data={"preset": "optimized", "shadow": "drop", "crop": "yes"})
     image = opened(answer.content)
-    told = {name.removeprefix("X-"): value for name, value in answer.headers.items() if name.startswith("X-")}
-    assert (told["Width"], told["Height"]) == (str(image.width), str(image.height))
-    left, top, width, height = (int(told[f"Foreground-{n}"]) for n in ("Left", "Top", "Width", "Height"))
+    headers = {name.removeprefix("X-"): value for name, value in answer.headers.items() if name.startswith("X-")}
+    assert (headers["Width"], headers["Height"]) == (str(image.width), str(image.height))
+    left, top, width, height = (int(headers[f"Foreground-{n}"]) for n in ("Left", "Top", "Width", "Height"))
     assert left + width <= image.width
-    assert top + height < image.height  # below is the shadow
+    # The shadow is below the foreground.
+    assert top + height < image.height
     whole = np.asarray(opened(post(server, "/remove-background", jpeg).content))[..., 3] > 10
     assert (width, height) == (int(whole.any(axis=0).sum()), int(whole.any(axis=1).sum()))
-    assert (told["Original-Size"], told["Optimized-Size"]) == (str(len(jpeg)), str(len(answer.content)))
-    assert told["Optimization-Used"] == "format=webp; quality=70; max_width=1200; max_height=800"
+    assert (headers["Original-Size"], headers["Optimized-Size"]) == (str(len(jpeg)), str(len(answer.content)))
+    assert headers["Optimization-Used"] == "format=webp; quality=70; max_width=1200; max_height=800"
     assert post(server, "/remove-background", jpeg).headers["X-Optimization-Used"] == "format=png"
     preview = post(server, "/remove-background-preview", jpeg)
     assert preview.headers["X-Optimization-Used"] == "format=png; max_width=1024; max_height=1024"
 
 
-def test_a_zip_is_a_download_of_two_files(server: Gunicorn, small: bytes) -> None:
+def test_zip_is_a_download_of_two_files(server: Gunicorn, small: bytes) -> None:
     answer = post(server, "/remove-background", small, data={"format": "zip"})
     assert answer.headers["Content-Type"] == "application/zip"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="My photo-no-bg.zip"'
@@ -161,7 +163,7 @@ def behind(colour: str = "steelblue") -> bytes:
     return out.getvalue()
 
 
-def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, small: bytes) -> None:
+def test_background_image_is_accepted_as_file_and_base64(server: Gunicorn, small: bytes) -> None:
     url = f"{server.url}/remove-background"
     files: dict[str, Any] = {"file": small, "background_image": ("b.png", behind())}
     by_form = requests.post(url, files=files, timeout=60)
@@ -174,8 +176,9 @@ def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, small
         answer = requests.post(f"{url}-base64", json=body, timeout=60).json()
         assert base64.b64decode(answer["image"]) == as_colour.content
     files["background_image"] = ("", b"")
+    # A web form sends an empty field like this.
     nothing = requests.post(url, files=files, timeout=60)
-    assert nothing.content == post(server, "/remove-background", small).content  # an empty field of a web form
+    assert nothing.content == post(server, "/remove-background", small).content
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_a_background_image_comes_as_a_file_or_as_base64(server: Gunicorn, small
     ],
     ids=["pdf", "damaged", "empty", "text", "query", "two"],
 )  # fmt: skip
-def test_a_bad_background_image_is_refused(
+def test_bad_background_image_is_refused(
     server: Gunicorn, small: bytes, sent: dict[str, Any], status: int, code: str, words: tuple[str, ...]
 ) -> None:
     request = {**sent, "files": {"file": small, **sent.get("files", {})}}
@@ -202,7 +205,7 @@ def test_a_bad_background_image_is_refused(
     assert all(word in answer.json()["details"] for word in words), answer.json()
 
 
-def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, small: bytes) -> None:
+def test_bad_background_image_in_json_is_refused(server: Gunicorn, small: bytes) -> None:
     image = base64.b64encode(small).decode()
     for value, code in (
         (7, "bad_option"),
@@ -219,14 +222,14 @@ def test_a_bad_background_image_in_json_is_refused(server: Gunicorn, small: byte
 
 
 @pytest.mark.parametrize(("roi", "why"), [("0 0 513px 10px", "exceeds"), ("50% 0 50% 100%", "empty")])
-def test_an_impossible_region_is_a_bad_option(server: Gunicorn, jpeg: bytes, roi: str, why: str) -> None:
+def test_impossible_region_is_refused(server: Gunicorn, jpeg: bytes, roi: str, why: str) -> None:
     answer = post(server, "/remove-background", jpeg, data={"roi": roi})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_option")
     assert answer.json()["details"].startswith("roi is ")
     assert why in answer.json()["details"]
 
 
-def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, small: bytes) -> None:
+def test_cors_allows_any_origin_and_exposes_headers(server: Gunicorn, small: bytes) -> None:
     answer = post(server, "/remove-background", small, headers={"Origin": "https://shop.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -248,7 +251,7 @@ def test_pages_of_other_origins_may_call_and_read_the_headers(server: Gunicorn, 
     assert "content-type" in preflight.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_only_listed_origins_are_allowed_when_there_is_a_list(small: bytes) -> None:
+def test_cors_allows_only_listed_origins(small: bytes) -> None:
     with Gunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
         for origin, granted in (
             ("https://b.example", True),
@@ -259,13 +262,14 @@ def test_only_listed_origins_are_allowed_when_there_is_a_list(small: bytes) -> N
             assert answer.headers.get("Access-Control-Allow-Origin") == (origin if granted else None)
 
 
-def test_the_page_is_for_browsers_and_the_description_for_programs(server: Gunicorn) -> None:
+def test_root_serves_a_page_to_browsers_and_json_to_programs(server: Gunicorn) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
     for headers in (browser, {"Accept": "*/*"}):
         page = requests.get(server.url, headers=headers, timeout=10)
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "Background Remover" in page.text
-        assert "://" not in page.text  # nothing comes from elsewhere
+        # The page loads nothing from other hosts.
+        assert "://" not in page.text
     for path in ("/static/app.js", "/static/style.css", "/static/icon.svg"):
         assert requests.get(server.url + path, timeout=10).status_code == 200
     body = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
@@ -277,7 +281,7 @@ def test_the_page_is_for_browsers_and_the_description_for_programs(server: Gunic
 
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[tuple[Gunicorn, Path, str]]:
-    """A server with a folder to read from, and the text that lies there as `photo.txt` and below `sub`."""
+    """A server with READ_FILE_DIR, that folder, and the text of its files `photo.txt` and `sub/photo.txt`."""
     folder = tmp_path_factory.mktemp("files")
     text = base64.encodebytes(jpeg).decode()
     (folder / "sub").mkdir()
@@ -291,13 +295,13 @@ def read(server: Gunicorn, path: object) -> requests.Response:
     return requests.post(f"{server.url}/read-file", json={"path": path}, timeout=10)
 
 
-def test_a_text_of_base64_image_data_can_be_read(reading: tuple[Gunicorn, Path, str]) -> None:
+def test_base64_text_file_is_read(reading: tuple[Gunicorn, Path, str]) -> None:
     server, _, text = reading
     for path in ("photo.txt", "sub/photo.txt"):
         assert read(server, path).json() == {"success": True, "content": text, "size": len(text)}
 
 
-def test_nothing_else_can_be_read(reading: tuple[Gunicorn, Path, str], tmp_path: Path, small: bytes) -> None:
+def test_other_files_are_refused(reading: tuple[Gunicorn, Path, str], tmp_path: Path, small: bytes) -> None:
     import os
 
     server, folder, text = reading

@@ -1,4 +1,4 @@
-"""Every bad or odd file of the corpus against a real server: the right answer, soon, and nothing left behind."""
+"""Send every file of the corpus to a real server: it answers correctly and quickly and leaves nothing behind."""
 
 import io
 import re
@@ -24,7 +24,7 @@ MUTATIONS: Final = 8
 
 
 class Watched:
-    """A server with a folder for temporary files of its own, and what it was like before any bad file came."""
+    """A server with its own temporary folder, and its state before the first bad file."""
 
     def __init__(self, server: Gunicorn, scratch: Path) -> None:
         self.server = server
@@ -40,12 +40,12 @@ class Watched:
         return self.session.post(url, files={"file": ("a.png", data)}, params=query, timeout=150)
 
     def load(self) -> list[float]:
-        """Images running and waiting, as the metrics say."""
+        """Return the numbers of running and waiting images from the metrics."""
         text = self.session.get(f"{self.server.url}/metrics", timeout=30).text
         return [float(re.search(rf"^bg_remover_{name} (\S+)$", text, re.M)[1]) for name in ("in_flight", "waiting")]  # type: ignore[index]
 
     def assert_unharmed(self) -> None:
-        """The same workers, nothing in flight or on disk, and a good image gives the same bytes as ever."""
+        """Check that workers, load, files and the result of a good image are unchanged."""
         assert self.server.workers() == self.pids
         assert self.load() == [0.0, 0.0]
         assert sorted(self.scratch.rglob("*")) == self.files_before
@@ -62,7 +62,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def answer_of(response: requests.Response) -> Answer:
-    """(status, code) of an answer; an error's body has the five keys and tells nothing of our insides."""
+    """Return the status and error code; check that an error's body has the five keys and reveals no internals."""
     if response.status_code == 200:
         assert response.headers["Content-Type"].startswith("image/")
         return OK
@@ -81,7 +81,7 @@ def opened(response: requests.Response) -> Image.Image:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_bad_or_odd_file_gets_its_answer_soon_and_harms_nothing(watched: Watched, file: File) -> None:
+def test_bad_file_is_answered_quickly_and_harms_nothing(watched: Watched, file: File) -> None:
     data = file.make()
     start = time.monotonic()
     response = watched.post(data)
@@ -97,20 +97,20 @@ def test_a_bad_or_odd_file_gets_its_answer_soon_and_harms_nothing(watched: Watch
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_random_damage_never_gives_a_server_error(watched: Watched, form: str) -> None:
+def test_random_damage_causes_no_server_error(watched: Watched, form: str) -> None:
     for seed in range(MUTATIONS):
-        data, told = corpus.flipped(form, seed)
+        data, damage = corpus.flipped(form, seed)
         start = time.monotonic()
         response = watched.post(data)
         status, code = answer_of(response)
-        assert status in (200, 415, 422), f"{told}: {status} {code}"
-        assert time.monotonic() - start < SECONDS, told
+        assert status in (200, 415, 422), f"{damage}: {status} {code}"
+        assert time.monotonic() - start < SECONDS, damage
     watched.assert_unharmed()
 
 
 @pytest.mark.parametrize("wanted", ["png", "webp", "jpeg"])
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_no_metadata_of_the_input_is_in_a_result(watched: Watched, form: str, wanted: str) -> None:
+def test_results_contain_no_input_metadata(watched: Watched, form: str, wanted: str) -> None:
     data = corpus.with_metadata(form)
     assert data.count(MARKER) >= 3
     response = watched.post(data, format=wanted)
@@ -124,7 +124,7 @@ def test_no_metadata_of_the_input_is_in_a_result(watched: Watched, form: str, wa
 
 @pytest.mark.parametrize("name", ["JPEG and PHP", "PNG and ZIP", "GIF and JavaScript", "JPEG and HTML"])
 @pytest.mark.parametrize("wanted", ["png", "webp", "jpeg"])
-def test_a_file_that_is_two_things_comes_back_as_an_image_only(watched: Watched, name: str, wanted: str) -> None:
+def test_polyglot_file_returns_only_an_image(watched: Watched, name: str, wanted: str) -> None:
     data = next(file for file in FILES if file.name == name).make()
     assert MARKER in data
     response = watched.post(data, format=wanted)
@@ -134,7 +134,7 @@ def test_a_file_that_is_two_things_comes_back_as_an_image_only(watched: Watched,
     assert response.headers["Content-Disposition"].startswith("attachment")
 
 
-def test_an_svg_makes_the_server_ask_nobody(watched: Watched) -> None:
+def test_svg_causes_no_outgoing_request(watched: Watched) -> None:
     with socket.create_server(("127.0.0.1", 0)) as target:
         target.setblocking(False)
         url = f"http://127.0.0.1:{target.getsockname()[1]}/x.png"
@@ -147,9 +147,7 @@ def test_an_svg_makes_the_server_ask_nobody(watched: Watched) -> None:
 @pytest.mark.parametrize(
     ("wanted", "width"), [("webp", 16384), ("webp", 40000), ("jpeg", 65501)], ids=["webp 16384", "webp", "jpeg"]
 )
-def test_a_side_that_the_result_s_format_cannot_hold_is_refused_by_name(
-    watched: Watched, wanted: str, width: int
-) -> None:
+def test_side_too_long_for_the_format_is_refused(watched: Watched, wanted: str, width: int) -> None:
     data = corpus.encode(corpus.photo(width, 16), "PNG")
     response = watched.post(data, format=wanted)
     assert answer_of(response) == corpus.OPTION
@@ -161,14 +159,14 @@ def test_a_side_that_the_result_s_format_cannot_hold_is_refused_by_name(
 
 
 def as_seen(watched: Watched, data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The photo as the service decoded it: with a threshold of 0 all of it is the subject."""
+    """Return the photo as the service decoded it: a threshold of 0 makes every pixel foreground."""
     image = opened(watched.post(data, threshold="0"))
     assert image.getchannel("A").getextrema() == (255, 255)
     return np.asarray(image.convert("RGB"))
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_sixteen_bit_grey_keeps_its_tones(watched: Watched, form: str) -> None:
+def test_16_bit_grey_keeps_its_tones(watched: Watched, form: str) -> None:
     ramp = corpus.grey_ramp(np.uint16, 65535)
     seen = as_seen(watched, corpus.encode(ramp, form))[0, :, 0].astype(int)
     np.testing.assert_allclose(seen, np.linspace(0, 255, 96), atol=1)
@@ -180,18 +178,18 @@ def test_float_grey_keeps_its_tones(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
-def test_inks_keep_their_colour_and_are_not_inverted(watched: Watched, form: str) -> None:
+def test_cmyk_keeps_its_colours(watched: Watched, form: str) -> None:
     seen = as_seen(watched, corpus.encode(corpus.cmyk(), form))[20, 20].astype(int)
     np.testing.assert_allclose(seen, (255, 127, 0), atol=4)
 
 
-def test_wide_rgba_keeps_colour_and_transparency(watched: Watched) -> None:
+def test_16_bit_rgba_keeps_colour_and_transparency(watched: Watched) -> None:
     pixel = np.asarray(opened(watched.post(corpus.wide_rgba(), threshold="0")))[9, 9].astype(int)
     np.testing.assert_allclose(pixel, (234, 78, 19, 156), atol=1)
 
 
 def see_through(form: str) -> bytes:
-    """Left half opaque, a quarter half-transparent, a quarter transparent."""
+    """Encode a photo: left half opaque, next quarter half-transparent, last quarter transparent."""
     image = corpus.photo(64, 48).convert("RGBA")
     alpha = np.full((48, 64), 255, dtype=np.uint8)
     alpha[:, 32:48], alpha[:, 48:] = 128, 0
@@ -211,7 +209,7 @@ def see_through_palette() -> bytes:
     [lambda: see_through("PNG"), lambda: see_through("WEBP"), lambda: see_through("TIFF"), see_through_palette],
     ids=["PNG", "WebP", "TIFF", "palette"],
 )
-def test_what_was_transparent_stays_transparent(watched: Watched, make: Callable[[], bytes]) -> None:
+def test_input_transparency_is_kept(watched: Watched, make: Callable[[], bytes]) -> None:
     data = make()
     with Image.open(io.BytesIO(data)) as given:
         before = np.asarray(given.convert("RGBA").getchannel("A"))
@@ -223,23 +221,25 @@ def test_what_was_transparent_stays_transparent(watched: Watched, make: Callable
 
 
 @pytest.mark.parametrize(("form", "turn"), [("JPEG", 6), ("WEBP", 5), ("PNG", 3), ("TIFF", 8)])
-def test_a_turned_photo_comes_back_upright(watched: Watched, form: str, turn: int) -> None:
+def test_exif_orientation_is_applied(watched: Watched, form: str, turn: int) -> None:
     block = Image.Exif()
     block[0x0112] = turn
     seen = as_seen(watched, corpus.encode(corpus.photo(), form, exif=block, lossless=True)).astype(int)
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF orientation to PIL.Image.Transpose
+    # Maps an EXIF orientation to PIL.Image.Transpose.
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
     upright = corpus.photo().transpose(Image.Transpose(undo[turn]))
     assert seen.shape == (upright.height, upright.width, 3)
-    assert np.abs(seen - np.asarray(upright).astype(int)).mean() < 8  # a wrong turn is 15 or more
+    # A wrong orientation differs by 15 or more.
+    assert np.abs(seen - np.asarray(upright).astype(int)).mean() < 8
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-def test_of_an_animation_the_first_frame_is_taken(watched: Watched, form: str) -> None:
+def test_first_frame_of_an_animation_is_used(watched: Watched, form: str) -> None:
     seen = as_seen(watched, corpus.animated(form))[20, 20].astype(int)
     np.testing.assert_allclose(seen, (200, 30, 30), atol=12)
 
 
-def test_hundreds_of_bombs_leave_no_memory_behind(watched: Watched) -> None:
+def test_decompression_bombs_leak_no_memory(watched: Watched) -> None:
     pid = watched.pids[0]
 
     def resident() -> int:
@@ -253,5 +253,5 @@ def test_hundreds_of_bombs_leave_no_memory_behind(watched: Watched) -> None:
     for _ in range(40):
         for data in bombs:
             assert watched.post(data).status_code == 422
-    poll(lambda: resident() < before + 48, 30, "memory below what it was")
+    poll(lambda: resident() < before + 48, 30, "memory back to its earlier level")
     watched.assert_unharmed()

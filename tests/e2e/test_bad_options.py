@@ -1,4 +1,4 @@
-"""Options that are not allowed, on all three removal endpoints, in query, form and JSON: named, explained, bounded."""
+"""Invalid options on all three removal endpoints, in query, form and JSON: the error names and explains them."""
 
 import base64
 import io
@@ -50,7 +50,7 @@ WAYS: Final = [
 
 
 @pytest.mark.parametrize(("send", "path"), WAYS)
-def test_each_way_takes_a_good_option_and_refuses_a_bad_one(server: Gunicorn, send: Send, path: str) -> None:
+def test_each_transport_accepts_valid_and_refuses_invalid_options(server: Gunicorn, send: Send, path: str) -> None:
     good = send(server, path, {"format": "webp"})
     assert good.status_code == 200
     assert "image/webp" in good.headers["Content-Type"] + good.text[:1_000_000]
@@ -79,7 +79,7 @@ MODELS: Final = (
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_unknown_model_is_404_whatever_it_looks_like(server: Gunicorn, name: str) -> None:
+def test_unknown_model_is_404(server: Gunicorn, name: str) -> None:
     send, path = [way.values for way in WAYS][MODELS.index(name) % len(WAYS)]
     answer = send(server, path, {"model": name})  # type: ignore[operator]
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
@@ -104,19 +104,19 @@ def test_option_given_twice_is_refused(server: Gunicorn, path: str) -> None:
         assert "one value" in answer.json()["details"]
 
 
-def test_an_option_in_query_and_json_is_given_twice(server: Gunicorn) -> None:
+def test_option_in_both_query_and_json_is_refused(server: Gunicorn) -> None:
     body = {"image": BASE64, "quality": 80}
     answer = requests.post(server.url + JSON, params={"quality": "80"}, json=body, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_option")
     assert answer.json()["details"].startswith("quality is ")
 
 
-def test_an_empty_one_beside_a_value_does_not_count(server: Gunicorn) -> None:
+def test_empty_duplicate_of_an_option_is_ignored(server: Gunicorn) -> None:
     answer = by_form(server, REMOVE, [("format", ""), ("format", "webp"), ("quality", "")])
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/webp")
 
 
-def test_a_bad_option_is_refused_before_the_image_is_looked_at(server: Gunicorn) -> None:
+def test_bad_option_is_refused_before_the_image(server: Gunicorn) -> None:
     answer = requests.post(server.url + REMOVE, files={"file": b"no image"}, data={"quality": "9"}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_option")
 
@@ -147,7 +147,7 @@ def test_a_bad_option_is_refused_before_the_image_is_looked_at(server: Gunicorn)
     ],
     ids=str,
 )
-def test_the_last_allowed_value_of_each_kind_is_taken(
+def test_boundary_values_and_spellings_are_accepted(
     server: Gunicorn, options: dict[str, str], kind: str, size: tuple[int, int]
 ) -> None:
     answer = by_form(server, REMOVE, options)
@@ -158,7 +158,7 @@ def test_the_last_allowed_value_of_each_kind_is_taken(
     assert base64.b64decode(same.json()["image"]) == answer.content
 
 
-def test_refusals_leave_the_server_as_it_was(server: Gunicorn) -> None:
+def test_refusals_do_not_change_the_server(server: Gunicorn) -> None:
     pids = server.workers()
     before = by_form(server, REMOVE, {}).content
     for option in option_names():

@@ -1,4 +1,4 @@
-"""Requests that no well-meant client sends: on the wire, in headers, in forms, in JSON."""
+"""Malformed and hostile requests: on the wire, in headers, in forms and in JSON."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ JSON_PATH: Final = "/remove-background-base64"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer as it came over the wire."""
+    """An HTTP response as received from the socket."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The error's code; checks the body's shape on the way. Empty for a success."""
+        """Return the error code, or "" for a success; check the body of an error."""
         if self.status < 400:
             return ""
         found = orjson.loads(self.body)
@@ -51,7 +51,7 @@ class Answer:
 
 @pytest.fixture
 def server_alive(server: Gunicorn) -> Iterator[Gunicorn]:
-    """The shared server; afterwards the same workers run, and a simple request is answered."""
+    """The shared server. Afterwards the same workers must run and answer a simple request."""
     pids = server.workers()
     yield server
     assert server.workers() == pids
@@ -60,14 +60,14 @@ def server_alive(server: Gunicorn) -> Iterator[Gunicorn]:
 
 @pytest.fixture
 def server_fine(server_alive: Gunicorn) -> Iterator[Gunicorn]:
-    """The shared server; afterwards the same workers run, and a good image is answered."""
+    """The shared server. Afterwards the same workers must run and process a good image."""
     yield server_alive
     server = server_alive
     assert requests.post(f"{server.url}/remove-background", files={"file": GOOD}, timeout=30).status_code == 200
 
 
 def wire(server: Gunicorn, data: bytes, *, end: bool = False, timeout: float = 20) -> list[Answer]:
-    """Every answer that these bytes get on one connection; `end` closes our side after them."""
+    """Send the bytes on one connection and return all responses; `end` then closes the client's side."""
     with socket.create_connection(("127.0.0.1", server.port), timeout) as connection:
         connection.sendall(data)
         if end:
@@ -153,7 +153,7 @@ FORMS: Final[dict[str, tuple[bytes, Codes]]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_malformed_form_is_the_caller_s_mistake(server_fine: Gunicorn, name: str) -> None:
+def test_malformed_form_is_a_client_error(server_fine: Gunicorn, name: str) -> None:
     data, allowed = FORMS[name]
     (answer,) = wire(server_fine, data)
     assert (answer.status, answer.code) in allowed, answer.body[:300]
@@ -174,7 +174,7 @@ PARTS: Final[dict[str, tuple[list[tuple[str, Any]], int, str, str]]] = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_parts_that_do_not_belong_are_named(server_fine: Gunicorn, name: str) -> None:
+def test_unexpected_form_parts_are_named(server_fine: Gunicorn, name: str) -> None:
     files, status, code, word = PARTS[name]
     answer = requests.post(f"{server_fine.url}/remove-background", files=files, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -219,7 +219,7 @@ LENGTHS: Final[dict[str, tuple[bytes, bool, Codes]]] = {
 
 
 @pytest.mark.parametrize("name", LENGTHS)
-def test_a_lie_about_the_body_gets_one_answer_and_smuggles_nothing(server_fine: Gunicorn, name: str) -> None:
+def test_wrong_body_length_gets_exactly_one_answer(server_fine: Gunicorn, name: str) -> None:
     data, end, allowed = LENGTHS[name]
     answers = wire(server_fine, data, end=end)
     assert len(answers) == 1
@@ -235,7 +235,7 @@ def test_a_lie_about_the_body_gets_one_answer_and_smuggles_nothing(server_fine: 
     ],
     ids=["chunked and length", "bad chunk", "two lengths"],
 )
-def test_what_follows_a_broken_body_is_never_taken_for_a_request(server_fine: Gunicorn, data: bytes) -> None:
+def test_request_smuggled_after_a_broken_body_is_ignored(server_fine: Gunicorn, data: bytes) -> None:
     answers = wire(server_fine, data.replace(b"Connection: close\r\n", b""), end=True)
     assert [(a.status, a.code) for a in answers] == [(400, "bad_request")]
 
@@ -270,7 +270,7 @@ HEADS: Final[dict[str, tuple[bytes, int, str]]] = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_a_malformed_head_is_refused_in_json(server_alive: Gunicorn, name: str) -> None:
+def test_malformed_head_is_refused_in_json(server_alive: Gunicorn, name: str) -> None:
     data, status, code = HEADS[name]
     (answer,) = wire(server_alive, data)
     assert (answer.status, answer.code) == (status, code)
@@ -279,7 +279,7 @@ def test_a_malformed_head_is_refused_in_json(server_alive: Gunicorn, name: str) 
 
 @pytest.mark.parametrize("host", [b"evil.com", b"evil.com:99999", b"[::1", b"a b", b"", b"\xc3\xa9"])
 @pytest.mark.parametrize("path", [b"/", b"/openapi.json", b"/remove-background"])
-def test_the_host_is_never_repeated_in_an_answer(server: Gunicorn, path: bytes, host: bytes) -> None:
+def test_response_never_contains_the_host_header(server: Gunicorn, path: bytes, host: bytes) -> None:
     (answer,) = wire(server, get(b"Accept: application/json\r\n", b"GET %s HTTP/1.1" % path, b"Host: %s\r\n" % host))
     assert answer.status in (200, 400, 405)
     assert b"evil" not in answer.body
@@ -290,7 +290,7 @@ def test_tls_on_the_plain_port_is_dropped(server_alive: Gunicorn) -> None:
     assert {a.status for a in wire(server_alive, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" * 9, end=True)} <= {400}
 
 
-def test_fifty_requests_in_one_packet_get_fifty_answers_in_order(server_fine: Gunicorn) -> None:
+def test_fifty_pipelined_requests_are_answered_in_order(server_fine: Gunicorn) -> None:
     asked = [get(b"X-Request-ID: n%d\r\n" % i).replace(b"Connection: close\r\n", b"") for i in range(49)]
     answers = wire(server_fine, b"".join(asked) + get(b"X-Request-ID: n49\r\n"))
     assert [answer.headers["x-request-id"] for answer in answers] == [f"n{i}" for i in range(50)]
@@ -298,9 +298,7 @@ def test_fifty_requests_in_one_packet_get_fifty_answers_in_order(server_fine: Gu
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "PATCH", "DELETE", "PROPFIND", "BREW", "GET", "HEAD"])
 @pytest.mark.parametrize("path", ["/remove-background", JSON_PATH, "/read-file"])
-def test_a_method_that_an_endpoint_does_not_have_is_named_with_those_it_has(
-    server: Gunicorn, path: str, method: str
-) -> None:
+def test_unsupported_method_is_405_with_the_allowed_methods(server: Gunicorn, path: str, method: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     with contextlib.closing(connection):
         connection.request(method, path, headers={"Origin": "https://example.org"})
@@ -330,7 +328,7 @@ NAMES: Final = {
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:24])
-def test_any_file_name_gives_one_clean_content_disposition(server_alive: Gunicorn, name: str) -> None:
+def test_any_file_name_gives_a_safe_content_disposition(server_alive: Gunicorn, name: str) -> None:
     body = part(b'Content-Disposition: form-data; name="file"; filename="%s"' % name.encode()) + END
     (answer,) = wire(server_alive, form(body))
     assert answer.status == 200, answer.body[:300]
@@ -379,7 +377,7 @@ BODIES: Final = {
 
 @pytest.mark.parametrize("path", [JSON_PATH, "/read-file"])
 @pytest.mark.parametrize("name", BODIES)
-def test_json_that_is_none_is_refused(server_alive: Gunicorn, path: str, name: str) -> None:
+def test_invalid_json_is_refused(server_alive: Gunicorn, path: str, name: str) -> None:
     answer = requests.post(server_alive.url + path, data=BODIES[name], timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
     assert len(answer.content) < 1000
@@ -401,7 +399,7 @@ ODD_KEYS: Final = {
 
 
 @pytest.mark.parametrize("name", ODD_KEYS)
-def test_odd_json_names_and_values_are_refused_by_name(server_alive: Gunicorn, name: str) -> None:
+def test_unusual_json_names_and_values_are_refused(server_alive: Gunicorn, name: str) -> None:
     body, code = ODD_KEYS[name]
     answer = post_json(server_alive, body)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
@@ -432,7 +430,7 @@ IMAGES: Final[dict[str, tuple[object, int, str]]] = {
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_base64_is_taken_in_every_usual_dress_and_no_other(server_alive: Gunicorn, name: str) -> None:
+def test_base64_is_accepted_only_in_its_common_forms(server_alive: Gunicorn, name: str) -> None:
     value, status, code = IMAGES[name]
     answer = post_json(server_alive, orjson.dumps({"image": value}))
     assert (answer.status_code, answer.json().get("code", "")) == (status, code)
@@ -458,7 +456,7 @@ KINDS: Final[dict[str | None, tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind)[:24])
-def test_the_declared_type_decides_how_a_body_is_read(server_alive: Gunicorn, kind: str | None) -> None:
+def test_content_type_decides_how_a_body_is_read(server_alive: Gunicorn, kind: str | None) -> None:
     headers: Any = {"Content-Type": kind}
     answer = requests.post(f"{server_alive.url}/remove-background", data=GOOD, headers=headers, timeout=30)
     code = "" if answer.ok else answer.json()["code"]
@@ -486,7 +484,7 @@ def test_the_declared_type_decides_how_a_body_is_read(server_alive: Gunicorn, ki
     ],
     ids=lambda value: value[:36],
 )
-def test_accept_is_honoured_where_it_makes_sense_and_never_an_error(server: Gunicorn, accept: str, kind: str) -> None:
+def test_any_accept_header_gives_a_result(server: Gunicorn, accept: str, kind: str) -> None:
     answer = requests.post(
         f"{server.url}/remove-background", files={"file": GOOD}, headers={"Accept": accept}, timeout=30
     )
@@ -494,7 +492,7 @@ def test_accept_is_honoured_where_it_makes_sense_and_never_an_error(server: Guni
 
 
 @pytest.mark.parametrize("given", ["a" * 128, "A-b_c.9", "0"])
-def test_a_plain_request_id_is_kept(server: Gunicorn, given: str) -> None:
+def test_valid_request_id_is_kept(server: Gunicorn, given: str) -> None:
     answer = requests.get(f"{server.url}/nothing", headers={"X-Request-ID": given}, timeout=10)
     assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == given
 
@@ -503,13 +501,13 @@ def test_a_plain_request_id_is_kept(server: Gunicorn, given: str) -> None:
     "given",
     [b"a" * 129, b"a" * 8000, b"${jndi:ldap://evil}", b"a b", b"", b"\xc3\xa9", b"a,b", b"<script>", b'"', b"a%0d%0ab"],
 )
-def test_any_other_request_id_is_replaced(server: Gunicorn, given: bytes) -> None:
+def test_invalid_request_id_is_replaced(server: Gunicorn, given: bytes) -> None:
     (answer,) = wire(server, get(b"X-Request-ID: %s\r\n" % given, b"GET /nothing HTTP/1.1"))
     assert answer.code == "not_found"
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
-def test_two_request_ids_or_an_underscore_are_no_id(server: Gunicorn) -> None:
+def test_duplicate_or_underscored_request_id_is_replaced(server: Gunicorn) -> None:
     for extra in (b"X-Request-ID: a\r\nX-Request-ID: b\r\n", b"X_Request_ID: a\r\n"):
         (answer,) = wire(server, get(extra))
         assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
@@ -517,7 +515,7 @@ def test_two_request_ids_or_an_underscore_are_no_id(server: Gunicorn) -> None:
 
 @pytest.fixture(scope="module")
 def private() -> Iterator[Gunicorn]:
-    """A server behind one proxy, for the pages of one site."""
+    """A server behind one proxy that allows one origin."""
     with Gunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=1, CORS_ORIGINS="https://good.com") as running:
         yield running
 
@@ -527,7 +525,7 @@ ORIGINS: Final = ("https://good.com", "null", "https://good.com.evil.com", "http
 
 
 @pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin[:32])
-def test_only_the_listed_origin_is_let_in(private: Gunicorn, origin: str) -> None:
+def test_cors_grants_only_the_listed_origin(private: Gunicorn, origin: str) -> None:
     preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     for method, path, extra in (
         ("GET", "/nothing", {}),
@@ -542,7 +540,7 @@ def test_only_the_listed_origin_is_let_in(private: Gunicorn, origin: str) -> Non
         assert "Origin" in answer.headers.get("Vary", "Origin")
 
 
-def test_a_preflight_of_hundreds_of_headers_grants_only_ours_and_costs_no_quota(private: Gunicorn) -> None:
+def test_large_preflight_grants_no_foreign_header_and_uses_no_quota(private: Gunicorn) -> None:
     names = ", ".join(f"x-evil-{i}" for i in range(300))
     headers = {
         "Origin": "https://good.com",
@@ -564,8 +562,8 @@ FORWARDED: Final = (
 )  # fmt: skip
 
 
-def test_what_is_no_address_counts_for_the_peer(private: Gunicorn) -> None:
-    """X-Forwarded-For of every bad kind: one caller, one quota, one count for each."""
+def test_invalid_forwarded_addresses_share_the_peers_quota(private: Gunicorn) -> None:
+    """Every kind of bad X-Forwarded-For counts once in the same quota."""
     left = []
     for forwarded in FORWARDED:
         (answer,) = wire(
@@ -577,7 +575,7 @@ def test_what_is_no_address_counts_for_the_peer(private: Gunicorn) -> None:
     assert left == list(range(left[0], left[0] - len(left), -1))
 
 
-def test_other_forwarding_headers_change_nothing(private: Gunicorn) -> None:
+def test_other_forwarding_headers_are_ignored(private: Gunicorn) -> None:
     headers = {
         "Accept": "application/json",
         "X-Forwarded-For": "198.51.100.9",
@@ -594,7 +592,7 @@ def test_other_forwarding_headers_change_nothing(private: Gunicorn) -> None:
     assert int(full.headers["X-RateLimit-Remaining"]) == int(plain.headers["X-RateLimit-Remaining"]) - 1
 
 
-def test_a_caller_who_leaves_frees_his_place(server_fine: Gunicorn) -> None:
+def test_disconnected_callers_free_their_places(server_fine: Gunicorn) -> None:
     big = corpus.encode(corpus.photo().resize((4000, 4000)), "JPEG", quality=30)
     for _ in range(4):
         with socket.create_connection(("127.0.0.1", server_fine.port), 10) as connection:
@@ -602,10 +600,11 @@ def test_a_caller_who_leaves_frees_his_place(server_fine: Gunicorn) -> None:
     poll(lambda: load(server_fine) == [0.0, 0.0] and answers_soon(server_fine), 30, "an idle server")
 
 
-def test_clients_who_never_finish_their_body_do_not_keep_others_out() -> None:
+def test_unfinished_bodies_do_not_block_other_clients() -> None:
     settings: dict[str, Any] = {"REQUEST_TIMEOUT_SECONDS": 3, "MAX_RUNNING_IMAGES": 1, "MAX_WAITING_IMAGES": 1}
     with Gunicorn(**settings) as server, contextlib.ExitStack() as slow_ones:
-        for _ in range(20):  # WEB_THREADS is 10
+        # Twice as many as WEB_THREADS.
+        for _ in range(20):
             slow = slow_ones.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
             slow.sendall(image(b"Content-Length: 99999\r\n"))
         end = time.monotonic() + 15

@@ -1,4 +1,4 @@
-"""Batches over HTTP: a form of images and archives in, an archive out, in little memory and while it is made."""
+"""Batches over HTTP: a form of images and archives returns a ZIP, streamed with little memory."""
 
 import io
 import math
@@ -26,7 +26,7 @@ File = tuple[str, bytes]
 
 @pytest.fixture(scope="module")
 def batches() -> Iterator[Gunicorn]:
-    """A server with limits that a test can reach."""
+    """A server with low limits."""
     with Gunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:
         yield server
 
@@ -54,7 +54,7 @@ def refused(answered: requests.Response) -> tuple[int, str]:
     return answered.status_code, answered.json()["code"]
 
 
-def test_images_and_archives_become_one_archive_of_pngs(batches: Gunicorn, small: bytes, jpeg: bytes) -> None:
+def test_images_and_archives_return_one_zip_of_pngs(batches: Gunicorn, small: bytes, jpeg: bytes) -> None:
     packed = archive(("holiday/", b""), ("holiday/b.jpeg", jpeg), ("__MACOSX/holiday/._b.jpeg", b"x"), ("a.jpg", small))
     found = results(post(batches, ("a.jpg", small), ("ü/☃.zip", packed), ("../../A.png", small), ("é.jpg", small)))
     assert list(found) == ["a.png", "b.png", "a-2.png", "A-3.png", "é.png"]
@@ -63,7 +63,7 @@ def test_images_and_archives_become_one_archive_of_pngs(batches: Gunicorn, small
     assert found["a.png"] == found["a-2.png"] == found["é.png"]
 
 
-def test_parameters_count_for_every_image(batches: Gunicorn, small: bytes) -> None:
+def test_parameters_apply_to_every_image(batches: Gunicorn, small: bytes) -> None:
     found = results(post(batches, ("a.jpg", small), ("b.jpg", small), om="true"))
     for data in found.values():
         with Image.open(io.BytesIO(data)) as image:
@@ -72,7 +72,7 @@ def test_parameters_count_for_every_image(batches: Gunicorn, small: bytes) -> No
     assert refused(post(batches, ("a.jpg", small), model="nope")) == (404, "model_not_found")
 
 
-def test_what_can_not_be_done_is_reported_and_the_rest_is_done(batches: Gunicorn, small: bytes) -> None:
+def test_failed_images_are_reported_and_others_are_processed(batches: Gunicorn, small: bytes) -> None:
     nested = archive(("inner.jpg", small))
     packed = archive(("../x.jpg", small), ("notes.txt", b"hello"), ("good.jpg", small), ("in.zip", nested))
     found = results(
@@ -98,11 +98,11 @@ def test_what_can_not_be_done_is_reported_and_the_rest_is_done(batches: Gunicorn
     ]
 
 
-def test_a_batch_of_nothing_good_is_a_report(batches: Gunicorn) -> None:
+def test_batch_without_a_valid_image_returns_only_errors(batches: Gunicorn) -> None:
     assert errors(results(post(batches, ("a.jpg", b"text")))) == [("a.jpg", "unsupported_format")]
 
 
-def test_a_batch_has_bounds(batches: Gunicorn, small: bytes) -> None:
+def test_batch_beyond_its_limits_is_refused(batches: Gunicorn, small: bytes) -> None:
     url = batches.url + PATH
     thirteen = archive(*((f"{n}.jpg", small) for n in range(13)))
     cases: list[tuple[int, str, requests.Response]] = [
@@ -120,17 +120,20 @@ def test_a_batch_has_bounds(batches: Gunicorn, small: bytes) -> None:
 
 
 def peak_rss(server: Gunicorn) -> int:
-    """Bytes that the worker has held at most so far."""
+    """Return the worker's peak resident memory in bytes."""
     (worker,) = server.workers()
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
     assert found
     return int(found[1]) * 1024
 
 
-def test_neither_a_bomb_nor_many_results_fill_the_memory(
+def test_archive_bombs_and_many_results_use_little_memory(
     batches: Gunicorn, photo: Callable[[str], Image.Image]
 ) -> None:
-    """Peak memory over a gibibyte of zeros, and over results of which twelve would weigh 28 MiB more than three."""
+    """Check peak memory after an archive of 1 GiB of zeros, and after twelve results instead of three.
+
+    Nine more results held in memory would add 28 MiB.
+    """
     large = encoded(photo("coffee").resize((3900, 2600)), "JPEG", quality=50)
     results(post(batches, *[("a.jpg", large)] * 3))
     before = peak_rss(batches)
@@ -150,7 +153,7 @@ def test_neither_a_bomb_nor_many_results_fill_the_memory(
     assert peak_rss(batches) - after_bomb < 20 * MIB
 
 
-def test_results_are_sent_while_the_next_are_made_and_a_caller_that_goes_ends_it(small: bytes) -> None:
+def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None:
     with Gunicorn(MAX_BATCH_FILES=1000) as server:
         answered = post(server, *[("a.jpg", small)] * 900, stream=True)
         first = answered.raw.read(30)
@@ -166,8 +169,8 @@ def test_results_are_sent_while_the_next_are_made_and_a_caller_that_goes_ends_it
         assert results(post(server, ("a.jpg", small)))
 
 
-def test_a_batch_may_take_longer_than_a_request(photo: Callable[[str], Image.Image]) -> None:
-    """The connection is left alone, although 1.5 seconds and two of grace are what a request has for itself."""
+def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image]) -> None:
+    """The connection stays open, although a single request may take only 1.5 seconds plus two of grace."""
     file = ("a.jpg", encoded(photo("astronaut"), "JPEG"))
 
     def seconds(server: Gunicorn) -> float:
@@ -175,7 +178,7 @@ def test_a_batch_may_take_longer_than_a_request(photo: Callable[[str], Image.Ima
 
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, MAX_BATCH_FILES=1000) as server:
         results(post(server, file, file, file, file))
-        # Three times as long: the machine may be less busy then.
+        # Aim at three times the limit, because the machine may be faster in the second run.
         count = math.ceil(12 / (seconds(server) / 4))
         found = results(post(server, *[file] * count))
         assert seconds(server) > 3.6
@@ -183,7 +186,7 @@ def test_a_batch_may_take_longer_than_a_request(photo: Callable[[str], Image.Ima
     assert "errors.json" not in found
 
 
-def test_a_server_that_stops_finishes_the_image_and_reports_the_others(small: bytes) -> None:
+def test_stopping_server_finishes_its_image_and_reports_the_rest(small: bytes) -> None:
     with Gunicorn(MAX_BATCH_FILES=1000) as server:
         answered = post(server, *[("a.jpg", small)] * 900, stream=True)
         answered.raw.read(30)
@@ -195,7 +198,7 @@ def test_a_server_that_stops_finishes_the_image_and_reports_the_others(small: by
     assert b"shutting_down" in rest
 
 
-def test_a_batch_counts_as_its_images(small: bytes) -> None:
+def test_quota_counts_each_image_of_a_batch(small: bytes) -> None:
     with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=5) as server:
         answered = post(server, ("a.jpg", small), ("b.zip", archive(("b.jpg", small), ("c.jpg", small))))
         assert answered.headers["X-RateLimit-Remaining"] == "2"
@@ -205,7 +208,8 @@ def test_a_batch_counts_as_its_images(small: bytes) -> None:
         assert "5 per 1 hour" in answered.json()["details"]
         assert "counts as 3" in answered.json()["details"]
         assert 1 <= int(answered.headers["Retry-After"]) <= 3601
-        answered = post(server, ("a.jpg", small), ("b.jpg", small))  # what was refused has cost nothing
+        # The refused batch used no quota.
+        answered = post(server, ("a.jpg", small), ("b.jpg", small))
         assert answered.headers["X-RateLimit-Remaining"] == "0"
         assert len(results(answered)) == 2
         assert refused(post(server, ("a.jpg", small))) == (429, "rate_limited")

@@ -1,4 +1,4 @@
-"""Results kept in Redis, over HTTP: a hit is what was computed, told so, counted, and no work."""
+"""The result cache over HTTP: a hit equals the computed answer, is marked and counted, and runs no model."""
 
 import base64
 import time
@@ -22,8 +22,8 @@ def valkey() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="module")
-def keeping(valkey: ValkeyServer) -> Iterator[Gunicorn]:
-    """Two workers that keep results, and quotas that nobody reaches."""
+def caching(valkey: ValkeyServer) -> Iterator[Gunicorn]:
+    """A server with two workers, a result cache and very high quotas."""
     lots = dict.fromkeys((f"RATE_LIMIT_{name}_PER_HOUR" for name in ("REMOVE_BG", "PREVIEW", "BASE64")), 1000)
     quotas: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", **lots}
     redis_url = f"redis://127.0.0.1:{valkey.port}/0"
@@ -37,7 +37,7 @@ def post(server: Gunicorn, path: str, **request: Any) -> requests.Response:
     return answer
 
 
-def told(answer: requests.Response) -> dict[str, str]:
+def stable_headers(answer: requests.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in CHANGING}
 
 
@@ -56,57 +56,56 @@ WAYS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("path", WAYS)
-def test_a_hit_is_the_computed_answer_but_for_its_timing(keeping: Gunicorn, jpeg: bytes, path: str) -> None:
-    new = post(keeping, path, **WAYS[path](jpeg))
-    again = [post(keeping, path, **WAYS[path](jpeg)) for _ in range(3)]  # by either worker
+def test_hit_equals_the_computed_answer(caching: Gunicorn, jpeg: bytes, path: str) -> None:
+    new = post(caching, path, **WAYS[path](jpeg))
+    # Either worker may answer.
+    again = [post(caching, path, **WAYS[path](jpeg)) for _ in range(3)]
     assert [answer.headers["X-Cache"] for answer in (new, *again)] == ["miss", "hit", "hit", "hit"]
     for hit in again:
         assert hit.content == new.content
-        assert told(hit) == told(new)
+        assert stable_headers(hit) == stable_headers(new)
         assert "segment" not in hit.headers["Server-Timing"]
         assert "cache;dur=" in hit.headers["Server-Timing"]
     assert "segment;dur=" in new.headers["Server-Timing"]
     assert "X-Cache" in new.headers["Access-Control-Expose-Headers"]
 
 
-def test_another_name_key_or_way_to_send_it_makes_no_difference_but_another_option_does(
-    keeping: Gunicorn, jpeg: bytes
-) -> None:
+def test_cache_key_depends_on_image_and_options_only(caching: Gunicorn, jpeg: bytes) -> None:
     def cached(name: str = "a.jpg", wall: bytes = b"", **options: object) -> str:
         files = {"file": (name, jpeg), **({"background_image": wall} if wall else {})}
-        return post(keeping, "/remove-background", files=files, data=options).headers["X-Cache"]
+        return post(caching, "/remove-background", files=files, data=options).headers["X-Cache"]
 
     assert cached(quality=33, format="webp") == "miss"
     assert cached("b.jpg", quality=33, format="webp") == "hit"
-    by_json = post(keeping, "/remove-background-base64", json=base64_body(jpeg, quality=33, format="webp"))
+    by_json = post(caching, "/remove-background-base64", json=base64_body(jpeg, quality=33, format="webp"))
     assert (by_json.headers["X-Cache"], by_json.json()["optimization"]["format"]) == ("hit", "webp")
     assert cached(quality=34, format="webp") == "miss"
     assert cached(quality=33, format="webp", wall=jpeg) == "miss"
     assert cached(quality=33, format="webp", wall=jpeg) == "hit"
 
 
-def test_a_hit_counts_towards_the_quota_and_in_the_metrics(keeping: Gunicorn, jpeg: bytes) -> None:
-    def looks(outcome: str) -> float:
-        found = requests.get(f"{keeping.url}/api/metrics", timeout=10).json()["bg_remover_result_cache_total"]
+def test_hit_counts_in_quota_and_metrics(caching: Gunicorn, jpeg: bytes) -> None:
+    def cache_count(outcome: str) -> float:
+        found = requests.get(f"{caching.url}/api/metrics", timeout=10).json()["bg_remover_result_cache_total"]
         return sum(float(sample["value"]) for sample in found if sample["labels"] == {"outcome": outcome})
 
     request: Any = {"files": {"file": jpeg}, "data": {"feather": 9}}
-    first = post(keeping, "/remove-background", **request)
-    hits, misses = looks("hit"), looks("miss")
-    second = post(keeping, "/remove-background", **request)
+    first = post(caching, "/remove-background", **request)
+    hits, misses = cache_count("hit"), cache_count("miss")
+    second = post(caching, "/remove-background", **request)
     remaining = [int(answer.headers["X-RateLimit-Remaining"]) for answer in (first, second)]
     assert remaining[1] == remaining[0] - 1
-    assert (looks("hit"), looks("miss")) == (hits + 1, misses)
+    assert (cache_count("hit"), cache_count("miss")) == (hits + 1, misses)
 
 
-def test_a_failure_is_not_kept_and_nothing_says_cache_about_it(keeping: Gunicorn, jpeg: bytes) -> None:
+def test_failures_are_not_cached(caching: Gunicorn, jpeg: bytes) -> None:
     for _ in range(2):
-        answer = requests.post(f"{keeping.url}/remove-background", files={"file": jpeg[:3000]}, timeout=30)
+        answer = requests.post(f"{caching.url}/remove-background", files={"file": jpeg[:3000]}, timeout=30)
         assert answer.status_code == 422
         assert "X-Cache" not in answer.headers
 
 
-def test_a_lost_redis_fails_no_request_and_delays_none_for_long(jpeg: bytes) -> None:
+def test_lost_redis_fails_and_delays_no_request(jpeg: bytes) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     with Gunicorn(REDIS_URL=url, RESULT_CACHE_SECONDS=600) as server:
         for _ in range(3):
@@ -122,5 +121,5 @@ def test_a_lost_redis_fails_no_request_and_delays_none_for_long(jpeg: bytes) -> 
         assert "limits" not in check["details"]
 
 
-def test_without_the_setting_nothing_says_cache(server: Gunicorn, jpeg: bytes) -> None:
+def test_cache_is_off_by_default(server: Gunicorn, jpeg: bytes) -> None:
     assert "X-Cache" not in post(server, "/remove-background", files={"file": jpeg}).headers

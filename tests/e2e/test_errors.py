@@ -1,4 +1,4 @@
-"""Every error code, provoked over HTTP: its status, body and headers; and the next good request is answered."""
+"""Provoke every error code over HTTP; check its status, body and headers, and that the next request succeeds."""
 
 import base64
 import http.client
@@ -28,19 +28,19 @@ from tests.support.waiting import free_port, poll
 
 ORIGIN: Final = "https://example.org"
 LIMITED: Final = ("/remove-background", "/remove-background-preview", "/remove-background-base64", "/read-file")
-# These never reach a client's eyes, whatever it sends.
+# No request to these endpoints can return these codes.
 NOT_PROVOKED: Final = {
-    "internal_error": "only a bug of ours leads to it, and then a test must fail",
-    "bad_parameter": "it has another API's code there",
-    "client_gone": "its caller has left; it is for the log",
-    "worker_lost": "it stands in a job's record: tests/e2e/test_jobs.py",
-    **dict.fromkeys(("bad_archive", "bad_entry"), "they stand in a batch's report, see test_batch.py"),
+    "internal_error": "only a bug causes it, and a bug must fail a test",
+    "bad_parameter": "the remove.bg API replaces it with its own codes",
+    "client_gone": "the caller has disconnected; only the log shows it",
+    "worker_lost": "only a job's record shows it, see test_jobs.py",
+    **dict.fromkeys(("bad_archive", "bad_entry"), "only a batch's report shows them, see test_batch.py"),
 }
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request that is refused: `details` are words that the answer must hold."""
+    """A request to refuse; the response's details must contain the words of `details`."""
 
     code: str
     status: int
@@ -65,7 +65,8 @@ def image_json(data: bytes, **more: object) -> dict[str, Any]:
 BATCH: Final = "/api/remove/batch"
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")
 NOTHING: Final = corpus.encode(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
-NOBODY: Final = "http://127.0.0.1:1/photo.jpg"  # opened below, and nobody listens there
+# The fixture `limited` allows this host, but no server listens there.
+CLOSED_URL: Final = "http://127.0.0.1:1/photo.jpg"
 TWO: Final = {"files": [("file", ("a.png", GOOD)), ("image", ("b.png", GOOD))]}
 CASES: Final = (
     *(Case("missing_image", 400, "POST", path, {"files": {"": ""}}) for path in LIMITED[:2]),
@@ -110,8 +111,8 @@ CASES: Final = (
     Case("forbidden_source", 403, "POST", LIMITED[2], {"json": {"image_url": "http://127.0.0.1/"}}),
     *(Case("bad_url", 400, "POST", path, {"data": {"image_url": "file:///x"}}, ("http",)) for path in LIMITED[:2]),
     Case("bad_url", 400, "POST", LIMITED[2], {"json": {"image_url": 7}}, ("image_url", "int")),
-    *(Case("source_failed", 502, "POST", path, {"data": {"image_url": NOBODY}}) for path in LIMITED[:2]),
-    Case("source_failed", 502, "POST", LIMITED[2], {"json": {"image_url": NOBODY}}),
+    *(Case("source_failed", 502, "POST", path, {"data": {"image_url": CLOSED_URL}}) for path in LIMITED[:2]),
+    Case("source_failed", 502, "POST", LIMITED[2], {"json": {"image_url": CLOSED_URL}}),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "../secret.txt"}}),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "/etc/passwd"}}, name="absolute"),
     Case("forbidden_path", 403, "POST", "/read-file", {"json": {"path": "link.txt"}}, name="a link"),
@@ -152,7 +153,7 @@ CASES: Final = (
     *(Case("no_subject", 422, "POST", path, upload(NOTHING), ("0 of 4096", "0.1%")) for path in LIMITED[:2]),
     Case("no_subject", 422, "POST", LIMITED[2], image_json(NOTHING), ("0 of 4096", "0.1%")),
 )
-# Each needs a server of its own, and has a test of its own below; those of jobs in tests/e2e/test_jobs.py.
+# These need a special server. Their tests are below, or in test_jobs.py for jobs.
 STATES: Final = (
     *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
@@ -164,7 +165,8 @@ STATES: Final = (
 def ask(server: Gunicorn, case: Case) -> requests.Response:
     headers = {"Origin": ORIGIN, "X-Request-ID": REQUEST_ID, **case.send.get("headers", {})}
     request = requests.Request(case.method, server.url + case.path, **{**case.send, "headers": headers}).prepare()
-    request.url = server.url + case.path  # requests would tidy '..' away
+    # The library normalizes `..` in URLs.
+    request.url = server.url + case.path
     with requests.Session() as session:
         return session.send(request, timeout=60)
 
@@ -176,7 +178,7 @@ def post(server: Gunicorn, data: bytes, path: str = LIMITED[0], **query: str) ->
 
 @contextmanager
 def held(server: Gunicorn, data: bytes) -> Iterator[Any]:
-    """A big image being worked on meanwhile; yields its future answer."""
+    """Keep the server busy with an image; yield the future of its response."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(post, server, data)
         poll(lambda: gauge(server, "in_flight") == 1, 20, "an image in flight")
@@ -190,13 +192,13 @@ def gauge(server: Gunicorn, name: str) -> float:
 
 @pytest.fixture(scope="module")
 def big() -> bytes:
-    """A photo of few bytes and 25 Mpx."""
+    """A photo of 25 Mpx in a small file."""
     return corpus.encode(corpus.photo().resize((5000, 5000)), "JPEG", quality=30)
 
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """A server with quotas, a folder for /read-file, and a metrics token."""
+    """A server with quotas, a folder for /read-file, unusable storage and a metrics token."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "no-base64.txt").write_text("é")
     (folder / "a-pdf.txt").write_text(base64.b64encode(b"%PDF-1.7").decode())
@@ -206,12 +208,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     quotas = {f"RATE_LIMIT_{name}_PER_HOUR": 10_000 for name in ("REMOVE_BG", "PREVIEW", "BASE64", "READ_FILE")}
     fetching = {"FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": "127.0.0.1:1"}
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
-    settings["STORAGE_URL"] = f"file:{folder}/good.txt"  # where no folder can be
+    # A file in the place of the storage folder makes the storage unusable.
+    settings["STORAGE_URL"] = f"file:{folder}/good.txt"
     with Gunicorn(METRICS_TOKEN="right", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 
 
-def test_storage_that_can_not_be_used_and_links_that_have_ended_say_so(limited: Gunicorn) -> None:
+def test_unusable_storage_and_expired_links_are_reported(limited: Gunicorn) -> None:
     case = Case("", 503, "POST", "/remove-bg?output_key=a.png", upload(GOOD))
     body = assert_error(ask(limited, case), 503, "storage_unavailable", limited=True)
     assert "good.txt" not in str(body)
@@ -221,21 +224,21 @@ def test_storage_that_can_not_be_used_and_links_that_have_ended_say_so(limited: 
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Gunicorn]:
-    """A server of little patience: 1.5 s a request."""
+    """A server with a request timeout of 1.5 s."""
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, RATE_LIMIT_ENABLED="true") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Gunicorn]:
-    """A server with room for one image, and few requests an hour."""
+    """A server with room for one image and small quotas."""
     quotas: dict[str, Any] = {"RATE_LIMIT_PREVIEW_PER_HOUR": 2, "RATE_LIMIT_BASE64_PER_HOUR": 7}
     with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=0, RATE_LIMIT_ENABLED="true", **quotas) as server:
         yield server
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_refused_request_gets_the_contract_s_error(limited: Gunicorn, case: Case) -> None:
+def test_refused_request_gets_its_documented_error(limited: Gunicorn, case: Case) -> None:
     pids = limited.workers()
     body = assert_error(
         ask(limited, case), case.status, case.code, limited=case.path in LIMITED and case.method == "POST"
@@ -250,7 +253,7 @@ def test_a_refused_request_gets_the_contract_s_error(limited: Gunicorn, case: Ca
     assert limited.workers() == pids
 
 
-def test_the_right_metrics_token_and_a_good_file_are_let_in(limited: Gunicorn) -> None:
+def test_valid_metrics_token_and_readable_file_are_accepted(limited: Gunicorn) -> None:
     token = {"Authorization": "Bearer right"}
     assert requests.get(f"{limited.url}/metrics", headers=token, timeout=10).status_code == 200
     answer = requests.post(f"{limited.url}/read-file", json={"path": "good.txt"}, timeout=10)
@@ -268,7 +271,7 @@ def answers(server: Gunicorn) -> bool:
         return False
 
 
-def test_over_quota_is_429_with_the_wait_and_other_endpoints_go_on(narrow: Gunicorn) -> None:
+def test_exhausted_quota_is_429_for_its_endpoint_only(narrow: Gunicorn) -> None:
     remaining = []
     for _ in range(2):
         answer = post(narrow, GOOD, LIMITED[1])
@@ -285,7 +288,7 @@ def test_over_quota_is_429_with_the_wait_and_other_endpoints_go_on(narrow: Gunic
     assert base64_request(narrow, GOOD).status_code == 200
 
 
-def test_a_full_server_says_busy_and_takes_no_quota(narrow: Gunicorn, big: bytes) -> None:
+def test_full_server_is_busy_and_uses_no_quota(narrow: Gunicorn, big: bytes) -> None:
     left = base64_request(narrow, GOOD).headers["X-RateLimit-Remaining"]
     with held(narrow, big) as answer:
         assert_error(post(narrow, GOOD), 503, "busy", limited=True)
@@ -309,7 +312,7 @@ def silence(connection: socket.socket, _head: bytes) -> None:
     connection.recv(1)
 
 
-def test_a_source_that_says_nothing_is_504_and_takes_quota() -> None:
+def test_silent_source_is_504_and_uses_quota() -> None:
     with (
         source(silence) as silent,
         Gunicorn(
@@ -327,7 +330,7 @@ def test_a_source_that_says_nothing_is_504_and_takes_quota() -> None:
             assert used == 1
 
 
-def test_too_slow_is_504_and_takes_no_quota(strict: Gunicorn) -> None:
+def test_slow_image_is_504_and_uses_no_quota(strict: Gunicorn) -> None:
     slow = corpus.encode(Image.new("RGBA", (7000, 7000), (200, 90, 30, 128)), "PNG", compress_level=1)
     before = post(strict, GOOD)
     assert before.status_code == 200
@@ -346,7 +349,7 @@ def test_too_slow_is_504_and_takes_no_quota(strict: Gunicorn) -> None:
 
 @pytest.fixture(scope="module", params=[None, random.Random(1).randbytes(99_999)], ids=["no model", "damaged model"])
 def modelless(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """A server without a usable model, whose metrics are not for this machine."""
+    """A server without a usable model that forbids metrics to this machine."""
     folder = tmp_path_factory.mktemp("secret-models")
     if request.param is not None:
         (folder / "u2netp.onnx").write_bytes(request.param)
@@ -356,7 +359,7 @@ def modelless(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield server
 
 
-def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gunicorn) -> None:
+def test_unusable_model_fails_only_removals(modelless: Gunicorn) -> None:
     pids = modelless.workers()
     for _ in range(2):
         answer = post(modelless, GOOD)
@@ -377,7 +380,7 @@ def test_without_a_usable_model_removals_say_so_and_the_rest_works(modelless: Gu
     assert modelless.workers() == pids
 
 
-def test_without_a_good_key_a_closed_server_refuses_and_says_how_to_send_one() -> None:
+def test_missing_and_wrong_keys_are_refused_with_a_challenge() -> None:
     lost = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys"
     with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=lost, METRICS_ALLOWED_NETWORKS="10.0.0.0/8") as server:
 
@@ -402,7 +405,7 @@ def test_metrics_are_forbidden_outside_the_allowed_networks(modelless: Gunicorn,
     assert "127.0.0.1" in body["details"]
 
 
-def test_while_it_stops_readiness_says_so_and_the_image_is_finished(big: bytes) -> None:
+def test_stopping_server_is_not_ready_but_finishes_its_image(big: bytes) -> None:
     with Gunicorn() as server:
         kept = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(3)]
         assert [ready_on(connection).status_code for connection in kept] == [200, 200, 200]
@@ -418,7 +421,7 @@ def test_while_it_stops_readiness_says_so_and_the_image_is_finished(big: bytes) 
 
 
 def ready_on(connection: http.client.HTTPConnection) -> requests.Response:
-    """What /health/ready says on this very connection."""
+    """Request /health/ready on this connection."""
     connection.request("GET", "/health/ready", headers={"Origin": ORIGIN, "X-Request-ID": REQUEST_ID})
     answer = connection.getresponse()
     response = requests.Response()
@@ -428,24 +431,27 @@ def ready_on(connection: http.client.HTTPConnection) -> requests.Response:
 
 
 def drained(kept: list[http.client.HTTPConnection]) -> tuple[requests.Response] | None:
-    """The first answer that is not 200. One may still come while the signal does, and end its connection."""
+    """Return the first response other than 200, if any.
+
+    A 200 sent while the signal arrives may still close its connection.
+    """
     response = ready_on(kept[0])
     if response.headers["Connection"] == "close":
         kept.pop(0).close()
     return None if response.status_code == 200 else (response,)
 
 
-def test_every_error_code_is_provoked_here() -> None:
+def test_every_error_code_has_a_case() -> None:
     provoked = {case.code for case in CASES} | set(STATES)
     assert provoked == {error.code for error in all_errors()} - set(NOT_PROVOKED)
 
 
-def test_a_case_s_status_is_its_error_s() -> None:
+def test_case_statuses_match_their_errors() -> None:
     status = {error.code: error.status for error in all_errors()}
     assert {case.code: case.status for case in CASES}.items() <= status.items()
 
 
-def test_errors_do_not_mix_when_many_come_at_once(limited: Gunicorn) -> None:
+def test_concurrent_errors_do_not_mix(limited: Gunicorn) -> None:
     cases = [case for case in CASES if case.path != "/read-file" and case.code != "upload_too_large"] * 2
 
     def run(case: Case) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Images by URL, over HTTP: every way to name one, one source a request, and no slow source that stops the service."""
+"""Images by URL over HTTP: every transport, one source per request, and slow sources."""
 
 import base64
 import io
@@ -19,12 +19,12 @@ from tests.support.waiting import free_port, poll
 
 PATHS: Final = ("/remove-background", "/remove-background-preview", "/remove-bg")
 BASE64: Final = "/remove-background-base64"
-SECRET: Final = "signature-that-nobody-may-see"
+SECRET: Final = "secret-signature"
 
 
 @dataclass
 class Pictures:
-    """A source: `/photo.jpg` is a picture, `/slow` waits until told to go on, the rest is not there."""
+    """A source: `/photo.jpg` is a picture, `/slow` waits for `go`, `/away` redirects, other paths are 404."""
 
     photo: bytes
     go: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +50,7 @@ class Pictures:
 
 @pytest.fixture(scope="module")
 def pictures(small: bytes) -> Iterator[Pictures]:
-    """The source that the server below may fetch from."""
+    """A source that `fetching` may fetch from."""
     found = Pictures(small)
     with source(found) as found.running:
         yield found
@@ -58,7 +58,7 @@ def pictures(small: bytes) -> Iterator[Pictures]:
 
 @pytest.fixture(scope="module")
 def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
-    """A server that fetches, from the one source and from itself."""
+    """A server that may fetch from `pictures` and from itself."""
     assert pictures.running
     own = free_port()
     opened = f"127.0.0.1:{pictures.running.port},127.0.0.1:{own}"
@@ -68,7 +68,7 @@ def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
 
 @pytest.fixture(scope="module")
 def cutout(fetching: Gunicorn, small: bytes) -> bytes:
-    """What the photo's cut-out is when it is uploaded."""
+    """The cutout of the uploaded photo."""
     answered = requests.post(f"{fetching.url}/remove-background", files={"file": ("a.jpg", small)}, timeout=30)
     assert answered.status_code == 200
     return answered.content
@@ -90,7 +90,7 @@ def fetches(server: Gunicorn, outcome: str) -> float:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("way", ["query", "form", "multipart", "json", "empty file"])
-def test_an_image_s_url_is_as_good_as_its_bytes(
+def test_image_by_url_equals_an_upload(
     fetching: Gunicorn, pictures: Pictures, cutout: bytes, path: str, way: str
 ) -> None:
     given = {"image_url": pictures.url()}
@@ -100,7 +100,8 @@ def test_an_image_s_url_is_as_good_as_its_bytes(
         "form": {"data": given},
         "multipart": {"files": {"image_url": (None, given["image_url"])}},
         "json": {"json": given},
-        "empty file": {"data": given, "files": {"file": ("", b"")}},  # as a browser's form sends it
+        # A browser's form sends an empty file like this.
+        "empty file": {"data": given, "files": {"file": ("", b"")}},
     }
     answered = post(fetching, path, **ways[way])
     assert answered.status_code == 200, answered.text
@@ -113,15 +114,13 @@ def test_an_image_s_url_is_as_good_as_its_bytes(
 
 
 @pytest.mark.parametrize("query", [True, False])
-def test_the_base64_endpoint_takes_a_url_too(
-    fetching: Gunicorn, pictures: Pictures, cutout: bytes, query: bool
-) -> None:
+def test_base64_endpoint_accepts_a_url(fetching: Gunicorn, pictures: Pictures, cutout: bytes, query: bool) -> None:
     given = {"image_url": pictures.url()}
     answered = post(fetching, BASE64, params=given if query else {}, json={} if query else given)
     assert base64.b64decode(answered.json()["image"]) == cutout
 
 
-def test_options_beside_a_url_count_and_a_name_is_made_harmless(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_options_apply_to_a_url_and_its_file_name_is_sanitized(fetching: Gunicorn, pictures: Pictures) -> None:
     url = pictures.url("/a%20b/%C3%BC.jpg?x=%2F..%2Fpasswd")
     answered = post(fetching, PATHS[0], json={"image_url": url, "max_width": 64, "format": "webp"})
     with Image.open(io.BytesIO(answered.content)) as image:
@@ -129,7 +128,7 @@ def test_options_beside_a_url_count_and_a_name_is_made_harmless(fetching: Gunico
     assert "filename*=UTF-8''%C3%BC-no-bg.webp" in answered.headers["Content-Disposition"]
 
 
-def test_a_result_by_url_alone_is_a_png_unless_a_format_is_named(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_result_of_a_url_is_png_unless_a_format_is_set(fetching: Gunicorn, pictures: Pictures) -> None:
     for params, headers, kind in (
         ({}, {"Accept": "image/webp, application/json"}, "image/png"),
         ({"format": "webp"}, {}, "image/webp"),
@@ -139,7 +138,7 @@ def test_a_result_by_url_alone_is_a_png_unless_a_format_is_named(fetching: Gunic
         assert answered.headers["Content-Type"] == kind
 
 
-def test_a_result_can_not_be_stored_without_a_storage(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_output_key_without_storage_is_refused(fetching: Gunicorn, pictures: Pictures) -> None:
     before = len(pictures.asked)
     for send in ("params", "data", "json"):
         answered = post(fetching, "/remove-bg", **{send: {"image_url": pictures.url(), "output_key": "a.png"}})
@@ -150,7 +149,7 @@ def test_a_result_can_not_be_stored_without_a_storage(fetching: Gunicorn, pictur
     assert len(pictures.asked) == before
 
 
-def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
+def test_more_than_one_source_is_refused(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     before = len(pictures.asked)
     given = {"image_url": pictures.url()}
     file = {"file": ("a.jpg", small)}
@@ -175,7 +174,7 @@ def test_a_request_has_exactly_one_source(fetching: Gunicorn, pictures: Pictures
     assert len(pictures.asked) == before
 
 
-def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
+def test_background_by_url_equals_an_upload(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     files = {"file": ("a.jpg", small), "background_image": ("b.jpg", small)}
     expected = post(fetching, PATHS[0], files=files).content
     before = fetches(fetching, "ok")
@@ -188,16 +187,14 @@ def test_a_background_s_url_is_as_good_as_its_bytes(fetching: Gunicorn, pictures
     assert fetches(fetching, "ok") == before + 3
 
 
-def test_an_empty_url_is_the_same_as_none(fetching: Gunicorn, small: bytes) -> None:
+def test_empty_url_counts_as_missing(fetching: Gunicorn, small: bytes) -> None:
     assert post(fetching, PATHS[0], files={"file": small}, data={"image_url": ""}).status_code == 200
     for path in PATHS:
         for send in ({"data": {"image_url": ""}}, {"json": {"image_url": None}}, {"params": {"image_url": ""}}, {}):
             assert refused(post(fetching, path, **send)) == (400, "missing_image")
 
 
-def test_what_is_wrong_with_the_options_is_said_before_anything_is_fetched(
-    fetching: Gunicorn, pictures: Pictures
-) -> None:
+def test_bad_options_are_refused_before_fetching(fetching: Gunicorn, pictures: Pictures) -> None:
     before = len(pictures.asked)
     for path in (*PATHS, BASE64):
         given = {"image_url": pictures.url()}
@@ -220,7 +217,7 @@ def test_what_is_wrong_with_the_options_is_said_before_anything_is_fetched(
         ("/away", 403, "forbidden_source"),
     ],
 )
-def test_a_url_that_can_not_be_fetched_says_why_and_no_more(
+def test_failed_fetch_reveals_only_its_reason(
     fetching: Gunicorn, pictures: Pictures, url: str, status: int, code: str
 ) -> None:
     whole = pictures.url(url) if url.startswith("/") else url
@@ -232,18 +229,18 @@ def test_a_url_that_can_not_be_fetched_says_why_and_no_more(
     assert fetches(fetching, code) == before + 1
 
 
-def test_what_is_fetched_is_checked_like_an_upload(fetching: Gunicorn) -> None:
+def test_fetched_file_is_checked_like_an_upload(fetching: Gunicorn) -> None:
     answered = post(fetching, PATHS[0], data={"image_url": f"{fetching.url}/openapi.json"})
     assert refused(answered) == (415, "unsupported_format")
 
 
-def test_a_url_of_ours_leads_no_further_than_once(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_fetch_loop_is_refused(fetching: Gunicorn, pictures: Pictures) -> None:
     headers = {"Via": "1.1 proxy, 1.1 background-remover"}
     answered = post(fetching, PATHS[0], params={"image_url": pictures.url()}, headers=headers)
     assert refused(answered) == (403, "forbidden_source")
 
 
-def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
+def test_log_contains_no_url_query(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     url = pictures.url(f"/photo.jpg?{SECRET}")
     for send in ("params", "data", "json"):
         assert post(fetching, PATHS[0], **{send: {"image_url": url}}).status_code == 200
@@ -258,16 +255,14 @@ def test_no_line_of_the_log_has_a_url_s_query(fetching: Gunicorn, pictures: Pict
     assert "photo.jpg" not in fetching.log()
 
 
-def test_fetching_that_is_turned_off_says_so(server: Gunicorn) -> None:
+def test_disabled_fetching_is_explained(server: Gunicorn) -> None:
     for path in (*PATHS, BASE64):
         answered = post(server, path, json={"image_url": "http://127.0.0.1/a.jpg"})
         assert refused(answered) == (403, "forbidden_source")
         assert "turned off" in answered.json()["details"]
 
 
-def test_slow_sources_take_neither_the_places_of_images_nor_all_threads(
-    fetching: Gunicorn, pictures: Pictures, small: bytes
-) -> None:
+def test_slow_sources_block_neither_images_nor_threads(fetching: Gunicorn, pictures: Pictures, small: bytes) -> None:
     pictures.go.clear()
     busy = fetches(fetching, "busy")
     with ThreadPoolExecutor(30) as pool:
@@ -286,7 +281,7 @@ def test_slow_sources_take_neither_the_places_of_images_nor_all_threads(
             assert int(answered.headers["Retry-After"]) >= 1
 
 
-def test_a_caller_that_hangs_up_ends_its_fetch(fetching: Gunicorn, pictures: Pictures) -> None:
+def test_disconnect_ends_the_fetch(fetching: Gunicorn, pictures: Pictures) -> None:
     pictures.go.clear()
     gone, asked = fetches(fetching, "client_gone"), len(pictures.asked)
     with socket.create_connection(("127.0.0.1", fetching.port)) as caller:
@@ -297,7 +292,7 @@ def test_a_caller_that_hangs_up_ends_its_fetch(fetching: Gunicorn, pictures: Pic
     pictures.go.set()
 
 
-def test_a_source_s_failure_is_charged_to_the_quota_and_a_full_server_s_is_not(pictures: Pictures) -> None:
+def test_source_failure_uses_quota(pictures: Pictures) -> None:
     assert pictures.running
     with Gunicorn(
         FETCH_ENABLED="true",

@@ -1,6 +1,6 @@
-"""Full disks: what can't be written is lost or goes elsewhere; requests are answered by the same workers.
+"""Full disks: the same workers keep answering, and data that cannot be written is dropped or redirected.
 
-The server sees small file systems of its own (a mount namespace), which only root can make.
+The server runs in a mount namespace with small file systems, which only root can create.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.support.waiting import poll
 
 
 def small(*places: str | Path) -> Sequence[str]:
-    """A command's wrapper: 2 MiB for each of these folders. Skips the test where that can't be had."""
+    """Return a wrapper command that limits each folder to 2 MiB. Skips the test if that is impossible."""
     wrapper = small_disks(*places)
     if wrapper is None:
         pytest.skip("file systems can't be mounted here (it takes root, and unshare)")
@@ -35,15 +35,16 @@ def counted(server: Gunicorn) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("bg_remover_images_tot"))
 
 
-def test_shared_memory_that_fills_up_costs_no_worker_and_no_count(jpeg: bytes) -> None:
+def test_full_shared_memory_loses_no_worker_and_no_count(jpeg: bytes) -> None:
     with Gunicorn(wrapper=small("/dev/shm")) as server:
         workers = server.workers()
         fill(server, "/dev/shm")
         assert [post(server, jpeg), post(server, b"no image")] == [200, 415]
-        for path in ("/models", "/health", "/health/live", "/openapi.json", "/docs", "/nothing"):  # new series
+        # Each path adds a new time series.
+        for path in ("/models", "/health", "/health/live", "/openapi.json", "/docs", "/nothing"):
             assert requests.get(server.url + path, timeout=10).status_code in (200, 404)
         assert counted(server) == 2
-        # The next one takes over its files, which need no new room.
+        # The replacement reuses the dead worker's files and needs no new space.
         os.kill(workers[0], 9)
         poll(lambda: server.workers() and server.workers() != workers)
         poll(server.is_ready)
@@ -51,7 +52,7 @@ def test_shared_memory_that_fills_up_costs_no_worker_and_no_count(jpeg: bytes) -
         assert counted(server) == 3
 
 
-def test_shared_memory_without_room_at_the_start_is_not_used(jpeg: bytes) -> None:
+def test_shared_memory_full_at_start_is_not_used(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
     with Gunicorn(wrapper=wrapper) as server:
@@ -61,7 +62,7 @@ def test_shared_memory_without_room_at_the_start_is_not_used(jpeg: bytes) -> Non
         assert server.workers() == workers
 
 
-def test_without_room_anywhere_metrics_are_lost_and_nothing_else(jpeg: bytes) -> None:
+def test_full_disks_lose_only_metrics(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
     with Gunicorn(wrapper=wrapper, TMPDIR="/dev/shm") as server:
@@ -71,7 +72,7 @@ def test_without_room_anywhere_metrics_are_lost_and_nothing_else(jpeg: bytes) ->
         assert server.workers() == workers
 
 
-def test_a_full_folder_for_temporary_files_changes_nothing(photo_12mp: bytes) -> None:
+def test_full_temporary_folder_has_no_effect(photo_12mp: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, Gunicorn(wrapper=small(folder), TMPDIR=folder) as server:
         workers = server.workers()
         fill(server, folder)
@@ -80,7 +81,7 @@ def test_a_full_folder_for_temporary_files_changes_nothing(photo_12mp: bytes) ->
 
 
 @pytest.mark.parametrize("rotate_mb", ["0", "0.5"])
-def test_lines_that_the_log_file_has_no_room_for_go_to_standard_error(rotate_mb: str) -> None:
+def test_full_log_disk_sends_lines_to_standard_error(rotate_mb: str) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         Gunicorn(wrapper=small(folder), LOG_FILE=f"{folder}/app.log", LOG_ROTATE_MB=rotate_mb) as server,

@@ -1,4 +1,4 @@
-"""Jobs over HTTP, done by a real worker over a real Valkey: none is lost, none is done twice, whatever happens."""
+"""Jobs over HTTP with a real worker and a real Valkey: no failure loses or repeats a job."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def picture(jpeg: bytes) -> Iterator[Source]:
-    """A server that answers everything with a photograph."""
+    """A server that answers every request with a photograph."""
     with source(answer(jpeg)) as running:
         yield running
 
@@ -46,7 +46,7 @@ def picture(jpeg: bytes) -> Iterator[Source]:
 def here(
     valkey: ValkeyServer, receiver: Receiver, picture: Source, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    """Everything on one machine: SQLite, a local folder, one worker child; it reaches the receiver and the picture."""
+    """A setup on one machine: SQLite, a local folder, one worker child, and access to `receiver` and `picture`."""
     folder = tmp_path_factory.mktemp("jobs")
     opened = f"127.0.0.1:{receiver.port},127.0.0.1:{picture.port}"
     outside = {"WEBHOOK_SECRET": SECRET, "FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": opened}
@@ -59,7 +59,7 @@ def here(
         yield found
 
 
-def test_a_job_gives_the_bytes_that_the_service_gives_at_once(here: Place, jpeg: bytes) -> None:
+def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> None:
     options = {"format": "webp", "background": "steelblue"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
@@ -87,7 +87,7 @@ def test_a_job_gives_the_bytes_that_the_service_gives_at_once(here: Place, jpeg:
     assert float(answer.headers["X-Confidence"]) == float(now.headers["X-Confidence"])
 
 
-def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpeg: bytes) -> None:
+def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("folder/0.jpg", jpeg)
@@ -101,18 +101,19 @@ def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpe
     assert [done["metrics"][state] for state in ("items", "finished", "failed")] == [7, 5, 2]
     with zipfile.ZipFile(io.BytesIO(here.call("GET", done["download_url"]).content)) as archive:
         assert archive.testzip() is None
-        told = json.loads(archive.read("metadata.json"))
+        metadata = json.loads(archive.read("metadata.json"))
         names = ["0-no-bg.png", "1-no-bg.png", "0-no-bg-2.png", "1-no-bg-2.png", "0-no-bg-3.png"]
-        assert [found["file"] for found in told] == names
+        assert [found["file"] for found in metadata] == names
         assert archive.namelist() == [*names, "metadata.json", "errors.json"]
-        assert {(f["width"], f["height"], f["model"]) for f in told} == {(64, 64, "u2netp")}
-        assert all(f["seconds"] > 0 and 0 < f["confidence"] <= 1 for f in told)
+        assert {(f["width"], f["height"], f["model"]) for f in metadata} == {(64, 64, "u2netp")}
+        assert all(f["seconds"] > 0 and 0 < f["confidence"] <= 1 for f in metadata)
         errors = [(e["name"], e["position"], e["code"]) for e in json.loads(archive.read("errors.json"))]
         assert errors == [("escape", 6, "bad_entry"), ("bad", 7, "unsupported_format")]
         assert len({archive.read(name) for name in names}) == 1
     (failed,) = [job for job in here.call("GET", "/api/failed-jobs").json()["jobs"] if job["job_id"] == done["job_id"]]
     assert (failed["error"]["code"], failed["retry_url"]) == ("bad_entry", f"/api/jobs/{done['job_id']}/retry")
-    assert here.call("POST", failed["retry_url"]).status_code == 202  # the one that is no image was tried
+    # The item that is not an image can be retried, unlike the refused entry.
+    assert here.call("POST", failed["retry_url"]).status_code == 202
     assert [item["status"] for item in here.until(done["job_id"], "finished")["items"][5:]] == ["failed", "failed"]
     only = here.call("POST", BATCH, files=[("files", ("some.zip", packed.getvalue()))], data={"max_width": "64"})
     done = here.until(only.json()["job_id"], "finished")
@@ -123,7 +124,7 @@ def test_a_batch_comes_back_as_a_zip_with_what_failed_beside_it(here: Place, jpe
     assert here.show(done["job_id"])["status"] == "finished"
 
 
-def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, photo_12mp: bytes) -> None:
+def test_killed_worker_loses_and_duplicates_nothing(here: Place, photo_12mp: bytes) -> None:
     job_id = here.submit(photo_12mp, **SLOW, max_width="64")
     os.kill(here.child_of(job_id), signal.SIGKILL)
     done = here.until(job_id, "finished")
@@ -131,14 +132,12 @@ def test_a_worker_killed_at_work_loses_nothing_and_doubles_nothing(here: Place, 
     assert [key for key in here.stored() if job_id in key and key.startswith("results")] == [f"results/{job_id}/1.png"]
 
 
-def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
-    here: Place, photo_12mp: bytes, small: bytes
-) -> None:
+def test_image_that_kills_workers_fails_without_blocking_the_next(here: Place, photo_12mp: bytes, small: bytes) -> None:
     job_id = here.submit(photo_12mp, **SLOW)
     first = here.child_of(job_id)
     other = here.submit(small, max_width="64")
     os.kill(first, signal.SIGKILL)
-    second = poll(lambda: (pid := here.child_of(job_id)) != first and pid, 30, "another worker at it")
+    second = poll(lambda: (pid := here.child_of(job_id)) != first and pid, 30, "a claim by another worker")
     os.kill(second, signal.SIGKILL)
     done = here.until(job_id, "failed")
     assert (done["attempts"], done["error"]["code"]) == (2, "worker_lost")
@@ -149,11 +148,12 @@ def test_an_image_that_no_worker_survives_fails_and_the_next_is_done(
     assert (failed["attempts"], failed["error"]["code"]) == (2, "worker_lost")
     assert here.call("POST", failed["retry_url"]).status_code == 202
     assert here.child_of(job_id)
-    poll(lambda: here.show(job_id)["attempts"] == 1, 5, "the attempts counted anew")  # what is told may be a moment old
+    # The status may be slightly out of date.
+    poll(lambda: here.show(job_id)["attempts"] == 1, 5, "attempts counted from one")
     assert here.call("POST", f"/api/jobs/{job_id}/cancel").status_code == 202
 
 
-def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes, small: bytes, valkey: Any) -> None:
+def test_wiped_queue_is_refilled(here: Place, photo_12mp: bytes, small: bytes, valkey: Any) -> None:
     busy = here.submit(photo_12mp, **SLOW)
     here.child_of(busy)
     waiting = [here.submit(small, max_width="64") for _ in range(3)]
@@ -165,23 +165,23 @@ def test_a_queue_wiped_clean_gets_everything_back(here: Place, photo_12mp: bytes
     assert [job["attempts"] for job in done] == [1] * 4
 
 
-def test_a_queue_that_was_away_while_a_worker_finished_is_taken_from_again(
+def test_worker_reconnects_to_a_restarted_queue(
     here: Place, photo_12mp: bytes, jpeg: bytes, valkey: ValkeyServer
 ) -> None:
     worker = here.worker
     assert worker
-    running, told = here.submit(photo_12mp, max_width="64"), len(worker.log())
+    running, logged = here.submit(photo_12mp, max_width="64"), len(worker.log())
     here.child_of(running)
     valkey.stop()
     try:
         here.until(running, "finished")
-        poll(lambda: "Connection to broker lost" in worker.log()[told:], 20, "the loss noticed")
+        poll(lambda: "Connection to broker lost" in worker.log()[logged:], 20, "the log line of the lost connection")
     finally:
         valkey.start()
     assert here.until(here.submit(jpeg, max_width="64"), "finished")["attempts"] == 1
 
 
-def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
+def test_waiting_and_running_jobs_are_cancelled_but_not_finished_ones(
     here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
     running = here.submit(photo_12mp, **SLOW)
@@ -200,11 +200,12 @@ def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs_but_not_after(
     done = here.submit(small)
     assert here.until(done, "finished")
     assert_error(here.call("POST", f"/api/jobs/{done}/cancel"), 409, "job_not_cancellable")
-    assert Path(f"/proc/{pid}").exists()  # the worker goes on: it has only let go
+    # The worker survives: it has only released the item.
+    assert Path(f"/proc/{pid}").exists()
     assert not [key for key in here.stored() if key.startswith(f"results/{running}")]
 
 
-def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Place, small: bytes) -> None:
+def test_concurrent_submissions_with_one_idempotency_key_make_one_job(here: Place, small: bytes) -> None:
     before = len(here.stored())
     headers = {"Idempotency-Key": "order-17"}
     with ThreadPoolExecutor(10) as pool:
@@ -220,7 +221,7 @@ def test_the_same_idempotency_key_from_ten_callers_at_once_is_one_job(here: Plac
     here.call("POST", f"/api/jobs/{bobs.json()['job_id']}/cancel", here.other_key)
 
 
-def test_another_key_s_job_is_not_there(here: Place, small: bytes) -> None:
+def test_job_of_another_key_is_404(here: Place, small: bytes) -> None:
     job_id = here.submit(small)
     here.until(job_id, "finished")
     for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/retry")):
@@ -237,21 +238,21 @@ def test_another_key_s_job_is_not_there(here: Place, small: bytes) -> None:
     assert_error(here.call("GET", "/api/jobs?limit=0"), 400, "bad_option")
 
 
-def test_events_tell_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
+def test_events_report_every_change_until_the_end(here: Place, photo_12mp: bytes) -> None:
     job_id = here.submit(photo_12mp, max_width="64")
     headers = {"Accept": "text/event-stream"}
     with here.call("GET", f"/api/jobs/{job_id}", headers=headers, stream=True) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         lines = list(answer.iter_lines(decode_unicode=True))
-    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    changes = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-    assert names == [job["status"] for job in told]
+    assert names == [job["status"] for job in changes]
     assert names[0] in ("queued", "started")
-    assert (names[-1], told[-1]["progress"]) == ("finished", 100)
-    assert told[-1] == here.show(job_id)
+    assert (names[-1], changes[-1]["progress"]) == ("finished", 100)
+    assert changes[-1] == here.show(job_id)
 
 
-def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
+def test_uploads_and_tasks_are_views_of_jobs(here: Place, small: bytes) -> None:
     made = here.call("POST", "/api/v1/uploads", files={"file": ("cat.jpg", small)}, data={"format": "webp"})
     assert made.status_code == 202
     body = made.json()
@@ -271,11 +272,11 @@ def test_uploads_and_tasks_are_the_same_jobs(here: Place, small: bytes) -> None:
         assert_error(refused, 404, "job_not_found")
 
 
-def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, small: bytes, receiver: Receiver) -> None:
+def test_callback_reports_the_end_and_needs_http(here: Place, small: bytes, receiver: Receiver) -> None:
     job_id = here.submit(small, callback_url=f"{receiver.url}/done?for=17", max_width="64")
-    (told,) = poll(lambda: [r for r in receiver.requests if job_id.encode() in r.body], 20, "the callback")
-    assert told.path == "/done?for=17"
-    assert json.loads(told.body) | {"finished_at": ""} == {
+    (delivery,) = poll(lambda: [r for r in receiver.requests if job_id.encode() in r.body], 20, "the callback")
+    assert delivery.path == "/done?for=17"
+    assert json.loads(delivery.body) | {"finished_at": ""} == {
         "event": "job.finished",
         "job_id": job_id,
         "status": "finished",
@@ -283,14 +284,12 @@ def test_a_callback_is_told_of_the_end_and_nobody_else_s_host(here: Place, small
         "finished_at": "",
         "status_url": f"/api/jobs/{job_id}",
     }
-    assert told.is_signed(SECRET)
+    assert delivery.is_signed(SECRET)
     refused = here.call("POST", SINGLE, files={"file": ("a", small)}, data={"callback_url": "ftp://example.org"})
     assert_error(refused, 400, "bad_url")
 
 
-def test_an_image_by_url_is_fetched_before_the_answer_and_by_the_same_rules(
-    here: Place, picture: Source, jpeg: bytes
-) -> None:
+def test_image_by_url_is_fetched_at_submission(here: Place, picture: Source, jpeg: bytes) -> None:
     def by_url(url: str) -> requests.Response:
         return here.call("POST", SINGLE, json={"image_url": url, "max_width": 64})
 
@@ -309,7 +308,7 @@ def test_an_image_by_url_is_fetched_before_the_answer_and_by_the_same_rules(
     assert here.stored() == before
 
 
-def test_an_admin_alone_cleans_up(here: Place) -> None:
+def test_cleanup_requires_an_admin_key(here: Place) -> None:
     assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
     admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
     answer = here.call("POST", "/api/admin/cleanup", admin)
@@ -317,7 +316,7 @@ def test_an_admin_alone_cleans_up(here: Place) -> None:
     assert set(answer.json()["removed"]) == {"jobs_expired", "files", "records", "orphans"}
 
 
-def test_what_is_no_longer_kept_is_410(here: Place, small: bytes) -> None:
+def test_expired_result_is_410(here: Place, small: bytes) -> None:
     job_id = here.submit(small)
     here.until(job_id, "finished")
     with here.database.session() as session:
@@ -327,7 +326,7 @@ def test_what_is_no_longer_kept_is_410(here: Place, small: bytes) -> None:
     assert here.show(job_id)["status"] == "finished"
 
 
-def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, small: bytes) -> None:
+def test_invalid_submissions_are_refused(here: Place, small: bytes) -> None:
     before = here.stored()
 
     def one(data: bytes, **options: str) -> requests.Response:
@@ -348,9 +347,7 @@ def test_what_can_only_fail_is_refused_when_it_is_handed_in(here: Place, small: 
     assert here.stored() == before
 
 
-def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
-    tmp_path: Path, small: bytes, valkey: ValkeyServer
-) -> None:
+def test_submission_without_queue_or_storage_leaves_nothing(tmp_path: Path, small: bytes, valkey: ValkeyServer) -> None:
     own = ValkeyServer(port=free_port()).__enter__()
     database_url = f"sqlite:///{tmp_path}/jobs.db"
     with place(tmp_path, f"redis://127.0.0.1:{own.port}/0", database_url, MAX_WAITING_PER_CALLER=2) as alone:
@@ -361,7 +358,8 @@ def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
         alone.call("POST", f"/api/jobs/{waiting[0]}/cancel")
         before, jobs = alone.stored(), job_ids(alone)
         (alone.objects / "originals").rename(alone.objects / "kept")
-        (alone.objects / "originals").write_bytes(b"")  # a file where a folder must be
+        # A file in the place of a folder makes the storage unusable.
+        (alone.objects / "originals").write_bytes(b"")
         lost = alone.call("POST", SINGLE, files={"file": ("a.jpg", small)})
         assert lost.status_code in (400, 503), lost.text
         (alone.objects / "originals").unlink()
@@ -374,18 +372,18 @@ def test_without_the_queue_or_the_storage_nothing_of_a_job_is_left(
         assert (alone.stored(), job_ids(alone)) == (before, jobs)
         assert alone.show(waiting[1])["status"] == "queued"
         assert alone.call("POST", "/remove-background", files={"file": ("a.jpg", small)}).status_code == 200
-        health = poll(lambda: told_of_queue(alone), 30, "health")
+        health = poll(lambda: queue_problem(alone), 30, "health")
         assert health["status"] == "warning"
 
 
-def told_of_queue(place: Place) -> dict[str, str] | None:
+def queue_problem(place: Place) -> dict[str, str] | None:
     answer = place.call("GET", "/health")
     assert answer.status_code == 200
     found: dict[str, str] = answer.json()["checks"]["queue"]
     return found if found["status"] != "ok" else None
 
 
-def test_the_same_on_postgresql_with_two_children(
+def test_postgresql_with_two_children_survives_a_kill(
     tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, small: bytes, photo_12mp: bytes
 ) -> None:
     broker = f"redis://127.0.0.1:{valkey.port}/1"

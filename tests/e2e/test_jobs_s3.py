@@ -1,4 +1,4 @@
-"""Jobs where records are in PostgreSQL and images in S3: as on many machines, with a real one of each."""
+"""Jobs with records in a real PostgreSQL and images in a real S3 server, as on several machines."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def there(
     seaweedfs: SeaweedFS,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
-    """A service that sends downloads to S3 itself, known to the public by another name, and its worker."""
+    """A service that redirects downloads to S3 under a public host name, and its worker."""
     folder = tmp_path_factory.mktemp("jobs")
     public = seaweedfs.url.replace("127.0.0.1", "localhost")
     settings = {**seaweedfs.settings, "S3_PUBLIC_ENDPOINT_URL": public, "DOWNLOAD_REDIRECT": "true"}
@@ -44,7 +44,7 @@ def there(
 
 @pytest.fixture(scope="module")
 def streaming(there: Place) -> Iterator[Gunicorn]:
-    """A second service over the same records and bucket, which sends downloads itself and asks for no key."""
+    """A second service with the same database and bucket that streams downloads and requires no key."""
     with Gunicorn(**{**there.settings, "DOWNLOAD_REDIRECT": "false", "AUTH_REQUIRED": "false"}) as running:
         yield running
 
@@ -60,18 +60,18 @@ def names(bucket: Any) -> set[str]:
     return {found["Key"] for found in bucket.list_objects_v2(Bucket=SeaweedFS.bucket).get("Contents", ())}
 
 
-def at_once(there: Place, data: bytes, **options: str) -> bytes:
+def synchronous(there: Place, data: bytes, **options: str) -> bytes:
     answer = there.call("POST", "/remove-background", files={"file": ("a.jpg", data)}, data=options)
     assert answer.status_code == 200, answer.text
     return answer.content
 
 
-def test_a_result_is_downloaded_from_s3_itself_by_its_public_name(
+def test_download_redirects_to_the_public_s3_endpoint(
     there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
 ) -> None:
     job_id = there.submit(jpeg, format="webp", max_width="96")
     done = there.until(job_id, "finished")
-    expected = at_once(there, jpeg, format="webp", max_width="96")
+    expected = synchronous(there, jpeg, format="webp", max_width="96")
     assert {key for key in names(bucket) if job_id in key} == {f"originals/{job_id}/1", f"results/{job_id}/1.webp"}
     led = there.call("GET", done["download_url"], allow_redirects=False)
     assert (led.status_code, led.headers["Cache-Control"]) == (302, "private, no-store")
@@ -91,20 +91,20 @@ def test_a_result_is_downloaded_from_s3_itself_by_its_public_name(
     assert requests.get(streaming.url + done["download_url"], timeout=10).json()["code"] == "job_not_found"
 
 
-def test_a_batch_comes_from_s3_as_one_zip_with_the_synchronous_route_s_bytes(there: Place, jpeg: bytes) -> None:
+def test_batch_zip_from_s3_equals_the_synchronous_results(there: Place, jpeg: bytes) -> None:
     files = [("files", ("cat.jpg", jpeg)), ("files", ("dog.jpg", jpeg + b"\0")), ("files", ("bad.jpg", b"nothing"))]
     job_id = there.call("POST", BATCH, files=files, data={"max_width": "64"}).json()["job_id"]
     done = there.until(job_id, "finished")
     answer = there.call("GET", done["download_url"], allow_redirects=False)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        expected = at_once(there, jpeg, max_width="64")
+        expected = synchronous(there, jpeg, max_width="64")
         assert [archive.read(name) for name in ("cat-no-bg.png", "dog-no-bg.png")] == [expected] * 2
         (failed,) = json.loads(archive.read("errors.json"))
         assert (failed["name"], failed["code"]) == ("bad", "unsupported_format")
 
 
-def test_what_is_no_longer_kept_is_410_and_leads_nowhere(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
+def test_expired_result_is_410_without_a_link(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
     job_id = there.submit(jpeg, max_width="64")
     there.until(job_id, "finished")
     with there.database.session() as session:
@@ -116,7 +116,7 @@ def test_what_is_no_longer_kept_is_410_and_leads_nowhere(there: Place, streaming
     assert there.call("GET", f"/api/v1/tasks/{job_id}").json()["presigned_url"] is None
 
 
-def test_a_lost_s3_makes_no_half_job_and_what_runs_is_tried_until_it_is_back(
+def test_lost_s3_leaves_no_partial_job_and_running_jobs_are_retried(
     there: Place, seaweedfs: SeaweedFS, bucket: Any, jpeg: bytes, photo_12mp: bytes
 ) -> None:
     running = there.submit(photo_12mp, **SLOW, max_width="64")
@@ -139,14 +139,14 @@ def test_a_lost_s3_makes_no_half_job_and_what_runs_is_tried_until_it_is_back(
     assert done["error"] is None
     assert names(bucket) - before <= {f"results/{running}/1.png", "started"}
     assert (
-        at_once(there, photo_12mp, **SLOW, max_width="64")
+        synchronous(there, photo_12mp, **SLOW, max_width="64")
         == requests.get(
             there.call("GET", done["download_url"], allow_redirects=False).headers["Location"], timeout=10
         ).content
     )
 
 
-def test_an_upload_may_name_an_object_of_its_caller_s_folder(
+def test_upload_accepts_an_object_in_the_callers_folder(
     there: Place, streaming: Gunicorn, bucket: Any, jpeg: bytes
 ) -> None:
     own = f"incoming/{there.key.split('_')[1]}/shop/cat.jpg"
@@ -158,7 +158,7 @@ def test_an_upload_may_name_an_object_of_its_caller_s_folder(
         {"params": {"s3_key": own, "max_width": "64"}},
         {"files": {"s3_key": (None, own), "max_width": (None, "64")}},
     ]
-    expected = at_once(there, jpeg, max_width="64")
+    expected = synchronous(there, jpeg, max_width="64")
     for how in sent:
         answer = there.call("POST", UPLOADS, **how)
         assert answer.status_code == 202, (how, answer.text)
@@ -168,13 +168,13 @@ def test_an_upload_may_name_an_object_of_its_caller_s_folder(
         done = there.until(upload_id, "finished")
         assert there.call("GET", done["download_url"]).content == expected
     assert {own, f"originals/{upload_id}/1"} <= names(bucket)
-    anybody = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": "incoming/public/dog.jpg"}, timeout=30)
-    assert anybody.status_code == 202, anybody.text
-    nobody_s = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": own}, timeout=30)
-    assert nobody_s.json()["code"] == "forbidden"
+    public = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": "incoming/public/dog.jpg"}, timeout=30)
+    assert public.status_code == 202, public.text
+    private = requests.post(f"{streaming.url}{UPLOADS}", json={"s3_key": own}, timeout=30)
+    assert private.json()["code"] == "forbidden"
 
 
-def test_no_key_leads_to_what_is_another_s_or_what_is_no_image(there: Place, bucket: Any, jpeg: bytes) -> None:
+def test_foreign_objects_and_non_images_are_refused(there: Place, bucket: Any, jpeg: bytes) -> None:
     mine, other = (f"incoming/{key.split('_')[1]}" for key in (there.key, there.other_key))
     job_id = there.submit(jpeg, max_width="64")
     there.until(job_id, "finished")

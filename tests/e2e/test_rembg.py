@@ -1,4 +1,4 @@
-"""rembg's server API: its clients, replayed against this service, see what they know."""
+"""rembg's server API: replay requests of its clients against this service."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def fetching(jpeg: bytes) -> Iterator[tuple[Gunicorn, str]]:
 
 
 def post(server: Gunicorn, data: bytes, query: Any = None, **form: Any) -> requests.Response:
-    """As clients of rembg post: `files={"file": data}`, the rest beside it."""
+    """Post like rembg's clients: the image as the file `file`, parameters as form or query fields."""
     return requests.post(server.url + PATH, files={"file": data}, data=form, params=query, timeout=30)
 
 
@@ -54,7 +54,7 @@ def native(server: Gunicorn, data: bytes, **options: Any) -> bytes:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_curl_lines_of_rembgs_readme_work(fetching: tuple[Gunicorn, str], tmp_path: Path, jpeg: bytes) -> None:
+def test_curl_examples_of_rembgs_readme_run(fetching: tuple[Gunicorn, str], tmp_path: Path, jpeg: bytes) -> None:
     server, url = fetching
     (tmp_path / "input.jpg").write_bytes(jpeg)
     for line in (
@@ -67,7 +67,7 @@ def test_the_curl_lines_of_rembgs_readme_work(fetching: tuple[Gunicorn, str], tm
         (tmp_path / "output.png").unlink()
 
 
-def test_the_plain_result_is_this_services_own(fetching: tuple[Gunicorn, str], jpeg: bytes) -> None:
+def test_result_without_parameters_equals_the_native_result(fetching: tuple[Gunicorn, str], jpeg: bytes) -> None:
     server, url = fetching
     own = native(server, jpeg)
     assert post(server, jpeg).content == own
@@ -76,7 +76,7 @@ def test_the_plain_result_is_this_services_own(fetching: tuple[Gunicorn, str], j
     assert by_url.headers["Content-Disposition"] == 'inline; filename="a photo-no-bg.png"'
 
 
-def test_every_parameter_does_what_it_says(server: Gunicorn, small: bytes) -> None:
+def test_every_parameter_matches_a_native_option(server: Gunicorn, small: bytes) -> None:
     cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "a": ({"a": True}, {"edges": "matting"}),
         "a with its thresholds": ({"a": "true", "af": 250, "ab": 5, "ae": 30}, {"edges": "matting"}),
@@ -91,17 +91,18 @@ def test_every_parameter_does_what_it_says(server: Gunicorn, small: bytes) -> No
              "vm": False, "bgc": "", "extras": "{}"},
             {},
         ),
-        "what is unknown": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
+        "unknown parameters": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
     }  # fmt: skip
     asked = {str(ours): ours for _, ours in cases.values()}
     own = {text: native(server, small, **ours) for text, ours in asked.items()}
-    assert len(set(own.values())) == len(own)  # each of them shows in this picture
+    # Each option changes this picture.
+    assert len(set(own.values())) == len(own)
     for name, (theirs, ours) in cases.items():
         assert post(server, small, **theirs).content == own[str(ours)], name
         assert post(server, small, query=theirs).content == own[str(ours)], name
 
 
-def test_modes_and_sizes_are_rembgs(server: Gunicorn, photo: Callable[[str], Image.Image], jpeg: bytes) -> None:
+def test_modes_and_sizes_match_rembg(server: Gunicorn, photo: Callable[[str], Image.Image], jpeg: bytes) -> None:
     turned = photo("coffee").resize((90, 60))
     exif = turned.getexif()
     exif[0x0112] = 6
@@ -114,7 +115,7 @@ def test_modes_and_sizes_are_rembgs(server: Gunicorn, photo: Callable[[str], Ima
 
 
 @pytest.mark.parametrize("text", ["255,128,0,255", "255, 128, 0, 255", "255,128,0"])
-def test_an_opaque_background_keeps_the_alpha_channel(server: Gunicorn, jpeg: bytes, text: str) -> None:
+def test_opaque_background_keeps_the_alpha_channel(server: Gunicorn, jpeg: bytes, text: str) -> None:
     image = np.asarray(opened(post(server, jpeg, query={"bgc": text})))
     assert image[..., 3].min() == 255
     assert tuple(image[0, 100, :3]) == (255, 128, 0)
@@ -144,7 +145,7 @@ BAD: Final = [
 
 
 @pytest.mark.parametrize(("given", "status", "code", "word"), BAD, ids=lambda value: str(value)[:60])
-def test_what_can_not_be_done_is_refused_in_words(
+def test_unsupported_parameters_are_explained(
     server: Gunicorn, small: bytes, given: dict[str, str], status: int, code: str, word: str
 ) -> None:
     for answered in (post(server, small, **given), post(server, small, query=given)):
@@ -152,7 +153,7 @@ def test_what_can_not_be_done_is_refused_in_words(
         assert word in answered.json()["details"]
 
 
-def test_a_request_needs_one_image(fetching: tuple[Gunicorn, str], small: bytes) -> None:
+def test_request_needs_exactly_one_image(fetching: tuple[Gunicorn, str], small: bytes) -> None:
     server, url = fetching
     there = server.url + PATH
     two = [("file", ("a.jpg", small)), ("file", ("b.jpg", small))]
@@ -174,5 +175,5 @@ def test_a_request_needs_one_image(fetching: tuple[Gunicorn, str], small: bytes)
         assert refused(answered) == (status, code)
 
 
-def test_the_api_page_is_where_rembg_has_it(server: Gunicorn) -> None:
+def test_api_page_has_rembgs_path(server: Gunicorn) -> None:
     assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text

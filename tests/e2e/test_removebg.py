@@ -1,4 +1,4 @@
-"""remove.bg's API 1.0 over HTTP: what its clients send and need. Numbers are those of its compatibility list, below."""
+"""remove.bg's API 1.0 over HTTP: requests that its clients send, and responses that they need."""
 
 import base64
 import http.client
@@ -41,14 +41,17 @@ def picture(photo: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def blank() -> bytes:
-    """Nothing at all, on a transparent ground."""
+    """A fully transparent image."""
     return encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG")
 
 
 @dataclass
 class Strict:
-    """A server that needs a key; `shop` has the endpoint's quota of 3 megapixels a minute, `free` one of its own. It
-    fetches from the host `pictures`, takes images without a subject, and its default size is `auto`."""
+    """A server with non-default settings: it requires keys, fetches from `pictures`, accepts images without a subject,
+    and its default size is `auto`.
+
+    The key `shop` has the endpoint's quota of 3 megapixels per minute; the key `free` has its own.
+    """
 
     server: Gunicorn
     shop: str
@@ -61,7 +64,7 @@ class Strict:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[Strict]:
-    """One server for all that differs from the default."""
+    """A server for all tests of non-default settings."""
 
     def behave(connection: Any, head: bytes) -> None:
         found = b"/photo.jpg" in head.split()[1]
@@ -83,8 +86,8 @@ def post(server: Gunicorn, image: bytes | None = None, path: str = PATH, **send:
     return requests.post(server.url + path, files=files or None, timeout=60, **send)
 
 
-def told(answered: requests.Response) -> tuple[int, str]:
-    """Status and code of an error, whose body is what that API's clients can read."""
+def refusal(answered: requests.Response) -> tuple[int, str]:
+    """Return the status and code of an error; check that remove.bg's clients can read its body."""
     assert answered.headers["Content-Type"] == "application/json; charset=utf-8"
     body = answered.json()
     assert list(body) == ["errors"]
@@ -94,7 +97,7 @@ def told(answered: requests.Response) -> tuple[int, str]:
     return answered.status_code, error["code"]
 
 
-def test_01_the_documented_curl_call_gives_a_png_with_all_headers(server: Gunicorn, picture: bytes) -> None:
+def test_documented_curl_call_returns_a_png_with_all_headers(server: Gunicorn, picture: bytes) -> None:
     answered = post(server, picture, data={"size": "auto"}, headers={"X-Api-Key": "INSERT_YOUR_API_KEY_HERE"})
     assert (answered.status_code, answered.headers["Content-Type"]) == (200, "image/png")
     headers = answered.headers
@@ -108,18 +111,19 @@ def test_01_the_documented_curl_call_gives_a_png_with_all_headers(server: Gunico
     assert not (np.delete(alpha, np.s_[box[1] : box[1] + box[3]], axis=0) > 10).any()
 
 
-def test_02_accept_json_gives_base64_and_the_subjects_box(server: Gunicorn, jpeg: bytes) -> None:
+def test_accept_json_returns_base64_and_the_foreground_box(server: Gunicorn, jpeg: bytes) -> None:
     answered = post(server, jpeg, headers={"Accept": "application/json"})
     data = answered.json()["data"]
     assert set(answered.json()) == {"data"}
     assert set(data) == {"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}
     assert data["foreground_width"] == int(answered.headers["X-Foreground-Width"]) > 0
     assert pixels(base64.b64decode(data["result_b64"])).shape == (500, 500, 4)
-    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):  # the last is axios'
+    # The last value is the default of axios.
+    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):
         assert post(server, jpeg, headers={"Accept": accept}).headers["Content-Type"] == "image/png"
 
 
-def test_03_a_zip_holds_color_jpg_and_alpha_png_stored_and_alike(server: Gunicorn, jpeg: bytes) -> None:
+def test_zip_holds_matching_uncompressed_color_and_alpha(server: Gunicorn, jpeg: bytes) -> None:
     answered = post(server, jpeg, data={"format": "zip", "size": "full"})
     assert answered.headers["Content-Type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answered.content)) as archive:
@@ -132,18 +136,18 @@ def test_03_a_zip_holds_color_jpg_and_alpha_png_stored_and_alike(server: Gunicor
             assert np.array_equal(np.asarray(alpha), png[..., 3])
 
 
-def test_04_the_command_lines_empty_fields_are_as_good_as_absent(server: Gunicorn, small: bytes) -> None:
+def test_empty_fields_count_as_absent(server: Gunicorn, small: bytes) -> None:
     sent = dict.fromkeys(EMPTY, "")
     answered = post(server, small, data=sent | {"format": "zip", "size": "auto"})
     assert (answered.status_code, answered.headers["Content-Type"]) == (200, "application/zip")
     nothing = post(server, None, files={"image_file": ("", b"")}, data=sent)
-    assert told(nothing) == (400, "missing_source")
+    assert refusal(nothing) == (400, "missing_source")
     for value in (None, ""):
         asked = {**dict.fromkeys(EMPTY, value), "image_file_b64": base64.b64encode(small).decode()}
         assert post(server, json=asked).status_code == 200
 
 
-def test_05_what_the_python_client_always_sends_is_taken(server: Gunicorn, small: bytes) -> None:
+def test_default_fields_of_the_python_client_are_accepted(server: Gunicorn, small: bytes) -> None:
     data = {"size": "regular", "type": "auto", "type_level": "none", "format": "auto", "roi": "0 0 100% 100%"}
     data |= {"crop": "false", "scale": "original", "position": "original", "channels": "rgba", "add_shadow": "false"}
     answered = post(server, small, data=data | {"semitransparency": "true", "unknown": "ignored", "shadow_method": "x"})
@@ -153,7 +157,7 @@ def test_05_what_the_python_client_always_sends_is_taken(server: Gunicorn, small
     assert post(server, small, data=data | {"crop_margin": "false"}).content == plain.content
 
 
-def test_06_the_ruby_gem_gets_a_zip_for_its_png_and_the_account_it_expects(server: Gunicorn, picture: bytes) -> None:
+def test_ruby_gem_gets_its_zip_and_account(server: Gunicorn, picture: bytes) -> None:
     sent = {"size": "auto", "format": "zip", "type": "auto", "channels": "rgba", "crop": "false", "add_shadow": "false"}
     start = time.monotonic()
     answered = post(server, picture, data=sent, headers={"X-Api-Key": "k", "Accept": "*/*"})
@@ -170,7 +174,7 @@ def test_06_the_ruby_gem_gets_a_zip_for_its_png_and_the_account_it_expects(serve
     assert attributes["credits"]["total"] > 0
 
 
-def test_07_json_takes_booleans_and_leaves_out_what_it_likes(server: Gunicorn, jpeg: bytes) -> None:
+def test_json_accepts_booleans_nulls_and_data_uris(server: Gunicorn, jpeg: bytes) -> None:
     text = base64.b64encode(jpeg).decode()
     asked = {"size": "preview", "type": "auto", "crop": False, "image_file_b64": text, "semitransparency": True}
     answered = post(server, json=asked, headers={"Accept": "application/json"})
@@ -178,22 +182,24 @@ def test_07_json_takes_booleans_and_leaves_out_what_it_likes(server: Gunicorn, j
     cropped = post(server, json=asked | {"crop": True, "scale": None})
     assert int(cropped.headers["X-Width"]) != 500
     assert int(cropped.headers["X-Foreground-Left"]) == 0
-    for name in ("image_base64", "image_file_b64"):  # the first is what one client sends
+    # One client sends the first name.
+    for name in ("image_base64", "image_file_b64"):
         assert post(server, json={name: f"data:image/jpeg;base64,{text}"}).status_code == 200
 
 
-def test_08_credits_are_a_whole_number(server: Gunicorn, small: bytes) -> None:
+def test_credits_are_an_integer(server: Gunicorn, small: bytes) -> None:
     assert int(post(server, small).headers["X-Credits-Charged"]) == 0
 
 
-def test_09_too_many_megapixels_are_a_429_that_clients_can_wait_for(strict: Strict, picture: bytes) -> None:
+def test_exhausted_megapixel_quota_is_429_with_retry_after(strict: Strict, picture: bytes) -> None:
     sent = {"X-Api-Key": strict.shop, **ORIGIN}
     answers = [post(strict.server, picture, headers=sent) for _ in range(3)]
     assert [a.status_code for a in answers] == [200, 200, 429]
-    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]  # 1.92 megapixels cost 2
+    # 1.92 megapixels count as 2.
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]
     assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"3"}
     refused = answers[-1]
-    assert told(refused) == (429, "rate_limit_exceeded")
+    assert refusal(refused) == (429, "rate_limit_exceeded")
     assert refused.json()["errors"][0]["title"] == "Rate limit exceeded"
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
     assert 0 <= int(refused.headers["X-RateLimit-Reset"]) - time.time() <= 61
@@ -201,14 +207,15 @@ def test_09_too_many_megapixels_are_a_429_that_clients_can_wait_for(strict: Stri
     assert all("Retry-After" not in a.headers for a in answers[:2])
     assert requests.get(f"{strict.server.url}/v1.0/account", headers=sent, timeout=10).status_code == 200
     own = [strict.post(picture).headers["X-RateLimit-Remaining"] for _ in range(2)]
-    assert int(own[0]) - int(own[1]) == 1  # a key's own limit counts requests
+    # The limit of a key counts requests, not megapixels.
+    assert int(own[0]) - int(own[1]) == 1
 
 
-def test_10_without_the_right_key_it_is_403_where_keys_are_required(strict: Strict, small: bytes) -> None:
+def test_missing_or_wrong_key_is_403(strict: Strict, small: bytes) -> None:
     for path, method in ((PATH, "POST"), ("/v1.0/account", "GET"), ("/v1.0/improve", "POST")):
         for sent, title in (({}, "Missing API Key"), ({"X-API-Key": "wrong"}, "API Key invalid")):
             refused = requests.request(method, strict.server.url + path, headers={**sent, **ORIGIN}, timeout=10)
-            assert told(refused) == (403, "auth_failed")
+            assert refusal(refused) == (403, "auth_failed")
             assert refused.json()["errors"][0]["title"] == title
             assert refused.headers["Access-Control-Allow-Origin"] == "*"
             assert "WWW-Authenticate" not in refused.headers
@@ -216,7 +223,7 @@ def test_10_without_the_right_key_it_is_403_where_keys_are_required(strict: Stri
         assert post(strict.server, small, headers=good).status_code == 200
 
 
-def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn) -> None:
+def test_too_large_file_is_400_in_every_transport(server: Gunicorn) -> None:
     large = b"\xff\xd8\xff" + bytes(LIMIT - 2)
     text = base64.b64encode(large).decode()
     for send in (
@@ -227,7 +234,7 @@ def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn)
         {"files": {"image_file": bytes(40_000_000)}},
     ):
         refused = post(server, **send, headers=ORIGIN)
-        assert told(refused) == (400, "file_too_large")
+        assert refusal(refused) == (400, "file_too_large")
         assert refused.json()["errors"][0] | {"code": ""} == {
             "title": "File too large",
             "code": "",
@@ -236,15 +243,15 @@ def test_11_a_file_that_is_too_large_is_a_400_however_it_comes(server: Gunicorn)
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_11_a_file_of_just_the_limit_is_taken_as_base64_too(server: Gunicorn, jpeg: bytes) -> None:
-    # What follows a JPEG's end is nobody's business.
+def test_file_of_exactly_the_limit_is_accepted(server: Gunicorn, jpeg: bytes) -> None:
+    # Decoders ignore bytes after the end of a JPEG.
     filled = jpeg + bytes(LIMIT - len(jpeg))
     assert post(server, filled).status_code == 200
     text = base64.b64encode(filled).decode()
     assert post(server, files={"image_file_b64": (None, text)}).status_code == 200
 
 
-def test_12_what_is_not_there_or_not_ready_is_told_in_the_same_words(server: Gunicorn, tmp_path: Path) -> None:
+def test_unknown_paths_and_missing_model_use_removebgs_error_format(server: Gunicorn, tmp_path: Path) -> None:
     for method, path, expected in (
         ("GET", "/v1.0/unknown", (404, "not_found")),
         ("GET", "/v1.0", (404, "not_found")),
@@ -252,24 +259,25 @@ def test_12_what_is_not_there_or_not_ready_is_told_in_the_same_words(server: Gun
         ("POST", "/v1.0/account", (405, "method_not_allowed")),
     ):
         refused = requests.request(method, server.url + path, headers=ORIGIN, timeout=10)
-        assert told(refused) == expected
+        assert refusal(refused) == expected
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
-    assert requests.get(f"{server.url}/v1.01", timeout=10).json()["code"] == "not_found"  # another prefix
+    # This path has another prefix, so the error has the native format.
+    assert requests.get(f"{server.url}/v1.01", timeout=10).json()["code"] == "not_found"
     with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as broken:
-        poll(lambda: "engine" in told_when_up(broken), what="a refusal")
+        poll(lambda: "engine" in error_text(broken), what="a refusal")
         refused = post(broken, encoded(Image.new("RGB", (64, 64))))
-        assert told(refused) == (503, "engine_unavailable")
+        assert refusal(refused) == (503, "engine_unavailable")
         assert int(refused.headers["Retry-After"]) >= 1
 
 
-def told_when_up(server: Gunicorn) -> str:
+def error_text(server: Gunicorn) -> str:
     try:
         return post(server, encoded(Image.new("RGB", (64, 64)))).text
     except requests.ConnectionError:
         return ""
 
 
-def test_13_a_page_of_another_origin_may_send_a_key_and_read_the_headers(server: Gunicorn, small: bytes) -> None:
+def test_cors_allows_keys_and_exposes_headers(server: Gunicorn, small: bytes) -> None:
     asked = {**ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     allowed = requests.options(server.url + PATH, headers=asked, timeout=10)
     assert allowed.status_code == 200
@@ -283,10 +291,11 @@ def test_13_a_page_of_another_origin_may_send_a_key_and_read_the_headers(server:
         assert needed <= exposed
 
 
-def test_14_shadows_go_by_the_class_that_the_client_names(server: Gunicorn, small: bytes) -> None:
+def test_shadow_depends_on_the_named_class(server: Gunicorn, small: bytes) -> None:
     plain = post(server, small).content
     car = {"shadow_type[car]": "car", "shadow_opacity[car]": "80"}
-    assert post(server, small, data=car).content == plain  # nobody has said that it is one
+    # Without `type` the subject is not a car.
+    assert post(server, small, data=car).content == plain
     shadow = post(server, small, data=car | {"type": "car"})
     assert shadow.status_code == 200
     assert shadow.headers["X-Type"] == "car"
@@ -296,15 +305,15 @@ def test_14_shadows_go_by_the_class_that_the_client_names(server: Gunicorn, smal
     assert post(server, json=nested | {"image_file_b64": text}).content == shadow.content
     assert post(server, small, data={"add_shadow": "true", "type": "car"}).content != plain
     assert post(server, small, data={"shadow_type": "drop"}).content != plain
-    assert told(post(server, small, data={"shadow_type[car]": "long"})) == (400, "invalid_shadow_type")
+    assert refusal(post(server, small, data={"shadow_type[car]": "long"})) == (400, "invalid_shadow_type")
 
 
-def test_15_the_name_of_an_upload_says_nothing(server: Gunicorn, small: bytes) -> None:
+def test_file_name_of_an_upload_is_ignored(server: Gunicorn, small: bytes) -> None:
     for name in ("a.png", "no-ending", "a.exe"):
         assert post(server, None, files={"image_file": (name, small, "application/zip")}).status_code == 200
 
 
-def test_16_no_class_is_told_where_none_is_wanted(server: Gunicorn, small: bytes) -> None:
+def test_type_level_sets_the_returned_class(server: Gunicorn, small: bytes) -> None:
     assert "X-Type" not in post(server, small, data={"type_level": "none"}).headers
     for level, subject, expected in (("1", "transportation", "other"), ("2", "transportation", "transportation"),
                                      ("latest", "graphics", "graphic"), ("1", "car_part", "car")):  # fmt: skip
@@ -312,14 +321,14 @@ def test_16_no_class_is_told_where_none_is_wanted(server: Gunicorn, small: bytes
         assert answered.headers["X-Type"] == expected
 
 
-def test_17_one_background_at_most(server: Gunicorn, small: bytes) -> None:
+def test_more_than_one_background_is_refused(server: Gunicorn, small: bytes) -> None:
     both = {"bg_color": "fff", "bg_image_url": "https://example.org/a.jpg"}
-    assert told(post(server, small, data=both)) == (400, "multiple_bg_sources")
+    assert refusal(post(server, small, data=both)) == (400, "multiple_bg_sources")
     third: dict[str, Any] = {"files": {"bg_image_file": ("b.jpg", small)}, "data": {"bg_color": "fff"}}
-    assert told(post(server, small, **third)) == (400, "multiple_bg_sources")
+    assert refusal(post(server, small, **third)) == (400, "multiple_bg_sources")
 
 
-def test_18_opaque_pixels_are_the_photos_own(server: Gunicorn, jpeg: bytes) -> None:
+def test_opaque_pixels_are_unchanged(server: Gunicorn, jpeg: bytes) -> None:
     found = pixels(post(server, jpeg, data={"size": "full"}).content)
     opaque = found[..., 3] == 255
     assert opaque.mean() > 0.1
@@ -327,7 +336,7 @@ def test_18_opaque_pixels_are_the_photos_own(server: Gunicorn, jpeg: bytes) -> N
     assert not found[found[..., 3] == 0].any()
 
 
-def test_19_a_body_in_chunks_is_taken(server: Gunicorn, jpeg: bytes) -> None:
+def test_chunked_body_is_accepted(server: Gunicorn, jpeg: bytes) -> None:
     body = json.dumps({"image_file_b64": base64.b64encode(jpeg).decode(), "size": "auto"}).encode()
     parts = (body[i : i + 10_000] for i in range(0, len(body), 10_000))
     answered = post(server, data=parts, headers={"Content-Type": "application/json"})
@@ -335,7 +344,7 @@ def test_19_a_body_in_chunks_is_taken(server: Gunicorn, jpeg: bytes) -> None:
     assert (answered.status_code, answered.headers["X-Width"]) == (200, "512")
 
 
-def test_20_a_turned_photo_comes_back_upright(server: Gunicorn, picture: bytes) -> None:
+def test_exif_orientation_is_applied(server: Gunicorn, picture: bytes) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(io.BytesIO(picture)) as image:
@@ -356,7 +365,7 @@ def test_20_a_turned_photo_comes_back_upright(server: Gunicorn, picture: bytes) 
         ({"size": "50MP"}, "2400x1800"),
     ],
 )
-def test_a_size_bounds_the_results_pixels(server: Gunicorn, photo: Any, asked: dict[str, str], expected: str) -> None:
+def test_size_limits_the_results_pixels(server: Gunicorn, photo: Any, asked: dict[str, str], expected: str) -> None:
     large = encoded(photo().resize((2400, 1800)), "JPEG")
     answered = post(server, large, data=asked | {"format": "jpg"})
     assert f"{answered.headers['X-Width']}x{answered.headers['X-Height']}" == expected
@@ -376,7 +385,7 @@ def test_a_size_bounds_the_results_pixels(server: Gunicorn, photo: Any, asked: d
         ({"format": "webp"}, "WEBP", "RGBA"),
     ],
 )
-def test_the_automatic_format_is_png_where_something_is_transparent(
+def test_automatic_format_is_png_for_transparent_results(
     server: Gunicorn, small: bytes, asked: dict[str, str], kind: str, mode: str
 ) -> None:
     answered = post(server, small, data=asked)
@@ -385,7 +394,7 @@ def test_the_automatic_format_is_png_where_something_is_transparent(
         assert answered.headers["Content-Type"] == f"image/{kind.lower()}"
 
 
-def test_a_background_image_lies_behind_the_subject(server: Gunicorn, small: bytes) -> None:
+def test_background_image_is_behind_the_subject(server: Gunicorn, small: bytes) -> None:
     red = encoded(Image.new("RGB", (40, 80), (255, 0, 0)), "PNG")
     answered = post(server, small, files={"bg_image_file": ("bg", red)})
     assert answered.headers["Content-Type"] == "image/jpeg"
@@ -402,70 +411,68 @@ def test_a_background_image_lies_behind_the_subject(server: Gunicorn, small: byt
         (encoded(Image.new("RGB", (4, 4)), "PNG"), "invalid_dimensions"),
     ],
 )
-def test_images_that_can_not_be_used_have_their_codes(server: Gunicorn, data: bytes, expected: str) -> None:
-    assert told(post(server, data)) == (400, expected)
+def test_unusable_images_have_removebgs_codes(server: Gunicorn, data: bytes, expected: str) -> None:
+    assert refusal(post(server, data)) == (400, expected)
     if expected == "invalid_file_type":
         assert re.fullmatch(r"Expected png/jpg/.*, received a PDF", post(server, data).json()["errors"][0]["detail"])
 
 
-def test_too_many_pixels_are_told_in_megapixels(server: Gunicorn) -> None:
+def test_pixel_limit_is_reported_in_megapixels(server: Gunicorn) -> None:
     large = encoded(Image.new("L", (10_000, 6_000)), "PNG")
     refused = post(server, large)
-    assert told(refused) == (400, "resolution_too_high")
+    assert refusal(refused) == (400, "resolution_too_high")
     detail = "Input image has 60 megapixels, maximum supported input resolution is 50 megapixels"
     assert refused.json()["errors"][0]["detail"] == detail
 
 
-def test_an_image_without_a_subject_is_refused_unless_the_operator_says_otherwise(
-    server: Gunicorn, strict: Strict, blank: bytes
-) -> None:
-    assert told(post(server, blank)) == (400, "unknown_foreground")
+def test_image_without_a_subject_is_refused_by_default(server: Gunicorn, strict: Strict, blank: bytes) -> None:
+    assert refusal(post(server, blank)) == (400, "unknown_foreground")
     assert strict.post(blank).status_code == 200
 
 
-def test_the_default_size_is_the_operators(strict: Strict, picture: bytes) -> None:
+def test_default_size_is_configurable(strict: Strict, picture: bytes) -> None:
     assert strict.post(picture).headers["X-Width"] == "1600"
     assert strict.post(picture, data={"size": "preview"}).headers["X-Width"] == "577"
 
 
-def test_regions_that_lead_nowhere_have_their_codes(server: Gunicorn, small: bytes) -> None:
-    assert told(post(server, small, data={"roi": "0 0 9999px 100%"})) == (400, "roi_exceeds_bounds")
-    assert told(post(server, small, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
+def test_invalid_regions_have_removebgs_codes(server: Gunicorn, small: bytes) -> None:
+    assert refusal(post(server, small, data={"roi": "0 0 9999px 100%"})) == (400, "roi_exceeds_bounds")
+    assert refusal(post(server, small, data={"roi": "50% 0 50% 100%"})) == (400, "roi_region_empty")
 
 
-def test_images_by_url_and_what_can_go_wrong_with_them(strict: Strict, small: bytes) -> None:
+def test_image_urls_are_fetched_and_failures_have_removebgs_codes(strict: Strict, small: bytes) -> None:
     url = f"{strict.pictures}/photo.jpg"
     for send in ({"data": {"image_url": url}}, {"json": {"image_url": url, "crop": False}}):
         assert strict.post(**send).status_code == 200
     assert strict.post(small, data={"bg_image_url": url}).headers["Content-Type"] == "image/jpeg"
     missing = strict.post(data={"image_url": f"{strict.pictures}/gone"})
-    assert told(missing) == (400, "failed_image_download")
+    assert refusal(missing) == (400, "failed_image_download")
     assert missing.json()["errors"][0]["title"] == "Failed to download image from given image_url: HTTP Status 404"
     for bad in ("no url", "ftp://example.org/a.jpg"):
-        assert told(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
-        assert told(strict.post(small, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
-        assert told(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
-    assert told(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
+        assert refusal(strict.post(data={"image_url": bad})) == (400, "invalid_image_url")
+        assert refusal(strict.post(small, data={"bg_image_url": bad})) == (400, "invalid_bg_image_url")
+        assert refusal(strict.post(path="/v1.0/improve", data={"image_url": bad})) == (400, "invalid_image_url")
+    assert refusal(strict.post(json={"image_url": 7})) == (400, "invalid_image_url")
     private = {"image_url": f"http://127.0.0.1:{free_port()}/"}
-    assert told(strict.post(data=private)) == (400, "failed_image_download")
-    assert told(strict.post(small, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
+    assert refusal(strict.post(data=private)) == (400, "failed_image_download")
+    assert refusal(strict.post(small, data={"bg_image_url": f"{strict.pictures}/gone"})) == (400, "failed_bg_download")
     both = {"image_url": url, "image_file_b64": "AAAA"}
-    assert told(strict.post(data=both)) == (400, "multiple_sources")
+    assert refusal(strict.post(data=both)) == (400, "multiple_sources")
 
 
-def test_improve_takes_one_image_and_keeps_nothing(server: Gunicorn, small: bytes) -> None:
+def test_improve_accepts_one_image_and_returns_an_id(server: Gunicorn, small: bytes) -> None:
     path = "/v1.0/improve"
     answered = post(server, small, path, data={"image_filename": "a.jpg", "tag": "shoes"})
     assert answered.status_code == 200
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answered.json()["id"])
     assert list(answered.json()) == ["id"]
     assert post(server, None, path, data={"image_url": "https://example.org/a.jpg"}).status_code == 200
-    assert told(post(server, None, path)) == (400, "missing_source")
-    assert told(post(server, b"no image", path)) == (400, "invalid_file_type")
+    assert refusal(post(server, None, path)) == (400, "missing_source")
+    assert refusal(post(server, b"no image", path)) == (400, "invalid_file_type")
 
 
 def segmented(server: Gunicorn) -> int:
-    """How often a model has run."""
+    """Return how often a model has run."""
     text = requests.get(f"{server.url}/metrics", timeout=10).text
     found = re.search(r'stage_duration_seconds_count\{stage="segment"\} (\d+)', text)
     return int(found[1]) if found else 0
@@ -479,7 +486,7 @@ def in_work(server: Gunicorn) -> bool:
     )
 
 
-def test_the_same_image_sent_at_the_same_time_is_worked_on_once(strict: Strict, photo_12mp: bytes) -> None:
+def test_concurrent_identical_requests_are_processed_once(strict: Strict, photo_12mp: bytes) -> None:
     before = segmented(strict.server)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(strict.post, photo_12mp, data={"size": "full"})
@@ -494,7 +501,7 @@ def test_the_same_image_sent_at_the_same_time_is_worked_on_once(strict: Strict, 
     assert segmented(strict.server) - before == 2
 
 
-def test_a_client_that_gives_up_and_tries_again_gets_the_first_tries_result(strict: Strict, photo_12mp: bytes) -> None:
+def test_retry_after_a_disconnect_gets_the_first_result(strict: Strict, photo_12mp: bytes) -> None:
     before = segmented(strict.server)
     boundary = "b"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n'

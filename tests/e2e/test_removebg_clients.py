@@ -1,8 +1,9 @@
-"""Client libraries of remove.bg, as their registries hold them, pointed at this service by the one line that their
-users would change. They are kept in pytest's cache; without a registry or Node.js their tests are skipped.
+"""Run published client libraries of remove.bg against this service, with only their URL changed.
 
-Not here: the Ruby gem and the Go program, whose requests `test_removebg.py` replays; removd, which needs a native image
-library of 2019 (the chunked JSON that it sends is replayed there too).
+The packages are kept in pytest's cache. Without a registry or Node.js the tests are skipped.
+
+`test_removebg.py` replays the requests of three more clients: the Ruby gem, the Go program, and removd, which needs a
+native image library of 2019.
 """
 
 import base64
@@ -18,7 +19,7 @@ from PIL import Image
 
 from tests.support.gunicorn import Gunicorn
 
-# The first and the last are one import name.
+# The first and the last package have the same import name.
 PYPI = ("removebg==0.4", "remove-bg-api==0.2.1", "remove-bg==0.2.1")
 NPM = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3", "axios@1.21.1", "form-data@4.0.6")
 INSTALL_SECONDS = 60
@@ -27,7 +28,7 @@ ENDPOINT = "https://api.remove.bg/v1.0/removebg"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Path:
-    """Where the clients find `photo.jpg` and `photo.b64`, and `no.jpg`, which is none."""
+    """The clients' folder: `photo.jpg`, `photo.b64`, and `no.jpg`, which is not an image."""
     found = tmp_path_factory.mktemp("clients")
     (found / "photo.jpg").write_bytes(jpeg)
     (found / "photo.b64").write_text(base64.b64encode(jpeg).decode())
@@ -45,7 +46,7 @@ def install_problem(command: list[str]) -> str:
 
 
 def fetched(request: pytest.FixtureRequest, name: str, command: Callable[[Path], list[str]]) -> Path:
-    """A folder with what the command installs there, once."""
+    """Install packages into a cached folder unless they are there; return the folder."""
     cache = request.config.cache
     assert cache
     target = cache.mkdir("removebg-clients") / name
@@ -72,15 +73,17 @@ def python_client(
 
 
 def npm_client(request: pytest.FixtureRequest, folder: Path, script: str, url: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script in a folder with the packages, whose URL is replaced in copies: `remove.bg` and `removebg-wrapper`
-    have no setting for it."""
+    """Run a script with the packages.
+
+    `remove.bg` and `removebg-wrapper` have no setting for the URL, so copies of them get another one.
+    """
     if not shutil.which("npm") or not shutil.which("node"):
         pytest.skip("Node.js is not installed")
     npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]
     target = fetched(request, "npm", lambda place: [*npm, str(place), *NPM])
     for package, file in (("remove.bg", "dist/index.js"), ("removebg-wrapper", "index.js")):
         text = (target / "node_modules" / package / file).read_text()
-        # Else the copy would ask that service itself.
+        # Otherwise the copy would call remove.bg itself.
         assert ENDPOINT in text
         (target / f"{package}.copy.js").write_text(text.replace(ENDPOINT, f"{url}/v1.0/removebg"))
     (target / "run.js").write_text(script)
@@ -95,7 +98,7 @@ def opened(path: Path) -> tuple[str | None, tuple[int, int], str]:
         return image.format, image.size, image.mode
 
 
-def test_python_removebg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_python_removebg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 import removebg.removebg
 removebg.removebg.API_ENDPOINT = "{server.url}/v1.0/removebg"
@@ -110,11 +113,11 @@ except removebg.removebg.requests.HTTPError as error:
     done = python_client(request, "removebg==0.4", folder, script)
     assert (done.returncode, done.stdout) == (0, "Invalid file type\n"), done.stderr
     assert opened(folder / "photo.jpg_no_bg.png") == ("PNG", (500, 500), "RGBA")
-    # As remove.bg answers: nothing is transparent.
+    # Without transparent pixels the automatic format is JPEG, as on remove.bg.
     assert opened(folder / "b64.png") == ("JPEG", (512, 512), "RGB")
 
 
-def test_python_remove_bg_api(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_python_remove_bg_api_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 import remove_bg_api
 remove_bg_api.API_URL = "{server.url}/v1.0"
@@ -134,9 +137,11 @@ except remove_bg_api.Errors.ApiErrorCode400 as error:
     assert opened(folder / "api.png") == ("PNG", (500, 500), "RGBA")
 
 
-def test_python_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
-    """It imports a name that Python 3.10 removed, and three libraries for the web site of that service: without them
-    its API client is whole."""
+def test_python_remove_bg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+    """The package imports a name that Python 3.10 removed, and three libraries for remove.bg's web site.
+
+    The script replaces them: the API client does not need them.
+    """
     script = f"""
 import collections, collections.abc, sys
 from unittest.mock import MagicMock
@@ -158,7 +163,7 @@ except removebg.constants.exceptions.InvalidParameters as error:
     assert (folder / "third.zip").read_bytes().startswith(b"PK")
 
 
-def test_npm_remove_bg(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_npm_remove_bg_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = """
 const client = require("./remove.bg.copy.js");
 const { readFileSync } = require("fs");
@@ -178,14 +183,14 @@ const { readFileSync } = require("fs");
     assert opened(folder / "npm.jpg")[0] == "JPEG"
 
 
-def test_npm_removebg_wrapper(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_npm_removebg_wrapper_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = """require("./removebg-wrapper.copy.js").rbFromImageFile("photo.jpg", "any key");"""
     done = npm_client(request, folder, script, server.url)
     assert done.returncode == 0, done.stderr
     assert opened(folder / "output.png") == ("PNG", (512, 512), "RGBA")
 
 
-def test_axios_as_the_documentation_shows_it(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
+def test_documented_axios_example_works(request: pytest.FixtureRequest, server: Gunicorn, folder: Path) -> None:
     script = f"""
 const axios = require("axios");
 const FormData = require("form-data");

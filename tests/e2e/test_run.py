@@ -1,6 +1,6 @@
-"""`make run` as one sees it: web, worker and broker up together, one signal ends them, a worker's death stops nobody.
+"""`make run` starts web server, worker and broker; one signal ends them, and a dead part does not stop the others.
 
-The worker here is a stand-in that says what it was given, so that this holds whatever jobs do.
+A stand-in for the worker prints its settings, so that these tests do not depend on jobs.
 """
 
 import os
@@ -42,7 +42,7 @@ time.sleep(600)
 
 
 class Run:
-    """`run.py` in a folder of its own."""
+    """`run.py` in its own folder."""
 
     def __init__(self, folder: Path, parts: str = "worker", *, records: bool = True, **settings: object) -> None:
         (folder / "data").mkdir(exist_ok=True)
@@ -87,13 +87,14 @@ class Run:
         assert self.process.poll() is None, self.log()
 
     def worker(self, start: int = 1) -> dict[str, str]:
-        """What that start of the worker said."""
+        """Wait for that start of the worker; return the settings that it printed."""
         names = ("pid", "starts", "jobs", "broker")
-        found = poll(lambda: re.findall(r"^worker \| up (.*)$", self.log(), re.MULTILINE)[start - 1 : start], 60, "it")
+        pattern = re.compile(r"^worker \| up (.*)$", re.MULTILINE)
+        found = poll(lambda: pattern.findall(self.log())[start - 1 : start], 60, f"start {start} of the worker")
         return dict(zip(names, found[0].split(), strict=True))
 
     def children(self) -> list[int]:
-        """Everything it runs, its children's children too."""
+        """Return the process ids of all descendants."""
         found, look = [], [self.process.pid]
         while look:
             pid = look.pop()
@@ -110,21 +111,21 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield one
 
 
-def test_the_line_that_it_prints_can_be_pasted(running: Run, tmp_path: Path) -> None:
+def test_printed_curl_command_runs(running: Run, tmp_path: Path) -> None:
     line = next(line for line in running.log().splitlines() if line.startswith("  curl "))
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60, capture_output=True)
     assert (tmp_path / "cutout.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_worker_is_given_the_broker_that_runs_beside_it(running: Run) -> None:
-    said = running.worker()
-    assert said["jobs"] == "true"
-    with redis.Redis.from_url(said["broker"]) as client:
+def test_worker_gets_the_embedded_broker(running: Run) -> None:
+    started = running.worker()
+    assert started["jobs"] == "true"
+    with redis.Redis.from_url(started["broker"]) as client:
         assert int(client.get("starts") or 0) >= 1
     assert (running.folder / "data/valkey/appendonlydir").is_dir()
 
 
-def test_the_worker_and_the_broker_die_and_the_web_server_answers_on(running: Run, jpeg: bytes) -> None:
+def test_web_server_survives_dead_worker_and_broker(running: Run, jpeg: bytes) -> None:
     first = running.worker()
     with redis.Redis.from_url(first["broker"]) as client:
         client.set("kept", 1)
@@ -146,27 +147,29 @@ def _get(client: redis.Redis, name: str) -> object:
         return None
 
 
-def test_a_second_one_in_the_same_folder_serves_without_jobs(running: Run) -> None:
+def test_second_instance_in_one_folder_serves_without_jobs(running: Run) -> None:
     with Run(running.folder) as second:
         second.wait_ready()
         assert f"Jobs are off: {running.folder}/data/valkey is in use by another `make run`" in second.log()
         assert len([pid for pid in second.children() if os.getpgid(pid) == pid]) == 1
 
 
-def test_the_worker_starts_with_the_first_record_and_uses_no_memory_before(tmp_path: Path) -> None:
+def test_worker_starts_with_the_first_record(tmp_path: Path) -> None:
     with Run(tmp_path, records=False) as running:
         running.wait_ready()
-        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2  # the web server and the broker
+        # The web server and the broker.
+        assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 2
         (tmp_path / "data/background-remover.db").touch()
         assert running.worker()["jobs"] == "true"
 
 
-def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     with Run(tmp_path) as running:
         running.wait_ready()
         running.worker()
         pids = running.children()
-        assert len(pids) >= 4  # two of the web server, worker, broker
+        # Two processes of the web server, the worker, and the broker.
+        assert len(pids) >= 4
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(30) == 0
         assert [pid for pid in pids if is_running(pid)] == []
@@ -174,10 +177,11 @@ def test_one_ctrl_c_ends_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
         lines = [
             line.split(" |")[0].strip() for line in running.log().splitlines() if "bye" in line or "Master" in line
         ]
-        assert lines[-1] == "valkey"  # last of all
+        # The broker stops last.
+        assert lines[-1] == "valkey"
 
 
-def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
+def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
     wrongs: tuple[dict[str, Any], ...] = ({"PORT": "many"}, {"TRUSTED_PROXIES": "-1"})
     for wrong in wrongs:
         with Run(tmp_path, **wrong) as running:
@@ -188,7 +192,7 @@ def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "settings", "said"),
+    ("parts", "settings", "message"),
     [
         (
             "no binary",
@@ -198,19 +202,17 @@ def test_a_wrong_setting_ends_it_with_its_message(tmp_path: Path) -> None:
         ("worker", {"JOBS_ENABLED": "false"}, "Jobs are off: JOBS_ENABLED=false."),
     ],
 )
-def test_without_a_broker_or_jobs_it_serves_and_says_so(
-    tmp_path: Path, parts: str, settings: dict[str, Any], said: str
+def test_missing_broker_or_disabled_jobs_are_reported(
+    tmp_path: Path, parts: str, settings: dict[str, Any], message: str
 ) -> None:
     with Run(tmp_path, parts, **settings) as running:
         running.wait_ready()
-        assert said in running.log().splitlines()
+        assert message in running.log().splitlines()
         assert len([pid for pid in running.children() if os.getpgid(pid) == pid]) == 1
         assert not (tmp_path / "data/valkey/valkey.conf").exists()
 
 
-def test_the_address_of_the_sample_file_is_no_choice_unless_somebody_listens_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sample_redis_url_counts_only_if_a_server_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.is_chosen("redis://cache.example:6379/0")
     assert not run.is_chosen("")
     sample = (ROOT / ".env.sample").read_text()
@@ -223,7 +225,7 @@ def test_the_address_of_the_sample_file_is_no_choice_unless_somebody_listens_the
     assert not run.is_chosen(run.DEFAULT_REDIS_URL)
 
 
-def test_settings_come_from_the_environment_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("PORT=6001\nJOBS_ENABLED=off\nREDIS_URL=\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORT", "6002")

@@ -1,4 +1,4 @@
-"""Serving: nothing accepted is lost, a dead worker is replaced, all workers count together."""
+"""Serving: shutdown, replaced workers, shared metrics, health, logs and limits."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None
                 try:
                     outcomes.append(post(server, small))
                 except requests.ConnectionError as exc:
-                    # Refused is fine: it was never accepted. A reset or a half answer is a loss.
+                    # A refused connection was never accepted. A reset or a partial answer is a loss.
                     outcomes.append("refused" if "Connection refused" in str(exc) else f"lost: {exc}")
                     return
 
@@ -54,7 +54,7 @@ def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None
         assert "Traceback" not in server.log()
 
 
-def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
+def test_killed_worker_is_replaced_and_keeps_its_counts(small: bytes) -> None:
     with Gunicorn(WEB_CONCURRENCY=2) as server:
         name = 'bg_remover_requests_total{endpoint="/remove-background",method="POST",status="200"}'
         for _ in range(8):
@@ -69,7 +69,7 @@ def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
             assert post(server, small) == 200
         poll(lambda: metric(server, name) == 11)
         slots = {re.search(r"_(\d+)\.db$", file.name)[1] for file in folder.iterdir()}  # type: ignore[index]
-        # Files belong to places, not to process ids: they do not grow in number.
+        # Files belong to worker slots rather than process ids, so their number does not grow.
         assert slots == {"0", "1"}
         assert metric(server, "bg_remover_in_flight") == 0
     assert not folder.exists()
@@ -77,7 +77,7 @@ def test_a_killed_worker_is_replaced_and_its_counts_go_on(small: bytes) -> None:
 
 def metrics_folder(server: Gunicorn) -> Path:
     environ = Path(f"/proc/{server.workers()[0]}/environ").read_bytes()
-    # It is set inside the process, after the start.
+    # The process sets the variable itself after its start.
     assert b"PROMETHEUS_MULTIPROC_DIR" not in environ
     maps = Path(f"/proc/{server.workers()[0]}/maps").read_text()
     found = re.search(r"(/\S*bg-remover-metrics-\w+)/", maps)
@@ -85,7 +85,7 @@ def metrics_folder(server: Gunicorn) -> Path:
     return Path(found[1])
 
 
-def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, small: bytes) -> None:
+def test_metrics_cover_requests_stages_sizes_errors_model_and_memory(server: Gunicorn, small: bytes) -> None:
     before = {name: metric(server, f"bg_remover_{name}") for name in ("images_total", "refused_total")}
     assert post(server, small) == 200
     assert post(server, b"nothing") == 415
@@ -102,12 +102,12 @@ def test_metrics_tell_of_requests_stages_sizes_errors_model_and_memory(server: G
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Gunicorn]:
-    """A server whose metrics are not for this machine, unless it knows the token."""
+    """A server whose metrics need the token from this machine."""
     with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as running:
         yield running
 
 
-def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn) -> None:
+def test_metrics_require_an_allowed_network_or_the_token(guarded: Gunicorn) -> None:
     def status(**headers: str) -> int:
         return requests.get(f"{guarded.url}/metrics", headers=headers, timeout=10).status_code
 
@@ -117,7 +117,7 @@ def test_metrics_are_open_to_named_networks_or_with_the_token(guarded: Gunicorn)
     assert "s3cret" not in guarded.log()
 
 
-def test_health_tells_of_every_part(server: Gunicorn) -> None:
+def test_health_reports_every_component(server: Gunicorn) -> None:
     for path in ("/health", "/api/health", "/api/v1/health"):
         body = requests.get(f"{server.url}{path}", timeout=10).json()
         assert body["status"] == "healthy"
@@ -136,7 +136,7 @@ def engine_of(server: Gunicorn) -> dict[str, str]:
     return {"model": model["name"], "engine": model["engine"], "precision": model["precision"]}
 
 
-def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path: Path, small: bytes) -> None:
+def test_damaged_model_leaves_the_service_alive_but_not_ready(tmp_path: Path, small: bytes) -> None:
     (tmp_path / "u2netp.onnx").write_bytes(b"not a model")
     with Gunicorn(ready=False, REMBG_SESSION_PATH=tmp_path) as server:
         poll(lambda: "Booting worker" in server.log())
@@ -149,10 +149,11 @@ def test_without_its_model_the_service_lives_is_not_ready_and_says_why(tmp_path:
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, small: bytes) -> None:
+def test_second_model_is_loaded_on_first_use(tmp_path: Path, small: bytes) -> None:
     from tests.support.waiting import ROOT
 
-    for name in ("u2netp", "second"):  # the same network under a name of our own
+    # The same network under two names.
+    for name in ("u2netp", "second"):
         (tmp_path / f"{name}.onnx").write_bytes((ROOT / "models/u2netp.onnx").read_bytes())
     described = {"purpose": "tests", "licence": "Apache-2.0", "commercial": "yes", "input_size": 320}
     described |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "stretch": True}
@@ -160,7 +161,7 @@ def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, s
     with Gunicorn(REMBG_SESSION_PATH=tmp_path, MODELS_ENABLED="second,u2net") as server:
         url = f"{server.url}/remove-background"
         listed = {m["name"]: m["loaded"] for m in requests.get(f"{server.url}/models", timeout=10).json()["models"]}
-        # U2net is enabled, but its file is not here.
+        # The model u2net is enabled, but its file is missing.
         assert listed == {"u2netp": True, "second": False}
         answer = requests.post(url, files={"file": ("a.jpg", small)}, data={"model": "second"}, timeout=30)
         assert answer.status_code == 200
@@ -168,7 +169,7 @@ def test_a_second_enabled_model_is_loaded_when_first_asked_for(tmp_path: Path, s
         assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
 
 
-def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> None:
+def test_invalid_settings_stop_the_start_in_one_message() -> None:
     with Gunicorn(ready=False, WEB_THREADS="many", MAX_IMAGE_PIXELS=3, LOG_LEVEL="loud", METRICS_TOKEN="s3") as server:
         assert server.process.wait(30) != 0
         log = server.log()
@@ -178,7 +179,7 @@ def test_a_bad_setting_stops_the_start_with_every_mistake_in_one_message() -> No
         assert "s3" not in log
 
 
-def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn, small: bytes) -> None:
+def test_every_request_logs_one_json_line(guarded: Gunicorn, small: bytes) -> None:
     headers = {"Content-Type": "image/jpeg", "X-Request-ID": "my-id.1"}
     requests.post(f"{guarded.url}/remove-background?format=jpeg", data=small, headers=headers, timeout=30)
     line = poll(lambda: [text for text in guarded.log().splitlines() if "my-id.1" in text])
@@ -197,11 +198,12 @@ def test_every_request_leaves_one_json_line_with_what_matters(guarded: Gunicorn,
         "compose",
         "encode",
     }
+    # All lines are JSON, also Gunicorn's own.
     for text in guarded.log().splitlines():
-        json.loads(text)  # Gunicorn's own lines too
+        json.loads(text)
 
 
-def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Path) -> None:
+def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:
     log = tmp_path / "logs/app.log"
     with Gunicorn(WEB_CONCURRENCY=2, LOG_FILE=log, LOG_ROTATE_MB="0.01", LOG_BACKUPS=50) as server:
 
@@ -217,7 +219,7 @@ def test_a_log_file_rotates_under_all_workers_without_losing_a_line(tmp_path: Pa
     assert server.log_path.exists() is False
 
 
-def test_a_log_file_moved_away_is_opened_anew_when_logrotate_does_it(tmp_path: Path) -> None:
+def test_moved_log_file_is_reopened(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     with Gunicorn(LOG_FILE=log, LOG_ROTATE_MB=0) as server:
         requests.get(f"{server.url}/models", timeout=10)
@@ -226,7 +228,7 @@ def test_a_log_file_moved_away_is_opened_anew_when_logrotate_does_it(tmp_path: P
         assert poll(lambda: log.exists() and "/models" in log.read_text())
 
 
-def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None:
+def test_cpu_count_follows_the_cgroup(tmp_path: Path) -> None:
     allowed = len(os.sched_getaffinity(0))
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     assert usable_cpus(tmp_path) == min(2, allowed)
@@ -242,7 +244,7 @@ def test_cpus_come_from_the_cgroup_and_not_from_the_host(tmp_path: Path) -> None
     assert usable_cpus(tmp_path / "nothing") == allowed
 
 
-def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
+def test_cpu_quota_of_a_parent_cgroup_counts(tmp_path: Path) -> None:
     (tmp_path / "system.slice/app.service").mkdir(parents=True)
     (tmp_path / "system.slice/cpu.max").write_text("100000 100000\n")
     (tmp_path / "system.slice/app.service/cpu.max").write_text("max 100000\n")
@@ -250,7 +252,7 @@ def test_a_quota_of_the_services_own_unit_counts_too(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path, tmp_path / "groups") == 1
 
 
-def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer(photo_12mp: bytes) -> None:
+def test_disconnect_ends_waiting_and_running_images(photo_12mp: bytes) -> None:
     with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=2, WEB_THREADS=8) as server:
         callers = []
         for _ in range(3):
@@ -266,11 +268,11 @@ def test_a_caller_that_hangs_up_while_waiting_or_running_is_worked_for_no_longer
         assert post(server, photo_12mp) == 200
 
 
-def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12mp: bytes) -> None:
+def test_slow_upload_is_504(photo_12mp: bytes) -> None:
     with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
         head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
         caller.sendall(head.encode() + photo_12mp[:-1])
-        # Longer than the limit, shorter than when an unfinished body is cut off.
+        # Longer than the request limit, but shorter than the limit for unfinished bodies.
         caller.settimeout(1.5)
         with pytest.raises(TimeoutError):
             caller.recv(1)
@@ -279,8 +281,8 @@ def test_the_time_that_an_upload_takes_counts_and_the_caller_hears_504(photo_12m
         assert caller.recv(4096).startswith(b"HTTP/1.1 504 ")
 
 
-def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(small: bytes) -> None:
-    # Room for one JSON body of the largest size at a time.
+def test_concurrent_large_uploads_stay_within_the_memory_limit(small: bytes) -> None:
+    # Memory for one JSON body of the maximum size.
     with Gunicorn(MAX_MEMORY_MB=700) as server:
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
@@ -290,7 +292,8 @@ def test_large_uploads_at_the_same_time_hold_no_more_memory_than_there_is(small:
             def second() -> bytes:
                 with socket.create_connection(("127.0.0.1", server.port), 30) as caller:
                     caller.sendall(start)
-                    caller.sendall(b" " * (22_000_000 - 11))  # read and forgotten where it is refused
+                    # The server reads and discards a refused body.
+                    caller.sendall(b" " * (22_000_000 - 11))
                     return caller.recv(4096)
 
             answer = poll(lambda: (got := second()).startswith(b"HTTP/1.1 503") and got)

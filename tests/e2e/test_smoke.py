@@ -1,4 +1,4 @@
-"""The shortest proof: an image goes in over HTTP, a cut-out of the same size comes back."""
+"""Smoke test: upload an image over HTTP and get a cutout of the same size."""
 
 import io
 
@@ -8,7 +8,7 @@ from PIL import Image
 from tests.support.gunicorn import Gunicorn
 
 
-def test_a_posted_photo_comes_back_as_a_png_with_transparency(server: Gunicorn, jpeg: bytes) -> None:
+def test_upload_returns_a_transparent_png(server: Gunicorn, jpeg: bytes) -> None:
     answer = requests.post(f"{server.url}/remove-background", files={"file": ("me.jpg", jpeg)}, timeout=30)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "image/png"

@@ -1,4 +1,4 @@
-"""Results that go to storage as well, in a local folder and in S3; and what callers see when it is lost."""
+"""Results stored in a local folder and in S3, and errors while the storage is unavailable."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stored(objects: Path) -> Iterator[Gunicorn]:
-    """A service that stores in a folder."""
+    """A service with a local folder as its storage."""
     with Gunicorn(STORAGE_URL=f"file:{objects}", SECRET_KEY=SECRET) as running:
         yield running
 
@@ -44,7 +44,7 @@ def check(server: Gunicorn) -> dict[str, Any]:
     return found
 
 
-def test_a_result_goes_to_storage_and_to_the_caller(stored: Gunicorn, objects: Path, small: bytes) -> None:
+def test_result_is_stored_and_returned(stored: Gunicorn, objects: Path, small: bytes) -> None:
     answer = remove(stored, small, "shop/cat.png", headers={"Origin": "https://shop.example"})
     assert answer.status_code == 200, answer.text
     assert answer.headers["X-Output-Key"] == "results/shop/cat.png"
@@ -58,18 +58,18 @@ def test_a_result_goes_to_storage_and_to_the_caller(stored: Gunicorn, objects: P
         timeout=60,
     )
     assert (objects / "results/shop/cat.png").read_bytes() == again.content != answer.content
-    poll(lambda: check(stored) == {"status": "ok"}, what="the folder in use")
+    poll(lambda: check(stored) == {"status": "ok"}, what="a healthy storage")
 
 
-def test_no_key_leads_out_of_the_results(stored: Gunicorn, objects: Path, small: bytes) -> None:
+def test_output_key_cannot_leave_the_results_folder(stored: Gunicorn, objects: Path, small: bytes) -> None:
     for key in ("../a.png", "/etc/a.png", "a/../../a.png", "..", "a//b", "a/", ".a", "a b", "a%2fb\\c", "a" * 600):
-        answer = remove(stored, b"no image: nothing is looked at before the key", key)
+        answer = remove(stored, b"no image: the key is checked first", key)
         assert refused(answer) == (400, "bad_option")
         assert "output_key" in answer.json()["details"]
     assert {path.name for path in objects.parent.iterdir()} <= {"objects"}
 
 
-def test_a_signed_link_downloads_until_it_ends(stored: Gunicorn, objects: Path) -> None:
+def test_signed_link_works_until_it_expires(stored: Gunicorn, objects: Path) -> None:
     local = LocalFolder(objects, SECRET)
     local.put("results/a.webp", b"picture" * 100_000, "image/webp")
 
@@ -94,14 +94,14 @@ def test_a_signed_link_downloads_until_it_ends(stored: Gunicorn, objects: Path) 
     assert refused(requests.get(stored.url + "/files/results/a.webp", timeout=10)) == (404, "not_found")
 
 
-def test_without_a_storage_nothing_can_be_stored(server: Gunicorn, small: bytes) -> None:
+def test_output_key_without_storage_is_refused(server: Gunicorn, small: bytes) -> None:
     answer = remove(server, small, "a.png")
     assert refused(answer) == (400, "bad_option")
     assert "no object storage" in answer.json()["details"]
     assert check(server) == {"status": "off"}
 
 
-def test_a_folder_that_is_lost_is_said_and_images_go_on(stored: Gunicorn, objects: Path, small: bytes) -> None:
+def test_lost_folder_is_reported_and_removals_continue(stored: Gunicorn, objects: Path, small: bytes) -> None:
     aside = objects.rename(objects.with_name("aside"))
     objects.write_text("a file where the folder was")
     try:
@@ -118,7 +118,7 @@ def test_a_folder_that_is_lost_is_said_and_images_go_on(stored: Gunicorn, object
     poll(lambda: check(stored)["status"] == "ok", 30, "the folder's return")
 
 
-def test_a_lost_s3_is_said_at_no_charge_and_comes_back(seaweedfs: SeaweedFS, small: bytes) -> None:
+def test_lost_s3_is_reported_without_using_quota_and_recovers(seaweedfs: SeaweedFS, small: bytes) -> None:
     key = f"{uuid.uuid4().hex}.png"
     with Gunicorn(RATE_LIMIT_ENABLED="true", **seaweedfs.settings) as running:
         answer = remove(running, small, key)
@@ -132,7 +132,8 @@ def test_a_lost_s3_is_said_at_no_charge_and_comes_back(seaweedfs: SeaweedFS, sma
         seaweedfs.kill()
         try:
             assert refused(remove(running, small, key)) == (503, "storage_unavailable")
-            assert remove(running, small).headers["X-RateLimit-Remaining"] == "8"  # the second that counts
+            # Only two requests have used quota so far.
+            assert remove(running, small).headers["X-RateLimit-Remaining"] == "8"
             poll(lambda: check(running)["status"] == "warning", 30, "the warning")
         finally:
             seaweedfs.start()

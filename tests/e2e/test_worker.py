@@ -1,4 +1,4 @@
-"""A worker as an operator sees it: its log, line by line, and what the web server's metrics tell of it."""
+"""A worker's log lines, and its metrics on the web server."""
 
 import json
 import signal
@@ -36,7 +36,7 @@ def server(settings: dict[str, Any]) -> Iterator[Gunicorn]:
 
 
 def figures(server: Gunicorn) -> dict[str, float]:
-    """The metrics of jobs, by name and label."""
+    """Return the job metrics by name and label."""
     found = requests.get(f"{server.url}/api/metrics", timeout=10).json()
     return {
         " ".join([name.removeprefix("bg_remover_job_"), *sample["labels"].values()]): sample["value"]
@@ -46,7 +46,7 @@ def figures(server: Gunicorn) -> dict[str, float]:
     }
 
 
-def test_a_worker_logs_lines_of_one_form_whatever_happens_and_its_work_is_counted(
+def test_worker_logs_json_lines_and_counts_its_work(
     server: Gunicorn, settings: dict[str, Any], jpeg: bytes, tmp_path: Path
 ) -> None:
     port = int(settings["JOB_BROKER_URL"].rpartition(":")[2].removesuffix("/0"))
@@ -61,14 +61,14 @@ def test_a_worker_logs_lines_of_one_form_whatever_happens_and_its_work_is_counte
                 found = figures(server)
                 return found if sum(v for name, v in found.items() if name.startswith("items_ended")) == 2 else None
 
-            found = poll(counted, 20, "its counts")
+            found = poll(counted, 20, "counts of both images")
             assert (found["items_ended_total ok"], found["items_ended_total corrupt_image"]) == (1, 1)
             assert (found["wait_seconds_count"], found["work_seconds_count"]) == (2, 2)
             assert [found[f"items {state}"] for state in ("waiting", "queued", "started")] == [0, 0, 0]
-        poll(lambda: '"level":"error"' in worker.log(), what="word of the broker's loss")
+        poll(lambda: '"level":"error"' in worker.log(), what="an error about the lost broker")
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(30) == 0
-        lines = [json.loads(line) for line in worker.log().splitlines()]  # each is one object, or this fails
+        lines = [json.loads(line) for line in worker.log().splitlines()]
     assert {"event", "level", "timestamp"} <= set.intersection(*(set(line) for line in lines))
     events = [line["event"] for line in lines]
     assert events.count("Warm shutdown (MainProcess)") == 1

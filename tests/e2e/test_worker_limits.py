@@ -1,4 +1,4 @@
-"""What a worker's children may use of time and memory: a real worker over a real Valkey, and no service."""
+"""Limits on the time and memory of a worker's children: a real worker and a real Valkey, without a web server."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ from services.persistence.database import Database
 from tests.support.gunicorn import Worker
 from tests.support.waiting import free_port, poll
 
-# A child that is new has to load its model within it.
+# A new child must load its model within this time.
 SOFT_SECONDS: Final = 4.5
 HARD_SECONDS: Final = 5.0
 
 
 @dataclass
 class Host:
-    """A worker of one child, and the way to hand something in."""
+    """A worker with one child, and the services to submit jobs."""
 
     worker: Worker
     jobs: JobServices
@@ -51,7 +51,7 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Its child is replaced after each image, since no child is below a megabyte."""
+    """A worker with a memory limit of 1 MB, which replaces its child after each image."""
     folder = tmp_path_factory.mktemp("limits")
     with ValkeyServer(port=free_port()) as valkey:
         given = {
@@ -74,7 +74,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         database.close()
 
 
-def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host: Host, jpeg: bytes) -> None:
+def test_child_above_its_memory_limit_is_replaced_after_its_image(host: Host, jpeg: bytes) -> None:
     before = poll(lambda: "ready." in host.worker.log() and host.children(), what="the worker")
     job_id = host.submit(jpeg, max_width="64")
     poll(lambda: host.item(job_id).state == "finished", 30, "the image")
@@ -82,12 +82,12 @@ def test_a_child_above_its_memory_is_replaced_after_its_image_which_is_done(host
     poll(lambda: len(host.children() & before) == len(before) - 1 == len(host.children()) - 1, 20, "another child")
 
 
-def test_a_child_that_hangs_is_killed_and_its_image_given_to_another(host: Host, photo_12mp: bytes) -> None:
+def test_hanging_child_is_killed_and_its_image_is_retried(host: Host, photo_12mp: bytes) -> None:
     job_id = host.submit(photo_12mp, edges="matting", max_width="64")
-    stuck: int = poll(lambda: host.holder(job_id), 30, "a child at it")
-    # As a library that never returns: it looks at no clock any more.
+    stuck: int = poll(lambda: host.holder(job_id), 30, "a claim")
+    # Like a call that never returns: the child cannot check its deadline.
     os.kill(stuck, signal.SIGSTOP)
-    other: int = poll(lambda: (pid := host.holder(job_id)) and pid != stuck and pid, 40, "another child at it")
+    other: int = poll(lambda: (pid := host.holder(job_id)) and pid != stuck and pid, 40, "a claim by another child")
     assert not Path(f"/proc/{stuck}").exists()
     assert stuck != other
     assert f"Hard time limit ({HARD_SECONDS}s) exceeded" in host.worker.log()

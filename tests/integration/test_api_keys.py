@@ -1,4 +1,4 @@
-"""API keys on SQLite and PostgreSQL: what is stored, how they end, and the migrations of their tables."""
+"""API keys on SQLite and PostgreSQL: storage, revocation, usage, and the migrations of their tables."""
 
 import hmac
 import re
@@ -177,12 +177,8 @@ def test_a_failed_migration_leaves_no_table(database: Database, monkeypatch: pyt
         database.upgrade()
     monkeypatch.undo()
     again = Database(str(database._url.render_as_string(hide_password=False)))
-    assert tables(again) == {
-        "api_keys",
-        "jobs",
-        "job_items",
-        "alembic_version",
-    }  # made from nothing: the first try left no table behind
+    # The first attempt left no table behind.
+    assert tables(again) == {"api_keys", "jobs", "job_items", "alembic_version"}
     again.close()
 
 

@@ -1,4 +1,4 @@
-"""The embedded broker: a real Valkey that keeps what it was given, for its own clients alone."""
+"""The embedded broker, a real Valkey: persistence, password and exclusive folder."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the wheel's bin
 
 @contextmanager
 def serving(broker: Broker) -> Iterator[redis.Redis]:
-    """Its client, once it answers. The lock goes to the server alone, as `run.py` ends with it."""
+    """Start the broker; yield a client once it answers. Only the server inherits the lock, as under `run.py`."""
     process = subprocess.Popen(broker.command, stdout=subprocess.DEVNULL, pass_fds=(broker.lock,))
     client = redis.Redis.from_url(broker.url)
     try:
@@ -43,7 +43,7 @@ def answers(client: redis.Redis) -> bool:
         return False
 
 
-def test_it_keeps_what_it_was_given_over_a_restart_and_forgets_nothing_for_room(tmp_path: Path) -> None:
+def test_broker_keeps_data_across_restarts_and_never_evicts(tmp_path: Path) -> None:
     with serving(prepare_broker(tmp_path / "deep/valkey")) as client:
         client.rpush("queue", "1", "2")
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
@@ -56,7 +56,7 @@ def test_it_keeps_what_it_was_given_over_a_restart_and_forgets_nothing_for_room(
         assert client.lrange("queue", 0, -1) == [b"1", b"2"]
 
 
-def test_it_keeps_what_was_written_a_second_before_it_was_killed(tmp_path: Path) -> None:
+def test_broker_keeps_writes_from_one_second_before_a_kill(tmp_path: Path) -> None:
     broker = prepare_broker(tmp_path)
     with serving(broker) as client:
         client.rpush("queue", "1")
@@ -72,38 +72,39 @@ def test_it_keeps_what_was_written_a_second_before_it_was_killed(tmp_path: Path)
             process.wait(10)
 
 
-def test_nobody_gets_in_without_the_password_which_only_its_owner_can_read(tmp_path: Path) -> None:
+def test_broker_requires_a_password_only_its_owner_can_read(tmp_path: Path) -> None:
     broker = prepare_broker(tmp_path / "valkey")
     with serving(broker) as client:
         port = client.get_connection_kwargs()["port"]
-        stranger = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
-        with stranger, pytest.raises(redis.exceptions.AuthenticationError):
-            stranger.ping()
+        anonymous = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
+        with anonymous, pytest.raises(redis.exceptions.AuthenticationError):
+            anonymous.ping()
         assert broker.url.split("@")[0].removeprefix("redis://:") not in " ".join(broker.command)
     assert stat.S_IMODE((tmp_path / "valkey/valkey.conf").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "valkey").stat().st_mode) == 0o700
 
 
-def test_each_start_has_a_password_of_its_own(tmp_path: Path) -> None:
+def test_each_start_has_a_new_password(tmp_path: Path) -> None:
     one, two = prepare_broker(tmp_path / "a"), prepare_broker(tmp_path / "b")
     assert one.url.split("@")[0] != two.url.split("@")[0]
     for made in (one, two):
         os.close(made.lock)
 
 
-def test_two_servers_never_write_into_one_folder_even_if_the_first_lost_its_parent(tmp_path: Path) -> None:
+def test_second_broker_in_one_folder_is_refused_even_after_parent_death(tmp_path: Path) -> None:
     first = prepare_broker(tmp_path)
     with pytest.raises(BrokerUnavailable, match="in use by another"):
         prepare_broker(tmp_path)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(first.lock,))
-    os.close(first.lock)  # what its parent's end does
+    # The parent's death closes its copy of the lock.
+    os.close(first.lock)
     with pytest.raises(BrokerUnavailable, match="in use by another"):
         prepare_broker(tmp_path)
     child.communicate(b"\n")
     os.close(prepare_broker(tmp_path).lock)
 
 
-def test_a_platform_without_a_binary_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_binary_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", {}.get)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BrokerUnavailable, match=f"no Valkey for {platform.system()} on {platform.machine()}"):
@@ -114,7 +115,7 @@ def test_a_platform_without_a_binary_is_told_so(tmp_path: Path, monkeypatch: pyt
     assert find_binary() == installed
 
 
-def test_a_folder_that_can_not_be_written_is_told_so(tmp_path: Path) -> None:
+def test_unwritable_folder_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BrokerUnavailable, match="can't be written to"):
         prepare_broker(tmp_path / "file/valkey")

@@ -1,4 +1,4 @@
-"""The command line: the same bytes as over HTTP, for a file, a folder and a pipe."""
+"""The command line gives the same bytes as HTTP, for files, folders and pipes."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from tests.support.waiting import ROOT
 Load = Callable[[str], Image.Image]
 
 
-def test_a_file_a_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+def test_file_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.webp", "-O", "quality=50", "-O", "max_width=200")
     assert done.returncode == 0, done.stderr
@@ -28,7 +28,7 @@ def test_a_file_a_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes,
     assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
 
 
-def test_a_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+def test_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     Image.new("RGB", (50, 50), "teal").save(tmp_path / "behind.png")
     option = f"background_image={tmp_path / 'behind.png'}"
@@ -40,7 +40,7 @@ def test_a_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, s
     assert (tmp_path / "out.zip").read_bytes() == answer.content
 
 
-def test_a_folder_is_done_with_a_bar_and_one_bad_file_does_not_stop_it(tmp_path: Path, photo: Load) -> None:
+def test_folder_shows_progress_and_continues_past_a_bad_file(tmp_path: Path, photo: Load) -> None:
     folder, target = tmp_path / "in", tmp_path / "out"
     (folder / "below").mkdir(parents=True)
     (folder / "a.jpg").write_bytes(encoded(photo("chelsea"), "JPEG"))
@@ -57,7 +57,7 @@ def test_a_folder_is_done_with_a_bar_and_one_bad_file_does_not_stop_it(tmp_path:
     assert found == ["a-jpg-no-bg.png", "a-png-no-bg.png", "below/b-no-bg.png"]
 
 
-def test_without_a_target_the_result_lies_beside_the_photo(tmp_path: Path, jpeg: bytes) -> None:
+def test_default_output_is_in_the_photos_folder(tmp_path: Path, jpeg: bytes) -> None:
     (tmp_path / "me.jpg").write_bytes(jpeg)
     assert cli("remove", tmp_path / "me.jpg", "-O", "preset=thumbnail").returncode == 0
     with Image.open(tmp_path / "me-no-bg.webp") as image:
@@ -65,7 +65,7 @@ def test_without_a_target_the_result_lies_beside_the_photo(tmp_path: Path, jpeg:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("-O", "qualty=3"), "did you mean 'quality'"),
         (("-O", "quality=3"), "a whole number from 10 to 100"),
@@ -75,24 +75,24 @@ def test_without_a_target_the_result_lies_beside_the_photo(tmp_path: Path, jpeg:
         (("-o", "out.gif"), "results can be .png, .webp, .jpg, .avif, .zip, not .gif"),
     ],
 )
-def test_a_mistake_is_explained_and_nothing_is_written(
-    tmp_path: Path, jpeg: bytes, words: tuple[str, ...], told: str
+def test_invalid_arguments_are_explained_and_write_nothing(
+    tmp_path: Path, jpeg: bytes, words: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "me.jpg").write_bytes(jpeg)
     done = cli("remove", tmp_path / "me.jpg", *words)
     assert done.returncode != 0
-    assert told in done.stderr.decode()
+    assert message in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert [path.name for path in tmp_path.iterdir()] == ["me.jpg"]
 
 
-def test_a_file_that_is_no_image_is_explained(tmp_path: Path) -> None:
+def test_non_image_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "me.jpg").write_text("hello")
     done = cli("remove", tmp_path / "me.jpg")
     assert (done.returncode, b"found text" in done.stderr) == (1, True)
 
 
-def test_models_are_listed_and_the_default_one_is_warmed_up() -> None:
+def test_models_are_listed_and_the_default_is_warmed_up() -> None:
     listed = cli("models", "list").stdout.decode().splitlines()
     assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
     assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)

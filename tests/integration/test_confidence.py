@@ -1,4 +1,4 @@
-"""Confidence: clear photos come out high, pictures without a subject low, and both for the reasons that it gives."""
+"""Confidence: high for clear photographs, low without a subject, and lower with each defect of the mask."""
 
 import time
 from collections.abc import Callable
@@ -28,16 +28,17 @@ def of(image: Image.Image, segmenter: RembgSegmenter) -> float:
     return confidence(segment(Photo(np.asarray(image.convert("RGB"))), segmenter, Deadline()))
 
 
-def test_clear_photographs_come_out_high(segmenter: RembgSegmenter, photo: Load) -> None:
+def test_clear_photographs_have_high_confidence(segmenter: RembgSegmenter, photo: Load) -> None:
     found = {
         n: of(photo(n), segmenter) for n in ("astronaut", "chelsea", "coffee", "motorcycle_left", "camera", "horse")
     }
     assert min(found.values()) > 0.7, found
     assert found["coffee"] > 0.95
-    assert of(photo("rocket"), segmenter) > 0.4  # small, and in a haze
+    # The rocket is small and hazy.
+    assert of(photo("rocket"), segmenter) > 0.4
 
 
-def test_pictures_without_a_subject_come_out_low(segmenter: RembgSegmenter, photo: Load) -> None:
+def test_images_without_a_subject_have_low_confidence(segmenter: RembgSegmenter, photo: Load) -> None:
     random = np.random.default_rng(1)
     noise = random.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     columns = np.mgrid[:480, :640][1]
@@ -55,7 +56,7 @@ def test_pictures_without_a_subject_come_out_low(segmenter: RembgSegmenter, phot
     assert max(found.values()) < 0.15, found
 
 
-def test_it_falls_with_each_reason_to_doubt() -> None:
+def test_confidence_falls_with_each_defect() -> None:
     assert confidence(disc(80)) > 0.99
     blurred = [confidence(disc(80, blur=blur)) for blur in (1, 4, 8, 16, 32)]
     assert all(a > b for a, b in pairwise(blurred)), blurred
@@ -65,7 +66,8 @@ def test_it_falls_with_each_reason_to_doubt() -> None:
     many = np.tile(disc(16, side=80), (4, 4))
     assert 0.4 < confidence(many) < 0.6
     half, most = np.zeros((320, 320), np.uint8), np.full((320, 320), 255, np.uint8)
-    half[:, :160] = 255  # a portrait that fills one side
+    # A portrait can fill one side of the image.
+    half[:, :160] = 255
     most[:20] = 0
     assert confidence(half) > 0.95
     assert confidence(most) < 0.7
@@ -74,14 +76,14 @@ def test_it_falls_with_each_reason_to_doubt() -> None:
     assert confidence(np.full((320, 320), 128, np.uint8)) == 0.0
 
 
-def test_it_means_the_same_for_masks_of_any_size_and_shape() -> None:
+def test_confidence_does_not_depend_on_mask_size_or_shape() -> None:
     for side in (320, 768, 1024):
         assert confidence(disc(side // 4, side=side, blur=side / 320)) == pytest.approx(1.0, abs=0.02)
     assert confidence(np.ascontiguousarray(disc(80, side=1024)[400:624])) > 0.9
     assert 0.0 <= confidence(np.full((1, 3), 200, np.uint8)) <= 1.0
 
 
-def test_it_costs_less_than_a_millisecond_or_so() -> None:
+def test_confidence_takes_about_a_millisecond() -> None:
     random = np.random.default_rng(2)
     worst = np.asarray(cv2.GaussianBlur(random.integers(0, 256, (320, 320), dtype=np.uint8), (0, 0), 2), np.uint8)
     seconds = []

@@ -1,4 +1,4 @@
-"""A worker stops an item that is cancelled or too slow, at every stage, and leaves no result."""
+"""A worker stops a cancelled or slow item at any stage and leaves no result."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ STAGES = [*PROGRESS, "stored"]
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """SQLite only: test_store.py compares the two databases."""
+    """Use only SQLite: test_store.py covers both databases."""
     return f"sqlite:///{tmp_path}/jobs.db"
 
 
@@ -40,12 +40,12 @@ def storage(tmp_path: Path) -> LocalFolder:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renew leases so often that a test need not wait."""
+    """Renew leases often, so that tests do not wait."""
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
 
 
-class Loaded:
-    """The one model, loaded."""
+class OneModel:
+    """A model source with one loaded model."""
 
     def __init__(self, segmenter: RembgSegmenter) -> None:
         self._segmenter = segmenter
@@ -65,7 +65,7 @@ def worker(
         store=store,
         dispatcher=Dispatcher(store, FakeQueue(), 8),  # type: ignore[arg-type]
         storage=storage,
-        remover=Remover(Loaded(segmenter), ImageLimits(), Admission(1, 0)),
+        remover=Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0)),
         terms=Terms(60, soft_seconds, retries),
     )
 
@@ -115,7 +115,8 @@ def test_a_job_cancelled_at_any_stage_stops_there_and_leaves_no_result(
     worker(store, storage, segmenter).run(item_id(job_id, 1))
     found = queries.job(job_id, None)
     assert (found.job.state, found.items[0].state, found.items[0].result_key) == ("cancelled", "cancelled", None)
-    assert seen[-1] == stage or (stage, seen[-1]) == ("encode", "store")  # nothing is begun after it
+    # No later stage starts.
+    assert seen[-1] == stage or (stage, seen[-1]) == ("encode", "store")
     assert [stored.key for stored in storage.list("results/")] == []
 
 
@@ -137,6 +138,7 @@ def test_an_item_over_its_time_limit_is_retried_and_then_fails(
     assert (item.state, item.error_code, item.attempts) == ("failed", "deadline_exceeded", 2)
     assert item.finished_at
     assert item.started_at
-    assert (item.finished_at - item.started_at).total_seconds() < 3  # where it would take much longer
+    # Without the limit the item would take much longer.
+    assert (item.finished_at - item.started_at).total_seconds() < 3
     assert found.job.state == "failed"
     assert found.retryable

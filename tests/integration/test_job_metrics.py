@@ -1,4 +1,4 @@
-"""Metrics of jobs: gauges from the records, counters from Redis, and no scrape that waits."""
+"""Job metrics: gauges from the database, counters from Redis, and scrapes that do not block."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ def valkey() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def url(valkey: ValkeyServer) -> str:
-    """A Redis without counts."""
+    """The URL of an empty Redis."""
     valkey.client().flushall()
     return f"redis://127.0.0.1:{valkey.port}/0"
 
@@ -124,7 +124,8 @@ def test_recovery_counts_requeued_and_failed_items(store: JobStore, database: Da
     job_id = insert_job(store)
     sweep.run()
     queue.sent = []
-    sweep.run()  # its message is nowhere
+    # The item's message is not in the queue.
+    sweep.run()
     for _attempt in range(2):
         claim_item(store, job_id, lease=-1)
         sweep.run()

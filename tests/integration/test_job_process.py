@@ -1,4 +1,4 @@
-"""A worker waits for an unavailable database or storage: no message is wasted, and no image loses its attempts."""
+"""A worker waits for an unavailable database or storage, so that no message and no attempt is lost."""
 
 import threading
 from collections.abc import Iterator
@@ -32,7 +32,8 @@ class LostStorage(LocalFolder):
 def worker(database: Database, folder: Path, lease: float = 30.0) -> Worker:
     store = JobStore(database, result_seconds=3600)
     queue: Any = FakeQueue()
-    remover: Any = None  # not called: the original can't be read
+    # Never called: reading the original fails first.
+    remover: Any = None
     return Worker(
         store=store,
         dispatcher=Dispatcher(store, queue, 1),
@@ -91,7 +92,8 @@ def test_a_worker_pauses_while_storage_is_unavailable(tmp_path: Path, monkeypatc
     waited: list[float] = []
 
     def pause(seconds: float) -> None:
-        assert tried(database, job_id) == (1, None)  # it is still held: nobody is sent the next one in its place
+        # The worker still holds this item, so it is sent no other.
+        assert tried(database, job_id) == (1, None)
         waited.append(seconds)
 
     monkeypatch.setattr("services.jobs.process.time.sleep", pause)

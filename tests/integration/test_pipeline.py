@@ -1,4 +1,4 @@
-"""What a result must be, whatever came in: the contract's promises, on real photographs and the real model."""
+"""Properties that every result has, on real photographs with the real model."""
 
 import io
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Remove = Callable[..., Result]
 
 
 class OneModel:
-    """A model source that holds one loaded model."""
+    """A model source with one loaded model."""
 
     def __init__(self, segmenter: RembgSegmenter) -> None:
         self.segmenter = segmenter
@@ -34,7 +34,7 @@ class OneModel:
 
 @pytest.fixture(scope="module")
 def remove(segmenter: RembgSegmenter) -> Remove:
-    """The pipeline as a function of a file's bytes and raw options."""
+    """Return the pipeline as a function of a file's bytes and raw options."""
 
     def run(data: bytes, seconds: float | None = None, **raw: Any) -> Result:
         remover = Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0))
@@ -43,7 +43,7 @@ def remove(segmenter: RembgSegmenter) -> Remove:
     return run
 
 
-def test_opaque_pixels_are_the_inputs_own_and_transparent_ones_are_zero(remove: Remove, photo: Load) -> None:
+def test_opaque_pixels_are_unchanged_and_transparent_pixels_are_zero(remove: Remove, photo: Load) -> None:
     for name in ("astronaut", "chelsea", "coffee", "motorcycle_left"):
         image = photo(name)
         result = pixels(remove(encoded(image, "PNG")).data)
@@ -55,26 +55,27 @@ def test_opaque_pixels_are_the_inputs_own_and_transparent_ones_are_zero(remove: 
         assert colours[alpha == 0].max() == 0
 
 
-def test_the_mask_finds_the_astronaut_and_not_her_surroundings(remove: Remove, photo: Load) -> None:
+def test_mask_covers_the_astronaut_but_not_her_background(remove: Remove, photo: Load) -> None:
     mask = pixels(remove(encoded(photo("astronaut"), "PNG"), output="mask").data)
     assert mask.shape == (512, 512)
-    assert mask[60:180, 190:260].mean() > 250  # her face
-    assert mask[:60, 400:].mean() < 40  # the shuttle's top right
+    # Her face is foreground; the space shuttle at the top right is background.
+    assert mask[60:180, 190:260].mean() > 250
+    assert mask[:60, 400:].mean() < 40
 
 
-def test_the_mask_is_the_cutouts_alpha(remove: Remove, photo: Load) -> None:
+def test_mask_equals_the_cutouts_alpha(remove: Remove, photo: Load) -> None:
     data = encoded(photo("coffee"), "PNG")
     assert np.array_equal(pixels(remove(data, output="mask").data), pixels(remove(data).data)[..., 3])
 
 
-def test_rembgs_own_mask_is_what_soft_edges_show(remove: Remove, photo: Load, segmenter: RembgSegmenter) -> None:
+def test_soft_edges_keep_rembgs_mask(remove: Remove, photo: Load, segmenter: RembgSegmenter) -> None:
     image = photo("chelsea")
     theirs = np.asarray(segmenter._session.predict(image)[0], dtype=np.int16)
     ours = pixels(remove(encoded(image, "PNG"), output="mask", edges="soft").data)
     assert np.abs(ours - theirs).mean() / 255 < 0.002
 
 
-def test_an_inputs_own_transparency_stays_and_never_grows_less(remove: Remove, photo: Load) -> None:
+def test_input_transparency_is_never_reduced(remove: Remove, photo: Load) -> None:
     image = photo("astronaut").convert("RGBA")
     ramp = Image.linear_gradient("L").resize(image.size)
     image.putalpha(ramp)
@@ -83,13 +84,13 @@ def test_an_inputs_own_transparency_stays_and_never_grows_less(remove: Remove, p
     assert result[..., 3].max() > 200
 
 
-def test_a_cut_out_cut_out_again_stays_as_it_is(remove: Remove, photo: Load) -> None:
+def test_processing_a_cutout_again_barely_changes_its_alpha(remove: Remove, photo: Load) -> None:
     once = remove(encoded(photo("astronaut"), "PNG")).data
     first, second = pixels(once)[..., 3], pixels(remove(once).data)[..., 3]
     assert np.abs(first.astype(int) - second).mean() / 255 < 0.015
 
 
-def test_hidden_colours_under_transparency_do_not_change_the_mask(remove: Remove, photo: Load) -> None:
+def test_colours_of_transparent_pixels_do_not_change_the_mask(remove: Remove, photo: Load) -> None:
     image = photo("astronaut").convert("RGBA")
     alpha = Image.new("L", image.size, 255)
     alpha.paste(0, (0, 0, 512, 40))
@@ -101,7 +102,7 @@ def test_hidden_colours_under_transparency_do_not_change_the_mask(remove: Remove
 
 
 @pytest.mark.parametrize("form", ["png", "webp", "jpeg"])
-def test_no_metadata_of_the_input_reaches_a_result(remove: Remove, photo: Load, form: str) -> None:
+def test_results_contain_no_input_metadata(remove: Remove, photo: Load, form: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = "SECRET-DESCRIPTION"
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.5)
@@ -116,7 +117,7 @@ def test_no_metadata_of_the_input_reaches_a_result(remove: Remove, photo: Load, 
         assert "comment" not in image.info
 
 
-def test_jpeg_is_filled_with_white_and_has_no_alpha(remove: Remove, photo: Load) -> None:
+def test_jpeg_has_a_white_background_and_no_alpha(remove: Remove, photo: Load) -> None:
     data = encoded(photo("astronaut"), "PNG")
     alpha = pixels(remove(data).data)[..., 3]
     result = pixels(remove(data, format="jpeg", quality=95).data)
@@ -125,7 +126,7 @@ def test_jpeg_is_filled_with_white_and_has_no_alpha(remove: Remove, photo: Load)
     assert result[::8, ::8][deep].min() > 245
 
 
-def test_webp_keeps_the_alpha_exactly(remove: Remove, photo: Load) -> None:
+def test_webp_keeps_alpha_exactly(remove: Remove, photo: Load) -> None:
     data = encoded(photo("astronaut"), "PNG")
     assert np.array_equal(pixels(remove(data, format="webp").data)[..., 3], pixels(remove(data).data)[..., 3])
 
@@ -149,7 +150,7 @@ def test_lower_quality_makes_lossy_files_smaller(remove: Remove, photo: Load) ->
         ({"max_width": 1}, (1, 1)),
     ],
 )
-def test_a_bounded_size_keeps_the_aspect_and_never_enlarges(
+def test_maximum_size_keeps_the_aspect_ratio_and_never_enlarges(
     remove: Remove, photo: Load, asked: dict[str, object], size: tuple[int, int]
 ) -> None:
     result = remove(encoded(photo("chelsea"), "PNG"), **asked)
@@ -178,11 +179,12 @@ def test_presets_set_format_and_size(
         assert image.format == form.upper()
         assert image.width <= bound[0]
         assert image.height <= bound[1]
-    assert remove(data, preset=preset, format="png").format.value == "png"  # an explicit option wins
+    # An explicit option overrides the preset.
+    assert remove(data, preset=preset, format="png").format.value == "png"
 
 
-def test_a_smaller_cutout_has_no_fringe_of_the_removed_background(remove: Remove) -> None:
-    """A red disc on green: at half the size no edge pixel may be greener than the full size's edge was."""
+def test_downscaled_cutout_has_no_background_fringe(remove: Remove) -> None:
+    """Downscale a red disc on green: no edge pixel may be greener than the disc."""
     image = Image.new("RGBA", (600, 600), (0, 255, 0, 0))
     disc = Image.new("L", (600, 600), 0)
     y, x = np.mgrid[:600, :600]
@@ -196,7 +198,7 @@ def test_a_smaller_cutout_has_no_fringe_of_the_removed_background(remove: Remove
     assert result[..., 1][edge].max() <= 31
 
 
-def test_a_background_colour_shows_through_where_the_cutout_is_transparent(remove: Remove, photo: Load) -> None:
+def test_background_colour_fills_transparent_pixels(remove: Remove, photo: Load) -> None:
     data = encoded(photo("astronaut"), "PNG")
     cutout = pixels(remove(data).data).astype(np.float64)
     result = pixels(remove(data, background="#3366cc").data)
@@ -206,7 +208,7 @@ def test_a_background_colour_shows_through_where_the_cutout_is_transparent(remov
     assert np.abs(result - expected).max() <= 0.51
 
 
-def test_a_half_transparent_background_stays_half_transparent(remove: Remove, photo: Load) -> None:
+def test_half_transparent_background_stays_half_transparent(remove: Remove, photo: Load) -> None:
     data = encoded(photo("astronaut"), "PNG")
     alpha = pixels(remove(data).data)[..., 3]
     result = pixels(remove(data, background="3366cc80").data)
@@ -215,7 +217,7 @@ def test_a_half_transparent_background_stays_half_transparent(remove: Remove, ph
     assert (result[..., 3][alpha == 255] == 255).all()
 
 
-def test_threshold_makes_a_hard_mask(remove: Remove, photo: Load) -> None:
+def test_threshold_makes_a_binary_mask(remove: Remove, photo: Load) -> None:
     data = encoded(photo("chelsea"), "PNG")
     soft = pixels(remove(data, output="mask").data)
     hard = pixels(remove(data, output="mask", threshold=128).data)
@@ -229,7 +231,7 @@ def test_alpha_boost_steepens_the_mask_around_one_half(remove: Remove, photo: Lo
     assert np.abs(boosted - np.clip((soft - 127.5) * 2 + 127.5, 0, 255)).max() <= 0.51
 
 
-def test_feather_softens_a_hard_edge_over_about_its_width(remove: Remove) -> None:
+def test_feather_softens_a_hard_edge_over_its_width(remove: Remove) -> None:
     from services.imaging.refine import feather
 
     step = np.zeros((101, 400), dtype=np.uint8)
@@ -238,28 +240,29 @@ def test_feather_softens_a_hard_edge_over_about_its_width(remove: Remove) -> Non
         row = feather(step, radius)[50].astype(float)
         reach = ((row > 2) & (row < 253)).sum() / 2
         assert 0.6 * radius <= reach <= 1.6 * radius
-        assert abs(row[199] + row[200] - 255) <= 3  # the edge stays where it is
+        # The edge keeps its position.
+        assert abs(row[199] + row[200] - 255) <= 3
 
 
-def test_a_photo_smaller_than_the_models_input_and_a_thin_one_are_fine(remove: Remove, photo: Load) -> None:
+def test_small_and_thin_photos_are_processed(remove: Remove, photo: Load) -> None:
     for size in ((16, 16), (16, 900), (2000, 17)):
         result = remove(encoded(photo("chelsea").resize(size), "PNG"))
         assert (result.width, result.height) == size
 
 
-def test_a_side_that_the_format_cannot_hold_is_a_clear_error(remove: Remove) -> None:
+def test_side_too_long_for_the_format_is_refused(remove: Remove) -> None:
     data = encoded(Image.new("RGB", (16400, 16)), "PNG")
     assert remove(data).width == 16400
     with pytest.raises(errors.BadOption, match="16383"):
         remove(data, format="webp")
 
 
-def test_the_same_input_gives_the_same_bytes(remove: Remove, photo: Load) -> None:
+def test_same_input_gives_the_same_bytes(remove: Remove, photo: Load) -> None:
     data = encoded(photo("coffee"), "JPEG")
     assert remove(data).data == remove(data).data
 
 
-def test_the_result_tells_how_it_was_made(remove: Remove, photo: Load) -> None:
+def test_result_records_its_facts(remove: Remove, photo: Load) -> None:
     data = encoded(photo("chelsea"), "JPEG")
     result = remove(data, max_width=100)
     assert (result.original_width, result.original_height, result.original_bytes) == (451, 300, len(data))
@@ -268,8 +271,9 @@ def test_the_result_tells_how_it_was_made(remove: Remove, photo: Load) -> None:
     assert all(ms >= 0 for ms in result.timings.values())
 
 
-def test_a_deadline_ends_the_work(remove: Remove, photo: Load) -> None:
+def test_deadline_stops_the_pipeline(remove: Remove, photo: Load) -> None:
     data = encoded(photo("coffee"), "JPEG")
     with pytest.raises(errors.DeadlineExceeded):
         remove(data, seconds=0.0)
-    assert remove(data).data  # the session is as good as before
+    # The session still works.
+    assert remove(data).data

@@ -1,4 +1,4 @@
-"""Engines: what is asked for is used where it can be had; where not, the service goes on and says so."""
+"""Inference engines: selection, replacement with a warning, precision, and stopping a run."""
 
 import contextlib
 import os
@@ -36,14 +36,14 @@ def load(**settings: object) -> RembgSegmenter:
     return load_segmenter(SPEC, MODELS, EngineSettings(threads=2, **settings))  # type: ignore[arg-type]
 
 
-def test_plain_onnxruntime_can_be_asked_for(photo: Load) -> None:
+def test_onnxruntime_engine_can_be_selected(photo: Load) -> None:
     found = load(engine="onnxruntime")
     assert (found.engine, found.precision, found.warning) == ("onnxruntime", "f32", "")
     assert found.mask(small(photo), Deadline()).shape == (320, 320)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are looked at in /proc")
-def test_a_run_keeps_no_thread_from_any_processor(photo: Load) -> None:
+def test_run_pins_no_thread_to_a_processor(photo: Load) -> None:
     # Sessions of other tests in this process may have pinned threads of their own.
     others = {task.name for task in Path("/proc/self/task").iterdir()}
     found, over = load(), threading.Event()
@@ -66,8 +66,8 @@ def test_a_run_keeps_no_thread_from_any_processor(photo: Load) -> None:
     assert seen == {frozenset(allowed)}
 
 
-@pytest.mark.skipif(not HAS_OPENVINO, reason="this build has no OpenVINO")
-def test_openvino_gives_onnxruntimes_masks_in_f32(photo: Load) -> None:
+@pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not in this build")
+def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
     plain, fast = load(engine="onnxruntime"), load(engine="openvino", precision="f32")
     assert (fast.engine, fast.precision, fast.warning) == ("openvino", "f32", "")
     for name in ("astronaut", "chelsea", "coffee"):
@@ -76,7 +76,7 @@ def test_openvino_gives_onnxruntimes_masks_in_f32(photo: Load) -> None:
 
 
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
-def test_bf16_is_used_by_itself_and_keeps_f32s_masks(photo: Load) -> None:
+def test_bf16_is_chosen_automatically_and_matches_f32_masks(photo: Load) -> None:
     exact, fast = load(precision="f32"), load()
     assert (fast.engine, fast.precision) == ("openvino", "bf16")
     differences = []
@@ -88,21 +88,19 @@ def test_bf16_is_used_by_itself_and_keeps_f32s_masks(photo: Load) -> None:
 
 
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
-def test_without_a_good_record_bf16_is_not_used_unless_asked_for(tmp_path: Path) -> None:
+def test_bf16_without_a_valid_record_is_used_only_on_request(tmp_path: Path) -> None:
     shutil.copy(SPEC.path(MODELS), tmp_path)
     assert load_segmenter(SPEC, tmp_path, EngineSettings(threads=2)).precision == "f32"
     assert load_segmenter(SPEC, tmp_path, EngineSettings(precision="bf16", threads=2)).precision == "bf16"
 
 
-def test_an_engine_that_is_not_in_this_build_is_replaced_with_a_warning() -> None:
+def test_engine_missing_from_the_build_is_replaced_with_a_warning() -> None:
     found = load(engine="cuda")
     assert (found.engine, found.precision) == ("onnxruntime", "f32")
     assert found.warning == "cuda is not in this build of onnxruntime"
 
 
-def test_an_engine_that_refuses_the_graph_or_is_lost_silently_is_replaced_with_a_warning(
-    monkeypatch: pytest.MonkeyPatch, photo: Load
-) -> None:
+def test_failing_engine_is_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch, photo: Load) -> None:
     real = engine.rembg_session
     available = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: available)
@@ -125,7 +123,7 @@ def test_an_engine_that_refuses_the_graph_or_is_lost_silently_is_replaced_with_a
     assert found.warning.startswith("openvino was lost while u2netp was loaded")
 
 
-def test_a_file_that_is_no_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+def test_non_model_file_raises_an_error(tmp_path: Path) -> None:
     silueta = CATALOGUE["silueta"]
     with pytest.raises(EngineUnavailable, match="can't be read"):
         load_segmenter(silueta, tmp_path, EngineSettings())
@@ -141,25 +139,26 @@ def test_a_file_that_is_no_model_is_an_error_and_not_a_crash(tmp_path: Path) -> 
         load_segmenter(SPEC, tmp_path, EngineSettings())
 
 
-def test_a_run_past_its_deadline_is_stopped_inside_the_model(photo: Load) -> None:
+def test_deadline_stops_a_run_inside_the_model(photo: Load) -> None:
     found = load(engine="onnxruntime")
     image = small(photo)
     whole = found.mask(image, Deadline())
     with pytest.raises(DeadlineExceeded, match="stopped in the model"):
         found.mask(image, Deadline(0.02))
-    assert np.array_equal(found.mask(image, Deadline(60)), whole)  # the session is as good as before
+    # The session still works.
+    assert np.array_equal(found.mask(image, Deadline(60)), whole)
 
 
-def test_a_run_that_nobody_waits_for_is_stopped_inside_the_model(photo: Load) -> None:
+def test_disconnected_caller_stops_a_run_inside_the_model(photo: Load) -> None:
     found = load(engine="onnxruntime")
-    # There when the run begins, gone with the next look.
-    looks = iter([False])
+    # The caller is connected when the run begins and gone at the next check.
+    checks = iter([False])
     with pytest.raises(ClientGone, match="stopped in the model"):
-        found.mask(small(photo), Deadline(60, gone=lambda: next(looks, True)))
+        found.mask(small(photo), Deadline(60, gone=lambda: next(checks, True)))
     assert found.mask(small(photo), Deadline(60)).any()
 
 
-def test_processors_with_fast_bf16_are_told_by_their_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fast_bf16_is_detected_from_processor_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: ["OpenVINOExecutionProvider"])
     for flags, fast in (("fpu amx_bf16 sse", True), ("fpu avx512_bf16", True), ("fpu avx512f", False)):
         (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {flags}\nbugs: amx_bf16\n")
@@ -167,22 +166,21 @@ def test_processors_with_fast_bf16_are_told_by_their_flags(tmp_path: Path, monke
     assert bf16_is_fast(tmp_path / "nothing") is False
 
 
-def test_a_default_model_that_nobody_knows_fails_with_a_word_on_it(tmp_path: Path) -> None:
+def test_unknown_default_model_fails_with_an_explanation(tmp_path: Path) -> None:
     models = Models(["no-such-model"], tmp_path, EngineSettings())
     models.start()
     assert models.wait() is False
     assert models.failure().startswith("no-such-model is not a known model (u2netp")
 
 
-def test_a_model_whose_file_comes_late_is_loaded_without_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_file_added_later_is_loaded_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = Models(["u2netp"], tmp_path, EngineSettings("onnxruntime", "f32", 2))
     models.start()
     assert models.wait() is False
     shutil.copy(SPEC.path(MODELS), tmp_path)
     models.retry_when_due()
-    assert not models.ready()  # not so soon
+    # The first retry is not due yet.
+    assert not models.ready()
     monkeypatch.setattr(sessions, "RETRY_SECONDS", 0)
     models.retry_when_due()
     poll(models.ready)

@@ -1,4 +1,4 @@
-"""One contract for both storages, S3 against a real SeaweedFS; then the properties of each."""
+"""The contract of both storages (S3 with a real SeaweedFS), then the properties of each."""
 
 import io
 import os
@@ -62,7 +62,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def place() -> str:
-    """A beginning of keys that no other test has used."""
+    """A key prefix that no other test uses."""
     return f"{uuid.uuid4().hex}/"
 
 
@@ -78,7 +78,7 @@ def keys(storage: Storage, prefix: str) -> list[str]:
 
 
 class Generated:
-    """A file of this many bytes that is generated while it is read, once."""
+    """A generated stream of `size` bytes that can be read only once."""
 
     def __init__(self, size: int, breaks_at: int = -1) -> None:
         self._left, self._breaks_at = size, size - breaks_at if breaks_at >= 0 else -1
@@ -190,7 +190,7 @@ def test_concurrent_readers_and_writers_see_whole_objects(storage: Storage, plac
 
 
 def download(storage: Storage, url: str) -> tuple[int, bytes, str]:
-    """Status, body and disposition, as a browser would get them; the local folder's route has tests of its own."""
+    """Return status, body and disposition as a browser gets them; the local folder's route is tested separately."""
     if isinstance(storage, LocalFolder):
         try:
             opened, name = storage.open_signed(url.rpartition("/")[2])
@@ -273,7 +273,8 @@ def test_a_full_disk_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     local = folder(tmp_path)
     local.put("a.bin", b"before", "application/octet-stream")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))  # a write beyond fails in its middle
+    # A write past this limit fails midway.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))
     try:
         with pytest.raises(StorageUnavailable) as refused:
             local.put("a.bin", b"x" * 3 * MIB, "application/octet-stream")
@@ -300,7 +301,8 @@ def test_a_killed_writer_leaves_no_object_and_its_partial_file_is_removed(tmp_pa
     writer.communicate()
     assert keys(folder(tmp_path), "") == []
     folder(tmp_path).put("c.bin", b"x", "x")
-    (rest,) = partial.iterdir()  # it may be another process's that is at work
+    # A recent partial file may belong to a running process.
+    (rest,) = partial.iterdir()
     yesterday = time.time() - 25 * 3600
     os.utime(rest, (yesterday, yesterday))
     folder(tmp_path).put("c.bin", b"x", "x")
@@ -391,7 +393,8 @@ def test_a_killed_server_fails_every_method_fast_and_recovers(seaweedfs: Seaweed
             seaweedfs.start()
     storage = bucket(seaweedfs)
     poll(lambda: _works(storage, place), 30, "storage after a restart")
-    assert read(storage, f"{place}a.bin") == b"x" * MIB  # it was on disk
+    # The object was on disk before the kill.
+    assert read(storage, f"{place}a.bin") == b"x" * MIB
 
 
 def _works(storage: Storage, place: str) -> bool:

@@ -1,4 +1,4 @@
-"""Several programs as one: real processes, told apart, restarted, and none left behind."""
+"""The supervisor with real processes: log lines, restarts, and a stop that leaves no process behind."""
 
 import json
 import os
@@ -27,7 +27,7 @@ for entry in json.loads(sys.argv[1]):
     programs.append(Program(**entry))
 sys.exit(Supervisor(programs).run())
 """
-# Says its number and that of a child it starts in its own group, then waits; `{more}` runs first.
+# Runs `{more}`, prints its process id and that of a child in its own group, then waits.
 SLEEPER = """
 import os, signal, subprocess, sys, time
 {more}
@@ -46,7 +46,7 @@ def command(name: str, script: str, **fields: Any) -> dict[str, Any]:
 
 
 class Running:
-    """A supervisor of these programs, and all they have said."""
+    """A running supervisor of these programs, and its log."""
 
     def __init__(self, *programs: dict[str, Any]) -> None:
         self._programs = programs
@@ -74,16 +74,16 @@ class Running:
         return [line.partition("| ")[2] for line in text if line.split(" |")[0].strip() == name] if name else text
 
     def ups(self, name: str = "") -> list[list[int]]:
-        """The process ids that each start (of this program) has told."""
+        """Return the process ids that each start printed, for all programs or for one."""
         found = [line.partition("| ") for line in self.lines()]
         return [
             [int(pid) for pid in text.split()[1:]]
-            for who, _, text in found
-            if text.startswith("up ") and (not name or who.strip() == name)
+            for program, _, text in found
+            if text.startswith("up ") and (not name or program.strip() == name)
         ]
 
     def wait_up(self, name: str, times: int = 1) -> list[int]:
-        """The process ids of that start."""
+        """Wait for a start of this program; return its process ids."""
         poll(lambda: len(self.ups(name)) >= times, 20, f"start {times} of {name} ({self.log_path.read_text()})")
         return self.ups(name)[times - 1]
 
@@ -100,7 +100,7 @@ def two() -> Iterator[Running]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_stops_all_and_leaves_no_process_behind(two: Running, number: signal.Signals) -> None:
+def test_one_signal_stops_all_programs_and_their_children(two: Running, number: signal.Signals) -> None:
     pids = [pid for pids in two.ups() for pid in pids]
     assert len(pids) == 4
     two.process.send_signal(number)
@@ -109,18 +109,18 @@ def test_one_signal_stops_all_and_leaves_no_process_behind(two: Running, number:
     assert two.lines("run") == ["stopping"]
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_supervisor_alone(two: Running) -> None:
+def test_ctrl_c_reaches_only_the_supervisor(two: Running) -> None:
     groups = {os.getpgid(pids[0]) for pids in two.ups()}
     assert len(groups) == 2
     assert os.getpgid(two.process.pid) not in groups
 
 
-def test_a_program_that_dies_is_started_again_and_the_others_notice_nothing(two: Running) -> None:
+def test_dead_program_restarts_without_affecting_others(two: Running) -> None:
     worker, child = two.wait_up("worker")
     os.kill(worker, signal.SIGKILL)
     again, _ = two.wait_up("worker", 2)
     assert not is_running(worker)
-    # Which would go on with what its parent was given.
+    # An orphaned child would continue its parent's work.
     assert not is_running(child)
     assert is_running(again)
     assert len(two.ups("web")) == 1
@@ -128,27 +128,27 @@ def test_a_program_that_dies_is_started_again_and_the_others_notice_nothing(two:
     assert "worker was killed by SIGKILL" in two.lines("run")[0]
 
 
-def test_a_web_server_that_dies_after_its_start_is_started_again(tmp_path: Path) -> None:
+def test_required_program_that_dies_after_its_start_restarts(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with Running(sleeper("web", required=True, ready=str(ready))) as running:
         web, _ = running.wait_up("web")
         ready.touch()
-        poll(lambda: running.lines("ready"), 30, "a look at whether it is ready")
+        poll(lambda: running.lines("ready"), 30, "a readiness check")
         os.kill(web, signal.SIGKILL)
         assert is_running(running.wait_up("web", 2)[0])
 
 
-def test_the_delay_before_a_start_grows_with_each_failure() -> None:
+def test_restart_delay_grows_with_each_failure() -> None:
     with Running(command("worker", "raise SystemExit(3)")) as running:
         poll(lambda: len(running.lines("run")) >= 4, 20, "four failures")
-        said = running.lines("run")[:4]
-        assert [line.rpartition("in ")[2] for line in said] == ["0.05 s", "0.1 s", "0.2 s", "0.4 s"]
-        assert all("ended with status 3" in line for line in said)
+        lines = running.lines("run")[:4]
+        assert [line.rpartition("in ")[2] for line in lines] == ["0.05 s", "0.1 s", "0.2 s", "0.4 s"]
+        assert all("ended with status 3" in line for line in lines)
         running.process.terminate()
         assert running.wait_end() == 0
 
 
-def test_a_required_program_that_fails_at_its_start_ends_all_with_its_status() -> None:
+def test_required_program_failing_at_start_ends_all_with_its_status() -> None:
     bad = command("web", "print('PORT is 70000'); raise SystemExit(4)", required=True)
     with Running(bad, sleeper("worker")) as running:
         assert running.wait_end() == 4
@@ -157,13 +157,13 @@ def test_a_required_program_that_fails_at_its_start_ends_all_with_its_status() -
         assert not any(is_running(pid) for pids in running.ups() for pid in pids)
 
 
-def test_a_command_that_does_not_exist_is_reported_and_stops_nobody() -> None:
+def test_missing_command_is_reported_and_stops_no_other() -> None:
     with Running(sleeper("web"), {"name": "worker", "command": ["/nowhere/worker"], "delay_seconds": 20}) as running:
         running.wait_up("web")
         assert "worker could not start: No such file or directory" in running.lines("run")[0]
 
 
-def test_a_program_that_ignores_sigterm_is_killed_after_its_grace() -> None:
+def test_program_ignoring_sigterm_is_killed_after_its_grace_period() -> None:
     stubborn = sleeper("worker", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", grace_seconds=0.3)
     with Running(sleeper("web"), stubborn) as running:
         pids = [*running.wait_up("worker"), *running.wait_up("web")]
@@ -173,17 +173,17 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace() -> None:
         assert [pid for pid in pids if is_running(pid)] == []
 
 
-def test_a_second_signal_does_not_wait_for_the_grace() -> None:
+def test_second_signal_ends_the_grace_period() -> None:
     stubborn = sleeper("worker", "signal.signal(signal.SIGTERM, signal.SIG_IGN)", grace_seconds=600)
     with Running(stubborn) as running:
         running.wait_up("worker")
         running.process.send_signal(signal.SIGINT)
-        poll(lambda: running.lines("run"), 30, "the first signal's word")
+        poll(lambda: running.lines("run"), 30, "the log line of the first signal")
         running.process.send_signal(signal.SIGINT)
         assert running.wait_end(10) == 0
 
 
-def test_the_broker_stops_when_all_others_have_ended() -> None:
+def test_broker_stops_last() -> None:
     note = "def end(*_):\n    print('gone', flush=True)\n    raise SystemExit\nsignal.signal(signal.SIGTERM, end)"
     slow = note.replace("print", "time.sleep(0.5); print")
     with Running(sleeper("broker", note, last=True), sleeper("worker", slow)) as running:
@@ -194,7 +194,7 @@ def test_the_broker_stops_when_all_others_have_ended() -> None:
         assert [line.split()[0] for line in running.lines() if line.endswith("gone")] == ["worker", "broker"]
 
 
-def test_a_program_waits_for_the_one_it_comes_after(tmp_path: Path) -> None:
+def test_program_starts_after_its_dependency(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with Running(sleeper("web", ready=str(ready)), sleeper("worker", after="web")) as running:
         running.wait_up("web")
@@ -203,14 +203,14 @@ def test_a_program_waits_for_the_one_it_comes_after(tmp_path: Path) -> None:
         running.wait_up("worker")
 
 
-def test_programs_are_told_to_stop_when_the_supervisor_is_killed(two: Running) -> None:
+def test_programs_stop_when_the_supervisor_is_killed(two: Running) -> None:
     two.process.kill()
     two.process.wait(10)
     for pids in two.ups():
-        poll(lambda pid=pids[0]: not is_running(pid), 30, "the end of what it ran")
+        poll(lambda pid=pids[0]: not is_running(pid), 30, "the end of its programs")
 
 
-def test_background_programs_yield_cpus_and_memory() -> None:
+def test_background_programs_have_lower_cpu_and_memory_priority() -> None:
     with Running(sleeper("web"), sleeper("worker", background=True)) as running:
         web, worker = running.wait_up("web")[0], running.wait_up("worker")[0]
         own = os.getpriority(os.PRIO_PROCESS, 0)
@@ -219,18 +219,18 @@ def test_background_programs_yield_cpus_and_memory() -> None:
         assert int(Path(f"/proc/{worker}/oom_score_adj").read_text()) == 300
 
 
-def test_each_line_tells_whose_it_is_and_json_stays_json() -> None:
-    lines = """print('{"event":"started","level":"info"}'); print("plain"); print("x" * 200_000, end="", flush=True)"""
-    with Running(command("web", lines, delay_seconds=20), sleeper("worker")) as running:
+def test_log_lines_name_their_program_and_json_stays_json() -> None:
+    script = """print('{"event":"started","level":"info"}'); print("plain"); print("x" * 200_000, end="", flush=True)"""
+    with Running(command("web", script, delay_seconds=20), sleeper("worker")) as running:
         poll(lambda: running.lines("run"), 20, "the end of web")
-        said = running.lines()
-        (line,) = (line for line in said if line.startswith("{"))
+        lines = running.lines()
+        (line,) = (line for line in lines if line.startswith("{"))
         assert json.loads(line) == {"process": "web", "event": "started", "level": "info"}
-        assert "web    | plain" in said
+        assert "web    | plain" in lines
         assert sum(line.count("x") for line in running.lines("web")) == 200_000
 
 
-def test_a_program_that_closes_its_output_costs_no_cpu() -> None:
+def test_program_with_closed_output_uses_no_cpu() -> None:
     silent = sleeper("web", "os.dup2(os.open('/dev/null', os.O_WRONLY), 1)\nos.dup2(1, 2)")
     with Running(silent, sleeper("worker", "time.sleep(1)")) as running:
         running.wait_up("worker")

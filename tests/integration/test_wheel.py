@@ -1,4 +1,4 @@
-"""The wheel: what it holds, and that its command runs from any folder with its data where the user keeps data."""
+"""The wheel: its contents, and its command in any folder with data in the user's data folder."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The documentation: generated pages are current, links lead somewhere, paths of the code exist."""
+"""Check that generated pages are current, and that links and code paths in the documentation exist."""
 
 import re
 from pathlib import Path
@@ -17,17 +17,17 @@ CURL: Final = re.compile(r"^\s*curl (?!.*--fail-with-body)", re.MULTILINE)
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_reference_is_what_the_code_says() -> None:
+def test_reference_matches_the_code() -> None:
     assert stale() == [], "run `make reference`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_to_a_file_and_an_anchor(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         path, _, anchor = target.partition("#")
         found = (page.parent / path).resolve() if path else page
@@ -37,24 +37,24 @@ def test_every_link_leads_to_a_file_and_an_anchor(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_path_of_the_code_exists(page: Path) -> None:
+def test_every_code_path_exists(page: Path) -> None:
     missing = [path for path in CODE_PATH.findall(page.read_text()) if not (ROOT / path).exists()]
     assert missing == []
 
 
-def test_curl_examples_show_the_body_of_an_error() -> None:
+def test_curl_examples_show_error_bodies() -> None:
     for page in PAGES:
         for block in re.findall(r"```(?:bash|sh)?\n(.*?)```", page.read_text(), re.DOTALL):
             assert not CURL.search(block), f"{page.name}: {block[:80]}"
 
 
-def test_readme_fits_on_a_few_screens() -> None:
+def test_readme_stays_short() -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) <= 130
     assert max(map(len, lines)) <= 140
 
 
-def test_every_error_code_is_in_the_reference_once() -> None:
+def test_reference_lists_every_error_code_once() -> None:
     page = (ROOT / "docs/reference/errors.md").read_text()
     for error in all_errors():
         assert page.count(f"| `{error.code}` |") == 1, error.code

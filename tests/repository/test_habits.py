@@ -1,4 +1,4 @@
-"""Files that developers and robots read: workflows, templates, the release script."""
+"""Check the files for developers and automation: workflows, templates and the release script."""
 
 import os
 import re
@@ -18,11 +18,11 @@ RELEASE = runpy.run_path(str(ROOT / "deploy/release.py"))
 
 
 @pytest.mark.parametrize("path", YAML, ids=lambda path: str(path.relative_to(ROOT)))
-def test_yaml_files_can_be_read(path: Path) -> None:
+def test_yaml_files_parse(path: Path) -> None:
     assert yaml.safe_load(path.read_text())
 
 
-def test_workflow_checks_every_python_and_other_machines() -> None:
+def test_workflow_covers_every_python_and_platform() -> None:
     jobs: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     assert set(jobs) == {"check", "test", "image", "audit"}
     combinations = jobs["check"]["strategy"]["matrix"]["include"]
@@ -39,7 +39,7 @@ def test_make_targets_of_the_workflow_exist() -> None:
         assert set(re.findall(r"\bmake (?:--\w+ )?([a-z]+)", path.read_text())) <= targets, path.name
 
 
-def test_version_is_written_once() -> None:
+def test_version_is_defined_once() -> None:
     assert f'VERSION: Final = "{VERSION}"' in (ROOT / "config.py").read_text()
     for name in ("pyproject.toml", ".env.sample", "README.md", "Dockerfile", "docker-compose.yml"):
         assert VERSION not in (ROOT / name).read_text(), name
@@ -88,7 +88,7 @@ def test_release_of_an_unclean_tree_changes_nothing(clone: Path) -> None:
         RELEASE["release"](clone, "1.0", "2030-01-02")
 
 
-def test_changelog_keeps_its_form() -> None:
+def test_changelog_follows_its_format() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     assert "## [Unreleased]" in text
     headings = set(re.findall(r"^### (.+)$", text, re.MULTILINE))

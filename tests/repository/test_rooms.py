@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.waiting import ROOT
 
-# Lower levels never import higher ones. Within a level, imports must not form a circle.
+# Lower levels never import higher ones. Within a level, imports must not form a cycle.
 LEVELS: Final = (
     {"errors", "observability"},
     {"capacity", "persistence", "storage", "net"},
@@ -75,7 +75,7 @@ def test_no_room_imports_a_higher_one() -> None:
     assert wrong == []
 
 
-def test_rooms_form_no_circle() -> None:
+def test_rooms_have_no_import_cycle() -> None:
     edges: dict[str, set[str]] = {}
     for _, here, there in arrows():
         edges.setdefault(here, set()).add(there)
@@ -122,7 +122,7 @@ def test_worker_imports_no_web_framework() -> None:
     assert not names & {"app", "routes", "flask"}
 
 
-def test_no_folder_holds_more_modules_than_one_can_survey() -> None:
+def test_folders_hold_a_limited_number_of_modules() -> None:
     for folder in {path.parent for path in code()}:
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= MAX_MODULES, folder
@@ -134,7 +134,7 @@ def test_services_have_twelve_rooms_and_three_files() -> None:
     assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "errors.py", "removal.py", "result_cache.py"}
 
 
-def test_every_room_says_what_it_is_for() -> None:
+def test_every_room_has_a_docstring() -> None:
     for package in [*(ROOT / "services").glob("*/__init__.py"), *(ROOT / "routes").rglob("__init__.py")]:
         assert ast.get_docstring(ast.parse(package.read_text())), package
 
@@ -157,7 +157,7 @@ def test_functions_take_at_most_six_parameters() -> None:
 @pytest.mark.parametrize(
     "module", sorted((ROOT / "services").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_every_module_of_a_room_has_its_unit_tests(module: Path) -> None:
+def test_every_module_has_a_unit_test_file(module: Path) -> None:
     if module.name in ("__init__.py", "errors.py"):
         return
     place = module.parent.relative_to(ROOT / "services")
