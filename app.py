@@ -1,4 +1,4 @@
-"""The application: `create_app` wires settings, services and routes. Nothing happens at import."""
+"""The WSGI application: `create_app` connects the parts with the routes. Nothing happens at import."""
 
 from pathlib import Path
 

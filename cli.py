@@ -69,7 +69,7 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """What is known, and what is here: input and file size, how it is checked, licence, purpose, commercial use."""
+    """List the models: input and file size, checksum, licence, purpose, commercial use, and whether they are installed."""
     from services.inference.custom import all_specs
 
     folder = load_settings().rembg_session_path
@@ -102,7 +102,7 @@ def fetch_model(name: str, source: Path | None) -> None:
 @models.command("prepare")
 @click.argument("name")
 def prepare_model(name: str) -> None:
-    """Make a model's file for bf16, and the record of what it costs."""
+    """Write a model's file for bf16, and the record of its accuracy."""
     from services.inference.bf16 import calibration_photos, prepare
     from services.inference.custom import find_spec
     from services.inference.record import read_record
@@ -244,7 +244,7 @@ def _moment(at: datetime | None) -> str:
 
 @main.command()
 def warmup() -> None:
-    """Load the default model once, and say what it runs on."""
+    """Load the default model once, and report engine and precision."""
     from bootstrap import make_models
     from services.capacity.deadline import Deadline
 

@@ -35,7 +35,7 @@ USABLE_SHARE: Final = 0.9
 BODIES_SHARE: Final = 0.25
 # At a time, at most: JSON as received, as its parser copies it, and the text found in it.
 BODY_COPIES: Final = 3
-OTHER_FIELDS: Final = 64 * 1024  # bytes of a body beside its image
+OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
@@ -91,7 +91,7 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class ConfigError(SystemExit):
-    """The settings are wrong; its text names every bad variable, its value and what is allowed."""
+    """The settings are wrong; the text names every bad variable, its value and what is allowed."""
 
 
 class Settings(BaseSettings):
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
     secret_key: str
 
-    # serving; what has no default here comes from the CPUs, see _derive
+    # serving; settings without a default here are derived from the CPUs, see _derive
     web_concurrency: Annotated[int, Field(ge=1, le=64)]
     web_threads: Annotated[int, Field(ge=2, le=1000)]
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         """Defaults that depend on the machine or on other settings."""
         values = {key.lower(): value for key, value in dict(raw).items()}
         cpus = usable_cpus()
-        # Quotas kept in memory are one process's own: with them, one process serves unless told otherwise.
+        # Quotas in memory belong to one process: with them, one process serves unless the setting says otherwise.
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
         by_memory = memory_limit_bytes() // (3 * WORKER_BYTES)
         values.setdefault("web_concurrency", 1 if in_memory else max(1, min(cpus // 2, by_memory)))
@@ -281,7 +281,7 @@ class Settings(BaseSettings):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models that callers may ask for; the default one first."""
+        """The names of the models that callers may ask for; the default one first."""
         return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
 
     @property
@@ -291,12 +291,12 @@ class Settings(BaseSettings):
 
     @property
     def broker_url(self) -> str:
-        """The Redis that carries jobs to workers."""
+        """The URL of the Redis that carries jobs to workers."""
         return self.job_broker_url or self.redis_url
 
     @property
     def storage_given(self) -> bool:
-        """Whether the operator has named a storage: callers may then choose keys of their own in it (`output_key`)."""
+        """Whether the operator has set up a storage: then callers may choose keys of their own in it (`output_key`)."""
         return bool(self.storage_url)
 
     @property
@@ -306,38 +306,40 @@ class Settings(BaseSettings):
 
     @property
     def largest_image_pixels(self) -> int:
-        """`MAX_IMAGE_PIXELS`, or less where the machine's memory would not hold so large an image."""
+        """`MAX_IMAGE_PIXELS`, or less where the machine's memory would not hold such an image."""
         room = _megapixels_that_fit(self.web_concurrency, self.max_memory_mb) / self.web_concurrency
         return min(self.max_image_pixels, max(1_000_000, int(room * 1e6)))
 
     @property
     def body_bytes_per_worker(self) -> int:
-        """Bytes that the bodies of one worker's requests may hold at a time, copies included."""
+        """The bytes that request bodies of one worker may hold at a time, copies included."""
         return int(BODIES_SHARE * _request_bytes(self.web_concurrency, self.max_memory_mb) / self.web_concurrency)
 
     @property
     def running_per_worker(self) -> int:
-        """Images that one worker process works on at a time."""
+        """The number of images that one worker process works on at a time."""
         return -(-self.max_running_images // self.web_concurrency)
 
     @property
     def waiting_per_worker(self) -> int:
-        """Images that may wait in one worker process."""
+        """The number of images that may wait in one worker process."""
         return -(-self.max_waiting_images // self.web_concurrency)
 
     @property
     def fetches_per_worker(self) -> int:
-        """URLs that one worker fetches at a time: on threads that neither images nor health checks need."""
+        """The number of URLs that one worker fetches at a time, on threads that neither images nor health checks need."""
         return max(1, min(8, self.web_threads - self.running_per_worker - self.waiting_per_worker - 2))
 
     @property
     def listeners_per_worker(self) -> int:
-        """Callers that one worker tells of a job's changes at a time: half of the threads that images don't need."""
+        """The number of callers that listen to a job's events in one worker: half of the threads that images don't
+        need.
+        """
         return max(1, (self.web_threads - self.running_per_worker - self.waiting_per_worker) // 2)
 
     @property
     def max_encoded_bytes(self) -> int:
-        """Most bytes of a body: the largest image as base64, and room for the other fields."""
+        """The largest body: the largest image as base64, and room for the other fields."""
         return _as_base64(self.max_content_length) + OTHER_FIELDS
 
     @property
@@ -367,7 +369,7 @@ def _whole(value: object, default: int) -> int:
 
 
 def _threads(values: dict[str, Any], workers: int) -> int:
-    """Threads of one worker: for all that run and wait, and eight for refusals, health checks and metrics."""
+    """Return the threads of one worker: for all images that run or wait, and eight for refusals, health and metrics."""
     running = _whole(values["max_running_images"], 2)
     waiting_text = str(values.get("max_waiting_images", 16))
     waiting = int(waiting_text) if waiting_text.isdigit() else 16

@@ -1,4 +1,4 @@
-"""The whole URL map on one screen."""
+"""The map of URLs."""
 
 from flask import Flask
 from flask_limiter import Limiter

@@ -24,14 +24,14 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
 FILES: Final = "files"
-# Times REQUEST_TIMEOUT_SECONDS: what a whole batch may take.
+# A whole batch may take this multiple of REQUEST_TIMEOUT_SECONDS.
 TOTAL: Final = 10
 Source = tuple[str, bytes | Archive | ServiceError]
 log = structlog.get_logger("batch")
 
 
 def remove_batch() -> Response:
-    """Every image of the form's `files` without background, in a ZIP archive."""
+    """Return a ZIP archive with every image of the form's `files` without its background."""
     parts = service()
     parts.admission.refuse_when_full()
     need_form()
@@ -80,7 +80,7 @@ def _opened(data: bytes, max_files: int, max_bytes: int) -> Archive | ServiceErr
 
 
 def _items(sources: list[Source]) -> Iterator[Item]:
-    """Names and bytes of all images, one at a time; what comes from an archive is named `<archive>/<path in it>`."""
+    """Yield names and bytes of all images, one at a time; an archive's entry is named `<archive>/<path in it>`."""
     for name, source in sources:
         if isinstance(source, Archive):
             for entry, data in source:
@@ -99,7 +99,7 @@ def _worker(parts: WebServices, options: Options) -> Callable[[bytes, Deadline],
 
 
 def _clock(parts: WebServices) -> Callable[[], Deadline]:
-    """Each image has as long as a request of its own; none begins once the batch is too old, or the server stops."""
+    """Return the deadline of each image: as long as a request, but none once the batch is too old or the server stops."""
     seconds, gone = parts.settings.request_timeout_seconds, caller_gone()
     end = time.monotonic() + TOTAL * seconds
 
@@ -114,7 +114,7 @@ def _clock(parts: WebServices) -> Callable[[], Deadline]:
 
 
 def _stream(parts: WebServices, batch: Batch, charged: Charge) -> Iterator[bytes]:
-    """The archive; cut off, so that it can't be taken for whole, where the caller has gone."""
+    """Yield the archive. It is cut off where the caller has gone, so that it can't be taken for complete."""
     start = time.monotonic()
     seconds = parts.settings.request_timeout_seconds
     try:

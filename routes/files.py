@@ -1,4 +1,4 @@
-"""Reading a text of base64 image data from the operator's folder; stored objects by signed links. Nothing else."""
+"""Views of files: a text file of base64 image data from the operator's folder, and stored objects by signed links."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ TYPES: Final = {format_.extension: format_.mimetype for format_ in Format}
 
 
 def read_file() -> Response:
-    """The text of a `.txt` file of base64 image data inside `READ_FILE_DIR`."""
+    """Return the text of a `.txt` file of base64 image data inside `READ_FILE_DIR`."""
     body = read_json()
     for name in body:
         if name != "path":
@@ -37,7 +37,7 @@ def read_file() -> Response:
 
 
 def download(token: str) -> Response:
-    """An object of the local storage, by a link that the service has signed; see `LocalFolder.url`."""
+    """Return an object of the local storage, by a link that the service has signed; see `LocalFolder.url`."""
     storage = service().storage
     if not isinstance(storage, LocalFolder):  # links lead to S3 itself
         raise NotFound("this server's storage is elsewhere")
@@ -50,7 +50,7 @@ def download(token: str) -> Response:
 
 
 def read_base64_text(folder: Path, path: str, max_bytes: int) -> str:
-    """The text of a file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`."""
+    """Read a text file inside `folder`. Raises `ForbiddenPath`, `NotFound`, `UploadTooLarge`, `BadBase64`."""
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ForbiddenPath("the path must be relative, without '..', empty parts or backslashes")

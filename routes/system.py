@@ -26,7 +26,7 @@ METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETW
 
 
 def index() -> Response:
-    """The web page, or with `Accept: application/json` the service's description."""
+    """Return the web page, or with `Accept: application/json` the service's description."""
     if not index_as_json():
         return send_from_directory(current_app.static_folder or "web", PAGE, max_age=300)
     settings = service().settings
@@ -56,19 +56,19 @@ def index() -> Response:
 
 
 def index_as_json() -> bool:
-    """Whether `/` is asked for as JSON: named in `Accept`, and liked no less than a page."""
+    """Return whether `Accept` names JSON and prefers it to a page."""
     accept = request.accept_mimetypes
     return "application/json" in accept.values() and accept.quality("application/json") >= accept.quality("text/html")
 
 
 def metrics() -> Response:
-    """Prometheus text for all workers together."""
+    """Return the Prometheus text for all workers together."""
     _allow_metrics()
     return Response(service().metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def metrics_json() -> Response:
-    """The same figures as JSON."""
+    """Return the same figures as JSON."""
     _allow_metrics()
     response = Response(orjson.dumps(service().metrics.as_json()), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"

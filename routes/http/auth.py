@@ -1,4 +1,4 @@
-"""Whose key a request carries, and whether it may do what it asks for."""
+"""Finds the caller's API key, and checks that it allows the request."""
 
 import contextlib
 from collections.abc import Callable
@@ -15,7 +15,7 @@ View = Callable[..., Response]
 
 
 def needs_key(scope: str) -> Callable[[View], View]:
-    """A view that sees to its caller's key first. See `identify`."""
+    """Return a decorator for views that checks the caller's key first. See `identify`."""
 
     def wrap(view: View) -> View:
         @wraps(view)
@@ -29,16 +29,16 @@ def needs_key(scope: str) -> Callable[[View], View]:
 
 
 def caller_key() -> ApiKey | None:
-    """The valid key that this request came with, on routes that look for one."""
+    """Return the valid key of this request, on routes that look for one."""
     return state().key
 
 
 def identify(scope: str) -> ApiKey | None:
-    """The caller's key. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `DatabaseUnavailable`.
+    """Return the caller's key. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `DatabaseUnavailable`.
 
-    Where none is required (`AUTH_REQUIRED=false`, except for `admin`) a key changes what quotas count by, and nothing
-    else: clients of other services always send one, so an unknown key is as good as none, and so is any key while the
-    database is lost or was never made.
+    Where none is required (`AUTH_REQUIRED=false`, except for `admin`) a key only changes which quota counts. Clients of
+    other services always send one, so an unknown key is treated as absent, and so is any key while the database is lost
+    or does not exist yet.
     """
     text = _sent_key()
     keys = service().keys
@@ -67,7 +67,7 @@ def identify(scope: str) -> ApiKey | None:
 
 
 def _sent_key() -> str:
-    """The key as it came; `X-Api-Key` wins over a token that may be meant for a proxy in front."""
+    """Return the key as it was sent; `X-Api-Key` wins over a token that may be meant for a proxy."""
     given = request.headers.get("X-Api-Key", "").strip()
     if given:
         return given

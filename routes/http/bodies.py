@@ -1,4 +1,4 @@
-"""What a request's body holds: JSON, base64, the parts of a form; bounded, and in memory alone."""
+"""Reads request bodies: JSON, base64, files of a form. Everything is bounded and stays in memory."""
 
 import io
 from collections.abc import Callable
@@ -17,50 +17,51 @@ from services.imaging.errors import UnsupportedFormat
 
 
 class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: their size is bounded, they are needed whole, and a full or read-only
-    disk is nobody's problem."""
+    """A request whose uploads stay in memory: they are bounded and needed whole, and a full disk can't fail them."""
 
     def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
         return io.BytesIO()
 
 
 def hold_body(most: int = 0) -> None:
-    """Count the body that is about to be read, of `most` bytes (0: an image's); one of unknown length as the largest.
-    Raises `Busy`."""
+    """Count the body before it is read: `most` bytes (0: an image's); a body of unknown length counts as the largest.
+
+    Raises `Busy`.
+    """
     refuse_encoded_body()
     most = most or request.max_content_length or service().settings.max_encoded_bytes
     hold(BODY_COPIES * min(most, most if request.content_length is None else request.content_length))
 
 
 def hold(size: int) -> None:
-    """Count so many bytes more for this request, until its end. Raises `Busy`."""
+    """Count bytes for this request until its end. Raises `Busy`."""
     request_state = state()
     service().bodies.take(size, request_state.held_bytes)
     request_state.held_bytes += size
 
 
 def hold_more(size: int) -> None:
-    """Count so many bytes, which this request needs beside its body, until its end. Raises `Busy`."""
+    """Count bytes that this request needs besides its body, until its end. Raises `Busy`."""
     service().bodies.take(size)
     state().held_bytes += size
 
 
 def keep_body() -> Callable[[], None]:
-    """Go on counting this request's body while its answer is sent, until what is returned is called."""
+    """Keep counting this request's body while its response is sent, until the returned function is called."""
     request_state = state()
     size, request_state.held_bytes = request_state.held_bytes, 0
     return partial(service().bodies.give_back, size)
 
 
 def release_body(_: BaseException | None = None) -> None:
-    """At a request's end: its body is no longer held."""
+    """Stop counting the body at the end of a request."""
     request_state = state()
     service().bodies.give_back(request_state.held_bytes)
     request_state.held_bytes = 0
 
 
 def refuse_encoded_body() -> None:
-    """Raises `UnsupportedFormat` for a body with a Content-Encoding."""
+    """Raise `UnsupportedFormat` for a body with a Content-Encoding."""
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedFormat(
@@ -70,7 +71,7 @@ def refuse_encoded_body() -> None:
 
 
 def read_json() -> dict[str, Any]:
-    """The body as a JSON object. Raises `BadJSON`, `UploadTooLarge`, `Busy`."""
+    """Read the body as a JSON object. Raises `BadJSON`, `UploadTooLarge`, `Busy`."""
     hold_body()
     body = request.get_data(cache=False)
     try:
@@ -83,7 +84,7 @@ def read_json() -> dict[str, Any]:
 
 
 def read_part(part: FileStorage) -> bytes:
-    """The bytes of a form's file. Raises `EmptyImage`."""
+    """Read a file of a form. Raises `EmptyImage`."""
     data = part.stream.read()
     part.close()
     if not data:
@@ -92,7 +93,7 @@ def read_part(part: FileStorage) -> bytes:
 
 
 def decode_base64(text: str, limit: int | None = None) -> bytes:
-    """The bytes of a base64 text or data URI, at most `limit`; white space is ignored.
+    """Decode a base64 text or data URI of at most `limit` bytes; white space is ignored.
 
     Raises `BadBase64`, `EmptyImage`, `UploadTooLarge`.
     """

@@ -130,7 +130,7 @@ def _details(error: HTTPException, status: int) -> str:
 def _unexpected(error: Exception) -> Response:
     """Answer a bug or a fault of the machine. The log has the traceback; the response carries no detail."""
     original = getattr(error, "original_exception", None) or error
-    # What it finds while the body is read, as a bad chunk size.
+    # Gunicorn's parser raises while the body is read, for instance for a bad chunk size.
     if type(original).__module__ == "gunicorn.http.errors":
         return _service_error(errors.BadRequest(f"the body can't be read ({type(original).__name__})"))
     log.error("unexpected error", exc_info=error)

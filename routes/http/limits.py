@@ -1,4 +1,4 @@
-"""Who is calling, and how often they may: Flask-Limiter per API key or client address, in Redis or in memory."""
+"""Quotas per API key or client address, by Flask-Limiter, in Redis or in memory."""
 
 import ipaddress
 import time
@@ -23,10 +23,10 @@ log = structlog.get_logger("limits")
 
 
 def client_address() -> str:
-    """The caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
+    """Return the caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
 
-    Each trusted proxy has appended the address it saw, so the caller's is that many entries from the right; what
-    stands left of it is the caller's own claim. Where that entry is missing or no address, the peer's counts.
+    Each trusted proxy appends the address that it saw, so the caller's is that many entries from the right; entries
+    further left are the caller's own claim. Where that entry is missing or not an address, the peer's counts.
     """
     peer = request.remote_addr or "0.0.0.0"
     hops = service().settings.trusted_proxies
@@ -40,7 +40,7 @@ def client_address() -> str:
 
 
 def client_key() -> str:
-    """What quotas count by: the API key; else the IPv4 address, or the /64 that an IPv6 caller can choose from."""
+    """Return the key of the quota: the API key; else the IPv4 address, or the /64 that an IPv6 caller can choose from."""
     key = caller_key()
     if key:
         return f"key:{key.id}"
@@ -54,7 +54,7 @@ def client_key() -> str:
 
 
 def make_limiter(settings: Settings) -> Limiter:
-    """Flask-Limiter for this process. A lost Redis means limits kept in this process until it is back."""
+    """Return Flask-Limiter for this process. While Redis is lost, limits are kept in this process."""
     uri, options = quota_storage(settings)
     return Limiter(
         client_key,
@@ -73,7 +73,7 @@ def make_limiter(settings: Settings) -> Limiter:
 
 
 def by_quota(limiter: Limiter, default: str) -> RouteLimit:
-    """A view's quota: `default` for this endpoint, or the caller's key's own limit, which counts over all of them."""
+    """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints."""
 
     def limit() -> str:
         key = caller_key()
@@ -87,22 +87,24 @@ def by_quota(limiter: Limiter, default: str) -> RouteLimit:
 
 
 class Charge:
-    """What a request has cost beyond the one that every request costs."""
+    """The cost of a request beyond the one that every request costs."""
 
     def __init__(self, limiter: Limiter, limits: list[RequestLimit]) -> None:
         self._limiter = limiter
         self._limits = limits
 
     def give_back(self, images: int) -> None:
-        """So many images failed, and the failure was ours."""
+        """Refund images that failed through our own fault."""
         if images:
             for limit in self._limits:
                 _hit(self._limiter, limit, -images)
 
 
 def charge(images: int) -> Charge:
-    """Count this request as so many images. Raises `RateLimited`, with nothing charged, where the quota has not as many
-    left."""
+    """Count this request as `images` images.
+
+    Raises `RateLimited`, with nothing charged, where the quota has fewer left.
+    """
     limiter: Limiter = current_app.extensions[LIMITER]
     limits = limiter.current_limits  # none where quotas are turned off
     for number, limit in enumerate(limits if images > 1 else ()):
@@ -122,7 +124,7 @@ def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
 
 
 def attach_limiter(app: Flask, limiter: Limiter) -> None:
-    """Hook the limiter in: costs are settled before its headers are written, Retry-After is set after."""
+    """Attach the limiter: costs are settled before its headers are written, Retry-After is set after."""
     app.extensions[LIMITER] = limiter
     app.after_request(_retry_after)
     limiter.init_app(app)

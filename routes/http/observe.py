@@ -1,4 +1,4 @@
-"""What every request leaves behind: its id, headers, one log line, and its counts."""
+"""Gives every request its id, its headers, one log line, and its metrics."""
 
 import re
 import time
@@ -33,7 +33,7 @@ def observe(app: Flask) -> None:
 
 
 def note_result(result: Result) -> None:
-    """Remember a removal for this request's headers, log line and metrics."""
+    """Remember a result for this request's headers, log line and metrics."""
     state().result = result
 
 
@@ -90,7 +90,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
 
 
 def count_image(result: Result) -> None:
-    """Count an image that was done."""
+    """Count an image that was processed."""
     metrics = service().metrics
     metrics.images.labels(result.original_format, "ok").inc()
     metrics.megapixels.observe(result.original_width * result.original_height / 1e6)
@@ -101,7 +101,7 @@ def count_image(result: Result) -> None:
 
 
 def count_failure(error: ServiceError) -> None:
-    """Count an image that was not."""
+    """Count an image that failed."""
     service().metrics.images.labels("unknown", error.code).inc()
 
 
@@ -110,7 +110,7 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
     event: dict[str, object] = {
         "address": client_address(),
         "method": request.method[:16],
-        # a signed link opens an object to whoever reads it
+        # a signed link must not be in the log: it opens an object
         "path": f"{FILES_PATH}/…" if request.path.startswith(f"{FILES_PATH}/") else request.path[:200],
         "status": response.status_code,
         "duration_ms": round(elapsed * 1000, 1),

@@ -1,4 +1,4 @@
-"""A request becomes an image and its options, once, here. Nothing of a request travels further."""
+"""Reads a request into an image and its options. Nothing of a request travels further."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -44,9 +44,12 @@ from services.net.fetch import Fetched
 
 @dataclass(frozen=True)
 class Upload:
-    """The image of a request; `stem` is a harmless file name without ending; `given` the raw options; `background` the
-    image to go behind the subject; `timings` what getting them took, in ms; `output_key` where in storage the result is
-    to go as well, if anywhere."""
+    """The image of a request.
+
+    `stem` is a harmless file name without ending; `given` the raw options; `background` the image behind the subject;
+    `timings` the milliseconds it took to get them; `output_key` the key under which the result is stored as well, or
+    "".
+    """
 
     data: bytes
     stem: str
@@ -61,11 +64,10 @@ class Upload:
 
 
 def read_upload(*own: str, waits: bool = False) -> Upload:
-    """The image of a multipart form, of a raw body, or behind `image_url`, with the options beside it.
+    """Read the image of a form, of a raw body, or behind `image_url`, with its options.
 
-    `own` names the endpoint's fields that are no options; `waits`: it is not to be worked on now.
-    Raises the 400, 403, 413, 415, 502 and 504 errors of the
-    contract, and `Busy` before the body is read.
+    `own` names the endpoint's fields that are not options; with `waits` the image is not worked on now. Raises the
+    contract's 400, 403, 413, 415, 502 and 504 errors, and `Busy` before the body is read.
     """
     if not waits:
         service().admission.refuse_when_full()
@@ -92,13 +94,13 @@ def read_upload(*own: str, waits: bool = False) -> Upload:
 
 
 def read_base64_upload() -> tuple[Upload, bool]:
-    """The image and options of the base64 endpoint's JSON, and whether a data URI is wanted back."""
+    """Read the image and options of the base64 endpoint's JSON, and whether a data URI is wanted back."""
     service().admission.refuse_when_full()
     body = read_json()
     text = body.pop("image", None)
     data_uri = boolean("data_uri", body.pop("data_uri", None))
     if isinstance(body.get("prompt"), list):
-        body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not many
+        body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not several
     background = _base64_background(body.pop(BACKGROUND_IMAGE, None))
     given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"))
     if text is None or text == "":
@@ -115,7 +117,7 @@ def read_base64_upload() -> tuple[Upload, bool]:
 
 
 def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
-    """What is behind the URL in the field `name`, at most `max_bytes`.
+    """Fetch the URL in the field `name`, at most `max_bytes`.
 
     Raises `BadURL` and the errors of `services.net.fetch`.
     """
@@ -183,8 +185,10 @@ def _from_body(own: tuple[str, ...]) -> Upload:
 def _complete(
     given: dict[str, object], data: bytes = b"", stem: str = "image", background: bytes | None = None
 ) -> Upload:
-    """The upload, with what its URLs and its key lead to; they are taken out of `given`. What is wrong with the options
-    is said before anything is fetched."""
+    """Complete the upload by fetching its URLs and its storage key, which are taken out of `given`.
+
+    The options are checked before anything is fetched.
+    """
     url, behind, stored = (given.pop(name, None) for name in (URL_FIELD, BACKGROUND_URL, S3_KEY))
     key, callback = result_key(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
     upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)

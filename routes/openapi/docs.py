@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI 3.1 made from the routes, the options and the tree of errors; Swagger UI over it."""
+"""Builds the OpenAPI 3.1 document from the routes, the options and the errors; Swagger UI shows it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -46,7 +46,7 @@ SWAGGER_PAGE: Final = """<!doctype html>
 
 @dataclass(frozen=True)
 class Operation:
-    """What the description says of an endpoint. `bodies` and `answers` map media types to schemas."""
+    """The description of an endpoint. `bodies` and `answers` map media types to schemas."""
 
     tag: str
     summary: str
@@ -56,20 +56,21 @@ class Operation:
     failures: tuple[type[ServiceError], ...] = ()
     options: bool = False
     body_required: bool = True
-    # Of an endpoint that answers in another API's words: all but those of 414 and 431.
+    # For another API's endpoint: all responses except those of 414 and 431.
     responses: Schema | None = None
     parameters: dict[str, Schema] = field(default_factory=dict)
-    """Query parameters that are no options; `needed` are those without which it does not work."""
+    """Query parameters that are not options; `needed` are the required ones."""
     needed: tuple[str, ...] = ()
     query: dict[str, Schema] = field(default_factory=dict)
-    """Query parameters beside the options."""
+    """Query parameters in addition to the options."""
     status: int = 200
 
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint: its view, its description, the setting that holds its quota, the scope that a key needs where keys
-    are required (`OPEN`: none), other paths to it."""
+    """One endpoint: its view and description, the setting with its quota, the scope that a key needs (`OPEN`: none),
+    other paths.
+    """
 
     method: str
     path: str
@@ -81,17 +82,17 @@ class Route:
 
 
 def openapi_json() -> Response:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return Response(orjson.dumps(current_app.extensions["openapi"]), mimetype="application/json")
 
 
 def swagger_ui() -> Response:
-    """The document as a page to read and try."""
+    """Return the document as a page to read and try."""
     return Response(SWAGGER_PAGE, mimetype="text/html")
 
 
 def register_assets(app: Flask) -> None:
-    """Serve Swagger UI's own files from where its package lies."""
+    """Serve Swagger UI's own files from its package."""
     app.add_url_rule(
         "/docs/assets/<path:name>",
         "swagger_assets",
@@ -101,7 +102,7 @@ def register_assets(app: Flask) -> None:
 
 
 def build(routes: Iterable[Route], settings: Settings) -> Schema:
-    """The OpenAPI 3.1 document of these routes."""
+    """Return the OpenAPI 3.1 document of these routes."""
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
@@ -130,7 +131,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
 
 
 def described_path(rule: str) -> str:
-    """Flask's `<name>` as OpenAPI's `{name}`."""
+    """Convert Flask's `<name>` to OpenAPI's `{name}`."""
     return re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule)
 
 
@@ -170,7 +171,7 @@ def _operation(route: Route, path: str) -> Schema:
 
 
 def _security(scope: str, *, required: bool) -> list[Schema]:
-    """Either way to send a key; and none, where a key only changes the quota."""
+    """Return the ways to send a key; also none, where a key only changes the quota."""
     by_key: list[Schema] = [{name: [scope]} for name in SECURITY_SCHEMES]
     return by_key if required or scope == ADMIN else [{}, *by_key]
 
@@ -224,7 +225,7 @@ def _too_long() -> Schema:
 
 
 def option_schemas() -> dict[str, Schema]:
-    """Each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
+    """Return each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
     whole = Options.model_json_schema()
     return {name: _flat(schema, whole["$defs"]) for name, schema in whole["properties"].items()}
 

@@ -1,4 +1,4 @@
-"""What the API's description says of each endpoint."""
+"""The descriptions of the endpoints."""
 
 from typing import Final
 
@@ -93,7 +93,7 @@ REMOVE_BG: Final = Operation(
 )  # fmt: skip
 PREVIEW: Final = Operation(
     "removal",
-    "Remove the background, for a look at it",
+    "Remove the background, as a preview",
     "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
     _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
@@ -129,7 +129,7 @@ READ_FILE: Final = Operation(
      UnsupportedFormat),
 )  # fmt: skip
 DOWNLOAD_FILE: Final = Operation(
-    "files", "Download what is stored", "By a link that the service has signed, until its end.",
+    "files", "Download a stored object", "By a link that the service has signed, until its end.",
     answers={**{f.mimetype: {} for f in usable_formats()}, "application/octet-stream": {}},
     failures=(e.Forbidden, e.NotFound, ResultExpired, StorageUnavailable),
 )  # fmt: skip
@@ -140,7 +140,7 @@ INDEX: Final = Operation(
 )  # fmt: skip
 MODELS: Final = Operation("service", "The models that can be used", answers={"application/json": schema_of(ModelList)})
 HEALTH: Final = Operation(
-    "operations", "Every part of the service", "503 when a part that serving needs has failed.",
+    "operations", "The state of every part", "503 when a part that serving needs has failed.",
     answers={"application/json": schema_of(HealthReport)}, failures=(e.EngineUnavailable,),
 )  # fmt: skip
 LIVE: Final = Operation("operations", "The process answers", answers={"application/json": schema_of(Alive)})

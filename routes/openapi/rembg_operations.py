@@ -1,4 +1,4 @@
-"""What the API's description says of rembg's endpoints."""
+"""The descriptions of rembg's endpoints."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ IMAGE_FAILURES: Final = (
 
 
 def _parameters() -> dict[str, Schema]:
-    """The schema of each of rembg's parameters; an absent one is simply absent, so null is none of its values."""
+    """Return the schema of each of rembg's parameters, without null: an absent one is simply absent."""
     found: dict[str, Any] = RembgParameters.model_json_schema()["properties"]
     return {name: _flat(schema) for name, schema in found.items()}
 
@@ -54,7 +54,7 @@ REMOVE_FILE: Final = Operation(
 REMOVE_BATCH: Final = Operation(
     "rembg", "Remove the backgrounds of many images",
     "The form's `files` are images and ZIP archives of images. The answer is a ZIP archive of `<name>.png`, sent while "
-    "it is made; an image that failed does not end it, but stands in its `errors.json`: a list of "
+    "it is made; an image that failed does not end it, but is listed in its `errors.json`: a list of "
     "`{\"name\", \"code\", \"error\"}`.",
     _form(files={"type": "array", "items": _BINARY, "minItems": 1}), {"application/zip": {}},
     (*FAILURES, UnsupportedFormat, TooManyFiles, BadArchive, BadEntry, e.ShuttingDown), parameters=PARAMETERS,

@@ -1,4 +1,4 @@
-"""What the API's description says of remove.bg's API."""
+"""The descriptions of remove.bg's endpoints."""
 
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ REMOVEBG: Final = Operation(
     "Remove a background, as remove.bg does",
     "For clients of that service, whose URL is all that has to change. Exactly one of `image_file`, `image_file_b64` "
     "and `image_url`; at most one of `bg_color`, `bg_image_url` and `bg_image_file`. Unknown fields are ignored, empty "
-    "ones are as good as absent. `Accept: application/json` asks for base64 in JSON.",
+    "ones count as absent. `Accept: application/json` asks for base64 in JSON.",
     bodies={
         "multipart/form-data": _object([], {**_FILES, **_PARAMETERS}, closed=False),
         "application/x-www-form-urlencoded": _object([], {**_B64_SOURCE, **_PARAMETERS}, closed=False),
@@ -113,7 +113,7 @@ REMOVEBG: Final = Operation(
 )
 ACCOUNT: Final = Operation(
     _TAG,
-    "A balance, as remove.bg tells it",
+    "A balance, as remove.bg shows it",
     "Nothing is billed: it never changes.",
     responses=_responses({"application/json": {"schema": schema_of(Account)}}, {}, limited=False),
 )

@@ -27,7 +27,7 @@ SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most
 LARGEST: Final = SIZES["full"]
 FORMATS: Final[Mapping[str, str]] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "zip": "zip"}
 CHANNELS: Final[Mapping[str, str]] = {"rgba": "cutout", "alpha": "mask"}
-# The class that a client names, and what each level of detail calls it.
+# The class that a client names, and its name at each level of detail.
 CLASSES: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("person", "person"),
     "product": ("product", "product"),

