@@ -69,7 +69,7 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """List the models: input and file size, checksum, licence, purpose, commercial use, and whether they are installed."""
+    """List the models: input and file size, checksum, licence, purpose, commercial use, installed or not."""
     from services.inference.custom import all_specs
 
     folder = load_settings().rembg_session_path

@@ -327,14 +327,12 @@ class Settings(BaseSettings):
 
     @property
     def fetches_per_worker(self) -> int:
-        """The number of URLs that one worker fetches at a time, on threads that neither images nor health checks need."""
+        """The number of URLs that one worker fetches at a time, on threads that images and health checks don't need."""
         return max(1, min(8, self.web_threads - self.running_per_worker - self.waiting_per_worker - 2))
 
     @property
     def listeners_per_worker(self) -> int:
-        """The number of callers that listen to a job's events in one worker: half of the threads that images don't
-        need.
-        """
+        """The number of callers that listen to events in one worker: half of the threads that images don't need."""
         return max(1, (self.web_threads - self.running_per_worker - self.waiting_per_worker) // 2)
 
     @property

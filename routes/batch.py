@@ -1,6 +1,5 @@
 """Many images in one request: a form of images and ZIP archives in, one ZIP archive out, sent while it is made."""
 
-import io
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -11,22 +10,21 @@ from flask import Response, request, stream_with_context
 from bootstrap import WebServices
 from routes.http.bodies import hold_body, keep_body
 from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
+from routes.http.image_forms import FormFile, form_files, no_image
 from routes.http.limits import Charge, charge
 from routes.http.observe import count_failure, count_image
 from routes.rembg import need_form, read_options
 from services.archives.batch import Batch, Item
-from services.archives.errors import BadArchive, TooManyFiles
-from services.archives.zip_reader import Archive, is_archive
+from services.archives.errors import TooManyFiles
+from services.archives.zip_reader import Archive
 from services.archives.zip_writer import zip_stream
 from services.capacity.deadline import Deadline
-from services.errors import DeadlineExceeded, EmptyImage, MissingImage, ServiceError, ShuttingDown
+from services.errors import DeadlineExceeded, ShuttingDown
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
-FILES: Final = "files"
 # A whole batch may take this multiple of REQUEST_TIMEOUT_SECONDS.
 TOTAL: Final = 10
-Source = tuple[str, bytes | Archive | ServiceError]
 log = structlog.get_logger("batch")
 
 
@@ -50,36 +48,21 @@ def remove_batch() -> Response:
     return response
 
 
-def _sources(max_files: int, max_bytes: int) -> tuple[list[Source], int]:
-    """The form's files, archives opened, and how many images they hold together.
+def _sources(max_files: int, max_bytes: int) -> tuple[list[FormFile], int]:
+    """Return the form's files, archives opened, and the number of images in them.
 
-    Raises `MissingImage` and `TooManyFiles`. A bad archive is as a bad image: the others are none the worse for it.
+    Raises `MissingImage` and `TooManyFiles`. A bad archive fails like a bad image: the others are processed.
     """
-    found: list[Source] = []
-    count = 0
-    for part in request.files.getlist(FILES):
-        if not part.filename:
-            continue  # a browser's empty field
-        source: bytes | Archive | ServiceError = part.stream.read() or EmptyImage("the file has 0 bytes")
-        if isinstance(source, bytes) and is_archive(source):
-            source = _opened(source, max_files, max_bytes)
-        found.append((part.filename, source))
-        count += len(source) if isinstance(source, Archive) else 1
+    found = list(form_files(max_files, max_bytes))
+    count = sum(len(source) if isinstance(source, Archive) else 1 for _, source in found)
     if not count:
-        raise MissingImage(f"the form has no image in the field {FILES!r}", "Send -F files=@a.jpg -F files=@b.zip")
+        raise no_image()
     if count > max_files:
         raise TooManyFiles(f"{count} were sent; allowed: {max_files}")
     return found, count
 
 
-def _opened(data: bytes, max_files: int, max_bytes: int) -> Archive | ServiceError:
-    try:
-        return Archive(io.BytesIO(data), max_files=max_files, max_bytes=max_bytes)
-    except BadArchive as exc:
-        return exc
-
-
-def _items(sources: list[Source]) -> Iterator[Item]:
+def _items(sources: list[FormFile]) -> Iterator[Item]:
     """Yield names and bytes of all images, one at a time; an archive's entry is named `<archive>/<path in it>`."""
     for name, source in sources:
         if isinstance(source, Archive):
@@ -99,7 +82,7 @@ def _worker(parts: WebServices, options: Options) -> Callable[[bytes, Deadline],
 
 
 def _clock(parts: WebServices) -> Callable[[], Deadline]:
-    """Return the deadline of each image: as long as a request, but none once the batch is too old or the server stops."""
+    """Return each image's deadline: as long as a request, but none once the batch is too old or the server stops."""
     seconds, gone = parts.settings.request_timeout_seconds, caller_gone()
     end = time.monotonic() + TOTAL * seconds
 

@@ -1,6 +1,5 @@
 """Reads a request into a job's submission."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -11,12 +10,13 @@ from routes.http.auth import caller_key
 from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import service
 from routes.http.fields import CALLBACK_URL, NON_OPTION_FIELDS, read_options
+from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
 from routes.http.requests import read_upload
-from services.archives.errors import BadArchive, TooManyFiles
+from services.archives.errors import TooManyFiles
 from services.archives.filenames import harmless_stem
-from services.archives.zip_reader import Archive, is_archive
-from services.errors import BadOption, BadRequest, EmptyImage, MissingImage, ModelNotFound, ServiceError, UploadTooLarge
+from services.archives.zip_reader import Archive
+from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
 from services.imaging.decode import inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
@@ -26,7 +26,6 @@ from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
 from services.net.urls import parse_url
 
-FILE_FIELD: Final = "files"
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 # For a batch's form fields and boundaries, besides its files.
 ROOM_FOR_FIELDS: Final = 64 * 1024
@@ -95,38 +94,28 @@ def _files(most: int, most_bytes: int) -> list[File]:
     """
     found: list[File] = []
     size = 0
-    for part in request.files.getlist(FILE_FIELD):
-        if not part.filename:
-            # A browser's empty field.
-            continue
-        sent = part.stream.read()
-        for name, data in _images(part.filename, sent, most):
-            size += len(data) if isinstance(data, bytes) else 0
-            if len(found) >= most:
-                raise TooManyFiles(f"more than {most} were sent; allowed: {most}")
-            if size > most_bytes:
-                raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
-            if isinstance(data, bytes) and data is not sent:
-                # Unpacked: in memory in addition to its archive.
-                hold(len(data))
-            found.append(_file(name, data))
-        part.close()
+    for name, data, unpacked in _images(most):
+        size += len(data) if isinstance(data, bytes) else 0
+        if len(found) >= most:
+            raise TooManyFiles(f"more than {most} were sent; allowed: {most}")
+        if size > most_bytes:
+            raise UploadTooLarge(f"the files have, unpacked, more than the {most_bytes} bytes allowed")
+        if unpacked and isinstance(data, bytes):
+            # It is in memory in addition to its archive.
+            hold(len(data))
+        found.append(_file(name, data))
     if not found:
-        raise MissingImage(f"the form has no image in the field {FILE_FIELD!r}", "Send -F files=@a.jpg -F files=@b.zip")
+        raise no_image()
     return found
 
 
-def _images(name: str, data: bytes, most: int) -> Iterator[tuple[str, bytes | ServiceError]]:
-    """Yield a file's name and bytes or, for an archive, those of its files."""
-    if not is_archive(data):
-        yield name, data or EmptyImage("the file has 0 bytes")
-        return
-    try:
-        archive = Archive(io.BytesIO(data), max_files=most, max_bytes=service().limits.max_bytes)
-    except BadArchive as exc:
-        yield name, exc
-        return
-    yield from archive
+def _images(most: int) -> Iterator[tuple[str, bytes | ServiceError, bool]]:
+    """Yield name, bytes (or error) and whether they come from an archive, of every image of the form."""
+    for name, source in form_files(most, service().limits.max_bytes):
+        if isinstance(source, Archive):
+            yield from ((entry, data, True) for entry, data in source)
+        else:
+            yield name, source, False
 
 
 def _file(name: str, data: bytes | ServiceError) -> File:

@@ -40,7 +40,7 @@ def client_address() -> str:
 
 
 def client_key() -> str:
-    """Return the key of the quota: the API key; else the IPv4 address, or the /64 that an IPv6 caller can choose from."""
+    """Return the key of the quota: the API key; else the IPv4 address, or the /64 that an IPv6 caller controls."""
     key = caller_key()
     if key:
         return f"key:{key.id}"
