@@ -1,0 +1,167 @@
+"""Quotas: whose they are, what a request costs, and when to try again."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from config import Settings
+from routes.http.context import EXTENSION, state
+from routes.http.errors import handle_errors
+from routes.http.limits import attach_limiter, by_quota, charge, client_address, client_key, make_limiter
+from services.api_keys.keys import ApiKey
+from services.errors import Busy, NotFound
+from services.net.errors import SourceTimeout
+
+View = Callable[[], str]
+
+
+@pytest.fixture
+def app() -> Flask:
+    """An application behind one trusted proxy."""
+    made = Flask(__name__)
+    made.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(trusted_proxies=1))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "address"),
+    [
+        (0, "198.51.100.1", "192.0.2.9"),
+        (1, "198.51.100.1", "198.51.100.1"),
+        (1, "203.0.113.7, 198.51.100.1", "198.51.100.1"),
+        (2, "203.0.113.7, 198.51.100.1", "203.0.113.7"),
+        (2, "198.51.100.1", "192.0.2.9"),
+        (1, "unknown", "192.0.2.9"),
+        (1, "", "192.0.2.9"),
+    ],
+)
+def test_address_is_that_of_the_last_trusted_hop(app: Flask, hops: int, forwarded: str, address: str) -> None:
+    app.extensions[EXTENSION].settings.trusted_proxies = hops
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    with app.test_request_context("/", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.9"}):
+        assert client_address() == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "key"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("", "0.0.0.0"),
+        ("unix:", "unknown"),
+    ],
+)
+def test_quota_belongs_to_an_ipv4_address_or_an_ipv6_network(app: Flask, peer: str, key: str) -> None:
+    with app.test_request_context("/", environ_base={"REMOTE_ADDR": peer}):
+        assert client_key() == key
+
+
+def test_quota_of_a_caller_with_a_key_belongs_to_the_key(app: Flask) -> None:
+    with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.9"}):
+        state().key = ApiKey(id="abc", name="shop")
+        assert client_key() == "key:abc"
+
+
+def client_of(*views: View, limit: str = "5 per year", key: ApiKey | None = None) -> FlaskClient:
+    """A client of an application with these views, each under its name, with a quota of its own."""
+    app = Flask(__name__)
+    settings = Settings(_env_file=None, rate_limit_storage="memory", trusted_proxies=0)
+    app.extensions[EXTENSION] = SimpleNamespace(settings=settings)
+    limiter = make_limiter(settings)
+    attach_limiter(app, limiter)
+    handle_errors(app)
+
+    @app.before_request
+    def identify() -> None:
+        state().key = key
+
+    for view in views:
+        app.add_url_rule(f"/{view.__name__}", view_func=by_quota(limiter, limit)(view))
+    return app.test_client()
+
+
+def left(response: TestResponse) -> int:
+    return int(response.headers["X-RateLimit-Remaining"])
+
+
+def test_request_costs_one() -> None:
+    def view() -> str:
+        return "ok"
+
+    client = client_of(view)
+    assert [left(client.get("/view")) for _ in range(3)] == [4, 3, 2]
+
+
+def test_exhausted_quota_says_when_to_try_again() -> None:
+    def view() -> str:
+        return "ok"
+
+    client = client_of(view, limit="1 per year")
+    allowed, refused = client.get("/view"), client.get("/view")
+    assert (allowed.status_code, refused.status_code) == (200, 429)
+    assert "Retry-After" not in allowed.headers
+    assert "X-RateLimit-Wait" not in refused.headers
+    assert refused.get_json()["details"] == "allowed: 1 per 1 year"
+    wait = int(refused.headers["X-RateLimit-Reset"]) - time.time()
+    assert 0 < wait <= int(refused.headers["Retry-After"]) <= wait + 3
+
+
+@pytest.mark.parametrize(
+    ("error", "remaining"), [(Busy("full"), 5), (RuntimeError(), 5), (NotFound(), 4), (SourceTimeout("slow"), 4)]
+)
+def test_failure_of_the_service_costs_nothing(error: Exception, remaining: int) -> None:
+    def view() -> str:
+        raise error
+
+    assert left(client_of(view).get("/view")) == remaining
+
+
+def test_request_can_cost_more_than_one() -> None:
+    def view() -> str:
+        state().cost = 3
+        return "ok"
+
+    assert left(client_of(view).get("/view")) == 2
+    own = client_of(view, key=ApiKey(id="abc", name="shop", rate_limit="5/hour"))
+    assert left(own.get("/view")) == 4
+
+
+def test_batch_costs_its_images_and_failed_ones_are_refunded() -> None:
+    def batch() -> str:
+        charge(4).give_back(2)
+        return "ok"
+
+    assert left(client_of(batch).get("/batch")) == 3
+
+
+def test_batch_that_exceeds_the_quota_is_refused_and_costs_nothing() -> None:
+    def batch() -> str:
+        charge(6)
+        return "ok"
+
+    response = client_of(batch).get("/batch")
+    assert (response.status_code, response.get_json()["code"]) == (429, "rate_limited")
+    assert "this batch counts as 6" in response.get_json()["details"]
+    assert left(response) == 5
+
+
+def test_limit_of_a_key_counts_over_all_endpoints() -> None:
+    def one() -> str:
+        return "ok"
+
+    def two() -> str:
+        return "ok"
+
+    anyone = client_of(one, two)
+    assert [left(anyone.get(path)) for path in ("/one", "/two")] == [4, 4]
+    own = client_of(one, two, key=ApiKey(id="abc", name="shop", rate_limit="3/day"))
+    assert [left(own.get(path)) for path in ("/one", "/two")] == [2, 1]
+    key_without_limit = client_of(one, two, key=ApiKey(id="abc", name="shop", rate_limit=None))
+    assert [left(key_without_limit.get(path)) for path in ("/one", "/two")] == [4, 4]
