@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from routes.http.context import EXTENSION, state
 from routes.http.errors import DRAIN_BYTES, RETRY_AFTER, handle_errors
@@ -112,10 +112,14 @@ def test_wrong_method_lists_the_allowed_ones(app: Flask) -> None:
     assert response.headers["Allow"].split(", ") in (["OPTIONS", "POST"], ["POST", "OPTIONS"])
 
 
-def test_redirect_is_not_an_error(app: Flask) -> None:
-    app.add_url_rule("/folder/", "folder", lambda: "ok")
-    response = app.test_client().get("/folder")
-    assert (response.status_code, response.headers["Location"]) == (308, "http://localhost/folder/")
+def test_exception_of_a_redirect_is_not_an_error(app: Flask) -> None:
+    class SeeOther(HTTPException):
+        code, description = 303, "elsewhere"
+
+    with app.test_request_context("/here"):
+        response = app.make_response(app.handle_user_exception(SeeOther()))
+        assert state().error is None
+    assert (response.status_code, response.mimetype) == (303, "text/html")
 
 
 @pytest.mark.parametrize(("limit", "details"), [(1500, "an image of 1000 bytes"), (400, "larger than 400 bytes")])
