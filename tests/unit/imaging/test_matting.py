@@ -24,7 +24,7 @@ def blurred_problem() -> tuple[Problem, Plane]:
     """A mask whose edge is a ramp of 12 px; the pixels beyond it are fixed."""
     image, truth = two_colours()
     ramp = np.clip((np.arange(48, dtype=np.float32) - 14) / 12, 0, 1)
-    alpha = np.tile(ramp, (48, 1))
+    alpha = np.tile(ramp, (48, 1)).astype(np.float32)
     fixed = (alpha == 0) | (alpha == 1)
     return Problem(image, alpha, np.full_like(alpha, 0.003), fixed), truth
 
