@@ -31,7 +31,7 @@ def configure(tmp_path: Path) -> Iterator[Configure]:
         kind = fields.pop("()")
         fields.pop("formatter")
         handler: logging.Handler = kind(**fields)
-        handler.setFormatter(formatter)  # type: ignore[arg-type] # typeshed: configure_formatter may return a str
+        handler.setFormatter(formatter)
         handlers.append(handler)
         return handler
 
