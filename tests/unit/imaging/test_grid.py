@@ -36,11 +36,13 @@ def test_tiles_cover_each_marked_pixel_once_and_skip_the_rest() -> None:
     mark[10, 10] = mark[height - 1, width - 1] = mark[TILE, TILE] = 1
     cells = Cells(width, height, 8)
     seen = np.zeros_like(mark)
-    for tile in cells.tiles(cells.holding(mark)):
+    tiles = list(cells.tiles(cells.holding(mark)))
+    assert len(tiles) == 3
+    for tile in tiles:
         seen[tile.pixels] += 1
     assert (seen[mark > 0] == 1).all()
     assert seen.max() == 1
-    # Three tiles of one cell each; the last cell is cut off at the right.
+    # One cell each; the last cell is cut off at the right.
     assert int(seen.sum()) == 2 * 8 * 8 + 8 * (width % 8)
 
 

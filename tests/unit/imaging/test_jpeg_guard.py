@@ -40,4 +40,4 @@ def test_markers_inside_a_segment_are_not_counted() -> None:
 
 
 def test_bytes_after_the_end_are_not_counted() -> None:
-    refuse_time_bombs(START + END + segment(SCAN) * 200)
+    refuse_time_bombs(START + END + b"\0\0" + segment(SCAN) * 200)

@@ -43,6 +43,7 @@ def test_scale_and_position_move_the_subject_alone() -> None:
     [
         ({}, (3000, 2000)),
         ({"max_width": 9000}, (3000, 2000)),
+        ({"max_width": 9000, "max_height": 9000, "max_pixels": 500_000_000}, (3000, 2000)),
         ({"max_width": 300}, (300, 200)),
         ({"max_width": 300, "max_height": 100}, (150, 100)),
         ({"max_pixels": 6_000_000}, (3000, 2000)),

@@ -6,6 +6,7 @@ import pytest
 from services.imaging.geometry import Box
 from services.imaging.options import Options, Shadow
 from services.imaging.rasters import Matte
+from services.imaging.region import visible_box
 from services.imaging.shadow import FAINT, SoftShadow, cast_shadow, shadow_area
 
 CANVAS = Box(0, 0, 300, 260)
@@ -62,6 +63,8 @@ def test_shadow_stays_inside_its_box_and_area(kind: str) -> None:
     assert found.box.within(found.area) == found.box
     dark = layer(kind)
     assert dark[found.box.slices].max() > 100
+    around = visible_box(dark, FAINT).grown(2, 2, 2, 2)
+    assert found.box.within(around) == found.box
     dark[found.box.grown(1, 1, 1, 1).slices] = 0
     assert dark.max() <= FAINT
 

@@ -1,6 +1,7 @@
 """Booleans and colours as callers write them."""
 
 import pytest
+from PIL import ImageColor
 
 from services.imaging.values import BOOLEAN_WORDS, FALSE, TRUE, Colour, parse_bool, parse_colour
 
@@ -33,8 +34,13 @@ def test_other_values_are_not_booleans(value: object) -> None:
 def test_colours_are_hex_or_names(text: str, colour: Colour) -> None:
     assert parse_colour(text) == colour
     assert parse_colour(colour) == colour
-    # Pillow caches a name's colour at its first use in another form.
-    assert parse_colour(text) == colour
+
+
+def test_colour_that_pillow_has_cached_is_still_parsed() -> None:
+    # Pillow replaces a name's hex by a tuple once it has looked the name up.
+    ImageColor.getrgb("rebeccapurple")
+    assert isinstance(ImageColor.colormap["rebeccapurple"], tuple)
+    assert parse_colour("rebeccapurple") == (102, 51, 153, 255)
 
 
 @pytest.mark.parametrize(

@@ -77,15 +77,18 @@ def test_expired_deadline_stops_before_the_model(session: Session, folder: Path)
 
 
 def test_identity_changes_with_the_file_and_the_precision(session: Session, folder: Path) -> None:
-    path = SPEC.path(folder)
+    path, prepared = SPEC.path(folder), SPEC.prepared_path(folder)
 
     def identities() -> list[str]:
-        return [RembgSegmenter(SPEC, path, EngineSettings(), bf16).identity for bf16 in (None, path)]
+        return [RembgSegmenter(SPEC, path, EngineSettings(), bf16).identity for bf16 in (None, prepared)]
 
-    first = identities()
-    assert first == identities()
+    f32, bf16 = identities()
+    assert f32 != bf16
+    prepared.write_bytes(b"another")
+    assert identities()[0] == f32
+    assert identities()[1] != bf16
     path.write_bytes(b"another")
-    assert len({*first, *identities()}) == 4
+    assert identities()[0] != f32
 
 
 @pytest.mark.parametrize(
