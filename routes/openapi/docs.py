@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, send_from_directory
 
 from config import Settings
 from routes.http.answers import ErrorBody
+from routes.openapi.headers import HEADERS, IMAGE_HEADERS, PARAMETERS, QUOTA_HEADERS, SECURITY_SCHEMES, header_refs
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.api_keys.keys import ADMIN, REMOVE
@@ -177,14 +178,14 @@ def _security(scope: str, *, required: bool) -> list[Schema]:
 
 
 def _responses(route: Route) -> Schema:
-    headers = _header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
+    headers = header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
-        done |= _header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
+        done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
     if "output_key" in route.operation.query:
-        done |= _header_refs("X-Output-Key")
+        done |= header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
@@ -199,9 +200,9 @@ def _responses(route: Route) -> Schema:
         lines = [f"- `{error.code}`: {error.message}. {error.solution}." for error in same]
         error_headers = dict(headers)
         if status in (429, 503):
-            error_headers |= _header_refs("Retry-After")
+            error_headers |= header_refs("Retry-After")
         if status == 401:
-            error_headers |= _header_refs("WWW-Authenticate")
+            error_headers |= header_refs("WWW-Authenticate")
         body: Schema = {"$ref": "#/components/schemas/Error"}
         if status == 503 and route.path.startswith("/health"):
             body = {"type": "object"}
@@ -217,7 +218,7 @@ def _too_long() -> Schema:
     return {
         str(status): {
             "description": f"- `bad_request`: {found} is too long.",
-            "headers": _header_refs("X-Request-ID"),
+            "headers": header_refs("X-Request-ID"),
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
         }
         for status, found in ((414, "The request line"), (431, "A header"))
@@ -245,64 +246,3 @@ def _error_schema() -> Schema:
     schema = schema_of(ErrorBody)
     schema["properties"]["code"]["enum"] = sorted({error.code for error in all_errors()})
     return schema
-
-
-def _header_refs(*names: str) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_WHOLE: Final[Schema] = {"type": "integer"}
-HEADERS: Final[Schema] = {
-    "X-Request-ID": {"description": "The caller's, or a new one.", "schema": {"type": "string"}},
-    "X-RateLimit-Limit": {
-        "description": "Requests allowed in an hour, or as a key's own limit says.",
-        "schema": _WHOLE,
-    },
-    "X-RateLimit-Remaining": {"description": "Requests left.", "schema": _WHOLE},
-    "X-RateLimit-Reset": {
-        "description": "When the quota is full again, Unix time in seconds.",
-        "schema": _WHOLE,
-    },
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
-    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
-    "X-Confidence": {
-        "description": "How clear the subject is, 0 to 1; on images, in JSON it is `confidence`.",
-        "schema": {"type": "number", "minimum": 0, "maximum": 1},
-    },
-    "Server-Timing": {"description": "Milliseconds of each step.", "schema": {"type": "string"}},
-    "X-Width": {"description": "px of the result; this and the next ones with an image, not with JSON.",
-                "schema": _WHOLE},
-    "X-Height": {"description": "px of the result.", "schema": _WHOLE},
-    "X-Foreground-Top": {"description": "px; the subject's box on the result, without its shadow.", "schema": _WHOLE},
-    "X-Foreground-Left": {"description": "px.", "schema": _WHOLE},
-    "X-Foreground-Width": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
-    "X-Foreground-Height": {"description": "px; 0 where there is no subject.", "schema": _WHOLE},
-    "X-Original-Size": {"description": "Bytes of the image received.", "schema": _WHOLE},
-    "X-Optimized-Size": {"description": "Bytes of the result.", "schema": _WHOLE},
-    "X-Optimization-Used": {
-        "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
-        "schema": {"type": "string"},
-    },
-    "X-Cache": {
-        "description": "Where results are kept for a while: whether this one was, or is new.",
-        "schema": {"enum": ["hit", "miss"]},
-    },
-    "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
-}  # fmt: skip
-IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
-)
-SECURITY_SCHEMES: Final[Schema] = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
-}
-PARAMETERS: Final[Schema] = {
-    "X-Request-ID": {
-        "name": "X-Request-ID",
-        "in": "header",
-        "required": False,
-        "description": "1 to 128 of `A-Z a-z 0-9 . _ -`; comes back, and stands on every log line.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-    }
-}

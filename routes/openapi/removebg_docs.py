@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from routes.openapi.docs import QUOTA_HEADERS, Operation
+from routes.openapi.docs import Operation
+from routes.openapi.headers import QUOTA_HEADERS, header_refs
 from routes.openapi.schemas import Schema, schema_of
 from services.dialects.removebg import CHANNELS, CLASSES, FORMATS, LEVELS, SIZES
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer
@@ -74,15 +75,11 @@ _FAILURES: Final = {
 }
 
 
-def _refs(*names: str) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
 def _responses(content: dict[str, Any], headers: Schema, *, limited: bool) -> Schema:
-    every = _refs("X-Request-ID", *(QUOTA_HEADERS if limited else ()))
+    every = header_refs("X-Request-ID", *(QUOTA_HEADERS if limited else ()))
     found: Schema = {"200": {"description": "Done", "headers": {**every, **headers}, "content": content}}
     for status, text in _FAILURES.items():
-        waits = _refs("Retry-After") if status in (429, 503) else {}
+        waits = header_refs("Retry-After") if status in (429, 503) else {}
         found[str(status)] = {
             "description": text,
             "headers": {**every, **waits},

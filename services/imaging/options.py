@@ -5,8 +5,7 @@ keys, the command line and the OpenAPI document follow from the field.
 """
 
 import difflib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
@@ -18,19 +17,25 @@ from services.imaging.formats import Format, usable_formats
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
 from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
 from services.imaging.prompt import Prompt, parse_prompt
-from services.imaging.values import BOOLEAN_WORDS, Colour, parse_bool, parse_colour
+from services.imaging.values import (
+    BOOLEAN_WORDS,
+    PRESETS,
+    WORDS,
+    Bool,
+    Colour,
+    Number,
+    PresetName,
+    parse_colour,
+    parse_format,
+    parse_word,
+    read_with,
+    text_examples,
+)
 
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
 # A file sent with the options, named like one of them.
 BACKGROUND_IMAGE: Final = "background_image"
-WORDS: Final[Mapping[str, str]] = {
-    "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
-    "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
-    "scale": "10% to 100%, or original",
-    "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
-    "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
-}
 
 
 class Output(StrEnum):
@@ -56,54 +61,6 @@ class Shadow(StrEnum):
     CONTACT = "contact"
 
 
-PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
-    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
-    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
-    "print": {"format": "png"},
-    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
-    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
-    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
-    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
-}
-PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
-
-
-def _number(value: object) -> object:
-    """Convert text of plain ASCII digits to a number; other texts that Python would take ('４', '1_0', 'nan') are
-    refused.
-    """
-    if isinstance(value, bool):
-        raise ValueError("a number, not a boolean")  # noqa: TRY004 - pydantic collects ValueError
-    if isinstance(value, str):
-        text = value.strip(" ")
-        if not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?", text, re.ASCII):
-            raise ValueError("not a number")
-        return float(text) if "." in text else int(text)
-    return value
-
-
-def _word(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def _format(value: object) -> object:
-    name = "jpeg" if _word(value) == "jpg" else _word(value)
-    if name == Format.AVIF and Format.AVIF not in usable_formats():
-        raise ValueError("this server's Pillow can't write AVIF")
-    return name
-
-
-def _from(parse: Callable[[object], object]) -> BeforeValidator:
-    """Read an option's text with `parse`; None stays None."""
-    return BeforeValidator(lambda value: value if value is None else parse(value), json_schema_input_type=str)
-
-
-def _examples(*examples: str) -> dict[str, Any]:
-    return {"maxLength": 64, "examples": list(examples)}
-
-
-Number = BeforeValidator(_number)
-Bool = BeforeValidator(parse_bool)
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
 
 
@@ -113,7 +70,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     format: Annotated[
-        Format, BeforeValidator(_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
+        Format, BeforeValidator(parse_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
     ] = Format.PNG
     quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
     max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
@@ -124,7 +81,7 @@ class Options(BaseModel):
     ] = None
     preset: Annotated[
         PresetName | None,
-        BeforeValidator(_word),
+        BeforeValidator(parse_word),
         Field(description="A set of size, format and quality; an option given as well wins over it."),
     ] = None
     model: Annotated[
@@ -135,12 +92,12 @@ class Options(BaseModel):
         BeforeValidator(lambda v: v if v is None else parse_prompt(v), json_schema_input_type=str),
         Field(description="For the model `sam`: points and a box, as JSON; its default is the image's centre."),
     ] = None
-    output: Annotated[Output, BeforeValidator(_word), Field(description="The subject, or its mask in grey.")] = (
+    output: Annotated[Output, BeforeValidator(parse_word), Field(description="The subject, or its mask in grey.")] = (
         Output.CUTOUT
     )
     edges: Annotated[
         Edges,
-        BeforeValidator(_word),
+        BeforeValidator(parse_word),
         Field(
             description="`soft`: the model's mask, resized. `refined`: guided by the photo at full resolution. "
             "`matting`: the same with more effort, for hair and fur; slow."
@@ -168,10 +125,10 @@ class Options(BaseModel):
     ] = False
     background: Annotated[
         Colour | None,
-        _from(parse_colour),
+        read_with(parse_colour),
         Field(
             description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name.",
-            json_schema_extra=_examples("ffffff", "#ff8800", "steelblue"),
+            json_schema_extra=text_examples("ffffff", "#ff8800", "steelblue"),
         ),
     ] = None
     keep_alpha: Annotated[
@@ -180,40 +137,40 @@ class Options(BaseModel):
     crop: Annotated[bool, Bool, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
     crop_margin: Annotated[
         Margin | None,
-        _from(parse_margin),
+        read_with(parse_margin),
         Field(
             description="Around a crop, one, two or four lengths as in CSS; `%` of the subject; "
             "each side at most 50% of the subject and 500px.",
-            json_schema_extra=_examples("30px", "10%", "5% 10%", "0 0 20px 0"),
+            json_schema_extra=text_examples("30px", "10%", "5% 10%", "0 0 20px 0"),
         ),
     ] = None
     scale: Annotated[
         float | None,
-        _from(parse_scale),
+        read_with(parse_scale),
         Field(
             description="The share of the canvas that the subject fits in: `10%` to `100%`, or `original`; centres it.",
-            json_schema_extra=_examples("80%", "original"),
+            json_schema_extra=text_examples("80%", "original"),
         ),
     ] = None
     position: Annotated[
         Shares | Literal["original"] | None,
-        _from(parse_position),
+        read_with(parse_position),
         Field(
             description="Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.",
-            json_schema_extra=_examples("center", "50%", "0% 100%", "original"),
+            json_schema_extra=text_examples("center", "50%", "0% 100%", "original"),
         ),
     ] = None
     roi: Annotated[
         Corners | None,
-        _from(parse_corners),
+        read_with(parse_corners),
         Field(
             description="`x1 y1 x2 y2` in px or %: the subject is searched only there; the rest is background.",
-            json_schema_extra=_examples("10% 10% 90% 90%", "0 0 640px 480px"),
+            json_schema_extra=text_examples("10% 10% 90% 90%", "0 0 640px 480px"),
         ),
     ] = None
     shadow: Annotated[
         Shadow,
-        BeforeValidator(_word),
+        BeforeValidator(parse_word),
         Field(description="`drop`: a soft copy behind the subject; `contact`: darkness where it touches the ground."),
     ] = Shadow.NONE
     shadow_opacity: Annotated[int, Field(ge=0, le=100, description="%"), Number] = 50
@@ -226,7 +183,7 @@ class Options(BaseModel):
         (with the nearest known name) or `BadOption` (with the value and what is allowed).
         """
         given = {name: value for name, value in raw.items() if value is not None and value != ""}
-        preset = _word(given.get("preset"))
+        preset = parse_word(given.get("preset"))
         defaults = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
         try:
             return cls.model_validate({"format": default_format, **defaults, **given})

@@ -8,8 +8,9 @@ import numpy as np
 from services.errors import BadOption
 from services.imaging.errors import RegionOutOfBounds
 from services.imaging.geometry import Box, OutOfBounds, corners_box
-from services.imaging.options import WORDS, Options
+from services.imaging.options import Options
 from services.imaging.rasters import Matte, Photo
+from services.imaging.values import WORDS
 
 # Alpha above this is visible and belongs to the subject's box.
 VISIBLE: Final = 10

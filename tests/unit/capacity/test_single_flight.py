@@ -43,7 +43,7 @@ def followers(coalescer: SingleFlight[str], key: str = "a") -> int:
     return coalescer._flights[key].followers
 
 
-def test_many_callers_at_the_same_time_cost_one_piece_of_work(pool: ThreadPoolExecutor) -> None:
+def test_simultaneous_callers_share_one_piece_of_work(pool: ThreadPoolExecutor) -> None:
     coalescer, work = SingleFlight[str](), Work()
     waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(5)]
     poll(lambda: work.begun.is_set() and followers(coalescer) == 4)
@@ -57,7 +57,7 @@ def test_many_callers_at_the_same_time_cost_one_piece_of_work(pool: ThreadPoolEx
     assert not coalescer._flights
 
 
-def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
+def test_error_of_the_work_reaches_all_callers(pool: ThreadPoolExecutor) -> None:
     coalescer, work = SingleFlight[str](), Work(CorruptImage("broken"))
     waiting = [pool.submit(coalescer.run, "a", Deadline(), work) for _ in range(3)]
     poll(lambda: work.begun.is_set() and followers(coalescer) == 2)
@@ -69,7 +69,7 @@ def test_an_error_is_everybodys(pool: ThreadPoolExecutor) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ClientGone("in the moment before the other came")])
-def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecutor, error: Exception) -> None:
+def test_bug_or_disconnection_of_one_caller_spares_the_others(pool: ThreadPoolExecutor, error: Exception) -> None:
     coalescer, work, well = SingleFlight[str](), Work(error), Work()
     first = pool.submit(coalescer.run, "a", Deadline(), work)
     assert work.begun.wait(10)
@@ -82,7 +82,7 @@ def test_a_bug_met_by_one_or_its_leaving_is_not_everybodys(pool: ThreadPoolExecu
     assert second.result(10) == ("result 1", False)
 
 
-def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(
+def test_work_continues_for_a_follower_after_the_first_caller_leaves(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     coalescer, work, left = SingleFlight[str](), Work(), threading.Event()
@@ -99,9 +99,7 @@ def test_work_goes_on_for_who_came_later_when_the_first_caller_has_left(
     assert first.result(10) == ("result 1", False)
 
 
-def test_work_that_nobody_waits_for_ends_after_a_moments_grace(
-    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abandoned_work_ends_after_the_grace_period(pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalesce, "GRACE_SECONDS", 0.2)
     coalescer, work, left = SingleFlight[str](), Work(), threading.Event()
     first = pool.submit(coalescer.run, "a", Deadline(gone=left.is_set), work)
@@ -113,7 +111,7 @@ def test_work_that_nobody_waits_for_ends_after_a_moments_grace(
     assert coalescer.run("a", Deadline(), work) == ("result 2", False)
 
 
-def test_who_waits_keeps_to_its_own_deadline_and_leaves_the_work_alone(pool: ThreadPoolExecutor) -> None:
+def test_follower_keeps_its_own_deadline_without_ending_the_work(pool: ThreadPoolExecutor) -> None:
     coalescer, work = SingleFlight[str](), Work()
     first = pool.submit(coalescer.run, "a", Deadline(), work)
     assert work.begun.wait(10)
@@ -124,7 +122,7 @@ def test_who_waits_keeps_to_its_own_deadline_and_leaves_the_work_alone(pool: Thr
     assert first.result(10) == ("result 1", False)
 
 
-def test_only_as_many_wait_as_there_are_places_in_the_queue(pool: ThreadPoolExecutor) -> None:
+def test_followers_are_bounded_by_the_queue(pool: ThreadPoolExecutor) -> None:
     admission = Admission(1, 2)
     place: Callable[[], AbstractContextManager[None]] = admission.onlooker
     coalescer, work = SingleFlight[str](place), Work()

@@ -34,7 +34,7 @@ def test_every_size_and_alias_is_a_bound_of_pixels(size: str, pixels: int) -> No
     assert options(size=size).max_pixels == pixels
 
 
-def test_the_default_size_is_the_operators() -> None:
+def test_operator_chooses_the_default_size() -> None:
     assert parse_options({}, "auto").options.max_pixels == 25_000_000
     assert parse_options({"size": "hd"}, "auto").options.max_pixels == 4_000_000
 
@@ -92,7 +92,7 @@ def test_a_wrong_parameter_has_its_code_and_words(given: dict[str, object], code
     assert body.errors[0].detail
 
 
-def test_what_is_written_otherwise_means_the_same() -> None:
+def test_alternative_spellings_give_the_same_options() -> None:
     assert options(roi="0 0 100% 100%").roi is not None
     assert options(bg_color="#81d4fa77").background == options(bg_color="81d4fa77").background
     assert options(crop="True", crop_margin="10% 20px").crop is True
@@ -106,7 +106,7 @@ def test_what_is_written_otherwise_means_the_same() -> None:
     assert options(unknown="x", shadow_method="legacy") == options()
 
 
-def test_the_format_is_ours_to_choose_unless_it_is_named_or_a_mask() -> None:
+def test_service_chooses_the_format_unless_it_is_named_or_a_mask() -> None:
     assert parse_options({}, "preview").auto_format
     assert parse_options({"format": "auto"}, "preview").auto_format
     assert not parse_options({"format": "png"}, "preview").auto_format
@@ -137,7 +137,7 @@ def test_shadows_go_by_kind_and_class(given: dict[str, object], shadow: Shadow, 
     assert (found.shadow, found.shadow_opacity) == (shadow, opacity)
 
 
-def test_the_class_told_is_the_clients_or_follows_from_the_model() -> None:
+def test_class_comes_from_the_client_or_the_model() -> None:
     assert classification(parse_options({}, "preview"), "u2netp") == "other"
     assert classification(parse_options({}, "preview"), "u2net_human_seg") == "person"
     assert classification(parse_options({"type": "animal"}, "preview"), "u2net_human_seg") == "animal"
@@ -156,7 +156,7 @@ def test_exactly_one_source_is_needed() -> None:
         assert refused.value.removebg_code == code
 
 
-def test_every_error_of_ours_becomes_texts_that_clients_can_join() -> None:
+def test_every_error_becomes_texts_that_clients_can_join() -> None:
     for error in all_errors():
         status, body = error_body(sample(error), 22 << 20)
         (only,) = body.errors
@@ -164,7 +164,7 @@ def test_every_error_of_ours_becomes_texts_that_clients_can_join() -> None:
         assert status not in (401, 413, 415, 422)
 
 
-def test_a_failed_fetch_is_the_fields() -> None:
+def test_failed_fetch_becomes_an_error_of_its_field() -> None:
     for error in (SourceFailed(status=404), SourceTimeout("10 s")):
         assert download_error(error, "image_url").removebg_code == "failed_image_download"  # type: ignore[attr-defined]
         assert download_error(error, "bg_image_url").removebg_code == "failed_bg_download"  # type: ignore[attr-defined]
@@ -172,7 +172,7 @@ def test_a_failed_fetch_is_the_fields() -> None:
     assert download_error(busy, "image_url") is busy
 
 
-def test_a_bug_under_the_prefix_is_a_500_in_the_same_envelope_and_tells_nothing() -> None:
+def test_bug_becomes_a_500_in_the_apis_envelope_without_details() -> None:
     app = Flask(__name__)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(removebg_max_content_length=1))

@@ -294,7 +294,7 @@ def test_an_impossible_region_is_refused_with_the_reason(remove: Remove, cup: Ar
     assert "inside the image" in caught.value.details
 
 
-def test_without_a_subject_nothing_moves_and_nothing_is_said(remove: Remove) -> None:
+def test_picture_without_a_subject_stays_in_place_without_an_error(remove: Remove) -> None:
     empty = np.dstack([np.full((40, 60, 3), 200, dtype=np.uint8), np.zeros((40, 60), dtype=np.uint8)])
     for asked in (
         {"crop": "1", "crop_margin": "10%"}, {"scale": "50%"}, {"position": "0"}, {"shadow": "drop"},
@@ -356,7 +356,7 @@ def test_a_background_image_is_checked_like_the_photo(remove: Remove, cup: Array
         remove(file(cup), b"")
 
 
-def test_a_colour_and_an_image_behind_the_subject_are_too_many(remove: Remove, cup: Array) -> None:
+def test_background_colour_and_image_together_are_refused(remove: Remove, cup: Array) -> None:
     with pytest.raises(errors.BadOption, match="background and background_image"):
         remove(file(cup), file(cup), background="red")
 

@@ -222,7 +222,7 @@ def test_an_srgb_profile_changes_no_bit(photo: Load) -> None:
     assert difference(read(encoded(image, "PNG", icc_profile=profile_with("sRGB"))), image) == 0
 
 
-def test_a_profile_keeps_its_hands_off_transparency(photo: Load) -> None:
+def test_colour_profile_leaves_transparency_unchanged(photo: Load) -> None:
     image = photo("chelsea")
     ramp = Image.linear_gradient("L").resize(image.size)
     image.putalpha(ramp)
@@ -232,12 +232,12 @@ def test_a_profile_keeps_its_hands_off_transparency(photo: Load) -> None:
 
 
 @pytest.mark.parametrize("profile", [b"no profile at all", b"\0" * 5_000_000], ids=["nonsense", "huge"])
-def test_a_useless_profile_is_left_out_of_account(photo: Load, profile: bytes) -> None:
+def test_useless_colour_profile_is_ignored(photo: Load, profile: bytes) -> None:
     image = photo("chelsea")
     assert difference(read(encoded(image, "TIFF", icc_profile=profile)), image) == 0
 
 
-def test_of_an_animation_the_first_frame_is_taken(photo: Load) -> None:
+def test_animation_decodes_to_its_first_frame(photo: Load) -> None:
     first, second = photo("chelsea").resize((90, 60)), Image.new("RGB", (90, 60), (0, 0, 255))
     for form, options in (("PNG", {}), ("WEBP", {"lossless": True})):
         data = encoded(first, form, save_all=True, append_images=[second] * 3, duration=100, **options)
@@ -250,7 +250,7 @@ def test_a_multi_picture_jpeg_counts_as_a_jpeg(photo: Load) -> None:
     assert difference(read(data), photo("chelsea")) < 2.5
 
 
-def test_the_format_is_told_by_content_and_only_accepted_ones_are_opened(photo: Load) -> None:
+def test_format_is_detected_by_content_and_refused_unless_accepted(photo: Load) -> None:
     image = photo("chelsea")
     for form in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"):
         assert inspect(encoded(image, form), LIMITS).format == form.lower()
@@ -274,7 +274,7 @@ def test_the_header_alone_decides_on_size(photo: Load) -> None:
         inspect(b"", small)
 
 
-def test_a_jpeg_made_to_keep_the_decoder_busy_is_refused_at_once(photo: Load) -> None:
+def test_jpeg_built_to_stall_the_decoder_is_refused_immediately(photo: Load) -> None:
     data = encoded(photo("chelsea"), "JPEG", progressive=True)
     scan = data.rindex(b"\xff\xda")
     comments, blocks = b"\xff\xfe\x00\x02" * 20_000, b"\xff\xe1\x00\x02" * 2000
@@ -286,7 +286,7 @@ def test_a_jpeg_made_to_keep_the_decoder_busy_is_refused_at_once(photo: Load) ->
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
-def test_half_a_file_is_refused_and_not_shown_half(photo: Load, form: str) -> None:
+def test_truncated_file_is_refused(photo: Load, form: str) -> None:
     data = encoded(photo("chelsea"), form)
     with pytest.raises(CorruptImage):
         read(data[: len(data) // 2])

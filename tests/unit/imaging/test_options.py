@@ -68,7 +68,7 @@ def test_colours_are_hex_or_css_names(text: str, colour: tuple[int, int, int, in
 @pytest.mark.parametrize(
     "text", ["#12345", "rgb(1,2,3)", "url(http://x)", "#gggggg", "１２３", "notacolour", "#", "fff" * 3000]
 )
-def test_what_is_no_colour_is_refused(text: str) -> None:
+def test_malformed_colour_is_refused(text: str) -> None:
     with pytest.raises(errors.BadOption, match=r"background is .*allowed: hex"):
         Options.parse({"background": text})
 

@@ -77,7 +77,7 @@ def test_the_stream_is_one_zlib_stream_of_the_right_length() -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (9, 1), (3000, 20)])
-def test_a_first_block_of_4_to_16_bytes_keeps_where_the_state_lies_in_memory_out_of_the_file(
+def test_first_deflate_block_holds_4_to_16_bytes(
     size: tuple[int, int],
 ) -> None:
     """Decision 020: without it, a few addresses in ten thousand give other bytes, too few for a test to wait for."""

@@ -67,7 +67,7 @@ def test_edges_come_out_where_the_photo_has_them_and_not_where_the_mask_does(edg
     assert error[edges] < 0.35 * error["soft"]
 
 
-def test_matting_is_no_worse_than_refined() -> None:
+def test_matting_error_does_not_exceed_that_of_refined() -> None:
     alpha = hairy_disc()
     mask, pixels = small(alpha), picture(alpha)
     error = {how: np.abs(led(mask, pixels, how) / 255 - alpha).mean() for how in ("refined", "matting")}
@@ -87,7 +87,7 @@ def test_a_thin_gap_and_a_hole_stay_open(edges: str) -> None:
 
 
 @pytest.mark.parametrize("edges", ["refined", "matting"])
-def test_what_the_model_is_sure_of_stays_exactly_so(edges: str, photo: Load, segmenter: RembgSegmenter) -> None:
+def test_certain_areas_become_fully_opaque_or_transparent(edges: str, photo: Load, segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "coffee"):
         pixels = np.asarray(photo(name))
         mask = segment(Photo(pixels), segmenter, Deadline())
@@ -100,7 +100,7 @@ def test_what_the_model_is_sure_of_stays_exactly_so(edges: str, photo: Load, seg
             assert (matte[inside] == value).all()
 
 
-def test_no_part_that_the_mask_is_certain_of_gets_lost(photo: Load, segmenter: RembgSegmenter) -> None:
+def test_refinement_keeps_nearly_all_certain_pixels(photo: Load, segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
         pixels = np.asarray(photo(name))
         mask = segment(Photo(pixels), segmenter, Deadline())

@@ -46,7 +46,7 @@ def test_checksums_and_names_in_the_release_are_rembgs_own() -> None:
             assert {int(text) for text in side} == {spec.input_size}
 
 
-def test_every_model_says_whose_it_is_and_whether_business_may_use_it() -> None:
+def test_every_model_has_a_licence_and_a_commercial_use() -> None:
     for spec in CATALOGUE.values():
         assert spec.purpose
         assert spec.licence in ("Apache-2.0", "MIT", "CC-BY-NC-4.0")
@@ -85,9 +85,7 @@ def test_clothes_are_the_union_of_the_three_masks(tmp_path: Path, monkeypatch: p
     assert [int(mask[150, 100 * index + 85]) for index in range(3)] == [0, 0, 0]
 
 
-def test_only_models_whose_mask_is_their_first_output_are_prepared_for_bf16(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bf16_requires_the_mask_as_first_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("sam", "u2net_cloth_seg", "birefnet-general-lite"):
         with pytest.raises(ValueError, match=f"{name} can't be prepared"):
             prepare(stand_in(name, tmp_path, monkeypatch), tmp_path, [], 1)

@@ -79,16 +79,14 @@ def test_a_file_that_is_not_what_its_description_says_is_refused(
         ({"sigmoid": True}, "sigmoid: Extra inputs are not permitted"),
     ],
 )
-def test_a_wrong_description_stops_the_start_with_what_is_wrong(
-    tmp_path: Path, changes: dict[str, Any], says: str
-) -> None:
+def test_wrong_description_stops_the_start_with_its_mistake(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     describe(tmp_path, **changes)
     with pytest.raises(ConfigError) as caught:
         load_settings(rembg_session_path=tmp_path, models_enabled="u2net,mine")
     assert f"mine.json is wrong: {says}" in str(caught.value)
 
 
-def test_a_description_that_is_no_json_or_not_there_is_an_error(tmp_path: Path) -> None:
+def test_missing_or_malformed_description_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text("{")
     with pytest.raises(ValueError, match=r"mine\.json is wrong: the file: Invalid JSON"):
         find_spec("mine", tmp_path)

@@ -88,7 +88,7 @@ def test_a_mirror_has_the_files_of_rembgs_release(mirror: Mirror, tmp_path: Path
     assert (folder / "birefnet-cod.onnx").read_bytes() == BYTES
 
 
-def test_a_model_of_two_files_comes_whole_or_not_at_all(mirror: Mirror, tmp_path: Path) -> None:
+def test_model_of_two_files_is_fetched_completely_or_not_at_all(mirror: Mirror, tmp_path: Path) -> None:
     encoder, decoder = (file.name for file in CATALOGUE["sam"].files)
     mirror.files[f"/rembg/{encoder}"] = BYTES
     with pytest.raises(RuntimeError, match=rf"the mirror answered 404 Not Found for http://.*{decoder}"):
@@ -186,7 +186,7 @@ def test_a_custom_model_comes_with_its_description(tmp_path: Path) -> None:
         fetch("mine", folder)
 
 
-def test_what_is_published_nowhere_is_said_so(tmp_path: Path) -> None:
+def test_unpublished_model_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rembg makes it from birefnet-general"):
         fetch("birefnet-general-fp16", tmp_path)
     with pytest.raises(ValueError, match="nothing-like-it is not a known model"):
@@ -216,9 +216,7 @@ def test_rembgs_own_downloader_brings_the_rest(mirror: Mirror, tmp_path: Path, m
     assert nothing_was_left(tmp_path)
 
 
-def test_a_machine_without_the_internet_hears_what_else_it_can_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_download_names_the_offline_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(RuntimeError, match=r"rembg could not download u2net .*MODEL_MIRROR_URL, or give FILE="):
         fetch("u2net", tmp_path)
@@ -226,7 +224,7 @@ def test_a_machine_without_the_internet_hears_what_else_it_can_do(
 
 
 @pytest.mark.slow
-def test_the_command_line_takes_a_file_and_says_what_is_wrong(tmp_path: Path) -> None:
+def test_fetch_command_takes_a_file_and_explains_a_wrong_one(tmp_path: Path) -> None:
     done = cli(
         "models", "fetch", "u2net", "--file", ROOT / "README.md", cwd=tmp_path, REMBG_SESSION_PATH=tmp_path / "m"
     )
@@ -270,7 +268,7 @@ def test_only_the_command_line_can_download_and_no_model_is_loaded_without_its_n
         assert ("services.inference.download" in modules) is (path.name == "cli.py"), path
 
 
-def test_a_file_without_a_known_checksum_is_always_taken_anew(tmp_path: Path) -> None:
+def test_file_without_a_known_checksum_is_always_replaced(tmp_path: Path) -> None:
     assert CATALOGUE["birefnet-general-fp16"].files == (ModelFile("birefnet-general-fp16.onnx"),)
     source = tmp_path / "fp16.onnx"
     for data in (b"one", b"two"):

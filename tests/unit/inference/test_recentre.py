@@ -101,7 +101,7 @@ def test_bf16_loses_at_least_ten_times_less_than_before(seed: int) -> None:
     assert error(model) < error(before) / 10
 
 
-def test_what_can_not_be_undone_is_left_alone() -> None:
+def test_network_that_cannot_be_recentred_stays_unchanged() -> None:
     feeds = pictures(0)
     normal = network(0, offset=0.01)
     assert recentre(normal, measure(normal, feeds)) == []  # nothing is ruined

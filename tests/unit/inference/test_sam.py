@@ -40,7 +40,7 @@ def centre_and_radius(mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> 
 
 
 @pytest.mark.parametrize(("size", "scale"), [(WIDE, 2000 / 1024), (TALL, 1200 / 1024), ((300, 300), 300 / 1024)])
-def test_without_a_prompt_the_centre_is_meant(tmp_path: Path, size: tuple[int, int], scale: float) -> None:
+def test_missing_prompt_selects_the_centre(tmp_path: Path, size: tuple[int, int], scale: float) -> None:
     mask = found(tmp_path, size)
     assert mask.shape == (size[1], size[0])
     assert centre_and_radius(mask) == pytest.approx((size[0] / 2, size[1] / 2, 100 * scale), abs=3 * scale)
@@ -66,7 +66,7 @@ def test_a_box_needs_no_point_that_says_there_is_none(tmp_path: Path) -> None:
     assert centre_and_radius(two)[2] == pytest.approx(150, abs=3)
 
 
-def test_what_the_encoder_sees_decides(tmp_path: Path) -> None:
+def test_mask_depends_on_the_encoders_picture(tmp_path: Path) -> None:
     image = Image.new("RGB", (1024, 700))
     image.paste("white", (0, 0, 512, 700))
     mask = pixels(remove(tmp_path, encoded(image, "PNG"), model="sam", output="mask").data)
@@ -95,7 +95,7 @@ def test_a_mark_outside_the_photo_is_refused(tmp_path: Path) -> None:
         '[{"type": "point", "data": [1, 2]}' + " " * 9000 + "]",
     ],
 )  # fmt: skip
-def test_what_is_no_prompt_is_refused(text: str) -> None:
+def test_malformed_prompt_is_refused(text: str) -> None:
     with pytest.raises(BadOption, match=r"^.*prompt is .*allowed: a JSON list of 1 to 32 marks"):
         Options.parse({"prompt": text})
 

@@ -21,7 +21,7 @@ def test_an_address_of_the_internet_is_public(text: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
-def test_no_ipv4_address_is_public_in_disguise(address: ipaddress.IPv4Address) -> None:
+def test_ipv4_address_wrapped_in_ipv6_is_not_public(address: ipaddress.IPv4Address) -> None:
     number = int(address)
     wrapped = [
         number,  # compatible
@@ -37,6 +37,8 @@ def test_no_ipv4_address_is_public_in_disguise(address: ipaddress.IPv4Address) -
 
 
 @given(st.ip_addresses())
-def test_what_python_holds_for_private_is_never_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def test_address_that_python_calls_private_is_not_public(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
     special = (address.is_private, address.is_loopback, address.is_link_local, address.is_multicast)
     assert not (is_public(address) and any((*special, address.is_reserved, address.is_unspecified)))

@@ -138,7 +138,7 @@ CLOSED_URLS = [*map(literal, SOME_CLOSED), *NO_HOSTS[:3], *NO_PORTS[:1], *NO_URL
 
 
 @pytest.mark.parametrize("url", CLOSED_URLS)
-def test_a_url_that_is_not_the_public_internet_s_is_neither_looked_up_nor_connected_to(url: str) -> None:
+def test_non_public_url_is_neither_resolved_nor_connected_to(url: str) -> None:
     network = Network({"good.example": [[PUBLIC]]}, {})
     error = refusal(network, url)
     assert (error.code, error.status) == (("bad_url", 400) if url in NO_URLS else ("forbidden_source", 403))
@@ -154,7 +154,7 @@ def test_a_name_that_leads_to_a_closed_address_is_not_connected_to(address: str)
         assert (network.looked_up, network.connected) == (["good.example"], [])
 
 
-def test_a_name_that_does_not_exist_is_told_in_the_very_words_of_one_that_leads_inside() -> None:
+def test_unknown_name_gets_the_same_error_as_a_private_one() -> None:
     inside = refusal(Network({"good.example": [["10.0.0.1"]]}, {}), URL)
     nowhere = refusal(Network({}, {}), URL)
     unqualified = refusal(Network({}, {}), "http://redis/")
@@ -162,14 +162,14 @@ def test_a_name_that_does_not_exist_is_told_in_the_very_words_of_one_that_leads_
     assert (inside.status, inside.code) == (nowhere.status, nowhere.code)
 
 
-def test_a_name_is_looked_up_once_so_that_a_second_answer_changes_nothing() -> None:
+def test_name_is_resolved_only_once_per_connection() -> None:
     with good(answer(BODY)) as (_, network):
         network.names = {"good.example": [[PUBLIC], ["127.0.0.1"]]}
         assert fetcher(network).fetch(URL, Deadline()).data == BODY
         assert (network.looked_up, network.connected) == (["good.example"], [(PUBLIC, 80)])
 
 
-def test_a_redirect_to_the_same_name_is_looked_up_and_checked_anew() -> None:
+def test_redirect_to_the_same_name_is_resolved_and_checked_again() -> None:
     with good(answer(status="302 Found", Location="/b")) as (_, network):
         network.names = {"good.example": [[PUBLIC], ["127.0.0.1"]]}
         assert refusal(network, URL).code == "forbidden_source"
@@ -178,7 +178,7 @@ def test_a_redirect_to_the_same_name_is_looked_up_and_checked_anew() -> None:
 
 @pytest.mark.parametrize("url", CLOSED_URLS)
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "307 Temporary Redirect"])
-def test_a_redirect_to_what_is_closed_is_not_followed(url: str, status: str) -> None:
+def test_redirect_to_a_closed_address_is_not_followed(url: str, status: str) -> None:
     with good(answer(status=status, Location=url)) as (_, network):
         error = refusal(network, URL)
         assert error.code == ("source_failed" if url in NO_URLS else "forbidden_source")
@@ -407,7 +407,7 @@ FAILING: dict[str, Behaviour | bytes] = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_a_source_that_fails_is_told_as_such(name: str) -> None:
+def test_failing_source_raises_source_failed(name: str) -> None:
     start = time.monotonic()
     with good(FAILING[name]) as (_, network):
         error = refusal(network, URL)
@@ -417,7 +417,7 @@ def test_a_source_that_fails_is_told_as_such(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FAILING if "for ever" in name])
-def test_what_is_no_body_is_bounded_however_large_an_image_may_be(name: str) -> None:
+def test_head_and_framing_are_bounded_at_any_image_limit(name: str) -> None:
     with good(FAILING[name]) as (_, network):
         assert isinstance(refusal(network, URL, max_bytes=10**12), SourceFailed)
 
@@ -518,7 +518,7 @@ def test_a_port_that_is_closed_is_the_source_s_failure() -> None:
 
 
 @pytest.mark.slow
-def test_a_name_server_that_never_answers_holds_nobody_longer_than_the_fetch() -> None:
+def test_silent_name_server_delays_no_caller_beyond_the_fetch() -> None:
     over = threading.Event()
     network = Network({}, {})
 
@@ -566,7 +566,7 @@ def test_the_request_s_deadline_counts_as_well() -> None:
         fetcher(network).fetch(URL, Deadline(0.3))
 
 
-def test_only_so_many_are_fetched_at_a_time_and_a_place_is_free_again_afterwards() -> None:
+def test_simultaneous_fetches_are_bounded_and_free_their_places() -> None:
     go = threading.Event()
 
     def behave(connection: socket.socket, _head: bytes) -> None:

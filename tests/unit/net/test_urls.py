@@ -120,7 +120,7 @@ def test_a_doubtful_url_is_refused_without_repeating_it(url: str) -> None:
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}(/.{0,20})?", fullmatch=True))
-def test_any_text_is_refused_or_becomes_a_url_that_is_read_the_same_again(text: str) -> None:
+def test_any_text_is_refused_or_parses_to_a_stable_url(text: str) -> None:
     try:
         target = parse_url(text)
     except BadURL:
@@ -141,5 +141,5 @@ def test_any_text_is_refused_or_becomes_a_url_that_is_read_the_same_again(text: 
         ("?d", "http://example.org:8080/x/a?d"),
     ],
 )
-def test_a_redirect_leads_on_from_where_it_was(location: str, url: str) -> None:
+def test_redirect_is_resolved_against_its_base(location: str, url: str) -> None:
     assert join_url(parse_url("http://example.org:8080/x/a"), location).url == url

@@ -1,4 +1,4 @@
-"""A probe: told at once, asked one at a time."""
+"""A background check returns immediately and runs one at a time."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from services.observability.background_check import WAIT_SECONDS, BackgroundChec
 from tests.support.waiting import poll
 
 
-def test_a_slow_answer_is_told_by_a_later_look_and_never_asked_for_twice_at_a_time() -> None:
+def test_slow_check_runs_once_and_is_returned_by_a_later_look() -> None:
     may_answer, asked = threading.Event(), []
 
     def ask() -> str:

@@ -45,7 +45,7 @@ def test_a_session_commits_at_its_end_and_rolls_back_an_error(database: Database
     assert count(database) == 1
 
 
-def test_a_violated_constraint_is_no_lost_connection(database: Database) -> None:
+def test_violated_constraint_does_not_count_as_a_lost_connection(database: Database) -> None:
     with database.session() as session:
         session.execute(text("CREATE TABLE numbers (n INTEGER UNIQUE)"))
         session.execute(text("INSERT INTO numbers VALUES (1)"))
@@ -70,7 +70,7 @@ def test_the_circuit_closes_after_its_time(database: Database, tmp_path: Path, m
     database.ping()
 
 
-def test_a_moment_of_any_zone_is_stored_and_read_in_utc() -> None:
+def test_time_of_any_zone_is_stored_and_read_in_utc() -> None:
     column, dialect = UTCDateTime(), sqlite.dialect()
     moment = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     stored = column.process_bind_param(moment, dialect)
@@ -82,7 +82,7 @@ def test_a_moment_of_any_zone_is_stored_and_read_in_utc() -> None:
     assert column.process_result_value(None, dialect) is None
 
 
-def test_making_a_database_opens_nothing_and_its_first_use_sets_up_sqlite(tmp_path: Path) -> None:
+def test_database_is_opened_and_set_up_at_its_first_use(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/below/keys.db")
     assert list(tmp_path.iterdir()) == []
     assert not database.exists()

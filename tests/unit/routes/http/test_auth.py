@@ -36,7 +36,7 @@ def name_for(app: Flask, scope: str, key: str = "") -> str | None:
     return found.name if found else None
 
 
-def test_what_is_for_admins_needs_a_key_even_where_no_other_thing_does(database: Database) -> None:
+def test_admin_scope_needs_a_key_where_no_key_is_required(database: Database) -> None:
     chief, _ = create_key(database, name="chief", scopes=(ADMIN,))
     shop, _ = create_key(database, name="shop", scopes=(REMOVE, JOBS))
     for required in (True, False):
@@ -47,7 +47,7 @@ def test_what_is_for_admins_needs_a_key_even_where_no_other_thing_does(database:
         assert name_for(app(database, auth_required=required), ADMIN, chief) == "chief"
 
 
-def test_a_scope_counts_where_a_key_is_required_and_only_there(database: Database) -> None:
+def test_scope_is_checked_only_where_a_key_is_required(database: Database) -> None:
     worker, _ = create_key(database, name="worker", scopes=(JOBS,))
     with pytest.raises(Forbidden, match="the key may do: jobs; this needs: remove"):
         name_for(app(database, auth_required=True), REMOVE, worker)

@@ -89,7 +89,7 @@ def test_an_accepted_job_names_where_its_status_is() -> None:
     )
 
 
-def test_a_failed_job_is_a_job_with_a_last_key() -> None:
+def test_failed_job_has_its_retry_url_as_the_last_key() -> None:
     view = JobView.of(JobSnapshot(*job_of(), None))
     failed = orjson.loads(encoded(FailedJobView(**dict(view), retry_url=None)))
     assert list(failed) == [*orjson.loads(encoded(view)), "retry_url"]

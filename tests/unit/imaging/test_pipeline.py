@@ -1,0 +1,126 @@
+"""The steps of one removal, with a segmenter that finds bright pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from services.capacity.deadline import Deadline, Stopwatch
+from services.errors import ConflictingOptions, DeadlineExceeded
+from services.imaging.decode import ImageLimits, inspect
+from services.imaging.errors import NoSubject
+from services.imaging.formats import Format
+from services.imaging.geometry import Box
+from services.imaging.options import Options
+from services.imaging.pipeline import Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.prompt import Prompt
+from services.imaging.rasters import Mask
+from tests.support.images import encoded, pixels
+
+
+@dataclass
+class Bright:
+    """A segmenter whose mask is the picture's brightness, at a quarter of the photo's size."""
+
+    name: str = "bright"
+    takes_prompt: bool = True
+    engine: str = "none"
+    precision: str = "f32"
+    identity: str = "bright"
+    prompt: Prompt | None = None
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        return width // 4, height // 4
+
+    def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
+        deadline.check()
+        self.prompt = prompt
+        return np.asarray(image.convert("L"))
+
+
+def sources(size: tuple[int, int] = (160, 120), box: tuple[int, ...] = (40, 40, 79, 79)) -> Sources:
+    """A white box of 40×40 px on black."""
+    image = Image.new("RGB", size)
+    ImageDraw.Draw(image).rectangle(box, fill="white")
+    return Sources(inspect(encoded(image, "PNG"), ImageLimits()))
+
+
+def removed(
+    given: Sources,
+    segmenter: Bright | None = None,
+    rules: Rules | None = None,
+    watch: Stopwatch | None = None,
+    **raw: object,
+) -> Result:
+    options = Options.parse({"edges": "soft", **raw})
+    return cut_out(given, options, segmenter or Bright(), watch or Stopwatch(Deadline()), rules or Rules())
+
+
+def test_steps_run_in_order_and_are_measured() -> None:
+    steps: list[str] = []
+    found = removed(sources(), watch=Stopwatch(Deadline(), steps.append))
+    assert steps == ["decode", "segment", "refine", "decontaminate", "compose", "encode"]
+    assert list(found.timings) == steps
+    assert "decontaminate" not in removed(sources(), decontaminate=False).timings
+
+
+def test_result_holds_the_cut_out_and_its_facts() -> None:
+    found = removed(sources(), format="webp", quality=70, model=None)
+    picture = pixels(found.data)
+    assert picture.shape == (120, 160, 4)
+    assert picture[60, 60].tolist() == [255] * 4
+    assert picture[10, 10, 3] == 0
+    assert (found.width, found.height, found.original_width, found.original_height) == (160, 120, 160, 120)
+    assert (found.format, found.quality, found.model, found.original_format) == (Format.WEBP, 70, "bright", "png")
+    assert found.foreground.within(Box(36, 36, 48, 48)) == found.foreground
+    assert found.confidence == 1.0
+    assert removed(sources()).quality is None
+
+
+def test_region_limits_the_search_and_moves_the_prompt() -> None:
+    segmenter = Bright()
+    prompt = [{"type": "point", "data": [60, 60]}]
+    found = removed(sources(), segmenter, roi="40px 40px 60px 120px", prompt=prompt)
+    alpha = pixels(found.data)[..., 3]
+    assert alpha[:, 60:].max() == 0
+    assert alpha[60, 50] == 255
+    # The region's corner is at (40, 40), and the model sees a quarter of its size.
+    assert segmenter.prompt == ((5.0, 5.0, 1),)
+
+
+def test_picture_without_a_subject_is_refused_only_by_rule() -> None:
+    # The box is drawn outside of the picture.
+    black = sources(box=(-2, -2, -1, -1))
+    assert removed(black).confidence == 0.0
+    with pytest.raises(NoSubject):
+        removed(black, rules=Rules(require_subject=True))
+
+
+def test_opaque_result_becomes_a_jpeg_by_rule() -> None:
+    rules = Rules(jpeg_if_opaque=True)
+    assert removed(sources(), rules=rules, background="red").format is Format.JPEG
+    assert removed(sources(), rules=rules).format is Format.PNG
+
+
+def test_expired_deadline_stops_before_the_first_step() -> None:
+    steps: list[str] = []
+    with pytest.raises(DeadlineExceeded):
+        removed(sources(), watch=Stopwatch(Deadline(0), steps.append))
+    assert steps == []
+
+
+def test_background_colour_and_image_exclude_each_other() -> None:
+    with pytest.raises(ConflictingOptions):
+        check_background(Options.parse({"background": "red"}), b"image")
+    check_background(Options.parse({"background": "red"}), None)
+    check_background(Options(), b"image")
+
+
+def test_weight_counts_canvas_background_and_encoder() -> None:
+    photo = sources((1000, 500))
+    both = Sources(photo.photo, sources((200, 100)).photo)
+    assert weight(photo, Options()) == pytest.approx(0.5)
+    assert weight(both, Options()) == pytest.approx(0.52)
+    assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
+    assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)

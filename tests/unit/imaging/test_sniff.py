@@ -1,0 +1,59 @@
+"""Formats recognised by content."""
+
+import pytest
+from PIL import Image
+
+from services.imaging.sniff import Kind, sniff
+from tests.support.images import encoded
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_accepted_formats_are_recognised(form: str) -> None:
+    assert sniff(encoded(Image.new("RGB", (8, 8)), form)).name == form.lower()
+
+
+def iso(major: bytes, *compatible: bytes) -> bytes:
+    brands = b"".join(compatible)
+    return (16 + len(brands)).to_bytes(4, "big") + b"ftyp" + major + b"\0\0\0\0" + brands + b"\0\0\0\x08avif"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (iso(b"avif", b"mif1"), "avif"),
+        (iso(b"mif1", b"miaf", b"avif"), "avif"),
+        (iso(b"heic"), "heic"),
+        (iso(b"mif1", b"heic"), "heic"),
+        (iso(b"isom", b"mp41"), ""),
+    ],
+)
+def test_iso_media_are_distinguished_by_their_brands(data: bytes, name: str) -> None:
+    assert sniff(data).name == name
+
+
+@pytest.mark.parametrize(
+    ("data", "label"),
+    [
+        (b"", "text"),
+        (b"Hello", "text"),
+        (b"\xef\xbb\xbf <!DOCTYPE html>", "an HTML page"),
+        (b"<?xml version='1.0'?><svg>", "an SVG drawing"),
+        (b"<?xml version='1.0'?><feed>", "an XML document"),
+        (b' {"a": 1}', "JSON or other text"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"PK\x03\x04...", "a ZIP archive"),
+        (b"RIFF\0\0\0\0WAVE", "a RIFF file (WAV or AVI)"),
+        (b"\x00\x01\x02\x03", "unknown data"),
+    ],
+)
+def test_other_files_get_a_label_and_no_name(data: bytes, label: str) -> None:
+    assert sniff(data) == Kind("", label)
+
+
+def test_truncated_signature_is_not_an_image() -> None:
+    for data in (b"\xff\xd8", b"\x89PNG", b"RIFF\0\0\0\0WEB", b"GIF8"):
+        assert sniff(data).name == ""
+
+
+def test_only_the_start_of_a_file_counts() -> None:
+    assert sniff(b"x" * 2000 + b"\xff\xd8\xff\0").label == "text"

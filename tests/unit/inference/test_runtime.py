@@ -1,0 +1,112 @@
+"""The choice of an engine, with sessions that accept or refuse the model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.errors import EngineUnavailable
+from services.inference import runtime
+from services.inference.catalogue import CATALOGUE
+from services.inference.runtime import EngineSettings, Loaded, bf16_is_fast, open_session
+
+SPEC, F32, BF16 = CATALOGUE["u2netp"], Path("f32.onnx"), Path("bf16.onnx")
+ALL = ("CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider")
+Open = Callable[..., Loaded]
+
+
+@pytest.fixture
+def attempts() -> list[tuple[str, str]]:
+    """(provider, file) of each attempt, in order."""
+    return []
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]]) -> Open:
+    """Open a session where these providers are available, some refuse the model, and some are lost while loading."""
+
+    def run(
+        settings: EngineSettings,
+        *,
+        available: tuple[str, ...] = ALL,
+        refusing: tuple[str, ...] = (),
+        lost: tuple[str, ...] = (),
+        error: type[Exception] = RuntimeError,
+        bf16: Path | None = BF16,
+    ) -> Loaded:
+        def session(_spec: object, path: Path, providers: list[Any], _threads: int) -> SimpleNamespace:
+            name = providers[0] if isinstance(providers[0], str) else providers[0][0]
+            attempts.append((name, path.name))
+            if name in refusing:
+                raise error("refused")
+            active = ["CPUExecutionProvider"] if name in lost else [name, "CPUExecutionProvider"]
+            inner = SimpleNamespace(get_providers=lambda: active)
+            return SimpleNamespace(inner_session=inner, predict=lambda _image: [])
+
+        monkeypatch.setattr(runtime, "rembg_session", session)
+        monkeypatch.setattr(
+            runtime, "import_rembg", lambda: SimpleNamespace(get_available_providers=lambda: list(available))
+        )
+        return open_session(SPEC, F32, settings, bf16)
+
+    return run
+
+
+def test_engines_are_tried_from_the_best_to_plain_cpu(opened: Open, attempts: list[tuple[str, str]]) -> None:
+    found = opened(EngineSettings(), refusing=ALL[:2])
+    assert attempts == [
+        ("CUDAExecutionProvider", "f32.onnx"),
+        ("OpenVINOExecutionProvider", "bf16.onnx"),
+        ("OpenVINOExecutionProvider", "f32.onnx"),
+        ("CPUExecutionProvider", "f32.onnx"),
+    ]
+    assert (found.engine, found.precision) == ("onnxruntime", "f32")
+    assert "openvino refused u2netp in bf16 (RuntimeError)" in found.warning
+
+
+def test_wanted_engine_loads_without_a_warning(opened: Open, attempts: list[tuple[str, str]]) -> None:
+    found = opened(EngineSettings("openvino", "bf16"))
+    assert (found.engine, found.precision, found.warning) == ("openvino", "bf16", "")
+    assert opened(EngineSettings("onnxruntime", "f32"), bf16=None).warning == ""
+    assert len(attempts) == 2
+
+
+def test_missing_engine_or_precision_is_replaced_with_a_warning(opened: Open) -> None:
+    found = opened(EngineSettings("cuda"), available=ALL[2:])
+    assert found.engine == "onnxruntime"
+    assert found.warning == "cuda is not in this build of onnxruntime"
+    assert opened(EngineSettings("onnxruntime", "bf16")).warning == "onnxruntime has no bf16"
+
+
+def test_silently_lost_provider_is_noticed(opened: Open) -> None:
+    found = opened(EngineSettings(), lost=ALL[:2])
+    assert found.engine == "onnxruntime"
+    assert "cuda was lost while u2netp was loaded" in found.warning
+
+
+def test_damaged_file_is_not_tried_on_another_engine(opened: Open, attempts: list[tuple[str, str]]) -> None:
+    with pytest.raises(EngineUnavailable, match="refused"):
+        opened(EngineSettings(), refusing=ALL[:1], error=EngineUnavailable)
+    assert len(attempts) == 1
+
+
+def test_model_that_no_engine_takes_is_an_error(opened: Open) -> None:
+    with pytest.raises(EngineUnavailable, match=r"cuda refused .*; openvino refused .*; onnxruntime refused"):
+        opened(EngineSettings(), refusing=ALL)
+
+
+def test_fast_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    for providers, flags, fast in (
+        (ALL, "fpu amx_bf16", True),
+        (ALL, "fpu avx512_bf16 sse", True),
+        (ALL, "fpu avx512f", False),
+        (ALL[2:], "fpu amx_bf16", False),
+    ):
+        library = SimpleNamespace(get_available_providers=lambda found=providers: list(found))
+        monkeypatch.setattr(runtime, "import_rembg", lambda library=library: library)
+        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n")
+        assert bf16_is_fast(cpuinfo) is fast, flags
+    assert bf16_is_fast(tmp_path / "missing") is False

@@ -1,0 +1,96 @@
+"""The lines of the log, through handlers and formatters made from its configuration."""
+
+import logging
+import logging.config
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+
+from services.observability.logs import ElseStandardError, RotatingFile, WatchedFile, logging_config
+
+Configure = Callable[..., logging.Handler]
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Iterator[Configure]:
+    """Make the configuration's only handler; loggers of the test process stay as they are."""
+    before = structlog.get_config()
+    handlers: list[logging.Handler] = []
+
+    def make(style: str = "json", rotate_mb: float = 0) -> logging.Handler:
+        config: dict[str, Any] = logging_config(
+            level="INFO", style=style, file=tmp_path / "logs/app.log", rotate_mb=rotate_mb, backups=3
+        )
+        parts = logging.config.DictConfigurator(config)
+        formatter = parts.configure_formatter(config["formatters"]["line"])
+        fields = config["handlers"]["out"]
+        kind = fields.pop("()")
+        fields.pop("formatter")
+        handler: logging.Handler = kind(**fields)
+        handler.setFormatter(formatter)
+        handlers.append(handler)
+        return handler
+
+    yield make
+    for handler in handlers:
+        handler.close()
+    structlog.configure(**before)
+
+
+def record(text: str, **extra: object) -> logging.LogRecord:
+    return logging.getLogger("x").makeRecord("x", logging.WARNING, "x.py", 1, text, (), None, extra=extra)
+
+
+def test_json_line_is_one_object_with_level_time_and_fields(configure: Configure, tmp_path: Path) -> None:
+    configure("json").handle(record("two\nlines", count=3))
+    (line,) = (tmp_path / "logs/app.log").read_text().splitlines()
+    found = orjson.loads(line)
+    assert found.pop("timestamp").endswith("Z")
+    assert found == {"event": "two\nlines", "level": "warning", "count": 3}
+
+
+def test_text_line_in_a_file_has_no_colours(configure: Configure, tmp_path: Path) -> None:
+    configure("text").handle(record("hello", count=3))
+    line = (tmp_path / "logs/app.log").read_text()
+    assert "hello" in line
+    assert "count=3" in line
+    assert "\x1b" not in line
+
+
+def test_file_moved_away_is_reopened(configure: Configure, tmp_path: Path) -> None:
+    handler, file = configure(rotate_mb=0), tmp_path / "logs/app.log"
+    assert isinstance(handler, WatchedFile)
+    handler.handle(record("first"))
+    file.rename(tmp_path / "logs/app.log.1")
+    handler.handle(record("second"))
+    assert orjson.loads(file.read_text())["event"] == "second"
+
+
+def test_file_rotates_at_its_size(configure: Configure, tmp_path: Path) -> None:
+    handler = configure(rotate_mb=0.001)
+    assert isinstance(handler, RotatingFile)
+    for number in range(10):
+        handler.handle(record("x" * 300, number=number))
+    assert sorted(path.name for path in (tmp_path / "logs").glob("app.log*"))[:2] == ["app.log", "app.log.1"]
+    assert (tmp_path / "logs/app.log").stat().st_size < 1100
+
+
+def test_line_without_room_on_disk_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    class Full(ElseStandardError):
+        def emit(self, record: logging.LogRecord) -> None:
+            self.handleError(record)
+
+    Full().handle(record("disk full"))
+    assert capsys.readouterr().err == "disk full\n"
+
+
+def test_access_log_of_gunicorn_is_silent() -> None:
+    before = structlog.get_config()
+    config = logging_config(level="INFO", style="json", file=None, rotate_mb=0, backups=0)
+    structlog.configure(**before)
+    assert config["loggers"]["gunicorn.access"] == {"handlers": [], "propagate": False, "level": "CRITICAL"}
+    assert config["handlers"]["out"]["stream"] == "ext://sys.stderr"
