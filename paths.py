@@ -29,7 +29,7 @@ HOME: Final = data_home()
 
 
 def env_files() -> tuple[Path, Path]:
-    """Return the `.env` files that are read: the one beside the data, and the current folder's, which wins."""
+    """Return the `.env` files that are read: the one in HOME, and the current folder's, which wins."""
     return HOME / ".env", Path(".env")
 
 

@@ -20,8 +20,6 @@ from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-# Whoever speaks that API understands its errors alone.
-REMOVEBG = "/v1.0/"
 DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3

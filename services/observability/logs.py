@@ -93,4 +93,4 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
 
 
 def _dumps(event: Any, default: Any = None, **_: Any) -> str:
-    return orjson.dumps(event, default=default or str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()

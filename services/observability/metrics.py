@@ -85,7 +85,7 @@ class Metrics:
         self.set_load(0, 0)
 
     def add(self, collector: Collector) -> None:
-        """Tell also what this one finds at each scrape."""
+        """Include the metrics of this collector in every scrape."""
         self._others.append(collector)
         self._registry.register(collector)
 

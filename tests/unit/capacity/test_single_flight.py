@@ -17,7 +17,7 @@ from tests.support.waiting import poll
 
 
 class Work:
-    """Work that waits until it is told to go on, and counts how often it is done."""
+    """Work that waits for `go`, and counts how often it runs."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.count = 0

@@ -69,7 +69,7 @@ def test_bad_value_is_named_with_its_option_and_the_allowed_values(option: str) 
         assert allowed in refused.value.allowed
 
 
-# A list of one is that one: a form or a query can't tell them apart either.
+# A list of one value counts as the value: a form or a query can't distinguish the two.
 TAKEN: Final[list[tuple[str, object]]] = [
     ("feather", 5.5), ("feather", [80]), ("quality", [80]), ("max_width", [80]),
 ]  # fmt: skip

@@ -67,7 +67,7 @@ def test_lossy_files_come_out_as_their_decoder_gives_them(photo: Load, form: str
         {"restart_marker_blocks": 7},
         {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()},
     ],
-    ids=lambda options: str(options)[:40],  # a profile tells when it was made
+    ids=lambda options: str(options)[:40],  # a profile holds its creation time
 )
 def test_jpegs_come_out_bit_for_bit_as_pillow_decodes_them(photo: Load, options: dict[str, object]) -> None:
     for image in (photo("chelsea"), photo("chelsea").crop((0, 0, 77, 41)), photo("chelsea").convert("L")):

@@ -49,12 +49,12 @@ def test_a_region_lies_inside_the_picture_or_is_refused(
     lengths: list[tuple[float, str]], width: int, height: int
 ) -> None:
     corners = parse_corners(written(lengths))
-    told, box = "", Box(0, 0, 1, 1)
+    problem, box = "", Box(0, 0, 1, 1)
     try:
         box = corners_box(corners, width, height)
     except ValueError as exc:
-        told = str(exc)
-    assert not told or "empty" in told or "exceeds" in told
+        problem = str(exc)
+    assert not problem or "empty" in problem or "exceeds" in problem
     assert not box.empty
     assert box.within(Box(0, 0, width, height)) == box
 
@@ -72,12 +72,12 @@ def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
 @given(st.text(alphabet="0123456789.px% -+e", max_size=16))
 def test_any_text_that_looks_like_lengths_is_an_option_or_a_bad_option(text: str) -> None:
     for name in ("crop_margin", "scale", "position", "roi"):
-        told = ""
+        details = ""
         try:
             Options.parse({name: text})
         except errors.BadOption as exc:
-            told = exc.details
-        assert told.startswith(f"{name} is " if told else "")
+            details = exc.details
+        assert details.startswith(f"{name} is " if details else "")
 
 
 def test_zero_needs_no_unit_and_other_numbers_do() -> None:

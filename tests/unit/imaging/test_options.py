@@ -110,7 +110,7 @@ def test_errors_survive_a_trip_between_processes() -> None:
 
 def test_every_error_has_a_code_of_its_own_and_says_what_to_do() -> None:
     found = list(errors.all_errors())
-    # A subclass may be told as what it is a kind of.
+    # A subclass may share the code of its base class.
     own = [error.code for error in found if "code" in vars(error)]
     assert len(set(own)) == len(own)
     assert all(error.message and error.solution for error in found)

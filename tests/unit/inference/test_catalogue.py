@@ -22,7 +22,7 @@ def test_the_catalogue_holds_every_model_of_rembg_that_stays_on_this_machine() -
     from rembg.sessions import sessions
 
     local = {name for name, session in sessions.items() if session.is_local()}
-    # Files of one's own: here by a description beside them.
+    # A user's own model file, which this project describes with a JSON file next to it.
     described = {"u2net_custom", "dis_custom", "ben_custom"}
     assert set(CATALOGUE) == local - described
     assert not set(CATALOGUE) & {"withoutbg", "atlascloud"}

@@ -23,7 +23,7 @@ BYTES = b"these bytes stand for a model" * 1000
 
 @dataclass
 class Mirror:
-    """A real HTTP server. `files`: what it has; `announce`: a false length; `length` false: none is told."""
+    """A real HTTP server. `files`: its content; `announce`: a false length; `length` false: no Content-Length."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
