@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,35 @@ import requests
 from tests.support.waiting import ROOT, free_port, poll
 
 
-class Gunicorn:
+class _LoggedProcess:
+    """A process with the test's settings, a clean environment, and its output in a file."""
+
+    def __init__(self, name: str, settings: Mapping[str, object]) -> None:
+        self.log_path = Path(tempfile.mkstemp(prefix=f"{name}-", suffix=".log")[1])
+        self._settings = settings
+
+    def _start(self, command: Sequence[str], cwd: Path = ROOT) -> None:
+        keep = ("PATH", "HOME", "TMPDIR", "LANG")
+        env = {name: os.environ[name] for name in keep if name in os.environ}
+        env |= {name: str(value) for name, value in self._settings.items()}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        self.log_path.unlink(missing_ok=True)
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+class Gunicorn(_LoggedProcess):
     """`gunicorn -c gunicorn.conf.py` with the test's settings and a clean environment."""
 
     def __init__(
@@ -26,22 +54,21 @@ class Gunicorn:
         self._cwd = cwd
         # A command that replaces itself with the command after it, so that `process` is Gunicorn.
         self._wrapper = wrapper
-        self.log_path = Path(tempfile.mkstemp(prefix="gunicorn-", suffix=".log")[1])
-        self._settings = {
-            "HOST": "127.0.0.1",
-            "PORT": self.port,
-            "RATE_LIMIT_ENABLED": "false",
-            "REMBG_SESSION_PATH": ROOT / "models",
-            "SECRET_KEY": "test",
-            # Generated requests contain URLs of other hosts.
-            "FETCH_ENABLED": "false",
-            **settings,
-        }
+        super().__init__(
+            "gunicorn",
+            {
+                "HOST": "127.0.0.1",
+                "PORT": self.port,
+                "RATE_LIMIT_ENABLED": "false",
+                "REMBG_SESSION_PATH": ROOT / "models",
+                "SECRET_KEY": "test",
+                # Generated requests contain URLs of other hosts.
+                "FETCH_ENABLED": "false",
+                **settings,
+            },
+        )
 
     def __enter__(self) -> Self:
-        keep = ("PATH", "HOME", "TMPDIR", "LANG")
-        env = {name: os.environ[name] for name in keep if name in os.environ}
-        env |= {name: str(value) for name, value in self._settings.items()}
         command = [
             *self._wrapper,
             sys.executable,
@@ -52,8 +79,7 @@ class Gunicorn:
             "--chdir",
             str(ROOT),
         ]
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=self._cwd, env=env, stdout=log, stderr=log)
+        self._start(command, self._cwd)
         try:
             if self._wait_ready:
                 poll(self.is_ready, what=f"{self.url}/health/ready")
@@ -61,16 +87,6 @@ class Gunicorn:
             self.__exit__()
             raise
         return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(10)
-        self.log_path.unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
         """Return whether the service is ready. Raises AssertionError with the log if the server has ended."""
@@ -81,43 +97,21 @@ class Gunicorn:
         except (requests.ConnectionError, requests.Timeout):
             return False
 
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
-
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
         text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return sorted(int(pid) for pid in text.split())
 
 
-class Worker:
+class Worker(_LoggedProcess):
     """`python worker.py` with the test's settings: Celery's main process, its children, and the sweeper."""
 
     def __init__(self, **settings: object) -> None:
-        self.log_path = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
-        self._settings = {"REMBG_SESSION_PATH": ROOT / "models", "PYTHONWARNINGS": "ignore", **settings}
+        super().__init__("worker", {"REMBG_SESSION_PATH": ROOT / "models", "PYTHONWARNINGS": "ignore", **settings})
 
     def __enter__(self) -> Self:
-        keep = ("PATH", "HOME", "TMPDIR", "LANG")
-        env = {name: os.environ[name] for name in keep if name in os.environ}
-        env |= {name: str(value) for name, value in self._settings.items()}
-        with self.log_path.open("wb") as log:
-            command = [sys.executable, str(ROOT / "worker.py")]
-            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        self._start([sys.executable, str(ROOT / "worker.py")])
         return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(10)
-        self.log_path.unlink(missing_ok=True)
-
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
 
 
 # A `sitecustomize.py` that hangs on resolving redis.example. The waiting thread is named "hangs".
