@@ -252,13 +252,12 @@ def make_local_remover(settings: Settings) -> Remover:
     return make_remover(settings, make_models(settings), Admission(running=1, waiting=0))
 
 
-def make_models(settings: Settings) -> Models:
+def make_models(settings: Settings, threads: int | None = None) -> Models:
     """Return the models of a process without callers that wait; nothing is loaded yet."""
     from services.inference.registry import Models
 
-    return Models(
-        settings.models, settings.rembg_session_path, engine_settings(settings), max_loaded=settings.max_loaded_models
-    )
+    engine = engine_settings(settings, threads)
+    return Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
 
 
 def make_web_services(settings: Settings) -> WebServices:
@@ -303,19 +302,13 @@ def make_job_worker(settings: Settings) -> Worker:
     from services.capacity.admission import Admission
     from services.capacity.resources import usable_cpus
     from services.errors import ServiceError
-    from services.inference.registry import Models
     from services.jobs.metrics import JobCounters
     from services.jobs.process import Terms, Worker
 
     storage = make_storage(settings)
     jobs = make_job_services(settings, storage, make_database(settings))
     threads = max(1, usable_cpus() // settings.worker_concurrency)
-    models = Models(
-        settings.models,
-        settings.rembg_session_path,
-        engine_settings(settings, threads),
-        max_loaded=settings.max_loaded_models,
-    )
+    models = make_models(settings, threads)
     models.start()
     # The first connection takes longer. Where it fails, the log says why.
     with contextlib.suppress(ServiceError):
