@@ -25,7 +25,7 @@ DEFAULT_DATABASE_URLS: Final = frozenset({"sqlite:///data/background-remover.db"
 NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 # Beyond what the web server gives itself, see graceful_timeout in gunicorn.conf.py.
 GRACE_SECONDS: Final = 15.0
-# For the images under way; what is not done by then is done again, by a lease's end.
+# Time to finish running images. The lease of an unfinished one expires, and another worker repeats it.
 WORKER_GRACE_SECONDS: Final = 30.0
 WEB: Final = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"))
 # Workers need not know of each other: the records do.

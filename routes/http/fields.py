@@ -1,4 +1,4 @@
-"""The fields of a request beside its image: options, references to images, flags."""
+"""The fields of a request besides its image: options, references to images, flags."""
 
 from collections.abc import Mapping
 from typing import Any, Final

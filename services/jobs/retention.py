@@ -31,7 +31,7 @@ class Removed(BaseModel):
 
 
 class Retention:
-    """Deletes what has expired; harmless when many processes do it at the same time."""
+    """Deletes expired jobs and files. Several processes may run it at the same time."""
 
     def __init__(self, store: JobStore, storage: Storage, record_seconds: float) -> None:
         """`record_seconds`: how long records outlive their files."""

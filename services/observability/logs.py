@@ -5,13 +5,11 @@ import logging
 import logging.handlers
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import structlog
 from concurrent_log_handler import ConcurrentRotatingFileHandler
-
-MIB: Final = 2**20
 
 
 def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
@@ -86,7 +84,7 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
     return {
         "()": RotatingFile,
         "filename": str(file),
-        "maxBytes": int(rotate_mb * MIB),
+        "maxBytes": int(rotate_mb * 2**20),
         "backupCount": backups,
         "encoding": "utf-8",
     }

@@ -73,7 +73,7 @@ def _has_room(folder: str) -> bool:
 
 
 def _reserve(file: Path, size: int) -> None:
-    """Make the file at least so large, of pages that are there. A reader finds none or a whole one."""
+    """Grow the file to at least this size, with its pages allocated. A reader finds no file or a complete one."""
     if file.exists() and file.stat().st_size >= size:
         return
     new = file.with_suffix(".new")

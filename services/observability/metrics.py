@@ -65,7 +65,7 @@ class Metrics:
             Counter, "result_cache", "Looks for a kept result: hit, miss, or lost Redis", ("outcome",)
         )
         self.rate_limited = labelled(Counter, "rate_limited", "Requests over their quota", ("endpoint",))
-        # By name: the operator chose it, and there are as many as keys were made. Never by what a caller sent.
+        # Labelled by the key's name, which the operator chose and which bounds the series; never by text from a caller.
         self.key_requests = labelled(Counter, "key_requests", "Requests with a valid API key", ("key",))
         self.model_info = labelled(
             Gauge,
