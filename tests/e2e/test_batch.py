@@ -170,18 +170,18 @@ def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None
 
 
 def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image]) -> None:
-    """The connection stays open, although a single request may take only 1.5 seconds plus two of grace."""
+    """The connection stays open, although a single request may take only three seconds plus two of grace."""
     file = ("a.jpg", encoded(photo("astronaut"), "JPEG"))
 
     def seconds(server: Gunicorn) -> float:
         return float(re.findall(r'"duration_ms":([0-9.]+),"event":"batch"', server.log())[-1]) / 1000
 
-    with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, MAX_BATCH_FILES=1000) as server:
+    with Gunicorn(REQUEST_TIMEOUT_SECONDS=3, MAX_BATCH_FILES=1000) as server:
         results(post(server, file, file, file, file))
-        # Aim at three times the limit, because the machine may be faster in the second run.
+        # Aim at twice the limit, because the machine may be faster in the second run.
         count = math.ceil(12 / (seconds(server) / 4))
         found = results(post(server, *[file] * count))
-        assert seconds(server) > 3.6
+        assert seconds(server) > 5.1
     assert len(found) == count
     assert "errors.json" not in found
 
