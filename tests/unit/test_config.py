@@ -40,7 +40,7 @@ def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.Mon
     assert load_settings(secret_key="x") == plain
 
 
-def test_all_mistakes_are_reported_together_with_name_value_and_what_is_allowed(
+def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
@@ -102,20 +102,20 @@ def test_a_dotenv_file_counts_less_than_the_environment(monkeypatch: pytest.Monk
     assert (settings.port, settings.app_name) == (6002, "From file")
 
 
-def test_quotas_in_memory_mean_one_worker_unless_told_otherwise() -> None:
+def test_quotas_in_memory_mean_one_worker_by_default() -> None:
     assert load_settings().web_concurrency == 1
     assert load_settings(web_concurrency=3).web_concurrency == 3
     shared = load_settings(rate_limit_storage="redis", web_concurrency=3, max_running_images=4, max_waiting_images=16)
     assert (shared.running_per_worker, shared.waiting_per_worker) == (2, 6)
 
 
-def test_what_has_no_default_is_derived_from_the_machine() -> None:
+def test_settings_without_a_default_are_derived_from_the_machine() -> None:
     undefined = {name for name, field in Settings.model_fields.items() if field.default is PydanticUndefined}
     assert undefined == DERIVED | {"metrics_allowed_networks"}
     assert load_settings().secret_key != load_settings().secret_key
 
 
-def test_a_small_memory_admits_less_and_refuses_what_would_not_fit() -> None:
+def test_small_memory_admits_less_and_refuses_images_that_do_not_fit() -> None:
     plenty = load_settings(max_memory_mb=100_000, web_concurrency=1)
     small = load_settings(max_memory_mb=1024, web_concurrency=1)
     assert plenty.largest_image_pixels <= plenty.max_image_pixels

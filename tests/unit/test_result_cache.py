@@ -71,14 +71,14 @@ def test_a_result_comes_back_as_it_was_but_for_its_timings(kept: ResultCache, lo
     assert looks == ["miss", "hit"]
 
 
-def test_it_is_forgotten_when_its_time_is_over(url: str, valkey: ValkeyServer, kept: ResultCache) -> None:
+def test_result_expires(url: str, valkey: ValkeyServer, kept: ResultCache) -> None:
     key = kept.key(b"for a minute", None, Options())
     kept.put(key, RESULT)
     with redis.Redis.from_url(url) as client:
         assert 58 <= int(client.ttl(key)) <= 60
 
 
-def test_a_key_is_of_all_that_a_result_is_made_of(kept: ResultCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_depends_on_every_input_of_a_result(kept: ResultCache, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[Any, ...]] = [
         (b"photo", None, Options(), "u2netp f32"),
         (b"photp", None, Options(), "u2netp f32"),
@@ -103,7 +103,7 @@ def test_a_large_result_is_not_kept(kept: ResultCache) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"{}\n", b"\x80\x04N.", b'{"width": "wide"}\nabc', b"[]"])
-def test_what_is_no_result_is_a_miss(url: str, kept: ResultCache, looks: list[str], value: bytes) -> None:
+def test_damaged_entry_is_a_miss(url: str, kept: ResultCache, looks: list[str], value: bytes) -> None:
     key = kept.key(b"strange", None, Options())
     with redis.Redis.from_url(url) as client:
         client.set(key, value)

@@ -60,7 +60,7 @@ def test_jpeg_is_progressive_and_shares_chroma() -> None:
 
 
 @pytest.mark.parametrize("name", ["webp", "avif"])
-def test_webp_and_avif_keep_the_alpha_and_hide_what_was_removed(name: str) -> None:
+def test_webp_and_avif_keep_the_alpha_and_hide_the_background(name: str) -> None:
     whole = canvas()
     assert whole.alpha is not None
     found = pixels(as_format(name, whole, quality=90))

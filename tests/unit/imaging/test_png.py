@@ -32,9 +32,7 @@ def seen(
 
 @settings(max_examples=150, deadline=None)
 @given(shape=SHAPES, mode=st.sampled_from(["L", "RGB", "RGBA"]), seed=st.integers(0, 9), blank=st.booleans())
-def test_pillow_and_opencv_read_back_what_was_written(
-    shape: tuple[int, int], mode: str, seed: int, blank: bool
-) -> None:
+def test_pillow_and_opencv_read_the_written_pixels(shape: tuple[int, int], mode: str, seed: int, blank: bool) -> None:
     pixels = picture(shape if mode == "L" else (*shape, 3), seed, blank)
     alpha = picture(shape, seed + 1, blank) if mode == "RGBA" else None
     data = write_png(pixels, alpha)

@@ -157,7 +157,7 @@ def test_soft_edges_are_the_mask_resized_and_nothing_else() -> None:
     assert np.array_equal(led(mask, picture(alpha), "soft"), expected)
 
 
-def test_the_mask_is_what_rembg_makes_of_it(photo: Callable[[str], Image.Image], segmenter: RembgSegmenter) -> None:
+def test_mask_equals_rembgs(photo: Callable[[str], Image.Image], segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "chelsea", "coffee"):
         picture = Photo(np.asarray(photo(name)))
         mask = segment(picture, segmenter, Deadline())

@@ -26,7 +26,7 @@ def test_a_described_file_is_a_model(tmp_path: Path) -> None:
     assert mask[180, 400] == 0
 
 
-def test_mean_deviation_activation_and_stretch_do_what_they_say(tmp_path: Path) -> None:
+def test_mean_deviation_activation_and_stretch_change_the_mask(tmp_path: Path) -> None:
     brightness(tmp_path / "mine.onnx", 64)
     grey = encoded(Image.new("RGB", (64, 64), (102, 102, 102)), "PNG")  # 0.4
     expected = {
@@ -57,9 +57,7 @@ def test_the_output_is_chosen_by_place_or_name(tmp_path: Path) -> None:
         ({"sha256": "0" * 64}, r"the file of model mine is damaged: its SHA-256"),
     ],
 )
-def test_a_file_that_is_not_what_its_description_says_is_refused(
-    tmp_path: Path, changes: dict[str, Any], says: str
-) -> None:
+def test_file_that_contradicts_its_description_is_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     brightness(tmp_path / "mine.onnx", 64)
     describe(tmp_path, **changes)
     with pytest.raises(EngineUnavailable, match=says):

@@ -69,7 +69,7 @@ def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
     assert [entry["code"] for entry in orjson.loads(found.read("errors.json"))] == ["result_expired"]
 
 
-def test_results_of_equal_names_are_told_apart() -> None:
+def test_results_of_equal_names_get_distinct_files() -> None:
     job, items = new_records(3)
     for item in items[:2]:
         item.name = "cat"

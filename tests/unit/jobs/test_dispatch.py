@@ -56,7 +56,7 @@ def test_items_that_could_not_be_sent_wait_again(store: JobStore, queue: FakeQue
     assert dispatcher.send_next("ann") == 1
 
 
-def test_mark_first_marks_what_the_limits_leave_free(dispatcher: Dispatcher) -> None:
+def test_mark_first_marks_items_up_to_the_limits(dispatcher: Dispatcher) -> None:
     _, items = new_records(5)
     items[0].state = FAILED
     assert dispatcher.mark_first(items, in_flight=0) == [items[1].id, items[2].id]
