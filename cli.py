@@ -133,13 +133,15 @@ def keys() -> None:
 
 
 @keys.command("create")
-@click.option("--name", required=True, help="A name of its own, for lists, logs and metrics.")
-@click.option("--owner", default="", help="Who holds it: a person, a team, an address.")
+@click.option("--name", required=True, help="A unique name, for lists, logs and metrics.")
+@click.option("--owner", default="", help="The holder: a person, a team or an address.")
 @click.option("--scope", "scopes", multiple=True, default=("remove",), help="remove (the default), jobs or admin.")
-@click.option("--limit", help="A quota of its own for all endpoints together, as 1000/hour; else each endpoint's.")
-@click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Its end, in UTC.")
+@click.option(
+    "--limit", help="One quota for all endpoints together, such as 1000/hour; without it, the quota of each endpoint."
+)
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="When it expires, in UTC.")
 def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | None, expires: datetime | None) -> None:
-    """Make a key and print it, this once."""
+    """Make a key and print it. It cannot be shown again."""
     from services.api_keys.keys import create_key
 
     database = _database()
@@ -158,7 +160,7 @@ def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | 
     click.echo(f"Key {key.id} ({key.name}) is stored in {database.shown_url}.", err=True)
     if not existed:
         click.echo("That database is new: a service with another DATABASE_URL does not know this key.", err=True)
-    click.echo("The key is shown this once and can't be read again:", err=True)
+    click.echo("This is the only time that the key is shown:", err=True)
     click.echo(text)
 
 
