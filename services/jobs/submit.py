@@ -120,7 +120,8 @@ class JobSubmitter:
             return None
         found = self._queries.by_idempotency_key(submission.caller, submission.idempotency_key)
         if found and found.fingerprint != fingerprint:
-            raise IdempotencyKeyReused(f"job {found.id} was made with other images or options")
+            # Callers without an API key share the name space of their address: the job may be a stranger's.
+            raise IdempotencyKeyReused("it was first sent with other images or options" if submission.owner else "")
         return found
 
     @contextlib.contextmanager
