@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 SWEEPER = Path(__file__).with_name("sweeper.py")
 # How often the main process checks that the sweeper runs and that the broker still has our connection.
 POLL_SECONDS = 2.0
+# More than its webhooks take to end.
+SWEEPER_STOP_SECONDS = 8.0
 settings = bootstrap.load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
@@ -130,7 +132,7 @@ def start_sweeper(sender: Any, **_: Any) -> None:
     state.main_pid = os.getpid()
     check()
     sender.timer.call_repeatedly(POLL_SECONDS, check)
-    atexit.register(stop_sweeper)
+    atexit.register(end_sweeper)
 
 
 @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -140,6 +142,16 @@ def stop_sweeper(**_: Any) -> None:
     # A forked child inherits `state`, and must not stop its parent's sweeper.
     if sweeper and sweeper.poll() is None and os.getpid() == state.main_pid:
         sweeper.terminate()
+
+
+def end_sweeper() -> None:
+    """Stop the sweeper and wait until its webhooks have ended, so that it does not outlive this process."""
+    stop_sweeper()
+    if state.sweeper and os.getpid() == state.main_pid:
+        try:
+            state.sweeper.wait(SWEEPER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            state.sweeper.kill()
 
 
 def main(words: list[str]) -> None:

@@ -286,6 +286,8 @@ def test_callback_reports_the_end_and_needs_http(here: Place, small: bytes, rece
         "status_url": f"/api/jobs/{job_id}",
     }
     assert delivery.is_signed(SECRET)
+    assert delivery.headers["webhook-id"].startswith(f"msg_{job_id}_")
+    assert delivery.headers["webhook-signature"].startswith("v1,")
     refused = here.call("POST", SINGLE, files={"file": ("a", small)}, data={"callback_url": "ftp://example.org"})
     assert_error(refused, 400, "bad_url")
 
