@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from services.inference.runtime import EngineSettings
     from services.inference.segmenter import RembgSegmenter
     from services.jobs.dispatch import Dispatcher
+    from services.jobs.listeners import Listeners
     from services.jobs.metrics import JobCounters
     from services.jobs.process import Worker
     from services.jobs.queries import JobQueries
@@ -83,7 +84,7 @@ class JobServices:
     queue: Queue
     dispatcher: Dispatcher
     submitter: JobSubmitter
-    listeners: threading.BoundedSemaphore
+    listeners: Listeners
     recent: TtlCache[tuple[str, bytes]]
 
 
@@ -181,6 +182,7 @@ def make_database(settings: Settings) -> Database:
 def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
     """Return the job subsystem of a web process or a worker."""
     from services.jobs.dispatch import Dispatcher
+    from services.jobs.listeners import Listeners
     from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
     from services.jobs.store import JobStore
@@ -197,7 +199,7 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
         queue=queue,
         dispatcher=dispatcher,
         submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
-        listeners=threading.BoundedSemaphore(settings.listeners_per_worker),
+        listeners=Listeners(settings.listeners_per_worker),
         recent=TtlCache(PROGRESS_CACHE_SECONDS),
     )
 

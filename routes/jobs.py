@@ -13,6 +13,7 @@ from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
+from routes.http.limits import client_key
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
@@ -36,7 +37,7 @@ def submit_batch() -> Response:
 def show(job_id: str) -> Response:
     """Show a job's status, or stream its changes as events if the caller asks for them."""
     if wants_events():
-        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner())
+        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner(), client_key())
     return answer(polled(job_id, JobView.of))
 
 

@@ -11,7 +11,7 @@ from bootstrap import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
 from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
-from services.errors import Busy, ServiceError
+from services.errors import ServiceError
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE
 
@@ -28,12 +28,14 @@ def wants_events() -> bool:
     return EVENT_STREAM in request.accept_mimetypes.values()
 
 
-def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Response:
-    """Stream the job now and after each change. Raises `Busy` when all threads reserved for listeners are taken."""
-    if not parts.listeners.acquire(blocking=False):
-        raise Busy("too many callers are listening to events; poll the status instead")
+def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None, caller: str) -> Response:
+    """Stream the job now and after each change. It takes a thread of the caller's share.
+
+    Raises `Busy` when these are taken.
+    """
+    parts.listeners.enter(caller)
     held = contextlib.ExitStack()
-    held.callback(parts.listeners.release)
+    held.callback(parts.listeners.leave, caller)
     held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
     stopping, gone = service().draining.is_set, caller_gone()
     response = Response(_stream(parts, snapshot, owner, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
