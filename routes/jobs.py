@@ -13,7 +13,7 @@ from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
-from routes.http.limits import client_key
+from routes.http.limits import charged, client_key
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
@@ -30,8 +30,13 @@ def submit() -> Response:
 
 
 def submit_batch() -> Response:
-    """Submit many images as one job."""
-    return accepted(jobs().submitter.submit(read_batch()))
+    """Submit many images as one job, which costs as many."""
+    submission, submitter = read_batch(), jobs().submitter
+    # Repeating a submission costs one, like any request.
+    if found := submitter.find(submission):
+        return accepted(found)
+    with charged(len(submission.files)):
+        return accepted(submitter.submit(submission))
 
 
 def show(job_id: str) -> Response:
