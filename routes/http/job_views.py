@@ -147,7 +147,7 @@ class JobView(Body):
     status: Status
     stage: str | None = Field(description="queue, decode, segment, refine, compose, encode, store")
     progress: Count = Field(le=100)
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(description="Null while nothing is known, as before the first image is done.")
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None

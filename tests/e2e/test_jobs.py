@@ -227,8 +227,10 @@ def test_job_of_another_key_is_404(here: Place, small: bytes) -> None:
     here.until(job_id, "finished")
     for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/retry")):
         assert_error(here.call(method, f"/api/jobs/{job_id}{path}", here.other_key), 404, "job_not_found")
-    for unknown in ("0" * 32, "x" * 32, "%00" * 32):
+    for unknown in ("0" * 32, "x" * 32, "%00" * 32, "17", "remove-bg", "a" * 500):
         assert_error(here.call("GET", f"/api/jobs/{unknown}"), 404, "job_not_found")
+        assert_error(here.call("POST", f"/api/jobs/{unknown}/cancel"), 404, "job_not_found")
+        assert_error(here.call("GET", f"/api/v1/tasks/{unknown}"), 404, "job_not_found")
     listed = here.call("GET", "/api/jobs?limit=1")
     assert [job["job_id"] for job in listed.json()["jobs"]] == [job_id]
     following = here.call("GET", f"/api/jobs?limit=100&cursor={listed.json()['next_cursor']}").json()["jobs"]
