@@ -20,7 +20,7 @@ from services.storage.base import Storage
 
 @dataclass(frozen=True)
 class File:
-    """An image of a submission: `name` is a safe file name without extension; `error` is why the image is refused."""
+    """An image of a submission: `name` is its relative path as it was sent; `error` is why the image is refused."""
 
     name: str
     data: bytes = field(repr=False)

@@ -65,7 +65,7 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
     assert done["items"][0] | {"item_id": "", "confidence": 0} == {
         "item_id": "",
-        "name": "a",
+        "name": "a.jpg",
         "status": "finished",
         "stage": None,
         "progress": 100,
@@ -108,7 +108,10 @@ def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None
         assert {(f["width"], f["height"], f["model"]) for f in metadata} == {(64, 64, "u2netp")}
         assert all(f["seconds"] > 0 and 0 < f["confidence"] <= 1 for f in metadata)
         errors = [(e["name"], e["position"], e["code"]) for e in json.loads(archive.read("errors.json"))]
-        assert errors == [("escape", 6, "bad_entry"), ("bad", 7, "unsupported_format")]
+        assert errors == [("some.zip/escape.jpg", 6, "bad_entry"), ("bad.png", 7, "unsupported_format")]
+        sent = ["0.jpg", "1.jpg", "0.jpg", "1.jpg", "some.zip/folder/0.jpg"]
+        assert [found["name"] for found in metadata] == sent
+        assert [item["name"] for item in done["items"]] == [*sent, "some.zip/escape.jpg", "bad.png"]
         assert len({archive.read(name) for name in names}) == 1
     (failed,) = [job for job in here.call("GET", "/api/failed-jobs").json()["jobs"] if job["job_id"] == done["job_id"]]
     assert (failed["error"]["code"], failed["retry_url"]) == ("bad_entry", f"/api/jobs/{done['job_id']}/retry")
@@ -184,6 +187,8 @@ def test_worker_reconnects_to_a_restarted_queue(
 def test_waiting_and_running_jobs_are_cancelled_but_not_finished_ones(
     here: Place, photo_12mp: bytes, small: bytes
 ) -> None:
+    # Without an image that was finished there is no estimate.
+    here.until(here.submit(small, max_width="64"), "finished")
     running = here.submit(photo_12mp, **SLOW)
     pid = here.child_of(running)
     waiting = here.submit(small)
@@ -266,7 +271,7 @@ def test_uploads_and_tasks_are_views_of_jobs(here: Place, small: bytes) -> None:
     result = here.call("GET", task["result_url"])
     assert result.headers["Content-Disposition"] == "attachment; filename=cat-no-bg.webp"
     upload = here.call("GET", f"/api/v1/uploads/{body['upload_id']}").json()
-    assert (upload["filename"], upload["size"], upload["status"]) == ("cat", len(small), "completed")
+    assert (upload["filename"], upload["size"], upload["status"]) == ("cat.jpg", len(small), "completed")
     assert here.call("GET", "/api/v1/uploads?limit=1").json()["uploads"] == [upload]
     named = here.call("POST", "/api/v1/uploads", json={"s3_key": "incoming/cat.jpg"})
     assert "not S3" in assert_error(named, 400, "bad_option")["details"]
@@ -304,7 +309,7 @@ def test_image_by_url_is_fetched_at_submission(here: Place, picture: Source, jpe
     (original,) = [key for key in here.stored() if key.startswith(f"originals/{taken.json()['job_id']}")]
     assert (here.objects / original).read_bytes() == jpeg
     done = here.until(taken.json()["job_id"], "finished")
-    assert (done["items"][0]["name"], len(picture.requests)) == ("cat", 1)
+    assert (done["items"][0]["name"], len(picture.requests)) == ("cat.jpg", 1)
     before = here.stored()
     assert_error(by_url("ftp://127.0.0.1/cat.jpg"), 400, "bad_url")
     assert_error(by_url("http://127.0.0.1/cat.jpg"), 403, "forbidden_source")

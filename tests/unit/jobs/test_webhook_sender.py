@@ -74,7 +74,7 @@ def test_slow_receivers_of_a_caller_hold_one_place(store: JobStore, slow: SlowWe
     bobs = ended(store, "https://bob.example/", caller="bob")
     sender.start()
     poll(lambda: len(slow.begun) == 2, 10, "the other caller's attempt")
-    assert slow.begun[1].id == bobs
+    assert bobs in [job.id for job in slow.begun]
 
 
 def test_slow_receiver_of_many_callers_holds_one_place(
@@ -85,7 +85,7 @@ def test_slow_receiver_of_many_callers_holds_one_place(
     other = ended(store, "https://slow.example.org/", caller="other")
     sender.start()
     poll(lambda: len(slow.begun) == 2, 10, "the other receiver's attempt")
-    assert slow.begun[1].id == other
+    assert other in [job.id for job in slow.begun]
 
 
 def test_stop_ends_running_attempts_after_the_grace_and_begins_no_other(
