@@ -17,11 +17,12 @@ from routes.http.limits import charged, client_key
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, QUEUED
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
-REFUSED: Final = "its failed images were refused at submission and are not kept: send them again, corrected"
+# Images that one error text names.
+MAX_REASONS: Final = 10
 
 
 def submit() -> Response:
@@ -86,16 +87,24 @@ def cancel(job_id: str) -> Response:
 
 
 def retry(job_id: str) -> Response:
-    """Restart a job's failed images."""
+    """Restart a job's failed images, without those that would fail again."""
     parts = jobs()
     snapshot = parts.queries.unexpired(known(job_id), owner())
     parts.queue.check()
-    job = snapshot.job
-    if not parts.store.retry(job.id):
-        refused = job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in snapshot.items)
-        raise JobNotRetryable(REFUSED if refused else f"it is {job.state}")
-    parts.dispatcher.try_next(job.caller)
-    return answer(RetriedView(job_id=job_id, status=QUEUED, status_url=f"/api/jobs/{job_id}"), 202)
+    if not parts.store.retry(snapshot.job.id):
+        raise not_retryable(snapshot)
+    parts.dispatcher.try_next(snapshot.job.caller)
+    return answer(RetriedView.of(snapshot), 202)
+
+
+def not_retryable(snapshot: JobSnapshot) -> JobNotRetryable:
+    """Return the error that says of each failed image why it is not tried again."""
+    job, failures = snapshot.job, snapshot.failed_items
+    if job.state not in (FINISHED, FAILED) or not failures:
+        return JobNotRetryable(f"it is {job.state}")
+    reasons = [f"{item.name!r:.100} failed for good ({item.error_code})" for item in failures[:MAX_REASONS]]
+    more = [f"and {len(failures) - MAX_REASONS} more"] if len(failures) > MAX_REASONS else []
+    return JobNotRetryable(", ".join([*reasons, *more]), "Send these images again, corrected")
 
 
 def result(job_id: str) -> Response:
@@ -137,7 +146,7 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
 
 
 def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
-    url = f"/api/jobs/{snapshot.job.id}/retry" if snapshot.retryable else None
+    url = f"/api/jobs/{snapshot.job.id}/retry" if snapshot.retryable_items else None
     return FailedJobView(**dict(JobView.of(snapshot)), retry_url=url)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from routes.http.answers import Body, Count
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, JobItem
 
 Status = Literal["queued", "started", "finished", "failed", "cancelled"]
 
@@ -49,14 +49,6 @@ class CancelledView(Body):
     status: Status
 
 
-class RetriedView(Body):
-    """The answer to a retry."""
-
-    job_id: str
-    status: Status
-    status_url: str
-
-
 class ErrorView(Body):
     """Why the last attempt at an item failed: for good, or before the next one."""
 
@@ -67,6 +59,41 @@ class ErrorView(Body):
     def of(cls, item: JobItem) -> Self | None:
         """Describe an item's error; None without one."""
         return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
+
+
+class RefusedView(Body):
+    """A failed image that is not tried again, because it would fail again."""
+
+    item_id: str
+    name: str
+    error: ErrorView | None
+
+    @classmethod
+    def of(cls, item: JobItem) -> Self:
+        """Describe a failed item."""
+        return cls(item_id=item.id, name=item.name, error=ErrorView.of(item))
+
+
+class RetriedView(Body):
+    """The answer to a retry: how many images are tried again, and those that are not."""
+
+    job_id: str
+    status: Status
+    status_url: str
+    items: Count
+    refused: list[RefusedView]
+
+    @classmethod
+    def of(cls, snapshot: JobSnapshot) -> Self:
+        """Describe the retry of a job, from the job before it."""
+        retried = snapshot.retryable_items
+        return cls(
+            job_id=snapshot.job.id,
+            status=QUEUED,
+            status_url=f"/api/jobs/{snapshot.job.id}",
+            items=len(retried),
+            refused=[RefusedView.of(item) for item in snapshot.failed_items if item not in retried],
+        )
 
 
 class ItemView(Body):

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
+from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
@@ -52,11 +53,16 @@ class JobSnapshot:
         return sum(done) // len(done)
 
     @property
-    def retryable(self) -> bool:
-        """Whether an item that was tried has failed, and its image is still kept."""
+    def failed_items(self) -> list[JobItem]:
+        """Return the items that have failed."""
+        return [item for item in self.items if item.state == FAILED]
+
+    @property
+    def retryable_items(self) -> list[JobItem]:
+        """Return the failed items that may succeed if they are tried again, and whose images are still kept."""
         over = self.job.state in (FAILED, FINISHED) and self.job.removed_at is None
         kept = over and self.job.expires_at is not None and self.job.expires_at > datetime.now(UTC)
-        return kept and any(item.state == FAILED and item.attempts for item in self.items)
+        return [item for item in self.failed_items if kept and item.attempts and item.error_code not in lasting_codes()]
 
 
 @dataclass(frozen=True)

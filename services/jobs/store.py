@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.jobs.facts import ResultFacts
+from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
@@ -141,7 +142,7 @@ class JobStore:
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.
 
-        Items refused at submission were never tried, and their images are not kept: they stay failed.
+        Items that would fail again stay failed, and those refused at submission: their images are not kept.
         """
         failed = exists().where(*_retryable_items(job_id))
         kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
@@ -198,7 +199,8 @@ def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], 
 
 
 def _retryable_items(job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0
+    tried = (JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0)
+    return *tried, func.coalesce(JobItem.error_code, "").not_in(lasting_codes())
 
 
 def _changed(session: Session, statement: sa.Update | sa.Delete) -> bool:

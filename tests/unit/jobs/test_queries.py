@@ -45,22 +45,23 @@ def test_progress_is_the_mean_of_the_items_and_counts_ended_ones_as_done() -> No
 
 
 @pytest.mark.parametrize(
-    ("state", "expires_in", "attempts", "retryable"),
+    ("state", "expires_in", "attempts", "code", "retryable"),
     [
-        (FAILED, 60, 1, True),
-        (FINISHED, 60, 1, True),
-        (STARTED, 60, 1, False),
-        (FAILED, -60, 1, False),
-        (FAILED, 60, 0, False),
+        (FAILED, 60, 1, "worker_lost", True),
+        (FINISHED, 60, 1, "internal_error", True),
+        (FINISHED, 60, 1, "corrupt_image", False),
+        (STARTED, 60, 1, "worker_lost", False),
+        (FAILED, -60, 1, "worker_lost", False),
+        (FAILED, 60, 0, "busy", False),
     ],
 )
-def test_a_failed_item_is_retryable_while_its_image_is_kept(
-    state: str, expires_in: float, attempts: int, retryable: bool
+def test_failed_item_is_retryable_if_it_may_succeed_and_its_image_is_kept(
+    state: str, expires_in: float, attempts: int, code: str, retryable: bool
 ) -> None:
     found = snapshot(FAILED, FINISHED)
-    found.job.state, found.items[0].attempts = state, attempts
+    found.job.state, found.items[0].attempts, found.items[0].error_code = state, attempts, code
     found.job.expires_at = datetime.now(UTC) + timedelta(seconds=expires_in)
-    assert found.retryable is retryable
+    assert found.retryable_items == (found.items[:1] if retryable else [])
     assert found.expired is (expires_in < 0)
 
 

@@ -229,21 +229,23 @@ def test_only_a_job_without_items_in_flight_is_withdrawn(store: JobStore, querie
     assert states(queries, sent) == ("queued", ["queued", "queued"])
 
 
-def test_an_item_refused_at_submission_is_not_retried(store: JobStore, queries: JobQueries) -> None:
-    job_id = insert_job(store, 3)
+def test_items_that_would_fail_again_are_not_retried(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 4)
     with store.database.session() as session:  # as a submission writes it down
         refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
         session.execute(refused.values(state="failed", error_code="bad_entry"))
-    assert store.finish(claim_item(store, job_id, 2), "k", FACTS)
-    assert store.finish(claim_item(store, job_id, 3), "k", FACTS)
+    assert store.fail(claim_item(store, job_id, 2), "corrupt_image", "")
+    for position in (3, 4):
+        assert store.finish(claim_item(store, job_id, position), "k", FACTS)
     assert store.close(job_id)
-    assert not queries.job(job_id, None).retryable
+    assert not queries.job(job_id, None).retryable_items
     assert not store.retry(job_id)
     with store.database.session() as session:
-        session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 2)).values(state="failed"))
-    assert queries.job(job_id, None).retryable
+        lost = update(JobItem).where(JobItem.id == item_id(job_id, 3))
+        session.execute(lost.values(state="failed", error_code="worker_lost"))
+    assert [item.position for item in queries.job(job_id, None).retryable_items] == [3]
     assert store.retry(job_id)
-    assert states(queries, job_id) == ("queued", ["failed", "queued", "finished"])
+    assert states(queries, job_id) == ("queued", ["failed", "failed", "queued", "finished"])
 
 
 def test_unsent_items_wait_for_the_queue(store: JobStore) -> None:

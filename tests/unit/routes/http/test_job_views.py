@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from routes.http.job_answers import encoded
-from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView
+from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView, RetriedView
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, STARTED, Job, JobItem, item_id
 from tests.support.jobs import FACTS, new_records
@@ -93,6 +93,19 @@ def test_failed_job_has_its_retry_url_as_the_last_key() -> None:
     view = JobView.of(JobSnapshot(*job_of(), None))
     failed = orjson.loads(encoded(FailedJobView(**dict(view), retry_url=None)))
     assert list(failed) == [*orjson.loads(encoded(view)), "retry_url"]
+
+
+def test_retry_names_the_images_that_are_not_tried_again() -> None:
+    job, items = job_of(3)
+    job.state, job.expires_at = FAILED, datetime.now(UTC) + timedelta(hours=1)
+    for item, code in zip(items, ("worker_lost", "corrupt_image", "bad_entry"), strict=True):
+        item.state, item.error_code, item.attempts = FAILED, code, 0 if code == "bad_entry" else 1
+    view = RetriedView.of(JobSnapshot(job, items, None))
+    assert (view.status, view.items) == ("queued", 1)
+    assert [(item.item_id, item.error and item.error.code) for item in view.refused] == [
+        (items[1].id, "corrupt_image"),
+        (items[2].id, "bad_entry"),
+    ]
 
 
 def test_an_unknown_state_is_a_bug() -> None:
