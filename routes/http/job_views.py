@@ -204,7 +204,7 @@ class JobView(Body):
             attempts=max(item.attempts for item in items),
             error=ErrorView.of(failed[0]) if failed else None,
             items=[ItemView.of(item) for item in items],
-            download_url=f"/api/jobs/{job.id}/download" if job.state == FINISHED else None,
+            download_url=f"/api/jobs/{job.id}/download" if snapshot.has_download else None,
             metrics=JobMetricsView.of(snapshot),
         )
 

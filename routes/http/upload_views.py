@@ -87,7 +87,7 @@ class TaskView(Body):
             upload_id=job.id,
             status=STATUS[job.state],
             progress=snapshot.progress,
-            result_url=f"/api/jobs/{job.id}/download" if job.state == FINISHED else None,
+            result_url=f"/api/jobs/{job.id}/download" if snapshot.has_download else None,
             presigned_url=presigned_url,
             error_message="cancelled" if job.state == CANCELLED else failure,
             processing_time=round(spent, 3) if spent is not None else None,

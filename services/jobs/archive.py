@@ -11,7 +11,7 @@ from services.errors import ServiceError
 from services.imaging.formats import Format
 from services.jobs.facts import ResultFacts
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import FAILED, FINISHED, JobItem
+from services.jobs.tables import CANCELLED, FINISHED, JobItem
 from services.storage.base import Storage
 
 
@@ -35,7 +35,7 @@ class ResultEntry:
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`."""
+    """One image in `errors.json`; `code` is `cancelled` where the job was cancelled before it was done."""
 
     name: str
     position: int
@@ -55,7 +55,8 @@ def stream_archive(snapshot: JobSnapshot, storage: Storage) -> Iterator[bytes]:
 def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes]]:
     names = result_names(snapshot.items)
     results = []
-    errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.items if i.state == FAILED]
+    errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
+    errors += [_error_entry(i, CANCELLED, "the job was cancelled") for i in snapshot.items if i.state == CANCELLED]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
@@ -51,6 +51,12 @@ class JobSnapshot:
         """Return the mean progress of its items, 0 to 100; ended items count as 100."""
         done = [100 if item.state not in ACTIVE else item.progress for item in self.items]
         return sum(done) // len(done)
+
+    @property
+    def has_download(self) -> bool:
+        """Whether the job is over and has a result: a cancelled one has those of the images done before."""
+        over = self.job.state in (FINISHED, CANCELLED)
+        return over and any(item.state == FINISHED for item in self.items)
 
     @property
     def failed_items(self) -> list[JobItem]:

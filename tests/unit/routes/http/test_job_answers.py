@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import orjson
 import pytest
 from flask import Flask
 
@@ -63,7 +64,12 @@ def test_accepted_job_is_found_at_its_location() -> None:
 
 @pytest.mark.parametrize(
     ("state", "details"),
-    [(QUEUED, "it is queued"), (STARTED, "it is started"), (FAILED, "all of it failed"), (CANCELLED, "was cancelled")],
+    [
+        (QUEUED, "it is queued"),
+        (STARTED, "it is started"),
+        (FAILED, "all of it failed"),
+        (CANCELLED, "cancelled before any"),
+    ],
 )
 def test_job_that_has_not_finished_has_no_download(state: str, details: str) -> None:
     job, items = new_records()
@@ -90,6 +96,17 @@ def test_batch_is_downloaded_as_a_zip(app: Flask, finished: Callable[[int], JobS
     assert content.read("photo 2-no-bg.png") == b"result 2"
     assert response.mimetype == "application/zip"
     assert f"{snapshot.job.id}.zip" in response.headers["Content-Disposition"]
+
+
+def test_cancelled_batch_has_the_images_that_were_done(app: Flask, finished: Callable[[int], JobSnapshot]) -> None:
+    snapshot = finished(2)
+    snapshot.job.state = snapshot.items[1].state = CANCELLED
+    with app.test_request_context("/"):
+        content = zipfile.ZipFile(io.BytesIO(download(snapshot).get_data()))
+    assert content.namelist() == ["photo 1-no-bg.png", "metadata.json", "errors.json"]
+    assert [(entry["name"], entry["code"]) for entry in orjson.loads(content.read("errors.json"))] == [
+        ("photo 2", "cancelled")
+    ]
 
 
 @pytest.mark.parametrize("redirects", [True, False])

@@ -8,7 +8,7 @@ import pytest
 from routes.http.job_answers import encoded
 from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView, RetriedView
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import FAILED, FINISHED, STARTED, Job, JobItem, item_id
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem, item_id
 from tests.support.jobs import FACTS, new_records
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -106,6 +106,15 @@ def test_retry_names_the_images_that_are_not_tried_again() -> None:
         (items[1].id, "corrupt_image"),
         (items[2].id, "bad_entry"),
     ]
+
+
+def test_cancelled_job_has_a_download_where_an_image_was_done() -> None:
+    job, items = job_of(2)
+    job.state = CANCELLED
+    assert JobView.of(JobSnapshot(job, items, None)).download_url is None
+    finish(job, items[0])
+    job.state = items[1].state = CANCELLED
+    assert JobView.of(JobSnapshot(job, items, None)).download_url == f"/api/jobs/{job.id}/download"
 
 
 def test_an_unknown_state_is_a_bug() -> None:
