@@ -84,6 +84,7 @@ class JobServices:
     queue: Queue
     dispatcher: Dispatcher
     submitter: JobSubmitter
+    retention: Retention
     listeners: Listeners
     recent: TtlCache[tuple[str, bytes]]
 
@@ -185,6 +186,7 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
     from services.jobs.listeners import Listeners
     from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
+    from services.jobs.retention import Retention
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
     from services.persistence.ttl_cache import TtlCache
@@ -199,6 +201,7 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
         queue=queue,
         dispatcher=dispatcher,
         submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
+        retention=Retention(store, storage, settings.cleanup_older_than_seconds),
         listeners=Listeners(settings.listeners_per_worker),
         recent=TtlCache(PROGRESS_CACHE_SECONDS),
     )

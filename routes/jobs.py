@@ -1,9 +1,10 @@
-"""Views of jobs: submit one image or many, show, list, cancel, retry, download."""
+"""Views of jobs: submit one image or many, show, list, cancel, retry, download, erase."""
 
 from collections.abc import Callable
 from typing import Final
 
 from flask import Response, request
+from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
@@ -23,6 +24,12 @@ PAGE: Final = 20
 MAX_PAGE: Final = 100
 # Images that one error text names.
 MAX_REASONS: Final = 10
+
+
+class JobId(BaseConverter):
+    """The part of a path that names a job: anything but the paths of submissions, for which other methods are 405."""
+
+    regex = "(?!remove-bg)[^/]+"
 
 
 def submit() -> Response:
@@ -84,6 +91,13 @@ def cancel(job_id: str) -> Response:
     if not parts.store.cancel(snapshot.job.id):
         raise JobNotCancellable(f"it is {parts.queries.job(job_id, owner()).job.state}")
     return answer(CancelledView(job_id=job_id, status=CANCELLED), 202)
+
+
+def erase(job_id: str) -> Response:
+    """Delete a job's files and its record now; what has not ended is cancelled."""
+    parts = jobs()
+    parts.retention.erase(parts.queries.job(known(job_id), owner()).job.id)
+    return Response(status=204)
 
 
 def retry(job_id: str) -> Response:

@@ -118,7 +118,7 @@ class Worker:
                 return self._failed(claim, exc, lost=lease.lost())
             if self._try_record(lambda: self._store.finish(claim, key, result_facts(result))):
                 return FINISHED
-            self._delete_if_cancelled(claim, key)
+            self._delete_if_unwanted(claim, key)
             return LOST
 
     def _remove(self, claim: Claim, lease: Lease) -> Result:
@@ -165,10 +165,13 @@ class Worker:
                     raise
                 time.sleep(DATABASE_RETRY_SECONDS)
 
-    def _delete_if_cancelled(self, claim: Claim, key: str) -> None:
-        """Delete a result stored after its item was cancelled. If another worker finished the item, the key is its."""
+    def _delete_if_unwanted(self, claim: Claim, key: str) -> None:
+        """Delete a result stored after its item was cancelled or deleted.
+
+        If another worker finished the item, the key is its.
+        """
         with contextlib.suppress(ServiceError):
-            if self._store.is_cancelled(claim.item.id):
+            if self._store.is_unwanted(claim.item.id):
                 self._storage.delete([key])
 
     def _finish_job(self, claim: Claim) -> None:

@@ -56,10 +56,8 @@ class JobStore:
         return self._execute(delete(Job).where(Job.id == job_id, ~in_flight))
 
     def delete(self, job_id: str) -> None:
-        """Delete a job and its items."""
-        with self.database.session() as session:
-            session.execute(delete(JobItem).where(JobItem.job_id == job_id))
-            session.execute(delete(Job).where(Job.id == job_id))
+        """Delete a job; its items follow by their foreign key."""
+        self._execute(delete(Job).where(Job.id == job_id))
 
     def mark_queued(self, item_id: str) -> bool:
         """Note that a message for this item is about to be sent. False when another process sends one."""
@@ -115,10 +113,10 @@ class JobStore:
         why = {"error_code": code, "error_details": details, "queued_at": None, "due_at": due}
         return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
-    def is_cancelled(self, item_id: str) -> bool:
-        """Return whether the item was cancelled."""
+    def is_unwanted(self, item_id: str) -> bool:
+        """Return whether the item was cancelled, or deleted with its job."""
         with self.database.session() as session:
-            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) == CANCELLED
+            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, None)
 
     def close(self, job_id: str) -> bool:
         """End the job if all its items have ended: `finished` when any of them has a result, else `failed`."""
