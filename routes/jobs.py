@@ -13,7 +13,7 @@ from routes.http.context import service
 from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
-from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
+from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
 from routes.http.limits import charged, client_key
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
@@ -51,7 +51,7 @@ def show(job_id: str) -> Response:
     """Show a job's status, or stream its changes as events if the caller asks for them."""
     if wants_events():
         return events(jobs(), jobs().queries.job(known(job_id), owner()), owner(), client_key())
-    return answer(polled(job_id, JobView.of))
+    return answer(polled(job_id, job_view))
 
 
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
@@ -75,7 +75,7 @@ def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
 def listed() -> Response:
     """List the caller's jobs, newest first."""
     snapshots, cursor = page_of(failed=False)
-    return answer(JobsPage(jobs=[JobView.of(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
+    return answer(JobsPage(jobs=[job_view(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
 
 
 def failed() -> Response:
@@ -108,7 +108,7 @@ def retry(job_id: str) -> Response:
     if not parts.store.retry(snapshot.job.id):
         raise not_retryable(snapshot)
     parts.dispatcher.try_next(snapshot.job.caller)
-    return answer(RetriedView.of(snapshot), 202)
+    return answer(RetriedView.of(snapshot, service().settings.public_base), 202)
 
 
 def not_retryable(snapshot: JobSnapshot) -> JobNotRetryable:
@@ -159,9 +159,14 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
     return jobs().queries.page(own, limit, cursor, failed=failed)
 
 
+def job_view(snapshot: JobSnapshot) -> JobView:
+    """Describe a job, with links as `PUBLIC_URL` says."""
+    return JobView.of(snapshot, service().settings.public_base)
+
+
 def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
-    url = f"/api/jobs/{snapshot.job.id}/retry" if snapshot.retryable_items else None
-    return FailedJobView(**dict(JobView.of(snapshot)), retry_url=url)
+    url = job_url(snapshot.job.id, service().settings.public_base, "/retry") if snapshot.retryable_items else None
+    return FailedJobView(**dict(job_view(snapshot)), retry_url=url)
 
 
 def _limit(text: str) -> int:

@@ -28,7 +28,7 @@ def encoded(body: Body) -> bytes:
 
 def accepted(job: Job) -> Response:
     """Answer 202: the job is recorded."""
-    body = AcceptedView.of(job)
+    body = AcceptedView.of(job, service().settings.public_base)
     response = answer(body, 202)
     response.headers["Location"] = body.status_url
     return response

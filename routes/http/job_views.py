@@ -28,6 +28,11 @@ Moment = Annotated[
 ]
 
 
+def job_url(job_id: str, base: str, more: str = "") -> str:
+    """Return the link to a job, or to what is below it; `base` is `PUBLIC_URL`, and without it the link is relative."""
+    return f"{base}/api/jobs/{job_id}{more}"
+
+
 class AcceptedView(Body):
     """The answer to a submission."""
 
@@ -37,9 +42,9 @@ class AcceptedView(Body):
     status_url: str
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """Describe a job that was just submitted."""
-        return cls(job_id=job.id, status=job.state, items=job.total, status_url=f"/api/jobs/{job.id}")
+    def of(cls, job: Job, base: str) -> Self:
+        """Describe a job that was just submitted; see `job_url` for `base`."""
+        return cls(job_id=job.id, status=job.state, items=job.total, status_url=job_url(job.id, base))
 
 
 class CancelledView(Body):
@@ -84,13 +89,13 @@ class RetriedView(Body):
     refused: list[RefusedView]
 
     @classmethod
-    def of(cls, snapshot: JobSnapshot) -> Self:
-        """Describe the retry of a job, from the job before it."""
+    def of(cls, snapshot: JobSnapshot, base: str) -> Self:
+        """Describe the retry of a job, from the job before it; see `job_url` for `base`."""
         retried = snapshot.retryable_items
         return cls(
             job_id=snapshot.job.id,
             status=QUEUED,
-            status_url=f"/api/jobs/{snapshot.job.id}",
+            status_url=job_url(snapshot.job.id, base),
             items=len(retried),
             refused=[RefusedView.of(item) for item in snapshot.failed_items if item not in retried],
         )
@@ -186,8 +191,8 @@ class JobView(Body):
     metrics: JobMetricsView
 
     @classmethod
-    def of(cls, snapshot: JobSnapshot) -> Self:
-        """Describe a job."""
+    def of(cls, snapshot: JobSnapshot, base: str) -> Self:
+        """Describe a job; see `job_url` for `base`."""
         job, items = snapshot.job, snapshot.items
         # A single image shows the error of its last attempt; a batch that of its first failed image.
         failed = items[:1] if job.kind != BATCH else [item for item in items if item.state == FAILED]
@@ -204,7 +209,7 @@ class JobView(Body):
             attempts=max(item.attempts for item in items),
             error=ErrorView.of(failed[0]) if failed else None,
             items=[ItemView.of(item) for item in items],
-            download_url=f"/api/jobs/{job.id}/download" if snapshot.has_download else None,
+            download_url=job_url(job.id, base, "/download") if snapshot.has_download else None,
             metrics=JobMetricsView.of(snapshot),
         )
 

@@ -142,3 +142,8 @@ def test_webhook_secrets_are_two_while_they_change() -> None:
     assert load_settings(webhook_secret=new, webhook_secret_previous=old).webhook_secrets == (new, old)
     with pytest.raises(ConfigError, match="WEBHOOK_SECRET_PREVIOUS needs WEBHOOK_SECRET"):
         load_settings(webhook_secret_previous=old)
+
+
+def test_links_begin_with_the_public_url_without_its_slash() -> None:
+    assert load_settings().public_base == ""
+    assert load_settings(public_url="https://api.example/").public_base == "https://api.example"

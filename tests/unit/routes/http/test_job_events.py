@@ -49,7 +49,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """An application that looks at a job without a pause, and a request to it."""
     monkeypatch.setattr(job_events, "POLL_SECONDS", 0)
     made = Flask(__name__)
-    made.extensions[EXTENSION] = SimpleNamespace(draining=threading.Event(), response_deadlines={})
+    made.extensions[EXTENSION] = SimpleNamespace(
+        draining=threading.Event(), response_deadlines={}, settings=SimpleNamespace(public_base="")
+    )
     with made.test_request_context("/"):
         yield made
 
