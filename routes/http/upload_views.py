@@ -48,7 +48,7 @@ class UploadView(Body):
         return cls(
             upload_id=job.id,
             task_id=job.id,
-            filename=snapshot.items[0].name,
+            filename=snapshot.items[0].name.rpartition("/")[2],
             size=sum(item.original_bytes for item in snapshot.items),
             status=STATUS[job.state],
             created_at=job.created_at,

@@ -27,6 +27,12 @@ def test_an_accepted_upload_has_the_jobs_id_twice() -> None:
     )
 
 
+def test_upload_has_the_file_name_without_folders() -> None:
+    found = snapshot()
+    found.items[0].name = "incoming/shop/cat.jpg"
+    assert UploadView.of(found).filename == "cat.jpg"
+
+
 def test_an_upload_is_described_by_its_file() -> None:
     assert encoded(UploadView.of(snapshot())).decode() == (
         '{"upload_id":"00000000000000000000000000000000","task_id":"00000000000000000000000000000000",'
