@@ -21,7 +21,7 @@ from routes.http.observe import note_result
 from routes.http.requests import fetch
 from services.dialects.removebg import RemoveBgOptions, check_sources, inspect_image, parse_options, present
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer, headers
-from services.dialects.removebg_errors import RemoveBgError, download_error
+from services.dialects.removebg_errors import UNREADABLE, RemoveBgError, download_error
 from services.errors import ServiceError
 from services.imaging.decode import ImageLimits
 from services.imaging.pipeline import Result, Rules
@@ -57,8 +57,9 @@ def improve() -> Response:
     given = _read_fields()
     source = check_sources(given)
     if source == "image_url":
-        with _errors_of(source):
-            parse_url(_text(given, source))
+        url = _text(given, source)
+        with _errors_of(source, url):
+            parse_url(url)
     else:
         inspect_image(_photo(given, source), _limits())
     return _json(Improvement(id=str(uuid.uuid4())))
@@ -115,7 +116,8 @@ def _photo(given: Mapping[str, object], source: str) -> bytes:
     value = given[source]
     if isinstance(value, FileStorage):
         return _file(value)
-    return decode_base64(_text(given, source), service().settings.removebg_max_content_length)
+    limit = service().settings.removebg_max_content_length
+    return decode_base64(_text(given, source), limit, lenient=True)
 
 
 def _background(given: Mapping[str, object]) -> bytes | None:
@@ -138,22 +140,22 @@ def _text(given: Mapping[str, object], name: str) -> str:
         return value
     if name.endswith("_url"):
         raise download_error(BadURL(f"it is not a text but {type(value).__name__}"), name)
-    raise RemoveBgError("failed_to_read_image", "Failed to read image", f"{name} is not a text")
+    raise RemoveBgError("failed_to_read_image", UNREADABLE, f"{name} is not a text")
 
 
 def _fetched(given: Mapping[str, object], name: str) -> bytes:
     url = _text(given, name)
-    with _errors_of(name):
+    with _errors_of(name, url):
         return fetch(name, url, service().settings.removebg_max_content_length).data
 
 
 @contextlib.contextmanager
-def _errors_of(name: str) -> Iterator[None]:
+def _errors_of(name: str, url: str) -> Iterator[None]:
     """Turn a fetch's errors into errors of the field `name`."""
     try:
         yield
     except ServiceError as exc:
-        raise download_error(exc, name) from exc
+        raise download_error(exc, name, url) from exc
 
 
 def _json(body: BaseModel) -> Response:
