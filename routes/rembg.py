@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from flask import Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from routes.http.bodies import hold_body, read_part
 from routes.http.context import service
@@ -19,6 +20,9 @@ FILE: Final = "file"
 
 def remove_url() -> Response:
     """Return the image behind `url` without its background."""
+    # A rule for GET takes HEAD too, which must not cost a removal.
+    if request.method == "HEAD":
+        raise MethodNotAllowed(["GET", "POST"])
     service().admission.refuse_when_full()
     options = read_options()
     # rembg's fetcher takes what was not encoded twice.

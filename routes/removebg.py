@@ -31,12 +31,13 @@ from services.net.urls import parse_url
 # Headers that only this API has.
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")
 FILE_FIELDS: Final = ("image_file", "bg_image_file")
+JSON: Final = "application/json"
 
 
 def removebg() -> Response:
     """Remove a background; the result is a picture, or base64 in JSON."""
     given = _read_fields()
-    source = check_sources(given)
+    source = check_sources(given, _mislabelled())
     asked = parse_options(given, service().settings.removebg_default_size)
     photo = _photo(given, source)
     background = _background(given)
@@ -55,7 +56,7 @@ def account() -> Response:
 def improve() -> Response:
     """Check an image that is offered for improvement, and forget it."""
     given = _read_fields()
-    source = check_sources(given)
+    source = check_sources(given, _mislabelled())
     if source == "image_url":
         url = _text(given, source)
         with _errors_of(source, url):
@@ -97,8 +98,10 @@ def _read_fields() -> dict[str, object]:
     parts = service()
     parts.admission.refuse_when_full()
     request.max_content_length = request.max_form_memory_size = parts.settings.removebg_encoded_bytes
-    if request.mimetype == "application/json":
-        return present(read_json())
+    # The query's fields count where the body has none of the name.
+    query = present(request.args)
+    if request.mimetype == JSON:
+        return query | present(read_json())
     hold_body()
     found: dict[str, object] = {}
     for name, text in request.form.items(multi=True):
@@ -107,7 +110,18 @@ def _read_fields() -> dict[str, object]:
     for name, part in request.files.items(multi=True):
         if name in FILE_FIELDS and (part.filename or part.stream.read(1)):
             found.setdefault(name, part)
-    return found
+    return query | found
+
+
+def _mislabelled() -> str:
+    """Return why a JSON body was not read as JSON, or "": its Content-Type says that it is something else."""
+    if request.mimetype == "application/x-www-form-urlencoded":
+        head = next(iter(request.form), "")
+    else:
+        head = "" if request.form or request.files else request.get_data(cache=False)[:64].decode("ascii", "replace")
+    if not head.lstrip().startswith("{"):
+        return ""
+    return f"The body looks like JSON, but its Content-Type is {request.mimetype[:80] or 'absent'}, not {JSON}."
 
 
 def _photo(given: Mapping[str, object], source: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import MIMEAccept, MultiDict
 
 from routes.http.context import service
 from routes.http.incoming import S3_KEY
@@ -48,15 +48,25 @@ def boolean(name: str, value: object) -> bool:
         raise BadOption(name, value, BOOLEAN_WORDS) from exc
 
 
+def accepted_types() -> MIMEAccept:
+    """Return the media types of `Accept` without their parameters: `application/json; charset=utf-8` is JSON."""
+    return MIMEAccept([(kind.partition(";")[0].strip().lower(), quality) for kind, quality in request.accept_mimetypes])
+
+
 def wants_json() -> bool:
-    """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither)."""
-    accept = request.accept_mimetypes
+    """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither).
+
+    A list that names HTML is a browser's, or n8n's default: it means whatever the service has, which is a picture.
+    """
+    accept = accepted_types()
+    if "text/html" in accept.values():
+        return False
     return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in usable_formats())
 
 
 def format_from_accept() -> Format:
     """Return the result's format where `format` is absent: the best type that `Accept` names, or PNG."""
-    accept = request.accept_mimetypes
+    accept = accepted_types()
     named = [f for f in usable_formats() if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
     return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
 

@@ -86,11 +86,14 @@ def present(raw: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 
-def check_sources(given: Mapping[str, object]) -> str:
-    """Return the name of the one field that holds the image or its URL. Raises `RemoveBgError`."""
+def check_sources(given: Mapping[str, object], note: str = "") -> str:
+    """Return the name of the one field that holds the image or its URL.
+
+    Raises `RemoveBgError`; where there is none, `note` says why.
+    """
     named = [name for name in SOURCES if name in given]
     if not named:
-        raise RemoveBgError("missing_source", "No image given", NO_IMAGE)
+        raise RemoveBgError("missing_source", "No image given", f"{NO_IMAGE} {note}".rstrip())
     if len(named) > 1:
         raise RemoveBgError("multiple_sources", TWO_IMAGES, f"{', '.join(named)} were given")
     return named[0]

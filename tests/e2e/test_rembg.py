@@ -175,5 +175,17 @@ def test_request_needs_exactly_one_image(fetching: tuple[Gunicorn, str], small: 
         assert refused(answered) == (status, code)
 
 
+def test_head_is_refused_without_work(server: Gunicorn) -> None:
+    refused = requests.head(server.url + PATH, params={"url": "http://127.0.0.1/"}, timeout=10)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_preflight_allows_any_header_as_rembgs_server_does(server: Gunicorn) -> None:
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    asked["Access-Control-Request-Headers"] = "x-foo"
+    allowed = requests.options(server.url + PATH, headers=asked, timeout=10)
+    assert (allowed.status_code, allowed.headers["Access-Control-Allow-Headers"]) == (200, "x-foo")
+
+
 def test_api_page_has_rembgs_path(server: Gunicorn) -> None:
     assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text

@@ -69,6 +69,19 @@ def test_flag_is_false_when_empty_and_refused_when_no_boolean() -> None:
         ("image/jpeg;q=0.5, image/webp;q=0.9, */*;q=0.1", False, Format.WEBP),
         ("image/webp;q=0.4, application/json;q=0.5", True, Format.WEBP),
         ("image/webp;q=0", False, Format.PNG),
+        ("application/json; charset=utf-8", True, Format.PNG),
+        ("Application/JSON;charset=UTF-8", True, Format.PNG),
+        ("image/webp; q=1; charset=utf-8", False, Format.WEBP),
+        # axios, jQuery, HTTPie, a PHP client made by openapi-generator, and n8n
+        ("application/json, text/plain, */*", False, Format.PNG),
+        ("application/json, text/javascript, */*; q=0.01", True, Format.PNG),
+        ("application/json, */*;q=0.5", True, Format.PNG),
+        ("application/json,image/*;q=0.9,*/*;q=0.9", True, Format.PNG),
+        (
+            "application/json,text/html,application/xhtml+xml,application/xml,text/*;q=0.9, image/*;q=0.8, */*;q=0.7",
+            False,
+            Format.PNG,
+        ),
     ],
 )
 def test_accept_chooses_json_or_the_best_named_format(app: Flask, accept: str, json: bool, form: Format) -> None:
