@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from config import BODY_COPIES
 from routes.http.context import service, state
+from routes.http.form_parser import FormParser
 from services.errors import BadBase64, BadJSON, EmptyImage, UploadTooLarge
 from services.imaging.errors import UnsupportedFormat
 
@@ -20,6 +21,8 @@ URL_SAFE: Final = str.maketrans("-_", "+/")
 
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: they are bounded and needed whole, and a full disk can't fail them."""
+
+    form_data_parser_class = FormParser
 
     def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
         return io.BytesIO()

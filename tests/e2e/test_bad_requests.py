@@ -142,7 +142,7 @@ FORMS: Final[dict[str, tuple[bytes, Codes]]] = {
     "a boundary of 3 kB": (form((part() + END).replace(b"XX", b"X" * 3000), b"X" * 3000), FINE),
     "a boundary of 10 kB": (form(part() + END, b"X" * 10_000), {(431, "bad_request")}),
     "a part without a header": (form(part(b"") + END), MISSING),
-    "a part without a name": (form(part(HEAD.replace(b'; name="file"', b"")) + END), MISSING | UNKNOWN),
+    "a part without a name": (form(part(HEAD.replace(b'; name="file"', b"")) + END), {(400, "bad_request")}),
     "a name of 100 kB": (form(part(HEAD.replace(b"file\"", b"k" * 100_000 + b"\"")) + END), UNKNOWN),
     "a header of 100 kB": (form(part(b"X: %s\r\n" % (b"a" * 100_000) + HEAD) + END), FINE),
     "a file name that is not UTF-8": (form(part(HEAD.replace(b"a.png", b"\xff.png")) + END), FINE | MISSING),

@@ -229,6 +229,33 @@ def test_json_under_another_content_type_is_explained(server: Gunicorn, small: b
     assert "Content-Type" not in post(server, data={"size": "auto"}).json()["errors"][0]["detail"]
 
 
+def multipart(*parts: tuple[str, bytes]) -> dict[str, Any]:
+    """Return a request's body of parts, each the parameters of its Content-Disposition and its content."""
+    head = b"--b\r\nContent-Disposition: form-data; "
+    body = b"".join(head + names.encode() + b"\r\n\r\n" + data + b"\r\n" for names, data in parts)
+    return {"data": body + b"--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+
+
+def test_file_without_a_file_name_is_read_as_csharp_and_apache_send_it(server: Gunicorn, small: bytes) -> None:
+    sent = multipart(("name=image_file", small), ("name=size", b"auto"))
+    assert post(server, **sent).headers["X-Width"] == "96"
+    background = encoded(Image.new("RGB", (40, 80), (255, 0, 0)), "PNG")
+    sent = multipart(("name=image_file", small), ("name=bg_image_file", background))
+    assert post(server, **sent).headers["Content-Type"] == "image/jpeg"
+    for path, name in (("/api/remove", "file"), ("/remove-background", "image")):
+        assert post(server, None, path, **multipart((f"name={name}", small))).status_code == 200
+
+
+def test_part_without_a_name_is_refused_everywhere(server: Gunicorn, small: bytes) -> None:
+    for nameless in ("x=y", 'filename="b.jpg"'):
+        for field, path in (("image_file", PATH), ("image_file", "/v1.0/improve")):
+            refused = post(server, None, path, **multipart((nameless, small), (f'name={field}; filename="a"', small)))
+            assert refusal(refused) == (400, "bad_request")
+        for path in ("/remove-background", "/remove-background-preview", "/remove-bg", "/api/remove"):
+            refused = post(server, None, path, **multipart((nameless, small), ('name=file; filename="a.jpg"', small)))
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+
+
 def test_credits_are_an_integer(server: Gunicorn, small: bytes) -> None:
     assert int(post(server, small).headers["X-Credits-Charged"]) == 0
 
