@@ -38,6 +38,7 @@ EXPOSED_HEADERS = (
     *removebg.HEADERS,
     "X-Output-Key",
     "X-Cache",
+    "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 

@@ -6,7 +6,7 @@ from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from routes.http.bodies import hold_body, read_part
-from routes.http.context import service
+from routes.http.context import service, state
 from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
 from services.archives.filenames import harmless_stem
@@ -53,8 +53,14 @@ def read_options() -> Options:
     """Return the options that rembg's parameters mean, from the form or else the query.
 
     rembg's own server reads `bgc` and `extras` from the query and the others from the form; here each may be in either.
+    The default model answers for one that rembg knows and that is not enabled here (`REMBG_MODEL_FALLBACK`).
     """
-    return parse_options({**_last(request.args), **_last(request.form)})
+    options = parse_options({**_last(request.args), **_last(request.form)})
+    parts = service()
+    if parts.settings.rembg_model_fallback:
+        state().model_fallback = parts.models.substitute(options.model)
+    # A prompt is for the model that was asked for.
+    return options.model_copy(update={"model": None, "prompt": None}) if state().model_fallback else options
 
 
 def need_form() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Flask, Response, request
 
-from routes.http.context import service
+from routes.http.context import service, state
 
 REMOVEBG: Final = "/v1.0"
 REMBG: Final = "/api/remove"
@@ -15,6 +15,7 @@ def attach_dialect_headers(app: Flask) -> None:
     """Register the hooks. Called before the limiter and CORS, whose headers these complete: hooks run in reverse."""
     app.after_request(_complete_quota)
     app.after_request(_allow_any_header)
+    app.after_request(_name_fallback)
 
 
 def _complete_quota(response: Response) -> Response:
@@ -32,6 +33,12 @@ def _allow_any_header(response: Response) -> Response:
     asked = request.headers.get("Access-Control-Request-Headers")
     if request.method == "OPTIONS" and asked and _under(REMBG) and "Access-Control-Allow-Origin" in response.headers:
         response.headers["Access-Control-Allow-Headers"] = asked
+    return response
+
+
+def _name_fallback(response: Response) -> Response:
+    if state().model_fallback:
+        response.headers["X-Model-Fallback"] = state().model_fallback
     return response
 
 
