@@ -5,14 +5,13 @@ from typing import Any, Final
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from routes.http.bodies import hold_body, read_part
 from routes.http.context import service, state
+from routes.http.image_forms import form_image
 from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
 from services.archives.filenames import harmless_stem
 from services.dialects.rembg import parse_options
-from services.errors import MissingImage, MultipleImages
-from services.imaging.errors import UnsupportedFormat
+from services.errors import MissingImage
 from services.imaging.options import Options
 
 FILE: Final = "file"
@@ -37,15 +36,8 @@ def remove_url() -> Response:
 def remove_file() -> Response:
     """Return the image in the form's `file` without its background."""
     service().admission.refuse_when_full()
-    need_form()
-    hold_body()
+    upload = form_image(FILE)
     options = read_options()
-    parts = request.files.getlist(FILE)
-    if len(parts) > 1:
-        raise MultipleImages(f"{len(parts)} files were received")
-    if not parts or not parts[0].filename:
-        raise MissingImage(f"the form has no file in the field {FILE!r}", "Send it as curl -F file=@photo.jpg does")
-    upload = Upload(read_part(parts[0]), harmless_stem(parts[0].filename), {})
     return as_image(remove(upload, options), upload.stem, "inline")
 
 
@@ -61,16 +53,6 @@ def read_options() -> Options:
         state().model_fallback = parts.models.substitute(options.model)
     # A prompt is for the model that was asked for.
     return options.model_copy(update={"model": None, "prompt": None}) if state().model_fallback else options
-
-
-def need_form() -> None:
-    """Raise `MissingImage` or `UnsupportedFormat` for a body that is not a multipart form."""
-    if request.mimetype == "multipart/form-data":
-        return
-    solution = "Send multipart/form-data, as curl -F does"
-    if request.mimetype in ("", "application/x-www-form-urlencoded"):
-        raise MissingImage("the body is not a form with a file", solution)
-    raise UnsupportedFormat(f"the body is declared as {request.mimetype[:80]}", solution)
 
 
 def _last(source: Any) -> dict[str, str]:

@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import math
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from flask import Response, request
@@ -36,9 +37,14 @@ JSON: Final = "application/json"
 
 def removebg() -> Response:
     """Remove a background; the result is a picture, or base64 in JSON."""
+    return answer(partial(parse_options, default_size=service().settings.removebg_default_size))
+
+
+def answer(parse: Callable[[Mapping[str, object]], RemoveBgOptions]) -> Response:
+    """Remove a background with the options that `parse` makes of the request's fields."""
     given = _read_fields()
     source = check_sources(given, _mislabelled())
-    asked = parse_options(given, service().settings.removebg_default_size)
+    asked = parse(given)
     photo = _photo(given, source)
     background = _background(given)
     result = _remove(photo, background, asked)
