@@ -41,7 +41,8 @@ def form_image(field: str) -> Upload:
         raise MultipleImages(f"{len(parts)} files were received")
     if not parts:
         solution = f"Send it as curl -F {field}=@photo.jpg does"
-        raise MissingImage(f"the form has no file in the field {field!r}", solution)
+        others = "".join(f"; it has one in {name!r:.80}" for name in list(request.files)[:1])
+        raise MissingImage(f"the form has no file in the field {field!r}{others}", solution)
     return Upload(read_part(parts[0]), harmless_stem(parts[0].filename or ""), {})
 
 

@@ -167,6 +167,7 @@ PARTS: Final[dict[str, tuple[list[tuple[str, Any]], int, str, str]]] = {
     "the image as text": ([("file", (None, "abc"))], 400, "missing_image", "'file'"),
     "the image as text and file": ([("file", (None, "abc")), ("file", GOOD)], 400, "multiple_images", "2"),
     "the image twice": ([("file", GOOD), ("file", GOOD)], 400, "multiple_images", "2"),
+    "the field of another service": ([("image_file", GOOD)], 400, "unknown_option", "did you mean 'file'?"),
     "another file": ([("file", GOOD), ("picture", GOOD)], 400, "unknown_option", "'picture'"),
     "an option as a file": ([("file", GOOD), ("quality", ("q.txt", "80"))], 400, "bad_option", "quality"),
     "an empty name": ([("file", GOOD), ("", (None, "x"))], 400, "unknown_option", "''"),

@@ -173,6 +173,7 @@ def test_request_needs_exactly_one_image(fetching: tuple[Gunicorn, str], small: 
     ]
     for status, code, answered in cases:
         assert refused(answered) == (status, code)
+    assert "it has one in 'image'" in cases[3][2].json()["details"]
 
 
 def test_default_model_answers_for_a_known_one_that_is_not_enabled(server: Gunicorn, small: bytes) -> None:

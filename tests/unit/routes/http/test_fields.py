@@ -37,6 +37,26 @@ def test_option_given_in_query_and_form_is_refused(app: Flask) -> None:
         assert (refused.value.option, refused.value.value) == ("quality", ["70", "70"])
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "hint"),
+    [
+        ("file", "file", "'file' holds the image: it is a file of a form (curl -F file=@photo.jpg), not a text"),
+        ("image", "file", "(curl -F image=@photo.jpg)"),
+        ("image_file", "file", "did you mean 'file'?"),
+        ("image_file", "files", "did you mean 'files'?"),
+        ("file", "files", "did you mean 'files'?"),
+        ("file", "image", "did you mean 'image'?"),
+        ("imge_url", "file", "did you mean 'image_url'?"),
+        ("qualty", "file", "did you mean 'quality'?"),
+    ],
+)
+def test_hint_names_what_was_meant(name: str, field: str, hint: str) -> None:
+    with pytest.raises(UnknownOption) as refused:
+        raw_options(MultiDict({name: "x"}), file_field=field)
+    assert hint in refused.value.details
+    assert f"did you mean {name!r}" not in refused.value.details
+
+
 def test_field_of_another_endpoint_is_unknown(app: Flask) -> None:
     for name in ("image_url", "background_image_url", "callback_url", "s3_key"):
         with app.test_request_context("/", query_string={name: "x"}), pytest.raises(UnknownOption, match=name):
