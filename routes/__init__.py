@@ -53,7 +53,7 @@ ROUTES = (
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),
     Route("POST", "/v1.0/improve", removebg.improve, removebg_docs.IMPROVE, "rate_limit_removebg_per_minute"),
     Route("POST", "/api/removebg", carvekit.carvekit_removebg, dialect_docs.CARVEKIT, "rate_limit_removebg_per_minute"),
-    Route("GET", "/api/account", carvekit.carvekit_account, dialect_docs.CARVEKIT_ACCOUNT),
+    Route("GET", "/api/account", carvekit.carvekit_account, dialect_docs.CARVEKIT_ACCOUNT, scope=OPEN),
     Route(
         "POST",
         "/v1/remove-background",
@@ -68,6 +68,7 @@ ROUTES = (
         dialect_docs.WITHOUTBG_CLOUD,
         "rate_limit_base64_per_hour",
     ),
+    Route("GET", "/available-credit", withoutbg.withoutbg_available_credit, dialect_docs.WITHOUTBG_CREDIT),
     Route("POST", "/v1/segment", photoroom.photoroom_segment, dialect_docs.PHOTOROOM, "rate_limit_remove_bg_per_hour"),
     Route(
         "POST",

@@ -9,7 +9,7 @@ from routes.http.image_forms import body_image
 from routes.http.requests import Upload
 from routes.removal import remove
 from services.capacity.deadline import Stopwatch
-from services.dialects.withoutbg import AlphaChannel, latency_ms, parse_options, processed
+from services.dialects.withoutbg import AlphaChannel, Credit, latency_ms, parse_options, processed
 from services.errors import BadBase64, MissingImage
 from services.imaging.options import Options, Output
 from services.imaging.pipeline import Result
@@ -35,6 +35,11 @@ def withoutbg_alpha_channel() -> Response:
     service().admission.refuse_when_full()
     result = remove(_json_image("image_base64"), Options(output=Output.MASK))
     return json_response(AlphaChannel.of(result))
+
+
+def withoutbg_available_credit() -> Response:
+    """Return a balance that never ends."""
+    return json_response(Credit())
 
 
 def _json_image(key: str) -> Upload:

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 
 from routes.http.context import service, state
 
-REMOVEBG: Final = "/v1.0"
+REMOVEBG: Final = ("/v1.0", "/api/removebg")
 REMBG: Final = "/api/remove"
 
 
@@ -19,8 +19,8 @@ def attach_dialect_headers(app: Flask) -> None:
 
 
 def _complete_quota(response: Response) -> Response:
-    """Add a full quota where none was counted: remove.bg always sends one, and its Ruby client needs it."""
-    if _under(REMOVEBG):
+    """Add a full quota where none was counted: both services always send one, and remove.bg's Ruby client needs it."""
+    if any(map(_under, REMOVEBG)):
         limit = service().settings.rate_limit_removebg_per_minute
         full = {"Limit": limit, "Remaining": limit, "Reset": int(time.time()) + 60}
         for name, value in full.items():

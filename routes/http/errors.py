@@ -54,6 +54,7 @@ DIALECTS: Final = (  # the first prefix that fits counts
     Dialect("/api/removebg/", carvekit.error_body, _removebg_bytes, JSON),
     Dialect("/api/account/", carvekit.error_body, _removebg_bytes, JSON),
     Dialect("/v1/remove-background/", withoutbg.error_body, _our_bytes, JSON),
+    Dialect("/available-credit/", withoutbg.cloud_error_body, _our_bytes, JSON),
     Dialect("/v1/segment/", photoroom.error_body, _our_bytes, JSON),
     Dialect("/remove-background/v1/", clipdrop.error_body, _our_bytes, JSON),
 )

@@ -101,7 +101,13 @@ WITHOUTBG_CLOUD: Final = Operation(
     bodies={
         "application/json": {"type": "object", "required": ["image_base64"], "properties": {"image_base64": _TEXT}}
     },
-    responses=_responses({"application/json": {"schema": schema_of(withoutbg.AlphaChannel)}}, withoutbg.Detail),
+    responses=_responses({"application/json": {"schema": schema_of(withoutbg.AlphaChannel)}}, withoutbg.CloudError),
+)
+WITHOUTBG_CREDIT: Final = Operation(
+    "withoutBG",
+    "A balance, as withoutBG's cloud shows it",
+    "Nothing is billed: it never changes.",
+    responses=_responses({"application/json": {"schema": schema_of(withoutbg.Credit)}}, withoutbg.CloudError),
 )
 PHOTOROOM: Final = Operation(
     "Photoroom",

@@ -10,6 +10,18 @@ from services.dialects.removebg import RemoveBgOptions
 from services.errors import ServiceError
 
 DEFAULT_SIZE: Final = "full"
+NO_KEY: Final = "Missing API Key"
+# Our code, or remove.bg's: CarveKit's words (its 4.1.2). Other errors have remove.bg's.
+TITLES: Final[Mapping[str, str]] = {
+    "auth_failed": NO_KEY,
+    "missing_source": "File not found",
+    "empty_image": "Empty image",
+    "failed_to_read_image": "Error decode image!",
+    "invalid_file_type": "Error decode image!",
+    "invalid_image_url": "Invalid image url.",
+    "failed_image_download": "Error download image!",
+    "failed_bg_download": "Error download image!",
+}
 
 
 class ErrorItem(BaseModel):
@@ -32,4 +44,6 @@ def parse_options(given: Mapping[str, object]) -> RemoveBgOptions:
 def error_body(error: ServiceError, max_bytes: int) -> tuple[int, ErrorAnswer]:
     """Return the HTTP status and the body for one of our errors; `max_bytes` is the largest file allowed."""
     status, body = removebg_errors.error_body(error, max_bytes)
-    return status, ErrorAnswer(errors=[ErrorItem(title=item.title) for item in body.errors])
+    (item,) = body.errors
+    title = TITLES.get(error.code) or TITLES.get(item.code) or f"{item.title}: {item.detail}"
+    return status, ErrorAnswer(errors=[ErrorItem(title=title)])

@@ -46,6 +46,20 @@ class Detail(BaseModel):
     detail: str
 
 
+class CloudError(BaseModel):
+    """The cloud's error body. Its documentation has `detail`, its Python SDK reads `error`."""
+
+    detail: str
+    error: str
+
+
+class Credit(BaseModel):
+    """A balance that never ends: nothing is billed."""
+
+    credit: int = 99_999
+    expiration_date: str = "9999-12-31"
+
+
 def parse_options(given: Mapping[str, str]) -> Options:
     """Return the options that the query means; unknown parameters are ignored. Raises `BadOption`."""
     output = given.get("output") or "cutout"
@@ -71,10 +85,10 @@ def data_uri(png: bytes) -> str:
 def error_body(error: ServiceError, _max_bytes: int) -> tuple[int, BaseModel]:
     """Return the HTTP status and the inference service's body for one of our errors."""
     if isinstance(error, OF_THE_FRAMEWORK):
-        return cloud_error_body(error, _max_bytes)
+        return error.status, Detail(detail=str(error))
     return error.status, ErrorAnswer(error=str(error))
 
 
-def cloud_error_body(error: ServiceError, _max_bytes: int) -> tuple[int, Detail]:
+def cloud_error_body(error: ServiceError, _max_bytes: int) -> tuple[int, CloudError]:
     """Return the HTTP status and the cloud's body for one of our errors."""
-    return error.status, Detail(detail=str(error))
+    return error.status, CloudError(detail=str(error), error=str(error))

@@ -66,9 +66,10 @@ def words(path: str, answered: requests.Response) -> str:
         assert body["status_code"] == answered.status_code
         found = body["detail"]
     else:
-        framework = path == CLOUD or (path == WITHOUTBG and answered.status_code in (404, 405))
-        assert list(body) == ["detail" if framework else "error"]
-        (found,) = body.values()
+        framework = path == WITHOUTBG and answered.status_code in (404, 405)
+        cloud = path in (CLOUD, "/available-credit")
+        assert list(body) == (["detail", "error"] if cloud else ["detail" if framework else "error"])
+        found = next(iter(body.values()))
     assert isinstance(found, str)
     assert found
     return found
@@ -88,7 +89,8 @@ def test_carvekit_answers_as_removebg_with_full_size(server: Gunicorn, jpeg: byt
     assert post(server, CARVEKIT, data={"image_file_b64": text}).content == full.content
     account = requests.get(f"{server.url}/api/account", timeout=10).json()["data"]["attributes"]
     assert {*account["credits"].values(), account["api"]["free_calls"]} == {99_999}
-    assert words(CARVEKIT, post(server, CARVEKIT)) == "No image given"
+    assert words(CARVEKIT, post(server, CARVEKIT)) == "File not found"
+    assert full.headers["X-RateLimit-Limit"] == "500"
 
 
 def test_removebg_client_works_with_carvekits_url(server: Gunicorn, jpeg: bytes) -> None:
@@ -153,6 +155,8 @@ def test_withoutbgs_cloud_returns_the_matte_as_base64(server: Gunicorn, jpeg: by
     answered = post(server, CLOUD, jpeg, headers={"X-API-Key": "any"})
     assert list(answered.json()) == ["alpha_base64"]
     assert base64.b64decode(answered.json()["alpha_base64"]) == native(server, jpeg, output="mask")
+    credit = requests.get(f"{server.url}/available-credit", headers={"X-API-Key": "any"}, timeout=10).json()
+    assert credit == {"credit": 99_999, "expiration_date": "9999-12-31"}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +235,7 @@ def test_clipdrop_returns_transparent_input_unless_its_alpha_is_discarded(server
 
 
 def test_unknown_methods_and_paths_have_the_services_error(server: Gunicorn) -> None:
-    for path in (*PATHS, "/api/account"):
+    for path in (*PATHS, "/api/account", "/available-credit"):
         refused = requests.request("DELETE", server.url + path, headers={"Origin": "https://a.example"}, timeout=10)
         assert refused.status_code == 405
         assert "Allow" in refused.headers
@@ -256,9 +260,11 @@ def test_keys_and_quotas_are_refused_in_the_services_words(locked: tuple[Gunicor
         assert limited.status_code == 429
         assert int(limited.headers["Retry-After"]) >= 1
         assert words(path, limited)
-    for path in (CARVEKIT, "/api/account"):
-        missing = requests.request("GET" if path == "/api/account" else "POST", server.url + path, timeout=10)
-        assert (missing.status_code, words(path, missing)) == (403, "Missing API Key")
+    for sent in ({}, {"x-api-key": "wrong"}):
+        assert words(CARVEKIT, post(server, CARVEKIT, small, headers=sent)) == "Missing API Key"
+        assert requests.get(f"{server.url}/available-credit", headers=sent, timeout=10).status_code == 401
+    # CarveKit's account needs no key.
+    assert requests.get(f"{server.url}/api/account", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
