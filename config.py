@@ -162,6 +162,7 @@ class Settings(BaseSettings):
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
+    rembg_model_fallback: bool = True
     removebg_default_size: Annotated[Size, BeforeValidator(_size)] = "preview"
     removebg_max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 22 * 1024 * 1024
     removebg_require_subject: bool = True
