@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     app_name: str = "Background Remover API"
     app_version: str = VERSION
     debug: bool = False
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
     secret_key: str
 

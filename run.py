@@ -11,7 +11,7 @@ from typing import Final
 
 from paths import HOME, ROOT, env_files
 from services.capacity.resources import usable_cpus
-from services.launch.announce import announcement
+from services.launch.announce import EVERY, announcement
 from services.launch.broker import BrokerUnavailable, prepare_broker
 from services.launch.program import Program
 from services.launch.supervisor import Supervisor
@@ -78,14 +78,14 @@ def programs(settings: dict[str, str]) -> list[Program]:
         except BrokerUnavailable as exc:
             env["JOBS_ENABLED"] = "false"
             note = f"Jobs are off: {exc}. JOB_BROKER_URL=redis://... turns them on."
-    host, port = settings.get("HOST", "0.0.0.0"), int(settings.get("PORT", "5001"))
+    host, port = settings.get("HOST", "127.0.0.1"), int(settings.get("PORT", "5001"))
     web = Program(
         "web",
         WEB,
         env,
         required=True,
         ready=lambda: is_ready(host, port),
-        on_ready=(lambda: _print(announcement(port) + note + "\n" * bool(note))) if announce else None,
+        on_ready=(lambda: _print(announcement(host, port, announce) + note + "\n" * bool(note))) if announce else None,
         grace_seconds=float(settings.get("REQUEST_TIMEOUT_SECONDS", "60")) + GRACE_SECONDS,
     )
     return [web, *others]
@@ -110,7 +110,7 @@ def has_records(url: str) -> bool:
 
 def is_ready(host: str, port: int) -> bool:
     """Return whether `/health/ready` answers 200; waits half a second at most."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = EVERY.get(host, host)
     try:
         with socket.create_connection((address, port), 0.5) as connection:
             connection.settimeout(0.5)

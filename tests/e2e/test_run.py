@@ -58,8 +58,7 @@ class Run:
         env |= {
             "PYTHONPATH": ROOT,
             "REMBG_SESSION_PATH": ROOT / "models",
-            "HOST": "127.0.0.1",
-            "ANNOUNCE": 1,
+            "ANNOUNCE": "make run",
             "BGREMOVE_HOME": self.folder,
         }
         env |= {"PORT": self.port, **self._settings}
@@ -115,6 +114,14 @@ def test_printed_curl_command_runs(running: Run, tmp_path: Path) -> None:
     line = next(line for line in running.log().splitlines() if line.startswith("  curl "))
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60, capture_output=True)
     assert (tmp_path / "cutout.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_run_listens_on_loopback_and_prints_what_opens_it(running: Run) -> None:
+    assert f"http://127.0.0.1:{running.port}" in running.log()
+    assert "To open it to the network: HOST=0.0.0.0 make run" in running.log()
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {fields[1] for fields in sockets if fields[3] == "0A" and fields[1].endswith(f":{running.port:04X}")}
+    assert listening == {f"0100007F:{running.port:04X}"}
 
 
 def test_worker_gets_the_embedded_broker(running: Run) -> None:

@@ -72,6 +72,14 @@ def test_image_runs_as_a_numeric_user_and_stops_on_sigterm() -> None:
     assert "/health/ready" in last.partition("HEALTHCHECK")[2]
 
 
+def test_every_container_listens_on_all_its_addresses() -> None:
+    # Elsewhere the service listens on loopback unless HOST says otherwise.
+    assert re.search(r"^ +HOST=0\.0\.0\.0 \\$", DOCKERFILE.rpartition("FROM ")[2], re.MULTILINE)
+    assert SERVICES["app"]["environment"]["HOST"] == "0.0.0.0"
+    config = yaml.safe_load((ROOT / "deploy/kubernetes/config.yaml").read_text())
+    assert config["data"]["HOST"] == "0.0.0.0"
+
+
 def test_images_are_pinned_by_tag() -> None:
     images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     images += [service["image"] for name, service in SERVICES.items() if name not in OURS]
