@@ -146,6 +146,7 @@ class Settings(BaseSettings):
 
     # quotas
     rate_limit_enabled: bool = True
+    rate_limit_loopback: bool = False
     rate_limit_storage: Literal["memory", "redis"] = "memory"
     redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
     rate_limit_remove_bg_per_hour: Annotated[int, Field(ge=1)] = 10

@@ -15,8 +15,8 @@ from routes.http.answers import (
     UsableModel,
     json_response,
 )
+from routes.http.callers import client_address
 from routes.http.context import service
-from routes.http.limits import client_address
 from routes.openapi.docs import described_path
 from services.errors import Forbidden
 from services.net.addresses import parse_address

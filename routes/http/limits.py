@@ -5,38 +5,23 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, current_app, request
-from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
+from flask import Flask, Response, current_app
+from flask_limiter import HeaderNames, Limiter, RateLimitExceeded, RequestLimit, RouteLimit
 
 from bootstrap import quota_storage
 from config import Settings
 from routes.http.auth import caller_key
+from routes.http.callers import client_address, is_from_this_machine
 from routes.http.context import service, state
+from routes.http.quota_errors import quota_exceeded
 from services.errors import RateLimited
-from services.net.addresses import parse_address, parse_host_address
+from services.net.addresses import parse_address
 from services.net.errors import SourceFailed, SourceTimeout
 
 # Flask-Limiter's Retry-After, which it also sends with a 200.
 WAIT_HEADER: Final = "X-RateLimit-Wait"
 LIMITER: Final = "background_remover_limiter"
 log = structlog.get_logger("limits")
-
-
-def client_address() -> str:
-    """Return the caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
-
-    Each trusted proxy appends the address that it saw, so the caller's is that many entries from the right; entries
-    further left are the caller's own claim. Where that entry is missing or not an address, the peer's counts.
-    """
-    peer = request.remote_addr or "0.0.0.0"
-    hops = service().settings.trusted_proxies
-    if hops == 0:
-        return peer
-    chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if len(chain) < hops:
-        return peer
-    address = parse_host_address(chain[-hops])
-    return str(address) if address else peer
 
 
 def client_key() -> str:
@@ -72,8 +57,19 @@ def make_limiter(settings: Settings) -> Limiter:
     )
 
 
-def by_quota(limiter: Limiter, default: str) -> RouteLimit:
-    """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints."""
+def is_uncounted() -> bool:
+    """Return whether no quota counts this request: it is the owner's, and its key has no limit of its own."""
+    key = caller_key()
+    if service().settings.rate_limit_loopback or (key and key.rate_limit):
+        return False
+    return is_from_this_machine()
+
+
+def by_quota(limiter: Limiter, default: str, setting: str = "") -> RouteLimit:
+    """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints.
+
+    `setting` is the environment variable that sets `default`.
+    """
 
     def limit() -> str:
         key = caller_key()
@@ -83,7 +79,19 @@ def by_quota(limiter: Limiter, default: str) -> RouteLimit:
         key = caller_key()
         return "key" if key and key.rate_limit else endpoint
 
-    return limiter.shared_limit(limit, scope)
+    def set_by() -> str:
+        key = caller_key()
+        return "" if key and key.rate_limit else setting
+
+    # Flask-Limiter carries the message to `limit_exceeded`.
+    return limiter.shared_limit(limit, scope, error_message=set_by, exempt_when=is_uncounted)
+
+
+def limit_exceeded(error: RateLimitExceeded) -> RateLimited:
+    """Return our error for Flask-Limiter's."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    breached = next(limit for limit in limiter.current_limits if limit.breached)
+    return quota_exceeded(breached, setting=str(error.description))
 
 
 class Charge:
@@ -111,7 +119,7 @@ def charge(images: int) -> Charge:
         if not _hit(limiter, limit, images - 1):
             for counted in limits[: number + 1]:
                 _hit(limiter, counted, -images)
-            raise RateLimited(f"allowed: {limit.limit}, and this batch counts as {images}")
+            raise quota_exceeded(limit, images=images)
     return Charge(limiter, limits)
 
 

@@ -9,8 +9,8 @@ import structlog
 from flask import Flask, Response, g, request
 
 from routes.http.auth import caller_key
+from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
-from routes.http.limits import client_address
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
 from services.result_cache import HIT, MISS

@@ -62,6 +62,15 @@ def test_default_quota_is_ten_per_hour_with_retry_after(proxied: dict[int, Gunic
     assert "X-RateLimit-Limit" not in page.headers
 
 
+def test_owner_of_the_machine_has_no_quota(small: bytes) -> None:
+    with Gunicorn(**ON, RATE_LIMIT_LOOPBACK="false") as server:
+        owner = [post(server, small) for _ in range(11)]
+        assert {answer.status_code for answer in owner} == {200}
+        assert "X-RateLimit-Limit" not in owner[0].headers
+        pages = [post(server, small, Origin="https://evil.example").status_code for _ in range(11)]
+        assert pages == [200] * 10 + [429]
+
+
 def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "WEB_CONCURRENCY": 2}
     with Gunicorn(**settings) as server:

@@ -197,6 +197,14 @@ def test_compose_app_keeps_quotas_in_redis_behind_one_proxy() -> None:
     assert SERVICES["app"]["env_file"] == [{"path": ".env", "required": False}]
 
 
+def test_deployments_count_requests_over_loopback() -> None:
+    # There a proxy may be on the same machine, and nobody uses the service by hand.
+    assert SERVICES["app"]["environment"]["RATE_LIMIT_LOOPBACK"] == "true"
+    assert unit_environment("background-remover")["RATE_LIMIT_LOOPBACK"] == "true"
+    config = yaml.safe_load((ROOT / "deploy/kubernetes/config.yaml").read_text())
+    assert config["data"]["RATE_LIMIT_LOOPBACK"] == "true"
+
+
 def test_redis_evicts_expiring_keys_and_persists_the_queue() -> None:
     command = SERVICES["redis"]["command"]
     assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"

@@ -60,6 +60,8 @@ class Gunicorn(_LoggedProcess):
                 "HOST": "127.0.0.1",
                 "PORT": self.port,
                 "RATE_LIMIT_ENABLED": "false",
+                # Every test calls over loopback.
+                "RATE_LIMIT_LOOPBACK": "true",
                 "REMBG_SESSION_PATH": ROOT / "models",
                 "SECRET_KEY": "test",
                 # Generated requests contain URLs of other hosts.
