@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[str, Field(pattern=r"^(.{16,})?$")] = ""
 
     # web
+    public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
     cors_origins: Words = ("*",)
     frontend_url: str = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]

@@ -46,7 +46,7 @@ def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
     bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
     bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
     bad |= {"STORAGE_URL": "http://bucket", "S3_ENDPOINT_URL": "https://user:pass@minio", "S3_ENCRYPTION": "rot13"}
-    bad |= {"PRESIGNED_URL_SECONDS": "604801"}
+    bad |= {"PRESIGNED_URL_SECONDS": "604801", "PUBLIC_URL": "https://api.example/path"}
     bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
