@@ -12,6 +12,7 @@ from routes import removebg
 from routes.http.bodies import InMemoryRequest, release_body
 from routes.http.context import EXTENSION
 from routes.http.errors import handle_errors
+from routes.http.hosts import check_host
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
 
@@ -46,6 +47,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=str(WEB), static_url_path="/static")
     app.request_class = InMemoryRequest
+    # No redirect repeats the Host header, and none leads from https, which ends at a proxy, to http.
+    app.url_map.merge_slashes = False
     app.config.update(
         SECRET_KEY=settings.secret_key,
         DEBUG=settings.debug,
@@ -56,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = make_web_services(settings)
     limiter = make_limiter(settings)
     observe(app)
+    check_host(app, settings)
     attach_limiter(app, limiter)
     CORS(
         app,

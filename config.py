@@ -81,6 +81,15 @@ def _authority(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        return parse_authority(text)[0]
+    except BadURL as exc:
+        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -200,6 +209,7 @@ class Settings(BaseSettings):
 
     # web
     public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
+    allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_host_name, hosts)))] = ()
     cors_origins: Words = ("*",)
     frontend_url: str = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]

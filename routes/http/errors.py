@@ -103,6 +103,9 @@ def _http_error(error: HTTPException) -> Response:
         return _unexpected(error)
     known = _BY_STATUS.get(status, errors.BadRequest)
     ours = limit_exceeded(error) if isinstance(error, RateLimitExceeded) else known(_details(error, status))
+    # A base URL that ends in a slash. A redirect would make clients send photo and key twice.
+    if status == 404 and "//" in request.path:
+        ours.solution = "Write single slashes between the parts of the path: a base URL must not end in one"
     response = _service_error(ours)
     if known is errors.BadRequest:
         response.status_code = status

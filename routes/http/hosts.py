@@ -1,10 +1,17 @@
-"""The name under which a request calls this service: its Host header."""
+"""The name under which a request calls this service, in its Host header, and which names are answered.
+
+A page may give its own name the address of a server on loopback or in a private network (DNS rebinding), and would then
+read the answers as its own. So only names that are this server's are answered.
+"""
 
 import socket
 from functools import cache
+from urllib.parse import urlsplit
 
-from flask import request
+from flask import Flask, request
 
+from config import Settings
+from services.errors import HostNotAllowed, shown
 from services.net.addresses import parse_address, parse_host_address
 
 
@@ -35,3 +42,21 @@ def is_own_name(name: str) -> bool:
     if address is not None:
         return address.is_loopback
     return name in own_names() or name.endswith(".localhost")
+
+
+def check_host(app: Flask, settings: Settings) -> None:
+    """Refuse requests to `app` whose host is none of this server's, with `HostNotAllowed`."""
+    if "*" in settings.allowed_hosts:
+        return
+    named = {settings.host.lower(), urlsplit(settings.public_url).hostname or "", *settings.allowed_hosts}
+
+    @app.before_request
+    def refuse_other_hosts() -> None:
+        name = host_name()
+        # HTTP/1.0 has no Host; browsers always send one.
+        if not name or name in named or is_address(name) or is_own_name(name):
+            return
+        raise HostNotAllowed(
+            f"the Host header is {shown(name)}; allowed: addresses, localhost, this machine's own name, and the hosts "
+            "in PUBLIC_URL and ALLOWED_HOSTS"
+        )

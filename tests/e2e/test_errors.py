@@ -155,7 +155,7 @@ CASES: Final = (
 )
 # These need a special server. Their tests are below, or in test_jobs.py for jobs.
 STATES: Final = (
-    *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
+    *("host_not_allowed", "rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
