@@ -11,6 +11,7 @@ from config import Settings
 from routes import removebg
 from routes.http.bodies import InMemoryRequest, release_body
 from routes.http.context import EXTENSION
+from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
 from routes.http.hosts import check_host
 from routes.http.limits import attach_limiter, make_limiter
@@ -63,7 +64,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     attach_limiter(app, limiter)
     CORS(
         app,
-        origins=[*settings.cors_origins, *filter(None, [settings.frontend_url])],
+        resources=OPEN_PATHS,
+        origins=exact_origins(filter(None, (*settings.cors_origins, settings.frontend_url))),
         expose_headers=list(EXPOSED_HEADERS),
         allow_headers=list(ALLOWED_HEADERS),
         send_wildcard="*" in settings.cors_origins,

@@ -3,6 +3,7 @@
 Read once at the start, from the environment and a `.env` file; all mistakes are reported together.
 """
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.net.errors import BadURL
-from services.net.urls import parse_authority
+from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
 
 VERSION: Final = "0.1.0"
@@ -88,6 +89,21 @@ def _host_name(text: str) -> str:
         return parse_authority(text)[0]
     except BadURL as exc:
         raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it; Flask-CORS would take one with `*` for a pattern without an end."""
+    if text in ("", "*"):
+        return text
+    scheme, _, authority = text.lower().removesuffix("/").partition("://")
+    try:
+        host, port = parse_authority(authority)
+    except BadURL:
+        scheme = ""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 
 def _size(value: object) -> object:
@@ -210,8 +226,8 @@ class Settings(BaseSettings):
     # web
     public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
     allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_host_name, hosts)))] = ()
-    cors_origins: Words = ("*",)
-    frontend_url: str = ""
+    cors_origins: Annotated[Words, AfterValidator(lambda origins: tuple(map(_origin, origins)))] = ("*",)
+    frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
     metrics_token: str = ""
 

@@ -30,15 +30,26 @@ def client_address() -> str:
     Each trusted proxy appends the address that it saw, so the caller's is that many entries from the right; entries
     further left are the caller's own claim. Where that entry is missing or not an address, the peer's counts.
     """
-    peer = request.remote_addr or "0.0.0.0"
+    return _forwarded_address() or request.remote_addr or "0.0.0.0"
+
+
+def proven_address() -> str | None:
+    """Return the caller's address as `client_address`, but None where a proxy passed the request on without saying it.
+
+    A request without forwarding headers is the peer's own, also behind trusted proxies: Prometheus does not use them.
+    """
+    if service().settings.trusted_proxies and "X-Forwarded-For" in request.headers:
+        return _forwarded_address()
+    return None if is_forwarded() else request.remote_addr
+
+
+def _forwarded_address() -> str | None:
     hops = service().settings.trusted_proxies
-    if hops == 0:
-        return peer
     chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if len(chain) < hops:
-        return peer
+    if not 0 < hops <= len(chain):
+        return None
     address = parse_host_address(chain[-hops])
-    return str(address) if address else peer
+    return str(address) if address else None
 
 
 def is_forwarded() -> bool:

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from routes.http.auth import caller_key
 from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
+from routes.http.cross_origin import policy_headers
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
 from services.result_cache import HIT, MISS
@@ -18,11 +19,6 @@ from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
-SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
 log = structlog.get_logger("request")
 
 
@@ -52,7 +48,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     elapsed = time.monotonic() - state().started
     response.headers["X-Request-ID"] = state().request_id
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in policy_headers(request.path, response.mimetype).items():
         response.headers.setdefault(name, value)
     result = state().result
     if result:

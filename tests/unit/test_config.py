@@ -133,3 +133,30 @@ def test_the_memory_comes_from_the_machine_or_its_container(tmp_path: Path) -> N
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "groups").write_text("0::/system.slice\n")
     assert memory_limit_bytes(tmp_path, tmp_path / "groups", tmp_path / "meminfo") == 536870912
+
+
+def test_origins_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = (
+        "https://App.example, http://localhost:3000,https://b.example:443/, capacitor://localhost,http://[::1]:80, *"
+    )
+    exact = ("https://app.example", "http://localhost:3000", "https://b.example", "capacitor://localhost")
+    assert load_settings(cors_origins=given).cors_origins == (*exact, "http://[::1]", "*")
+    assert load_settings(frontend_url="https://c.example/").frontend_url == "https://c.example"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "https://*.example.com",
+        "app.example.com",
+        "https://a.example/path",
+        "https://a.example?x",
+        "null",
+        "https://",
+        ".",
+    ],
+)
+def test_origin_that_is_a_pattern_or_no_origin_stops_the_start(wrong: str) -> None:
+    for name in ("CORS_ORIGINS", "FRONTEND_URL"):
+        with pytest.raises(ConfigError, match=f"{name} is .*Input should be exact origins"):
+            load_settings(**{name.lower(): wrong})

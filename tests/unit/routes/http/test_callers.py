@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from routes.http.callers import client_address, is_cross_site, is_forwarded, is_from_this_machine
+from routes.http.callers import client_address, is_cross_site, is_forwarded, is_from_this_machine, proven_address
 from routes.http.context import EXTENSION
 
 
@@ -89,3 +89,28 @@ def test_forwarding_header_shows_a_proxy(app: Flask) -> None:
         with app.test_request_context("/", headers={name: ""}, environ_base={"REMOTE_ADDR": "127.0.0.1"}):
             assert is_forwarded()
             assert not is_from_this_machine()
+
+
+@pytest.mark.parametrize(
+    ("hops", "headers", "address"),
+    [
+        (0, {}, "192.0.2.9"),
+        (0, {"X-Forwarded-For": "198.51.100.1"}, None),
+        (0, {"Forwarded": "for=198.51.100.1"}, None),
+        (1, {}, "192.0.2.9"),
+        (1, {"X-Forwarded-For": "198.51.100.1"}, "198.51.100.1"),
+        (1, {"X-Forwarded-For": ""}, None),
+        (1, {"X-Forwarded-For": "evil"}, None),
+        (1, {"X-Forwarded-For": "fe80::1%eth0"}, None),
+        (1, {"X-Forwarded-For": "5.5.5.5,"}, None),
+        (1, {"X-Real-IP": "198.51.100.1"}, None),
+        (2, {"X-Forwarded-For": "198.51.100.1"}, None),
+    ],
+    ids=str,
+)
+def test_unreadable_forwarding_headers_prove_no_address(
+    app: Flask, hops: int, headers: dict[str, str], address: str | None
+) -> None:
+    app.extensions[EXTENSION].settings.trusted_proxies = hops
+    with app.test_request_context("/", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.9"}):
+        assert proven_address() == address
