@@ -14,9 +14,8 @@ from routes.http.auth import caller_key
 from routes.http.callers import client_address, is_from_this_machine
 from routes.http.context import service, state
 from routes.http.quota_errors import quota_exceeded
-from services.errors import RateLimited
+from services.errors import Busy, RateLimited, ServiceError, ShuttingDown
 from services.net.addresses import parse_address
-from services.net.errors import SourceFailed, SourceTimeout
 
 # Flask-Limiter's Retry-After, which it also sends with a 200.
 WAIT_HEADER: Final = "X-RateLimit-Wait"
@@ -94,6 +93,14 @@ def limit_exceeded(error: RateLimitExceeded) -> RateLimited:
     return quota_exceeded(breached, setting=str(error.description))
 
 
+def is_free(error: ServiceError | None) -> bool:
+    """Return whether a request that ended in this error costs nothing: the service refused it before any work.
+
+    A request that failed later, or took too long, has cost as much as one that succeeded; the dearest would be free.
+    """
+    return isinstance(error, Busy | ShuttingDown) or (error is not None and error.code.endswith("_unavailable"))
+
+
 class Charge:
     """The cost of a request beyond the one that every request costs."""
 
@@ -102,7 +109,7 @@ class Charge:
         self._limits = limits
 
     def give_back(self, images: int) -> None:
-        """Refund images that failed through our own fault."""
+        """Refund images on which no work was done, see `is_free`."""
         if images:
             for limit in self._limits:
                 _hit(self._limiter, limit, -images)
@@ -139,9 +146,8 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
 
     @app.after_request
     def settle(response: Response) -> Response:
-        """Settle the charge of 1: give it back where the service failed, or add what the request cost more."""
-        theirs = isinstance(state().error, (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
-        cost = -1 if response.status_code >= 500 and not theirs else state().cost - 1
+        """Settle the charge of 1: give it back where no work was done, or add what the request cost more."""
+        cost = -1 if is_free(state().error) else state().cost - 1
         key = caller_key()
         if cost > 0 and key and key.rate_limit:
             # A key's own limit counts requests, of all endpoints alike.

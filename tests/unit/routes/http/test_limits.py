@@ -14,8 +14,9 @@ from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, by_quota, charge, client_key, make_limiter
 from services.api_keys.keys import ApiKey
-from services.errors import Busy, NotFound
+from services.errors import Busy, DeadlineExceeded, EngineUnavailable, NotFound, ShuttingDown
 from services.net.errors import SourceTimeout
+from services.storage.errors import StorageUnavailable
 
 View = Callable[[], str]
 
@@ -99,9 +100,19 @@ def test_exhausted_quota_says_when_to_try_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "remaining"), [(Busy("full"), 5), (RuntimeError(), 5), (NotFound(), 4), (SourceTimeout("slow"), 4)]
+    ("error", "remaining"),
+    [
+        (Busy("full"), 5),
+        (ShuttingDown("soon"), 5),
+        (EngineUnavailable("not loaded"), 5),
+        (StorageUnavailable("no room"), 5),
+        (DeadlineExceeded("after 60 s"), 4),
+        (RuntimeError(), 4),
+        (NotFound(), 4),
+        (SourceTimeout("slow"), 4),
+    ],
 )
-def test_failure_of_the_service_costs_nothing(error: Exception, remaining: int) -> None:
+def test_only_a_request_without_any_work_costs_nothing(error: Exception, remaining: int) -> None:
     def view() -> str:
         raise error
 
