@@ -38,6 +38,7 @@ BODIES_SHARE: Final = 0.25
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET"}
@@ -106,6 +107,12 @@ def _origin(text: str) -> str:
     return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 
+def _secret(text: str) -> str:
+    if text and len(text) < MIN_SECRET_CHARS:
+        raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -132,7 +139,7 @@ class Settings(BaseSettings):
     debug: bool = False
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
-    secret_key: str
+    secret_key: Annotated[str, AfterValidator(_secret)]
 
     # serving; settings without a default here are derived from the CPUs, see _derive
     web_concurrency: Annotated[int, Field(ge=1, le=64)]
@@ -229,7 +236,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[Words, AfterValidator(lambda origins: tuple(map(_origin, origins)))] = ("*",)
     frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-    metrics_token: str = ""
+    metrics_token: Annotated[str, AfterValidator(_secret)] = ""
 
     # fetching
     fetch_enabled: bool = True

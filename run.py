@@ -14,11 +14,13 @@ from services.capacity.resources import usable_cpus
 from services.launch.announce import EVERY, announcement
 from services.launch.broker import BrokerUnavailable, prepare_broker
 from services.launch.program import Program
+from services.launch.secret import kept_secret
 from services.launch.supervisor import Supervisor
 
 BROKER_FOLDER: Final = HOME / "data/valkey"
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+SECRET_FILE: Final = HOME / "data/secret-key"
 DEFAULT_DATABASE: Final = HOME / "data/background-remover.db"
 # As `.env.sample` has it, and as the settings resolve it.
 DEFAULT_DATABASE_URLS: Final = frozenset({"sqlite:///data/background-remover.db", f"sqlite:///{DEFAULT_DATABASE}"})
@@ -51,6 +53,10 @@ def programs(settings: dict[str, str]) -> list[Program]:
     # Celery and Gunicorn find the modules from any folder.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     announce = env.pop("ANNOUNCE", "")
+    if not settings.get("SECRET_KEY"):
+        # Without one the web server makes its own, and says so.
+        with contextlib.suppress(OSError):
+            env["SECRET_KEY"] = kept_secret(SECRET_FILE)
     others: list[Program] = []
     note = ""
     if settings.get("JOBS_ENABLED", "").lower() in NO:

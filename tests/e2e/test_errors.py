@@ -210,7 +210,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
     # A file in the place of the storage folder makes the storage unusable.
     settings["STORAGE_URL"] = f"file:{folder}/good.txt"
-    with Gunicorn(METRICS_TOKEN="right", REQUIRE_SUBJECT="true", **settings) as server:
+    with Gunicorn(METRICS_TOKEN="the right token of 28 letters", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 
 
@@ -254,7 +254,7 @@ def test_refused_request_gets_its_documented_error(limited: Gunicorn, case: Case
 
 
 def test_valid_metrics_token_and_readable_file_are_accepted(limited: Gunicorn) -> None:
-    token = {"Authorization": "Bearer right"}
+    token = {"Authorization": "Bearer the right token of 28 letters"}
     assert requests.get(f"{limited.url}/metrics", headers=token, timeout=10).status_code == 200
     answer = requests.post(f"{limited.url}/read-file", json={"path": "good.txt"}, timeout=10)
     assert answer.json() == {

@@ -124,6 +124,13 @@ def test_run_listens_on_loopback_and_prints_what_opens_it(running: Run) -> None:
     assert listening == {f"0100007F:{running.port:04X}"}
 
 
+def test_run_keeps_its_secret_in_the_data_folder(running: Run) -> None:
+    secret = (running.folder / "data/secret-key").read_text().strip()
+    web = next(pid for pid in running.children() if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
+    assert f"SECRET_KEY={secret}\0" in Path(f"/proc/{web}/environ").read_text()
+    assert "SECRET_KEY" not in running.log()
+
+
 def test_worker_gets_the_embedded_broker(running: Run) -> None:
     started = running.worker()
     assert started["jobs"] == "true"

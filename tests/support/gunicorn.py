@@ -65,7 +65,7 @@ class Gunicorn(_LoggedProcess):
                 # Requests written by hand name any host.
                 "ALLOWED_HOSTS": "*",
                 "REMBG_SESSION_PATH": ROOT / "models",
-                "SECRET_KEY": "test",
+                "SECRET_KEY": "a key for tests alone",
                 # Generated requests contain URLs of other hosts.
                 "FETCH_ENABLED": "false",
                 **settings,

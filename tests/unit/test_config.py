@@ -34,10 +34,10 @@ def sample() -> dict[str, str]:
 
 def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(sample()) == {name.upper() for name in Settings.model_fields}
-    plain = load_settings(secret_key="x")
+    plain = load_settings(secret_key="x" * 16)
     for name, value in sample().items():
         monkeypatch.setenv(name, value)
-    assert load_settings(secret_key="x") == plain
+    assert load_settings(secret_key="x" * 16) == plain
 
 
 def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
@@ -160,3 +160,14 @@ def test_origin_that_is_a_pattern_or_no_origin_stops_the_start(wrong: str) -> No
     for name in ("CORS_ORIGINS", "FRONTEND_URL"):
         with pytest.raises(ConfigError, match=f"{name} is .*Input should be exact origins"):
             load_settings(**{name.lower(): wrong})
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "METRICS_TOKEN"])
+def test_secret_that_can_be_guessed_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "guessable-15-ch")
+    with pytest.raises(ConfigError, match=f"{name} is .hidden.: it needs 16 characters or more") as stopped:
+        load_settings()
+    assert "guessable" not in str(stopped.value)
+    for fine in ("sixteen-chars-16", ""):
+        monkeypatch.setenv(name, fine)
+        load_settings()
