@@ -12,7 +12,7 @@ from typing import Final
 from paths import HOME, ROOT, env_files
 from services.capacity.resources import usable_cpus
 from services.launch.announce import EVERY, announcement
-from services.launch.broker import BrokerUnavailable, prepare_broker
+from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
 from services.launch.secret import kept_secret
 from services.launch.supervisor import Supervisor
@@ -66,7 +66,16 @@ def programs(settings: dict[str, str]) -> list[Program]:
             if not is_chosen(settings.get("JOB_BROKER_URL") or settings.get("REDIS_URL", "")):
                 broker = prepare_broker(BROKER_FOLDER)
                 env["JOB_BROKER_URL"] = broker.url
-                others.append(Program("valkey", broker.command, last=True, grace_seconds=10, pass_fds=(broker.lock,)))
+                others.append(
+                    Program(
+                        "valkey",
+                        broker.command,
+                        last=True,
+                        left_out=NOISE,
+                        grace_seconds=10,
+                        pass_fds=(broker.lock,),
+                    )
+                )
             env["JOBS_ENABLED"] = "true"
             # Each child holds a model of its own (about 200 MB), and one image can use about four CPUs.
             env["WORKER_CONCURRENCY"] = settings.get("WORKER_CONCURRENCY") or str(max(1, usable_cpus() // 4))

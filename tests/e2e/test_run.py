@@ -3,6 +3,7 @@
 A stand-in for the worker prints its settings, so that these tests do not depend on jobs.
 """
 
+import json
 import os
 import re
 import signal
@@ -129,6 +130,24 @@ def test_run_keeps_its_secret_in_the_data_folder(running: Run) -> None:
     web = next(pid for pid in running.children() if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
     assert f"SECRET_KEY={secret}\0" in Path(f"/proc/{web}/environ").read_text()
     assert "SECRET_KEY" not in running.log()
+
+
+def test_ordinary_start_and_image_log_no_warning(tmp_path: Path, small: bytes) -> None:
+    # More than the quota of other callers.
+    with Run(tmp_path, LOG_FORMAT="json") as quiet:
+        quiet.wait_ready()
+        quiet.worker()
+        for _ in range(12):
+            answer = requests.post(f"{quiet.url}/remove-background", files={"file": small}, timeout=60)
+            assert answer.status_code == 200
+        log = quiet.log()
+    assert "overcommit" not in log
+    assert "SECRET_KEY" not in log
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    assert len(lines) > 12
+    assert {json.loads(line)["level"] for line in lines} == {"info"}
+    others = "\n".join(line for line in log.splitlines() if not line.startswith("{"))
+    assert not re.search(r"warn|error", others, re.IGNORECASE), others
 
 
 def test_worker_gets_the_embedded_broker(running: Run) -> None:
