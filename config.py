@@ -3,6 +3,7 @@
 Read once at the start, from the environment and a `.env` file; all mistakes are reported together.
 """
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -21,7 +22,7 @@ from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
-from services.net.urls import parse_authority
+from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
 
 VERSION: Final = "0.1.0"
@@ -38,6 +39,7 @@ BODIES_SHARE: Final = 0.25
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
@@ -88,6 +90,36 @@ def _webhook_secret(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        return parse_authority(text)[0]
+    except BadURL as exc:
+        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it; Flask-CORS would take one with `*` for a pattern without an end."""
+    if text in ("", "*"):
+        return text
+    scheme, _, authority = text.lower().removesuffix("/").partition("://")
+    try:
+        host, port = parse_authority(authority)
+    except BadURL:
+        scheme = ""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < MIN_SECRET_CHARS:
+        raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -112,9 +144,9 @@ class Settings(BaseSettings):
     app_name: str = "Background Remover API"
     app_version: str = VERSION
     debug: bool = False
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
-    secret_key: str
+    secret_key: Annotated[str, AfterValidator(_secret)]
 
     # serving; settings without a default here are derived from the CPUs, see _derive
     web_concurrency: Annotated[int, Field(ge=1, le=64)]
@@ -153,6 +185,7 @@ class Settings(BaseSettings):
 
     # quotas
     rate_limit_enabled: bool = True
+    rate_limit_loopback: bool = False
     rate_limit_storage: Literal["memory", "redis"] = "memory"
     redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
     rate_limit_remove_bg_per_hour: Annotated[int, Field(ge=1)] = 10
@@ -162,6 +195,7 @@ class Settings(BaseSettings):
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
+    rembg_model_fallback: bool = True
     removebg_default_size: Annotated[Size, BeforeValidator(_size)] = "preview"
     removebg_max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 22 * 1024 * 1024
     removebg_require_subject: bool = True
@@ -207,10 +241,11 @@ class Settings(BaseSettings):
 
     # web
     public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
-    cors_origins: Words = ("*",)
-    frontend_url: str = ""
+    allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_host_name, hosts)))] = ()
+    cors_origins: Annotated[Words, AfterValidator(lambda origins: tuple(map(_origin, origins)))] = ("*",)
+    frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-    metrics_token: str = ""
+    metrics_token: Annotated[str, AfterValidator(_secret)] = ""
 
     # fetching
     fetch_enabled: bool = True

@@ -7,15 +7,17 @@ from typing import Final
 
 import structlog
 from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from config import Settings
 from routes.http.answers import ErrorBody, json_response
 from routes.http.context import service, state
+from routes.http.limits import limit_exceeded
 from routes.http.observe import note_error
 from services import errors
-from services.dialects import removebg_errors
+from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
 from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
@@ -36,13 +38,27 @@ class Dialect:
     content_type: str
 
 
-DIALECTS: Final = (
-    Dialect(
-        "/v1.0/",
-        removebg_errors.error_body,
-        lambda settings: settings.removebg_max_content_length,
-        "application/json; charset=utf-8",
-    ),
+UTF8: Final = "application/json; charset=utf-8"
+JSON: Final = "application/json"
+
+
+def _removebg_bytes(settings: Settings) -> int:
+    return settings.removebg_max_content_length
+
+
+def _our_bytes(settings: Settings) -> int:
+    return settings.max_content_length
+
+
+DIALECTS: Final = (  # the first prefix that fits counts
+    Dialect("/v1.0/alpha-channel-base64/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1.0/", removebg_errors.error_body, _removebg_bytes, UTF8),
+    Dialect("/api/removebg/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/api/account/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/v1/remove-background/", withoutbg.error_body, _our_bytes, JSON),
+    Dialect("/available-credit/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1/segment/", photoroom.error_body, _our_bytes, JSON),
+    Dialect("/remove-background/v1/", clipdrop.error_body, _our_bytes, JSON),
 )
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,
@@ -100,7 +116,10 @@ def _http_error(error: HTTPException) -> Response:
     if status == 500:
         return _unexpected(error)
     known = _BY_STATUS.get(status, errors.BadRequest)
-    ours = known(_details(error, status))
+    ours = limit_exceeded(error) if isinstance(error, RateLimitExceeded) else known(_details(error, status))
+    # A base URL that ends in a slash. A redirect would make clients send photo and key twice.
+    if status == 404 and "//" in request.path:
+        ours.solution = "Write single slashes between the parts of the path: a base URL must not end in one"
     response = _service_error(ours)
     if known is errors.BadRequest:
         response.status_code = status
@@ -111,8 +130,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _details(error: HTTPException, status: int) -> str:
-    if status == 429:
-        return f"allowed: {error.description}"
     if status == 404:
         return f"no endpoint {request.path[:200]!r}"
     if status == 405:

@@ -355,7 +355,11 @@ def test_every_response_has_each_security_header_once(client: httpx.Client, path
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_content_policy_allows_only_this_server(client: httpx.Client) -> None:
+def test_content_policy_allows_only_this_server(client: httpx.Client, app: Gunicorn) -> None:
+    direct = requests.get(f"{app.url}/docs", timeout=10).headers["Content-Security-Policy"]
+    # The app's policy passes; nginx has the same one for its own errors.
+    assert client.get("/docs").headers["Content-Security-Policy"] == direct
+    assert direct in CONF.read_text()
     policy = dict(part.split(maxsplit=1) for part in client.get("/docs").headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
@@ -408,6 +412,32 @@ def test_removebg_clients_get_a_larger_limit_and_their_error_format(
     with without_app.client() as alone:
         gone = alone.get("/v1.0/account")
         assert (gone.status_code, gone.json()["errors"][0]["code"]) == (502, "engine_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/api/removebg", 400, {"errors": [{"title": "The upload is too large"}]}),
+        ("/v1/remove-background", 413, {"error": "The upload is too large"}),
+        ("/v1.0/alpha-channel-base64", 400, dict.fromkeys(("detail", "error"), "The upload is too large")),
+        (
+            "/v1/segment", 413,
+            {"detail": "The upload is too large", "status_code": 413, "type": "upload_too_large"},
+        ),
+        ("/remove-background/v1", 413, {"error": "The upload is too large"}),
+    ],
+)  # fmt: skip
+def test_nginx_refuses_in_the_form_of_each_api(
+    client: httpx.Client, jpeg: bytes, path: str, status: int, body: dict[str, Any]
+) -> None:
+    field = "image" if path == "/v1/remove-background" else "image_file"
+    refused = client.post(path, files={field: ("a", bytes(32 << 20))})
+    assert (refused.status_code, refused.json()) == (status, body)
+    large = jpeg + bytes((22 << 20 if path == "/api/removebg" else 15 << 20) - len(jpeg))
+    sent: dict[str, Any] = {"files": {field: ("a", large)}}
+    if "base64" in path:
+        sent = {"json": {"image_base64": base64.b64encode(large).decode()}}
+    assert client.post(path, **sent).status_code == 200
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
