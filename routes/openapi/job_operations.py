@@ -46,8 +46,8 @@ _CALLBACK: Final[dict[str, Schema]] = {
     "callback_url": {
         "type": "string",
         "format": "uri",
-        "description": "Where to send a POST when the job ends, signed as Standard Webhooks; needs `WEBHOOK_SECRET` on the "
-        "server.",
+        "description": "Where to send a POST when the job ends, signed as Standard Webhooks; needs "
+        "`WEBHOOK_SECRET` on the server.",
     }
 }
 
