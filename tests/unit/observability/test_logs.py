@@ -94,3 +94,18 @@ def test_access_log_of_gunicorn_is_silent() -> None:
     structlog.configure(**before)
     assert config["loggers"]["gunicorn.access"] == {"handlers": [], "propagate": False, "level": "CRITICAL"}
     assert config["handlers"]["out"]["stream"] == "ext://sys.stderr"
+
+
+@pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
+def test_automatic_style_is_text_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
+) -> None:
+    before = structlog.get_config()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    try:
+        found = logging_config(level="INFO", style="auto", file=None, rotate_mb=0, backups=0)
+        assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
+        to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
+        assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"
+    finally:
+        structlog.configure(**before)
