@@ -16,7 +16,7 @@ LEVELS: Final = (
     {"imaging", "api_keys"},
     {"inference", "archives", "dialects", "removal", "result_cache"},
     {"jobs"},
-    {"config", "paths"},
+    {"config", "paths", "setting_names"},
     {"bootstrap"},
     {"routes", "worker", "cli", "app", "sweeper", "run"},
 )
@@ -24,7 +24,10 @@ ALONE: Final = "launch"
 MAX_MODULES: Final = 25
 MAX_LINES: Final = 250
 MAX_PARAMETERS: Final = 6
-ENTRY_POINTS: Final = ("app.py", "worker.py", "cli.py", "sweeper.py", "bootstrap.py", "config.py", "run.py")
+ENTRY_POINTS: Final = (
+    *("app.py", "worker.py", "cli.py", "sweeper.py", "bootstrap.py", "config.py", "run.py"),
+    "setting_names.py",
+)
 
 
 def code() -> list[Path]:
