@@ -11,6 +11,7 @@ from config import Settings
 from routes import removebg
 from routes.http.bodies import InMemoryRequest, release_body
 from routes.http.context import EXTENSION
+from routes.http.dialect_headers import attach_dialect_headers
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
@@ -35,8 +36,13 @@ EXPOSED_HEADERS = (
     "X-Optimized-Size",
     "X-Optimization-Used",
     *removebg.HEADERS,
+    "X-Latency-Ms",
+    "x-uncertainty-score",
+    "x-remaining-credits",
+    "x-credits-consumed",
     "X-Output-Key",
     "X-Cache",
+    "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -56,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = make_web_services(settings)
     limiter = make_limiter(settings)
     observe(app)
+    attach_dialect_headers(app)
     attach_limiter(app, limiter)
     CORS(
         app,

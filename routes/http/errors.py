@@ -15,7 +15,7 @@ from routes.http.answers import ErrorBody, json_response
 from routes.http.context import service, state
 from routes.http.observe import note_error
 from services import errors
-from services.dialects import removebg_errors
+from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
 from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
@@ -35,13 +35,27 @@ class Dialect:
     content_type: str
 
 
-DIALECTS: Final = (
-    Dialect(
-        "/v1.0/",
-        removebg_errors.error_body,
-        lambda settings: settings.removebg_max_content_length,
-        "application/json; charset=utf-8",
-    ),
+UTF8: Final = "application/json; charset=utf-8"
+JSON: Final = "application/json"
+
+
+def _removebg_bytes(settings: Settings) -> int:
+    return settings.removebg_max_content_length
+
+
+def _our_bytes(settings: Settings) -> int:
+    return settings.max_content_length
+
+
+DIALECTS: Final = (  # the first prefix that fits counts
+    Dialect("/v1.0/alpha-channel-base64/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1.0/", removebg_errors.error_body, _removebg_bytes, UTF8),
+    Dialect("/api/removebg/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/api/account/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/v1/remove-background/", withoutbg.error_body, _our_bytes, JSON),
+    Dialect("/available-credit/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1/segment/", photoroom.error_body, _our_bytes, JSON),
+    Dialect("/remove-background/v1/", clipdrop.error_body, _our_bytes, JSON),
 )
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,

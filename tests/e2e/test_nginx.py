@@ -486,6 +486,32 @@ def test_removebg_clients_get_a_larger_limit_and_their_error_format(
         assert (gone.status_code, gone.json()["errors"][0]["code"]) == (502, "engine_unavailable")
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/api/removebg", 400, {"errors": [{"title": "The upload is too large"}]}),
+        ("/v1/remove-background", 413, {"error": "The upload is too large"}),
+        ("/v1.0/alpha-channel-base64", 400, dict.fromkeys(("detail", "error"), "The upload is too large")),
+        (
+            "/v1/segment", 413,
+            {"detail": "The upload is too large", "status_code": 413, "type": "upload_too_large"},
+        ),
+        ("/remove-background/v1", 413, {"error": "The upload is too large"}),
+    ],
+)  # fmt: skip
+def test_nginx_refuses_in_the_form_of_each_api(
+    client: httpx.Client, jpeg: bytes, path: str, status: int, body: dict[str, Any]
+) -> None:
+    field = "image" if path == "/v1/remove-background" else "image_file"
+    refused = client.post(path, files={field: ("a", bytes(32 << 20))})
+    assert (refused.status_code, refused.json()) == (status, body)
+    large = jpeg + bytes((22 << 20 if path == "/api/removebg" else 15 << 20) - len(jpeg))
+    sent: dict[str, Any] = {"files": {field: ("a", large)}}
+    if "base64" in path:
+        sent = {"json": {"image_base64": base64.b64encode(large).decode()}}
+    assert client.post(path, **sent).status_code == 200
+
+
 @pytest.mark.parametrize(("path", "status"), [("/api/remove/batch", 200), ("/api/jobs/remove-bg-batch", 202)])
 def test_batch_may_exceed_the_body_limit(client: httpx.Client, jpeg: bytes, path: str, status: int) -> None:
     # Two of these exceed the limit of every other endpoint.
