@@ -22,7 +22,6 @@ from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
 EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
@@ -78,7 +77,6 @@ def handle_errors(app: Flask) -> None:
 
 
 def _service_error(error: ServiceError) -> Response:
-    _drain_body()
     note_error(error)
     dialect = next((dialect for dialect in DIALECTS if f"{request.path}/".startswith(dialect.prefix)), None)
     response = _in_dialect(error, dialect) if dialect else _as_ours(error)
@@ -152,14 +150,3 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
         return _service_error(errors.Busy("the server is out of memory or open files for now"))
     return _service_error(ServiceError())
-
-
-def _drain_body() -> None:
-    """Discard the rest of a refused body, so that the caller sees the response instead of a reset."""
-    stream = request.environ.get("wsgi.input")
-    left = DRAIN_BYTES
-    try:
-        while stream and left > 0 and (chunk := stream.read(min(left, 1 << 20))):
-            left -= len(chunk)
-    except Exception as exc:  # noqa: BLE001 - the server's own stream errors; the connection is closed anyway
-        log.debug("body not drained", reason=type(exc).__name__)
