@@ -332,7 +332,10 @@ def test_image_by_url_is_fetched_at_submission(here: Place, picture: Source, jpe
 
 
 def test_cleanup_requires_an_admin_key(here: Place) -> None:
-    assert_error(here.call("POST", "/api/admin/cleanup"), 403, "forbidden")
+    refused = here.call("POST", "/api/admin/cleanup")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    # No page of another origin may read it.
+    assert "Access-Control-Allow-Origin" not in refused.headers
     admin, _ = create_key(here.database, name="chief", scopes=(ADMIN,))
     answer = here.call("POST", "/api/admin/cleanup", admin)
     assert answer.status_code == 200
