@@ -9,7 +9,6 @@ from routes.http.context import service, state
 from routes.http.image_forms import form_image
 from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
-from services.archives.filenames import harmless_stem
 from services.dialects.rembg import parse_options
 from services.errors import MissingImage
 from services.imaging.options import Options
@@ -29,7 +28,7 @@ def remove_url() -> Response:
     if not url:
         raise MissingImage("the parameter 'url' is absent", "Send GET /api/remove?url=https://…")
     fetched = fetch("url", url)
-    upload = Upload(fetched.data, harmless_stem(fetched.name), {}, timings={"fetch": fetched.milliseconds})
+    upload = Upload(fetched.data, fetched.name, {}, timings={"fetch": fetched.milliseconds})
     return as_image(remove(upload, options), upload.stem, "inline")
 
 

@@ -9,7 +9,6 @@ from flask import request
 from routes.http.bodies import hold_body, read_part
 from routes.http.requests import Upload
 from services.archives.errors import BadArchive
-from services.archives.filenames import harmless_stem
 from services.archives.zip_reader import Archive, is_archive
 from services.errors import EmptyImage, MissingImage, MultipleImages, ServiceError
 from services.imaging.errors import UnsupportedFormat
@@ -43,7 +42,7 @@ def form_image(field: str) -> Upload:
         solution = f"Send it as curl -F {field}=@photo.jpg does"
         others = "".join(f"; it has one in {name!r:.80}" for name in list(request.files)[:1])
         raise MissingImage(f"the form has no file in the field {field!r}{others}", solution)
-    return Upload(read_part(parts[0]), harmless_stem(parts[0].filename or ""), {})
+    return Upload(read_part(parts[0]), parts[0].filename or "", {})
 
 
 def body_image(field: str) -> Upload:

@@ -1,7 +1,9 @@
 """Quotas per API key or client address, by Flask-Limiter, in Redis or in memory."""
 
+import contextlib
 import ipaddress
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -12,7 +14,7 @@ from bootstrap import quota_storage
 from config import Settings
 from routes.http.auth import caller_key
 from routes.http.context import service, state
-from services.errors import RateLimited
+from services.errors import RateLimited, ServiceError
 from services.net.addresses import parse_address, parse_host_address
 from services.net.errors import SourceFailed, SourceTimeout
 
@@ -113,6 +115,18 @@ def charge(images: int) -> Charge:
                 _hit(limiter, counted, -images)
             raise RateLimited(f"allowed: {limit.limit}, and this batch counts as {images}")
     return Charge(limiter, limits)
+
+
+@contextlib.contextmanager
+def charged(images: int) -> Iterator[None]:
+    """Count this request as `images` images, unless the block fails through our own fault. Raises `RateLimited`."""
+    cost = charge(images)
+    try:
+        yield
+    except ServiceError as exc:
+        # The one image that every request costs is given back with the answer.
+        cost.give_back(images - 1 if exc.status >= 500 else 0)
+        raise
 
 
 def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
