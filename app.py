@@ -9,10 +9,10 @@ import routes
 from bootstrap import load_settings, make_web_services
 from config import Settings
 from routes import removebg
+from routes.dialect_headers import attach_dialect_headers
 from routes.http.bodies import InMemoryRequest, release_body
 from routes.http.context import EXTENSION
 from routes.http.cross_origin import OPEN_PATHS, exact_origins
-from routes.http.dialect_headers import attach_dialect_headers
 from routes.http.errors import handle_errors
 from routes.http.hosts import check_host
 from routes.http.limits import attach_limiter, make_limiter

@@ -20,6 +20,7 @@ def remove_url() -> Response:
     """Return the image behind `url` without its background."""
     # A rule for GET takes HEAD too, which must not cost a removal.
     if request.method == "HEAD":
+        state().cost = 0
         raise MethodNotAllowed(["GET", "POST"])
     service().admission.refuse_when_full()
     options = read_options()

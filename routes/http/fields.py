@@ -31,7 +31,7 @@ NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUN
 
 
 def unknown_field(name: str, *own: str, file_field: str = FILE_FIELDS[0]) -> UnknownOption:
-    """Return the error for a field that the endpoint does not have, with a hint at what was meant.
+    """Return the error for a field that the endpoint does not have, with a hint at the right one.
 
     `own` names the endpoint's other fields, `file_field` the one that holds its image.
     """
@@ -75,7 +75,7 @@ def accepted_types() -> MIMEAccept:
 def wants_json() -> bool:
     """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither).
 
-    A list that names HTML is a browser's, or n8n's default: it means whatever the service has, which is a picture.
+    A list that names HTML is a browser's, or n8n's default; both expect the picture.
     """
     accept = accepted_types()
     if "text/html" in accept.values():

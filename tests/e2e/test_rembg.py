@@ -205,6 +205,14 @@ def test_head_is_refused_without_work(server: Gunicorn) -> None:
     assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, POST")
 
 
+def test_head_costs_no_quota() -> None:
+    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=1, TRUSTED_PROXIES=1) as limited:
+        sent = {"X-Forwarded-For": "198.51.100.7"}
+        asked = [requests.head(limited.url + PATH, headers=sent, timeout=10).status_code for _ in range(3)]
+        assert asked == [405, 405, 405]
+        assert requests.get(limited.url + PATH, headers=sent, timeout=10).status_code == 400
+
+
 def test_preflight_allows_any_header_as_rembgs_server_does(server: Gunicorn) -> None:
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     asked["Access-Control-Request-Headers"] = "x-foo"

@@ -2,10 +2,10 @@
 
 import pytest
 
+from services.containers.errors import CorruptImage
 from services.dialects.carvekit import error_body, parse_options
 from services.dialects.removebg_errors import RemoveBgError, download_error
 from services.errors import BadKey, EmptyImage, MissingKey, ServiceError, all_errors
-from services.imaging.errors import CorruptImage
 from services.net.errors import BadURL, SourceFailed
 from tests.support.samples import sample
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from services.containers.errors import CorruptImage
 from services.dialects.clipdrop import error_body, parse_options
 from services.errors import BadKey, BadOption, Busy, MissingKey, RateLimited, ServiceError, UploadTooLarge
-from services.imaging.errors import CorruptImage, UnsupportedFormat
+from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.pipeline import OwnAlpha
 

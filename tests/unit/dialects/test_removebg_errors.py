@@ -2,9 +2,10 @@
 
 import pytest
 
+from services.containers.errors import CorruptImage
 from services.dialects.removebg_errors import RemoveBgError, download_error, error_body
 from services.errors import BadKey, BadOption, Busy, ServiceError, UploadTooLarge
-from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, RegionOutOfBounds
+from services.imaging.errors import ImageTooSmall, NoSubject, RegionOutOfBounds
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed
 
 

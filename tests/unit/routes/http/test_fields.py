@@ -50,7 +50,7 @@ def test_option_given_in_query_and_form_is_refused(app: Flask) -> None:
         ("qualty", "file", "did you mean 'quality'?"),
     ],
 )
-def test_hint_names_what_was_meant(name: str, field: str, hint: str) -> None:
+def test_hint_names_the_field_that_was_meant(name: str, field: str, hint: str) -> None:
     with pytest.raises(UnknownOption) as refused:
         raw_options(MultiDict({name: "x"}), file_field=field)
     assert hint in refused.value.details

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask, Response
 
+from routes.dialect_headers import attach_dialect_headers
 from routes.http.context import EXTENSION
-from routes.http.dialect_headers import attach_dialect_headers
 
 
 @pytest.fixture
