@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
+from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
@@ -41,7 +42,7 @@ HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a passwo
 MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
-    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET"}
+    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
 )
 
 
@@ -110,6 +111,12 @@ def _origin(text: str) -> str:
 def _secret(text: str) -> str:
     if text and len(text) < MIN_SECRET_CHARS:
         raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
+def _webhook_secret(text: str) -> str:
+    if text:
+        signing_key(text)
     return text
 
 
@@ -228,7 +235,8 @@ class Settings(BaseSettings):
     cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
     cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
     download_redirect: bool = False
-    webhook_secret: Annotated[str, Field(pattern=r"^(.{16,})?$")] = ""
+    webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = ""
+    webhook_secret_previous: Annotated[str, AfterValidator(_webhook_secret)] = ""
 
     # web
     public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
@@ -301,6 +309,8 @@ class Settings(BaseSettings):
             )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: give both or none")
+        if self.webhook_secret_previous and not self.webhook_secret:
+            raise ValueError("WEBHOOK_SECRET_PREVIOUS needs WEBHOOK_SECRET, the secret that replaces it")
         if self.job_soft_timeout_seconds >= self.job_timeout_seconds:
             raise ValueError(
                 f"JOB_SOFT_TIMEOUT_SECONDS is {self.job_soft_timeout_seconds:g}: less than JOB_TIMEOUT_SECONDS "
@@ -333,6 +343,16 @@ class Settings(BaseSettings):
     def storage_given(self) -> bool:
         """Whether the operator has set up a storage: then callers may choose keys of their own in it (`output_key`)."""
         return bool(self.storage_url)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign webhooks, the newest first."""
+        return tuple(filter(None, (self.webhook_secret, self.webhook_secret_previous)))
+
+    @property
+    def public_base(self) -> str:
+        """What absolute links begin with, without a slash at its end; empty: links are relative."""
+        return self.public_url.rstrip("/")
 
     @property
     def files_dir(self) -> Path:

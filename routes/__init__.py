@@ -53,18 +53,17 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
-    Route("GET", "/api/jobs/<string(length=32):job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
-    Route("POST", "/api/jobs/<string(length=32):job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
-    Route("POST", "/api/jobs/<string(length=32):job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
-    Route(
-        "GET", "/api/jobs/<string(length=32):job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS
-    ),
+    Route("GET", "/api/jobs/<job:job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
+    Route("DELETE", "/api/jobs/<job:job_id>", jobs.erase, job_operations.ERASE, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job:job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job:job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job:job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
     Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
     Route(
         "GET",
-        "/api/v1/uploads/<string(length=32):upload_id>",
+        "/api/v1/uploads/<upload_id>",
         uploads.show_upload,
         job_operations.SHOW_UPLOAD,
         PER_MINUTE,
@@ -72,7 +71,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     ),
     Route(
         "GET",
-        "/api/v1/tasks/<string(length=32):task_id>",
+        "/api/v1/tasks/<task_id>",
         uploads.show_task,
         job_operations.SHOW_TASK,
         PER_MINUTE,
@@ -89,6 +88,7 @@ def _index_uncounted() -> bool:
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
+    app.url_map.converters["job"] = jobs.JobId
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view

@@ -8,7 +8,6 @@ from routes.http.bodies import hold_body, read_part
 from routes.http.context import service
 from routes.http.requests import Upload, fetch
 from routes.removal import as_image, remove
-from services.archives.filenames import harmless_stem
 from services.dialects.rembg import parse_options
 from services.errors import MissingImage, MultipleImages
 from services.imaging.errors import UnsupportedFormat
@@ -26,7 +25,7 @@ def remove_url() -> Response:
     if not url:
         raise MissingImage("the parameter 'url' is absent", "Send GET /api/remove?url=https://…")
     fetched = fetch("url", url)
-    upload = Upload(fetched.data, harmless_stem(fetched.name), {}, timings={"fetch": fetched.milliseconds})
+    upload = Upload(fetched.data, fetched.name, {}, timings={"fetch": fetched.milliseconds})
     return as_image(remove(upload, options), upload.stem, "inline")
 
 
@@ -41,7 +40,7 @@ def remove_file() -> Response:
         raise MultipleImages(f"{len(parts)} files were received")
     if not parts or not parts[0].filename:
         raise MissingImage(f"the form has no file in the field {FILE!r}", "Send it as curl -F file=@photo.jpg does")
-    upload = Upload(read_part(parts[0]), harmless_stem(parts[0].filename), {})
+    upload = Upload(read_part(parts[0]), parts[0].filename, {})
     return as_image(remove(upload, options), upload.stem, "inline")
 
 

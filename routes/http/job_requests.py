@@ -14,7 +14,7 @@ from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
 from routes.http.requests import read_upload
 from services.archives.errors import TooManyFiles
-from services.archives.filenames import harmless_stem
+from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
 from services.imaging.decode import inspect
@@ -41,7 +41,9 @@ def read_single(*own: str) -> Submission:
     inspect(upload.data, service().limits)
     if upload.background is not None:
         inspect(upload.background, service().limits)
-    return _submission(SINGLE, [File(upload.stem, upload.data)], upload.given, upload.background, upload.callback_url)
+    return _submission(
+        SINGLE, [File(relative_path(upload.name), upload.data)], upload.given, upload.background, upload.callback_url
+    )
 
 
 def read_batch() -> Submission:
@@ -110,10 +112,13 @@ def _files(most: int, most_bytes: int) -> list[File]:
 
 
 def _images(most: int) -> Iterator[tuple[str, bytes | ServiceError, bool]]:
-    """Yield name, bytes (or error) and whether they come from an archive, of every image of the form."""
+    """Yield name, bytes (or error) and whether they come from an archive, of every image of the form.
+
+    An archive's entry is named `<archive>/<path in it>`.
+    """
     for name, source in form_files(most, service().limits.max_bytes):
         if isinstance(source, Archive):
-            yield from ((entry, data, True) for entry, data in source)
+            yield from ((f"{name}/{entry}", data, True) for entry, data in source)
         else:
             yield name, source, False
 
@@ -122,8 +127,8 @@ def _file(name: str, data: bytes | ServiceError) -> File:
     limit = service().limits.max_bytes
     if isinstance(data, bytes) and len(data) > limit:
         data = UploadTooLarge(f"the file has {len(data)} bytes; allowed: {limit}")
-    stem = harmless_stem(name)
-    return File(stem, data) if isinstance(data, bytes) else File(stem, b"", data)
+    path = relative_path(name)
+    return File(path, data) if isinstance(data, bytes) else File(path, b"", data)
 
 
 def _check_options(options: Options) -> None:

@@ -1,7 +1,9 @@
 """Quotas per API key or client address, by Flask-Limiter, in Redis or in memory."""
 
+import contextlib
 import ipaddress
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -128,6 +130,18 @@ def charge(images: int) -> Charge:
                 _hit(limiter, counted, -images)
             raise quota_exceeded(limit, images=images)
     return Charge(limiter, limits)
+
+
+@contextlib.contextmanager
+def charged(images: int) -> Iterator[None]:
+    """Count this request as `images` images, unless the block fails before any work. Raises `RateLimited`."""
+    cost = charge(images)
+    try:
+        yield
+    except ServiceError as exc:
+        # The one image that every request costs is given back with the answer.
+        cost.give_back(images - 1 if is_free(exc) else 0)
+        raise
 
 
 def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:

@@ -46,18 +46,23 @@ from services.net.fetch import Fetched
 class Upload:
     """The image of a request.
 
-    `stem` is a harmless file name without ending; `given` the raw options; `background` the image behind the subject;
+    `name` is the file name as it was sent; `given` the raw options; `background` the image behind the subject;
     `timings` the milliseconds it took to get them; `output_key` the key under which the result is stored as well, or
     "".
     """
 
     data: bytes
-    stem: str
+    name: str
     given: Mapping[str, object]
     background: bytes | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     output_key: str = ""
     callback_url: object = None
+
+    @property
+    def stem(self) -> str:
+        """A harmless file name without ending."""
+        return harmless_stem(self.name)
 
     def options(self, *, default_format: Format | None = None) -> Options:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
@@ -160,7 +165,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
         return _complete(given, background=background)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
-    return _complete(given, read_part(part), harmless_stem(part.filename), background)
+    return _complete(given, read_part(part), part.filename, background)
 
 
 def _from_body(own: tuple[str, ...]) -> Upload:
@@ -183,15 +188,15 @@ def _from_body(own: tuple[str, ...]) -> Upload:
 
 
 def _complete(
-    given: dict[str, object], data: bytes = b"", stem: str = "image", background: bytes | None = None
+    given: dict[str, object], data: bytes = b"", name: str = "image", background: bytes | None = None
 ) -> Upload:
     """Complete the upload by fetching its URLs and its storage key, which are taken out of `given`.
 
     The options are checked before anything is fetched.
     """
-    url, behind, stored = (given.pop(name, None) for name in (URL_FIELD, BACKGROUND_URL, S3_KEY))
+    url, behind, stored = (given.pop(field, None) for field in (URL_FIELD, BACKGROUND_URL, S3_KEY))
     key, callback = result_key(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
-    upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
+    upload = Upload(data, name, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
         raise ConflictingOptions(BACKGROUND_URL, BACKGROUND_IMAGE)
     if url is None and behind is None and stored is None:
@@ -199,11 +204,11 @@ def _complete(
     upload.options()
     milliseconds = 0.0
     if stored is not None:
-        upload = replace(upload, data=read_incoming(stored), stem=harmless_stem(str(stored)))
+        upload = replace(upload, data=read_incoming(stored), name=str(stored))
     if url is not None:
         fetched = fetch(URL_FIELD, url)
         milliseconds += fetched.milliseconds
-        upload = replace(upload, data=fetched.data, stem=harmless_stem(fetched.name))
+        upload = replace(upload, data=fetched.data, name=fetched.name)
     if behind is not None:
         fetched = fetch(BACKGROUND_URL, behind)
         milliseconds += fetched.milliseconds

@@ -142,6 +142,11 @@ DOWNLOAD: Final = Operation(
     answers={f.mimetype: {} for f in usable_formats()},
     failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
 )  # fmt: skip
+ERASE: Final = Operation(
+    "jobs", "Delete a job", "Deletes its images, results and record now; what has not ended is cancelled before. No "
+    "callback follows.",
+    failures=(JobNotFound, *_LOST[1:]), status=204,
+)  # fmt: skip
 CLEANUP: Final = Operation(
     "jobs", "Delete expired files and records", "Files and records of expired jobs, and files without a job.",
     answers=_json(CleanupView),

@@ -208,3 +208,25 @@ def proxied() -> Iterator[dict[int, Gunicorn]]:
         Gunicorn(**ON, TRUSTED_PROXIES=2) as two,
     ):
         yield {0: none, 1: one, 2: two}
+
+
+def test_batch_of_jobs_costs_its_images_and_its_repetition_one(
+    tmp_path: Path, valkey: ValkeyServer, small: bytes
+) -> None:
+    settings = {**ON, "RATE_LIMIT_PER_MINUTE": 8, "JOBS_ENABLED": "true", "JOB_BROKER_URL": url_of(valkey)}
+    settings |= {"DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db", "STORAGE_URL": f"file:{tmp_path}/objects"}
+
+    def submit(server: Gunicorn, images: int, **headers: str) -> requests.Response:
+        files = [("files", (f"{number}.jpg", small)) for number in range(images)]
+        return requests.post(f"{server.url}/api/jobs/remove-bg-batch", files=files, headers=headers, timeout=30)
+
+    with Gunicorn(**settings) as server:
+        made, repeated = (submit(server, 5, **{"Idempotency-Key": "order-1"}) for _ in range(2))
+        assert (made.status_code, made.headers["X-RateLimit-Remaining"]) == (202, "3")
+        assert (repeated.status_code, repeated.headers["X-RateLimit-Remaining"]) == (202, "2")
+        assert repeated.json() == made.json()
+        refused = submit(server, 3)
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert "this batch counts as 3" in refused.json()["details"]
+        last = submit(server, 2)
+        assert (last.status_code, last.headers["X-RateLimit-Remaining"]) == (202, "0")

@@ -118,6 +118,14 @@ class Worker(_LoggedProcess):
         return self
 
 
+class Sweeper(_LoggedProcess):
+    """`python sweeper.py` with the test's settings, without a worker."""
+
+    def __enter__(self) -> Self:
+        self._start([sys.executable, str(ROOT / "sweeper.py")])
+        return self
+
+
 # A `sitecustomize.py` that hangs on resolving redis.example. The waiting thread is named "hangs".
 HANGING_RESOLVER = """
 import socket, time

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 from config import Settings
 from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
-from routes.http.limits import attach_limiter, by_quota, charge, client_key, make_limiter
+from routes.http.limits import attach_limiter, by_quota, charge, charged, client_key, make_limiter
 from services.api_keys.keys import ApiKey
-from services.errors import Busy, DeadlineExceeded, EngineUnavailable, NotFound, ShuttingDown
+from services.errors import BadRequest, Busy, DeadlineExceeded, EngineUnavailable, NotFound, ShuttingDown
 from services.net.errors import SourceTimeout
 from services.storage.errors import StorageUnavailable
 
@@ -146,6 +146,17 @@ def test_batch_that_exceeds_the_quota_is_refused_and_costs_nothing() -> None:
     assert (response.status_code, response.get_json()["code"]) == (429, "rate_limited")
     assert "this batch counts as 6" in response.get_json()["details"]
     assert left(response) == 5
+
+
+@pytest.mark.parametrize(("error", "remaining"), [(None, 1), (Busy("full"), 5), (BadRequest("wrong"), 1)])
+def test_charged_images_are_given_back_where_the_service_fails(error: Exception | None, remaining: int) -> None:
+    def batch() -> str:
+        with charged(4):
+            if error:
+                raise error
+        return "ok"
+
+    assert left(client_of(batch).get("/batch")) == remaining
 
 
 def test_limit_of_a_key_counts_over_all_endpoints() -> None:
