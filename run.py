@@ -14,7 +14,7 @@ from services.capacity.resources import usable_cpus
 from services.launch.announce import EVERY, announcement
 from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
-from services.launch.secret import kept_secret
+from services.launch.secret import keep_private, kept_secret
 from services.launch.supervisor import Supervisor
 
 BROKER_FOLDER: Final = HOME / "data/valkey"
@@ -53,10 +53,10 @@ def programs(settings: dict[str, str]) -> list[Program]:
     # Celery and Gunicorn find the modules from any folder.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     announce = env.pop("ANNOUNCE", "")
-    if not settings.get("SECRET_KEY"):
-        # Without one the web server makes its own, and says so.
-        with contextlib.suppress(OSError):
-            env["SECRET_KEY"] = kept_secret(SECRET_FILE)
+    # Without a secret the web server makes its own, and says so.
+    with contextlib.suppress(OSError):
+        keep_private(SECRET_FILE.parent)
+        env["SECRET_KEY"] = settings.get("SECRET_KEY") or kept_secret(SECRET_FILE)
     others: list[Program] = []
     note = ""
     if settings.get("JOBS_ENABLED", "").lower() in NO:
