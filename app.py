@@ -10,10 +10,11 @@ from bootstrap import load_settings, make_web_services
 from config import Settings
 from routes import removebg
 from routes.http.bodies import InMemoryRequest, release_body
+from routes.http.callers import check_host
 from routes.http.context import EXTENSION
 from routes.http.cross_origin import OPEN_PATHS, exact_origins
+from routes.http.dialect_headers import attach_dialect_headers
 from routes.http.errors import handle_errors
-from routes.http.hosts import check_host
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
 
@@ -37,8 +38,13 @@ EXPOSED_HEADERS = (
     "X-Optimized-Size",
     "X-Optimization-Used",
     *removebg.HEADERS,
+    "X-Latency-Ms",
+    "x-uncertainty-score",
+    "x-remaining-credits",
+    "x-credits-consumed",
     "X-Output-Key",
     "X-Cache",
+    "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -60,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = make_web_services(settings)
     limiter = make_limiter(settings)
     observe(app)
+    attach_dialect_headers(app)
     check_host(app, settings)
     attach_limiter(app, limiter)
     CORS(

@@ -16,7 +16,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
@@ -24,6 +24,7 @@ from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
+from setting_names import aliased, environment, mistakes
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -195,6 +196,7 @@ class Settings(BaseSettings):
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
+    rembg_model_fallback: bool = True
     removebg_default_size: Annotated[Size, BeforeValidator(_size)] = "preview"
     removebg_max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 22 * 1024 * 1024
     removebg_require_subject: bool = True
@@ -263,17 +265,26 @@ class Settings(BaseSettings):
         BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
     ] = "INFO"
     log_file: HomePath | None = None
-    log_format: Literal["json", "console"] = "json"
+    log_format: Literal["auto", "json", "console"] = "auto"
     log_rotate_mb: Annotated[float, Field(ge=0, le=10_000)] = 50
     log_backups: Annotated[int, Field(ge=0, le=100)] = 5
     min_free_disk_mb: Annotated[int, Field(ge=0)] = 100
     max_memory_mb: Annotated[int, Field(ge=0)] = 0
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read aliases after everything that is given by its own name."""
+        own = (sources["init_settings"], sources["env_settings"], sources["dotenv_settings"])
+        return *own, InitSettingsSource(settings_cls, aliased(environment(env_files())))
 
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, raw: Any) -> Any:
         """Defaults that depend on the machine or on other settings."""
         values = {key.lower(): value for key, value in dict(raw).items()}
+        _split_model_path(values)
         cpus = usable_cpus()
         # Quotas in memory belong to one process: with them, one process serves unless the setting says otherwise.
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
@@ -401,6 +412,21 @@ class Settings(BaseSettings):
         return _as_base64(self.removebg_max_content_length) + OTHER_FIELDS
 
 
+def _split_model_path(values: dict[str, Any]) -> None:
+    """Turn a file's path in `rembg_model_name` into the model's name and its folder."""
+    given = str(values.get("rembg_model_name", ""))
+    if "/" not in given and not given.endswith(".onnx"):
+        return
+    path = in_home(Path(given))
+    folder = values.setdefault("rembg_session_path", path.parent)
+    if path.suffix != ".onnx" or in_home(Path(folder)) != path.parent:
+        raise ValueError(
+            f"REMBG_MODEL_NAME is {given}: a model's name or the path of an .onnx file in REMBG_SESSION_PATH "
+            f"({folder}) is needed"
+        )
+    values["rembg_model_name"] = path.stem
+
+
 def _as_base64(size: int) -> int:
     return 4 * -(-size // 3)
 
@@ -431,13 +457,26 @@ def _threads(values: dict[str, Any], workers: int) -> int:
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and the `.env` files. Raises `ConfigError`, which ends the start."""
+    wrong = list(mistakes([name.upper() for name in Settings.model_fields], env_files()))
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as exc:
-        lines = []
-        for error in exc.errors(include_url=False):
-            name = str(error["loc"][0]).upper() if error["loc"] else ""
-            value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
-            found = f"{name} is {value}: " if name else ""
-            lines.append(f"  {found}{error['msg'].removeprefix('Value error, ')}")
-        raise ConfigError("The settings are wrong:\n" + "\n".join(dict.fromkeys(lines))) from exc
+        wrong += _readable(exc)
+        raise _config_error(wrong) from exc
+    if wrong:
+        raise _config_error(wrong)
+    return settings
+
+
+def _readable(failure: ValidationError) -> list[str]:
+    lines = []
+    for error in failure.errors(include_url=False):
+        name = str(error["loc"][0]).upper() if error["loc"] else ""
+        value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
+        found = f"{name} is {value}: " if name else ""
+        lines.append(f"{found}{error['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def _config_error(lines: list[str]) -> ConfigError:
+    return ConfigError("The settings are wrong:\n" + "\n".join(f"  {line}" for line in dict.fromkeys(lines)))

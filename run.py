@@ -16,6 +16,7 @@ from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
 from services.launch.secret import keep_private, kept_secret
 from services.launch.supervisor import Supervisor
+from setting_names import environment
 
 BROKER_FOLDER: Final = HOME / "data/valkey"
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)
@@ -35,18 +36,6 @@ CELERY_FLAGS: Final = ("--without-gossip", "--without-mingle", "--without-heartb
 WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker", *CELERY_FLAGS)
 
 
-def environment() -> dict[str, str]:
-    """Return what `config.py` will read: the environment and, for names that it lacks, the `.env` files."""
-    names = {name: value for name, value in os.environ.items() if value}
-    found: dict[str, str] = {}
-    for file in env_files():
-        if file.is_file():
-            from dotenv import dotenv_values
-
-            found |= {name.upper(): value for name, value in dotenv_values(file).items() if value}
-    return found | {name.upper(): value for name, value in names.items()}
-
-
 def programs(settings: dict[str, str]) -> list[Program]:
     """Return what to run. Without a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
     env = dict(os.environ)
@@ -57,6 +46,9 @@ def programs(settings: dict[str, str]) -> list[Program]:
     with contextlib.suppress(OSError):
         keep_private(SECRET_FILE.parent)
         env["SECRET_KEY"] = settings.get("SECRET_KEY") or kept_secret(SECRET_FILE)
+    # The programs write into pipes of the supervisor's; it alone knows of the terminal.
+    if settings.get("LOG_FORMAT", "auto").lower() == "auto" and not settings.get("LOG_FILE") and sys.stderr.isatty():
+        env["LOG_FORMAT"] = "console"
     others: list[Program] = []
     note = ""
     if settings.get("JOBS_ENABLED", "").lower() in NO:
@@ -141,7 +133,7 @@ def _print(text: str) -> None:
 
 def main() -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit status."""
-    settings = environment()
+    settings = environment(env_files())
     try:
         table = programs(settings)
     # A setting that is not a number: the web server reports it with all other mistakes.

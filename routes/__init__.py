@@ -4,10 +4,25 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import admin, batch, files, health, jobs, rembg, removal, removebg, system, uploads
+from routes import (
+    admin,
+    batch,
+    carvekit,
+    clipdrop,
+    files,
+    health,
+    jobs,
+    photoroom,
+    rembg,
+    removal,
+    removebg,
+    system,
+    uploads,
+    withoutbg,
+)
 from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota, is_uncounted
-from routes.openapi import docs, job_operations, operations, rembg_operations, removebg_docs
+from routes.openapi import dialect_docs, docs, job_operations, operations, rembg_operations, removebg_docs
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
 
@@ -37,6 +52,31 @@ ROUTES = (
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),
     Route("POST", "/v1.0/improve", removebg.improve, removebg_docs.IMPROVE, "rate_limit_removebg_per_minute"),
+    Route("POST", "/api/removebg", carvekit.carvekit_removebg, dialect_docs.CARVEKIT, "rate_limit_removebg_per_minute"),
+    Route("GET", "/api/account", carvekit.carvekit_account, dialect_docs.CARVEKIT_ACCOUNT, scope=OPEN),
+    Route(
+        "POST",
+        "/v1/remove-background",
+        withoutbg.withoutbg_remove_background,
+        dialect_docs.WITHOUTBG,
+        "rate_limit_remove_bg_per_hour",
+    ),
+    Route(
+        "POST",
+        "/v1.0/alpha-channel-base64",
+        withoutbg.withoutbg_alpha_channel,
+        dialect_docs.WITHOUTBG_CLOUD,
+        "rate_limit_base64_per_hour",
+    ),
+    Route("GET", "/available-credit", withoutbg.withoutbg_available_credit, dialect_docs.WITHOUTBG_CREDIT),
+    Route("POST", "/v1/segment", photoroom.photoroom_segment, dialect_docs.PHOTOROOM, "rate_limit_remove_bg_per_hour"),
+    Route(
+        "POST",
+        "/remove-background/v1",
+        clipdrop.clipdrop_remove_background,
+        dialect_docs.CLIPDROP,
+        "rate_limit_remove_bg_per_hour",
+    ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),

@@ -10,10 +10,10 @@ from flask import Response, request, stream_with_context
 from bootstrap import WebServices
 from routes.http.bodies import hold_body, keep_body
 from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
-from routes.http.image_forms import FormFile, form_files, no_image
+from routes.http.image_forms import FormFile, form_files, need_form, no_image
 from routes.http.limits import Charge, charge, is_free
 from routes.http.observe import count_failure, count_image
-from routes.rembg import need_form, read_options
+from routes.rembg import read_options
 from services.archives.batch import Batch, Item
 from services.archives.errors import TooManyFiles
 from services.archives.zip_reader import Archive

@@ -17,12 +17,11 @@ from routes.http.context import service, state
 from routes.http.limits import limit_exceeded
 from routes.http.observe import note_error
 from services import errors
-from services.dialects import removebg_errors
+from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
 from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
 EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
@@ -38,13 +37,27 @@ class Dialect:
     content_type: str
 
 
-DIALECTS: Final = (
-    Dialect(
-        "/v1.0/",
-        removebg_errors.error_body,
-        lambda settings: settings.removebg_max_content_length,
-        "application/json; charset=utf-8",
-    ),
+UTF8: Final = "application/json; charset=utf-8"
+JSON: Final = "application/json"
+
+
+def _removebg_bytes(settings: Settings) -> int:
+    return settings.removebg_max_content_length
+
+
+def _our_bytes(settings: Settings) -> int:
+    return settings.max_content_length
+
+
+DIALECTS: Final = (  # the first prefix that fits counts
+    Dialect("/v1.0/alpha-channel-base64/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1.0/", removebg_errors.error_body, _removebg_bytes, UTF8),
+    Dialect("/api/removebg/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/api/account/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/v1/remove-background/", withoutbg.error_body, _our_bytes, JSON),
+    Dialect("/available-credit/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1/segment/", photoroom.error_body, _our_bytes, JSON),
+    Dialect("/remove-background/v1/", clipdrop.error_body, _our_bytes, JSON),
 )
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,
@@ -64,7 +77,6 @@ def handle_errors(app: Flask) -> None:
 
 
 def _service_error(error: ServiceError) -> Response:
-    _drain_body()
     note_error(error)
     dialect = next((dialect for dialect in DIALECTS if f"{request.path}/".startswith(dialect.prefix)), None)
     response = _in_dialect(error, dialect) if dialect else _as_ours(error)
@@ -138,14 +150,3 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
         return _service_error(errors.Busy("the server is out of memory or open files for now"))
     return _service_error(ServiceError())
-
-
-def _drain_body() -> None:
-    """Discard the rest of a refused body, so that the caller sees the response instead of a reset."""
-    stream = request.environ.get("wsgi.input")
-    left = DRAIN_BYTES
-    try:
-        while stream and left > 0 and (chunk := stream.read(min(left, 1 << 20))):
-            left -= len(chunk)
-    except Exception as exc:  # noqa: BLE001 - the server's own stream errors; the connection is closed anyway
-        log.debug("body not drained", reason=type(exc).__name__)

@@ -9,7 +9,7 @@ from flask import request
 from routes.http.auth import caller_key
 from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import service
-from routes.http.fields import CALLBACK_URL, NON_OPTION_FIELDS, read_options
+from routes.http.fields import CALLBACK_URL, read_options, unknown_field
 from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
 from routes.http.requests import read_upload
@@ -20,7 +20,7 @@ from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, 
 from services.imaging.decode import inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
@@ -58,9 +58,9 @@ def read_batch() -> Submission:
     request.max_form_parts = settings.max_batch_files + 100
     for name in request.files:
         if name not in (FILE_FIELD, BACKGROUND_IMAGE):
-            raise unknown_option(name, also=(*NON_OPTION_FIELDS, FILE_FIELD))
+            raise unknown_field(name, FILE_FIELD, file_field=FILE_FIELD)
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
-    given = read_options(CALLBACK_URL)
+    given = read_options(CALLBACK_URL, file_field=FILE_FIELD)
     callback = given.pop(CALLBACK_URL, None)
     _check_options(Options.parse(given))
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)

@@ -18,6 +18,8 @@ from services.result_cache import HIT, MISS
 from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+# Prefixes of the endpoints whose failures are those of an image.
+REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 log = structlog.get_logger("request")
 
@@ -79,7 +81,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
         metrics.refused.labels(error.code).inc()
         if error.status == 429:
             metrics.rate_limited.labels(endpoint).inc()
-        if endpoint.startswith(("/remove", "/api/remove", "/v1.0/removebg")) and error.status != 429:
+        if endpoint.startswith(REMOVALS) and error.status != 429:
             count_failure(error)
     if result:
         count_image(result)

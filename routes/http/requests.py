@@ -13,7 +13,6 @@ from routes.http.fields import (
     BACKGROUND_URL,
     CALLBACK_URL,
     FILE_FIELDS,
-    NON_OPTION_FIELDS,
     OUTPUT_KEY,
     URL_FIELD,
     boolean,
@@ -21,6 +20,7 @@ from routes.http.fields import (
     image_reference,
     raw_options,
     result_key,
+    unknown_field,
 )
 from routes.http.incoming import S3_KEY, read_incoming
 from services.archives.filenames import harmless_stem
@@ -36,7 +36,7 @@ from services.errors import (
 )
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options, allowed
 from services.net.client import PSEUDONYM
 from services.net.errors import BadURL, ForbiddenSource
 from services.net.fetch import Fetched
@@ -107,7 +107,7 @@ def read_base64_upload() -> tuple[Upload, bool]:
     if isinstance(body.get("prompt"), list):
         body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not several
     background = _base64_background(body.pop(BACKGROUND_IMAGE, None))
-    given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"))
+    given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"), file_field="image")
     if text is None or text == "":
         if URL_FIELD in given:
             return _complete(given, background=background), data_uri
@@ -149,7 +149,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
             raise BadOption(name, "a file", allowed(name))
-        raise unknown_option(name, also=NON_OPTION_FIELDS)
+        raise unknown_field(name)
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")

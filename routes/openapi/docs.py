@@ -184,6 +184,8 @@ def _responses(route: Route) -> Schema:
         done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
+    if route.operation.tag == "rembg":
+        done |= header_refs("X-Model-Fallback")
     if "output_key" in route.operation.query:
         done |= header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}

@@ -20,6 +20,7 @@ FILE_MODE: Final = 0o600
 def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
     """Return a `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
 
+    `style`: "json", "console", or "auto" for text on a terminal and JSON elsewhere.
     A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate, and the file is
     reopened when it was moved away.
     """
@@ -36,10 +37,11 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         cache_logger_on_first_use=False,
     )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if style == "json":
+    terminal = file is None and sys.stderr.isatty()
+    if style == "json" or (style == "auto" and not terminal):
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())]
+        last += [structlog.dev.ConsoleRenderer(colors=terminal)]
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -20,6 +20,8 @@ import redis
 import requests
 
 import run
+from paths import env_files
+from setting_names import environment
 from tests.support.processes import is_running
 from tests.support.waiting import ROOT, free_port, poll
 
@@ -263,6 +265,6 @@ def test_environment_overrides_the_settings_file(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORT", "6002")
     monkeypatch.delenv("REDIS_URL", raising=False)
-    found = run.environment()
+    found = environment(env_files())
     assert (found["PORT"], found["JOBS_ENABLED"]) == ("6002", "off")
     assert "REDIS_URL" not in found

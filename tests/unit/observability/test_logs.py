@@ -129,3 +129,18 @@ def test_mode_of_a_device_is_left_alone() -> None:
     assert device.stat().st_mode == before
     config = logging_config(level="INFO", style="json", file=device, rotate_mb=1, backups=1)
     assert config["handlers"]["out"]["chmod"] is None
+
+
+@pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
+def test_automatic_style_is_text_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
+) -> None:
+    before = structlog.get_config()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    try:
+        found = logging_config(level="INFO", style="auto", file=None, rotate_mb=0, backups=0)
+        assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
+        to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
+        assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"
+    finally:
+        structlog.configure(**before)
