@@ -11,10 +11,10 @@ from config import Settings
 from routes import removebg
 from routes.dialect_headers import attach_dialect_headers
 from routes.http.bodies import InMemoryRequest, release_body
+from routes.http.callers import check_host
 from routes.http.context import EXTENSION
 from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
-from routes.http.hosts import check_host
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
 

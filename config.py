@@ -85,12 +85,6 @@ def _authority(text: str) -> str:
     return text
 
 
-def _webhook_secret(text: str) -> str:
-    if text:
-        signing_key(text)
-    return text
-
-
 def _host_name(text: str) -> str:
     if text == "*":
         return text
@@ -118,6 +112,12 @@ def _origin(text: str) -> str:
 def _secret(text: str) -> str:
     if text and len(text) < MIN_SECRET_CHARS:
         raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
+def _webhook_secret(text: str) -> str:
+    if text:
+        signing_key(text)
     return text
 
 

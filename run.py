@@ -14,7 +14,7 @@ from services.capacity.resources import usable_cpus
 from services.launch.announce import EVERY, announcement
 from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
-from services.launch.secret import kept_secret
+from services.launch.secret import keep_private, kept_secret
 from services.launch.supervisor import Supervisor
 from setting_names import environment
 
@@ -42,10 +42,10 @@ def programs(settings: dict[str, str]) -> list[Program]:
     # Celery and Gunicorn find the modules from any folder.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     announce = env.pop("ANNOUNCE", "")
-    if not settings.get("SECRET_KEY"):
-        # Without one the web server makes its own, and says so.
-        with contextlib.suppress(OSError):
-            env["SECRET_KEY"] = kept_secret(SECRET_FILE)
+    # Without a secret the web server makes its own, and says so.
+    with contextlib.suppress(OSError):
+        keep_private(SECRET_FILE.parent)
+        env["SECRET_KEY"] = settings.get("SECRET_KEY") or kept_secret(SECRET_FILE)
     # The programs write into pipes of the supervisor's; it alone knows of the terminal.
     if settings.get("LOG_FORMAT", "auto").lower() == "auto" and not settings.get("LOG_FILE") and sys.stderr.isatty():
         env["LOG_FORMAT"] = "console"

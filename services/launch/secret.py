@@ -1,8 +1,9 @@
-"""Keeps the secret of `make run` in its data folder, so that links and cookies survive a restart."""
+"""Keeps the data folder of `make run` private, and in it a secret, so that links and cookies survive a restart."""
 
 import contextlib
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -11,12 +12,19 @@ from typing import Final
 MIN_CHARS: Final = 16
 
 
+def keep_private(folder: Path) -> None:
+    """Make the folder, or narrow one that others may look into. Raises `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        folder.chmod(0o700)
+
+
 def kept_secret(file: Path) -> str:
     """Return the secret in `file`, which is made if there is none, readable by its owner alone.
 
     Of several processes that make it at the same time, all get the same one. Raises `OSError`.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_private(file.parent)
     with contextlib.suppress(FileNotFoundError):
         found = file.read_text().strip()
         if len(found) >= MIN_CHARS:

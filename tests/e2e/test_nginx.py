@@ -692,6 +692,23 @@ def test_invalid_request_id_is_replaced(client: httpx.Client, given: str) -> Non
     assert answer.headers.get_list("X-Request-ID") == [answer.json()["request_id"]]
 
 
+@pytest.mark.parametrize("http2", [False, True])
+def test_host_reaches_the_app_which_answers_to_its_own_names_alone(http2: bool) -> None:
+    with (
+        Gunicorn(ALLOWED_HOSTS="api.example", TRUSTED_PROXIES=1) as named,
+        Nginx(named.port) as proxy,
+        proxy.client(http2=http2) as caller,
+    ):
+        codes = {
+            host: caller.get("/health/live", headers={"Host": host}).status_code
+            for host in ("api.example", "127.0.0.1", "localhost", "evil.example")
+        }
+        assert codes == {"api.example": 200, "127.0.0.1": 200, "localhost": 200, "evil.example": 421}
+        refused = caller.post("/v1.0//removebg", headers={"Host": "api.example"})
+        assert refused.status_code == 404
+        assert "Location" not in refused.headers
+
+
 def test_refused_request_is_logged(nginx: Nginx, client: httpx.Client) -> None:
     client.post("/metrics", headers={"X-Request-ID": "refused-and-logged"})
     line = nginx.logged("refused-and-logged")

@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import requests
 
 from tests.support.waiting import ROOT, free_port, poll
+
+SECRET_KEY: Final = "a key for tests alone"
 
 
 class _LoggedProcess:
@@ -65,7 +67,7 @@ class Gunicorn(_LoggedProcess):
                 # Requests written by hand name any host.
                 "ALLOWED_HOSTS": "*",
                 "REMBG_SESSION_PATH": ROOT / "models",
-                "SECRET_KEY": "a key for tests alone",
+                "SECRET_KEY": SECRET_KEY,
                 # Generated requests contain URLs of other hosts.
                 "FETCH_ENABLED": "false",
                 **settings,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.launch.secret import MIN_CHARS, kept_secret
+from services.launch.secret import MIN_CHARS, keep_private, kept_secret
 
 
 def mode(path: Path) -> int:
@@ -43,3 +43,14 @@ def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(OSError, match="data"):
         kept_secret(tmp_path / "data/secret-key")
+
+
+def test_folder_that_others_may_look_into_is_narrowed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    keep_private(folder)
+    assert mode(folder) == 0o700
+    folder.chmod(0o500)
+    keep_private(folder)
+    assert mode(folder) == 0o500
