@@ -154,4 +154,7 @@ METRICS: Final = Operation(
 )  # fmt: skip
 METRICS_JSON: Final = Operation("operations", "The same metrics as JSON", answers=_ANY_OBJECT, failures=(e.Forbidden,))
 DOCS: Final = Operation("service", "This description as a page", answers={"text/html": {"type": "string"}})
+REFERENCE: Final = Operation(
+    "service", "The API's description as a page to read", answers={"text/html": {"type": "string"}}
+)
 OPENAPI: Final = Operation("service", "This description as OpenAPI 3.1", answers=_ANY_OBJECT)
