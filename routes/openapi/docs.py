@@ -178,7 +178,7 @@ def _responses(route: Route) -> Schema:
         if status == 401:
             error_headers |= header_refs("WWW-Authenticate")
         body: Schema = {"$ref": "#/components/schemas/Error"}
-        if status == 503 and route.path.startswith("/health"):
+        if status == 503 and "/health" in route.path:
             body = {"type": "object"}
         responses[str(status)] = {
             "description": "\n".join(lines),

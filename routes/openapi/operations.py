@@ -4,6 +4,7 @@ from typing import Final
 
 from routes.http.answers import (
     Alive,
+    DependencyReport,
     HealthReport,
     ImageAnswer,
     ModelList,
@@ -142,6 +143,10 @@ MODELS: Final = Operation("service", "The models that can be used", answers={"ap
 HEALTH: Final = Operation(
     "operations", "The state of every part", "503 when a part that serving needs has failed.",
     answers={"application/json": schema_of(HealthReport)}, failures=(e.EngineUnavailable,),
+)  # fmt: skip
+HEALTH_SHORT: Final = Operation(
+    "operations", "The state of the API and what it depends on", "503 when a part that serving needs has failed.",
+    answers={"application/json": schema_of(DependencyReport)}, failures=(e.EngineUnavailable,),
 )  # fmt: skip
 LIVE: Final = Operation("operations", "The process answers", answers={"application/json": schema_of(Alive)})
 READY: Final = Operation(
