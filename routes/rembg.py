@@ -20,7 +20,8 @@ FILE: Final = "file"
 def remove_url() -> Response:
     """Return the image behind `url` without its background."""
     service().admission.refuse_when_full()
-    options = read_options()
+    # A body is not read: nothing would bound or count it.
+    options = parse_options(_last(request.args))
     # rembg's fetcher takes what was not encoded twice.
     url = request.args.get("url", "").replace(" ", "%20")
     if not url:

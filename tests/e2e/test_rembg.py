@@ -177,3 +177,9 @@ def test_request_needs_exactly_one_image(fetching: tuple[Gunicorn, str], small: 
 
 def test_api_page_has_rembgs_path(server: Gunicorn) -> None:
     assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text
+
+
+def test_body_of_a_request_by_url_is_not_read(server: Gunicorn) -> None:
+    # The form's bad value would be refused first.
+    answer = requests.get(server.url + PATH, data={"a": "perhaps"}, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (400, "missing_image")
