@@ -29,6 +29,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    HOST=0.0.0.0 \
     UPLOAD_DIR=/data/uploads \
     OUTPUT_DIR=/data/outputs \
     DATABASE_URL=sqlite:////data/background-remover.db

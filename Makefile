@@ -37,7 +37,7 @@ $(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentr
 	@touch -c $@
 
 run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
-	@ANNOUNCE=1 exec $(PY) run.py
+	@ANNOUNCE="make run" exec $(PY) run.py
 
 check: lint types unit  ## lint, types, unit tests: what to run while working (under a minute)
 

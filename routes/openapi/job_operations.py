@@ -18,7 +18,8 @@ from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.archives.errors import TooManyFiles
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.containers.errors import CorruptImage
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (
@@ -141,6 +142,11 @@ DOWNLOAD: Final = Operation(
     "where the operator has chosen so.",
     answers={f.mimetype: {} for f in usable_formats()},
     failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
+)  # fmt: skip
+ERASE: Final = Operation(
+    "jobs", "Delete a job", "Deletes its images, results and record now; what has not ended is cancelled before. No "
+    "callback follows.",
+    failures=(JobNotFound, *_LOST[1:]), status=204,
 )  # fmt: skip
 CLEANUP: Final = Operation(
     "jobs", "Delete expired files and records", "Files and records of expired jobs, and files without a job.",

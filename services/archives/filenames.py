@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 MAX_NAME_CHARS: Final = 100
+MAX_PATH_CHARS: Final = 200
 
 
 def harmless_stem(filename: str) -> str:
@@ -14,6 +15,16 @@ def harmless_stem(filename: str) -> str:
     visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
     clean = re.sub(r'[<>:"/\\|?*;%]', "_", visible).strip(" .")
     return clean[:MAX_NAME_CHARS] or "image"
+
+
+def relative_path(filename: str) -> str:
+    """Return a file name as it was sent, with folders and ending, but relative, printable and bounded in length.
+
+    It is for reports, in which callers look for the name that they sent. Of a long name the end is kept.
+    """
+    visible = "".join(c for c in filename.replace("\\", "/") if unicodedata.category(c)[0] != "C")
+    parts = [part for part in visible.split("/") if part.strip() not in ("", ".", "..")]
+    return "/".join(parts)[-MAX_PATH_CHARS:].lstrip("/") or "image"
 
 
 class DistinctNames:

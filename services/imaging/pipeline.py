@@ -1,6 +1,7 @@
 """The steps from a decoded photo to an encoded cut-out. `services/removal.py` calls them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.capacity.deadline import Stopwatch
 from services.errors import ConflictingOptions
@@ -14,6 +15,7 @@ from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.imaging.prompt import moved
+from services.imaging.rasters import Matte, Photo
 from services.imaging.refine import refine, smooth
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
@@ -27,16 +29,26 @@ class Sources:
     background: Source | None = None
 
 
+class OwnAlpha(StrEnum):
+    """The use of a photo's own transparency: it limits the matte, is the matte, or is discarded."""
+
+    LIMIT = "limit"
+    MATTE = "matte"
+    DISCARD = "discard"
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the operator or the API's dialect demands of a result.
 
     With `require_subject` a picture without a subject is the error `NoSubject`. With `jpeg_if_opaque` a picture
-    without transparency becomes a JPEG, whatever `options.format` is.
+    without transparency becomes a JPEG, whatever `options.format` is. `own_alpha` is about photos with transparent
+    pixels; those without are always cut out.
     """
 
     require_subject: bool = False
     jpeg_if_opaque: bool = False
+    own_alpha: OwnAlpha = OwnAlpha.LIMIT
 
 
 @dataclass(frozen=True)
@@ -78,18 +90,16 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
     with watch.step("decode"):
         photo = decode(sources.photo)
         ground = decode(sources.background) if sources.background is not None else None
-        roi = region(photo, options)
-    with watch.step("segment"):
-        part = part_of(photo, roi)
-        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
-        certainty = confidence(mask)
-    with watch.step("refine"):
-        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
-        if options.smooth:
-            matte = smooth(matte, photo.alpha)
+        if rules.own_alpha is OwnAlpha.DISCARD:
+            photo = Photo(photo.pixels)
+    cut_already = rules.own_alpha is OwnAlpha.MATTE and photo.transparent
+    if cut_already and photo.alpha is not None:
+        matte, certainty = photo.alpha, 1.0
+    else:
+        matte, certainty = _matte(photo, options, segmenter, watch)
     if rules.require_subject:
         check_subject(matte)
-    if options.decontaminate:
+    if options.decontaminate and not cut_already:
         with watch.step("decontaminate"):
             photo = decontaminate(photo, matte)
     with watch.step("compose"):
@@ -116,6 +126,20 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         confidence=certainty,
         timings=watch.timings,
     )
+
+
+def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float]:
+    """Return the photo's matte, and the certainty of its mask."""
+    with watch.step("segment"):
+        roi = region(photo, options)
+        part = part_of(photo, roi)
+        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
+        certainty = confidence(mask)
+    with watch.step("refine"):
+        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
+        if options.smooth:
+            matte = smooth(matte, photo.alpha)
+    return matte, certainty
 
 
 def check_background(options: Options, background: bytes | None) -> None:

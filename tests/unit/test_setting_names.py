@@ -63,7 +63,7 @@ def test_misspelt_name_is_reported_beside_wrong_values(monkeypatch: pytest.Monke
     "name",
     [
         *("HOSTNAME", "PORTS", "DEBUGINFOD_URLS", "REDIS_PORT", "AWS_PROFILE", "AWS_ENDPOINT_URL", "LOGNAME"),
-        *("HTTP_PORT", "BACKGROUND_REMOVER_PORT_5001_TCP", "APP_MEMORY", "AWS_DEFAULT_REGION", *NOT_MISTYPED),
+        *("HTTP_PORT", "BACKGROUND_REMOVER_PORT_5001_TCP", "APP_MEMORY", "AWS_DEFAULT_REGION", *sorted(NOT_MISTYPED)),
     ],
 )
 def test_other_programs_names_in_the_environment_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.archives.filenames import DistinctNames, harmless_stem
+from services.archives.filenames import MAX_PATH_CHARS, DistinctNames, harmless_stem, relative_path
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,24 @@ from services.archives.filenames import DistinctNames, harmless_stem
 )
 def test_a_file_name_is_made_safe(name: str, stem: str) -> None:
     assert harmless_stem(name) == stem
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("holiday/day 1/a:b.jpg", "holiday/day 1/a:b.jpg"),
+        ("holiday\\a.jpg", "holiday/a.jpg"),
+        ("/etc/./passwd", "etc/passwd"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("a\0b\nc\u202egpj.exe", "abcgpj.exe"),
+        ("..", "image"),
+        ("", "image"),
+        ("x" * 300 + "/y.png", "x" * (MAX_PATH_CHARS - 6) + "/y.png"),
+    ],
+)
+def test_path_keeps_folders_and_ending(name: str, path: str) -> None:
+    assert relative_path(name) == path
 
 
 def test_names_that_differ_by_case_or_form_are_made_distinct() -> None:

@@ -1,7 +1,6 @@
 """Every error becomes a response: ours, Werkzeug's, a bug, or one in another service's words."""
 
 import errno
-import io
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +8,7 @@ from flask import Flask, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from routes.http.context import EXTENSION, state
-from routes.http.errors import DRAIN_BYTES, RETRY_AFTER, handle_errors
+from routes.http.errors import RETRY_AFTER, handle_errors
 from services.errors import BadKey, Busy, MissingKey, NotFound, UploadTooLarge
 
 
@@ -132,29 +131,3 @@ def test_oversized_body_names_the_limit_that_applied(app: Flask, limit: int, det
     body = app.test_client().post("/upload").get_json()
     assert body["code"] == "upload_too_large"
     assert details in body["details"]
-
-
-def test_refused_body_is_read_up_to_a_limit(app: Flask) -> None:
-    class Endless(io.RawIOBase):
-        """A body without end that counts what is read."""
-
-        taken = 0
-
-        def read(self, size: int = -1, /) -> bytes:
-            self.taken += size
-            return bytes(size)
-
-    stream = Endless()
-    with app.test_request_context("/here", method="POST", environ_overrides={"wsgi.input": stream}):
-        app.handle_user_exception(NotFound())
-    assert stream.taken == DRAIN_BYTES
-
-
-def test_broken_stream_does_not_hide_the_error(app: Flask) -> None:
-    class Broken(io.RawIOBase):
-        def read(self, size: int = -1, /) -> bytes:
-            raise ConnectionError("reset")
-
-    with app.test_request_context("/here", method="POST", environ_overrides={"wsgi.input": Broken()}):
-        response = app.make_response(app.handle_user_exception(NotFound()))
-    assert response.status_code == 404

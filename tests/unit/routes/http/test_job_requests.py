@@ -116,15 +116,15 @@ def test_callback_needs_a_valid_url_and_a_secret(app: Flask, small: bytes) -> No
 
 def test_batch_takes_images_and_the_contents_of_archives(app: Flask, small: bytes) -> None:
     packed = archive(("b.jpg", small), ("c.jpg", small))
-    found = batch(app, files(("a.jpg", small), ("more.zip", packed), quality="70", callback_url=CALLBACK))
+    found = batch(app, files(("holiday/a.jpg", small), ("more.zip", packed), quality="70", callback_url=CALLBACK))
     assert found.kind == "batch"
-    assert outcomes(found) == [("a", ""), ("b", ""), ("c", "")]
+    assert outcomes(found) == [("holiday/a.jpg", ""), ("more.zip/b.jpg", ""), ("more.zip/c.jpg", "")]
     assert (found.options, found.callback_url) == ({"quality": "70"}, CALLBACK)
 
 
 def test_batch_keeps_a_refused_file_with_its_error(app: Flask, small: bytes) -> None:
     found = batch(app, files(("empty.jpg", b""), ("large.jpg", b"x" * 10_001), ("a.jpg", small)))
-    assert outcomes(found) == [("empty", "empty_image"), ("large", "upload_too_large"), ("a", "")]
+    assert outcomes(found) == [("empty.jpg", "empty_image"), ("large.jpg", "upload_too_large"), ("a.jpg", "")]
     assert [len(file.data) for file in found.files] == [0, 0, len(small)]
 
 
