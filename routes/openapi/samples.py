@@ -13,6 +13,7 @@ PICTURE: Final = (
 # In the order of preference: a picture that is sent works without any network.
 VALUES: Final = {
     "image": PICTURE,
+    "image_base64": PICTURE,
     "image_file_b64": PICTURE,
     "image_url": "https://example.com/photo.jpg",
     "path": "photo.txt",

@@ -87,7 +87,13 @@ def test_json_sample_gives_a_picture_as_it_stands(window: Browser, server: Gunic
     assert '"success": true' in text
 
 
-@pytest.mark.parametrize("path", ["/remove-background-base64", "/v1.0/removebg", "/v1.0/improve"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/remove-background-base64", "/v1.0/removebg", "/v1.0/improve"),
+        *("/v1/remove-background", "/v1.0/alpha-channel-base64"),
+    ],
+)
 def test_sample_of_a_json_body_is_accepted(server: Gunicorn, path: str) -> None:
     document: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=10).json()
     sample = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
