@@ -7,7 +7,7 @@ ENV PIP_NO_CACHE_DIR=1 \
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.txt /tmp/
-RUN pip install --quiet --requirement /tmp/requirements.txt
+RUN pip install --quiet --require-hashes --requirement /tmp/requirements.txt
 WORKDIR /app
 # The model comes before the rest of the code, so that most changes do not download it again.
 COPY cli.py config.py paths.py setting_names.py ./

@@ -22,7 +22,16 @@ from routes import (
 )
 from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota, is_uncounted
-from routes.openapi import dialect_docs, docs, job_operations, operations, rembg_operations, removebg_docs
+from routes.openapi import (
+    dialect_docs,
+    docs,
+    job_operations,
+    operations,
+    reference_page,
+    rembg_operations,
+    removebg_docs,
+    swagger_page,
+)
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
 
@@ -80,13 +89,15 @@ ROUTES = (
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
-    Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health",)),
+    Route("GET", "/api/v1/health", health.health_of_dependencies, operations.HEALTH_SHORT, scope=OPEN),
     Route("GET", "/health/live", health.health_live, operations.LIVE, scope=OPEN),
     Route("GET", "/health/ready", health.health_ready, operations.READY, scope=OPEN),
     Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
     Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
-    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
-    Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
+    Route("GET", "/docs", swagger_page.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
+    Route("GET", "/redoc", reference_page.reference_page, operations.REFERENCE, scope=OPEN),
+    Route("GET", "/openapi.json", swagger_page.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 PER_MINUTE = "rate_limit_per_minute"
 JOB_ROUTES = (  # there with JOBS_ENABLED
@@ -141,5 +152,5 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
-    docs.register_assets(app)
+    swagger_page.register_assets(app)
     app.extensions["openapi"] = docs.build(routes, settings)

@@ -23,7 +23,8 @@ def remove_url() -> Response:
         state().cost = 0
         raise MethodNotAllowed(["GET", "POST"])
     service().admission.refuse_when_full()
-    options = read_options()
+    # A body is not read: nothing would bound or count it.
+    options = parse_options(_last(request.args))
     # rembg's fetcher takes what was not encoded twice.
     url = request.args.get("url", "").replace(" ", "%20")
     if not url:

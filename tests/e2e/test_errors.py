@@ -373,7 +373,11 @@ def test_unusable_model_fails_only_removals(modelless: Gunicorn) -> None:
     assert int(ready.headers["Retry-After"]) >= 1
     health = requests.get(f"{modelless.url}/health", timeout=5)
     assert health.status_code == 503
-    assert health.json()["checks"]["model"]["status"] == "failed"
+    assert health.json()["parts"]["model"]["status"] == "failed"
+    assert [name for name, fine in health.json()["checks"].items() if not fine] == ["model"]
+    short = requests.get(f"{modelless.url}/api/v1/health", timeout=5)
+    assert short.status_code == 503
+    assert (short.json()["status"], short.json()["checks"]["api"]) == ("unhealthy", "error")
     assert "secret-models" not in health.text
     assert requests.get(f"{modelless.url}/health/live", timeout=5).status_code == 200
     assert requests.get(f"{modelless.url}/models", timeout=5).status_code == 200

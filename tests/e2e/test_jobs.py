@@ -405,7 +405,7 @@ def test_submission_without_queue_or_storage_leaves_nothing(tmp_path: Path, smal
 def queue_problem(place: Place) -> dict[str, str] | None:
     answer = place.call("GET", "/health")
     assert answer.status_code == 200
-    found: dict[str, str] = answer.json()["checks"]["queue"]
+    found: dict[str, str] = answer.json()["parts"]["queue"]
     return found if found["status"] != "ok" else None
 
 

@@ -207,7 +207,7 @@ def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path:
         unknown = f"bgr_{'0' * 12}_{'0' * 40}"
         answers = [post(server, small, key) for key in ("", "any-other-service-s-key", unknown)]
         assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
-        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "off"}
+        assert requests.get(f"{server.url}/health", timeout=10).json()["parts"]["database"] == {"status": "off"}
         assert not file.parent.exists()
 
         # The server finds the new database without a restart.
@@ -215,7 +215,7 @@ def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path:
         known = post(server, small, key)
         assert (known.status_code, known.headers["X-RateLimit-Remaining"]) == (200, "99")
         assert [post(server, small, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
-        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "ok"}
+        assert requests.get(f"{server.url}/health", timeout=10).json()["parts"]["database"] == {"status": "ok"}
         cli(f"sqlite:///{file}", "keys", "revoke", "shop")
         back = poll(lambda: (a := post(server, small, key)).headers["X-RateLimit-Limit"] == "10" and a, 10, "no key")
         assert back.status_code == 200
@@ -238,7 +238,7 @@ def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) 
                 assert time.monotonic() - start < 5
             health = requests.get(f"{server.url}/health", timeout=10)
             assert health.status_code == 503
-            assert health.json()["checks"]["database"]["status"] == "failed"
+            assert health.json()["parts"]["database"]["status"] == "failed"
             assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 200
             assert "hunter2" not in server.log() + health.text + lost.text
             postgres.start()
@@ -255,7 +255,10 @@ def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: byt
             answers = [post(server, small, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
             assert [a.status_code for a in answers] == [200] * 4
             assert time.monotonic() - start < 10
-            assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"]["status"] == "warning"
+            health = requests.get(f"{server.url}/health", timeout=10).json()
+            assert (health["parts"]["database"]["status"], health["checks"]["database"]) == ("warning", False)
+            short = requests.get(f"{server.url}/api/v1/health", timeout=10)
+            assert (short.status_code, short.json()["checks"]["database"]) == (200, "error")
             assert "hunter2" not in server.log()
 
 

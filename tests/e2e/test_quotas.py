@@ -97,7 +97,7 @@ def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
     settings = {**ON, **lots, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
     with Gunicorn(**settings, WEB_CONCURRENCY=2) as server:
         with ValkeyServer(port=port) as valkey:
-            poll(lambda: health(server)["checks"]["redis"]["status"] == "ok", what="Redis in use")
+            poll(lambda: health(server)["parts"]["redis"]["status"] == "ok", what="Redis in use")
             stop, codes = threading.Event(), []
 
             def load() -> None:
@@ -112,7 +112,7 @@ def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
         # Redis has stopped.
         before = len(codes)
         poll(lambda: len(codes) >= before + 12)
-        lost = poll(lambda: (found := health(server))["checks"]["redis"]["status"] == "warning" and found)
+        lost = poll(lambda: (found := health(server))["parts"]["redis"]["status"] == "warning" and found)
         stop.set()
         for thread in threads:
             thread.join(30)
@@ -165,7 +165,7 @@ def served_without_redis(server: Gunicorn) -> None:
     seconds = []
     for _ in range(8):
         start = time.perf_counter()
-        assert health(server)["checks"]["redis"]["status"] == "warning"
+        assert health(server)["parts"]["redis"]["status"] == "warning"
         seconds.append(time.perf_counter() - start)
     # Waiting for Redis would take longer.
     assert statistics.median(seconds) < 0.3

@@ -222,3 +222,9 @@ def test_preflight_allows_any_header_as_rembgs_server_does(server: Gunicorn) -> 
 
 def test_api_page_has_rembgs_path(server: Gunicorn) -> None:
     assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text
+
+
+def test_body_of_a_request_by_url_is_not_read(server: Gunicorn) -> None:
+    # The form's bad value would be refused first.
+    answer = requests.get(server.url + PATH, data={"a": "perhaps"}, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (400, "missing_image")

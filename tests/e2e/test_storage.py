@@ -40,7 +40,7 @@ def refused(answer: requests.Response) -> tuple[int, str]:
 def check(server: Gunicorn) -> dict[str, Any]:
     answer = requests.get(f"{server.url}/health", timeout=5)
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.json()["checks"]["storage"]
+    found: dict[str, Any] = answer.json()["parts"]["storage"]
     return found
 
 
