@@ -18,6 +18,8 @@ class ClientSocket(socket.socket):
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        # Of the request; "" where it is not known.
+        self.path = ""
         self.sends = False
         self._waits_since = 0.0
         self._queued = -1

@@ -602,6 +602,8 @@ def test_a_header_too_large_for_the_app_is_refused_in_its_format(nginx: Nginx, v
     answer = nginx.ask(version, "GET /docs", ("X-Api-Key: " + "a" * 9000,))
     assert (answer.status_code, answer.json()["code"]) == (431, "bad_request")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    answer = nginx.ask(version, "GET /v1.0/account", ("X-Api-Key: " + "a" * 9000,))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (431, "bad_request")
 
 
 def test_a_header_too_large_for_nginx_is_refused_in_the_apps_format(without_app: Nginx) -> None:

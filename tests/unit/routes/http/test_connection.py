@@ -56,6 +56,21 @@ def test_a_large_body_is_ready_after_its_first_bytes(conn: Connection) -> None:
     assert not conn.whole
 
 
+@pytest.mark.parametrize(
+    ("start", "path"),
+    [
+        (b"GET /v1.0/removebg?size=auto HTTP/1.1\r\nX: ", "/v1.0/removebg"),
+        (b"GET /models HTTP/1.1\n", "/models"),
+        (b"GET /" + b"a" * 5000, ""),
+        (b"nonsense\n", ""),
+    ],
+)
+def test_a_request_that_cannot_be_parsed_has_a_path(conn: Connection, start: bytes, path: str) -> None:
+    conn.add(start)
+    conn.hand_over()
+    assert conn.sock.path == path
+
+
 def test_an_endless_header_is_noticed(conn: Connection) -> None:
     assert not conn.add(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEADER_BYTES // 6))
     assert conn.has_long_header
