@@ -3,6 +3,7 @@
 Read once at the start, from the environment and a `.env` file; all mistakes are reported together.
 """
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,14 +16,15 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
-from services.net.urls import parse_authority
+from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
+from setting_names import aliased, environment, mistakes
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -38,6 +40,7 @@ BODIES_SHARE: Final = 0.25
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
@@ -88,6 +91,36 @@ def _webhook_secret(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        return parse_authority(text)[0]
+    except BadURL as exc:
+        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it; Flask-CORS would take one with `*` for a pattern without an end."""
+    if text in ("", "*"):
+        return text
+    scheme, _, authority = text.lower().removesuffix("/").partition("://")
+    try:
+        host, port = parse_authority(authority)
+    except BadURL:
+        scheme = ""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < MIN_SECRET_CHARS:
+        raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -112,9 +145,9 @@ class Settings(BaseSettings):
     app_name: str = "Background Remover API"
     app_version: str = VERSION
     debug: bool = False
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
-    secret_key: str
+    secret_key: Annotated[str, AfterValidator(_secret)]
 
     # serving; settings without a default here are derived from the CPUs, see _derive
     web_concurrency: Annotated[int, Field(ge=1, le=64)]
@@ -153,6 +186,7 @@ class Settings(BaseSettings):
 
     # quotas
     rate_limit_enabled: bool = True
+    rate_limit_loopback: bool = False
     rate_limit_storage: Literal["memory", "redis"] = "memory"
     redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
     rate_limit_remove_bg_per_hour: Annotated[int, Field(ge=1)] = 10
@@ -208,10 +242,11 @@ class Settings(BaseSettings):
 
     # web
     public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
-    cors_origins: Words = ("*",)
-    frontend_url: str = ""
+    allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_host_name, hosts)))] = ()
+    cors_origins: Annotated[Words, AfterValidator(lambda origins: tuple(map(_origin, origins)))] = ("*",)
+    frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-    metrics_token: str = ""
+    metrics_token: Annotated[str, AfterValidator(_secret)] = ""
 
     # fetching
     fetch_enabled: bool = True
@@ -230,17 +265,26 @@ class Settings(BaseSettings):
         BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
     ] = "INFO"
     log_file: HomePath | None = None
-    log_format: Literal["json", "console"] = "json"
+    log_format: Literal["auto", "json", "console"] = "auto"
     log_rotate_mb: Annotated[float, Field(ge=0, le=10_000)] = 50
     log_backups: Annotated[int, Field(ge=0, le=100)] = 5
     min_free_disk_mb: Annotated[int, Field(ge=0)] = 100
     max_memory_mb: Annotated[int, Field(ge=0)] = 0
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read aliases after everything that is given by its own name."""
+        own = (sources["init_settings"], sources["env_settings"], sources["dotenv_settings"])
+        return *own, InitSettingsSource(settings_cls, aliased(environment(env_files())))
 
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, raw: Any) -> Any:
         """Defaults that depend on the machine or on other settings."""
         values = {key.lower(): value for key, value in dict(raw).items()}
+        _split_model_path(values)
         cpus = usable_cpus()
         # Quotas in memory belong to one process: with them, one process serves unless the setting says otherwise.
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
@@ -368,6 +412,21 @@ class Settings(BaseSettings):
         return _as_base64(self.removebg_max_content_length) + OTHER_FIELDS
 
 
+def _split_model_path(values: dict[str, Any]) -> None:
+    """Turn a file's path in `rembg_model_name` into the model's name and its folder."""
+    given = str(values.get("rembg_model_name", ""))
+    if "/" not in given and not given.endswith(".onnx"):
+        return
+    path = in_home(Path(given))
+    folder = values.setdefault("rembg_session_path", path.parent)
+    if path.suffix != ".onnx" or in_home(Path(folder)) != path.parent:
+        raise ValueError(
+            f"REMBG_MODEL_NAME is {given}: a model's name or the path of an .onnx file in REMBG_SESSION_PATH "
+            f"({folder}) is needed"
+        )
+    values["rembg_model_name"] = path.stem
+
+
 def _as_base64(size: int) -> int:
     return 4 * -(-size // 3)
 
@@ -398,13 +457,26 @@ def _threads(values: dict[str, Any], workers: int) -> int:
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and the `.env` files. Raises `ConfigError`, which ends the start."""
+    wrong = list(mistakes([name.upper() for name in Settings.model_fields], env_files()))
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as exc:
-        lines = []
-        for error in exc.errors(include_url=False):
-            name = str(error["loc"][0]).upper() if error["loc"] else ""
-            value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
-            found = f"{name} is {value}: " if name else ""
-            lines.append(f"  {found}{error['msg'].removeprefix('Value error, ')}")
-        raise ConfigError("The settings are wrong:\n" + "\n".join(dict.fromkeys(lines))) from exc
+        wrong += _readable(exc)
+        raise _config_error(wrong) from exc
+    if wrong:
+        raise _config_error(wrong)
+    return settings
+
+
+def _readable(failure: ValidationError) -> list[str]:
+    lines = []
+    for error in failure.errors(include_url=False):
+        name = str(error["loc"][0]).upper() if error["loc"] else ""
+        value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
+        found = f"{name} is {value}: " if name else ""
+        lines.append(f"{found}{error['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def _config_error(lines: list[str]) -> ConfigError:
+    return ConfigError("The settings are wrong:\n" + "\n".join(f"  {line}" for line in dict.fromkeys(lines)))

@@ -21,7 +21,7 @@ from routes import (
     withoutbg,
 )
 from routes.http.auth import View, needs_key
-from routes.http.limits import by_quota
+from routes.http.limits import by_quota, is_uncounted
 from routes.openapi import dialect_docs, docs, job_operations, operations, rembg_operations, removebg_docs
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
@@ -122,6 +122,10 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
 INDEX_PER_HOUR = 50
 
 
+def _index_uncounted() -> bool:
+    return not system.index_as_json() or is_uncounted()
+
+
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
     app.url_map.converters["job"] = jobs.JobId
@@ -130,9 +134,9 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
         view: View = route.view
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}")(view)
+            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}", route.quota.upper())(view)
         elif view is system.index:
-            view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
+            view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=_index_uncounted)(view)
         if route.scope:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):

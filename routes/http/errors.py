@@ -7,12 +7,14 @@ from typing import Final
 
 import structlog
 from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from config import Settings
 from routes.http.answers import ErrorBody, json_response
 from routes.http.context import service, state
+from routes.http.limits import limit_exceeded
 from routes.http.observe import note_error
 from services import errors
 from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
@@ -129,7 +131,10 @@ def _http_error(error: HTTPException) -> Response:
     if status == 500:
         return _unexpected(error)
     known = _BY_STATUS.get(status, errors.BadRequest)
-    ours = known(_details(error, status))
+    ours = limit_exceeded(error) if isinstance(error, RateLimitExceeded) else known(_details(error, status))
+    # A base URL that ends in a slash. A redirect would make clients send photo and key twice.
+    if status == 404 and "//" in request.path:
+        ours.solution = "Write single slashes between the parts of the path: a base URL must not end in one"
     response = _service_error(ours)
     if known is errors.BadRequest:
         response.status_code = status
@@ -140,8 +145,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _details(error: HTTPException, status: int) -> str:
-    if status == 429:
-        return f"allowed: {error.description}"
     if status == 404:
         return f"no endpoint {request.path[:200]!r}"
     if status == 405:

@@ -9,8 +9,9 @@ import structlog
 from flask import Flask, Response, g, request
 
 from routes.http.auth import caller_key
+from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
-from routes.http.limits import client_address
+from routes.http.cross_origin import policy_headers
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
 from services.result_cache import HIT, MISS
@@ -20,11 +21,6 @@ REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 # Prefixes of the endpoints whose failures are those of an image.
 REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
-SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
 log = structlog.get_logger("request")
 
 
@@ -54,7 +50,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     elapsed = time.monotonic() - state().started
     response.headers["X-Request-ID"] = state().request_id
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in policy_headers(request.path, response.mimetype).items():
         response.headers.setdefault(name, value)
     result = state().result
     if result:

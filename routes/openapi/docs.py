@@ -190,7 +190,7 @@ def _responses(route: Route) -> Schema:
         done |= header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
-    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
+    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, e.HostNotAllowed, ServiceError]
     if route.quota or route.path == "/":
         failures.append(e.RateLimited)
     if route.scope:

@@ -18,7 +18,8 @@ from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.archives.errors import TooManyFiles
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.containers.errors import CorruptImage
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (

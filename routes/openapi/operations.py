@@ -14,7 +14,8 @@ from routes.http.answers import (
 from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
-from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
+from services.containers.errors import CorruptImage
+from services.imaging.errors import ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, allowed
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from services.containers.sniff import sniff
 from services.dialects.removebg_errors import RemoveBgError
 from services.errors import BadOption
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.options import Options
-from services.imaging.sniff import sniff
 from services.imaging.values import parse_bool
 
 SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most

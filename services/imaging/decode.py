@@ -14,12 +14,13 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image
 
+from services.containers.errors import CorruptImage
+from services.containers.jpeg_guard import refuse_time_bombs
+from services.containers.sniff import sniff
 from services.errors import EmptyImage, UploadTooLarge
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.icc import is_srgb, to_srgb
-from services.imaging.jpeg_guard import refuse_time_bombs
 from services.imaging.rasters import Matte, Photo, Pixels
-from services.imaging.sniff import sniff
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}

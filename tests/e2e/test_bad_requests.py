@@ -287,6 +287,34 @@ def test_response_never_contains_the_host_header(server: Gunicorn, path: bytes, 
     assert "location" not in answer.headers
 
 
+@pytest.fixture(scope="module")
+def picky() -> Iterator[Gunicorn]:
+    """A server with the default hosts, and one of its own."""
+    with Gunicorn(ALLOWED_HOSTS="api.example") as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", [b"/", b"/health", b"/metrics", b"/nothing", b"/static/app.js", b"/v1.0/removebg"])
+def test_request_to_another_host_is_refused_everywhere(picky: Gunicorn, path: bytes) -> None:
+    line = b"GET %s HTTP/1.1" % path
+    (answer,) = wire(picky, get(line=line, host=b"Host: evil.example\r\n"))
+    assert answer.status == 421
+    assert b"host_not_allowed" in answer.body
+    assert "location" not in answer.headers
+    for host in (b"api.example", b"127.0.0.1:5001", b"localhost"):
+        (answer,) = wire(picky, get(line=line, host=b"Host: %s\r\n" % host))
+        assert answer.status != 421
+
+
+@pytest.mark.parametrize(
+    "path", [b"//", b"//evil.com", b"/v1.0//removebg", b"//health", b"//metrics", b"//evil.com/..", b"/static//app.js"]
+)
+def test_double_slash_leads_nowhere(server: Gunicorn, path: bytes) -> None:
+    (answer,) = wire(server, get(line=b"POST %s HTTP/1.1" % path, host=b"Host: evil.com\r\n"))
+    assert answer.status in (404, 405)
+    assert "location" not in answer.headers
+
+
 def test_tls_on_the_plain_port_is_dropped(server_alive: Gunicorn) -> None:
     assert {a.status for a in wire(server_alive, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" * 9, end=True)} <= {400}
 

@@ -125,7 +125,7 @@ def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: 
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn, str]]:
     """A server that requires keys, on SQLite, and the URL of its database."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data')}/keys.db"
-    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret") as server:
+    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret-0123456789") as server:
         yield server, url
 
 
@@ -182,10 +182,10 @@ def test_metrics_token_and_keys_are_independent(closed: tuple[Gunicorn, str], sm
     def metrics(**headers: str) -> int:
         return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
 
-    assert metrics(Authorization="Bearer s3cret") == 200
-    assert metrics(**{"Authorization": "Bearer s3cret", "X-Api-Key": "wrong"}) == 200
+    assert metrics(Authorization="Bearer s3cret-0123456789") == 200
+    assert metrics(**{"Authorization": "Bearer s3cret-0123456789", "X-Api-Key": "wrong"}) == 200
     assert metrics(Authorization=f"Bearer {key}") == 403
-    assert refusal(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
+    assert refusal(post(server, small, Authorization="Bearer s3cret-0123456789")) == (401, "bad_key")
 
 
 def test_expired_key_is_explained(closed: tuple[Gunicorn, str], small: bytes) -> None:

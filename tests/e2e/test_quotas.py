@@ -62,6 +62,15 @@ def test_default_quota_is_ten_per_hour_with_retry_after(proxied: dict[int, Gunic
     assert "X-RateLimit-Limit" not in page.headers
 
 
+def test_owner_of_the_machine_has_no_quota(small: bytes) -> None:
+    with Gunicorn(**ON, RATE_LIMIT_LOOPBACK="false") as server:
+        owner = [post(server, small) for _ in range(11)]
+        assert {answer.status_code for answer in owner} == {200}
+        assert "X-RateLimit-Limit" not in owner[0].headers
+        pages = [post(server, small, Origin="https://evil.example").status_code for _ in range(11)]
+        assert pages == [200] * 10 + [429]
+
+
 def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "WEB_CONCURRENCY": 2}
     with Gunicorn(**settings) as server:
@@ -71,15 +80,15 @@ def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None
         assert (codes.count(200), codes.count(429)) == (10, 6)
 
 
-def test_server_failures_use_no_quota(small: bytes, valkey: ValkeyServer) -> None:
+def test_image_that_took_too_long_uses_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
     for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):
         with Gunicorn(**storage) as server:
             answers = [post(server, small) for _ in range(3)]
             assert [a.status_code for a in answers] == [504] * 3
-            assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["10"] * 3
-            # A client error does use quota.
-            assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "9"
+            assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
+            # So does a client error.
+            assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "6"
 
 
 def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:

@@ -104,7 +104,7 @@ def test_metrics_cover_requests_stages_sizes_errors_model_and_memory(server: Gun
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Gunicorn]:
     """A server whose metrics need the token from this machine."""
-    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret") as running:
+    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret-0123456789") as running:
         yield running
 
 
@@ -114,8 +114,34 @@ def test_metrics_require_an_allowed_network_or_the_token(guarded: Gunicorn) -> N
 
     assert status() == 403
     assert status(Authorization="Bearer wrong") == 403
-    assert status(Authorization="Bearer s3cret") == 200
-    assert "s3cret" not in guarded.log()
+    assert status(Authorization="Bearer s3cret-0123456789") == 200
+    assert "s3cret-0123456789" not in guarded.log()
+
+
+CROSS_SITE = ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"})
+
+
+@pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
+def test_metrics_are_closed_to_pages_of_other_sites(
+    server: Gunicorn, guarded: Gunicorn, headers: dict[str, str]
+) -> None:
+    for path in ("/metrics", "/api/metrics", "/api/metrics/prometheus"):
+        refused = requests.get(server.url + path, headers=headers, timeout=10)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert "Access-Control-Allow-Origin" not in refused.headers
+    token = {"Authorization": "Bearer s3cret-0123456789"}
+    assert requests.get(f"{guarded.url}/metrics", headers={**headers, **token}, timeout=10).status_code == 200
+
+
+def test_metrics_are_closed_where_forwarding_headers_say_no_address(server: Gunicorn) -> None:
+    for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Forwarded-For": ""}):
+        assert requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code == 403
+    with Gunicorn(TRUSTED_PROXIES=1) as behind_a_proxy:
+        url = f"{behind_a_proxy.url}/metrics"
+        for sent, status in (("evil", 403), ("", 403), ("fe80::1%eth0", 403), ("5.5.5.5,", 403), ("10.1.2.3", 200)):
+            assert requests.get(url, headers={"X-Forwarded-For": sent}, timeout=10).status_code == status
+        # Prometheus, in the service's own network.
+        assert requests.get(url, timeout=10).status_code == 200
 
 
 def test_health_reports_every_component(server: Gunicorn) -> None:

@@ -13,7 +13,7 @@ from tests.support.gunicorn import Gunicorn
 from tests.support.s3 import SeaweedFS
 from tests.support.waiting import poll
 
-SECRET = "of these tests"
+SECRET = "of these tests alone"
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,12 @@ class Gunicorn(_LoggedProcess):
                 "HOST": "127.0.0.1",
                 "PORT": self.port,
                 "RATE_LIMIT_ENABLED": "false",
+                # Every test calls over loopback.
+                "RATE_LIMIT_LOOPBACK": "true",
+                # Requests written by hand name any host.
+                "ALLOWED_HOSTS": "*",
                 "REMBG_SESSION_PATH": ROOT / "models",
-                "SECRET_KEY": "test",
+                "SECRET_KEY": "a key for tests alone",
                 # Generated requests contain URLs of other hosts.
                 "FETCH_ENABLED": "false",
                 **settings,

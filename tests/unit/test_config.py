@@ -34,10 +34,10 @@ def sample() -> dict[str, str]:
 
 def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(sample()) == {name.upper() for name in Settings.model_fields}
-    plain = load_settings(secret_key="x")
+    plain = load_settings(secret_key="x" * 16)
     for name, value in sample().items():
         monkeypatch.setenv(name, value)
-    assert load_settings(secret_key="x") == plain
+    assert load_settings(secret_key="x" * 16) == plain
 
 
 def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
@@ -147,3 +147,41 @@ def test_webhook_secrets_are_two_while_they_change() -> None:
 def test_links_begin_with_the_public_url_without_its_slash() -> None:
     assert load_settings().public_base == ""
     assert load_settings(public_url="https://api.example/").public_base == "https://api.example"
+
+
+def test_origins_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = (
+        "https://App.example, http://localhost:3000,https://b.example:443/, capacitor://localhost,http://[::1]:80, *"
+    )
+    exact = ("https://app.example", "http://localhost:3000", "https://b.example", "capacitor://localhost")
+    assert load_settings(cors_origins=given).cors_origins == (*exact, "http://[::1]", "*")
+    assert load_settings(frontend_url="https://c.example/").frontend_url == "https://c.example"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "https://*.example.com",
+        "app.example.com",
+        "https://a.example/path",
+        "https://a.example?x",
+        "null",
+        "https://",
+        ".",
+    ],
+)
+def test_origin_that_is_a_pattern_or_no_origin_stops_the_start(wrong: str) -> None:
+    for name in ("CORS_ORIGINS", "FRONTEND_URL"):
+        with pytest.raises(ConfigError, match=f"{name} is .*Input should be exact origins"):
+            load_settings(**{name.lower(): wrong})
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "METRICS_TOKEN"])
+def test_secret_that_can_be_guessed_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "guessable-15-ch")
+    with pytest.raises(ConfigError, match=f"{name} is .hidden.: it needs 16 characters or more") as stopped:
+        load_settings()
+    assert "guessable" not in str(stopped.value)
+    for fine in ("sixteen-chars-16", ""):
+        monkeypatch.setenv(name, fine)
+        load_settings()

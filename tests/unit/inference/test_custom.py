@@ -109,3 +109,13 @@ def test_rembgs_models_need_no_description_and_take_none(tmp_path: Path) -> None
     assert [spec.name for spec in all_specs(tmp_path)] == [*CATALOGUE, "mine"]
     settings = load_settings(rembg_session_path=tmp_path, rembg_model_name="mine", models_enabled="sam")
     assert settings.models == ("mine", "sam")
+
+
+def test_model_file_without_a_description_is_prepared_as_u2net(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").touch()
+    spec = find_spec("mine", tmp_path)
+    assert spec.input_size == 320
+    assert spec.custom is not None
+    assert spec.custom.mean == (0.485, 0.456, 0.406)
+    describe(tmp_path, input_size=512)
+    assert find_spec("mine", tmp_path).input_size == 512

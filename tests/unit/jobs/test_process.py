@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from services.containers.errors import CorruptImage
 from services.errors import Busy
-from services.imaging.errors import CorruptImage
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.pipeline import Result
