@@ -27,7 +27,7 @@ from bootstrap import load_settings  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from routes.http.errors import unparsed_body  # noqa: E402
-from routes.http.web_worker import WebWorker  # noqa: E402
+from routes.server.web_worker import WebWorker  # noqa: E402
 from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
 from services.observability.logs import logging_config  # noqa: E402

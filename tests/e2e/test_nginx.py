@@ -367,7 +367,7 @@ def test_http_under_another_name_leads_nowhere(without_app: Nginx, host: str) ->
     assert answer.status_code == 421
     assert "Location" not in answer.headers
     assert host not in answer.text
-    assert answer.json()["code"] == "bad_request"
+    assert answer.json()["code"] == "host_not_allowed"
 
 
 @pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from routes.http import connection, web_worker
-from routes.http.connection import FIRST_BYTES
 from routes.http.context import EXTENSION
+from routes.server import connection, web_worker
+from routes.server.connection import FIRST_BYTES
 from tests.support.waiting import poll
 from tests.support.web_worker import RunningWorker
 

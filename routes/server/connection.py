@@ -8,7 +8,7 @@ from typing import Any, Final
 from gunicorn import http
 from gunicorn.workers.gthread import TConn
 
-from routes.http.client_socket import ClientSocket
+from routes.server.client_socket import ClientSocket
 from services.net.addresses import parse_address
 
 HEADER_SECONDS: Final = 10.0

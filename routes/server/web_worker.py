@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from typing import Any, Final
 
-from routes.http.connection import SILENCE_SECONDS, Connection
 from routes.http.context import EXTENSION
-from routes.http.polling_worker import PollingWorker
+from routes.server.connection import SILENCE_SECONDS, Connection
+from routes.server.polling_worker import PollingWorker
 
 # While every thread is busy, a peer keeps no more than its share of threads that have been sending for longer.
 SENDING_SECONDS: Final = 2.0

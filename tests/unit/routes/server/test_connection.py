@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.config import Config
 
-from routes.http.client_socket import ClientSocket
-from routes.http.connection import FIRST_BYTES, MAX_HEADER_BYTES, Connection, WatchedReader, peer_of
+from routes.server.client_socket import ClientSocket
+from routes.server.connection import FIRST_BYTES, MAX_HEADER_BYTES, Connection, WatchedReader, peer_of
 
 POST = b"POST /remove-background HTTP/1.1\r\nHost: x\r\n"
 
