@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# What a blocked send hands to the kernel in one call.
+# Bytes that a blocked send hands to the kernel in one call.
 SLICE_BYTES: Final = 64 * 1024
 
 
@@ -62,7 +62,7 @@ class ClientSocket(socket.socket):
         return now - since
 
     def sending_for(self, now: float) -> float:
-        """Return for how many seconds the thread has been sending what it sends now; 0 if it sends nothing."""
+        """Return for how many seconds the thread has been sending its current piece; 0 if it sends nothing."""
         since = self._waits_since
         return now - since if self.sends and since else 0.0
 

@@ -139,7 +139,7 @@ class WatchedReader:
             self._asks = False
             self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         data: bytes = self._reader.read(size)
-        # Only Gunicorn's reader of a body of known length has a `length`: of what is left.
+        # Only Gunicorn's reader of a body of known length has a `length`: of the rest.
         if len(data) < size or getattr(self._reader, "length", 1) == 0:
             self.whole = True
         return data

@@ -1,7 +1,7 @@
 """Gunicorn's thread worker, except that a connection has no thread while it waits for its caller.
 
 A connection waits in the poller until its request's first bytes are there; only then it gets a thread. Gunicorn's own
-worker gives a thread to every connection, and reads headers, and what is left of refused bodies, in it.
+worker gives every connection a thread, which reads headers and the rest of refused bodies.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from routes.server.client_socket import ClientSocket
 from routes.server.connection import MAX_HEADER_BYTES, Connection, WatchedReader
 
 READ_BYTES: Final = 64 * 1024
-# Before a connection is closed, for what its caller still sends: a reset would keep many clients from the response.
+# Before a connection is closed, late bytes are discarded: a reset would keep many clients from the response.
 # Above the body of the largest image as base64, so that a slightly larger one is answered; this holds no thread.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 32 * 1024 * 1024
@@ -178,7 +178,7 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
         self.start_ready()
 
     def linger(self, conn: Connection) -> None:
-        """Close a connection, and discard what its caller still sends, without a thread."""
+        """Close a connection, and discard late bytes of its caller, without a thread."""
         self.lingering[conn] = time.monotonic() + LINGER_SECONDS
         try:
             conn.sock.shutdown(socket.SHUT_WR)

@@ -96,7 +96,7 @@ class WebWorker(PollingWorker):
                 self.shut(conn, socket.SHUT_RDWR)
 
     def shut(self, conn: Connection, how: int) -> None:
-        """End what a thread waits for on a connection; it then closes it."""
+        """End the wait of a connection's thread, which then closes it."""
         with contextlib.suppress(OSError):
             conn.sock.shutdown(how)
 

