@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import gunicorn.util
-import orjson
 
 # Until the first fork: looking through everything imported again and again takes a third of the start.
 gc.disable()
@@ -27,7 +26,8 @@ gc.disable()
 from bootstrap import load_settings  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
-from routes.http.web_worker import WebWorker  # noqa: E402
+from routes.http.errors import unparsed_body  # noqa: E402
+from routes.server.web_worker import WebWorker  # noqa: E402
 from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
 from services.observability.logs import logging_config  # noqa: E402
@@ -106,19 +106,13 @@ def connections(threads: int) -> int:
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
     """Answer a request that Gunicorn can't parse with the body that every other error has."""
     request_id = uuid.uuid4().hex
-    error = ServiceError if status == 500 else BadRequest  # 501: a transfer coding that nobody knows
+    # 501: a transfer coding that nobody knows.
+    error = ServiceError(reason) if status == 500 else BadRequest(f"{reason}: {details[:200]}")
+    # Only connections of ours know the path.
+    kind, body = unparsed_body(error, getattr(client, "path", ""), request_id, settings)
     cors = "Access-Control-Allow-Origin: *\r\n" if "*" in settings.cors_origins else ""
-    body = orjson.dumps(
-        {
-            "error": error.message,
-            "code": error.code,
-            "solution": error.solution,
-            "details": f"{reason}: {details[:200]}" if status < 500 else reason,
-            "request_id": request_id,
-        }
-    )
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
         f"{cors}\r\n"
     )

@@ -26,7 +26,7 @@ PIECE_SECONDS: Final = 0.25
 
 HEAD: Final = b"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
 BODY: Final = HEAD + b"Content-Length: 100000\r\n\r\n"
-# What each kind sends first, and whether a byte a second follows.
+# The first bytes of each kind, and whether a byte a second follows.
 KINDS: Final[dict[str, tuple[bytes, bool]]] = {
     "nothing": (b"", False),
     "header byte a second": (HEAD, True),

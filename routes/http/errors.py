@@ -76,9 +76,26 @@ def handle_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+def dialect_of(path: str) -> Dialect | None:
+    """Return the dialect in which a path answers errors; None for ours."""
+    return next((dialect for dialect in DIALECTS if f"{path}/".startswith(dialect.prefix)), None)
+
+
+def unparsed_body(error: ServiceError, path: str, request_id: str, settings: Settings) -> tuple[str, bytes]:
+    """Return the content type and the body of the error for a request that Gunicorn could not parse."""
+    dialect = dialect_of(path)
+    if dialect:
+        _, answer = dialect.error_body(error, dialect.max_bytes(settings))
+        return dialect.content_type, answer.model_dump_json(by_alias=True).encode()
+    ours = ErrorBody(
+        error=error.message, code=error.code, solution=error.solution, details=error.details, request_id=request_id
+    )
+    return JSON, ours.model_dump_json().encode()
+
+
 def _service_error(error: ServiceError) -> Response:
     note_error(error)
-    dialect = next((dialect for dialect in DIALECTS if f"{request.path}/".startswith(dialect.prefix)), None)
+    dialect = dialect_of(request.path)
     response = _in_dialect(error, dialect) if dialect else _as_ours(error)
     if error.status == 503:
         response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from routes.http.web_worker import WebWorker
+from routes.server.web_worker import WebWorker
 
 Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 

@@ -1,15 +1,17 @@
 """Every error becomes a response: ours, Werkzeug's, a bug, or one in another service's words."""
 
 import errno
+import json
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from config import Settings
 from routes.http.context import EXTENSION, state
-from routes.http.errors import RETRY_AFTER, handle_errors
-from services.errors import BadKey, Busy, MissingKey, NotFound, UploadTooLarge
+from routes.http.errors import RETRY_AFTER, handle_errors, unparsed_body
+from services.errors import BadKey, BadRequest, Busy, MissingKey, NotFound, UploadTooLarge
 
 
 def answer(error: Exception, path: str = "/work") -> tuple[int, dict[str, object], dict[str, str]]:
@@ -131,3 +133,17 @@ def test_oversized_body_names_the_limit_that_applied(app: Flask, limit: int, det
     body = app.test_client().post("/upload").get_json()
     assert body["code"] == "upload_too_large"
     assert details in body["details"]
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("/v1.0/removebg", ["errors"]),
+        ("/docs", ["error", "code", "solution", "details", "request_id"]),
+        ("", ["error", "code", "solution", "details", "request_id"]),
+    ],
+)
+def test_request_that_cannot_be_parsed_is_refused_in_its_dialect(path: str, keys: list[str]) -> None:
+    kind, body = unparsed_body(BadRequest("too long"), path, "an-id", Settings(_env_file=None))
+    assert list(json.loads(body)) == keys
+    assert kind.startswith("application/json")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from routes.http.client_socket import ClientSocket
+from routes.server.client_socket import ClientSocket
 from tests.support.waiting import poll
 
 

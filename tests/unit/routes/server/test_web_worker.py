@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from routes.http import connection, web_worker
-from routes.http.connection import FIRST_BYTES
 from routes.http.context import EXTENSION
+from routes.server import connection, web_worker
+from routes.server.connection import FIRST_BYTES
 from tests.support.waiting import poll
 from tests.support.web_worker import RunningWorker
 
@@ -53,7 +53,7 @@ def application(worker: RunningWorker) -> Application:
 
 
 def is_closed(caller: socket.socket) -> bool:
-    """Return whether the connection ends within ten seconds; what arrives is discarded."""
+    """Return whether the connection ends within ten seconds; arriving bytes are discarded."""
     try:
         while caller.recv(1 << 20):
             pass
@@ -143,6 +143,20 @@ def test_unread_responses_of_one_peer_leave_threads_to_others(
         with worker.connect(GET) as caller:
             assert b" 200 OK" in caller.recv(4096)
         assert len(worker.busy) >= worker.share
+
+
+@pytest.mark.parametrize("sent", [STARTED, LARGE], ids=["body", "response"])
+def test_silence_of_many_peers_ends_sooner_while_others_wait(
+    worker: RunningWorker, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(web_worker, "SILENCE_SECONDS", 60)
+    monkeypatch.setattr(web_worker, "PRESSED_SECONDS", 0.3)
+    with contextlib.ExitStack() as stack:
+        for number in range(8):
+            stack.enter_context(worker.connect(sent, f"127.0.0.{number + 10}"))
+        poll(lambda: len(worker.busy) == 8)
+        with worker.connect(GET) as caller:
+            assert b" 200 OK" in caller.recv(4096)
 
 
 def test_silent_connections_make_room_for_new_ones(worker: RunningWorker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Gunicorn's thread worker, except that a connection has no thread while it waits for its caller.
 
 A connection waits in the poller until its request's first bytes are there; only then it gets a thread. Gunicorn's own
-worker gives a thread to every connection, and reads headers, and what is left of refused bodies, in it.
+worker gives every connection a thread, which reads headers and the rest of refused bodies.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from typing import Any, Final
 import gunicorn.util
 from gunicorn.workers.gthread import ThreadWorker
 
-from routes.http.client_socket import ClientSocket
-from routes.http.connection import Connection, WatchedReader
+from routes.server.client_socket import ClientSocket
+from routes.server.connection import MAX_HEADER_BYTES, Connection, WatchedReader
 
 READ_BYTES: Final = 64 * 1024
-# Before a connection is closed, for what its caller still sends: a reset would keep many clients from the response.
+# Before a connection is closed, late bytes are discarded: a reset would keep many clients from the response.
 # Above the body of the largest image as base64, so that a slightly larger one is answered; this holds no thread.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 32 * 1024 * 1024
@@ -85,19 +85,25 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
             data = b""
         # A caller that has stopped sending in the middle of a body gets an answer.
         if conn.add(data) if data else conn.has_header:
-            del self.waiting[conn]
-            self.poller.unregister(conn.sock)
+            self.stop_waiting(conn)
             self.dispatch(conn)
         elif not data:
             self.drop(conn)
         elif conn.has_long_header:
-            del self.waiting[conn]
-            self.poller.unregister(conn.sock)
-            with contextlib.suppress(OSError):
-                gunicorn.util.write_error(
-                    conn.sock, 431, "Request Header Fields Too Large", "limit request headers size"
-                )
-            self.linger(conn)
+            self.stop_waiting(conn)
+            self.refuse_header(conn)
+
+    def stop_waiting(self, conn: Connection) -> None:
+        del self.waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def refuse_header(self, conn: Connection) -> None:
+        """Answer a header that is too long for the main loop."""
+        conn.note_path()
+        details = f"the header is longer than {MAX_HEADER_BYTES} bytes"
+        with contextlib.suppress(OSError):
+            gunicorn.util.write_error(conn.sock, 431, "Request Header Fields Too Large", details)
+        self.linger(conn)
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         if conn in self.keepalived_conns:
@@ -172,7 +178,7 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
         self.start_ready()
 
     def linger(self, conn: Connection) -> None:
-        """Close a connection, and discard what its caller still sends, without a thread."""
+        """Close a connection, and discard late bytes of its caller, without a thread."""
         self.lingering[conn] = time.monotonic() + LINGER_SECONDS
         try:
             conn.sock.shutdown(socket.SHUT_WR)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# What a blocked send hands to the kernel in one call.
+# Bytes that a blocked send hands to the kernel in one call.
 SLICE_BYTES: Final = 64 * 1024
 
 
@@ -18,6 +18,8 @@ class ClientSocket(socket.socket):
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        # Of the request; "" where it is not known.
+        self.path = ""
         self.sends = False
         self._waits_since = 0.0
         self._queued = -1
@@ -60,7 +62,7 @@ class ClientSocket(socket.socket):
         return now - since
 
     def sending_for(self, now: float) -> float:
-        """Return for how many seconds the thread has been sending what it sends now; 0 if it sends nothing."""
+        """Return for how many seconds the thread has been sending its current piece; 0 if it sends nothing."""
         since = self._waits_since
         return now - since if self.sends and since else 0.0
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gunicorn import http
 from gunicorn.workers.gthread import TConn
 
-from routes.http.client_socket import ClientSocket
+from routes.server.client_socket import ClientSocket
 from services.net.addresses import parse_address
 
 HEADER_SECONDS: Final = 10.0
@@ -21,6 +21,7 @@ FIRST_BYTES: Final = 64 * 1024
 MAX_LINE_BYTES: Final = 4100
 END: Final = b"\r\n\r\n"
 FRAMING: Final = re.compile(rb"\r\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*)", re.IGNORECASE)
+PATH: Final = re.compile(rb"[A-Z]+ ([^\s?]+)[\s?]")
 LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 HEALTH: Final = re.compile(rb"(?:GET|HEAD) /(?:api/(?:v1/)?)?health[/? ]")
 
@@ -81,8 +82,14 @@ class Connection(TConn):  # type: ignore[misc]
         """Whether the header goes on after the largest size that is read without a thread."""
         return not self.has_header and len(self.received) > MAX_HEADER_BYTES
 
+    def note_path(self) -> None:
+        """Leave the request's path, as far as it is known, for the error of a request that can't be parsed."""
+        line = PATH.match(self.received)
+        self.sock.path = line[1].decode("latin-1") if line else ""
+
     def hand_over(self) -> None:
         """Give the received bytes to the parser, which reads the rest from the socket."""
+        self.note_path()
         if self.parser is None:
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
         self.parser.unreader.unread(bytes(self.received))
@@ -132,7 +139,7 @@ class WatchedReader:
             self._asks = False
             self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         data: bytes = self._reader.read(size)
-        # Only Gunicorn's reader of a body of known length has a `length`: of what is left.
+        # Only Gunicorn's reader of a body of known length has a `length`: of the rest.
         if len(data) < size or getattr(self._reader, "length", 1) == 0:
             self.whole = True
         return data

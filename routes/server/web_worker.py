@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from typing import Any, Final
 
-from routes.http.connection import SILENCE_SECONDS, Connection
 from routes.http.context import EXTENSION
-from routes.http.polling_worker import PollingWorker
+from routes.server.connection import SILENCE_SECONDS, Connection
+from routes.server.polling_worker import PollingWorker
 
-# While every thread is busy, a peer keeps no more than its share of threads that have been sending for longer.
+# While requests wait for a thread: the silence that ends one, and the time in which a caller should take a response;
+# beyond it, a peer keeps no more than its share of threads.
+PRESSED_SECONDS: Final = 5.0
 SENDING_SECONDS: Final = 2.0
 # Younger connections are not closed to make room for others.
 NEW_SECONDS: Final = 1.0
@@ -66,21 +68,22 @@ class WebWorker(PollingWorker):
                 self.drop(conn)
             for conn in [conn for conn, end in self.lingering.items() if now > end]:
                 self.drop(conn)
-            self.end_slow(now)
+            is_pressed = bool(self.ready) and len(self.busy) >= self.cfg.threads
+            self.end_slow(now, PRESSED_SECONDS if is_pressed else SILENCE_SECONDS)
             self.make_room(now)
-            if self.ready and len(self.busy) >= self.cfg.threads:
+            if is_pressed:
                 self.free_threads(now)
         super().murder_keepalived(force)
 
-    def end_slow(self, now: float) -> None:
-        """End bodies that are silent, or still not whole, and responses that nobody reads."""
+    def end_slow(self, now: float, silence: float) -> None:
+        """End bodies that are silent for longer, or still not whole, and responses that nobody reads."""
         deadlines = self.service().response_deadlines if self.service() else {}
         for conn, end in list(self.busy.items()):
             until = deadlines.get(conn.sock, 0.0)
             if now <= until:
                 continue
             # A long answer that is still not read whole ends both ways.
-            if conn.sock.silence(now) > SILENCE_SECONDS or (now > end and not conn.sock.sends):
+            if conn.sock.silence(now) > silence or (now > end and not conn.sock.sends):
                 self.shut(conn, socket.SHUT_RDWR if until or conn.sock.sends else socket.SHUT_RD)
 
     def free_threads(self, now: float) -> None:
@@ -93,7 +96,7 @@ class WebWorker(PollingWorker):
                 self.shut(conn, socket.SHUT_RDWR)
 
     def shut(self, conn: Connection, how: int) -> None:
-        """End what a thread waits for on a connection; it then closes it."""
+        """End the wait of a connection's thread, which then closes it."""
         with contextlib.suppress(OSError):
             conn.sock.shutdown(how)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.config import Config
 
-from routes.http.client_socket import ClientSocket
-from routes.http.connection import FIRST_BYTES, MAX_HEADER_BYTES, Connection, WatchedReader, peer_of
+from routes.server.client_socket import ClientSocket
+from routes.server.connection import FIRST_BYTES, MAX_HEADER_BYTES, Connection, WatchedReader, peer_of
 
 POST = b"POST /remove-background HTTP/1.1\r\nHost: x\r\n"
 
@@ -54,6 +54,21 @@ def test_a_large_body_is_ready_after_its_first_bytes(conn: Connection) -> None:
     assert not conn.add(POST + b"Content-Length: 1000000\r\n\r\n" + bytes(FIRST_BYTES - 1))
     assert conn.add(b"\0")
     assert not conn.whole
+
+
+@pytest.mark.parametrize(
+    ("start", "path"),
+    [
+        (b"GET /v1.0/removebg?size=auto HTTP/1.1\r\nX: ", "/v1.0/removebg"),
+        (b"GET /models HTTP/1.1\n", "/models"),
+        (b"GET /" + b"a" * 5000, ""),
+        (b"nonsense\n", ""),
+    ],
+)
+def test_a_request_that_cannot_be_parsed_has_a_path(conn: Connection, start: bytes, path: str) -> None:
+    conn.add(start)
+    conn.hand_over()
+    assert conn.sock.path == path
 
 
 def test_an_endless_header_is_noticed(conn: Connection) -> None:

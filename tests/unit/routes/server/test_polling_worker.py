@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from routes.http import polling_worker
-from routes.http.connection import FIRST_BYTES
+from routes.server import polling_worker
+from routes.server.connection import FIRST_BYTES
 from tests.support.waiting import poll
 from tests.support.web_worker import RunningWorker
 
