@@ -18,10 +18,10 @@ PIECES: Final = frozenset({STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNT
 BYTES: Final = frozenset({1, 2, 6, 7})
 # Integer types and their struct codes; signed values count as unsigned, so that negative ones are huge.
 INTEGERS: Final = {1: "B", 3: "H", 4: "I", 6: "B", 8: "H", 9: "I", 13: "I", 16: "Q", 17: "Q"}
-# A strip for each row of three planes of a picture 65,000 px high. Each costs about 230 bytes.
-MAX_PIECES: Final = 200_000
+# A strip for each row of the highest JPEG. Each costs about 230 bytes, also while the image waits for its turn.
+MAX_PIECES: Final = 65_536
 # The largest palette has 196,608.
-MAX_NUMBERS: Final = 1_000_000
+MAX_NUMBERS: Final = 250_000
 MAX_TAGS: Final = 4096
 
 

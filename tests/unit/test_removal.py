@@ -122,3 +122,15 @@ def blank() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "white").save(out, "PNG")
     return out.getvalue()
+
+
+def test_header_is_read_only_in_a_place(remover: Remover, small: bytes) -> None:
+    with remover.inspections.hold(Deadline()), pytest.raises(DeadlineExceeded):
+        remover.remove(small, Options(), deadline=Deadline(0.1))
+    assert remover.inspect(small, Deadline()).format == "jpeg"
+
+
+def test_variants_of_a_remover_share_their_places(remover: Remover, small: bytes) -> None:
+    variant = replace(remover, limits=replace(remover.limits, max_bytes=1 << 20))
+    with remover.inspections.hold(Deadline()), pytest.raises(DeadlineExceeded):
+        variant.inspect(small, Deadline(0.1))
