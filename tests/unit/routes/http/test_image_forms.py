@@ -7,9 +7,10 @@ from flask import Flask
 
 from routes.http.image_forms import FormFile, form_files, no_image
 from services.archives.errors import BadArchive, TooManyFiles
-from services.archives.zip_reader import Archive
+from services.archives.zip_reader import MAX_ENTRIES, Archive
 from services.errors import EmptyImage
 from tests.support.archives import archive
+from tests.support.hostile import folders
 
 Part = tuple[str, bytes]
 
@@ -52,3 +53,10 @@ def test_damaged_zip_is_an_error_beside_the_other_images() -> None:
 def test_zip_of_too_many_images_refuses_the_whole_form() -> None:
     with pytest.raises(TooManyFiles):
         read(("many.zip", archive(("a.png", b"one"), ("b.png", b"two"))), max_files=1)
+
+
+def test_archives_share_one_bound_on_entries() -> None:
+    half = folders(MAX_ENTRIES // 2)
+    assert len(read(("a.zip", half), ("b.zip", half), ("c.png", b"one"))) == 3
+    with pytest.raises(BadArchive, match=f"more than {MAX_ENTRIES} entries together"):
+        read(("a.zip", half), ("b.zip", half), ("c.zip", folders(1)))
