@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from services.capacity.deadline import Stopwatch
 from services.errors import ConflictingOptions
 from services.imaging.compose import compose
-from services.imaging.confidence import check_subject, confidence
+from services.imaging.confidence import confidence, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.encode import MEMORY, encode
@@ -87,8 +89,11 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
         if options.smooth:
             matte = smooth(matte, photo.alpha)
-    if rules.require_subject:
-        check_subject(matte)
+    if absent := without_subject(matte, certainty):
+        if rules.require_subject:
+            raise absent
+        # The see-through smear of a picture without a subject is of no use.
+        matte = np.zeros_like(matte)
     if options.decontaminate:
         with watch.step("decontaminate"):
             photo = decontaminate(photo, matte)

@@ -17,6 +17,7 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
+from tests.support.images import encoded
 
 STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]
 
@@ -114,6 +115,18 @@ def test_rules_demand_a_subject_and_a_jpeg(remover: Remover, small: bytes, blank
         replace(remover, rules=Rules(require_subject=True)).remove(blank, Options())
     opaque = replace(remover, rules=Rules(jpeg_if_opaque=True)).remove(small, Options.parse({"background": "white"}))
     assert opaque.format is Format.JPEG
+
+
+@pytest.mark.parametrize("side", [64, 300])
+@pytest.mark.parametrize("colour", ["white", "grey", "black"])
+def test_blank_picture_gives_an_empty_result(remover: Remover, colour: str, side: int) -> None:
+    data = encoded(Image.new("RGB", (side, side), colour), "PNG")
+    result = remover.remove(data, Options())
+    with Image.open(io.BytesIO(result.data)) as image:
+        assert image.getchannel("A").getextrema() == (0, 0)
+    assert (result.foreground.width, result.foreground.height) == (0, 0)
+    with pytest.raises(NoSubject):
+        replace(remover, rules=Rules(require_subject=True)).remove(data, Options())
 
 
 @pytest.fixture(scope="module")
