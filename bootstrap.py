@@ -244,11 +244,13 @@ def engine_settings(settings: Settings, threads: int | None = None) -> EngineSet
 
 def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
     """Return this process's remover."""
+    from services.capacity.places import Places
     from services.imaging.pipeline import Rules
     from services.removal import Remover
 
     rules = Rules(require_subject=settings.require_subject)
-    return Remover(models, image_limits(settings), admission, cache, rules)
+    inspections = Places(settings.running_per_worker)
+    return Remover(models, image_limits(settings), admission, cache, rules, inspections)
 
 
 def make_local_remover(settings: Settings) -> Remover:

@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage
 
 from routes.http.answers import json_response
 from routes.http.bodies import decode_base64, hold_body, read_json
-from routes.http.context import run_once, service, state
+from routes.http.context import request_deadline, run_once, service, state
 from routes.http.fields import wants_json
 from routes.http.limits import client_key
 from routes.http.observe import note_result
@@ -24,10 +24,10 @@ from services.dialects.removebg import RemoveBgOptions, check_sources, inspect_i
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer, headers
 from services.dialects.removebg_errors import UNREADABLE, RemoveBgError, download_error
 from services.errors import ServiceError
-from services.imaging.decode import ImageLimits
 from services.imaging.pipeline import Result, Rules
 from services.net.errors import BadURL
 from services.net.urls import parse_url
+from services.removal import Remover
 
 # Headers that only this API has.
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")
@@ -68,18 +68,18 @@ def improve() -> Response:
         with _errors_of(source, url):
             parse_url(url)
     else:
-        inspect_image(_photo(given, source), _limits())
+        inspect_image(_photo(given, source), _remover(), request_deadline())
     return _json(Improvement(id=str(uuid.uuid4())))
 
 
 def _remove(photo: bytes, background: bytes | None, asked: RemoveBgOptions) -> Result:
     """Return the result. The images are inspected first: for this API's errors, and for the quota."""
-    state().cost = math.ceil(inspect_image(photo, _limits()))
+    remover = _remover()
+    state().cost = math.ceil(inspect_image(photo, remover, request_deadline()))
     if background is not None:
-        inspect_image(background, _limits())
-    parts = service()
-    rules = Rules(require_subject=parts.settings.removebg_require_subject, jpeg_if_opaque=asked.auto_format)
-    remover = replace(parts.remover, limits=_limits(), rules=rules)
+        inspect_image(background, remover, request_deadline())
+    require_subject = service().settings.removebg_require_subject
+    remover = replace(remover, rules=Rules(require_subject=require_subject, jpeg_if_opaque=asked.auto_format))
     return run_once(
         _request_key(photo, background, asked),
         lambda deadline: remover.remove(photo, asked.options, background=background, deadline=deadline),
@@ -95,8 +95,9 @@ def _request_key(photo: bytes, background: bytes | None, asked: RemoveBgOptions)
     return digest.hexdigest()
 
 
-def _limits() -> ImageLimits:
-    return replace(service().limits, max_bytes=service().settings.removebg_max_content_length)
+def _remover() -> Remover:
+    limits = replace(service().limits, max_bytes=service().settings.removebg_max_content_length)
+    return replace(service().remover, limits=limits)
 
 
 def _read_fields() -> dict[str, object]:

@@ -9,7 +9,7 @@ from flask import request
 from routes.http.bodies import hold_body, read_part
 from routes.http.requests import Upload
 from services.archives.errors import BadArchive
-from services.archives.zip_reader import Archive, is_archive
+from services.archives.zip_reader import MAX_ENTRIES, Archive, is_archive
 from services.errors import EmptyImage, MissingImage, MultipleImages, ServiceError
 from services.imaging.errors import UnsupportedFormat
 
@@ -19,13 +19,22 @@ FormFile = tuple[str, bytes | Archive | ServiceError]
 
 
 def form_files(max_files: int, max_bytes: int) -> Iterator[FormFile]:
-    """Yield the form's files. An archive may hold at most `max_files` images of at most `max_bytes` each."""
+    """Yield the form's files. An archive may hold at most `max_files` images of at most `max_bytes` each.
+
+    Raises `BadArchive` when the archives have more than `MAX_ENTRIES` entries together: each entry costs memory.
+    """
+    entries = 0
     for part in request.files.getlist(FILE_FIELD):
         # A browser sends an empty field without a name.
         if part.filename:
             data = part.stream.read()
             part.close()
-            yield part.filename, _opened(data, max_files, max_bytes)
+            found = _opened(data, max_files, max_bytes)
+            if isinstance(found, Archive):
+                entries += found.entries
+            if entries > MAX_ENTRIES:
+                raise BadArchive(f"the archives have more than {MAX_ENTRIES} entries together, folders included")
+            yield part.filename, found
 
 
 def form_image(field: str) -> Upload:

@@ -8,7 +8,7 @@ from flask import request
 
 from routes.http.auth import caller_key
 from routes.http.bodies import hold, read_part, refuse_encoded_body
-from routes.http.context import service
+from routes.http.context import request_deadline, service
 from routes.http.fields import CALLBACK_URL, read_options, unknown_field
 from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
@@ -17,7 +17,6 @@ from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
-from services.imaging.decode import inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options
@@ -38,9 +37,9 @@ def read_single(*own: str) -> Submission:
     """
     upload = read_upload(CALLBACK_URL, *own, waits=True)
     _check_options(upload.options(default_format=Format.PNG))
-    inspect(upload.data, service().limits)
+    service().remover.inspect(upload.data, request_deadline())
     if upload.background is not None:
-        inspect(upload.background, service().limits)
+        service().remover.inspect(upload.background, request_deadline())
     return _submission(
         SINGLE, [File(relative_path(upload.name), upload.data)], upload.given, upload.background, upload.callback_url
     )
@@ -68,7 +67,7 @@ def read_batch() -> Submission:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
     if background is not None:
-        inspect(background, service().limits)
+        service().remover.inspect(background, request_deadline())
     return _submission(BATCH, files, given, background, callback)
 
 

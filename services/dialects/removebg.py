@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from services.capacity.deadline import Deadline
 from services.containers.sniff import sniff
 from services.dialects.removebg_errors import RemoveBgError
 from services.errors import BadOption
-from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.options import Options
 from services.imaging.values import parse_bool
+from services.removal import Remover
 
 SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most
     "preview": 250_000, "small": 250_000, "regular": 250_000,
@@ -131,16 +132,17 @@ def classification(asked: RemoveBgOptions, model: str) -> str:
     return CLASSES[subject][0 if asked.level == "1" else 1]
 
 
-def inspect_image(data: bytes, limits: ImageLimits) -> float:
+def inspect_image(data: bytes, remover: Remover, deadline: Deadline) -> float:
     """Return an image's megapixels, from its header.
 
-    Raises what `imaging.decode.inspect` does, two of its errors in remove.bg's words.
+    Raises what `Remover.inspect` does, two of its errors in remove.bg's words.
     """
+    limits = remover.limits
     if 0 < len(data) <= limits.max_bytes and (kind := sniff(data)).name not in limits.formats:
         accepted = "/".join(limits.formats).replace("jpeg", "jpg")
         raise UnsupportedFormat(f"Expected {accepted}, received {kind.label}")
     # No limit on pixels: remove.bg has an error of its own for that.
-    source = inspect(data, replace(limits, max_pixels=1 << 62))
+    source = replace(remover, limits=replace(limits, max_pixels=1 << 62)).inspect(data, deadline)
     source.image.close()
     most = limits.max_pixels / 1e6
     if source.megapixels > most:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from services.capacity.deadline import Stopwatch
 from services.errors import ConflictingOptions
 from services.imaging.compose import compose
-from services.imaging.confidence import check_subject, confidence
+from services.imaging.confidence import confidence, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.encode import MEMORY, encode
@@ -97,8 +99,12 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         matte, certainty = photo.alpha, 1.0
     else:
         matte, certainty = _matte(photo, options, segmenter, watch)
-    if rules.require_subject:
-        check_subject(matte)
+    absent = without_subject(matte, certainty)
+    if absent and rules.require_subject:
+        raise absent
+    if absent and not cut_already:
+        # The see-through smear of a picture without a subject is of no use.
+        matte = np.zeros_like(matte)
     if options.decontaminate and not cut_already:
         with watch.step("decontaminate"):
             photo = decontaminate(photo, matte)

@@ -178,3 +178,14 @@ def test_no_test_imports_a_test() -> None:
         for line, name in imports(path):
             last = name.rsplit(".", 1)[-1]
             assert not (name.startswith("tests.") and last.startswith("test_")), f"{path}:{line}"
+
+
+def test_images_are_inspected_only_by_the_remover() -> None:
+    """Elsewhere nothing would bound how many threads read headers at a time."""
+    for path in code():
+        for line, name in imports(path):
+            assert (
+                name != "services.imaging.decode"
+                or path.name in ("removal.py", "pipeline.py", "bootstrap.py")
+                or ("inspect(" not in path.read_text().replace(".inspect(", "").replace("def inspect(", ""))
+            ), f"{path.name}:{line}"

@@ -10,10 +10,11 @@ from routes.http.bodies import InMemoryRequest
 from routes.http.context import EXTENSION
 from routes.http.image_forms import FormFile, body_image, form_files, form_image, no_image
 from services.archives.errors import BadArchive, TooManyFiles
-from services.archives.zip_reader import Archive
+from services.archives.zip_reader import MAX_ENTRIES, Archive
 from services.errors import EmptyImage, MissingImage, MultipleImages
 from services.imaging.errors import UnsupportedFormat
 from tests.support.archives import archive
+from tests.support.hostile import folders
 
 Part = tuple[str, bytes]
 
@@ -101,3 +102,10 @@ def test_body_image_is_read_from_a_form_too(app: Flask) -> None:
     data = {"image": (io.BytesIO(b"one"), "a.jpg")}
     with app.test_request_context("/", method="POST", data=data):
         assert body_image("image").data == b"one"
+
+
+def test_archives_share_one_bound_on_entries() -> None:
+    half = folders(MAX_ENTRIES // 2)
+    assert len(read(("a.zip", half), ("b.zip", half), ("c.png", b"one"))) == 3
+    with pytest.raises(BadArchive, match=f"more than {MAX_ENTRIES} entries together"):
+        read(("a.zip", half), ("b.zip", half), ("c.zip", folders(1)))
