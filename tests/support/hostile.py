@@ -97,7 +97,7 @@ def one_bit_png(width: int = 7000, height: int = 7000) -> bytes:
 
 def run_length_bmp(width: int = 7000, height: int = 7000) -> bytes:
     """Return a run-length coded BMP that jumps over all of its pixels."""
-    jumps = b"\0\2\0\xff" * (height // 255) + b"\0\1"
+    jumps = b"\0\2\0\xff" * (height // 255) + b"\0\2\0" + bytes([height % 255]) + b"\0\1"
     palette = bytes(1024)
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(jumps), 0, 0, 256, 0)
     offset = 14 + len(head) + len(palette)
