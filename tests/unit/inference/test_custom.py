@@ -28,7 +28,10 @@ def test_a_described_file_is_a_model(tmp_path: Path) -> None:
 
 def test_mean_deviation_activation_and_stretch_change_the_mask(tmp_path: Path) -> None:
     brightness(tmp_path / "mine.onnx", 64)
-    grey = encoded(Image.new("RGB", (64, 64), (102, 102, 102)), "PNG")  # 0.4
+    image = Image.new("RGB", (64, 64), (102, 102, 102))  # 0.4
+    # Without anything opaque, there would be no subject.
+    image.paste((255, 255, 255), (0, 0, 16, 16))
+    grey = encoded(image, "PNG")
     expected = {
         (0.0, 1.0, "none"): 102,
         (0.3, 0.5, "none"): 51,  # (0.4 - 0.3) / 0.5

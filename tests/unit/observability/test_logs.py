@@ -17,10 +17,17 @@ from services.observability.logs import ElseStandardError, RotatingFile, Watched
 Configure = Callable[..., logging.Handler]
 
 
+@pytest.fixture(autouse=True)
+def structlog_as_before() -> Iterator[None]:
+    """Undo what `logging_config` sets for the whole process."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture
 def configure(tmp_path: Path) -> Iterator[Configure]:
     """Make the configuration's only handler; loggers of the test process stay as they are."""
-    before = structlog.get_config()
     handlers: list[logging.Handler] = []
 
     def make(style: str = "json", rotate_mb: float = 0) -> logging.Handler:
@@ -40,7 +47,6 @@ def configure(tmp_path: Path) -> Iterator[Configure]:
     yield make
     for handler in handlers:
         handler.close()
-    structlog.configure(**before)
 
 
 def record(text: str, **extra: object) -> logging.LogRecord:
@@ -135,12 +141,8 @@ def test_mode_of_a_device_is_left_alone() -> None:
 def test_automatic_style_is_text_on_a_terminal_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
 ) -> None:
-    before = structlog.get_config()
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    try:
-        found = logging_config(level="INFO", style="auto", file=None, rotate_mb=0, backups=0)
-        assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
-        to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
-        assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"
-    finally:
-        structlog.configure(**before)
+    found = logging_config(level="INFO", style="auto", file=None, rotate_mb=0, backups=0)
+    assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
+    to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
+    assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"
