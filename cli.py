@@ -9,6 +9,7 @@ from commands.api_keys import keys
 from commands.database import db
 from commands.models import fetch_missing_model, models, warmup
 from commands.remove import remove
+from commands.watch import watch
 from config import load_settings
 
 
@@ -28,7 +29,7 @@ def serve() -> None:
     sys.exit(run.main())
 
 
-for command in (remove, models, warmup, keys, db):
+for command in (remove, watch, models, warmup, keys, db):
     main.add_command(command)
 
 if __name__ == "__main__":

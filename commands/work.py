@@ -142,8 +142,8 @@ class Maker:
             write(picture.target, result.data)
         except ClientGone:
             return Outcome(picture, Status.STOPPED)
-        except Exception as exc:  # noqa: BLE001 - `_problem` logs what it does not know
-            return Outcome(picture, Status.FAILED, time.monotonic() - start, _problem(exc))
+        except Exception as exc:  # noqa: BLE001 - `find_problem` logs what it does not know
+            return Outcome(picture, Status.FAILED, time.monotonic() - start, find_problem(exc))
         return Outcome(picture, Status.DONE, time.monotonic() - start, result=result)
 
     def remove(self, data: bytes) -> Result:
@@ -157,7 +157,8 @@ class Maker:
         return source.read_bytes()
 
 
-def _problem(exc: Exception) -> Problem:
+def find_problem(exc: Exception) -> Problem:
+    """Return an exception as a problem in plain words; what is not known is logged."""
     if isinstance(exc, ServiceError):
         return Problem(exc.code, str(exc), exc.solution, ours=exc.status >= 500)
     if isinstance(exc, OSError):
