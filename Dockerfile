@@ -7,10 +7,10 @@ ENV PIP_NO_CACHE_DIR=1 \
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.txt /tmp/
-RUN pip install --quiet --requirement /tmp/requirements.txt
+RUN pip install --quiet --require-hashes --requirement /tmp/requirements.txt
 WORKDIR /app
 # The model comes before the rest of the code, so that most changes do not download it again.
-COPY cli.py config.py paths.py ./
+COPY cli.py config.py paths.py setting_names.py ./
 COPY commands commands
 COPY services services
 RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
@@ -30,6 +30,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    HOST=0.0.0.0 \
     UPLOAD_DIR=/data/uploads \
     OUTPUT_DIR=/data/outputs \
     DATABASE_URL=sqlite:////data/background-remover.db

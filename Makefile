@@ -6,10 +6,10 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit coverage lint types bench quality fuzz jobs drills model lock wheel reference release audit clean
+.PHONY: help run check test unit coverage lint types bench quality fuzz jobs drills model lock digests wheel reference release audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,12 +24,12 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing what the tests need ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentre.py
@@ -37,7 +37,7 @@ $(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentr
 	@touch -c $@
 
 run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
-	@ANNOUNCE=1 exec $(PY) run.py
+	@ANNOUNCE="make run" exec $(PY) run.py
 
 check: lint types unit  ## lint, types, unit tests: what to run while working (under a minute)
 
@@ -80,10 +80,13 @@ model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=
 	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
 		&& $(PY) cli.py models list
 
-lock: $(VENV)/.dev  ## pin requirements.txt and requirements-dev.txt again (needs uv)
-	@lock() { uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \
-		printf '# Pinned by `make lock` from %s; edit that file.\n' $$1 | cat - $$2 > $$2.tmp && mv $$2.tmp $$2; }; \
+lock: $(VENV)/.dev  ## pin the requirements again, with hashes (needs uv); KEEP=1 keeps the versions that are pinned
+	@lock() { uv pip compile --quiet --universal $(if $(KEEP),,--upgrade) --generate-hashes --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \
+		grep -v '^# Pinned by' $$2 > $$2.tmp; printf '# Pinned by `make lock` from %s; edit that file.\n' $$1 | cat - $$2.tmp > $$2; rm $$2.tmp; }; \
 	lock pyproject.toml requirements.txt && lock requirements-dev.in requirements-dev.txt
+
+digests: $(VENV)/.created  ## pin the images of Dockerfile and docker-compose.yml by their digests (needs docker buildx)
+	@$(PY) deploy/digests.py
 
 wheel: $(VENV)/.dev  ## build the wheel that `pip install` takes, into dist/
 	@$(PY) -m pip wheel --quiet --no-deps --disable-pip-version-check --wheel-dir dist .

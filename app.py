@@ -9,8 +9,11 @@ import routes
 from bootstrap import load_settings, make_web_services
 from config import Settings
 from routes import removebg
+from routes.dialect_headers import attach_dialect_headers
 from routes.http.bodies import InMemoryRequest, release_body
+from routes.http.callers import check_host
 from routes.http.context import EXTENSION
+from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
@@ -35,8 +38,13 @@ EXPOSED_HEADERS = (
     "X-Optimized-Size",
     "X-Optimization-Used",
     *removebg.HEADERS,
+    "X-Latency-Ms",
+    "x-uncertainty-score",
+    "x-remaining-credits",
+    "x-credits-consumed",
     "X-Output-Key",
     "X-Cache",
+    "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
 
@@ -46,6 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=str(WEB), static_url_path="/static")
     app.request_class = InMemoryRequest
+    # No redirect repeats the Host header, and none leads from https, which ends at a proxy, to http.
+    app.url_map.merge_slashes = False
     app.config.update(
         SECRET_KEY=settings.secret_key,
         DEBUG=settings.debug,
@@ -56,10 +66,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = make_web_services(settings)
     limiter = make_limiter(settings)
     observe(app)
+    attach_dialect_headers(app)
+    check_host(app, settings)
     attach_limiter(app, limiter)
     CORS(
         app,
-        origins=[*settings.cors_origins, *filter(None, [settings.frontend_url])],
+        resources=OPEN_PATHS,
+        origins=exact_origins(filter(None, (*settings.cors_origins, settings.frontend_url))),
         expose_headers=list(EXPOSED_HEADERS),
         allow_headers=list(ALLOWED_HEADERS),
         send_wildcard="*" in settings.cors_origins,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from services.inference.runtime import EngineSettings
     from services.inference.segmenter import RembgSegmenter
     from services.jobs.dispatch import Dispatcher
+    from services.jobs.listeners import Listeners
+    from services.jobs.metrics import JobCounters
     from services.jobs.process import Worker
     from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from services.jobs.retry import RetryPolicy
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
-    from services.jobs.webhooks import Webhooks
+    from services.jobs.webhook_sender import WebhookSender
     from services.net.client import Outbound
     from services.net.fetch import Fetcher
     from services.observability.metrics import Metrics
@@ -82,7 +84,8 @@ class JobServices:
     queue: Queue
     dispatcher: Dispatcher
     submitter: JobSubmitter
-    listeners: threading.BoundedSemaphore
+    retention: Retention
+    listeners: Listeners
     recent: TtlCache[tuple[str, bytes]]
 
 
@@ -118,10 +121,10 @@ class WebServices:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """The parts of the sweeper."""
+    """The parts of the sweeper; `webhooks` only with a secret to sign them."""
 
     recovery: JobRecovery
-    webhooks: Webhooks
+    webhooks: WebhookSender | None
     retention: Retention
 
 
@@ -180,8 +183,10 @@ def make_database(settings: Settings) -> Database:
 def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
     """Return the job subsystem of a web process or a worker."""
     from services.jobs.dispatch import Dispatcher
+    from services.jobs.listeners import Listeners
     from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
+    from services.jobs.retention import Retention
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
     from services.persistence.ttl_cache import TtlCache
@@ -196,7 +201,8 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
         queue=queue,
         dispatcher=dispatcher,
         submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
-        listeners=threading.BoundedSemaphore(settings.listeners_per_worker),
+        retention=Retention(store, storage, settings.cleanup_older_than_seconds),
+        listeners=Listeners(settings.listeners_per_worker),
         recent=TtlCache(PROGRESS_CACHE_SECONDS),
     )
 
@@ -238,11 +244,13 @@ def engine_settings(settings: Settings, threads: int | None = None) -> EngineSet
 
 def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
     """Return this process's remover."""
+    from services.capacity.places import Places
     from services.imaging.pipeline import Rules
     from services.removal import Remover
 
     rules = Rules(require_subject=settings.require_subject)
-    return Remover(models, image_limits(settings), admission, cache, rules)
+    inspections = Places(settings.running_per_worker)
+    return Remover(models, image_limits(settings), admission, cache, rules, inspections)
 
 
 def make_local_remover(settings: Settings, jobs: int = 1) -> Remover:
@@ -332,7 +340,6 @@ def make_maintenance(settings: Settings) -> Maintenance:
     from services.jobs.recovery import JobRecovery
     from services.jobs.retention import Retention
     from services.jobs.store import JobStore
-    from services.jobs.webhooks import Webhooks
 
     store = JobStore(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
@@ -340,9 +347,25 @@ def make_maintenance(settings: Settings) -> Maintenance:
     dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
     return Maintenance(
         recovery=JobRecovery(store, queue, dispatcher, retry_policy(settings), settings.job_lease_seconds, counters),
-        webhooks=Webhooks(store, make_outbound(settings), settings.webhook_secret, counters=counters),
+        webhooks=_make_webhook_sender(settings, store, counters) if settings.webhook_secret else None,
         retention=Retention(store, make_storage(settings), settings.cleanup_older_than_seconds),
     )
+
+
+def _make_webhook_sender(settings: Settings, store: JobStore, counters: JobCounters) -> WebhookSender:
+    from services.jobs.pending import PendingWork
+    from services.jobs.signatures import Signer
+    from services.jobs.webhook_sender import WebhookSender
+    from services.jobs.webhooks import Webhooks
+
+    webhooks = Webhooks(
+        store,
+        make_outbound(settings),
+        Signer(settings.webhook_secrets),
+        counters=counters,
+        public_url=settings.public_base,
+    )
+    return WebhookSender(webhooks, PendingWork(store.database), settings.job_sweep_seconds)
 
 
 def _web_models(settings: Settings, metrics: Metrics) -> Models:

@@ -25,7 +25,7 @@ def serve() -> None:
 
     settings = load_settings()
     fetch_missing_model(settings.rembg_model_name, settings, prepare=True)
-    os.environ["ANNOUNCE"] = "1"
+    os.environ["ANNOUNCE"] = "bgremove serve"
     sys.exit(run.main())
 
 

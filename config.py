@@ -3,6 +3,7 @@
 Read once at the start, from the environment and a `.env` file; all mistakes are reported together.
 """
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,13 +16,15 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
+from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
-from services.net.urls import parse_authority
+from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
+from setting_names import aliased, environment, mistakes
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -37,9 +40,10 @@ BODIES_SHARE: Final = 0.25
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
-    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET"}
+    | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
 )
 
 
@@ -81,6 +85,42 @@ def _authority(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        return parse_authority(text)[0]
+    except BadURL as exc:
+        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it; Flask-CORS would take one with `*` for a pattern without an end."""
+    if text in ("", "*"):
+        return text
+    scheme, _, authority = text.lower().removesuffix("/").partition("://")
+    try:
+        host, port = parse_authority(authority)
+    except BadURL:
+        scheme = ""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < MIN_SECRET_CHARS:
+        raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
+def _webhook_secret(text: str) -> str:
+    if text:
+        signing_key(text)
+    return text
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -105,9 +145,9 @@ class Settings(BaseSettings):
     app_name: str = "Background Remover API"
     app_version: str = VERSION
     debug: bool = False
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
-    secret_key: str
+    secret_key: Annotated[str, AfterValidator(_secret)]
 
     # serving; settings without a default here are derived from the CPUs, see _derive
     web_concurrency: Annotated[int, Field(ge=1, le=64)]
@@ -146,6 +186,7 @@ class Settings(BaseSettings):
 
     # quotas
     rate_limit_enabled: bool = True
+    rate_limit_loopback: bool = False
     rate_limit_storage: Literal["memory", "redis"] = "memory"
     redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
     rate_limit_remove_bg_per_hour: Annotated[int, Field(ge=1)] = 10
@@ -155,6 +196,7 @@ class Settings(BaseSettings):
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
+    rembg_model_fallback: bool = True
     removebg_default_size: Annotated[Size, BeforeValidator(_size)] = "preview"
     removebg_max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 22 * 1024 * 1024
     removebg_require_subject: bool = True
@@ -195,13 +237,16 @@ class Settings(BaseSettings):
     cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
     cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
     download_redirect: bool = False
-    webhook_secret: Annotated[str, Field(pattern=r"^(.{16,})?$")] = ""
+    webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = ""
+    webhook_secret_previous: Annotated[str, AfterValidator(_webhook_secret)] = ""
 
     # web
-    cors_origins: Words = ("*",)
-    frontend_url: str = ""
+    public_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
+    allowed_hosts: Annotated[Words, AfterValidator(lambda hosts: tuple(map(_host_name, hosts)))] = ()
+    cors_origins: Annotated[Words, AfterValidator(lambda origins: tuple(map(_origin, origins)))] = ("*",)
+    frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-    metrics_token: str = ""
+    metrics_token: Annotated[str, AfterValidator(_secret)] = ""
 
     # fetching
     fetch_enabled: bool = True
@@ -220,17 +265,26 @@ class Settings(BaseSettings):
         BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
     ] = "INFO"
     log_file: HomePath | None = None
-    log_format: Literal["json", "console"] = "json"
+    log_format: Literal["auto", "json", "console"] = "auto"
     log_rotate_mb: Annotated[float, Field(ge=0, le=10_000)] = 50
     log_backups: Annotated[int, Field(ge=0, le=100)] = 5
     min_free_disk_mb: Annotated[int, Field(ge=0)] = 100
     max_memory_mb: Annotated[int, Field(ge=0)] = 0
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read aliases after everything that is given by its own name."""
+        own = (sources["init_settings"], sources["env_settings"], sources["dotenv_settings"])
+        return *own, InitSettingsSource(settings_cls, aliased(environment(env_files())))
 
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, raw: Any) -> Any:
         """Defaults that depend on the machine or on other settings."""
         values = {key.lower(): value for key, value in dict(raw).items()}
+        _split_model_path(values)
         cpus = usable_cpus()
         # Quotas in memory belong to one process: with them, one process serves unless the setting says otherwise.
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
@@ -266,6 +320,8 @@ class Settings(BaseSettings):
             )
         if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: give both or none")
+        if self.webhook_secret_previous and not self.webhook_secret:
+            raise ValueError("WEBHOOK_SECRET_PREVIOUS needs WEBHOOK_SECRET, the secret that replaces it")
         if self.job_soft_timeout_seconds >= self.job_timeout_seconds:
             raise ValueError(
                 f"JOB_SOFT_TIMEOUT_SECONDS is {self.job_soft_timeout_seconds:g}: less than JOB_TIMEOUT_SECONDS "
@@ -298,6 +354,16 @@ class Settings(BaseSettings):
     def storage_given(self) -> bool:
         """Whether the operator has set up a storage: then callers may choose keys of their own in it (`output_key`)."""
         return bool(self.storage_url)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign webhooks, the newest first."""
+        return tuple(filter(None, (self.webhook_secret, self.webhook_secret_previous)))
+
+    @property
+    def public_base(self) -> str:
+        """What absolute links begin with, without a slash at its end; empty: links are relative."""
+        return self.public_url.rstrip("/")
 
     @property
     def files_dir(self) -> Path:
@@ -346,6 +412,21 @@ class Settings(BaseSettings):
         return _as_base64(self.removebg_max_content_length) + OTHER_FIELDS
 
 
+def _split_model_path(values: dict[str, Any]) -> None:
+    """Turn a file's path in `rembg_model_name` into the model's name and its folder."""
+    given = str(values.get("rembg_model_name", ""))
+    if "/" not in given and not given.endswith(".onnx"):
+        return
+    path = in_home(Path(given))
+    folder = values.setdefault("rembg_session_path", path.parent)
+    if path.suffix != ".onnx" or in_home(Path(folder)) != path.parent:
+        raise ValueError(
+            f"REMBG_MODEL_NAME is {given}: a model's name or the path of an .onnx file in REMBG_SESSION_PATH "
+            f"({folder}) is needed"
+        )
+    values["rembg_model_name"] = path.stem
+
+
 def _as_base64(size: int) -> int:
     return 4 * -(-size // 3)
 
@@ -376,13 +457,26 @@ def _threads(values: dict[str, Any], workers: int) -> int:
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and the `.env` files. Raises `ConfigError`, which ends the start."""
+    wrong = list(mistakes([name.upper() for name in Settings.model_fields], env_files()))
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as exc:
-        lines = []
-        for error in exc.errors(include_url=False):
-            name = str(error["loc"][0]).upper() if error["loc"] else ""
-            value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
-            found = f"{name} is {value}: " if name else ""
-            lines.append(f"  {found}{error['msg'].removeprefix('Value error, ')}")
-        raise ConfigError("The settings are wrong:\n" + "\n".join(dict.fromkeys(lines))) from exc
+        wrong += _readable(exc)
+        raise _config_error(wrong) from exc
+    if wrong:
+        raise _config_error(wrong)
+    return settings
+
+
+def _readable(failure: ValidationError) -> list[str]:
+    lines = []
+    for error in failure.errors(include_url=False):
+        name = str(error["loc"][0]).upper() if error["loc"] else ""
+        value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
+        found = f"{name} is {value}: " if name else ""
+        lines.append(f"{found}{error['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def _config_error(lines: list[str]) -> ConfigError:
+    return ConfigError("The settings are wrong:\n" + "\n".join(f"  {line}" for line in dict.fromkeys(lines)))

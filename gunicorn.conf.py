@@ -14,14 +14,11 @@ import resource
 import shutil
 import socket
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 import gunicorn.util
-import orjson
-from gunicorn.workers.gthread import ThreadWorker
 
 # Until the first fork: looking through everything imported again and again takes a third of the start.
 gc.disable()
@@ -29,6 +26,8 @@ gc.disable()
 from bootstrap import load_settings  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
+from routes.http.errors import unparsed_body  # noqa: E402
+from routes.server.web_worker import WebWorker  # noqa: E402
 from services.capacity.resources import tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
 from services.observability.logs import logging_config  # noqa: E402
@@ -58,7 +57,7 @@ MAX_FILES = 16_384
 BODY_GRACE_SECONDS = 2
 # Of a worker: libraries, metrics, log, sockets.
 BASE_OPEN_FILES = 40
-# Its socket, and a selector while it is read.
+# Its socket, and a file that its request has open.
 FILES_PER_CONNECTION = 2
 SHARED_MODULES = (
     "app",
@@ -85,60 +84,11 @@ JOB_MODULES = (  # what the first job or key needs
 )
 
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """A thread worker that loses nothing on SIGTERM, and whose threads callers with endless bodies can't occupy.
+class ConfiguredWorker(WebWorker):
+    """The worker class with the settings of this service."""
 
-    On SIGTERM it accepts the connections that already wait, then closes its listeners.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Connections that a thread works on, and until when their body may take.
-        self.busy: dict[Any, float] = {}
-
-    def handle(self, conn: Any) -> Any:
-        self.busy[conn] = time.monotonic() + settings.request_timeout_seconds + BODY_GRACE_SECONDS
-        try:
-            return super().handle(conn)
-        finally:
-            self.busy.pop(conn, None)
-
-    def murder_keepalived(self, force: bool = False) -> None:
-        """End bodies that are still incomplete; called every second.
-
-        gthread has no limit of its own: callers that send a byte now and then would hold every thread.
-        """
-        now = time.monotonic()
-        deadlines = self.service().response_deadlines if self.service() else {}
-        for conn in [conn for conn, end in list(self.busy.items()) if now > end]:
-            until = deadlines.get(conn.sock, 0.0)
-            # A long answer that is still not read whole ends both ways.
-            if now > until:
-                with contextlib.suppress(OSError):
-                    conn.sock.shutdown(socket.SHUT_RDWR if until else socket.SHUT_RD)
-        super().murder_keepalived(force)
-
-    def service(self) -> Any:
-        """Return the app's parts; None before there is an app."""
-        return getattr(getattr(self, "wsgi", None), "extensions", {}).get(EXTENSION)
-
-    def handle_exit(self, sig: int, frame: object) -> None:
-        if self.service():
-            self.service().draining.set()
-        super().handle_exit(sig, frame)
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if enabled or self.alive:
-            return
-        for listener in self.sockets:
-            listener.setblocking(False)
-            before = -1
-            while before != self.nr_conns:  # accept() counts up until nothing waits
-                before = self.nr_conns
-                self.accept(listener)
-            # From here on callers are refused at once, not accepted and then reset.
-            listener.close()
+    body_seconds = settings.request_timeout_seconds + BODY_GRACE_SECONDS
+    is_behind_proxy = settings.trusted_proxies > 0
 
 
 def connections(threads: int) -> int:
@@ -156,19 +106,13 @@ def connections(threads: int) -> int:
 def write_json_error(client: socket.socket, status: int, reason: str, details: str) -> None:
     """Answer a request that Gunicorn can't parse with the body that every other error has."""
     request_id = uuid.uuid4().hex
-    error = ServiceError if status == 500 else BadRequest  # 501: a transfer coding that nobody knows
+    # 501: a transfer coding that nobody knows.
+    error = ServiceError(reason) if status == 500 else BadRequest(f"{reason}: {details[:200]}")
+    # Only connections of ours know the path.
+    kind, body = unparsed_body(error, getattr(client, "path", ""), request_id, settings)
     cors = "Access-Control-Allow-Origin: *\r\n" if "*" in settings.cors_origins else ""
-    body = orjson.dumps(
-        {
-            "error": error.message,
-            "code": error.code,
-            "solution": error.solution,
-            "details": f"{reason}: {details[:200]}" if status < 500 else reason,
-            "request_id": request_id,
-        }
-    )
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
         f"{cors}\r\n"
     )
@@ -180,7 +124,7 @@ gunicorn.util.write_error = write_json_error
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 wsgi_app = "app:create_app()"
-worker_class = DrainingWorker
+worker_class = ConfiguredWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_connections = connections(threads)
@@ -190,6 +134,8 @@ preload_app = False
 # A worker whose main thread is stuck; a request's own limit is REQUEST_TIMEOUT_SECONDS.
 timeout = 120
 graceful_timeout = int(settings.request_timeout_seconds) + 5
+# Each piece that is sent shows that the caller still reads.
+sendfile = False
 # Longer than the proxy keeps an idle connection, or it would meet closed ones.
 keepalive = 75
 # A heartbeat on a slow disk may block a worker.

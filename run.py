@@ -11,14 +11,17 @@ from typing import Final
 
 from paths import HOME, ROOT, env_files
 from services.capacity.resources import usable_cpus
-from services.launch.announce import announcement
-from services.launch.broker import BrokerUnavailable, prepare_broker
+from services.launch.announce import EVERY, announcement
+from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
+from services.launch.secret import keep_private, kept_secret
 from services.launch.supervisor import Supervisor
+from setting_names import environment
 
 BROKER_FOLDER: Final = HOME / "data/valkey"
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+SECRET_FILE: Final = HOME / "data/secret-key"
 DEFAULT_DATABASE: Final = HOME / "data/background-remover.db"
 # As `.env.sample` has it, and as the settings resolve it.
 DEFAULT_DATABASE_URLS: Final = frozenset({"sqlite:///data/background-remover.db", f"sqlite:///{DEFAULT_DATABASE}"})
@@ -33,24 +36,19 @@ CELERY_FLAGS: Final = ("--without-gossip", "--without-mingle", "--without-heartb
 WORKER: Final = (sys.executable, "-m", "celery", "-A", "worker", "worker", *CELERY_FLAGS)
 
 
-def environment() -> dict[str, str]:
-    """Return what `config.py` will read: the environment and, for names that it lacks, the `.env` files."""
-    names = {name: value for name, value in os.environ.items() if value}
-    found: dict[str, str] = {}
-    for file in env_files():
-        if file.is_file():
-            from dotenv import dotenv_values
-
-            found |= {name.upper(): value for name, value in dotenv_values(file).items() if value}
-    return found | {name.upper(): value for name, value in names.items()}
-
-
 def programs(settings: dict[str, str]) -> list[Program]:
     """Return what to run. Without a broker, or with `JOBS_ENABLED=false`, that is the web server alone."""
     env = dict(os.environ)
     # Celery and Gunicorn find the modules from any folder.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     announce = env.pop("ANNOUNCE", "")
+    # Without a secret the web server makes its own, and says so.
+    with contextlib.suppress(OSError):
+        keep_private(SECRET_FILE.parent)
+        env["SECRET_KEY"] = settings.get("SECRET_KEY") or kept_secret(SECRET_FILE)
+    # The programs write into pipes of the supervisor's; it alone knows of the terminal.
+    if settings.get("LOG_FORMAT", "auto").lower() == "auto" and not settings.get("LOG_FILE") and sys.stderr.isatty():
+        env["LOG_FORMAT"] = "console"
     others: list[Program] = []
     note = ""
     if settings.get("JOBS_ENABLED", "").lower() in NO:
@@ -60,7 +58,16 @@ def programs(settings: dict[str, str]) -> list[Program]:
             if not is_chosen(settings.get("JOB_BROKER_URL") or settings.get("REDIS_URL", "")):
                 broker = prepare_broker(BROKER_FOLDER)
                 env["JOB_BROKER_URL"] = broker.url
-                others.append(Program("valkey", broker.command, last=True, grace_seconds=10, pass_fds=(broker.lock,)))
+                others.append(
+                    Program(
+                        "valkey",
+                        broker.command,
+                        last=True,
+                        left_out=NOISE,
+                        grace_seconds=10,
+                        pass_fds=(broker.lock,),
+                    )
+                )
             env["JOBS_ENABLED"] = "true"
             # Each child holds a model of its own (about 200 MB), and one image can use about four CPUs.
             env["WORKER_CONCURRENCY"] = settings.get("WORKER_CONCURRENCY") or str(max(1, usable_cpus() // 4))
@@ -78,14 +85,14 @@ def programs(settings: dict[str, str]) -> list[Program]:
         except BrokerUnavailable as exc:
             env["JOBS_ENABLED"] = "false"
             note = f"Jobs are off: {exc}. JOB_BROKER_URL=redis://... turns them on."
-    host, port = settings.get("HOST", "0.0.0.0"), int(settings.get("PORT", "5001"))
+    host, port = settings.get("HOST", "127.0.0.1"), int(settings.get("PORT", "5001"))
     web = Program(
         "web",
         WEB,
         env,
         required=True,
         ready=lambda: is_ready(host, port),
-        on_ready=(lambda: _print(announcement(port) + note + "\n" * bool(note))) if announce else None,
+        on_ready=(lambda: _print(announcement(host, port, announce) + note + "\n" * bool(note))) if announce else None,
         grace_seconds=float(settings.get("REQUEST_TIMEOUT_SECONDS", "60")) + GRACE_SECONDS,
     )
     return [web, *others]
@@ -110,7 +117,7 @@ def has_records(url: str) -> bool:
 
 def is_ready(host: str, port: int) -> bool:
     """Return whether `/health/ready` answers 200; waits half a second at most."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = EVERY.get(host, host)
     try:
         with socket.create_connection((address, port), 0.5) as connection:
             connection.settimeout(0.5)
@@ -126,7 +133,7 @@ def _print(text: str) -> None:
 
 def main() -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit status."""
-    settings = environment()
+    settings = environment(env_files())
     try:
         table = programs(settings)
     # A setting that is not a number: the web server reports it with all other mistakes.

@@ -1,4 +1,4 @@
-"""Run the sweeper: periodic maintenance of jobs (recovery, webhooks, retention). Each worker starts one.
+"""Run the sweeper: periodic maintenance of jobs (recovery, retention), and webhooks beside it. Each worker starts one.
 
     python sweeper.py
 
@@ -11,22 +11,31 @@ import time
 
 import structlog
 
-from bootstrap import configure_logging, make_maintenance
+from bootstrap import Maintenance, configure_logging, make_maintenance
 from config import Settings, load_settings
 from services.errors import ServiceError
 
 log = structlog.get_logger("sweep")
 
 
-def sweep(settings: Settings) -> None:
-    """Run the maintenance every `job_sweep_seconds`, until the parent process is gone."""
+def run(settings: Settings) -> None:
+    """Run webhooks and maintenance until a signal comes, or the parent process is gone."""
     parts = make_maintenance(settings)
+    if parts.webhooks:
+        parts.webhooks.start()
+    try:
+        sweep(settings, parts)
+    finally:
+        if parts.webhooks:
+            parts.webhooks.stop()
+
+
+def sweep(settings: Settings, parts: Maintenance) -> None:
+    """Run the maintenance every `job_sweep_seconds`, until the parent process is gone."""
     parent, cleaned = os.getppid(), time.monotonic()
     while os.getppid() == parent:
         try:
             parts.recovery.run()
-            if settings.webhook_secret:
-                parts.webhooks.run()
             if settings.cleanup_enabled and time.monotonic() - cleaned > settings.cleanup_interval_seconds:
                 cleaned = time.monotonic()
                 parts.retention.run()
@@ -37,9 +46,16 @@ def sweep(settings: Settings) -> None:
         time.sleep(settings.job_sweep_seconds)
 
 
+def stop(*_: object) -> None:
+    """End the process in order at the first signal. Ctrl-C and the worker may both send one."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
-    # Ctrl-C signals every process of the terminal; without this, it would print a traceback here.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     settings = load_settings()
     configure_logging(settings)
-    sweep(settings)
+    run(settings)

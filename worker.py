@@ -12,7 +12,7 @@ import atexit
 import os
 import subprocess
 import sys
-import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import celery.apps.worker
 import cv2
 import structlog
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import (
     celeryd_init,
     setup_logging,
@@ -32,7 +33,7 @@ from celery.signals import (
 import bootstrap
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.jobs.queue import TASK, make_celery, reconnect_if_lost, request_class
+from services.jobs.queue import TASK, Acknowledgements, make_celery, request_class
 
 if TYPE_CHECKING:
     from services.jobs.process import Worker
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 SWEEPER = Path(__file__).with_name("sweeper.py")
 # How often the main process checks that the sweeper runs and that the broker still has our connection.
 POLL_SECONDS = 2.0
+# More than its webhooks take to end.
+SWEEPER_STOP_SECONDS = 8.0
 settings = bootstrap.load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
@@ -62,10 +65,10 @@ class ProcessState:
 
 
 state = ProcessState()
-ack_lost = threading.Event()
+acknowledgements = Acknowledgements()
 
 
-@app.task(name=TASK, Request=request_class(ack_lost))  # type: ignore[untyped-decorator]
+@app.task(name=TASK, Request=request_class(acknowledgements))  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """Process the item with this id, for one delivered message."""
     if state.worker is None:
@@ -83,6 +86,8 @@ def configure_celery_logging(instance: Any, **_: Any) -> None:
     instance.quiet = True
     celery.apps.worker.safe_say = lambda text, *_: log.info(text.removeprefix("worker: "))
     configure_process_logging()
+    # It is about pickled messages, which we refuse (`accept_content`).
+    warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -116,15 +121,18 @@ def start_sweeper(sender: Any, **_: Any) -> None:
     """
 
     def check() -> None:
-        reconnect_if_lost(ack_lost)
+        acknowledgements.check()
         if state.sweeper is None or state.sweeper.poll() is not None:
             # S603: the command is our own interpreter and file.
             state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603
 
+    # At each lost connection, about a default of Celery 6 that our setting has chosen already. Celery's own set-up of
+    # logging, which is done by now, would show it.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     state.main_pid = os.getpid()
     check()
     sender.timer.call_repeatedly(POLL_SECONDS, check)
-    atexit.register(stop_sweeper)
+    atexit.register(end_sweeper)
 
 
 @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -134,6 +142,16 @@ def stop_sweeper(**_: Any) -> None:
     # A forked child inherits `state`, and must not stop its parent's sweeper.
     if sweeper and sweeper.poll() is None and os.getpid() == state.main_pid:
         sweeper.terminate()
+
+
+def end_sweeper() -> None:
+    """Stop the sweeper and wait until its webhooks have ended, so that it does not outlive this process."""
+    stop_sweeper()
+    if state.sweeper and os.getpid() == state.main_pid:
+        try:
+            state.sweeper.wait(SWEEPER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            state.sweeper.kill()
 
 
 def main(words: list[str]) -> None:

@@ -54,7 +54,7 @@ def main() -> None:
     install_peer()
     with Gunicorn(INFERENCE_PRECISION=chosen.precision) as ours, peer() as theirs:
         targets = {"ours": f"{ours.url}/remove-background?edges={chosen.edges}", "rembg": f"{theirs}/api/remove"}
-        health = requests.get(f"{ours.url}/health", timeout=10).json()["checks"]["model"]
+        health = requests.get(f"{ours.url}/health", timeout=10).json()["parts"]["model"]
         best: list[tuple[Measurement, Measurement]] = []
         for width, height in SIZES:
             data = photo(width, height)

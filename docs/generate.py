@@ -25,7 +25,9 @@ empty value is the same as an absent one. [How options work together](../guides/
 """
 ERRORS: Final = """\
 Every error has the JSON body `{"error", "code", "solution", "details", "request_id"}`. `code` is stable; the texts may
-improve. Under `/v1.0` errors have [remove.bg's body](../guides/removebg.md). A failure of the service (5xx) is not
+improve. Under other services' paths errors have that service's body: [remove.bg](../guides/removebg.md),
+[CarveKit](../guides/carvekit.md), [withoutBG](../guides/withoutbg.md), [Photoroom](../guides/photoroom.md),
+[Clipdrop](../guides/clipdrop.md). A failure of the service (5xx) is not
 charged to a quota. 429, 503 and 504 are worth another try, after `Retry-After` seconds.
 
 `client_gone` and `bad_parameter` appear in the log only, `worker_lost` only in a job's record.
@@ -35,6 +37,21 @@ Environment variables, or a `.env` file: first the one of the clone (or of the d
 which wins. Copy [`.env.sample`](../../.env.sample). All mistakes are reported together at the start. Relative paths are
 relative to the clone or, installed from a wheel, to the user's data folder; `BGREMOVE_HOME` names another one.
 """
+ALIASES_NOTE: Final = """\
+Names of existing deployments that work too. Giving both names with different values is an error. A name in a `.env`
+file that is neither a setting nor of another part of the deployment stops the start, and so does a misspelt one in the
+environment.
+"""
+OTHER_NAMES: Final = {
+    "MAX_IMAGE_SIZE_MB": ("MAX_CONTENT_LENGTH", "megabytes of 1024 × 1024 bytes"),
+    "AWS_BUCKET_NAME": ("S3_BUCKET_NAME", "the same"),
+    "BACKEND_URL": ("PUBLIC_URL", "the same"),
+    "FLASK_ENV": ("DEBUG", "`development` is `true`, `production` is `false`"),
+    "REMBG_MODEL_NAME": (
+        "REMBG_MODEL_NAME",
+        "a file's path: its folder is `REMBG_SESSION_PATH`",
+    ),
+}
 ENDPOINTS: Final = """\
 `GET /docs` of a running service shows parameters, bodies and answers, and tries them. The scope is what an API key
 needs where keys are required (`AUTH_REQUIRED`; always for `admin`).
@@ -99,6 +116,8 @@ def settings() -> str:
     ]
     for section, rows in sections():
         lines += ["", f"## {section[0].upper()}{section[1:]}", "", *table(("setting", "default", "meaning"), rows)]
+    rows = [(f"`{alias}`", f"`{name}`", note) for alias, (name, note) in OTHER_NAMES.items()]
+    lines += ["", "## Other names", "", ALIASES_NOTE.rstrip(), "", *table(("name", "setting", "value"), rows)]
     return "\n".join([*lines, ""])
 
 

@@ -4,10 +4,34 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from config import Settings
-from routes import admin, batch, files, health, jobs, rembg, removal, removebg, system, uploads
+from routes import (
+    admin,
+    batch,
+    carvekit,
+    clipdrop,
+    files,
+    health,
+    jobs,
+    photoroom,
+    rembg,
+    removal,
+    removebg,
+    system,
+    uploads,
+    withoutbg,
+)
 from routes.http.auth import View, needs_key
-from routes.http.limits import by_quota
-from routes.openapi import docs, job_operations, operations, rembg_operations, removebg_docs
+from routes.http.limits import by_quota, is_uncounted
+from routes.openapi import (
+    dialect_docs,
+    docs,
+    job_operations,
+    operations,
+    reference_page,
+    rembg_operations,
+    removebg_docs,
+    swagger_page,
+)
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
 
@@ -37,34 +61,60 @@ ROUTES = (
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),
     Route("POST", "/v1.0/improve", removebg.improve, removebg_docs.IMPROVE, "rate_limit_removebg_per_minute"),
+    Route("POST", "/api/removebg", carvekit.carvekit_removebg, dialect_docs.CARVEKIT, "rate_limit_removebg_per_minute"),
+    Route("GET", "/api/account", carvekit.carvekit_account, dialect_docs.CARVEKIT_ACCOUNT, scope=OPEN),
+    Route(
+        "POST",
+        "/v1/remove-background",
+        withoutbg.withoutbg_remove_background,
+        dialect_docs.WITHOUTBG,
+        "rate_limit_remove_bg_per_hour",
+    ),
+    Route(
+        "POST",
+        "/v1.0/alpha-channel-base64",
+        withoutbg.withoutbg_alpha_channel,
+        dialect_docs.WITHOUTBG_CLOUD,
+        "rate_limit_base64_per_hour",
+    ),
+    Route("GET", "/available-credit", withoutbg.withoutbg_available_credit, dialect_docs.WITHOUTBG_CREDIT),
+    Route("POST", "/v1/segment", photoroom.photoroom_segment, dialect_docs.PHOTOROOM, "rate_limit_remove_bg_per_hour"),
+    Route(
+        "POST",
+        "/remove-background/v1",
+        clipdrop.clipdrop_remove_background,
+        dialect_docs.CLIPDROP,
+        "rate_limit_remove_bg_per_hour",
+    ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
-    Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health", "/api/v1/health")),
+    Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health",)),
+    Route("GET", "/api/v1/health", health.health_of_dependencies, operations.HEALTH_SHORT, scope=OPEN),
     Route("GET", "/health/live", health.health_live, operations.LIVE, scope=OPEN),
     Route("GET", "/health/ready", health.health_ready, operations.READY, scope=OPEN),
     Route("GET", "/metrics", system.metrics, operations.METRICS, scope=OPEN, also=("/api/metrics/prometheus",)),
     Route("GET", "/api/metrics", system.metrics_json, operations.METRICS_JSON, scope=OPEN),
-    Route("GET", "/docs", docs.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
-    Route("GET", "/openapi.json", docs.openapi_json, operations.OPENAPI, scope=OPEN),
+    Route("GET", "/docs", swagger_page.swagger_ui, operations.DOCS, scope=OPEN, also=("/api",)),
+    Route("GET", "/redoc", reference_page.reference_page, operations.REFERENCE, scope=OPEN),
+    Route("GET", "/openapi.json", swagger_page.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 PER_MINUTE = "rate_limit_per_minute"
 JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
-    Route("GET", "/api/jobs/<string(length=32):job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
-    Route("POST", "/api/jobs/<string(length=32):job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
-    Route("POST", "/api/jobs/<string(length=32):job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
-    Route(
-        "GET", "/api/jobs/<string(length=32):job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS
-    ),
+    Route("GET", "/api/jobs/<job:job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
+    Route("DELETE", "/api/jobs/<job:job_id>", jobs.erase, job_operations.ERASE, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job:job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
+    Route("POST", "/api/jobs/<job:job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/<job:job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
     Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
     Route(
         "GET",
-        "/api/v1/uploads/<string(length=32):upload_id>",
+        "/api/v1/uploads/<upload_id>",
         uploads.show_upload,
         job_operations.SHOW_UPLOAD,
         PER_MINUTE,
@@ -72,7 +122,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     ),
     Route(
         "GET",
-        "/api/v1/tasks/<string(length=32):task_id>",
+        "/api/v1/tasks/<task_id>",
         uploads.show_task,
         job_operations.SHOW_TASK,
         PER_MINUTE,
@@ -83,19 +133,24 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
 INDEX_PER_HOUR = 50
 
 
+def _index_uncounted() -> bool:
+    return not system.index_as_json() or is_uncounted()
+
+
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
+    app.url_map.converters["job"] = jobs.JobId
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}")(view)
+            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}", route.quota.upper())(view)
         elif view is system.index:
-            view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=lambda: not system.index_as_json())(view)
+            view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=_index_uncounted)(view)
         if route.scope:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
-    docs.register_assets(app)
+    swagger_page.register_assets(app)
     app.extensions["openapi"] = docs.build(routes, settings)

@@ -10,10 +10,10 @@ from flask import Response, request, stream_with_context
 from bootstrap import WebServices
 from routes.http.bodies import hold_body, keep_body
 from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
-from routes.http.image_forms import FormFile, form_files, no_image
-from routes.http.limits import Charge, charge
+from routes.http.image_forms import FormFile, form_files, need_form, no_image
+from routes.http.limits import Charge, charge, is_free
 from routes.http.observe import count_failure, count_image
-from routes.rembg import need_form, read_options
+from routes.rembg import read_options
 from services.archives.batch import Batch, Item
 from services.archives.errors import TooManyFiles
 from services.archives.zip_reader import Archive
@@ -112,7 +112,6 @@ def _stream(parts: WebServices, batch: Batch, charged: Charge) -> Iterator[bytes
                     return
                 yield piece
     finally:
-        ours = sum(error.status >= 500 for error in batch.failed)
-        charged.give_back(ours)
+        charged.give_back(sum(map(is_free, batch.failed)))
         elapsed = round((time.monotonic() - start) * 1000, 1)
         log.info("batch", done=batch.done, failed=len(batch.failed), gone=batch.gone, duration_ms=elapsed)

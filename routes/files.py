@@ -11,11 +11,11 @@ from routes.http.answers import TextFile, json_response
 from routes.http.bodies import decode_base64, read_json
 from routes.http.context import service
 from routes.removal import file_name
+from services.containers.sniff import sniff
 from services.errors import BadBase64, BadOption, ForbiddenPath, NotFound, UploadTooLarge
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import unknown_option
-from services.imaging.sniff import sniff
 from services.storage.local import LocalFolder
 from services.storage.safe_path import open_file
 

@@ -1,9 +1,10 @@
-"""Views of jobs: submit one image or many, show, list, cancel, retry, download."""
+"""Views of jobs: submit one image or many, show, list, cancel, retry, download, erase."""
 
 from collections.abc import Callable
 from typing import Final
 
 from flask import Response, request
+from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
@@ -12,15 +13,23 @@ from routes.http.context import service
 from routes.http.job_answers import accepted, answer, download, encoded
 from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
-from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView
+from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
+from routes.http.limits import charged, client_key
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, QUEUED
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
-REFUSED: Final = "its failed images were refused at submission and are not kept: send them again, corrected"
+# Images that one error text names.
+MAX_REASONS: Final = 10
+
+
+class JobId(BaseConverter):
+    """The part of a path that names a job: anything but the paths of submissions, for which other methods are 405."""
+
+    regex = "(?!remove-bg)[^/]+"
 
 
 def submit() -> Response:
@@ -29,15 +38,20 @@ def submit() -> Response:
 
 
 def submit_batch() -> Response:
-    """Submit many images as one job."""
-    return accepted(jobs().submitter.submit(read_batch()))
+    """Submit many images as one job, which costs as many."""
+    submission, submitter = read_batch(), jobs().submitter
+    # Repeating a submission costs one, like any request.
+    if found := submitter.find(submission):
+        return accepted(found)
+    with charged(len(submission.files)):
+        return accepted(submitter.submit(submission))
 
 
 def show(job_id: str) -> Response:
     """Show a job's status, or stream its changes as events if the caller asks for them."""
     if wants_events():
-        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner())
-    return answer(polled(job_id, JobView.of))
+        return events(jobs(), jobs().queries.job(known(job_id), owner()), owner(), client_key())
+    return answer(polled(job_id, job_view))
 
 
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
@@ -61,7 +75,7 @@ def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
 def listed() -> Response:
     """List the caller's jobs, newest first."""
     snapshots, cursor = page_of(failed=False)
-    return answer(JobsPage(jobs=[JobView.of(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
+    return answer(JobsPage(jobs=[job_view(snapshot) for snapshot in snapshots], next_cursor=cursor or None))
 
 
 def failed() -> Response:
@@ -79,17 +93,32 @@ def cancel(job_id: str) -> Response:
     return answer(CancelledView(job_id=job_id, status=CANCELLED), 202)
 
 
+def erase(job_id: str) -> Response:
+    """Delete a job's files and its record now; what has not ended is cancelled."""
+    parts = jobs()
+    parts.retention.erase(parts.queries.job(known(job_id), owner()).job.id)
+    return Response(status=204)
+
+
 def retry(job_id: str) -> Response:
-    """Restart a job's failed images."""
+    """Restart a job's failed images, without those that would fail again."""
     parts = jobs()
     snapshot = parts.queries.unexpired(known(job_id), owner())
     parts.queue.check()
-    job = snapshot.job
-    if not parts.store.retry(job.id):
-        refused = job.state in (FINISHED, FAILED) and any(item.state == FAILED for item in snapshot.items)
-        raise JobNotRetryable(REFUSED if refused else f"it is {job.state}")
-    parts.dispatcher.try_next(job.caller)
-    return answer(RetriedView(job_id=job_id, status=QUEUED, status_url=f"/api/jobs/{job_id}"), 202)
+    if not parts.store.retry(snapshot.job.id):
+        raise not_retryable(snapshot)
+    parts.dispatcher.try_next(snapshot.job.caller)
+    return answer(RetriedView.of(snapshot, service().settings.public_base), 202)
+
+
+def not_retryable(snapshot: JobSnapshot) -> JobNotRetryable:
+    """Return the error that says of each failed image why it is not tried again."""
+    job, failures = snapshot.job, snapshot.failed_items
+    if job.state not in (FINISHED, FAILED) or not failures:
+        return JobNotRetryable(f"it is {job.state}")
+    reasons = [f"{item.name!r:.100} failed for good ({item.error_code})" for item in failures[:MAX_REASONS]]
+    more = [f"and {len(failures) - MAX_REASONS} more"] if len(failures) > MAX_REASONS else []
+    return JobNotRetryable(", ".join([*reasons, *more]), "Send these images again, corrected")
 
 
 def result(job_id: str) -> Response:
@@ -130,9 +159,14 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
     return jobs().queries.page(own, limit, cursor, failed=failed)
 
 
+def job_view(snapshot: JobSnapshot) -> JobView:
+    """Describe a job, with links as `PUBLIC_URL` says."""
+    return JobView.of(snapshot, service().settings.public_base)
+
+
 def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
-    url = f"/api/jobs/{snapshot.job.id}/retry" if snapshot.retryable else None
-    return FailedJobView(**dict(JobView.of(snapshot)), retry_url=url)
+    url = job_url(snapshot.job.id, service().settings.public_base, "/retry") if snapshot.retryable_items else None
+    return FailedJobView(**dict(job_view(snapshot)), retry_url=url)
 
 
 def _limit(text: str) -> int:

@@ -14,7 +14,7 @@ from routes.http.observe import note_result
 from routes.http.requests import Upload, read_base64_upload, read_upload
 from services.imaging.formats import Format
 from services.imaging.options import Options
-from services.imaging.pipeline import Result
+from services.imaging.pipeline import Result, Rules
 
 
 def remove_background() -> Response:
@@ -48,9 +48,13 @@ def remove_bg() -> Response:
     return response
 
 
-def remove(upload: Upload, options: Options) -> Result:
-    """Remove the upload's background, and note the result for the log, the metrics and the headers."""
-    result = service().remover.remove(upload.data, options, background=upload.background, deadline=request_deadline())
+def remove(upload: Upload, options: Options, rules: Rules | None = None) -> Result:
+    """Remove the upload's background, and note the result for the log, the metrics and the headers.
+
+    `rules` replace those of this service.
+    """
+    remover = replace(service().remover, rules=rules) if rules else service().remover
+    result = remover.remove(upload.data, options, background=upload.background, deadline=request_deadline())
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result

@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import math
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from flask import Response, request
@@ -14,30 +15,36 @@ from werkzeug.datastructures import FileStorage
 
 from routes.http.answers import json_response
 from routes.http.bodies import decode_base64, hold_body, read_json
-from routes.http.context import run_once, service, state
+from routes.http.context import request_deadline, run_once, service, state
 from routes.http.fields import wants_json
 from routes.http.limits import client_key
 from routes.http.observe import note_result
 from routes.http.requests import fetch
 from services.dialects.removebg import RemoveBgOptions, check_sources, inspect_image, parse_options, present
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer, headers
-from services.dialects.removebg_errors import RemoveBgError, download_error
+from services.dialects.removebg_errors import UNREADABLE, RemoveBgError, download_error
 from services.errors import ServiceError
-from services.imaging.decode import ImageLimits
 from services.imaging.pipeline import Result, Rules
 from services.net.errors import BadURL
 from services.net.urls import parse_url
+from services.removal import Remover
 
 # Headers that only this API has.
 HEADERS: Final = ("X-Type", "X-Max-Width", "X-Max-Height", "X-Credits-Charged")
 FILE_FIELDS: Final = ("image_file", "bg_image_file")
+JSON: Final = "application/json"
 
 
 def removebg() -> Response:
     """Remove a background; the result is a picture, or base64 in JSON."""
+    return answer(partial(parse_options, default_size=service().settings.removebg_default_size))
+
+
+def answer(parse: Callable[[Mapping[str, object]], RemoveBgOptions]) -> Response:
+    """Remove a background with the options that `parse` makes of the request's fields."""
     given = _read_fields()
-    source = check_sources(given)
-    asked = parse_options(given, service().settings.removebg_default_size)
+    source = check_sources(given, _mislabelled())
+    asked = parse(given)
     photo = _photo(given, source)
     background = _background(given)
     result = _remove(photo, background, asked)
@@ -55,23 +62,24 @@ def account() -> Response:
 def improve() -> Response:
     """Check an image that is offered for improvement, and forget it."""
     given = _read_fields()
-    source = check_sources(given)
+    source = check_sources(given, _mislabelled())
     if source == "image_url":
-        with _errors_of(source):
-            parse_url(_text(given, source))
+        url = _text(given, source)
+        with _errors_of(source, url):
+            parse_url(url)
     else:
-        inspect_image(_photo(given, source), _limits())
+        inspect_image(_photo(given, source), _remover(), request_deadline())
     return _json(Improvement(id=str(uuid.uuid4())))
 
 
 def _remove(photo: bytes, background: bytes | None, asked: RemoveBgOptions) -> Result:
     """Return the result. The images are inspected first: for this API's errors, and for the quota."""
-    state().cost = math.ceil(inspect_image(photo, _limits()))
+    remover = _remover()
+    state().cost = math.ceil(inspect_image(photo, remover, request_deadline()))
     if background is not None:
-        inspect_image(background, _limits())
-    parts = service()
-    rules = Rules(require_subject=parts.settings.removebg_require_subject, jpeg_if_opaque=asked.auto_format)
-    remover = replace(parts.remover, limits=_limits(), rules=rules)
+        inspect_image(background, remover, request_deadline())
+    require_subject = service().settings.removebg_require_subject
+    remover = replace(remover, rules=Rules(require_subject=require_subject, jpeg_if_opaque=asked.auto_format))
     return run_once(
         _request_key(photo, background, asked),
         lambda deadline: remover.remove(photo, asked.options, background=background, deadline=deadline),
@@ -87,8 +95,9 @@ def _request_key(photo: bytes, background: bytes | None, asked: RemoveBgOptions)
     return digest.hexdigest()
 
 
-def _limits() -> ImageLimits:
-    return replace(service().limits, max_bytes=service().settings.removebg_max_content_length)
+def _remover() -> Remover:
+    limits = replace(service().limits, max_bytes=service().settings.removebg_max_content_length)
+    return replace(service().remover, limits=limits)
 
 
 def _read_fields() -> dict[str, object]:
@@ -96,8 +105,10 @@ def _read_fields() -> dict[str, object]:
     parts = service()
     parts.admission.refuse_when_full()
     request.max_content_length = request.max_form_memory_size = parts.settings.removebg_encoded_bytes
-    if request.mimetype == "application/json":
-        return present(read_json())
+    # The query's fields count where the body has none of the name.
+    query = present(request.args)
+    if request.mimetype == JSON:
+        return query | present(read_json())
     hold_body()
     found: dict[str, object] = {}
     for name, text in request.form.items(multi=True):
@@ -106,7 +117,18 @@ def _read_fields() -> dict[str, object]:
     for name, part in request.files.items(multi=True):
         if name in FILE_FIELDS and (part.filename or part.stream.read(1)):
             found.setdefault(name, part)
-    return found
+    return query | found
+
+
+def _mislabelled() -> str:
+    """Return why a JSON body was not read as JSON, or "": its Content-Type says that it is something else."""
+    if request.mimetype == "application/x-www-form-urlencoded":
+        head = next(iter(request.form), "")
+    else:
+        head = "" if request.form or request.files else request.get_data(cache=False)[:64].decode("ascii", "replace")
+    if not head.lstrip().startswith("{"):
+        return ""
+    return f"The body looks like JSON, but its Content-Type is {request.mimetype[:80] or 'absent'}, not {JSON}."
 
 
 def _photo(given: Mapping[str, object], source: str) -> bytes:
@@ -115,7 +137,8 @@ def _photo(given: Mapping[str, object], source: str) -> bytes:
     value = given[source]
     if isinstance(value, FileStorage):
         return _file(value)
-    return decode_base64(_text(given, source), service().settings.removebg_max_content_length)
+    limit = service().settings.removebg_max_content_length
+    return decode_base64(_text(given, source), limit, lenient=True)
 
 
 def _background(given: Mapping[str, object]) -> bytes | None:
@@ -138,22 +161,22 @@ def _text(given: Mapping[str, object], name: str) -> str:
         return value
     if name.endswith("_url"):
         raise download_error(BadURL(f"it is not a text but {type(value).__name__}"), name)
-    raise RemoveBgError("failed_to_read_image", "Failed to read image", f"{name} is not a text")
+    raise RemoveBgError("failed_to_read_image", UNREADABLE, f"{name} is not a text")
 
 
 def _fetched(given: Mapping[str, object], name: str) -> bytes:
     url = _text(given, name)
-    with _errors_of(name):
+    with _errors_of(name, url):
         return fetch(name, url, service().settings.removebg_max_content_length).data
 
 
 @contextlib.contextmanager
-def _errors_of(name: str) -> Iterator[None]:
+def _errors_of(name: str, url: str) -> Iterator[None]:
     """Turn a fetch's errors into errors of the field `name`."""
     try:
         yield
     except ServiceError as exc:
-        raise download_error(exc, name) from exc
+        raise download_error(exc, name, url) from exc
 
 
 def _json(body: BaseModel) -> Response:

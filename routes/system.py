@@ -15,8 +15,8 @@ from routes.http.answers import (
     UsableModel,
     json_response,
 )
+from routes.http.callers import is_cross_site, proven_address
 from routes.http.context import service
-from routes.http.limits import client_address
 from routes.openapi.docs import described_path
 from services.errors import Forbidden
 from services.net.addresses import parse_address
@@ -103,7 +103,10 @@ def _allow_metrics() -> None:
         if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
             return
         raise Forbidden("the token is not the right one", METRICS_SOLUTION)
-    address = parse_address(client_address())
-    if address is not None and any(address in network for network in settings.metrics_allowed_networks):
-        return
-    raise Forbidden(f"metrics are not open to {client_address()}", METRICS_SOLUTION)
+    if "Origin" in request.headers or is_cross_site():
+        raise Forbidden("metrics are not open to pages of other sites", METRICS_SOLUTION)
+    address = parse_address(proven_address() or "")
+    if address is None:
+        raise Forbidden("the forwarding headers do not say whose the request is", METRICS_SOLUTION)
+    if not any(address in network for network in settings.metrics_allowed_networks):
+        raise Forbidden(f"metrics are not open to {address}", METRICS_SOLUTION)

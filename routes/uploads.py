@@ -37,7 +37,7 @@ def show_task(task_id: str) -> Response:
 
 
 def _task(snapshot: JobSnapshot) -> TaskView:
-    return TaskView.of(snapshot, _presigned(snapshot))
+    return TaskView.of(snapshot, service().settings.public_base, _presigned(snapshot))
 
 
 def _presigned(snapshot: JobSnapshot) -> str | None:

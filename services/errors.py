@@ -147,6 +147,12 @@ class MethodNotAllowed(ServiceError):
     solution = "Use a method of the Allow header"
 
 
+class HostNotAllowed(ServiceError):
+    code, status = "host_not_allowed", 421
+    message = "This server is not called by this name"
+    solution = "Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS"
+
+
 class UploadTooLarge(ServiceError):
     code, status = "upload_too_large", 413
     message = "The upload is too large"

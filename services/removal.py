@@ -1,12 +1,13 @@
 """The one way to remove a background: views, job workers and the command line all call `Remover.remove`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
-from services.imaging.decode import ImageLimits, inspect
+from services.capacity.places import Places
+from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules, Sources, check_background, cut_out, weight
 from services.imaging.segment import Segmenter
@@ -26,8 +27,8 @@ NO_RULES: Final = Rules()
 class Remover:
     """Removes backgrounds within this process's limits.
 
-    `limits` bound what is decoded, `admission` what runs at a time. Results are looked up in `cache` first: a cached
-    result needs no admission.
+    `limits` bound what is decoded, `admission` what runs at a time, `inspections` how many headers are read at a time.
+    Results are looked up in `cache` first: a cached result needs no admission.
     """
 
     models: ModelSource
@@ -35,6 +36,15 @@ class Remover:
     admission: Admission
     cache: ResultCache | None = None
     rules: Rules = NO_RULES
+    inspections: Places = field(default_factory=lambda: Places(1))
+
+    def inspect(self, data: bytes, deadline: Deadline) -> Source:
+        """Read an image's header, a few at a time: no admission bounds what it costs.
+
+        Raises what `imaging.decode.inspect` does, and `DeadlineExceeded` or `ClientGone` while it waits.
+        """
+        with self.inspections.hold(deadline):
+            return inspect(data, self.limits)
 
     def remove(
         self,
@@ -55,8 +65,8 @@ class Remover:
         """
         watch = Stopwatch(deadline or Deadline(), on_step)
         check_background(options, background)
-        photo = inspect(data, self.limits)
-        sources = Sources(photo, inspect(background, self.limits) if background is not None else None)
+        photo = self.inspect(data, watch.deadline)
+        sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
         segmenter = self.models.get(options.model, watch.deadline)
         key = ""
         if self.cache:

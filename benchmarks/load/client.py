@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 90
 
 def post(data: bytes, path: str = "/remove-background", kind: str = "image/jpeg") -> bytes:
     """Return a complete HTTP request as bytes."""
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\n"
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
@@ -81,7 +81,7 @@ class Watcher:
             thread.start()
 
     def _ask(self, path: str) -> None:
-        request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         due = time.perf_counter() + EVERY_SECONDS
         while not self._stop.wait(EVERY_SECONDS):
             start = time.perf_counter()

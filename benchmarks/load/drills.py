@@ -9,6 +9,7 @@ logs         the disk of LOG_FILE fills up under load
 tmp          the folder for temporary files is full
 redis        Redis accepts connections and never replies, under load
 name         the resolver hangs on the name of Redis, under load
+silent       26 and 200 connections that send nothing, a byte a second, or read nothing (health: within 1 s)
 
 During each drill, health and metrics are polled five times a second: all must respond within 100 ms (99th percentile).
 The clients share the processors with the server, so latencies include the wait for a processor on both sides.
@@ -34,6 +35,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.load.client import Outcomes, Watcher, percentile, post, run_all
+from benchmarks.load.silent import COUNTS, KINDS, measure
 from benchmarks.stages import RESULTS, photo
 from tests.support.disks import fill, small_disks
 from tests.support.gunicorn import HANGING_RESOLVER, Gunicorn
@@ -219,6 +221,18 @@ def name() -> dict[str, object]:
             return broken(server)
 
 
+def silent() -> dict[str, object]:
+    """Hold connections of each kind that don't do their part."""
+    found: dict[str, object] = {}
+    for kind in KINDS:
+        for count in COUNTS:
+            found[f"{count} × {kind}"] = seen = measure(kind, count, photo(1024, 1024))
+            console.print(f"[bold]{count} × {kind}[/]", seen)
+            if seen["observers"] != "passed":
+                found["observers"] = seen["observers"]
+    return found
+
+
 def main() -> None:
     """Run the named drills, or all; write `results/drills.json`. Exits with 1 if health or metrics were slow."""
     drills: dict[str, Callable[[], dict[str, object]]] = {
@@ -231,6 +245,7 @@ def main() -> None:
         "tmp": tmp,
         "redis": redis,
         "name": name,
+        "silent": silent,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("drills", nargs="*", default=list(drills), metavar="drill")

@@ -11,6 +11,7 @@ from services.imaging.pipeline import Result
 from services.observability.health import HealthCheck
 
 Count = Annotated[int, Field(ge=0)]
+Verdict = Literal["ok", "error"]
 
 
 class Body(BaseModel):
@@ -116,10 +117,30 @@ class HealthReport(Body):
     """The state of every part that serving needs or uses."""
 
     status: Literal["healthy", "unhealthy"]
-    checks: dict[str, HealthCheck]
+    checks: Annotated[
+        dict[str, bool],
+        Field(description="false: it failed or has a warning; not in use is true"),
+    ]
+    parts: dict[str, HealthCheck]
     name: str
     version: str
     uptime_seconds: float
+
+
+class DependencyChecks(Body):
+    """The API and what it depends on; a dependency that is not in use is ok."""
+
+    api: Verdict
+    database: Verdict
+    redis: Verdict
+    s3: Annotated[Verdict, Field(description="the object storage")]
+
+
+class DependencyReport(Body):
+    """The state of the service in short."""
+
+    status: Literal["healthy", "unhealthy"]
+    checks: DependencyChecks
 
 
 class ModelFacts(Body):

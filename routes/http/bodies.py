@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import orjson
 import pybase64
@@ -12,12 +12,17 @@ from werkzeug.datastructures import FileStorage
 
 from config import BODY_COPIES
 from routes.http.context import service, state
+from routes.http.form_parser import FormParser
 from services.errors import BadBase64, BadJSON, EmptyImage, UploadTooLarge
 from services.imaging.errors import UnsupportedFormat
+
+URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: they are bounded and needed whole, and a full disk can't fail them."""
+
+    form_data_parser_class = FormParser
 
     def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
         return io.BytesIO()
@@ -92,8 +97,10 @@ def read_part(part: FileStorage) -> bytes:
     return data
 
 
-def decode_base64(text: str, limit: int | None = None) -> bytes:
+def decode_base64(text: str, limit: int | None = None, *, lenient: bool = False) -> bytes:
     """Decode a base64 text or data URI of at most `limit` bytes; white space is ignored.
+
+    With `lenient` it may be written in the URL-safe alphabet (RFC 4648, section 5), and without its padding.
 
     Raises `BadBase64`, `EmptyImage`, `UploadTooLarge`.
     """
@@ -102,6 +109,9 @@ def decode_base64(text: str, limit: int | None = None) -> bytes:
         if not comma or not head.lower().endswith(";base64"):
             raise BadBase64("the data URI is not of the form data:<type>;base64,<data>")
     compact = "".join(text.split()) if any(space in text for space in " \n\r\t") else text
+    if lenient:
+        compact = compact.translate(URL_SAFE)
+        compact += "=" * (-len(compact) % 4)
     limit = limit or service().limits.max_bytes
     if len(compact) // 4 * 3 - compact[-2:].count("=") > limit:
         raise UploadTooLarge(f"the image has about {len(compact) // 4 * 3} bytes; allowed: {limit}")

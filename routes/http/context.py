@@ -29,6 +29,8 @@ class RequestState:
     error: ServiceError | None = None
     cost: int = 1
     """What the request counts for in its quota."""
+    model_fallback: str = ""
+    """The model that answers instead of one that is not enabled."""
     held_bytes: int = 0
     """The bytes of the body that are counted as held in memory."""
 

@@ -7,20 +7,21 @@ from typing import Final
 
 import structlog
 from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from config import Settings
 from routes.http.answers import ErrorBody, json_response
 from routes.http.context import service, state
+from routes.http.limits import limit_exceeded
 from routes.http.observe import note_error
 from services import errors
-from services.dialects import removebg_errors
+from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
 from services.errors import ServiceError
 from services.imaging.errors import UnsupportedFormat
 
 log = structlog.get_logger("error")
-DRAIN_BYTES = 64 * 1024 * 1024
 RETRY_AFTER = 5
 CHALLENGE = 'Bearer realm="background-remover"'  # RFC 6750, section 3
 EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
@@ -36,13 +37,27 @@ class Dialect:
     content_type: str
 
 
-DIALECTS: Final = (
-    Dialect(
-        "/v1.0/",
-        removebg_errors.error_body,
-        lambda settings: settings.removebg_max_content_length,
-        "application/json; charset=utf-8",
-    ),
+UTF8: Final = "application/json; charset=utf-8"
+JSON: Final = "application/json"
+
+
+def _removebg_bytes(settings: Settings) -> int:
+    return settings.removebg_max_content_length
+
+
+def _our_bytes(settings: Settings) -> int:
+    return settings.max_content_length
+
+
+DIALECTS: Final = (  # the first prefix that fits counts
+    Dialect("/v1.0/alpha-channel-base64/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1.0/", removebg_errors.error_body, _removebg_bytes, UTF8),
+    Dialect("/api/removebg/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/api/account/", carvekit.error_body, _removebg_bytes, JSON),
+    Dialect("/v1/remove-background/", withoutbg.error_body, _our_bytes, JSON),
+    Dialect("/available-credit/", withoutbg.cloud_error_body, _our_bytes, JSON),
+    Dialect("/v1/segment/", photoroom.error_body, _our_bytes, JSON),
+    Dialect("/remove-background/v1/", clipdrop.error_body, _our_bytes, JSON),
 )
 _BY_STATUS: dict[int, type[ServiceError]] = {
     403: errors.Forbidden,
@@ -61,10 +76,26 @@ def handle_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+def dialect_of(path: str) -> Dialect | None:
+    """Return the dialect in which a path answers errors; None for ours."""
+    return next((dialect for dialect in DIALECTS if f"{path}/".startswith(dialect.prefix)), None)
+
+
+def unparsed_body(error: ServiceError, path: str, request_id: str, settings: Settings) -> tuple[str, bytes]:
+    """Return the content type and the body of the error for a request that Gunicorn could not parse."""
+    dialect = dialect_of(path)
+    if dialect:
+        _, answer = dialect.error_body(error, dialect.max_bytes(settings))
+        return dialect.content_type, answer.model_dump_json(by_alias=True).encode()
+    ours = ErrorBody(
+        error=error.message, code=error.code, solution=error.solution, details=error.details, request_id=request_id
+    )
+    return JSON, ours.model_dump_json().encode()
+
+
 def _service_error(error: ServiceError) -> Response:
-    _drain_body()
     note_error(error)
-    dialect = next((dialect for dialect in DIALECTS if f"{request.path}/".startswith(dialect.prefix)), None)
+    dialect = dialect_of(request.path)
     response = _in_dialect(error, dialect) if dialect else _as_ours(error)
     if error.status == 503:
         response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
@@ -100,7 +131,10 @@ def _http_error(error: HTTPException) -> Response:
     if status == 500:
         return _unexpected(error)
     known = _BY_STATUS.get(status, errors.BadRequest)
-    ours = known(_details(error, status))
+    ours = limit_exceeded(error) if isinstance(error, RateLimitExceeded) else known(_details(error, status))
+    # A base URL that ends in a slash. A redirect would make clients send photo and key twice.
+    if status == 404 and "//" in request.path:
+        ours.solution = "Write single slashes between the parts of the path: a base URL must not end in one"
     response = _service_error(ours)
     if known is errors.BadRequest:
         response.status_code = status
@@ -111,8 +145,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _details(error: HTTPException, status: int) -> str:
-    if status == 429:
-        return f"allowed: {error.description}"
     if status == 404:
         return f"no endpoint {request.path[:200]!r}"
     if status == 405:
@@ -135,14 +167,3 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(original, MemoryError) or getattr(original, "errno", None) in EXHAUSTED:
         return _service_error(errors.Busy("the server is out of memory or open files for now"))
     return _service_error(ServiceError())
-
-
-def _drain_body() -> None:
-    """Discard the rest of a refused body, so that the caller sees the response instead of a reset."""
-    stream = request.environ.get("wsgi.input")
-    left = DRAIN_BYTES
-    try:
-        while stream and left > 0 and (chunk := stream.read(min(left, 1 << 20))):
-            left -= len(chunk)
-    except Exception as exc:  # noqa: BLE001 - the server's own stream errors; the connection is closed anyway
-        log.debug("body not drained", reason=type(exc).__name__)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import MIMEAccept, MultiDict
 
 from routes.http.context import service
 from routes.http.incoming import S3_KEY
-from services.errors import BadOption, MultipleImages
+from services.errors import BadOption, MultipleImages, UnknownOption
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
 from services.imaging.values import BOOLEAN_WORDS, parse_bool
@@ -23,15 +23,34 @@ CALLBACK_URL: Final = "callback_url"
 IMAGE_REFERENCE_FIELDS: Final = (URL_FIELD, S3_KEY)
 # Callers' own keys are below this prefix of the storage.
 RESULTS_PREFIX: Final = "results/"
+# Names of the image's field elsewhere; at `FILE_FIELDS` endpoints they get a hint instead of the nearest option.
+OTHER_FILE_FIELDS: Final = frozenset(
+    {"image_file", "image_file_b64", "source_image_file", "files", "files[]", "images", "img", "photo", "upload"}
+)
 NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)
 
 
-def read_options(*own: str) -> dict[str, object]:
-    """Return the raw options of a form and its query; `own` names the endpoint's other fields.
+def unknown_field(name: str, *own: str, file_field: str = FILE_FIELDS[0]) -> UnknownOption:
+    """Return the error for a field that the endpoint does not have, with a hint at the right one.
+
+    `own` names the endpoint's other fields, `file_field` the one that holds its image.
+    """
+    if name == file_field or (name in FILE_FIELDS and file_field == FILE_FIELDS[0]):
+        return UnknownOption(
+            f"{name!r} holds the image: it is a file of a form (curl -F {name}=@photo.jpg), not a text"
+        )
+    if name in OTHER_FILE_FIELDS or name in FILE_FIELDS:
+        return UnknownOption(f"{name!r} is not a field of this endpoint; did you mean {file_field!r}?")
+    return unknown_option(name, also=(*NON_OPTION_FIELDS, *own))
+
+
+def read_options(*own: str, file_field: str = FILE_FIELDS[0]) -> dict[str, object]:
+    """Return the raw options of a form and its query; `own` names the endpoint's other fields, `file_field` the one for
+    its images.
 
     Raises `BadOption` and `UnknownOption`.
     """
-    given = raw_options(request.args, request.form, own=own)
+    given = raw_options(request.args, request.form, own=own, file_field=file_field)
     for name in (URL_FIELD, BACKGROUND_URL):
         if name in given:
             raise unknown_option(name)
@@ -48,15 +67,25 @@ def boolean(name: str, value: object) -> bool:
         raise BadOption(name, value, BOOLEAN_WORDS) from exc
 
 
+def accepted_types() -> MIMEAccept:
+    """Return the media types of `Accept` without their parameters: `application/json; charset=utf-8` is JSON."""
+    return MIMEAccept([(kind.partition(";")[0].strip().lower(), quality) for kind, quality in request.accept_mimetypes])
+
+
 def wants_json() -> bool:
-    """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither)."""
-    accept = request.accept_mimetypes
+    """Return whether `Accept` prefers JSON to every image format (`*/*` prefers neither).
+
+    A list that names HTML is a browser's, or n8n's default; both expect the picture.
+    """
+    accept = accepted_types()
+    if "text/html" in accept.values():
+        return False
     return accept.quality("application/json") > max(accept.quality(f.mimetype) for f in usable_formats())
 
 
 def format_from_accept() -> Format:
     """Return the result's format where `format` is absent: the best type that `Accept` names, or PNG."""
-    accept = request.accept_mimetypes
+    accept = accepted_types()
     named = [f for f in usable_formats() if f.mimetype in accept.values() and accept.quality(f.mimetype) > 0]
     return max([*named, Format.PNG], key=lambda f: accept.quality(f.mimetype))
 
@@ -80,7 +109,9 @@ def result_key(key: object) -> str:
     return RESULTS_PREFIX + key
 
 
-def raw_options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[str, object]:
+def raw_options(
+    *sources: Mapping[str, Any], own: tuple[str, ...] = (), file_field: str = FILE_FIELDS[0]
+) -> dict[str, object]:
     """Return the raw options of all sources, URLs of images among them.
 
     Raises `BadOption` and `MultipleImages` for a field that was given twice, and `UnknownOption`.
@@ -105,5 +136,5 @@ def raw_options(*sources: Mapping[str, Any], own: tuple[str, ...] = ()) -> dict[
         elif name in (CALLBACK_URL, S3_KEY) and name in own:
             continue
         elif name not in Options.model_fields and name not in (URL_FIELD, BACKGROUND_URL):
-            raise unknown_option(name, also=(*NON_OPTION_FIELDS, *own))
+            raise unknown_field(name, *own, file_field=file_field)
     return given

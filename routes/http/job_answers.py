@@ -10,7 +10,7 @@ from routes.removal import file_name
 from services.jobs.archive import result_names, stream_archive
 from services.jobs.errors import JobNotFinished
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job
+from services.jobs.tables import BATCH, CANCELLED, FAILED, Job
 from services.storage.local import LocalFolder
 
 
@@ -28,7 +28,7 @@ def encoded(body: Body) -> bytes:
 
 def accepted(job: Job) -> Response:
     """Answer 202: the job is recorded."""
-    body = AcceptedView.of(job)
+    body = AcceptedView.of(job, service().settings.public_base)
     response = answer(body, 202)
     response.headers["Location"] = body.status_url
     return response
@@ -44,9 +44,9 @@ def download(snapshot: JobSnapshot) -> Response:
 
 def _download(snapshot: JobSnapshot) -> Response:
     job = snapshot.job
-    if job.state != FINISHED:
-        details = {FAILED: "all of it failed", CANCELLED: "it was cancelled"}.get(job.state, f"it is {job.state}")
-        raise JobNotFinished(details)
+    if not snapshot.has_download:
+        details = {FAILED: "all of it failed", CANCELLED: "it was cancelled before any image was done"}
+        raise JobNotFinished(details.get(job.state, f"it is {job.state}"))
     if job.kind == BATCH:
         response = Response(stream_archive(snapshot, service().storage), mimetype="application/zip")
         response.headers.set("Content-Disposition", "attachment", filename=f"{job.id}.zip")

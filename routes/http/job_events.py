@@ -11,7 +11,7 @@ from bootstrap import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
 from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
-from services.errors import Busy, ServiceError
+from services.errors import ServiceError
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE
 
@@ -28,15 +28,18 @@ def wants_events() -> bool:
     return EVENT_STREAM in request.accept_mimetypes.values()
 
 
-def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Response:
-    """Stream the job now and after each change. Raises `Busy` when all threads reserved for listeners are taken."""
-    if not parts.listeners.acquire(blocking=False):
-        raise Busy("too many callers are listening to events; poll the status instead")
+def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None, caller: str) -> Response:
+    """Stream the job now and after each change. It takes a thread of the caller's share.
+
+    Raises `Busy` when these are taken.
+    """
+    parts.listeners.enter(caller)
     held = contextlib.ExitStack()
-    held.callback(parts.listeners.release)
+    held.callback(parts.listeners.leave, caller)
     held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
-    stopping, gone = service().draining.is_set, caller_gone()
-    response = Response(_stream(parts, snapshot, owner, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
+    stopping, gone, base = service().draining.is_set, caller_gone(), service().settings.public_base
+    views = (JobView.of(found, base) for found in _looks(parts, snapshot, owner))
+    response = Response(_stream(views, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
     response.headers["Cache-Control"] = "no-store"
     # Nginx must not buffer events.
     response.headers["X-Accel-Buffering"] = "no"
@@ -44,28 +47,28 @@ def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Resp
     return response
 
 
-def _stream(
-    parts: JobServices, snapshot: JobSnapshot, owner: str | None, stopping: Callable[[], bool]
-) -> Iterator[bytes]:
+def _looks(parts: JobServices, snapshot: JobSnapshot, owner: str | None) -> Iterator[JobSnapshot]:
+    """Yield the job as it is at each look, until it can't be read: the client reconnects, and gets the error then."""
+    with contextlib.suppress(ServiceError):
+        while True:
+            yield snapshot
+            time.sleep(POLL_SECONDS)
+            snapshot = parts.queries.job(snapshot.job.id, owner)
+
+
+def _stream(views: Iterator[JobView], stopping: Callable[[], bool]) -> Iterator[bytes]:
     sent: JobView | None = None
     began = sent_at = time.monotonic()
     yield b"retry: %d\n\n" % RETRY_MS
-    while True:
-        view = JobView.of(snapshot)
+    for view in views:
         if _without_eta(view) != sent:
             sent, sent_at = _without_eta(view), time.monotonic()
             yield b"event: %s\ndata: %s\n\n" % (view.status.encode(), encoded(view))
-        if snapshot.job.state not in ACTIVE or stopping() or time.monotonic() - began > MAX_STREAM_SECONDS:
+        if view.status not in ACTIVE or stopping() or time.monotonic() - began > MAX_STREAM_SECONDS:
             return
         if time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
             sent_at = time.monotonic()
             yield b": still here\n\n"
-        time.sleep(POLL_SECONDS)
-        try:
-            snapshot = parts.queries.job(snapshot.job.id, owner)
-        except ServiceError:
-            # The client reconnects, and gets the error then.
-            return
 
 
 def _without_eta(view: JobView) -> JobView:

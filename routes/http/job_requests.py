@@ -8,19 +8,18 @@ from flask import request
 
 from routes.http.auth import caller_key
 from routes.http.bodies import hold, read_part, refuse_encoded_body
-from routes.http.context import service
-from routes.http.fields import CALLBACK_URL, NON_OPTION_FIELDS, read_options
+from routes.http.context import request_deadline, service
+from routes.http.fields import CALLBACK_URL, read_options, unknown_field
 from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
 from routes.http.requests import read_upload
 from services.archives.errors import TooManyFiles
-from services.archives.filenames import harmless_stem
+from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
-from services.imaging.decode import inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
@@ -38,10 +37,12 @@ def read_single(*own: str) -> Submission:
     """
     upload = read_upload(CALLBACK_URL, *own, waits=True)
     _check_options(upload.options(default_format=Format.PNG))
-    inspect(upload.data, service().limits)
+    service().remover.inspect(upload.data, request_deadline())
     if upload.background is not None:
-        inspect(upload.background, service().limits)
-    return _submission(SINGLE, [File(upload.stem, upload.data)], upload.given, upload.background, upload.callback_url)
+        service().remover.inspect(upload.background, request_deadline())
+    return _submission(
+        SINGLE, [File(relative_path(upload.name), upload.data)], upload.given, upload.background, upload.callback_url
+    )
 
 
 def read_batch() -> Submission:
@@ -56,9 +57,9 @@ def read_batch() -> Submission:
     request.max_form_parts = settings.max_batch_files + 100
     for name in request.files:
         if name not in (FILE_FIELD, BACKGROUND_IMAGE):
-            raise unknown_option(name, also=(*NON_OPTION_FIELDS, FILE_FIELD))
+            raise unknown_field(name, FILE_FIELD, file_field=FILE_FIELD)
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
-    given = read_options(CALLBACK_URL)
+    given = read_options(CALLBACK_URL, file_field=FILE_FIELD)
     callback = given.pop(CALLBACK_URL, None)
     _check_options(Options.parse(given))
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)
@@ -66,7 +67,7 @@ def read_batch() -> Submission:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
     if background is not None:
-        inspect(background, service().limits)
+        service().remover.inspect(background, request_deadline())
     return _submission(BATCH, files, given, background, callback)
 
 
@@ -110,10 +111,13 @@ def _files(most: int, most_bytes: int) -> list[File]:
 
 
 def _images(most: int) -> Iterator[tuple[str, bytes | ServiceError, bool]]:
-    """Yield name, bytes (or error) and whether they come from an archive, of every image of the form."""
+    """Yield name, bytes (or error) and whether they come from an archive, of every image of the form.
+
+    An archive's entry is named `<archive>/<path in it>`.
+    """
     for name, source in form_files(most, service().limits.max_bytes):
         if isinstance(source, Archive):
-            yield from ((entry, data, True) for entry, data in source)
+            yield from ((f"{name}/{entry}", data, True) for entry, data in source)
         else:
             yield name, source, False
 
@@ -122,8 +126,8 @@ def _file(name: str, data: bytes | ServiceError) -> File:
     limit = service().limits.max_bytes
     if isinstance(data, bytes) and len(data) > limit:
         data = UploadTooLarge(f"the file has {len(data)} bytes; allowed: {limit}")
-    stem = harmless_stem(name)
-    return File(stem, data) if isinstance(data, bytes) else File(stem, b"", data)
+    path = relative_path(name)
+    return File(path, data) if isinstance(data, bytes) else File(path, b"", data)
 
 
 def _check_options(options: Options) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from routes.http.answers import Body, Count
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, Job, JobItem
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, JobItem
 
 Status = Literal["queued", "started", "finished", "failed", "cancelled"]
 
@@ -28,6 +28,11 @@ Moment = Annotated[
 ]
 
 
+def job_url(job_id: str, base: str, more: str = "") -> str:
+    """Return the link to a job, or to what is below it; `base` is `PUBLIC_URL`, and without it the link is relative."""
+    return f"{base}/api/jobs/{job_id}{more}"
+
+
 class AcceptedView(Body):
     """The answer to a submission."""
 
@@ -37,9 +42,9 @@ class AcceptedView(Body):
     status_url: str
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """Describe a job that was just submitted."""
-        return cls(job_id=job.id, status=job.state, items=job.total, status_url=f"/api/jobs/{job.id}")
+    def of(cls, job: Job, base: str) -> Self:
+        """Describe a job that was just submitted; see `job_url` for `base`."""
+        return cls(job_id=job.id, status=job.state, items=job.total, status_url=job_url(job.id, base))
 
 
 class CancelledView(Body):
@@ -47,14 +52,6 @@ class CancelledView(Body):
 
     job_id: str
     status: Status
-
-
-class RetriedView(Body):
-    """The answer to a retry."""
-
-    job_id: str
-    status: Status
-    status_url: str
 
 
 class ErrorView(Body):
@@ -67,6 +64,41 @@ class ErrorView(Body):
     def of(cls, item: JobItem) -> Self | None:
         """Describe an item's error; None without one."""
         return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
+
+
+class RefusedView(Body):
+    """A failed image that is not tried again, because it would fail again."""
+
+    item_id: str
+    name: str
+    error: ErrorView | None
+
+    @classmethod
+    def of(cls, item: JobItem) -> Self:
+        """Describe a failed item."""
+        return cls(item_id=item.id, name=item.name, error=ErrorView.of(item))
+
+
+class RetriedView(Body):
+    """The answer to a retry: how many images are tried again, and those that are not."""
+
+    job_id: str
+    status: Status
+    status_url: str
+    items: Count
+    refused: list[RefusedView]
+
+    @classmethod
+    def of(cls, snapshot: JobSnapshot, base: str) -> Self:
+        """Describe the retry of a job, from the job before it; see `job_url` for `base`."""
+        retried = snapshot.retryable_items
+        return cls(
+            job_id=snapshot.job.id,
+            status=QUEUED,
+            status_url=job_url(snapshot.job.id, base),
+            items=len(retried),
+            refused=[RefusedView.of(item) for item in snapshot.failed_items if item not in retried],
+        )
 
 
 class ItemView(Body):
@@ -147,7 +179,7 @@ class JobView(Body):
     status: Status
     stage: str | None = Field(description="queue, decode, segment, refine, compose, encode, store")
     progress: Count = Field(le=100)
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(description="Null while nothing is known, as before the first image is done.")
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
@@ -159,8 +191,8 @@ class JobView(Body):
     metrics: JobMetricsView
 
     @classmethod
-    def of(cls, snapshot: JobSnapshot) -> Self:
-        """Describe a job."""
+    def of(cls, snapshot: JobSnapshot, base: str) -> Self:
+        """Describe a job; see `job_url` for `base`."""
         job, items = snapshot.job, snapshot.items
         # A single image shows the error of its last attempt; a batch that of its first failed image.
         failed = items[:1] if job.kind != BATCH else [item for item in items if item.state == FAILED]
@@ -177,7 +209,7 @@ class JobView(Body):
             attempts=max(item.attempts for item in items),
             error=ErrorView.of(failed[0]) if failed else None,
             items=[ItemView.of(item) for item in items],
-            download_url=f"/api/jobs/{job.id}/download" if job.state == FINISHED else None,
+            download_url=job_url(job.id, base, "/download") if snapshot.has_download else None,
             metrics=JobMetricsView.of(snapshot),
         )
 

@@ -1,42 +1,28 @@
 """Quotas per API key or client address, by Flask-Limiter, in Redis or in memory."""
 
+import contextlib
 import ipaddress
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
-from flask import Flask, Response, current_app, request
-from flask_limiter import HeaderNames, Limiter, RequestLimit, RouteLimit
+from flask import Flask, Response, current_app
+from flask_limiter import HeaderNames, Limiter, RateLimitExceeded, RequestLimit, RouteLimit
 
 from bootstrap import quota_storage
 from config import Settings
 from routes.http.auth import caller_key
+from routes.http.callers import client_address, is_from_this_machine
 from routes.http.context import service, state
-from services.errors import RateLimited
-from services.net.addresses import parse_address, parse_host_address
-from services.net.errors import SourceFailed, SourceTimeout
+from routes.http.quota_errors import quota_exceeded
+from services.errors import Busy, RateLimited, ServiceError, ShuttingDown
+from services.net.addresses import parse_address
 
 # Flask-Limiter's Retry-After, which it also sends with a 200.
 WAIT_HEADER: Final = "X-RateLimit-Wait"
 LIMITER: Final = "background_remover_limiter"
 log = structlog.get_logger("limits")
-
-
-def client_address() -> str:
-    """Return the caller's IP address, through exactly `TRUSTED_PROXIES` hops of `X-Forwarded-For`.
-
-    Each trusted proxy appends the address that it saw, so the caller's is that many entries from the right; entries
-    further left are the caller's own claim. Where that entry is missing or not an address, the peer's counts.
-    """
-    peer = request.remote_addr or "0.0.0.0"
-    hops = service().settings.trusted_proxies
-    if hops == 0:
-        return peer
-    chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if len(chain) < hops:
-        return peer
-    address = parse_host_address(chain[-hops])
-    return str(address) if address else peer
 
 
 def client_key() -> str:
@@ -72,8 +58,19 @@ def make_limiter(settings: Settings) -> Limiter:
     )
 
 
-def by_quota(limiter: Limiter, default: str) -> RouteLimit:
-    """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints."""
+def is_uncounted() -> bool:
+    """Return whether no quota counts this request: it is the owner's, and its key has no limit of its own."""
+    key = caller_key()
+    if service().settings.rate_limit_loopback or (key and key.rate_limit):
+        return False
+    return is_from_this_machine()
+
+
+def by_quota(limiter: Limiter, default: str, setting: str = "") -> RouteLimit:
+    """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints.
+
+    `setting` is the environment variable that sets `default`.
+    """
 
     def limit() -> str:
         key = caller_key()
@@ -83,7 +80,27 @@ def by_quota(limiter: Limiter, default: str) -> RouteLimit:
         key = caller_key()
         return "key" if key and key.rate_limit else endpoint
 
-    return limiter.shared_limit(limit, scope)
+    def set_by() -> str:
+        key = caller_key()
+        return "" if key and key.rate_limit else setting
+
+    # Flask-Limiter carries the message to `limit_exceeded`.
+    return limiter.shared_limit(limit, scope, error_message=set_by, exempt_when=is_uncounted)
+
+
+def limit_exceeded(error: RateLimitExceeded) -> RateLimited:
+    """Return our error for Flask-Limiter's."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    breached = next(limit for limit in limiter.current_limits if limit.breached)
+    return quota_exceeded(breached, setting=str(error.description))
+
+
+def is_free(error: ServiceError | None) -> bool:
+    """Return whether a request that ended in this error costs nothing: the service refused it before any work.
+
+    A request that failed later, or took too long, has cost as much as one that succeeded; the dearest would be free.
+    """
+    return isinstance(error, Busy | ShuttingDown) or (error is not None and error.code.endswith("_unavailable"))
 
 
 class Charge:
@@ -94,7 +111,7 @@ class Charge:
         self._limits = limits
 
     def give_back(self, images: int) -> None:
-        """Refund images that failed through our own fault."""
+        """Refund images on which no work was done, see `is_free`."""
         if images:
             for limit in self._limits:
                 _hit(self._limiter, limit, -images)
@@ -111,8 +128,20 @@ def charge(images: int) -> Charge:
         if not _hit(limiter, limit, images - 1):
             for counted in limits[: number + 1]:
                 _hit(limiter, counted, -images)
-            raise RateLimited(f"allowed: {limit.limit}, and this batch counts as {images}")
+            raise quota_exceeded(limit, images=images)
     return Charge(limiter, limits)
+
+
+@contextlib.contextmanager
+def charged(images: int) -> Iterator[None]:
+    """Count this request as `images` images, unless the block fails before any work. Raises `RateLimited`."""
+    cost = charge(images)
+    try:
+        yield
+    except ServiceError as exc:
+        # The one image that every request costs is given back with the answer.
+        cost.give_back(images - 1 if is_free(exc) else 0)
+        raise
 
 
 def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
@@ -131,9 +160,8 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
 
     @app.after_request
     def settle(response: Response) -> Response:
-        """Settle the charge of 1: give it back where the service failed, or add what the request cost more."""
-        theirs = isinstance(state().error, (SourceFailed, SourceTimeout))  # not ours, and it has cost us a fetch
-        cost = -1 if response.status_code >= 500 and not theirs else state().cost - 1
+        """Settle the charge of 1: give it back where no work was done, or add what the request cost more."""
+        cost = -1 if is_free(state().error) else state().cost - 1
         key = caller_key()
         if cost > 0 and key and key.rate_limit:
             # A key's own limit counts requests, of all endpoints alike.

@@ -9,20 +9,18 @@ import structlog
 from flask import Flask, Response, g, request
 
 from routes.http.auth import caller_key
+from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
-from routes.http.limits import client_address
+from routes.http.cross_origin import policy_headers
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
 from services.result_cache import HIT, MISS
 from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+# Prefixes of the endpoints whose failures are those of an image.
+REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
-SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
 log = structlog.get_logger("request")
 
 
@@ -52,7 +50,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     elapsed = time.monotonic() - state().started
     response.headers["X-Request-ID"] = state().request_id
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in policy_headers(request.path, response.mimetype).items():
         response.headers.setdefault(name, value)
     result = state().result
     if result:
@@ -83,7 +81,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
         metrics.refused.labels(error.code).inc()
         if error.status == 429:
             metrics.rate_limited.labels(endpoint).inc()
-        if endpoint.startswith(("/remove", "/api/remove", "/v1.0/removebg")) and error.status != 429:
+        if endpoint.startswith(REMOVALS) and error.status != 429:
             count_failure(error)
     if result:
         count_image(result)

@@ -13,7 +13,6 @@ from routes.http.fields import (
     BACKGROUND_URL,
     CALLBACK_URL,
     FILE_FIELDS,
-    NON_OPTION_FIELDS,
     OUTPUT_KEY,
     URL_FIELD,
     boolean,
@@ -21,6 +20,7 @@ from routes.http.fields import (
     image_reference,
     raw_options,
     result_key,
+    unknown_field,
 )
 from routes.http.incoming import S3_KEY, read_incoming
 from services.archives.filenames import harmless_stem
@@ -36,7 +36,7 @@ from services.errors import (
 )
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
-from services.imaging.options import BACKGROUND_IMAGE, Options, allowed, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options, allowed
 from services.net.client import PSEUDONYM
 from services.net.errors import BadURL, ForbiddenSource
 from services.net.fetch import Fetched
@@ -46,18 +46,23 @@ from services.net.fetch import Fetched
 class Upload:
     """The image of a request.
 
-    `stem` is a harmless file name without ending; `given` the raw options; `background` the image behind the subject;
+    `name` is the file name as it was sent; `given` the raw options; `background` the image behind the subject;
     `timings` the milliseconds it took to get them; `output_key` the key under which the result is stored as well, or
     "".
     """
 
     data: bytes
-    stem: str
+    name: str
     given: Mapping[str, object]
     background: bytes | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     output_key: str = ""
     callback_url: object = None
+
+    @property
+    def stem(self) -> str:
+        """A harmless file name without ending."""
+        return harmless_stem(self.name)
 
     def options(self, *, default_format: Format | None = None) -> Options:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
@@ -102,7 +107,7 @@ def read_base64_upload() -> tuple[Upload, bool]:
     if isinstance(body.get("prompt"), list):
         body["prompt"] = orjson.dumps(body["prompt"]).decode()  # one value, not several
     background = _base64_background(body.pop(BACKGROUND_IMAGE, None))
-    given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"))
+    given = raw_options(request.args, MultiDict(body), own=("image", "data_uri"), file_field="image")
     if text is None or text == "":
         if URL_FIELD in given:
             return _complete(given, background=background), data_uri
@@ -144,7 +149,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
             raise BadOption(name, "a file", allowed(name))
-        raise unknown_option(name, also=NON_OPTION_FIELDS)
+        raise unknown_field(name)
     as_text = next((name for name in FILE_FIELDS if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
@@ -160,7 +165,7 @@ def _from_form(own: tuple[str, ...]) -> Upload:
         return _complete(given, background=background)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
-    return _complete(given, read_part(part), harmless_stem(part.filename), background)
+    return _complete(given, read_part(part), part.filename, background)
 
 
 def _from_body(own: tuple[str, ...]) -> Upload:
@@ -183,15 +188,15 @@ def _from_body(own: tuple[str, ...]) -> Upload:
 
 
 def _complete(
-    given: dict[str, object], data: bytes = b"", stem: str = "image", background: bytes | None = None
+    given: dict[str, object], data: bytes = b"", name: str = "image", background: bytes | None = None
 ) -> Upload:
     """Complete the upload by fetching its URLs and its storage key, which are taken out of `given`.
 
     The options are checked before anything is fetched.
     """
-    url, behind, stored = (given.pop(name, None) for name in (URL_FIELD, BACKGROUND_URL, S3_KEY))
+    url, behind, stored = (given.pop(field, None) for field in (URL_FIELD, BACKGROUND_URL, S3_KEY))
     key, callback = result_key(given.pop(OUTPUT_KEY, None)), given.pop(CALLBACK_URL, None)
-    upload = Upload(data, stem, given, background, output_key=key, callback_url=callback)
+    upload = Upload(data, name, given, background, output_key=key, callback_url=callback)
     if background is not None and behind is not None:
         raise ConflictingOptions(BACKGROUND_URL, BACKGROUND_IMAGE)
     if url is None and behind is None and stored is None:
@@ -199,11 +204,11 @@ def _complete(
     upload.options()
     milliseconds = 0.0
     if stored is not None:
-        upload = replace(upload, data=read_incoming(stored), stem=harmless_stem(str(stored)))
+        upload = replace(upload, data=read_incoming(stored), name=str(stored))
     if url is not None:
         fetched = fetch(URL_FIELD, url)
         milliseconds += fetched.milliseconds
-        upload = replace(upload, data=fetched.data, stem=harmless_stem(fetched.name))
+        upload = replace(upload, data=fetched.data, name=fetched.name)
     if behind is not None:
         fetched = fetch(BACKGROUND_URL, behind)
         milliseconds += fetched.milliseconds

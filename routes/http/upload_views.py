@@ -3,7 +3,7 @@
 from typing import Final, Literal, Self
 
 from routes.http.answers import Body, Count
-from routes.http.job_views import Moment
+from routes.http.job_views import Moment, job_url
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED, Job
 
@@ -48,7 +48,7 @@ class UploadView(Body):
         return cls(
             upload_id=job.id,
             task_id=job.id,
-            filename=snapshot.items[0].name,
+            filename=snapshot.items[0].name.rpartition("/")[2],
             size=sum(item.original_bytes for item in snapshot.items),
             status=STATUS[job.state],
             created_at=job.created_at,
@@ -77,8 +77,8 @@ class TaskView(Body):
     updated_at: Moment
 
     @classmethod
-    def of(cls, snapshot: JobSnapshot, presigned_url: str | None) -> Self:
-        """Describe a job as a task."""
+    def of(cls, snapshot: JobSnapshot, base: str, presigned_url: str | None) -> Self:
+        """Describe a job as a task; see `job_url` for `base`."""
         job = snapshot.job
         spent = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
         failure = next((i.error_details or i.error_code for i in snapshot.items if i.state == FAILED), None)
@@ -87,7 +87,7 @@ class TaskView(Body):
             upload_id=job.id,
             status=STATUS[job.state],
             progress=snapshot.progress,
-            result_url=f"/api/jobs/{job.id}/download" if job.state == FINISHED else None,
+            result_url=job_url(job.id, base, "/download") if snapshot.has_download else None,
             presigned_url=presigned_url,
             error_message="cancelled" if job.state == CANCELLED else failure,
             processing_time=round(spent, 3) if spent is not None else None,

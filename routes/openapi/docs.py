@@ -3,16 +3,14 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-import flask_openapi3_swagger
-import orjson
-from flask import Flask, Response, current_app, send_from_directory
+from flask import Response
 
 from config import Settings
 from routes.http.answers import ErrorBody
 from routes.openapi.headers import HEADERS, IMAGE_HEADERS, PARAMETERS, QUOTA_HEADERS, SECURITY_SCHEMES, header_refs
+from routes.openapi.samples import sample_body
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.api_keys.keys import ADMIN, REMOVE
@@ -22,7 +20,6 @@ from services.imaging.options import Options
 from services.net.urls import MAX_URL_CHARS
 
 OPEN: Final = ""
-SWAGGER_FILES: Final = Path(flask_openapi3_swagger.__file__).parent / "templates/swagger"
 IMAGE_URL: Final[Schema] = {
     "type": "string",
     "format": "uri",
@@ -35,14 +32,6 @@ BACKGROUND_URL: Final[Schema] = {
     "description": "Where to fetch an image to go behind the subject from; as `image_url`.",
 }
 URLS: Final = {"image_url": IMAGE_URL, "background_image_url": BACKGROUND_URL}
-SWAGGER_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>API documentation</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css"></head>
-<body><div id="ui"></div><script src="/docs/assets/js/swagger-ui-bundle.js"></script>
-<script src="/static/docs.js"></script></body></html>
-"""
 
 
 @dataclass(frozen=True)
@@ -80,26 +69,6 @@ class Route:
     quota: str = ""
     scope: str = REMOVE
     also: tuple[str, ...] = ()
-
-
-def openapi_json() -> Response:
-    """Return the OpenAPI document."""
-    return Response(orjson.dumps(current_app.extensions["openapi"]), mimetype="application/json")
-
-
-def swagger_ui() -> Response:
-    """Return the document as a page to read and try."""
-    return Response(SWAGGER_PAGE, mimetype="text/html")
-
-
-def register_assets(app: Flask) -> None:
-    """Serve Swagger UI's own files from its package."""
-    app.add_url_rule(
-        "/docs/assets/<path:name>",
-        "swagger_assets",
-        lambda name: send_from_directory(SWAGGER_FILES, name, max_age=86400),
-        methods=["GET"],
-    )
 
 
 def build(routes: Iterable[Route], settings: Settings) -> Schema:
@@ -166,9 +135,14 @@ def _operation(route: Route, path: str) -> Schema:
     if operation.bodies:
         found["requestBody"] = {
             "required": operation.body_required,
-            "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
+            "content": {kind: _body(kind, schema) for kind, schema in operation.bodies.items()},
         }
     return found
+
+
+def _body(kind: str, schema: Schema) -> Schema:
+    sample = sample_body(schema) if kind == "application/json" else {}
+    return {"schema": schema, **({"example": sample} if sample else {})}
 
 
 def _security(scope: str, *, required: bool) -> list[Schema]:
@@ -184,11 +158,13 @@ def _responses(route: Route) -> Schema:
         done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
+    if route.operation.tag == "rembg":
+        done |= header_refs("X-Model-Fallback")
     if "output_key" in route.operation.query:
         done |= header_refs("X-Output-Key")
     content = {kind: {"schema": schema} for kind, schema in route.operation.answers.items()}
     responses: Schema = {str(route.operation.status): {"description": "Done", "headers": done, "content": content}}
-    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, ServiceError]
+    failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, e.HostNotAllowed, ServiceError]
     if route.quota or route.path == "/":
         failures.append(e.RateLimited)
     if route.scope:
@@ -204,7 +180,7 @@ def _responses(route: Route) -> Schema:
         if status == 401:
             error_headers |= header_refs("WWW-Authenticate")
         body: Schema = {"$ref": "#/components/schemas/Error"}
-        if status == 503 and route.path.startswith("/health"):
+        if status == 503 and "/health" in route.path:
             body = {"type": "object"}
         responses[str(status)] = {
             "description": "\n".join(lines),

@@ -41,6 +41,10 @@ HEADERS: Final[Schema] = {
         "description": "Where results are kept for a while: whether this one was, or is new.",
         "schema": {"enum": ["hit", "miss"]},
     },
+    "X-Model-Fallback": {
+        "description": "Under `/api/remove`: the model that answered instead of one that is not enabled.",
+        "schema": {"type": "string"},
+    },
     "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(

@@ -18,7 +18,8 @@ from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.archives.errors import TooManyFiles
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.containers.errors import CorruptImage
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (
@@ -46,7 +47,8 @@ _CALLBACK: Final[dict[str, Schema]] = {
     "callback_url": {
         "type": "string",
         "format": "uri",
-        "description": "Where to send a signed POST when the job ends; needs `WEBHOOK_SECRET` on the server.",
+        "description": "Where to send a POST when the job ends, signed as Standard Webhooks; needs "
+        "`WEBHOOK_SECRET` on the server.",
     }
 }
 
@@ -132,15 +134,21 @@ CANCEL: Final = Operation(
 )  # fmt: skip
 RETRY: Final = Operation(
     "jobs", "Retry the failed images of a job",
+    "Images that would fail again, such as damaged ones, stay failed and are in `refused`; with none to retry, 409.",
     answers=_json(RetriedView),
     failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip
 DOWNLOAD: Final = Operation(
     "jobs", "Download the result",
-    "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`. 302 to a link into object storage "
-    "where the operator has chosen so.",
+    "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`; of a cancelled batch the images "
+    "that were done. 302 to a link into object storage where the operator has chosen so.",
     answers={f.mimetype: {} for f in usable_formats()},
     failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
+)  # fmt: skip
+ERASE: Final = Operation(
+    "jobs", "Delete a job", "Deletes its images, results and record now; what has not ended is cancelled before. No "
+    "callback follows.",
+    failures=(JobNotFound, *_LOST[1:]), status=204,
 )  # fmt: skip
 CLEANUP: Final = Operation(
     "jobs", "Delete expired files and records", "Files and records of expired jobs, and files without a job.",

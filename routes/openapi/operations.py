@@ -4,6 +4,7 @@ from typing import Final
 
 from routes.http.answers import (
     Alive,
+    DependencyReport,
     HealthReport,
     ImageAnswer,
     ModelList,
@@ -14,7 +15,8 @@ from routes.http.answers import (
 from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
-from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
+from services.containers.errors import CorruptImage
+from services.imaging.errors import ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.imaging.formats import usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, allowed
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
@@ -143,6 +145,10 @@ HEALTH: Final = Operation(
     "operations", "The state of every part", "503 when a part that serving needs has failed.",
     answers={"application/json": schema_of(HealthReport)}, failures=(e.EngineUnavailable,),
 )  # fmt: skip
+HEALTH_SHORT: Final = Operation(
+    "operations", "The state of the API and what it depends on", "503 when a part that serving needs has failed.",
+    answers={"application/json": schema_of(DependencyReport)}, failures=(e.EngineUnavailable,),
+)  # fmt: skip
 LIVE: Final = Operation("operations", "The process answers", answers={"application/json": schema_of(Alive)})
 READY: Final = Operation(
     "operations", "The model is warm, the server is not stopping",
@@ -154,4 +160,7 @@ METRICS: Final = Operation(
 )  # fmt: skip
 METRICS_JSON: Final = Operation("operations", "The same metrics as JSON", answers=_ANY_OBJECT, failures=(e.Forbidden,))
 DOCS: Final = Operation("service", "This description as a page", answers={"text/html": {"type": "string"}})
+REFERENCE: Final = Operation(
+    "service", "The API's description as a page to read", answers={"text/html": {"type": "string"}}
+)
 OPENAPI: Final = Operation("service", "This description as OpenAPI 3.1", answers=_ANY_OBJECT)

@@ -6,8 +6,9 @@ from routes.openapi.docs import IMAGE_URL, Operation
 from routes.openapi.schemas import Schema
 from services import errors as e
 from services.archives.errors import BadArchive, BadEntry, TooManyFiles
+from services.containers.errors import CorruptImage
 from services.dialects.rembg import ALLOWED, RembgParameters
-from services.imaging.errors import CorruptImage, ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
+from services.imaging.errors import ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 
 _BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}

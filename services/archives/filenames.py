@@ -1,19 +1,40 @@
 """Makes callers' file names safe to show and to write, and distinct within an archive."""
 
-import re
 import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
 MAX_NAME_CHARS: Final = 100
+MAX_PATH_CHARS: Final = 200
+
+
+UNSAFE: Final = frozenset('<>:"/\\|?*;%')
 
 
 def harmless_stem(filename: str) -> str:
-    """Return the last part of a file name without extension and control characters, bounded in length."""
+    """Return the last part of a file name without extension and control characters, bounded in length.
+
+    What Unicode's compatibility forms turn into an unsafe character or a dot, such as U+FF0F into `/`, counts as one.
+    """
     name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
     visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
-    clean = re.sub(r'[<>:"/\\|?*;%]', "_", visible).strip(" .")
+    clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
     return clean[:MAX_NAME_CHARS] or "image"
+
+
+def relative_path(filename: str) -> str:
+    """Return a file name as it was sent, with folders and ending, but relative, printable and bounded in length.
+
+    It is for reports, in which callers look for the name that they sent. Of a long name the end is kept.
+    """
+    visible = "".join(c for c in filename.replace("\\", "/") if unicodedata.category(c)[0] != "C")
+    parts = [part for part in visible.split("/") if part.strip() not in ("", ".", "..")]
+    return "/".join(parts)[-MAX_PATH_CHARS:].lstrip("/") or "image"
+
+
+def _becomes_unsafe(character: str) -> bool:
+    plain = unicodedata.normalize("NFKD", character)
+    return not UNSAFE.isdisjoint(plain) or ("." in plain and character != ".")
 
 
 class DistinctNames:

@@ -48,13 +48,17 @@ class Archive:
     """
 
     def __init__(self, file: IO[bytes], *, max_files: int, max_bytes: int) -> None:
-        """`file` must be seekable; `max_bytes` bounds each unpacked file. Raises `BadArchive` and `TooManyFiles`."""
+        """`file` must be seekable; `max_bytes` bounds each unpacked file. Raises `BadArchive` and `TooManyFiles`.
+
+        `entries` is the number of all entries of its directory, also of those that are left out.
+        """
         self._max_bytes = max_bytes
         size = _check_entry_count(file)
         try:
             self._zip = zipfile.ZipFile(file)
         except DAMAGE as exc:
             raise BadArchive(f"its directory can't be read ({type(exc).__name__})") from exc
+        self.entries = len(self._zip.infolist())
         self._infos = [info for info in self._zip.infolist() if not _is_left_out(info.filename)]
         if len(self._infos) > max_files:
             raise TooManyFiles(f"the archive has {len(self._infos)}; allowed: {max_files}")

@@ -4,6 +4,8 @@ import ctypes
 import ctypes.util
 import math
 import os
+import resource
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,16 @@ def memory_limit_bytes(cgroup: Path = CGROUP, own: Path = OWN_GROUPS, meminfo: P
     limits = [_meminfo_bytes(meminfo), _number(cgroup / "memory/memory.limit_in_bytes")]
     limits += [_number(group / "memory.max") for group in own_groups(cgroup, own)]
     return min((limit for limit in limits if limit), default=1 << 40)
+
+
+def process_bytes(status: Path = Path("/proc/self/status")) -> int:
+    """Return the memory that this process holds now; where the system does not say, the most that it has held."""
+    line = next((text for text in _read(status).splitlines() if text.startswith("VmRSS:")), "")
+    if line:
+        return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In bytes on macOS, in KiB elsewhere.
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def tame_allocator() -> None:

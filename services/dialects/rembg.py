@@ -26,7 +26,7 @@ ALLOWED: Final = {
     "ae": "a whole number, at least 0",
     "bgc": "red,green,blue,alpha, each 0 to 255, as 255,255,255,255; alpha may be left out",
     "vm": "false: this server has no ViTMatte; a=true is its finest matting",
-    "extras": '{}, or for the model sam {"sam_prompt": …}: ' + PROMPT_ALLOWED,
+    "extras": 'for the model sam {"sam_prompt": …}: ' + PROMPT_ALLOWED,
 }
 
 
@@ -45,9 +45,9 @@ class RembgParameters(BaseModel):
     bgc: Annotated[
         str | None, Field(description="`red,green,blue,alpha`, each 0 to 255.", examples=["255,255,255,255"])
     ] = None
-    extras: Annotated[str | None, Field(description="JSON: empty, or for `sam` its `sam_prompt`.", examples=["{}"])] = (
-        None
-    )
+    extras: Annotated[
+        str | None, Field(description="JSON: for `sam` its `sam_prompt`; anything else is ignored.", examples=["{}"])
+    ] = None
 
     def options(self) -> Options:
         """Return the same as our options. Raises `BadOption` and `ModelNotFound`."""
@@ -96,18 +96,18 @@ def _colour(text: str) -> Colour:
 
 
 def _prompt(extras: str) -> str | None:
-    """Return the option `prompt` that rembg's `extras` mean; None for `{}`. Raises `BadOption`.
+    """Return the option `prompt` that rembg's `extras` mean, or None. Raises `BadOption`.
 
-    rembg passes `extras` to the constructor of a session (files to load, keys of other companies). Here it can only be
-    the prompt of `sam`.
+    rembg passes `extras` to the constructor of a session (files to load, keys of other companies). Here only the prompt
+    of `sam` counts. Everything else is ignored, as rembg ignores what is no JSON object.
     """
     try:
         found = orjson.loads(extras)
-    except orjson.JSONDecodeError as exc:
-        raise BadOption("extras", extras, ALLOWED["extras"]) from exc
-    if found == {}:
+    except orjson.JSONDecodeError:
         return None
-    if not isinstance(found, dict) or set(found) != {"sam_prompt"} or not isinstance(found["sam_prompt"], list):
+    if not isinstance(found, dict) or "sam_prompt" not in found:
+        return None
+    if not isinstance(found["sam_prompt"], list):
         raise BadOption("extras", extras, ALLOWED["extras"])
     marks = [
         # A rectangle's: rembg takes it and does nothing with it.

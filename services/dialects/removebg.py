@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from services.capacity.deadline import Deadline
+from services.containers.sniff import sniff
 from services.dialects.removebg_errors import RemoveBgError
 from services.errors import BadOption
-from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.options import Options
-from services.imaging.sniff import sniff
 from services.imaging.values import parse_bool
+from services.removal import Remover
 
 SIZES: Final[Mapping[str, int]] = {  # pixels of the result, at most
     "preview": 250_000, "small": 250_000, "regular": 250_000,
@@ -36,8 +37,8 @@ CLASSES: Final[Mapping[str, tuple[str, str]]] = {
     "car_interior": ("car", "car_interior"),
     "car_part": ("car", "car_part"),
     "transportation": ("other", "transportation"),
-    "graphic": ("other", "graphic"),
-    "graphics": ("other", "graphic"),
+    "graphic": ("other", "graphics"),
+    "graphics": ("other", "graphics"),
     "other": ("other", "other"),
 }
 LEVELS: Final = ("none", "1", "2", "latest")
@@ -54,6 +55,16 @@ SAME: Final[Mapping[str, str]] = {
 SOURCES: Final = ("image_file", "image_file_b64", "image_base64", "image_url")  # the third is a client's mistake
 BACKGROUNDS: Final = ("bg_color", "bg_image_url", "bg_image_file")
 NO_IMAGE: Final = "Please provide the source image in the image_url, image_file or image_file_b64 parameter."
+TWO_IMAGES: Final = (
+    "Multiple image sources given: Please provide either the image_url, image_file or image_file_b64 parameter."
+)
+TWO_BACKGROUNDS: Final = (
+    "Multiple background sources given: Please provide either the bg_color, the bg_image_url or the bg_image_file "
+    "parameter."
+)
+# Lengths that clients send without a unit.
+UNITS: Final[Mapping[str, str]] = {"crop_margin": "px", "position": "%"}
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _BRACKETS: Final = re.compile(r"(shadow_type|shadow_opacity)\[(\w{1,40})\]", re.ASCII)
 
 
@@ -76,14 +87,16 @@ def present(raw: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 
-def check_sources(given: Mapping[str, object]) -> str:
-    """Return the name of the one field that holds the image or its URL. Raises `RemoveBgError`."""
+def check_sources(given: Mapping[str, object], note: str = "") -> str:
+    """Return the name of the one field that holds the image or its URL.
+
+    Raises `RemoveBgError`; where there is none, `note` says why.
+    """
     named = [name for name in SOURCES if name in given]
     if not named:
-        raise RemoveBgError("missing_source", "No image given", NO_IMAGE)
+        raise RemoveBgError("missing_source", "No image given", f"{NO_IMAGE} {note}".rstrip())
     if len(named) > 1:
-        detail = f"{', '.join(named)} were given"
-        raise RemoveBgError("multiple_sources", "Multiple image sources given", detail)
+        raise RemoveBgError("multiple_sources", TWO_IMAGES, f"{', '.join(named)} were given")
     return named[0]
 
 
@@ -92,7 +105,7 @@ def parse_options(given: Mapping[str, object], default_size: str) -> RemoveBgOpt
     backgrounds = [name for name in BACKGROUNDS if name in given]
     if len(backgrounds) > 1:
         detail = f"{', '.join(backgrounds)} were given; at most one of them is allowed"
-        raise RemoveBgError("multiple_bg_sources", "Multiple background sources given", detail)
+        raise RemoveBgError("multiple_bg_sources", TWO_BACKGROUNDS, detail)
     size = _one_of(given, "size", SIZES, default_size)
     subject = _one_of(given, "type", ("auto", *CLASSES), "auto").replace("auto", "")
     level = _one_of(given, "type_level", LEVELS, "1")
@@ -101,8 +114,8 @@ def parse_options(given: Mapping[str, object], default_size: str) -> RemoveBgOpt
     _bool(given, "semitransparency")
     raw: dict[str, object] = {"max_pixels": SIZES[size], "output": CHANNELS[channels]}
     for name, option in SAME.items():
-        if name in given and not (name == "crop_margin" and _is_bool(given[name])):
-            raw[option] = _checked(name, option, given[name])
+        if name in given and not (name == "crop_margin" and _is_truth(given[name])):
+            raw[option] = _checked(name, option, _with_unit(name, given[name]))
     raw |= _shadow(given, CLASSES[subject][1] if subject else "other")
     asked = _one_of(given, "format", ("auto", *FORMATS), "auto")
     auto = asked == "auto" and channels == "rgba"
@@ -119,16 +132,17 @@ def classification(asked: RemoveBgOptions, model: str) -> str:
     return CLASSES[subject][0 if asked.level == "1" else 1]
 
 
-def inspect_image(data: bytes, limits: ImageLimits) -> float:
+def inspect_image(data: bytes, remover: Remover, deadline: Deadline) -> float:
     """Return an image's megapixels, from its header.
 
-    Raises what `imaging.decode.inspect` does, two of its errors in remove.bg's words.
+    Raises what `Remover.inspect` does, two of its errors in remove.bg's words.
     """
+    limits = remover.limits
     if 0 < len(data) <= limits.max_bytes and (kind := sniff(data)).name not in limits.formats:
         accepted = "/".join(limits.formats).replace("jpeg", "jpg")
         raise UnsupportedFormat(f"Expected {accepted}, received {kind.label}")
     # No limit on pixels: remove.bg has an error of its own for that.
-    source = inspect(data, replace(limits, max_pixels=1 << 62))
+    source = replace(remover, limits=replace(limits, max_pixels=1 << 62)).inspect(data, deadline)
     source.image.close()
     most = limits.max_pixels / 1e6
     if source.megapixels > most:
@@ -151,17 +165,28 @@ def _one_of(given: Mapping[str, object], name: str, values: object, default: str
 def _bool(given: Mapping[str, object], name: str) -> bool | None:
     if name not in given:
         return None
-    if not _is_bool(given[name]):
-        raise _invalid(name, given[name], "true or false")
-    return parse_bool(given[name])
+    try:
+        # PHP sends booleans as 1 and 0.
+        return parse_bool(given[name])
+    except ValueError as exc:
+        raise _invalid(name, given[name], "true, false, 1 or 0") from exc
 
 
-def _is_bool(value: object) -> bool:
+def _is_truth(value: object) -> bool:
+    """Return whether the value is a boolean in words; 0 and 1 are lengths."""
     try:
         parse_bool(value)
     except ValueError:
         return False
-    return not isinstance(value, str) or value.strip() not in ("0", "1")  # crop_margin=0 is a length
+    return str(value).strip() not in ("0", "1")
+
+
+def _with_unit(name: str, value: object) -> object:
+    """Return the lengths of `crop_margin` or `position` as a text with units: `10 20%` means `10px 20%`."""
+    if name not in UNITS or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    words = str(value).split(" ")
+    return " ".join(word + UNITS[name] if _NUMBER.fullmatch(word) else word for word in words)
 
 
 def _checked(name: str, option: str, value: object) -> object:

@@ -11,7 +11,7 @@ from services.imaging.layout import fitted_size
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
-# Nothing is billed. Some clients stop at 0.
+# Nothing is billed. Some clients stop or warn where one of these figures is low.
 BALANCE: Final = 99_999
 
 
@@ -51,13 +51,13 @@ class JsonAnswer(Body):
 
 class Credits(Body):
     subscription: int = BALANCE
-    payg: int = 0
-    enterprise: int = 0
+    payg: int = BALANCE
+    enterprise: int = BALANCE
     total: int = BALANCE
 
 
 class FreeCalls(Body):
-    free_calls: int = 0
+    free_calls: int = BALANCE
     sizes: str = "all"
 
 

@@ -10,6 +10,7 @@ from services.errors import BadOption, ServiceError
 from services.imaging.errors import RegionOutOfBounds
 from services.net.errors import SourceFailed
 
+UNREADABLE: Final = "There was an error reading the image."
 # Our code: that API's status, code and title. Other errors keep their code, with a status that API knows.
 KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "missing_key": (403, "auth_failed", "Missing API Key"),
@@ -20,9 +21,9 @@ KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "unsupported_format": (400, "invalid_file_type", "Invalid file type"),
     "too_many_pixels": (400, "resolution_too_high", "Image resolution too high"),
     "image_too_small": (400, "invalid_dimensions", "Failed to read image dimensions"),
-    "corrupt_image": (400, "failed_to_read_image", "Failed to read image"),
-    "empty_image": (400, "failed_to_read_image", "Failed to read image"),
-    "bad_base64": (400, "failed_to_read_image", "Failed to read image"),
+    "corrupt_image": (400, "failed_to_read_image", UNREADABLE),
+    "empty_image": (400, "failed_to_read_image", UNREADABLE),
+    "bad_base64": (400, "failed_to_read_image", UNREADABLE),
     "no_subject": (
         400,
         "unknown_foreground",
@@ -31,6 +32,13 @@ KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     # The only option that fails this late is a format that can't hold a picture of this size.
     "bad_option": (400, "invalid_format", "Invalid format parameter given"),
 }
+# Details in that API's own words, where it has fixed ones.
+DETAILS: Final[Mapping[str, str]] = {
+    "invalid_dimensions": "The dimensions of the given image could not be read.",
+    "roi_exceeds_bounds": "The given roi parameter defines a region that exceeds the image bounds",
+    "roi_region_empty": "The given roi parameter defines an empty region",
+}
+MAX_URL: Final = 500
 FETCHING: Final[Mapping[str, str]] = {
     "bad_url": "invalid",
     "forbidden_source": "failed",
@@ -71,28 +79,34 @@ def error_body(error: ServiceError, max_bytes: int) -> tuple[int, ErrorAnswer]:
     if isinstance(error, RemoveBgError):
         status, code, title = error.status, error.removebg_code, error.title
     elif isinstance(error, RegionOutOfBounds):
-        status, code, title = 400, "roi_exceeds_bounds", "ROI exceeds the image's bounds"
+        status, code, title = 400, "roi_exceeds_bounds", "ROI exceeds image bounds"
     elif isinstance(error, BadOption) and error.option == "roi":
         status, code, title = 400, "roi_region_empty", "ROI region is empty"
     else:
         same = (400 if error.status in (401, 413, 415, 422) else error.status, error.code, error.message)
         status, code, title = KNOWN.get(error.code, same)
-    detail = error.details
+    detail = DETAILS.get(code, error.details)
     if code == "file_too_large":
         detail = f"File exceeds limit of {round(max_bytes / MIB, 2):g}MB"
     return status, ErrorAnswer(errors=[ErrorItem(title=title, code=code, detail=detail or error.solution)])
 
 
-def download_error(error: ServiceError, field: str) -> ServiceError:
-    """Return a fetch's error as the error of the field (`image_url` or `bg_image_url`) that had the URL."""
+def download_error(error: ServiceError, field: str, url: str = "") -> ServiceError:
+    """Return a fetch's error as the error of the field (`image_url` or `bg_image_url`) that had the URL.
+
+    The URL goes into the title alone, as that API has it: details are logged.
+    """
     kind = FETCHING.get(error.code)
     background = field.startswith("bg_")
     if kind == "invalid":
         name = "invalid_bg_image_url" if background else "invalid_image_url"
         return RemoveBgError(name, f"Invalid {field}: Please provide a valid URL.", error.details)
     if kind == "failed":
-        name = "failed_bg_download" if background else "failed_image_download"
+        if background:
+            title = f"Failed to download background image from given image_url: {url[:MAX_URL]}"
+            return RemoveBgError("failed_bg_download", title, error.details)
         status = error.source_status if isinstance(error, SourceFailed) else None
         reason = f"HTTP Status {status}" if status else error.details
-        return RemoveBgError(name, f"Failed to download image from given {field}: {reason}", error.details)
+        title = f"Failed to download image from given {field}: {reason}"
+        return RemoveBgError("failed_image_download", title, error.details)
     return error

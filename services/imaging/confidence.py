@@ -19,8 +19,11 @@ SMALLEST, LARGEST = 0.01, 0.95
 # Share of the frame that a subject may touch: a portrait does, a wall does more.
 FREE_BORDER: Final = 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
-# The smallest share of the picture that counts as a subject.
+# The smallest share of the picture that counts as a subject, and the largest alpha that it has at least.
 LEAST_SHARE: Final = 0.001
+LEAST_ALPHA: Final = 128
+# Blank pictures give a see-through matte, and a confidence of at most 0.05.
+SMEAR: Final = 0.1
 
 
 def confidence(mask: Mask) -> float:
@@ -63,8 +66,16 @@ def _decided(mask: Mask, subject: Mask) -> float:
     return sure / (sure + unexplained) if sure else 0.0
 
 
-def check_subject(matte: Matte) -> None:
-    """Raise `NoSubject` when (nearly) nothing of the matte is visible."""
+def without_subject(matte: Matte, certainty: float) -> NoSubject | None:
+    """Return why a picture has no subject, None where it has one.
+
+    Too little of the matte is visible, or none of it is more than half opaque. The second says nothing where the mask's
+    `confidence` is more than `SMEAR`: then the photo's own transparency, or a feathered edge, makes a subject faint.
+    """
     seen = cv2.countNonZero(cv2.threshold(matte, VISIBLE, 1, cv2.THRESH_BINARY)[1])
     if seen < LEAST_SHARE * matte.size:
-        raise NoSubject(f"{seen} of {matte.size} pixels would be visible; {LEAST_SHARE:.1%} of them are the least")
+        return NoSubject(f"{seen} of {matte.size} pixels would be visible; {LEAST_SHARE:.1%} of them are the least")
+    largest = int(matte.max())
+    if largest < LEAST_ALPHA and certainty < SMEAR:
+        return NoSubject(f"the largest alpha is {largest} of 255; a subject has at least {LEAST_ALPHA}")
+    return None

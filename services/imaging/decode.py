@@ -14,12 +14,16 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image
 
+from services.containers.errors import CorruptImage
+from services.containers.heif import heif_pixels
+from services.containers.jpeg_guard import refuse_time_bombs
+from services.containers.png_guard import refuse_many_chunks
+from services.containers.sniff import sniff
+from services.containers.tiff import tiff_pixels
 from services.errors import EmptyImage, UploadTooLarge
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.icc import is_srgb, to_srgb
-from services.imaging.jpeg_guard import refuse_time_bombs
 from services.imaging.rasters import Matte, Photo, Pixels
-from services.imaging.sniff import sniff
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
@@ -45,10 +49,12 @@ class Source:
     height: int
     data: bytes = field(repr=False)
     image: Image.Image = field(repr=False)
+    decoded_pixels: int
+    """Pixels that a decoder makes: more than `width` × `height` where tiles are larger than the picture."""
 
     @property
     def megapixels(self) -> float:
-        return self.width * self.height / 1e6
+        return self.decoded_pixels / 1e6
 
     @property
     def size_bytes(self) -> int:
@@ -67,15 +73,31 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
     kind = sniff(data)
     if kind.name not in limits.formats:
         raise UnsupportedFormat(f"found {kind.label}; accepted: {', '.join(limits.formats)}")
-    if kind.name == "jpeg":
-        refuse_time_bombs(data)
+    # A container can make a decoder work on more than the picture's own size.
+    hidden = _read_container(data, kind.name)
+    if hidden > limits.max_pixels:
+        raise TooManyPixels(f"its data hold {hidden} pixels; allowed: {limits.max_pixels}")
     image = _open(data, kind.name)
     width, height = image.size
     if width * height > limits.max_pixels:
         raise TooManyPixels(f"{width}×{height} is {width * height} pixels; allowed: {limits.max_pixels}")
     if min(width, height) < limits.min_side:
         raise ImageTooSmall(f"{width}×{height} px; the shorter side must have at least {limits.min_side}")
-    return Source(kind.name, width, height, data, image)
+    return Source(kind.name, width, height, data, image, max(width * height, hidden))
+
+
+def _read_container(data: bytes, name: str) -> int:
+    """Return the pixels that decoding makes, as far as the container alone says; else 0. Raises `CorruptImage`."""
+    match name:
+        case "jpeg":
+            refuse_time_bombs(data)
+        case "png":
+            refuse_many_chunks(data)
+        case "tiff":
+            return tiff_pixels(data)
+        case "avif" | "heic":
+            return heif_pixels(data)
+    return 0
 
 
 def decode(source: Source) -> Photo:

@@ -9,12 +9,6 @@ class UnsupportedFormat(ServiceError):
     solution = "Convert the image to JPEG, PNG or WebP"
 
 
-class CorruptImage(ServiceError):
-    code, status = "corrupt_image", 422
-    message = "The image is damaged and can't be decoded"
-    solution = "Open and save the image in an editor, then send it again"
-
-
 class TooManyPixels(ServiceError):
     code, status = "too_many_pixels", 422
     message = "The image has too many pixels"

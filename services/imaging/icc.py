@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+BAND_ROWS: Final = 256
 MAX_PROFILE_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -27,7 +28,16 @@ def to_srgb(image: Image.Image) -> NDArray[np.uint8]:
             converted = None
         if converted is not None:
             return np.asarray(converted)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return _rgb(image)
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the image's pixels, converted band by band: whole, each of the steps would copy the picture."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top in range(0, image.height, BAND_ROWS):
+        band = image.crop((0, top, image.width, min(top + BAND_ROWS, image.height)))
+        pixels[top : top + BAND_ROWS] = np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+    return pixels
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:

@@ -1,11 +1,14 @@
 """The steps from a decoded photo to an encoded cut-out. `services/removal.py` calls them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
 
 from services.capacity.deadline import Stopwatch
 from services.errors import ConflictingOptions
 from services.imaging.compose import compose
-from services.imaging.confidence import check_subject, confidence
+from services.imaging.confidence import confidence, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.encode import MEMORY, encode
@@ -14,6 +17,7 @@ from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.imaging.prompt import moved
+from services.imaging.rasters import Matte, Photo
 from services.imaging.refine import refine, smooth
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
@@ -27,16 +31,26 @@ class Sources:
     background: Source | None = None
 
 
+class OwnAlpha(StrEnum):
+    """The use of a photo's own transparency: it limits the matte, is the matte, or is discarded."""
+
+    LIMIT = "limit"
+    MATTE = "matte"
+    DISCARD = "discard"
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the operator or the API's dialect demands of a result.
 
     With `require_subject` a picture without a subject is the error `NoSubject`. With `jpeg_if_opaque` a picture
-    without transparency becomes a JPEG, whatever `options.format` is.
+    without transparency becomes a JPEG, whatever `options.format` is. `own_alpha` is about photos with transparent
+    pixels; those without are always cut out.
     """
 
     require_subject: bool = False
     jpeg_if_opaque: bool = False
+    own_alpha: OwnAlpha = OwnAlpha.LIMIT
 
 
 @dataclass(frozen=True)
@@ -78,18 +92,20 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
     with watch.step("decode"):
         photo = decode(sources.photo)
         ground = decode(sources.background) if sources.background is not None else None
-        roi = region(photo, options)
-    with watch.step("segment"):
-        part = part_of(photo, roi)
-        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
-        certainty = confidence(mask)
-    with watch.step("refine"):
-        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
-        if options.smooth:
-            matte = smooth(matte, photo.alpha)
-    if rules.require_subject:
-        check_subject(matte)
-    if options.decontaminate:
+        if rules.own_alpha is OwnAlpha.DISCARD:
+            photo = Photo(photo.pixels)
+    cut_already = rules.own_alpha is OwnAlpha.MATTE and photo.transparent
+    if cut_already and photo.alpha is not None:
+        matte, certainty = photo.alpha, 1.0
+    else:
+        matte, certainty = _matte(photo, options, segmenter, watch)
+    absent = without_subject(matte, certainty)
+    if absent and rules.require_subject:
+        raise absent
+    if absent and not cut_already:
+        # The see-through smear of a picture without a subject is of no use.
+        matte = np.zeros_like(matte)
+    if options.decontaminate and not cut_already:
         with watch.step("decontaminate"):
             photo = decontaminate(photo, matte)
     with watch.step("compose"):
@@ -116,6 +132,20 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         confidence=certainty,
         timings=watch.timings,
     )
+
+
+def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float]:
+    """Return the photo's matte, and the certainty of its mask."""
+    with watch.step("segment"):
+        roi = region(photo, options)
+        part = part_of(photo, roi)
+        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
+        certainty = confidence(mask)
+    with watch.step("refine"):
+        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
+        if options.smooth:
+            matte = smooth(matte, photo.alpha)
+    return matte, certainty
 
 
 def check_background(options: Options, background: bytes | None) -> None:

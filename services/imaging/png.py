@@ -4,6 +4,7 @@ The Up filter (PNG specification, 9.2) subtracts the row above, which NumPy does
 areas into zeros. Work is done in strips, so that the intermediates stay in the processor's cache.
 """
 
+import io
 import struct
 from typing import Final
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
+from PIL import Image
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, RGBA = 0, 2, 6  # PNG's colour types
@@ -49,6 +51,12 @@ def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None)
     chunks += _chunk(b"IDAT", deflate.flush())
     chunks += _chunk(b"IEND", b"")
     return b"".join(chunks)
+
+
+def alpha_of(png: bytes) -> bytes:
+    """Return the alpha channel of a PNG as a grey PNG of the same size."""
+    with Image.open(io.BytesIO(png)) as image:
+        return write_png(np.asarray(image.convert("RGBA").getchannel("A")))
 
 
 def _join(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, out: NDArray[np.uint8]) -> None:

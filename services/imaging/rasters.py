@@ -29,3 +29,8 @@ class Photo:
     @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
+
+    @property
+    def transparent(self) -> bool:
+        """Return whether any pixel is not opaque."""
+        return self.alpha is not None and int(self.alpha.min()) < 255

@@ -37,9 +37,20 @@ class Description(BaseModel):
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
 
 
+# A file without a description is prepared as rembg's `u2net_custom` does.
+U2NET: Final = Description(
+    purpose="a model of your own, prepared as u2net is",
+    licence="unknown",
+    input_size=320,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+
+
 def find_spec(name: str, folder: Path) -> ModelSpec:
     """Return the facts about a model: rembg's own from the catalogue, others from `<name>.json` in the folder.
 
+    A custom model without a description is taken for a u2net.
     Raises `ValueError`, which says what is missing or wrong.
     """
     if name in CATALOGUE:
@@ -51,6 +62,8 @@ def find_spec(name: str, folder: Path) -> ModelSpec:
         with path.open("rb") as file:
             text = file.read(MAX_DESCRIPTION_BYTES + 1)
     except OSError:
+        if (folder / f"{name}.onnx").is_file():
+            return _spec(name, U2NET)
         known = ", ".join(CATALOGUE)
         raise ValueError(
             f"{name} is not a known model ({known}); a custom model needs {path.name} next to it"

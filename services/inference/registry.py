@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
 from services.inference.catalogue import CATALOGUE, ModelSpec
@@ -17,6 +19,7 @@ from services.inference.segmenter import RembgSegmenter, load_segmenter
 
 # How long a failed model is not loaded again.
 RETRY_SECONDS: Final = 30
+log = structlog.get_logger("model")
 
 
 class Models:
@@ -50,6 +53,7 @@ class Models:
         self._max_waiting = max_waiting
         # (reason, time) of failures; a kept exception would keep its frames alive.
         self._failed: dict[str, tuple[str, float]] = {}
+        self._substituted: set[str] = set()
         self._done = threading.Condition()
         self._loading = False
         self._waiting = 0
@@ -107,6 +111,20 @@ class Models:
                 if spec.is_here(self._folder):
                     found[name] = spec
         return found
+
+    def substitute(self, name: str | None) -> str:
+        """Return the default model's name if `name` is a model of the catalogue that can't be used here; otherwise "".
+
+        The log warns once for each name.
+        """
+        if name is None or name not in CATALOGUE or name == self.default or name in self.usable():
+            return ""
+        with self._done:
+            first = name not in self._substituted
+            self._substituted.add(name)
+        if first:
+            log.warning("model not enabled, the default one answers", asked=name, answers=self.default)
+        return self.default
 
     def unusable(self) -> list[ModelSpec]:
         """Return the models of the catalogue that are not enabled, or whose files are not in place."""

@@ -5,21 +5,22 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.archives.filenames import DistinctNames
+from services.archives.filenames import DistinctNames, harmless_stem
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
 from services.jobs.facts import ResultFacts
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import FAILED, FINISHED, JobItem
+from services.jobs.tables import CANCELLED, FINISHED, JobItem
 from services.storage.base import Storage
 
 
 @dataclass(frozen=True)
 class ResultEntry:
-    """One file in `metadata.json`: sizes in px and bytes."""
+    """One file in `metadata.json`: `name` as it was sent, sizes in px and bytes."""
 
     file: str
+    name: str
     position: int
     seconds: float | None
     width: int
@@ -34,7 +35,7 @@ class ResultEntry:
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`."""
+    """One image in `errors.json`; `code` is `cancelled` where the job was cancelled before it was done."""
 
     name: str
     position: int
@@ -54,7 +55,8 @@ def stream_archive(snapshot: JobSnapshot, storage: Storage) -> Iterator[bytes]:
 def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes]]:
     names = result_names(snapshot.items)
     results = []
-    errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.items if i.state == FAILED]
+    errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
+    errors += [_error_entry(i, CANCELLED, "the job was cancelled") for i in snapshot.items if i.state == CANCELLED]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue
@@ -72,16 +74,19 @@ def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
     """Choose a distinct file name for each finished item's result, by item id."""
-    names = DistinctNames()
-    return {
-        item.id: names.of(f"{item.name}-no-bg.x", Format(item.result.format).extension) for item in items if item.result
-    }
+    names, chosen = DistinctNames(), {}
+    for item in items:
+        if item.result:
+            extension = Format(item.result.format).extension
+            chosen[item.id] = names.of(f"{harmless_stem(item.name)}-no-bg.x", extension)
+    return chosen
 
 
 def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:
     seconds = (item.finished_at - item.started_at).total_seconds() if item.started_at and item.finished_at else None
     return ResultEntry(
         file=name,
+        name=item.name,
         position=item.position,
         seconds=seconds,
         width=facts.width,

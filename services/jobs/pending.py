@@ -62,10 +62,15 @@ class PendingWork:
         left = exists().where(JobItem.job_id == Job.id, JobItem.state.in_(ACTIVE))
         return self._job_ids(select(Job.id).where(Job.state.in_(ACTIVE), ~left).limit(limit))
 
-    def due_webhooks(self, limit: int) -> list[Job]:
-        """Return jobs whose next webhook attempt is due."""
+    def due_webhook(self, callers: Collection[str] = (), origins: Collection[str] = ()) -> Job | None:
+        """Return the job whose webhook attempt has been due for longest, without those of `callers` and `origins`.
+
+        `origins` are the beginnings of callback URLs: scheme, host, port and a slash.
+        """
+        due = select(Job).where(Job.callback_due_at <= _now(), Job.caller.not_in(list(callers)))
+        due = due.where(*[~Job.callback_url.startswith(origin, autoescape=True) for origin in origins])
         with self._database.session() as session:
-            return list(session.scalars(select(Job).where(Job.callback_due_at <= _now()).limit(limit)))
+            return session.scalar(due.order_by(Job.callback_due_at).limit(1))
 
     def expired_jobs(self, limit: int) -> list[str]:
         """Return the ids of expired jobs whose files are not deleted yet."""

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import structlog
 
 from services.capacity.deadline import Deadline
+from services.capacity.resources import process_bytes
 from services.errors import Busy, DatabaseUnavailable, ServiceError
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
@@ -21,7 +22,7 @@ from services.jobs.lease import Lease
 from services.jobs.metrics import OK, JobCounters
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
-from services.jobs.tables import result_key
+from services.jobs.tables import FAILED, FINISHED, QUEUED, result_key
 from services.removal import Remover
 from services.storage.base import Storage
 from services.storage.errors import StorageUnavailable
@@ -43,16 +44,26 @@ class Terms:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: `finished`, `lost` to another process, or an error's code; `requeued` for another one."""
+    """How an attempt ended: `finished`, `lost` to another process, or an error's code; `requeued` for another one.
+
+    `facts` are those of a finished item's result.
+    """
 
     code: str
     requeued: bool = False
+    facts: ResultFacts | None = None
 
     def __str__(self) -> str:
         return f"again: {self.code}" if self.requeued else self.code
 
+    @property
+    def status(self) -> str:
+        """Return the item's state after the attempt; `lost` where another process decides it."""
+        if self.facts or self == LOST:
+            return self.code
+        return QUEUED if self.requeued else FAILED
 
-FINISHED: Final = Outcome("finished")
+
 LOST: Final = Outcome("lost")
 
 
@@ -88,7 +99,7 @@ class Worker:
         try:
             outcome = self._process(claim)
             seconds = time.perf_counter() - start
-            log.info("item", outcome=str(outcome), duration_ms=round(seconds * 1000, 1))
+            log.info("item", **log_fields(claim, outcome, seconds))
             self._count(claim, outcome, seconds)
         finally:
             structlog.contextvars.clear_contextvars()
@@ -102,7 +113,7 @@ class Worker:
         # The process that took a lost item away counts it.
         if outcome == LOST:
             return
-        code = OK if outcome == FINISHED else outcome.code
+        code = OK if outcome.facts else outcome.code
         self._counters.count_attempt(code, wait, seconds, requeued=outcome.requeued)
 
     def _process(self, claim: Claim) -> Outcome:
@@ -116,9 +127,10 @@ class Worker:
                     self._storage.put(key, result.data, result.format.mimetype)
             except Exception as exc:  # noqa: BLE001 - whatever it is, it goes into the record
                 return self._failed(claim, exc, lost=lease.lost())
-            if self._try_record(lambda: self._store.finish(claim, key, result_facts(result))):
-                return FINISHED
-            self._delete_if_cancelled(claim, key)
+            facts = result_facts(result)
+            if self._try_record(lambda: self._store.finish(claim, key, facts)):
+                return Outcome(FINISHED, facts=facts)
+            self._delete_if_unwanted(claim, key)
             return LOST
 
     def _remove(self, claim: Claim, lease: Lease) -> Result:
@@ -165,10 +177,13 @@ class Worker:
                     raise
                 time.sleep(DATABASE_RETRY_SECONDS)
 
-    def _delete_if_cancelled(self, claim: Claim, key: str) -> None:
-        """Delete a result stored after its item was cancelled. If another worker finished the item, the key is its."""
+    def _delete_if_unwanted(self, claim: Claim, key: str) -> None:
+        """Delete a result stored after its item was cancelled or deleted.
+
+        If another worker finished the item, the key is its.
+        """
         with contextlib.suppress(ServiceError):
-            if self._store.is_cancelled(claim.item.id):
+            if self._store.is_unwanted(claim.item.id):
                 self._storage.delete([key])
 
     def _finish_job(self, claim: Claim) -> None:
@@ -180,6 +195,26 @@ class Worker:
     def _read(self, key: str) -> bytes:
         with self._storage.open(key) as opened:
             return b"".join(opened)
+
+
+def log_fields(claim: Claim, outcome: Outcome, seconds: float) -> dict[str, object]:
+    """Return the log's fields for an attempt: memory of this process in MB; of a finished item sizes in px, and the
+    original's bytes per byte of the result.
+    """
+    fields: dict[str, object] = {
+        "job": claim.job.id,
+        "task": claim.item.id,
+        "status": outcome.status,
+        "outcome": str(outcome),
+        "seconds": round(seconds, 3),
+        "duration_ms": round(seconds * 1000, 1),
+        "memory_mb": round(process_bytes() / 1e6),
+    }
+    if facts := outcome.facts:
+        fields["input_px"] = f"{facts.original_width}x{facts.original_height}"
+        fields["output_px"] = f"{facts.width}x{facts.height}"
+        fields["compression_ratio"] = round(facts.original_bytes / facts.bytes, 2)
+    return fields
 
 
 def result_facts(result: Result) -> ResultFacts:

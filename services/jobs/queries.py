@@ -8,7 +8,7 @@ import binascii
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import and_, bindparam, case, func, or_, select
@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session
 
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
-from services.jobs.tables import ACTIVE, FAILED, FINISHED, STARTED, Job, JobItem
+from services.jobs.retry import lasting_codes
+from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
 # The last finished items, whose mean time is the current speed.
 SAMPLE_ITEMS: Final = 50
-FIRST_GUESS_SECONDS: Final = 2.0
+# An item that no worker has taken for this long: none is there, or all are starting.
+UNTAKEN_SECONDS: Final = 5.0
 # How long a process reuses the figures that are the same for all callers.
 FRESH_SECONDS: Final = 1.0
 STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
@@ -30,7 +32,10 @@ STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
 @dataclass(frozen=True)
 class JobSnapshot:
-    """A job as it is now, with its items in their order; `eta_seconds` is None when nothing is left to wait for."""
+    """A job as it is now, with its items in their order.
+
+    `eta_seconds` is None when nothing is left to wait for, and as long as nothing is known of the workers' speed.
+    """
 
     job: Job
     items: Sequence[JobItem]
@@ -48,18 +53,32 @@ class JobSnapshot:
         return sum(done) // len(done)
 
     @property
-    def retryable(self) -> bool:
-        """Whether an item that was tried has failed, and its image is still kept."""
+    def has_download(self) -> bool:
+        """Whether the job is over and has a result: a cancelled one has those of the images done before."""
+        over = self.job.state in (FINISHED, CANCELLED)
+        return over and any(item.state == FINISHED for item in self.items)
+
+    @property
+    def failed_items(self) -> list[JobItem]:
+        """Return the items that have failed."""
+        return [item for item in self.items if item.state == FAILED]
+
+    @property
+    def retryable_items(self) -> list[JobItem]:
+        """Return the failed items that may succeed if they are tried again, and whose images are still kept."""
         over = self.job.state in (FAILED, FINISHED) and self.job.removed_at is None
         kept = over and self.job.expires_at is not None and self.job.expires_at > datetime.now(UTC)
-        return kept and any(item.state == FAILED and item.attempts for item in self.items)
+        return [item for item in self.failed_items if kept and item.attempts and item.error_code not in lasting_codes()]
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """The load of all workers: mean seconds per item, workers busy, items in flight as (created at, caller)."""
+    """The load of all workers: mean seconds per item, workers busy, items in flight as (created at, caller).
 
-    seconds: float
+    `seconds` is None before the first item was finished, and while no worker takes what is in the queue.
+    """
+
+    seconds: float | None
     workers: int
     in_flight: Sequence[tuple[datetime, str]]
     until: float
@@ -71,8 +90,8 @@ class Eta:
     def __init__(self) -> None:
         self._traffic: Traffic | None = None
 
-    def seconds(self, session: Session, job: Job, items: Sequence[JobItem]) -> float:
-        """Estimate the seconds until the job ends.
+    def seconds(self, session: Session, job: Job, items: Sequence[JobItem]) -> float | None:
+        """Estimate the seconds until the job ends; None where nothing is known.
 
         Its caller's older items come before it, and other callers' items that are in flight: items that other callers
         have waiting are sent in turn with this caller's.
@@ -80,6 +99,8 @@ class Eta:
         traffic = self._traffic
         if traffic is None or time.monotonic() > traffic.until:
             self._traffic = traffic = _traffic(session)
+        if traffic.seconds is None:
+            return None
         own = (JobItem.caller == job.caller, JobItem.state.in_(ACTIVE), JobItem.created_at < job.created_at)
         before = session.scalar(select(func.count()).where(*own)) or 0
         before += sum(caller != job.caller and at < job.created_at for at, caller in traffic.in_flight)
@@ -175,11 +196,14 @@ def _traffic(session: Session) -> Traffic:
     sample = session.execute(done.order_by(JobItem.finished_at.desc()).limit(SAMPLE_ITEMS)).all()
     spans = [(end - start).total_seconds() for start, end in sample if start and end]
     sent = or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None))
-    active = select(JobItem.created_at, JobItem.caller, JobItem.state).where(JobItem.state.in_(ACTIVE), sent)
-    in_flight = session.execute(active).all()
+    active = select(JobItem.created_at, JobItem.caller, JobItem.state, JobItem.queued_at)
+    in_flight = session.execute(active.where(JobItem.state.in_(ACTIVE), sent)).all()
+    workers = sum(row.state == STARTED for row in in_flight)
+    untaken = datetime.now(UTC) - timedelta(seconds=UNTAKEN_SECONDS)
+    idle = not workers and any(row.queued_at < untaken for row in in_flight)
     return Traffic(
-        seconds=sum(spans) / len(spans) if spans else FIRST_GUESS_SECONDS,
-        workers=sum(state == STARTED for _, _, state in in_flight),
-        in_flight=[(at, caller) for at, caller, _ in in_flight],
+        seconds=sum(spans) / len(spans) if spans and not idle else None,
+        workers=workers,
+        in_flight=[(row.created_at, row.caller) for row in in_flight],
         until=time.monotonic() + FRESH_SECONDS,
     )

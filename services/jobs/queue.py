@@ -6,7 +6,6 @@ until then.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -55,29 +54,44 @@ def make_celery(url: str, **settings: Any) -> Any:
     return app
 
 
-def request_class(ack_lost: threading.Event) -> type[Any]:
-    """Make a worker's Celery request class, which sets `ack_lost` when an acknowledgement is lost with its connection.
+class Acknowledgements:
+    """The acknowledgements that a worker has asked Celery for. It notices those that were lost with their connection.
 
     Celery only logs a lost acknowledgement. Its message keeps one of the slots for messages in progress, of which there
     is one per child; with all slots taken, Celery takes no more messages and never notices the dead connection.
     """
+
+    def __init__(self) -> None:
+        self._new: list[Any] = []
+        self._overdue: list[Any] = []
+
+    def note(self, message: Any) -> None:
+        """Note that Celery was asked to acknowledge this message of Kombu."""
+        self._new.append(message)
+
+    def check(self) -> None:
+        """Raise `ConnectionError` if a message is unacknowledged at the second check after it was noted: the main
+        process's event loop then reconnects, with all slots free.
+
+        Celery's event loop acknowledges in its next turn. So a message that was noted just before a check proves
+        nothing.
+        """
+        lost = any(not message.acknowledged for message in self._overdue)
+        self._overdue, self._new = [] if lost else self._new, []
+        if lost:
+            raise ConnectionError("an acknowledgement was lost")
+
+
+def request_class(acknowledgements: Acknowledgements) -> type[Any]:
+    """Make a worker's Celery request class, which notes each acknowledgement that it asks for."""
     from celery.worker.request import Request
 
-    class AcknowledgedRequest(Request):  # type: ignore[misc] # Celery has no types
+    class NotedRequest(Request):  # type: ignore[misc] # Celery has no types
         def acknowledge(self) -> None:
             super().acknowledge()
-            if not self.message.acknowledged:
-                ack_lost.set()
+            acknowledgements.note(self.message)
 
-    return AcknowledgedRequest
-
-
-def reconnect_if_lost(ack_lost: threading.Event) -> None:
-    """Raise `ConnectionError` after a lost acknowledgement: the main process's event loop then reconnects, with all
-    slots free."""
-    if ack_lost.is_set():
-        ack_lost.clear()
-        raise ConnectionError("an acknowledgement was lost")
+    return NotedRequest
 
 
 class Queue:

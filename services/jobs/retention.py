@@ -47,15 +47,29 @@ class Retention:
             log.info("retention", **removed.model_dump())
         return removed
 
+    def erase(self, job_id: str) -> None:
+        """Delete a job's files and its record, after cancelling what of it has not ended.
+
+        Raises `DatabaseUnavailable`, `StorageUnavailable`: the record is kept then, so that this can be repeated.
+        """
+        self._store.cancel(job_id)
+        self._delete_files(job_id)
+        self._store.delete(job_id)
+        log.info("job erased", job=job_id)
+
+    def _delete_files(self, job_id: str) -> int:
+        """Delete the originals and results of a job; count them."""
+        keys = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
+        self._storage.delete(keys)
+        return len(keys)
+
     def _delete_expired_files(self) -> tuple[int, int]:
         """Delete the files of expired jobs, whose records stay; count jobs and files."""
         jobs = files = 0
         while found := self._pending.expired_jobs(BATCH_SIZE):
             for job_id in found:
-                keys = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
-                self._storage.delete(keys)
+                files += self._delete_files(job_id)
                 jobs += self._store.mark_files_removed(job_id)
-                files += len(keys)
         return jobs, files
 
     def _delete_old_records(self) -> int:

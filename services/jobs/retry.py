@@ -1,9 +1,12 @@
-"""Limits how often an item is tried and computes the delay before the next attempt."""
+"""Decides whether an item is tried again: limits, delays, and errors that no retry mends."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+from services.errors import all_errors
 
 # Items that failed together must not come back together.
 JITTER: Final = 0.25
@@ -22,3 +25,9 @@ class RetryPolicy:
             return None
         interval = self.intervals[min(attempts, len(self.intervals)) - 1]
         return interval * (1 + random.uniform(0, JITTER))  # noqa: S311 - no secret
+
+
+@cache
+def lasting_codes() -> frozenset[str]:
+    """Return the codes of errors that are the caller's to mend: the same image with the same options fails again."""
+    return frozenset(error.code for error in all_errors() if error.status < 500)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.jobs.facts import ResultFacts
+from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
@@ -55,10 +56,8 @@ class JobStore:
         return self._execute(delete(Job).where(Job.id == job_id, ~in_flight))
 
     def delete(self, job_id: str) -> None:
-        """Delete a job and its items."""
-        with self.database.session() as session:
-            session.execute(delete(JobItem).where(JobItem.job_id == job_id))
-            session.execute(delete(Job).where(Job.id == job_id))
+        """Delete a job; its items follow by their foreign key."""
+        self._execute(delete(Job).where(Job.id == job_id))
 
     def mark_queued(self, item_id: str) -> bool:
         """Note that a message for this item is about to be sent. False when another process sends one."""
@@ -114,10 +113,10 @@ class JobStore:
         why = {"error_code": code, "error_details": details, "queued_at": None, "due_at": due}
         return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
-    def is_cancelled(self, item_id: str) -> bool:
-        """Return whether the item was cancelled."""
+    def is_unwanted(self, item_id: str) -> bool:
+        """Return whether the item was cancelled, or deleted with its job."""
         with self.database.session() as session:
-            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) == CANCELLED
+            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, None)
 
     def close(self, job_id: str) -> bool:
         """End the job if all its items have ended: `finished` when any of them has a result, else `failed`."""
@@ -141,7 +140,7 @@ class JobStore:
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.
 
-        Items refused at submission were never tried, and their images are not kept: they stay failed.
+        Items that would fail again stay failed, and those refused at submission: their images are not kept.
         """
         failed = exists().where(*_retryable_items(job_id))
         kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
@@ -198,7 +197,8 @@ def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], 
 
 
 def _retryable_items(job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0
+    tried = (JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0)
+    return *tried, func.coalesce(JobItem.error_code, "").not_in(lasting_codes())
 
 
 def _changed(session: Session, statement: sa.Update | sa.Delete) -> bool:

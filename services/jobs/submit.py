@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import orjson
 
@@ -19,7 +20,7 @@ from services.storage.base import Storage
 
 @dataclass(frozen=True)
 class File:
-    """An image of a submission: `name` is a safe file name without extension; `error` is why the image is refused."""
+    """An image of a submission: `name` is its relative path as it was sent; `error` is why the image is refused."""
 
     name: str
     data: bytes = field(repr=False)
@@ -39,6 +40,7 @@ class Submission:
     idempotency_key: str | None = None
     callback_url: str | None = None
 
+    @cached_property
     def fingerprint(self) -> str:
         """Hash images, options and callback, in hexadecimal; empty without an idempotency key."""
         if not self.idempotency_key:
@@ -65,24 +67,33 @@ class JobSubmitter:
         for a caller with too many waiting images, `IdempotencyKeyReused`. Concurrent requests of a caller do not count
         each other's images, so the limit may be exceeded by those.
         """
-        fingerprint = submission.fingerprint()
-        if found := self._existing(submission, fingerprint):
+        if found := self.find(submission):
             return found
         in_flight = self._check_load(submission)
         self._dispatcher.check_queue()
-        job, items = _records_of(submission, fingerprint)
+        job, items = _records_of(submission)
         with self._deleted_on_error(job, items):
             self._store_files(submission, job, items)
             first = self._dispatcher.mark_first(items, in_flight)
             added = self._store.add(job, items)
         if not added:
-            return self._lost_race(submission, fingerprint, job, items)
+            return self._lost_race(submission, job, items)
         if all(item.state == FAILED for item in items):
             # The job is recorded: recovery closes it if this fails.
             with contextlib.suppress(DatabaseUnavailable):
                 self._store.close(job.id)
         self._send(job, items, first)
         return job
+
+    def find(self, submission: Submission) -> Job | None:
+        """Return the job made with the same idempotency key. Raises `IdempotencyKeyReused`."""
+        if not submission.idempotency_key:
+            return None
+        found = self._queries.by_idempotency_key(submission.caller, submission.idempotency_key)
+        if found and found.fingerprint != submission.fingerprint:
+            # Callers without an API key share the name space of their address: the job may be a stranger's.
+            raise IdempotencyKeyReused("it was first sent with other images or options" if submission.owner else "")
+        return found
 
     def _check_load(self, submission: Submission) -> int:
         """Return the number of the caller's items in flight. Raises `Busy`."""
@@ -108,20 +119,12 @@ class JobSubmitter:
                 self._delete_files(job, items)
                 raise
 
-    def _lost_race(self, submission: Submission, fingerprint: str, job: Job, items: Sequence[JobItem]) -> Job:
+    def _lost_race(self, submission: Submission, job: Job, items: Sequence[JobItem]) -> Job:
         """Return the job that a concurrent request made with the same idempotency key. Raises `Busy`."""
         self._delete_files(job, items)
-        if found := self._existing(submission, fingerprint):
+        if found := self.find(submission):
             return found
         raise Busy("the job with this Idempotency-Key was being removed; send it again")
-
-    def _existing(self, submission: Submission, fingerprint: str) -> Job | None:
-        if not submission.idempotency_key:
-            return None
-        found = self._queries.by_idempotency_key(submission.caller, submission.idempotency_key)
-        if found and found.fingerprint != fingerprint:
-            raise IdempotencyKeyReused(f"job {found.id} was made with other images or options")
-        return found
 
     @contextlib.contextmanager
     def _deleted_on_error(self, job: Job, items: Sequence[JobItem]) -> Iterator[None]:
@@ -139,7 +142,7 @@ class JobSubmitter:
             self._storage.delete(keys)
 
 
-def _records_of(submission: Submission, fingerprint: str) -> tuple[Job, list[JobItem]]:
+def _records_of(submission: Submission) -> tuple[Job, list[JobItem]]:
     job_id, now = new_job_id(), datetime.now(UTC)
     job = Job(
         id=job_id,
@@ -151,7 +154,7 @@ def _records_of(submission: Submission, fingerprint: str) -> tuple[Job, list[Job
         total=len(submission.files),
         background_key=original_key(job_id, "background") if submission.background is not None else None,
         idempotency_key=submission.idempotency_key,
-        fingerprint=fingerprint,
+        fingerprint=submission.fingerprint,
         created_at=now,
         callback_url=submission.callback_url,
         callback_attempts=0,

@@ -1,12 +1,6 @@
-"""Notifies callers' servers of a job's end: signed, retried, delivered at least once.
+"""Notifies callers' servers of a job's end: signed, retried, delivered at least once."""
 
-The signature is `X-Webhook-Signature: t=<Unix seconds>,v1=<hex>`, an HMAC-SHA256 with `WEBHOOK_SECRET` over the
-seconds, a dot, and the body. A receiver compares it in constant time and refuses old seconds: nothing can be replayed.
-"""
-
-import hmac
-import time
-from collections.abc import Callable
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,10 +9,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from services.capacity.deadline import Deadline
-from services.errors import ServiceError
+from services.errors import ClientGone, ServiceError, ShuttingDown
 from services.jobs.metrics import OK, WEBHOOKS, JobCounters
-from services.jobs.pending import PendingWork
 from services.jobs.retry import RetryPolicy
+from services.jobs.signatures import OLD_ID, Signer
 from services.jobs.store import JobStore
 from services.jobs.tables import Job
 from services.net.client import Outbound
@@ -28,8 +22,6 @@ from services.net.urls import parse_url
 # One attempt takes less than the first interval, so that two of them never overlap.
 ATTEMPT_SECONDS: Final = 10.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
-BATCH_SIZE: Final = 50
-SIGNATURE: Final = "X-Webhook-Signature"
 RETRY_POLICY: Final = RetryPolicy(5, (20.0, 60.0, 300.0, 1800.0, 7200.0))
 log = structlog.get_logger("webhook")
 
@@ -48,29 +40,33 @@ class WebhookPayload(BaseModel):
 
 
 class Webhooks:
-    """Sends webhooks that are due; when two processes run it at the same time, one of them makes each attempt."""
+    """Makes attempts to deliver webhooks. Several threads and processes may use it: each attempt is made by one."""
 
     def __init__(
         self,
         store: JobStore,
         outbound: Outbound,
-        secret: str,
+        signer: Signer,
         retry_policy: RetryPolicy = RETRY_POLICY,
-        clock: Callable[[], float] = time.time,
         counters: JobCounters | None = None,
+        public_url: str = "",
     ) -> None:
-        self._store, self._pending = store, PendingWork(store.database)
-        self._outbound, self._secret = outbound, secret.encode()
-        self._retry_policy, self._clock = retry_policy, clock
+        """`public_url` is where callers reach the service, without a slash at its end; empty: links are relative."""
+        self._store, self._outbound, self._signer = store, outbound, signer
+        self._retry_policy, self._public_url = retry_policy, public_url
         self._counters = counters or JobCounters()
+        self._stopped = threading.Event()
 
-    def run(self) -> None:
-        """Make one attempt for each webhook that is due. Raises `DatabaseUnavailable`."""
-        for job in self._pending.due_webhooks(BATCH_SIZE):
-            delay = self._retry_policy.delay(job.callback_attempts + 1)
-            next_due = datetime.now(UTC) + timedelta(seconds=delay) if delay is not None else None
-            if self._store.begin_webhook_attempt(job, next_due):
-                self._deliver(job, last=delay is None)
+    def stop(self) -> None:
+        """End the attempts that are being made, within a second; they are repeated like any that failed."""
+        self._stopped.set()
+
+    def attempt(self, job: Job) -> None:
+        """Make the attempt that is due for this job, unless another process makes it. Raises `DatabaseUnavailable`."""
+        delay = self._retry_policy.delay(job.callback_attempts + 1)
+        next_due = datetime.now(UTC) + timedelta(seconds=delay) if delay is not None else None
+        if self._store.begin_webhook_attempt(job, next_due):
+            self._deliver(job, last=delay is None)
 
     def _deliver(self, job: Job, *, last: bool) -> None:
         outcome = self._post(job)
@@ -83,23 +79,30 @@ class Webhooks:
 
     def _post(self, job: Job) -> str:
         """Post the payload; return the answer's status, or the code of the error."""
-        body = orjson.dumps(webhook_payload(job).model_dump())
-        headers = [("Content-Type", "application/json"), (SIGNATURE, self.signature(body)), ("X-Webhook-Id", job.id)]
+        body = orjson.dumps(webhook_payload(job, self._public_url).model_dump())
+        headers = [("Content-Type", "application/json"), (OLD_ID, job.id)]
+        headers += self._signer.headers(message_id(job), body)
         try:
             target = parse_url(job.callback_url or "")
-            budget = Budget(ATTEMPT_SECONDS, MAX_ANSWER_BYTES, Deadline())
+            budget = Budget(ATTEMPT_SECONDS, MAX_ANSWER_BYTES, Deadline(gone=self._stopped.is_set))
             with self._outbound.request("POST", target, budget, headers, body) as answer:
                 return str(answer.status)
+        except ClientGone:
+            return ShuttingDown.code
         except ServiceError as exc:
             return exc.code
 
-    def signature(self, body: bytes) -> str:
-        """Return the signature header of a body sent now."""
-        seconds = int(self._clock())
-        return f"t={seconds},v1={hmac.new(self._secret, b'%d.%s' % (seconds, body), 'sha256').hexdigest()}"
+
+def message_id(job: Job) -> str:
+    """Return the id of a job's webhook: the same for every attempt, another one when the job ends again after a retry.
+
+    Receivers use it to recognise a webhook that they have had.
+    """
+    milliseconds = round(job.finished_at.timestamp() * 1000) if job.finished_at else 0
+    return f"msg_{job.id}_{milliseconds}"
 
 
-def webhook_payload(job: Job) -> WebhookPayload:
+def webhook_payload(job: Job, public_url: str = "") -> WebhookPayload:
     """Describe an ended job for its webhook."""
     return WebhookPayload(
         event=f"job.{job.state}",
@@ -107,5 +110,5 @@ def webhook_payload(job: Job) -> WebhookPayload:
         status=job.state,
         items=job.total,
         finished_at=job.finished_at.isoformat() if job.finished_at else None,
-        status_url=f"/api/jobs/{job.id}",
+        status_url=f"{public_url}/api/jobs/{job.id}",
     )

@@ -13,6 +13,13 @@ from typing import Final
 
 # The queue holds ids only, about 1 KB for each waiting image.
 MAX_MEMORY_MB: Final = 128
+# Of its start: advice for servers of gigabytes that replicate. What it reports later, and why it fails, is shown.
+NOISE: Final = (
+    b"Memory overcommit must be enabled",
+    b"Transparent Huge Pages",
+    b"slow clocksource",
+    b"TCP backlog setting",
+)
 CONFIG: Final = """\
 bind 127.0.0.1
 port {port}

@@ -27,6 +27,7 @@ class Program:
     `required`: if its first start fails early, everything ends with its exit status.
     `after`: the name of a program that has to be `ready` before this one starts. `when`: whether it is needed yet.
     `background`: yields CPUs and memory to the others. `last`: stops after all programs that are not `last`.
+    `left_out`: lines of its output that hold one of these texts are not shown.
     `grace_seconds`: between SIGTERM and SIGKILL. `delay_seconds`: before the first restart; doubles with each failure.
     """
 
@@ -40,6 +41,7 @@ class Program:
     when: Callable[[], bool] | None = None
     background: bool = False
     last: bool = False
+    left_out: tuple[bytes, ...] = ()
     grace_seconds: float = 75.0
     delay_seconds: float = 1.0
     pass_fds: tuple[int, ...] = ()

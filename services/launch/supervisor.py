@@ -215,7 +215,8 @@ class Supervisor:
             return False
         *lines, one.partial = (one.partial + data).split(b"\n")
         for line in lines:
-            self._write(one.program.name, line)
+            if not any(text in line for text in one.program.left_out):
+                self._write(one.program.name, line)
         if len(one.partial) >= MAX_LINE_BYTES:
             self._flush(one)
         return True

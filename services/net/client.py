@@ -31,6 +31,8 @@ MAX_ADDRESSES: Final = 3
 # A name server that never answers holds a thread for longer than the fetch.
 MAX_LOOKUPS: Final = 16
 # In Via (RFC 9110, 7.6.3): the service recognises its own requests by it.
+# Chunk lines that any answer may have beside its content.
+FRAMING_BYTES: Final = 64 * 1024
 PSEUDONYM: Final = "background-remover"
 NOT_PUBLIC: Final = "the host has no address that this server may connect to"
 UNREACHABLE: Final = "no connection could be made"
@@ -208,11 +210,18 @@ def _exchange(stream: Stream, method: str, target: Target, headers: Sequence[tup
 
 
 def _body(stream: Stream, http: h11.Connection) -> Iterator[bytes]:
+    """Yield the body. Raises `SourceFailed` where chunk lines outweigh it: chunks of one byte cost seconds."""
+    wire = content = 0
     while True:
         event = http.next_event()
         if event is h11.NEED_DATA:
-            http.receive_data(stream.read())
+            if wire > 2 * content + FRAMING_BYTES:
+                raise SourceFailed("its answer has more framing than content")
+            data = stream.read()
+            wire += len(data)
+            http.receive_data(data)
         elif isinstance(event, h11.Data):
+            content += len(event.data)
             yield bytes(event.data)
         else:
             return

@@ -42,6 +42,11 @@ def is_healthy(checks: Mapping[str, HealthCheck]) -> bool:
     return all(check.status != "failed" for check in checks.values())
 
 
+def is_fine(check: HealthCheck) -> bool:
+    """Return whether a part works as it should, or is not used."""
+    return check.status in ("ok", "off")
+
+
 def app_check(*, draining: bool) -> HealthCheck:
     """Check whether the process is about to stop."""
     return HealthCheck(status="failed", details="shutting down") if draining else OK

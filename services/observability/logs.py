@@ -3,18 +3,24 @@
 import contextlib
 import logging
 import logging.handlers
+import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
+# Addresses, job ids and names of keys are in the log.
+FILE_MODE: Final = 0o600
+
 
 def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
     """Return a `logging.config` dictionary: one JSON object (or coloured text) a line, to standard error or to `file`.
 
+    `style`: "json", "console", or "auto" for text on a terminal and JSON elsewhere.
     A file rotates at `rotate_mb`, under a lock that all workers share; 0 leaves rotation to logrotate, and the file is
     reopened when it was moved away.
     """
@@ -31,10 +37,11 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         cache_logger_on_first_use=False,
     )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if style == "json":
+    terminal = file is None and sys.stderr.isatty()
+    if style == "json" or (style == "auto" and not terminal):
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())]
+        last += [structlog.dev.ConsoleRenderer(colors=terminal)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -68,7 +75,17 @@ class ElseStandardError(logging.Handler):
 
 
 class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
-    """A log file that logrotate may move away."""
+    """A log file that logrotate may move away. Its owner alone can read it."""
+
+    def _open(self) -> TextIOWrapper:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+        opened = super()._open()
+        # Neither a device, as /dev/null, nor another user's file.
+        with contextlib.suppress(PermissionError):
+            if Path(self.baseFilename).is_file():
+                os.fchmod(opened.fileno(), FILE_MODE)
+        return opened
 
 
 class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
@@ -78,7 +95,7 @@ class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: i
 def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any]:
     if file is None:
         return {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if rotate_mb == 0:
         return {"()": WatchedFile, "filename": str(file), "encoding": "utf-8"}
     return {
@@ -86,6 +103,8 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
         "filename": str(file),
         "maxBytes": int(rotate_mb * 2**20),
         "backupCount": backups,
+        # Not of a device, as /dev/null.
+        "chmod": FILE_MODE if file.is_file() or not file.exists() else None,
         "encoding": "utf-8",
     }
 

@@ -1,5 +1,8 @@
 """Makes SQLAlchemy engines for SQLite and PostgreSQL, with bounded waiting."""
 
+import contextlib
+import os
+import stat
 import time
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
@@ -31,8 +34,9 @@ def make_engine(url: URL) -> Engine:
         engine = create_engine(url, connect_args=dead, pool_timeout=CONNECT_SECONDS, hide_parameters=True)
         _ping_idle_connections(engine)
         return engine
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    event.listen(engine, "do_connect", lambda *_: _keep_private(file))
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
@@ -69,6 +73,20 @@ def _ping_idle_connections(engine: Engine) -> None:
 
     event.listen(engine, "checkin", note_use)
     event.listen(engine, "checkout", ping)
+
+
+def _keep_private(file: Path) -> None:
+    """Create the file for its owner alone, and narrow one that others may read: ids of anonymous jobs are secrets.
+
+    SQLite gives its files beside it the same mode.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        # Absent, or another user's, who decides.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                path.chmod(0o600)
 
 
 def _set_up_sqlite(connection: SQLiteConnection, _: object) -> None:

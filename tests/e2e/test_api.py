@@ -251,6 +251,28 @@ def test_cors_allows_any_origin_and_exposes_headers(server: Gunicorn, small: byt
     assert "content-type" in preflight.headers["Access-Control-Allow-Headers"].lower()
 
 
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/api/metrics", "/read-file", "/api/admin/cleanup", "/health", "/health/live"]
+)
+def test_cors_is_off_for_operators_paths(server: Gunicorn, path: str) -> None:
+    preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "GET", "POST"):
+        headers = requests.request(method, server.url + path, headers=preflight, timeout=10).headers
+        assert not [name for name in headers if name.lower().startswith("access-control-")]
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("path", "scripts"),
+    [("/", True), ("/docs", True), ("/models", False), ("/nowhere", False), ("/static/app.js", False)],
+)
+def test_service_itself_forbids_frames_and_foreign_scripts(server: Gunicorn, path: str, scripts: bool) -> None:
+    headers = requests.get(server.url + path, timeout=10).headers
+    policy = dict(part.split(maxsplit=1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy.get("script-src") == ("'self'" if scripts else None)
+
+
 def test_cors_allows_only_listed_origins(small: bytes) -> None:
     with Gunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
         for origin, granted in (

@@ -142,7 +142,7 @@ FORMS: Final[dict[str, tuple[bytes, Codes]]] = {
     "a boundary of 3 kB": (form((part() + END).replace(b"XX", b"X" * 3000), b"X" * 3000), FINE),
     "a boundary of 10 kB": (form(part() + END, b"X" * 10_000), {(431, "bad_request")}),
     "a part without a header": (form(part(b"") + END), MISSING),
-    "a part without a name": (form(part(HEAD.replace(b'; name="file"', b"")) + END), MISSING | UNKNOWN),
+    "a part without a name": (form(part(HEAD.replace(b'; name="file"', b"")) + END), {(400, "bad_request")}),
     "a name of 100 kB": (form(part(HEAD.replace(b"file\"", b"k" * 100_000 + b"\"")) + END), UNKNOWN),
     "a header of 100 kB": (form(part(b"X: %s\r\n" % (b"a" * 100_000) + HEAD) + END), FINE),
     "a file name that is not UTF-8": (form(part(HEAD.replace(b"a.png", b"\xff.png")) + END), FINE | MISSING),
@@ -167,6 +167,7 @@ PARTS: Final[dict[str, tuple[list[tuple[str, Any]], int, str, str]]] = {
     "the image as text": ([("file", (None, "abc"))], 400, "missing_image", "'file'"),
     "the image as text and file": ([("file", (None, "abc")), ("file", GOOD)], 400, "multiple_images", "2"),
     "the image twice": ([("file", GOOD), ("file", GOOD)], 400, "multiple_images", "2"),
+    "the field of another service": ([("image_file", GOOD)], 400, "unknown_option", "did you mean 'file'?"),
     "another file": ([("file", GOOD), ("picture", GOOD)], 400, "unknown_option", "'picture'"),
     "an option as a file": ([("file", GOOD), ("quality", ("q.txt", "80"))], 400, "bad_option", "quality"),
     "an empty name": ([("file", GOOD), ("", (None, "x"))], 400, "unknown_option", "''"),
@@ -286,6 +287,34 @@ def test_response_never_contains_the_host_header(server: Gunicorn, path: bytes, 
     assert "location" not in answer.headers
 
 
+@pytest.fixture(scope="module")
+def picky() -> Iterator[Gunicorn]:
+    """A server with the default hosts, and one of its own."""
+    with Gunicorn(ALLOWED_HOSTS="api.example") as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", [b"/", b"/health", b"/metrics", b"/nothing", b"/static/app.js", b"/v1.0/removebg"])
+def test_request_to_another_host_is_refused_everywhere(picky: Gunicorn, path: bytes) -> None:
+    line = b"GET %s HTTP/1.1" % path
+    (answer,) = wire(picky, get(line=line, host=b"Host: evil.example\r\n"))
+    assert answer.status == 421
+    assert b"host_not_allowed" in answer.body
+    assert "location" not in answer.headers
+    for host in (b"api.example", b"127.0.0.1:5001", b"localhost"):
+        (answer,) = wire(picky, get(line=line, host=b"Host: %s\r\n" % host))
+        assert answer.status != 421
+
+
+@pytest.mark.parametrize(
+    "path", [b"//", b"//evil.com", b"/v1.0//removebg", b"//health", b"//metrics", b"//evil.com/..", b"/static//app.js"]
+)
+def test_double_slash_leads_nowhere(server: Gunicorn, path: bytes) -> None:
+    (answer,) = wire(server, get(line=b"POST %s HTTP/1.1" % path, host=b"Host: evil.com\r\n"))
+    assert answer.status in (404, 405)
+    assert "location" not in answer.headers
+
+
 def test_tls_on_the_plain_port_is_dropped(server_alive: Gunicorn) -> None:
     assert {a.status for a in wire(server_alive, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" * 9, end=True)} <= {400}
 
@@ -306,7 +335,7 @@ def test_unsupported_method_is_405_with_the_allowed_methods(server: Gunicorn, pa
         body = answer.read()
     assert answer.status == 405
     assert set(str(answer.getheader("Allow")).split(", ")) == {"OPTIONS", "POST"}
-    assert answer.getheader("Access-Control-Allow-Origin") == "*"
+    assert answer.getheader("Access-Control-Allow-Origin") == (None if path == "/read-file" else "*")
     assert method == "HEAD" or orjson.loads(body)["code"] == "method_not_allowed"
 
 

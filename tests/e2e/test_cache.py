@@ -115,7 +115,7 @@ def test_lost_redis_fails_and_delays_no_request(jpeg: bytes) -> None:
             timing = answer.headers["Server-Timing"].split("cache;dur=")[1].split(",")[0]
             assert float(timing) < 600
             assert time.perf_counter() - start < 10
-        check = requests.get(f"{server.url}/health", timeout=10).json()["checks"]["redis"]
+        check = requests.get(f"{server.url}/health", timeout=10).json()["parts"]["redis"]
         assert check["status"] == "warning"
         assert "no result is kept" in check["details"]
         assert "limits" not in check["details"]

@@ -22,7 +22,7 @@ from services.errors import all_errors
 from services.storage.local import LocalFolder
 from tests.support import corpus
 from tests.support.answers import REQUEST_ID, assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import SECRET_KEY, Gunicorn
 from tests.support.sources import source
 from tests.support.waiting import free_port, poll
 
@@ -155,7 +155,7 @@ CASES: Final = (
 )
 # These need a special server. Their tests are below, or in test_jobs.py for jobs.
 STATES: Final = (
-    *("rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
+    *("host_not_allowed", "rate_limited", "busy", "shutting_down", "engine_unavailable", "deadline_exceeded"),
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
@@ -210,7 +210,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
     # A file in the place of the storage folder makes the storage unusable.
     settings["STORAGE_URL"] = f"file:{folder}/good.txt"
-    with Gunicorn(METRICS_TOKEN="right", REQUIRE_SUBJECT="true", **settings) as server:
+    with Gunicorn(METRICS_TOKEN="the right token of 28 letters", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 
 
@@ -218,7 +218,7 @@ def test_unusable_storage_and_expired_links_are_reported(limited: Gunicorn) -> N
     case = Case("", 503, "POST", "/remove-bg?output_key=a.png", upload(GOOD))
     body = assert_error(ask(limited, case), 503, "storage_unavailable", limited=True)
     assert "good.txt" not in str(body)
-    link = LocalFolder(Path("anywhere"), "test").url("results/a.png", -1, "a.png")
+    link = LocalFolder(Path("anywhere"), SECRET_KEY).url("results/a.png", -1, "a.png")
     assert_error(ask(limited, Case("", 410, "GET", link)), 410, "result_expired")
 
 
@@ -254,7 +254,7 @@ def test_refused_request_gets_its_documented_error(limited: Gunicorn, case: Case
 
 
 def test_valid_metrics_token_and_readable_file_are_accepted(limited: Gunicorn) -> None:
-    token = {"Authorization": "Bearer right"}
+    token = {"Authorization": "Bearer the right token of 28 letters"}
     assert requests.get(f"{limited.url}/metrics", headers=token, timeout=10).status_code == 200
     answer = requests.post(f"{limited.url}/read-file", json={"path": "good.txt"}, timeout=10)
     assert answer.json() == {
@@ -330,20 +330,20 @@ def test_silent_source_is_504_and_uses_quota() -> None:
             assert used == 1
 
 
-def test_slow_image_is_504_and_uses_no_quota(strict: Gunicorn) -> None:
+def test_slow_image_is_504_and_uses_quota(strict: Gunicorn) -> None:
     slow = corpus.encode(Image.new("RGBA", (7000, 7000), (200, 90, 30, 128)), "PNG", compress_level=1)
     before = post(strict, GOOD)
     assert before.status_code == 200
-    left = before.headers["X-RateLimit-Remaining"]
-    for _ in range(2):
+    left = int(before.headers["X-RateLimit-Remaining"])
+    for used in (1, 2):
         late = post(strict, slow, edges="matting")
         body = assert_error(late, 504, "deadline_exceeded", limited=True)
         assert "1.5 s" in body["details"]
-        assert late.headers["X-RateLimit-Remaining"] == left
+        assert int(late.headers["X-RateLimit-Remaining"]) == left - used
         assert late.elapsed.total_seconds() < 15
     after = post(strict, GOOD)
     assert after.status_code == 200
-    assert int(after.headers["X-RateLimit-Remaining"]) == int(left) - 1
+    assert int(after.headers["X-RateLimit-Remaining"]) == left - 3
     assert gauge(strict, "in_flight") == gauge(strict, "waiting") == 0
 
 
@@ -373,7 +373,11 @@ def test_unusable_model_fails_only_removals(modelless: Gunicorn) -> None:
     assert int(ready.headers["Retry-After"]) >= 1
     health = requests.get(f"{modelless.url}/health", timeout=5)
     assert health.status_code == 503
-    assert health.json()["checks"]["model"]["status"] == "failed"
+    assert health.json()["parts"]["model"]["status"] == "failed"
+    assert [name for name, fine in health.json()["checks"].items() if not fine] == ["model"]
+    short = requests.get(f"{modelless.url}/api/v1/health", timeout=5)
+    assert short.status_code == 503
+    assert (short.json()["status"], short.json()["checks"]["api"]) == ("unhealthy", "error")
     assert "secret-models" not in health.text
     assert requests.get(f"{modelless.url}/health/live", timeout=5).status_code == 200
     assert requests.get(f"{modelless.url}/models", timeout=5).status_code == 200
@@ -401,7 +405,8 @@ def test_missing_and_wrong_keys_are_refused_with_a_challenge() -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/metrics", "/api/metrics/prometheus"])
 def test_metrics_are_forbidden_outside_the_allowed_networks(modelless: Gunicorn, path: str) -> None:
-    body = assert_error(ask(modelless, Case("forbidden", 403, "GET", path)), 403, "forbidden")
+    headers = {"X-Request-ID": REQUEST_ID}
+    body = assert_error(requests.get(modelless.url + path, headers=headers, timeout=10), 403, "forbidden")
     assert "127.0.0.1" in body["details"]
 
 

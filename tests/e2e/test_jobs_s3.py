@@ -101,7 +101,7 @@ def test_batch_zip_from_s3_equals_the_synchronous_results(there: Place, jpeg: by
         expected = synchronous(there, jpeg, max_width="64")
         assert [archive.read(name) for name in ("cat-no-bg.png", "dog-no-bg.png")] == [expected] * 2
         (failed,) = json.loads(archive.read("errors.json"))
-        assert (failed["name"], failed["code"]) == ("bad", "unsupported_format")
+        assert (failed["name"], failed["code"]) == ("bad.jpg", "unsupported_format")
 
 
 def test_expired_result_is_410_without_a_link(there: Place, streaming: Gunicorn, jpeg: bytes) -> None:
@@ -164,7 +164,7 @@ def test_upload_accepts_an_object_in_the_callers_folder(
         assert answer.status_code == 202, (how, answer.text)
         upload_id = answer.json()["upload_id"]
         shown = there.call("GET", f"{UPLOADS}/{upload_id}").json()
-        assert (shown["filename"], shown["size"]) == ("cat", len(jpeg))
+        assert (shown["filename"], shown["size"]) == ("cat.jpg", len(jpeg))
         done = there.until(upload_id, "finished")
         assert there.call("GET", done["download_url"]).content == expected
     assert {own, f"originals/{upload_id}/1"} <= names(bucket)

@@ -125,7 +125,7 @@ def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: 
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn, str]]:
     """A server that requires keys, on SQLite, and the URL of its database."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data')}/keys.db"
-    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret") as server:
+    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret-0123456789") as server:
         yield server, url
 
 
@@ -152,8 +152,8 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
                 continue
             answer = requests.request(route.method, server.url + path, timeout=10)
             described = document["paths"][path][route.method.lower()]
-            # The remove.bg API answers 403 to a missing key.
-            if path.startswith("/v1.0"):
+            # remove.bg and CarveKit answer 403 to a missing key.
+            if path in ("/v1.0/removebg", "/v1.0/account", "/v1.0/improve", "/api/removebg"):
                 assert answer.status_code == 403
             elif answer.status_code == 401:
                 assert described["security"] == [{"ApiKey": ["remove"]}, {"Bearer": ["remove"]}]
@@ -163,7 +163,7 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
                 is_open.add(path)
     assert is_open == {
         "/", "/api", "/models", "/health", "/api/health", "/api/v1/health", "/health/live", "/health/ready", "/metrics",
-        "/api/metrics", "/api/metrics/prometheus", "/docs", "/openapi.json",
+        "/api/metrics", "/api/metrics/prometheus", "/docs", "/openapi.json", "/api/account",
     }  # fmt: skip
     assert requests.get(f"{server.url}/static/app.js", timeout=10).status_code == 200
     described = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
@@ -182,10 +182,10 @@ def test_metrics_token_and_keys_are_independent(closed: tuple[Gunicorn, str], sm
     def metrics(**headers: str) -> int:
         return requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code
 
-    assert metrics(Authorization="Bearer s3cret") == 200
-    assert metrics(**{"Authorization": "Bearer s3cret", "X-Api-Key": "wrong"}) == 200
+    assert metrics(Authorization="Bearer s3cret-0123456789") == 200
+    assert metrics(**{"Authorization": "Bearer s3cret-0123456789", "X-Api-Key": "wrong"}) == 200
     assert metrics(Authorization=f"Bearer {key}") == 403
-    assert refusal(post(server, small, Authorization="Bearer s3cret")) == (401, "bad_key")
+    assert refusal(post(server, small, Authorization="Bearer s3cret-0123456789")) == (401, "bad_key")
 
 
 def test_expired_key_is_explained(closed: tuple[Gunicorn, str], small: bytes) -> None:
@@ -207,7 +207,7 @@ def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path:
         unknown = f"bgr_{'0' * 12}_{'0' * 40}"
         answers = [post(server, small, key) for key in ("", "any-other-service-s-key", unknown)]
         assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
-        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "off"}
+        assert requests.get(f"{server.url}/health", timeout=10).json()["parts"]["database"] == {"status": "off"}
         assert not file.parent.exists()
 
         # The server finds the new database without a restart.
@@ -215,7 +215,7 @@ def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path:
         known = post(server, small, key)
         assert (known.status_code, known.headers["X-RateLimit-Remaining"]) == (200, "99")
         assert [post(server, small, k).headers["X-RateLimit-Remaining"] for k in ("", unknown)] == ["6", "5"]
-        assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"] == {"status": "ok"}
+        assert requests.get(f"{server.url}/health", timeout=10).json()["parts"]["database"] == {"status": "ok"}
         cli(f"sqlite:///{file}", "keys", "revoke", "shop")
         back = poll(lambda: (a := post(server, small, key)).headers["X-RateLimit-Limit"] == "10" and a, 10, "no key")
         assert back.status_code == 200
@@ -238,7 +238,7 @@ def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) 
                 assert time.monotonic() - start < 5
             health = requests.get(f"{server.url}/health", timeout=10)
             assert health.status_code == 503
-            assert health.json()["checks"]["database"]["status"] == "failed"
+            assert health.json()["parts"]["database"]["status"] == "failed"
             assert requests.get(f"{server.url}/health/ready", timeout=10).status_code == 200
             assert "hunter2" not in server.log() + health.text + lost.text
             postgres.start()
@@ -255,7 +255,10 @@ def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: byt
             answers = [post(server, small, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
             assert [a.status_code for a in answers] == [200] * 4
             assert time.monotonic() - start < 10
-            assert requests.get(f"{server.url}/health", timeout=10).json()["checks"]["database"]["status"] == "warning"
+            health = requests.get(f"{server.url}/health", timeout=10).json()
+            assert (health["parts"]["database"]["status"], health["checks"]["database"]) == ("warning", False)
+            short = requests.get(f"{server.url}/api/v1/health", timeout=10)
+            assert (short.status_code, short.json()["checks"]["database"]) == (200, "error")
             assert "hunter2" not in server.log()
 
 

@@ -156,3 +156,14 @@ def test_confidence_header_is_exposed_and_high_for_a_clear_photo(server: Gunicor
     )
     assert 0.9 < float(answer.headers["X-Confidence"]) <= 1
     assert "X-Confidence" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_path_of_a_file_without_a_description_is_served_as_a_u2net(tmp_path: Path, jpeg: bytes) -> None:
+    shutil.copy(ROOT / "models/u2netp.onnx", tmp_path / "ours.onnx")
+    # An empty setting is the same as none.
+    with Gunicorn(REMBG_MODEL_NAME=tmp_path / "ours.onnx", REMBG_SESSION_PATH="") as server:
+        (model,) = requests.get(f"{server.url}/models", timeout=10).json()["models"]
+        assert model["name"] == "ours"
+        answer = requests.post(f"{server.url}/remove-background", files={"file": ("a.jpg", jpeg)}, timeout=60)
+        assert answer.status_code == 200
+        assert float(answer.headers["X-Confidence"]) > 0.5

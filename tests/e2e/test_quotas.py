@@ -62,6 +62,15 @@ def test_default_quota_is_ten_per_hour_with_retry_after(proxied: dict[int, Gunic
     assert "X-RateLimit-Limit" not in page.headers
 
 
+def test_owner_of_the_machine_has_no_quota(small: bytes) -> None:
+    with Gunicorn(**ON, RATE_LIMIT_LOOPBACK="false") as server:
+        owner = [post(server, small) for _ in range(11)]
+        assert {answer.status_code for answer in owner} == {200}
+        assert "X-RateLimit-Limit" not in owner[0].headers
+        pages = [post(server, small, Origin="https://evil.example").status_code for _ in range(11)]
+        assert pages == [200] * 10 + [429]
+
+
 def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "WEB_CONCURRENCY": 2}
     with Gunicorn(**settings) as server:
@@ -71,15 +80,15 @@ def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None
         assert (codes.count(200), codes.count(429)) == (10, 6)
 
 
-def test_server_failures_use_no_quota(small: bytes, valkey: ValkeyServer) -> None:
+def test_image_that_took_too_long_uses_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
     for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):
         with Gunicorn(**storage) as server:
             answers = [post(server, small) for _ in range(3)]
             assert [a.status_code for a in answers] == [504] * 3
-            assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["10"] * 3
-            # A client error does use quota.
-            assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "9"
+            assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
+            # So does a client error.
+            assert post(server, b"no image").headers["X-RateLimit-Remaining"] == "6"
 
 
 def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
@@ -88,7 +97,7 @@ def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
     settings = {**ON, **lots, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
     with Gunicorn(**settings, WEB_CONCURRENCY=2) as server:
         with ValkeyServer(port=port) as valkey:
-            poll(lambda: health(server)["checks"]["redis"]["status"] == "ok", what="Redis in use")
+            poll(lambda: health(server)["parts"]["redis"]["status"] == "ok", what="Redis in use")
             stop, codes = threading.Event(), []
 
             def load() -> None:
@@ -103,7 +112,7 @@ def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
         # Redis has stopped.
         before = len(codes)
         poll(lambda: len(codes) >= before + 12)
-        lost = poll(lambda: (found := health(server))["checks"]["redis"]["status"] == "warning" and found)
+        lost = poll(lambda: (found := health(server))["parts"]["redis"]["status"] == "warning" and found)
         stop.set()
         for thread in threads:
             thread.join(30)
@@ -156,7 +165,7 @@ def served_without_redis(server: Gunicorn) -> None:
     seconds = []
     for _ in range(8):
         start = time.perf_counter()
-        assert health(server)["checks"]["redis"]["status"] == "warning"
+        assert health(server)["parts"]["redis"]["status"] == "warning"
         seconds.append(time.perf_counter() - start)
     # Waiting for Redis would take longer.
     assert statistics.median(seconds) < 0.3
@@ -199,3 +208,25 @@ def proxied() -> Iterator[dict[int, Gunicorn]]:
         Gunicorn(**ON, TRUSTED_PROXIES=2) as two,
     ):
         yield {0: none, 1: one, 2: two}
+
+
+def test_batch_of_jobs_costs_its_images_and_its_repetition_one(
+    tmp_path: Path, valkey: ValkeyServer, small: bytes
+) -> None:
+    settings = {**ON, "RATE_LIMIT_PER_MINUTE": 8, "JOBS_ENABLED": "true", "JOB_BROKER_URL": url_of(valkey)}
+    settings |= {"DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db", "STORAGE_URL": f"file:{tmp_path}/objects"}
+
+    def submit(server: Gunicorn, images: int, **headers: str) -> requests.Response:
+        files = [("files", (f"{number}.jpg", small)) for number in range(images)]
+        return requests.post(f"{server.url}/api/jobs/remove-bg-batch", files=files, headers=headers, timeout=30)
+
+    with Gunicorn(**settings) as server:
+        made, repeated = (submit(server, 5, **{"Idempotency-Key": "order-1"}) for _ in range(2))
+        assert (made.status_code, made.headers["X-RateLimit-Remaining"]) == (202, "3")
+        assert (repeated.status_code, repeated.headers["X-RateLimit-Remaining"]) == (202, "2")
+        assert repeated.json() == made.json()
+        refused = submit(server, 3)
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert "this batch counts as 3" in refused.json()["details"]
+        last = submit(server, 2)
+        assert (last.status_code, last.headers["X-RateLimit-Remaining"]) == (202, "0")

@@ -91,6 +91,8 @@ def test_every_parameter_matches_a_native_option(server: Gunicorn, small: bytes)
              "vm": False, "bgc": "", "extras": "{}"},
             {},
         ),
+        "extras that mean nothing": ({"extras": '{"model_path": "/etc/passwd", "api_key": "x"}'}, {}),
+        "extras that are no object": ({"extras": "no json"}, {}),
         "unknown parameters": ({"format": "webp", "alpha_matting": "yes", "x": "1"}, {}),
     }  # fmt: skip
     asked = {str(ours): ours for _, ours in cases.values()}
@@ -136,9 +138,7 @@ BAD: Final = [
     *(({"bgc": text}, 400, "bad_option", "255,255,255,255")
       for text in ("white", "1,2", "1,2,3,4,5", "1,2,x,4", "256,0,0,0", "-1,0,0,0", "1,2,3,", "²,0,0,0")),
     *(({"extras": text}, 400, "bad_option", "sam_prompt") for text in (
-        "no json", "[]", "null", '{"model_path": "/etc/passwd"}', '{"api_key": "x"}', '{"sam_prompt": []}',
-        '{"sam_prompt": "x"}', '{"sam_prompt": [1]}', '{"sam_prompt": [{"type": "point"}]}',
-        json.dumps({"sam_prompt": [MARK], "model_path": "x"}),
+        '{"sam_prompt": []}', '{"sam_prompt": "x"}', '{"sam_prompt": [1]}', '{"sam_prompt": [{"type": "point"}]}',
     )),
     ({"extras": json.dumps({"sam_prompt": [MARK]})}, 400, "bad_option", "takes none"),
 ]  # fmt: skip
@@ -173,7 +173,58 @@ def test_request_needs_exactly_one_image(fetching: tuple[Gunicorn, str], small: 
     ]
     for status, code, answered in cases:
         assert refused(answered) == (status, code)
+    assert "it has one in 'image'" in cases[3][2].json()["details"]
+
+
+def test_default_model_answers_for_a_known_one_that_is_not_enabled(server: Gunicorn, small: bytes) -> None:
+    own = native(server, small)
+    for sent in (
+        {"model": "u2net"},
+        {"query": {"model": "birefnet-general"}},
+        # napari's
+        {"model": "sam", "query": {"extras": json.dumps({"sam_prompt": [MARK]}), "bgc": "0,0,0,0"}},
+    ):
+        answered = post(server, small, **sent)
+        assert (answered.status_code, answered.headers["X-Model-Fallback"]) == (200, "u2netp"), sent
+        assert answered.content == own
+    assert "X-Model-Fallback" not in post(server, small, model="u2netp").headers
+    batch = requests.post(f"{server.url}{PATH}/batch", files={"files": small}, data={"model": "u2net"}, timeout=30)
+    assert (batch.status_code, batch.headers["X-Model-Fallback"]) == (200, "u2netp")
+    post(server, small, model="u2net")
+    assert server.log().count('"asked":"u2net"') == 1
+
+
+def test_model_that_is_not_enabled_is_not_found_where_the_operator_says_so(small: bytes) -> None:
+    with Gunicorn(REMBG_MODEL_FALLBACK="false") as strict:
+        assert refused(post(strict, small, model="u2net")) == (404, "model_not_found")
+        assert post(strict, small).status_code == 200
+
+
+def test_head_is_refused_without_work(server: Gunicorn) -> None:
+    refused = requests.head(server.url + PATH, params={"url": "http://127.0.0.1/"}, timeout=10)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_head_costs_no_quota() -> None:
+    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=1, TRUSTED_PROXIES=1) as limited:
+        sent = {"X-Forwarded-For": "198.51.100.7"}
+        asked = [requests.head(limited.url + PATH, headers=sent, timeout=10).status_code for _ in range(3)]
+        assert asked == [405, 405, 405]
+        assert requests.get(limited.url + PATH, headers=sent, timeout=10).status_code == 400
+
+
+def test_preflight_allows_any_header_as_rembgs_server_does(server: Gunicorn) -> None:
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    asked["Access-Control-Request-Headers"] = "x-foo"
+    allowed = requests.options(server.url + PATH, headers=asked, timeout=10)
+    assert (allowed.status_code, allowed.headers["Access-Control-Allow-Headers"]) == (200, "x-foo")
 
 
 def test_api_page_has_rembgs_path(server: Gunicorn) -> None:
     assert "swagger" in requests.get(f"{server.url}/api", timeout=10).text
+
+
+def test_body_of_a_request_by_url_is_not_read(server: Gunicorn) -> None:
+    # The form's bad value would be refused first.
+    answer = requests.get(server.url + PATH, data={"a": "perhaps"}, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (400, "missing_image")

@@ -29,6 +29,7 @@ PATH = "/v1.0/removebg"
 EMPTY = ("size", "type", "type_level", "format", "roi", "crop", "crop_margin", "scale", "position", "channels",
          "add_shadow", "shadow_type", "shadow_opacity", "semitransparency", "bg_color", "bg_image_url", "bg_image_file",
          "image_url", "image_file_b64", "shadow_method")  # fmt: skip
+N8N = "application/json,text/html,application/xhtml+xml,application/xml,text/*;q=0.9, image/*;q=0.8, */*;q=0.7"
 ORIGIN = {"Origin": "https://example.org"}
 LIMIT = 22 * 1024 * 1024
 
@@ -118,8 +119,10 @@ def test_accept_json_returns_base64_and_the_foreground_box(server: Gunicorn, jpe
     assert set(data) == {"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}
     assert data["foreground_width"] == int(answered.headers["X-Foreground-Width"]) > 0
     assert pixels(base64.b64decode(data["result_b64"])).shape == (500, 500, 4)
-    # The last value is the default of axios.
-    for accept in ("*/*", "image/png", "application/json, text/plain, */*"):
+    utf8 = post(server, jpeg, headers={"Accept": "application/json; charset=utf-8"})
+    assert utf8.json()["data"]["foreground_width"] == data["foreground_width"]
+    # The last two values are the defaults of axios and of n8n.
+    for accept in ("*/*", "image/png", "application/json, text/plain, */*", N8N):
         assert post(server, jpeg, headers={"Accept": accept}).headers["Content-Type"] == "image/png"
 
 
@@ -171,7 +174,8 @@ def test_ruby_gem_gets_its_zip_and_account(server: Gunicorn, picture: bytes) -> 
     assert set(attributes) == {"credits", "api"}
     assert set(attributes["credits"]) == {"subscription", "payg", "enterprise", "total"}
     assert set(attributes["api"]) == {"free_calls", "sizes"}
-    assert attributes["credits"]["total"] > 0
+    # Clients warn or stop where one of these is low.
+    assert min(*attributes["credits"].values(), attributes["api"]["free_calls"]) == 99_999
 
 
 def test_json_accepts_booleans_nulls_and_data_uris(server: Gunicorn, jpeg: bytes) -> None:
@@ -185,6 +189,71 @@ def test_json_accepts_booleans_nulls_and_data_uris(server: Gunicorn, jpeg: bytes
     # One client sends the first name.
     for name in ("image_base64", "image_file_b64"):
         assert post(server, json={name: f"data:image/jpeg;base64,{text}"}).status_code == 200
+
+
+def test_booleans_of_php_and_numbers_without_a_unit_are_accepted(server: Gunicorn, small: bytes) -> None:
+    sent = {"add_shadow": "1", "semitransparency": "0", "crop": "1", "crop_margin": "10", "position": "50"}
+    assert post(server, small, data=sent).status_code == 200
+    text = base64.urlsafe_b64encode(small).decode().rstrip("=")
+    assert "-" in text
+    assert "_" in text
+    assert post(server, json={"image_file_b64": text, "crop": True, "crop_margin": 10}).status_code == 200
+
+
+def test_quota_headers_are_sent_although_nothing_is_counted(server: Gunicorn, small: bytes) -> None:
+    for answered in (
+        post(server, small),
+        post(server),
+        requests.get(f"{server.url}/v1.0/account", timeout=10),
+        requests.get(f"{server.url}/v1.0/unknown", timeout=10),
+    ):
+        assert (answered.headers["X-RateLimit-Limit"], answered.headers["X-RateLimit-Remaining"]) == ("500", "500")
+        assert 50 < int(answered.headers["X-RateLimit-Reset"]) - time.time() <= 61
+
+
+def test_query_completes_the_body(server: Gunicorn, picture: bytes) -> None:
+    assert post(server, picture, params={"size": "full", "unknown": "x"}).headers["X-Width"] == "1600"
+    sent = post(server, picture, params={"size": "full", "format": "jpg"}, data={"size": "preview"})
+    assert (sent.headers["X-Width"], sent.headers["Content-Type"]) == ("577", "image/jpeg")
+    text = base64.b64encode(picture).decode()
+    assert post(server, json={"image_file_b64": text}, params={"size": "full"}).headers["X-Width"] == "1600"
+    assert refusal(post(server, picture, params={"size": "huge"})) == (400, "invalid_size")
+
+
+@pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", None])
+def test_json_under_another_content_type_is_explained(server: Gunicorn, small: bytes, kind: str | None) -> None:
+    body = json.dumps({"image_file_b64": base64.b64encode(small).decode()}).encode()
+    refused = post(server, data=body, headers={"Content-Type": kind})
+    assert refusal(refused) == (400, "missing_source")
+    assert "Content-Type" in refused.json()["errors"][0]["detail"]
+    assert "Content-Type" not in post(server, data={"size": "auto"}).json()["errors"][0]["detail"]
+
+
+def multipart(*parts: tuple[str, bytes]) -> dict[str, Any]:
+    """Return a request's body of parts, each the parameters of its Content-Disposition and its content."""
+    head = b"--b\r\nContent-Disposition: form-data; "
+    body = b"".join(head + names.encode() + b"\r\n\r\n" + data + b"\r\n" for names, data in parts)
+    return {"data": body + b"--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+
+
+def test_file_without_a_file_name_is_read_as_csharp_and_apache_send_it(server: Gunicorn, small: bytes) -> None:
+    sent = multipart(("name=image_file", small), ("name=size", b"auto"))
+    assert post(server, **sent).headers["X-Width"] == "96"
+    background = encoded(Image.new("RGB", (40, 80), (255, 0, 0)), "PNG")
+    sent = multipart(("name=image_file", small), ("name=bg_image_file", background))
+    assert post(server, **sent).headers["Content-Type"] == "image/jpeg"
+    for path, name in (("/api/remove", "file"), ("/remove-background", "image")):
+        assert post(server, None, path, **multipart((f"name={name}", small))).status_code == 200
+
+
+def test_part_without_a_name_is_refused_everywhere(server: Gunicorn, small: bytes) -> None:
+    for nameless in ("x=y", 'filename="b.jpg"'):
+        for field, path in (("image_file", PATH), ("image_file", "/v1.0/improve")):
+            refused = post(server, None, path, **multipart((nameless, small), (f'name={field}; filename="a"', small)))
+            assert refusal(refused) == (400, "bad_request")
+        for path in ("/remove-background", "/remove-background-preview", "/remove-bg", "/api/remove"):
+            refused = post(server, None, path, **multipart((nameless, small), ('name=file; filename="a.jpg"', small)))
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
 
 
 def test_credits_are_an_integer(server: Gunicorn, small: bytes) -> None:
@@ -316,7 +385,7 @@ def test_file_name_of_an_upload_is_ignored(server: Gunicorn, small: bytes) -> No
 def test_type_level_sets_the_returned_class(server: Gunicorn, small: bytes) -> None:
     assert "X-Type" not in post(server, small, data={"type_level": "none"}).headers
     for level, subject, expected in (("1", "transportation", "other"), ("2", "transportation", "transportation"),
-                                     ("latest", "graphics", "graphic"), ("1", "car_part", "car")):  # fmt: skip
+                                     ("latest", "graphics", "graphics"), ("1", "car_part", "car")):  # fmt: skip
         answered = post(server, small, data={"type_level": level, "type": subject})
         assert answered.headers["X-Type"] == expected
 

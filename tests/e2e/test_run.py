@@ -3,6 +3,7 @@
 A stand-in for the worker prints its settings, so that these tests do not depend on jobs.
 """
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ import redis
 import requests
 
 import run
+from paths import env_files
+from setting_names import environment
 from tests.support.processes import is_running
 from tests.support.waiting import ROOT, free_port, poll
 
@@ -58,8 +61,7 @@ class Run:
         env |= {
             "PYTHONPATH": ROOT,
             "REMBG_SESSION_PATH": ROOT / "models",
-            "HOST": "127.0.0.1",
-            "ANNOUNCE": 1,
+            "ANNOUNCE": "make run",
             "BGREMOVE_HOME": self.folder,
         }
         env |= {"PORT": self.port, **self._settings}
@@ -115,6 +117,39 @@ def test_printed_curl_command_runs(running: Run, tmp_path: Path) -> None:
     line = next(line for line in running.log().splitlines() if line.startswith("  curl "))
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60, capture_output=True)
     assert (tmp_path / "cutout.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_run_listens_on_loopback_and_prints_what_opens_it(running: Run) -> None:
+    assert f"http://127.0.0.1:{running.port}" in running.log()
+    assert "To open it to the network: HOST=0.0.0.0 make run" in running.log()
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {fields[1] for fields in sockets if fields[3] == "0A" and fields[1].endswith(f":{running.port:04X}")}
+    assert listening == {f"0100007F:{running.port:04X}"}
+
+
+def test_run_keeps_its_secret_in_the_data_folder(running: Run) -> None:
+    secret = (running.folder / "data/secret-key").read_text().strip()
+    web = next(pid for pid in running.children() if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
+    assert f"SECRET_KEY={secret}\0" in Path(f"/proc/{web}/environ").read_text()
+    assert "SECRET_KEY" not in running.log()
+
+
+def test_ordinary_start_and_image_log_no_warning(tmp_path: Path, small: bytes) -> None:
+    # More than the quota of other callers.
+    with Run(tmp_path, LOG_FORMAT="json") as quiet:
+        quiet.wait_ready()
+        quiet.worker()
+        for _ in range(12):
+            answer = requests.post(f"{quiet.url}/remove-background", files={"file": small}, timeout=60)
+            assert answer.status_code == 200
+        log = quiet.log()
+    assert "overcommit" not in log
+    assert "SECRET_KEY" not in log
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    assert len(lines) > 12
+    assert {json.loads(line)["level"] for line in lines} == {"info"}
+    others = "\n".join(line for line in log.splitlines() if not line.startswith("{"))
+    assert not re.search(r"warn|error", others, re.IGNORECASE), others
 
 
 def test_worker_gets_the_embedded_broker(running: Run) -> None:
@@ -230,6 +265,6 @@ def test_environment_overrides_the_settings_file(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORT", "6002")
     monkeypatch.delenv("REDIS_URL", raising=False)
-    found = run.environment()
+    found = environment(env_files())
     assert (found["PORT"], found["JOBS_ENABLED"]) == ("6002", "off")
     assert "REDIS_URL" not in found

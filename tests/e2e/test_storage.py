@@ -13,7 +13,7 @@ from tests.support.gunicorn import Gunicorn
 from tests.support.s3 import SeaweedFS
 from tests.support.waiting import poll
 
-SECRET = "of these tests"
+SECRET = "of these tests alone"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def refused(answer: requests.Response) -> tuple[int, str]:
 def check(server: Gunicorn) -> dict[str, Any]:
     answer = requests.get(f"{server.url}/health", timeout=5)
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.json()["checks"]["storage"]
+    found: dict[str, Any] = answer.json()["parts"]["storage"]
     return found
 
 

@@ -141,4 +141,4 @@ def test_an_item_over_its_time_limit_is_retried_and_then_fails(
     # Without the limit the item would take much longer.
     assert (item.finished_at - item.started_at).total_seconds() < 3
     assert found.job.state == "failed"
-    assert found.retryable
+    assert found.retryable_items

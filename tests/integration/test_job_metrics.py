@@ -18,6 +18,7 @@ from services.jobs.dispatch import Dispatcher
 from services.jobs.metrics import MESSAGE_LOST, OK, REQUEUED, WEBHOOKS, JobCounters, JobMetricsCollector
 from services.jobs.recovery import JobRecovery
 from services.jobs.retry import RetryPolicy
+from services.jobs.signatures import Signer
 from services.jobs.store import JobStore
 from services.jobs.tables import Job, JobItem, item_id
 from services.jobs.webhooks import Webhooks
@@ -25,7 +26,7 @@ from services.net.client import Outbound
 from services.persistence.database import Database
 from tests.support.jobs import FakeQueue, claim_item, insert_job
 from tests.support.waiting import free_port, poll
-from tests.support.webhooks import SECRET, Receiver, ended
+from tests.support.webhooks import SECRET, Receiver, attempt_due, ended
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_webhook_attempts_are_counted_by_outcome(
         ended(store, "http://127.0.0.1:1/")
         outbound = Outbound(ports=(80, 443), hosts=[f"127.0.0.1:{receiver.port}"])
         for _ in range(2):
-            Webhooks(store, outbound, SECRET, RetryPolicy(1, (0,)), counters=counters).run()
+            attempt_due(store, Webhooks(store, outbound, Signer([SECRET]), RetryPolicy(1, (0,)), counters=counters))
     found = scrape(database, counters)
     outcomes = {name: value for name, value in found.items() if name.startswith("webhooks_total")}
     names = ("ok", "http_5xx", "forbidden_source")

@@ -72,6 +72,14 @@ def test_image_runs_as_a_numeric_user_and_stops_on_sigterm() -> None:
     assert "/health/ready" in last.partition("HEALTHCHECK")[2]
 
 
+def test_every_container_listens_on_all_its_addresses() -> None:
+    # Elsewhere the service listens on loopback unless HOST says otherwise.
+    assert re.search(r"^ +HOST=0\.0\.0\.0 \\$", DOCKERFILE.rpartition("FROM ")[2], re.MULTILINE)
+    assert SERVICES["app"]["environment"]["HOST"] == "0.0.0.0"
+    config = yaml.safe_load((ROOT / "deploy/kubernetes/config.yaml").read_text())
+    assert config["data"]["HOST"] == "0.0.0.0"
+
+
 def test_images_are_pinned_by_tag() -> None:
     images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     images += [service["image"] for name, service in SERVICES.items() if name not in OURS]
@@ -187,6 +195,14 @@ def test_compose_app_keeps_quotas_in_redis_behind_one_proxy() -> None:
     assert environment["TRUSTED_PROXIES"] == "1"
     assert environment["REDIS_URL"].startswith("redis://redis:6379")
     assert SERVICES["app"]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_deployments_count_requests_over_loopback() -> None:
+    # There a proxy may be on the same machine, and nobody uses the service by hand.
+    assert SERVICES["app"]["environment"]["RATE_LIMIT_LOOPBACK"] == "true"
+    assert unit_environment("background-remover")["RATE_LIMIT_LOOPBACK"] == "true"
+    config = yaml.safe_load((ROOT / "deploy/kubernetes/config.yaml").read_text())
+    assert config["data"]["RATE_LIMIT_LOOPBACK"] == "true"
 
 
 def test_redis_evicts_expiring_keys_and_persists_the_queue() -> None:

@@ -12,11 +12,11 @@ from tests.support.waiting import ROOT
 # Lower levels never import higher ones. Within a level, imports must not form a cycle.
 LEVELS: Final = (
     {"errors", "observability"},
-    {"capacity", "persistence", "storage", "net"},
+    {"capacity", "persistence", "storage", "net", "containers"},
     {"imaging", "api_keys"},
     {"inference", "archives", "dialects", "removal", "result_cache"},
     {"jobs"},
-    {"config", "paths"},
+    {"config", "paths", "setting_names"},
     {"bootstrap"},
     {"routes", "worker", "commands", "app", "sweeper", "run"},
     {"cli"},
@@ -25,7 +25,10 @@ ALONE: Final = "launch"
 MAX_MODULES: Final = 25
 MAX_LINES: Final = 250
 MAX_PARAMETERS: Final = 6
-ENTRY_POINTS: Final = ("app.py", "worker.py", "cli.py", "sweeper.py", "bootstrap.py", "config.py", "run.py")
+ENTRY_POINTS: Final = (
+    *("app.py", "worker.py", "cli.py", "sweeper.py", "bootstrap.py", "config.py", "run.py"),
+    "setting_names.py",
+)
 
 
 def code() -> list[Path]:
@@ -91,13 +94,19 @@ def test_rooms_have_no_import_cycle() -> None:
     assert [name for name in edges if reaches(name, name, set())] == []
 
 
-def test_imaging_imports_only_errors_and_the_deadline() -> None:
+def test_imaging_imports_only_containers_errors_and_the_deadline() -> None:
     for path in (ROOT / "services/imaging").glob("*.py"):
         for line, name in imports(path):
             if name.startswith("services."):
                 assert name in ("services.errors", "services.capacity.deadline") or name.startswith(
-                    "services.imaging"
+                    ("services.imaging", "services.containers")
                 ), f"{path.name}:{line} imports {name}"
+
+
+def test_containers_import_no_decoder() -> None:
+    for path in (ROOT / "services/containers").glob("*.py"):
+        names = {name.split(".")[0] for _, name in imports(path)}
+        assert not names & {"PIL", "numpy", "cv2", "pi_heif", "simplejpeg"}, path
 
 
 def test_only_run_imports_launch_and_launch_imports_only_itself() -> None:
@@ -129,9 +138,9 @@ def test_folders_hold_a_limited_number_of_modules() -> None:
         assert len(modules) <= MAX_MODULES, folder
 
 
-def test_services_have_twelve_rooms_and_three_files() -> None:
+def test_services_have_thirteen_rooms_and_three_files() -> None:
     folder = ROOT / "services"
-    assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 12
+    assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 13
     assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "errors.py", "removal.py", "result_cache.py"}
 
 
@@ -174,3 +183,14 @@ def test_no_test_imports_a_test() -> None:
         for line, name in imports(path):
             last = name.rsplit(".", 1)[-1]
             assert not (name.startswith("tests.") and last.startswith("test_")), f"{path}:{line}"
+
+
+def test_images_are_inspected_only_by_the_remover() -> None:
+    """Elsewhere nothing would bound how many threads read headers at a time."""
+    for path in code():
+        for line, name in imports(path):
+            assert (
+                name != "services.imaging.decode"
+                or path.name in ("removal.py", "pipeline.py", "bootstrap.py")
+                or ("inspect(" not in path.read_text().replace(".inspect(", "").replace("def inspect(", ""))
+            ), f"{path.name}:{line}"

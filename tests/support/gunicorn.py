@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import requests
 
 from tests.support.waiting import ROOT, free_port, poll
+
+SECRET_KEY: Final = "a key for tests alone"
 
 
 class _LoggedProcess:
@@ -60,8 +62,12 @@ class Gunicorn(_LoggedProcess):
                 "HOST": "127.0.0.1",
                 "PORT": self.port,
                 "RATE_LIMIT_ENABLED": "false",
+                # Every test calls over loopback.
+                "RATE_LIMIT_LOOPBACK": "true",
+                # Requests written by hand name any host.
+                "ALLOWED_HOSTS": "*",
                 "REMBG_SESSION_PATH": ROOT / "models",
-                "SECRET_KEY": "test",
+                "SECRET_KEY": SECRET_KEY,
                 # Generated requests contain URLs of other hosts.
                 "FETCH_ENABLED": "false",
                 **settings,
@@ -111,6 +117,14 @@ class Worker(_LoggedProcess):
 
     def __enter__(self) -> Self:
         self._start([sys.executable, str(ROOT / "worker.py")])
+        return self
+
+
+class Sweeper(_LoggedProcess):
+    """`python sweeper.py` with the test's settings, without a worker."""
+
+    def __enter__(self) -> Self:
+        self._start([sys.executable, str(ROOT / "sweeper.py")])
         return self
 
 

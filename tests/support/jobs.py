@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from services.jobs.dispatch import Dispatcher
@@ -103,6 +103,16 @@ def finish_job(store: JobStore, job_id: str, count: int = 1) -> None:
     for position in range(1, count + 1):
         assert store.finish(claim_item(store, job_id, position), f"results/{job_id}/{position}.png", FACTS)
     assert store.close(job_id)
+
+
+def finish_after(store: JobStore, seconds: float) -> None:
+    """Finish a job of one image on which a worker was busy for this long."""
+    job_id = insert_job(store, caller="zoe")
+    finish_job(store, job_id)
+    with store.database.session() as session:
+        item = session.get_one(JobItem, item_id(job_id, 1))
+        assert item.finished_at
+        item.started_at = item.finished_at - timedelta(seconds=seconds)
 
 
 def states(queries: JobQueries, job_id: str) -> tuple[str, list[str]]:

@@ -1,6 +1,7 @@
 """A receiver of webhooks."""
 
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from services.jobs.pending import PendingWork
+from services.jobs.signatures import OLD_SIGNATURE
 from services.jobs.store import JobStore
-from services.jobs.webhooks import SIGNATURE
+from services.jobs.webhooks import Webhooks
 from tests.support.jobs import FACTS, claim_item, insert_job
 
 SECRET = "a secret of some length"
@@ -47,8 +50,32 @@ class Receiver:
         self._server.server_close()
 
 
-def ended(store: JobStore, url: str | None) -> str:
-    job_id = insert_job(store, callback_url=url)
+def attempt_due(store: JobStore, webhooks: Webhooks) -> None:
+    """Make one attempt for each webhook that is due now, one after the other."""
+    pending, seen = PendingWork(store.database), set()
+    while (job := pending.due_webhook()) and job.id not in seen:
+        seen.add(job.id)
+        webhooks.attempt(job)
+
+
+class SilentReceiver:
+    """A loopback server that takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"http://{self.host}/"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+def ended(store: JobStore, url: str | None, caller: str = "ann") -> str:
+    """Insert a job that has just ended; return its id."""
+    job_id = insert_job(store, callback_url=url, caller=caller)
     assert store.finish(claim_item(store, job_id), "k", FACTS)
     assert store.close(job_id)
     return job_id
@@ -63,7 +90,7 @@ class Delivery:
     body: bytes
 
     def is_signed(self, secret: str) -> bool:
-        """Verify the signature and its time, as a receiver should."""
-        parts = dict(part.split("=", 1) for part in self.headers[SIGNATURE].split(","))
+        """Verify the signature of version 0.1 and its time, as its receivers do."""
+        parts = dict(part.split("=", 1) for part in self.headers[OLD_SIGNATURE].split(","))
         expected = hmac.new(secret.encode(), parts["t"].encode() + b"." + self.body, "sha256").hexdigest()
         return hmac.compare_digest(parts["v1"], expected) and abs(time.time() - int(parts["t"])) < 60

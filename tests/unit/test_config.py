@@ -34,10 +34,10 @@ def sample() -> dict[str, str]:
 
 def test_the_sample_holds_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(sample()) == {name.upper() for name in Settings.model_fields}
-    plain = load_settings(secret_key="x")
+    plain = load_settings(secret_key="x" * 16)
     for name, value in sample().items():
         monkeypatch.setenv(name, value)
-    assert load_settings(secret_key="x") == plain
+    assert load_settings(secret_key="x" * 16) == plain
 
 
 def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
@@ -46,7 +46,8 @@ def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
     bad = {"PORT": "70000", "INFERENCE_ENGINE": "tpu", "ALLOWED_EXTENSIONS": "png,exe", "TRUSTED_PROXIES": "-1"}
     bad |= {"METRICS_ALLOWED_NETWORKS": "10.0.0.0/99", "REDIS_URL": "http://user:pass@x", "DEBUG": "perhaps"}
     bad |= {"STORAGE_URL": "http://bucket", "S3_ENDPOINT_URL": "https://user:pass@minio", "S3_ENCRYPTION": "rot13"}
-    bad |= {"PRESIGNED_URL_SECONDS": "604801"}
+    bad |= {"PRESIGNED_URL_SECONDS": "604801", "PUBLIC_URL": "https://api.example/path"}
+    bad |= {"WEBHOOK_SECRET": "whsec_password", "WEBHOOK_SECRET_PREVIOUS": "password"}
     bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
@@ -133,3 +134,54 @@ def test_the_memory_comes_from_the_machine_or_its_container(tmp_path: Path) -> N
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "groups").write_text("0::/system.slice\n")
     assert memory_limit_bytes(tmp_path, tmp_path / "groups", tmp_path / "meminfo") == 536870912
+
+
+def test_origins_are_exact() -> None:
+    given = (
+        "https://App.example, http://localhost:3000,https://b.example:443/, capacitor://localhost,http://[::1]:80, *"
+    )
+    exact = ("https://app.example", "http://localhost:3000", "https://b.example", "capacitor://localhost")
+    assert load_settings(cors_origins=given).cors_origins == (*exact, "http://[::1]", "*")
+    assert load_settings(frontend_url="https://c.example/").frontend_url == "https://c.example"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "https://*.example.com",
+        "app.example.com",
+        "https://a.example/path",
+        "https://a.example?x",
+        "null",
+        "https://",
+        ".",
+    ],
+)
+def test_origin_that_is_a_pattern_or_no_origin_stops_the_start(wrong: str) -> None:
+    for name in ("CORS_ORIGINS", "FRONTEND_URL"):
+        with pytest.raises(ConfigError, match=f"{name} is .*Input should be exact origins"):
+            load_settings(**{name.lower(): wrong})
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "METRICS_TOKEN"])
+def test_secret_that_can_be_guessed_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "guessable-15-ch")
+    with pytest.raises(ConfigError, match=f"{name} is .hidden.: it needs 16 characters or more") as stopped:
+        load_settings()
+    assert "guessable" not in str(stopped.value)
+    for fine in ("sixteen-chars-16", ""):
+        monkeypatch.setenv(name, fine)
+        load_settings()
+
+
+def test_webhook_secrets_are_two_while_they_change() -> None:
+    new, old = "new secret of length", "old secret of length"
+    assert load_settings(webhook_secret=new).webhook_secrets == (new,)
+    assert load_settings(webhook_secret=new, webhook_secret_previous=old).webhook_secrets == (new, old)
+    with pytest.raises(ConfigError, match="WEBHOOK_SECRET_PREVIOUS needs WEBHOOK_SECRET"):
+        load_settings(webhook_secret_previous=old)
+
+
+def test_links_begin_with_the_public_url_without_its_slash() -> None:
+    assert load_settings().public_base == ""
+    assert load_settings(public_url="https://api.example/").public_base == "https://api.example"

@@ -17,6 +17,7 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
+from tests.support.images import encoded
 from tests.support.models import OneModel
 
 STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]
@@ -107,9 +108,33 @@ def test_rules_demand_a_subject_and_a_jpeg(remover: Remover, small: bytes, blank
     assert opaque.format is Format.JPEG
 
 
+@pytest.mark.parametrize("side", [64, 300])
+@pytest.mark.parametrize("colour", ["white", "grey", "black"])
+def test_blank_picture_gives_an_empty_result(remover: Remover, colour: str, side: int) -> None:
+    data = encoded(Image.new("RGB", (side, side), colour), "PNG")
+    result = remover.remove(data, Options())
+    with Image.open(io.BytesIO(result.data)) as image:
+        assert image.getchannel("A").getextrema() == (0, 0)
+    assert (result.foreground.width, result.foreground.height) == (0, 0)
+    with pytest.raises(NoSubject):
+        replace(remover, rules=Rules(require_subject=True)).remove(data, Options())
+
+
 @pytest.fixture(scope="module")
 def blank() -> bytes:
     """A white image without a subject."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "white").save(out, "PNG")
     return out.getvalue()
+
+
+def test_header_is_read_only_in_a_place(remover: Remover, small: bytes) -> None:
+    with remover.inspections.hold(Deadline()), pytest.raises(DeadlineExceeded):
+        remover.remove(small, Options(), deadline=Deadline(0.1))
+    assert remover.inspect(small, Deadline()).format == "jpeg"
+
+
+def test_variants_of_a_remover_share_their_places(remover: Remover, small: bytes) -> None:
+    variant = replace(remover, limits=replace(remover.limits, max_bytes=1 << 20))
+    with remover.inspections.hold(Deadline()), pytest.raises(DeadlineExceeded):
+        variant.inspect(small, Deadline(0.1))

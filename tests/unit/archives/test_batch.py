@@ -10,8 +10,8 @@ from services.archives.batch import REPORT, Batch
 from services.archives.errors import BadEntry
 from services.archives.zip_writer import zip_stream
 from services.capacity.deadline import Deadline
+from services.containers.errors import CorruptImage
 from services.errors import Busy, ServiceError, ShuttingDown
-from services.imaging.errors import CorruptImage
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.pipeline import Result

@@ -1,8 +1,11 @@
 """File names become safe and distinct."""
 
+import unicodedata
+from typing import Literal
+
 import pytest
 
-from services.archives.filenames import DistinctNames, harmless_stem
+from services.archives.filenames import MAX_PATH_CHARS, DistinctNames, harmless_stem, relative_path
 
 
 @pytest.mark.parametrize(
@@ -17,10 +20,38 @@ from services.archives.filenames import DistinctNames, harmless_stem
         ("", "image"),
         ("x" * 300 + ".png", "x" * 100),
         ("a:b*c?.png", "a_b_c_"),
+        ("..\uff0f..\uff0fetc\uff0fevil.jpg", "_.._etc_evil"),
+        ("\u2025\uff3c\u2025\uff3cevil.jpg", "____evil"),
+        ("a\uff02b\u226ec.jpg", "a_b_c"),
     ],
 )
 def test_a_file_name_is_made_safe(name: str, stem: str) -> None:
     assert harmless_stem(name) == stem
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("holiday/day 1/a:b.jpg", "holiday/day 1/a:b.jpg"),
+        ("holiday\\a.jpg", "holiday/a.jpg"),
+        ("/etc/./passwd", "etc/passwd"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("a\0b\nc\u202egpj.exe", "abcgpj.exe"),
+        ("..", "image"),
+        ("", "image"),
+        ("x" * 300 + "/y.png", "x" * (MAX_PATH_CHARS - 6) + "/y.png"),
+    ],
+)
+def test_path_keeps_folders_and_ending(name: str, path: str) -> None:
+    assert relative_path(name) == path
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_no_normal_form_makes_a_safe_name_unsafe(form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> None:
+    every = (chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF)
+    found = "".join(harmless_stem(f"a{character}b") for character in every)
+    assert not set(unicodedata.normalize(form, found)) & set('<>:"/\\|?*;%\0\r\n')
 
 
 def test_names_that_differ_by_case_or_form_are_made_distinct() -> None:

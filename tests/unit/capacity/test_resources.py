@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.capacity.resources import memory_limit_bytes, own_groups, usable_cpus
+from services.capacity.resources import MIB, memory_limit_bytes, own_groups, process_bytes, usable_cpus
 
 GIB = 1024**3
 
@@ -66,3 +66,11 @@ def test_cpu_quota_of_cgroup_v1_counts(tmp_path: Path, own: Path, quota: str, cp
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
     assert usable_cpus(tmp_path, own) == cpus
+
+
+def test_memory_of_the_process_is_what_the_system_says(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmPeak:\t  999999 kB\nVmRSS:\t  123456 kB\n")
+    assert process_bytes(status) == 123456 * 1024
+    assert process_bytes(tmp_path / "none") > 10 * MIB
+    assert process_bytes() > 10 * MIB

@@ -11,8 +11,8 @@ from services.capacity import single_flight as coalesce
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.single_flight import SingleFlight
+from services.containers.errors import CorruptImage
 from services.errors import Busy, ClientGone, DeadlineExceeded
-from services.imaging.errors import CorruptImage
 from tests.support.waiting import poll
 
 

@@ -38,7 +38,12 @@ def test_sam_prompt_is_read_without_the_label_of_its_rectangle() -> None:
         ' {"type": "rectangle", "data": [1, 2, 3, 4], "label": 1}]}'
     )
     assert parse_options({"extras": extras}).prompt == (Mark(5, 6, 0), Mark(1, 2, 2), Mark(3, 4, 3))
-    assert parse_options({"extras": "{}"}).prompt is None
+    assert parse_options({"extras": extras.replace('{"sam', '{"path": 1, "sam', 1)}).prompt is not None
+
+
+@pytest.mark.parametrize("extras", ["{}", "{", "[]", "null", "no json", '{"model_path": "/x"}'])
+def test_extras_without_a_prompt_are_ignored(extras: str) -> None:
+    assert parse_options({"extras": extras}).prompt is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_sam_prompt_is_read_without_the_label_of_its_rectangle() -> None:
     [
         ("vm", "true"), ("a", "perhaps"), ("af", "256"), ("ab", "-1"), ("ae", "-1"),
         ("bgc", "1,2"), ("bgc", "1,2,256"), ("bgc", "#ffffff"), ("bgc", "1,2,3,4,5"),
-        ("extras", "{"), ("extras", "[]"), ("extras", '{"model_path": "/x"}'), ("extras", '{"sam_prompt": [1]}'),
+        ("extras", '{"sam_prompt": 1}'), ("extras", '{"sam_prompt": [1]}'),
         ("extras", '{"sam_prompt": [{"type": "point", "data": [1]}]}'),
     ],
 )  # fmt: skip

@@ -9,7 +9,14 @@ from flask import Flask, g
 
 from routes.http.context import EXTENSION
 from routes.http.errors import handle_errors
-from services.dialects.removebg import check_sources, classification, parse_options, present
+from services.dialects.removebg import (
+    TWO_BACKGROUNDS,
+    TWO_IMAGES,
+    check_sources,
+    classification,
+    parse_options,
+    present,
+)
 from services.dialects.removebg_errors import RemoveBgError, download_error, error_body
 from services.errors import Busy, ServiceError, all_errors
 from services.imaging.formats import Format
@@ -68,6 +75,7 @@ def test_a_bound_of_pixels_rounds_down_and_never_enlarges() -> None:
         ({"roi": "0 0 100 100"}, "invalid_roi", "Invalid roi parameter given"),
         ({"crop": "perhaps"}, "invalid_crop", "Invalid crop parameter given"),
         ({"crop_margin": "1em"}, "invalid_crop_margin", "Invalid crop_margin parameter given"),
+        ({"crop_margin": "10em 1"}, "invalid_crop_margin", "Invalid crop_margin parameter given"),
         ({"crop_margin": "1px 2px 3px"}, "invalid_crop_margin", "Invalid crop_margin parameter given"),
         ({"scale": "5%"}, "invalid_scale", "Invalid scale parameter given"),
         ({"scale": "101%"}, "invalid_scale", "Invalid scale parameter given"),
@@ -81,7 +89,7 @@ def test_a_bound_of_pixels_rounds_down_and_never_enlarges() -> None:
         ({"shadow_type[dog]": "long"}, "invalid_shadow_type", "Invalid shadow_type parameter given"),
         ({"shadow_opacity": "101"}, "invalid_shadow_opacity", "Invalid shadow_opacity parameter given"),
         ({"shadow_opacity[car]": "dark"}, "invalid_shadow_opacity", "Invalid shadow_opacity parameter given"),
-        ({"bg_color": "fff", "bg_image_file": object()}, "multiple_bg_sources", "Multiple background sources given"),
+        ({"bg_color": "fff", "bg_image_file": object()}, "multiple_bg_sources", TWO_BACKGROUNDS),
     ],
 )
 def test_a_wrong_parameter_has_its_code_and_words(given: dict[str, object], code: str, title: str) -> None:
@@ -104,6 +112,29 @@ def test_alternative_spellings_give_the_same_options() -> None:
     assert options(channels="alpha").output is Output.MASK
     assert options(format="jpg").format is options(format="jpeg").format is Format.JPEG
     assert options(unknown="x", shadow_method="legacy") == options()
+
+
+def test_booleans_may_be_1_and_0_as_php_sends_them() -> None:
+    for name in ("add_shadow", "semitransparency", "crop"):
+        for value in ("1", "0", 1, 0, "true", False):
+            options(**{name: value})
+    assert options(add_shadow="1", type="car").shadow is Shadow.CONTACT
+    assert options(add_shadow="0", type="car").shadow is Shadow.NONE
+    assert options(crop=1).crop is True
+
+
+def test_lengths_without_a_unit_are_px_of_a_margin_and_percent_of_a_position() -> None:
+    for value in ("10", 10):
+        assert options(crop_margin=value).crop_margin == options(crop_margin="10px").crop_margin
+    assert options(crop_margin="10 20% 0 5").crop_margin == options(crop_margin="10px 20% 0 5px").crop_margin
+    assert options(crop_margin="1").crop_margin == options(crop_margin="1px").crop_margin
+    for position in ("50", 50, "50 50"):
+        assert options(position=position).position == (50.0, 50.0)
+
+
+def test_class_graphics_is_written_as_that_api_writes_it() -> None:
+    for name in ("graphic", "graphics"):
+        assert classification(parse_options({"type": name, "type_level": "2"}, "preview"), "u2netp") == "graphics"
 
 
 def test_service_chooses_the_format_unless_it_is_named_or_a_mask() -> None:
@@ -154,6 +185,7 @@ def test_exactly_one_source_is_needed() -> None:
         with pytest.raises(RemoveBgError) as refused:
             check_sources(given)
         assert refused.value.removebg_code == code
+    assert refused.value.title == TWO_IMAGES
 
 
 def test_every_error_becomes_texts_that_clients_can_join() -> None:

@@ -54,8 +54,8 @@ def test_account_has_exactly_the_keys_of_the_official_client() -> None:
     assert Account().model_dump() == {
         "data": {
             "attributes": {
-                "credits": {"subscription": 99_999, "payg": 0, "enterprise": 0, "total": 99_999},
-                "api": {"free_calls": 0, "sizes": "all"},
+                "credits": {"subscription": 99_999, "payg": 99_999, "enterprise": 99_999, "total": 99_999},
+                "api": {"free_calls": 99_999, "sizes": "all"},
             }
         }
     }

@@ -2,9 +2,10 @@
 
 import pytest
 
+from services.containers.errors import CorruptImage
 from services.dialects.removebg_errors import RemoveBgError, download_error, error_body
 from services.errors import BadKey, BadOption, Busy, ServiceError, UploadTooLarge
-from services.imaging.errors import NoSubject, RegionOutOfBounds
+from services.imaging.errors import ImageTooSmall, NoSubject, RegionOutOfBounds
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed
 
 
@@ -23,6 +24,29 @@ from services.net.errors import BadURL, ForbiddenSource, SourceFailed
 def test_error_has_the_status_and_code_of_that_api(error: ServiceError, status: int, code: str) -> None:
     found, body = error_body(error, 1)
     assert (found, [item.code for item in body.errors]) == (status, [code])
+
+
+@pytest.mark.parametrize(
+    ("error", "title", "detail"),
+    [
+        (CorruptImage("x"), "There was an error reading the image.", "x"),
+        (
+            ImageTooSmall("4×4"), "Failed to read image dimensions",
+            "The dimensions of the given image could not be read.",
+        ),
+        (
+            RegionOutOfBounds("roi", "0 0 9 9", "inside"), "ROI exceeds image bounds",
+            "The given roi parameter defines a region that exceeds the image bounds",
+        ),
+        (
+            BadOption("roi", "0 0 0 0", "a box"), "ROI region is empty",
+            "The given roi parameter defines an empty region",
+        ),
+    ],
+)  # fmt: skip
+def test_error_has_the_words_of_that_api(error: ServiceError, title: str, detail: str) -> None:
+    (item,) = error_body(error, 1)[1].errors
+    assert (item.title, item.detail) == (title, detail)
 
 
 def test_unknown_error_keeps_its_code_and_loses_an_unknown_status() -> None:
@@ -53,11 +77,11 @@ def test_too_large_file_names_the_limit_in_megabytes() -> None:
         ),
         (
             ForbiddenSource("closed"), "bg_image_url", "failed_bg_download",
-            "Failed to download image from given bg_image_url: closed",
+            "Failed to download background image from given image_url: https://a.example/b.jpg",
         ),
     ],
 )  # fmt: skip
 def test_failed_fetch_names_the_field_of_the_url(error: ServiceError, field: str, code: str, title: str) -> None:
-    found = download_error(error, field)
+    found = download_error(error, field, "https://a.example/b.jpg")
     assert isinstance(found, RemoveBgError)
     assert (found.removebg_code, found.title) == (code, title)

@@ -14,9 +14,10 @@ from PIL import Image
 from services import errors
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
+from services.containers.errors import CorruptImage
 from services.imaging.compose import compose
 from services.imaging.decode import ImageLimits
-from services.imaging.errors import CorruptImage, ImageTooSmall, UnsupportedFormat
+from services.imaging.errors import ImageTooSmall, UnsupportedFormat
 from services.imaging.geometry import Box
 from services.imaging.layout import largest_canvas
 from services.imaging.options import Options

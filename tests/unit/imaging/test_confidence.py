@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.imaging.confidence import check_subject, confidence
+from services.imaging.confidence import confidence, without_subject
 from services.imaging.errors import NoSubject
 from services.imaging.rasters import Mask
 
@@ -36,7 +36,18 @@ def test_undecided_pixels_lower_the_confidence() -> None:
 def test_matte_without_a_visible_pixel_is_refused() -> None:
     matte = np.full((100, 100), 10, np.uint8)
     matte[0, :9] = 255
-    with pytest.raises(NoSubject, match="9 of 10000 pixels"):
-        check_subject(matte)
+    absent = without_subject(matte, 1.0)
+    assert isinstance(absent, NoSubject)
+    assert "9 of 10000 pixels" in absent.details
     matte[0, 9] = 11
-    check_subject(matte)
+    assert without_subject(matte, 1.0) is None
+
+
+def test_see_through_matte_of_an_unsure_mask_holds_no_subject() -> None:
+    matte = np.full((100, 100), 127, np.uint8)
+    absent = without_subject(matte, 0.05)
+    assert isinstance(absent, NoSubject)
+    assert "127 of 255" in absent.details
+    assert without_subject(matte, 0.5) is None
+    matte[0, 0] = 128
+    assert without_subject(matte, 0.05) is None

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from services import errors
+from services.containers.errors import CorruptImage
 from services.imaging.decode import ImageLimits, decode, inspect
-from services.imaging.errors import CorruptImage, ImageTooSmall, TooManyPixels, UnsupportedFormat
+from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.rasters import Photo
 from tests.support.images import encoded
 

@@ -1,9 +1,10 @@
 """Colours in sRGB: profiles and other colour models."""
 
 import numpy as np
+import pytest
 from PIL import Image, ImageCms
 
-from services.imaging.icc import MAX_PROFILE_BYTES, is_srgb, to_srgb
+from services.imaging.icc import BAND_ROWS, MAX_PROFILE_BYTES, is_srgb, to_srgb
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COLOUR = (180, 90, 30)
@@ -58,3 +59,10 @@ def test_every_mode_becomes_rgb() -> None:
         found = to_srgb(Image.new(mode, (4, 3)))
         assert found.shape == (3, 4, 3), mode
         assert found.dtype == np.uint8, mode
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_bands_give_the_pixels_of_a_whole_conversion(mode: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (2 * BAND_ROWS + 7, 33, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).convert(mode)
+    assert np.array_equal(to_srgb(image), np.asarray(image.convert("RGB")))

@@ -13,7 +13,7 @@ from services.imaging.errors import NoSubject
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, check_background, cut_out, weight
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from tests.support.images import encoded, pixels
@@ -124,3 +124,27 @@ def test_weight_counts_canvas_background_and_encoder() -> None:
     assert weight(both, Options()) == pytest.approx(0.52)
     assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
     assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
+
+
+def translucent() -> Sources:
+    """A white box on black whose left half is half transparent."""
+    image = Image.new("RGBA", (160, 120), (0, 0, 0, 255))
+    ImageDraw.Draw(image).rectangle((40, 40, 79, 79), fill="white")
+    image.paste((0, 0, 0, 128), (0, 0, 40, 120))
+    return Sources(inspect(encoded(image, "PNG"), ImageLimits()))
+
+
+def test_own_alpha_is_the_matte_without_segmentation_where_asked_for() -> None:
+    found = removed(translucent(), rules=Rules(own_alpha=OwnAlpha.MATTE))
+    assert np.array_equal(pixels(found.data)[..., 3], np.where(np.arange(160) < 40, 128, 255) * np.ones((120, 1)))
+    assert "segment" not in found.timings
+    opaque = removed(sources(), rules=Rules(own_alpha=OwnAlpha.MATTE))
+    assert opaque.data == removed(sources()).data
+
+
+def test_own_alpha_is_discarded_where_asked_for() -> None:
+    image = Image.new("RGBA", (160, 120), (255, 255, 255, 128))
+    given = Sources(inspect(encoded(image, "PNG"), ImageLimits()))
+    assert pixels(removed(given).data)[..., 3].max() == 128
+    given = Sources(inspect(encoded(image, "PNG"), ImageLimits()))
+    assert pixels(removed(given, rules=Rules(own_alpha=OwnAlpha.DISCARD)).data)[..., 3].min() == 255

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.imaging.png import SIGNATURE, write_png
+from services.imaging.png import SIGNATURE, alpha_of, write_png
 
 SHAPES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -88,3 +88,10 @@ def test_first_deflate_block_holds_4_to_16_bytes(
 
 def test_blank_rows_cost_next_to_nothing() -> None:
     assert len(write_png(np.zeros((2000, 2000, 3), np.uint8), np.zeros((2000, 2000), np.uint8))) < 2000 * 2000 * 4 / 100
+
+
+def test_alpha_channel_of_a_png_is_a_grey_png() -> None:
+    alpha = picture((7, 9), 1, blank=False)
+    with Image.open(io.BytesIO(alpha_of(write_png(picture((7, 9, 3), 2, blank=False), alpha)))) as image:
+        assert (image.format, image.mode) == ("PNG", "L")
+        assert np.array_equal(np.asarray(image), alpha)

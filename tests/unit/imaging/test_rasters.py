@@ -21,3 +21,11 @@ def test_photo_is_opaque_and_frozen_by_default() -> None:
     assert photo.alpha is None
     with pytest.raises(FrozenInstanceError):
         photo.alpha = np.zeros((1, 1), np.uint8)  # type: ignore[misc]  # the assignment is the test
+
+
+def test_photo_is_transparent_where_any_pixel_is_not_opaque() -> None:
+    pixels, alpha = np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 255, np.uint8)
+    assert not Photo(pixels).transparent
+    assert not Photo(pixels, alpha).transparent
+    alpha[1, 0] = 254
+    assert Photo(pixels, alpha).transparent

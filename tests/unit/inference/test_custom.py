@@ -28,7 +28,10 @@ def test_a_described_file_is_a_model(tmp_path: Path) -> None:
 
 def test_mean_deviation_activation_and_stretch_change_the_mask(tmp_path: Path) -> None:
     brightness(tmp_path / "mine.onnx", 64)
-    grey = encoded(Image.new("RGB", (64, 64), (102, 102, 102)), "PNG")  # 0.4
+    image = Image.new("RGB", (64, 64), (102, 102, 102))  # 0.4
+    # Without anything opaque, there would be no subject.
+    image.paste((255, 255, 255), (0, 0, 16, 16))
+    grey = encoded(image, "PNG")
     expected = {
         (0.0, 1.0, "none"): 102,
         (0.3, 0.5, "none"): 51,  # (0.4 - 0.3) / 0.5
@@ -109,3 +112,13 @@ def test_rembgs_models_need_no_description_and_take_none(tmp_path: Path) -> None
     assert [spec.name for spec in all_specs(tmp_path)] == [*CATALOGUE, "mine"]
     settings = load_settings(rembg_session_path=tmp_path, rembg_model_name="mine", models_enabled="sam")
     assert settings.models == ("mine", "sam")
+
+
+def test_model_file_without_a_description_is_prepared_as_u2net(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").touch()
+    spec = find_spec("mine", tmp_path)
+    assert spec.input_size == 320
+    assert spec.custom is not None
+    assert spec.custom.mean == (0.485, 0.456, 0.406)
+    describe(tmp_path, input_size=512)
+    assert find_spec("mine", tmp_path).input_size == 512

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.capacity.deadline import Deadline
 from services.errors import EngineUnavailable, ModelNotFound
@@ -98,6 +99,16 @@ def test_a_model_that_is_not_enabled_or_not_here_is_not_found_and_never_fetched(
         with pytest.raises(ModelNotFound, match=r"is not one of: isnet-anime, u2net$"):
             models.get(name, Deadline())
     assert models.loaded() == {}
+
+
+def test_default_model_is_the_substitute_of_known_ones_that_are_not_usable(folder: Path) -> None:
+    models = Models(NAMES[:3], folder, PLAIN)
+    (folder / "silueta.onnx").unlink()
+    with capture_logs() as lines:
+        asked = (None, "isnet-anime", "u2net", "nothing", "withoutbg", "silueta", "sam", "silueta")
+        found = [models.substitute(name) for name in asked]
+    assert found == ["", "", "", "", "", "isnet-anime", "isnet-anime", "isnet-anime"]
+    assert [(line["log_level"], line["asked"]) for line in lines] == [("warning", "silueta"), ("warning", "sam")]
 
 
 def test_sam_is_here_when_both_of_its_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

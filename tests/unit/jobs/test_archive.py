@@ -35,6 +35,8 @@ def archive(job: Job, items: list[JobItem], storage: LocalFolder) -> zipfile.Zip
 
 def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
     job, items = new_records(2)
+    for item in items:
+        item.name = f"holiday/photo {item.position}.jpg"
     finish(job, items[0], storage)
     items[1].state, items[1].error_code, items[1].attempts = FAILED, "corrupt_image", 2
     found = archive(job, items, storage)
@@ -43,6 +45,7 @@ def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
     assert orjson.loads(found.read("metadata.json")) == [
         {
             "file": "photo 1-no-bg.png",
+            "name": "holiday/photo 1.jpg",
             "position": 1,
             "seconds": 1.5,
             "width": 64,
@@ -56,7 +59,7 @@ def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
         }
     ]
     assert orjson.loads(found.read("errors.json")) == [
-        {"name": "photo 2", "position": 2, "code": "corrupt_image", "details": "", "attempts": 2}
+        {"name": "holiday/photo 2.jpg", "position": 2, "code": "corrupt_image", "details": "", "attempts": 2}
     ]
 
 
@@ -72,6 +75,6 @@ def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
 def test_results_of_equal_names_get_distinct_files() -> None:
     job, items = new_records(3)
     for item in items[:2]:
-        item.name = "cat"
+        item.name = f"{item.position}/cat.jpg"
         finish(job, item)
     assert result_names(items) == {items[0].id: "cat-no-bg.png", items[1].id: "cat-no-bg-2.png"}

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from services.containers.errors import CorruptImage
 from services.errors import Busy
-from services.imaging.errors import CorruptImage
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.pipeline import Result
@@ -101,6 +101,21 @@ def test_an_item_is_finished_with_its_stored_result_and_its_facts(store: JobStor
     assert JobQueries(store.database).state(job_id, None) == FINISHED
 
 
+def test_line_of_an_item_says_how_it_went(store: JobStore, storage: LocalFolder) -> None:
+    job_id, bad = submitted(store, storage), submitted(store, storage)
+    with capture_logs() as logs:
+        worker(store, storage, FakeRemover()).run(item_id(job_id, 1))
+        worker(store, storage, failing(CorruptImage("cut off"))).run(item_id(bad, 1))
+    done, failed = (line for line in logs if line["event"] == "item")
+    assert (done["job"], done["task"], done["status"]) == (job_id, item_id(job_id, 1), "finished")
+    assert (done["input_px"], done["output_px"]) == ("640x480", "64x48")
+    assert done["compression_ratio"] == round(5678 / 9, 2)
+    assert 0 < done["seconds"] < 10
+    assert 10 < done["memory_mb"] < 10_000
+    assert (failed["status"], failed["outcome"]) == ("failed", "corrupt_image")
+    assert "output_px" not in failed
+
+
 def test_the_background_of_a_job_is_read_from_storage(store: JobStore, storage: LocalFolder) -> None:
     storage.put("originals/background", b"a beach", "image/jpeg")
     job_id, remover = submitted(store, storage, background_key="originals/background"), FakeRemover()
@@ -128,6 +143,7 @@ def test_a_temporary_error_requeues_the_item_until_its_retries_are_used(
         with capture_logs() as logs:
             processing.run(item_id(job_id, 1))
         assert item_of(store, job_id).state == state
+        assert logs[-1]["status"] == state
         assert logs[-1]["outcome"] == (f"again: {code}" if state == QUEUED else code)
     assert JobQueries(store.database).state(job_id, None) == FAILED
 

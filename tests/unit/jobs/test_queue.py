@@ -1,13 +1,12 @@
 """The queue's pure parts: Celery's settings, lost acknowledgements, and a broker that is not there."""
 
-import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.jobs.errors import QueueUnavailable
-from services.jobs.queue import QUEUE, TASK, Queue, make_celery, reconnect_if_lost, request_class
+from services.jobs.queue import QUEUE, TASK, Acknowledgements, Queue, make_celery, request_class
 from tests.support.waiting import free_port
 
 
@@ -72,16 +71,28 @@ def test_celery_decides_nothing_that_the_records_decide() -> None:
     assert conf.worker_concurrency == 3
 
 
-@pytest.mark.parametrize("acknowledged", [True, False])
-def test_a_lost_acknowledgement_makes_the_worker_reconnect_once(acknowledged: bool) -> None:
-    ack_lost = threading.Event()
+def noted(acknowledged: bool) -> tuple[Acknowledgements, SimpleNamespace]:
+    """Ask for one acknowledgement, as a worker does at the end of a task."""
+    acknowledgements, message = Acknowledgements(), SimpleNamespace(acknowledged=acknowledged)
     # Without Celery's constructor, which wants a whole worker.
-    request: Any = object.__new__(request_class(ack_lost))
-    request._message = SimpleNamespace(acknowledged=acknowledged)
-    request._on_ack, request._connection_errors = lambda *_: None, ()
+    request: Any = object.__new__(request_class(acknowledgements))
+    request._message, request._on_ack, request._connection_errors = message, lambda *_: None, ()
     request.acknowledge()
-    assert ack_lost.is_set() is not acknowledged
-    if not acknowledged:
-        with pytest.raises(ConnectionError):
-            reconnect_if_lost(ack_lost)
-    reconnect_if_lost(ack_lost)
+    return acknowledgements, message
+
+
+def test_acknowledgement_sent_by_the_next_turn_of_the_loop_is_not_lost() -> None:
+    acknowledgements, message = noted(acknowledged=False)
+    acknowledgements.check()
+    message.acknowledged = True
+    for _ in range(3):
+        acknowledgements.check()
+
+
+def test_lost_acknowledgement_makes_the_worker_reconnect_once() -> None:
+    acknowledgements, _ = noted(acknowledged=False)
+    acknowledgements.check()
+    with pytest.raises(ConnectionError):
+        acknowledgements.check()
+    for _ in range(3):
+        acknowledgements.check()

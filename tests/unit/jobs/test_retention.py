@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import update
 
 from services.jobs.errors import JobNotFound
+from services.jobs.pending import PendingWork
 from services.jobs.queries import JobQueries
 from services.jobs.retention import ORPHAN_SECONDS, Removed, Retention
 from services.jobs.store import JobStore
-from services.jobs.tables import Job, new_job_id
+from services.jobs.tables import CANCELLED, Job, new_job_id
 from services.persistence.database import Database
-from services.storage.errors import ResultExpired
+from services.storage.errors import ResultExpired, StorageUnavailable
 from services.storage.local import LocalFolder
 from tests.support.jobs import FACTS, claim_item, insert_job
 
@@ -61,6 +62,41 @@ def test_files_are_deleted_when_they_expire_and_records_later(
     with pytest.raises(JobNotFound):
         queries.job(old, None)
     assert queries.job(young, None)
+
+
+def test_erased_job_leaves_no_file_and_no_record(
+    store: JobStore, queries: JobQueries, storage: LocalFolder
+) -> None:  # fmt: skip
+    kept, erased = done(store, storage), done(store, storage)
+    running = insert_job(store, 2, callback_url="https://a.example/")
+    storage.put(f"originals/{running}/1", b"x", "image/png")
+    storage.put(f"originals/{running}/background", b"x", "image/png")
+    claim = claim_item(store, running)
+    for job_id in (erased, running):
+        Retention(store, storage, 3600).erase(job_id)
+        with pytest.raises(JobNotFound):
+            queries.job(job_id, None)
+    assert keys(storage) == {f"originals/{kept}/1", f"results/{kept}/1"}
+    assert not store.finish(claim, "k", FACTS)
+    assert store.is_unwanted(claim.item.id)
+    assert PendingWork(store.database).due_webhook() is None
+
+
+def test_job_whose_files_can_not_be_deleted_keeps_its_record(
+    store: JobStore, queries: JobQueries, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise StorageUnavailable("gone")
+
+    job_id = insert_job(store)
+    storage.put(f"originals/{job_id}/1", b"x", "image/png")
+    monkeypatch.setattr(storage, "delete", fail)
+    with pytest.raises(StorageUnavailable):
+        Retention(store, storage, 3600).erase(job_id)
+    monkeypatch.undo()
+    assert queries.job(job_id, None).job.state == CANCELLED
+    Retention(store, storage, 3600).erase(job_id)
+    assert keys(storage) == set()
 
 
 def test_old_orphans_are_deleted_but_not_young_or_callers_files(store: JobStore, storage: LocalFolder) -> None:

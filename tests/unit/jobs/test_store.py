@@ -11,13 +11,23 @@ from services.errors import BadOption
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
-from services.jobs.queries import FIRST_GUESS_SECONDS, JobQueries
+from services.jobs.queries import JobQueries
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import Job, JobItem, item_id, new_job_id
 from services.persistence.database import Base, Database
 from services.storage.errors import ResultExpired
-from tests.support.jobs import FACTS, LEASE, FakeQueue, claim_item, insert_job, recovery_of, simultaneously, states
+from tests.support.jobs import (
+    FACTS,
+    LEASE,
+    FakeQueue,
+    claim_item,
+    finish_after,
+    insert_job,
+    recovery_of,
+    simultaneously,
+    states,
+)
 
 AT_ONCE = 8
 
@@ -189,11 +199,12 @@ def test_items_in_flight_are_limited_per_job_and_per_caller(store: JobStore) -> 
 def test_a_large_batch_delays_another_caller_by_its_share_only(store: JobStore, queries: JobQueries) -> None:
     queue, per_job = FakeQueue(), 8
     dispatcher = Dispatcher(store, queue, per_job)  # type: ignore[arg-type]
+    finish_after(store, 2)
     batch = insert_job(store, 50)
     assert dispatcher.send_next("ann") == per_job
     single = insert_job(store, caller="bob")
     assert dispatcher.send_next("bob") == 1
-    assert queries.job(single, None).eta_seconds == (per_job + 1) * FIRST_GUESS_SECONDS
+    assert queries.job(single, None).eta_seconds == (per_job + 1) * 2
     done: list[str] = []
     while queue.sent:  # one worker child
         claim = store.claim(queue.sent.pop(0), "me", LEASE)
@@ -218,21 +229,23 @@ def test_only_a_job_without_items_in_flight_is_withdrawn(store: JobStore, querie
     assert states(queries, sent) == ("queued", ["queued", "queued"])
 
 
-def test_an_item_refused_at_submission_is_not_retried(store: JobStore, queries: JobQueries) -> None:
-    job_id = insert_job(store, 3)
+def test_items_that_would_fail_again_are_not_retried(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 4)
     with store.database.session() as session:  # as a submission writes it down
         refused = update(JobItem).where(JobItem.id == item_id(job_id, 1))
         session.execute(refused.values(state="failed", error_code="bad_entry"))
-    assert store.finish(claim_item(store, job_id, 2), "k", FACTS)
-    assert store.finish(claim_item(store, job_id, 3), "k", FACTS)
+    assert store.fail(claim_item(store, job_id, 2), "corrupt_image", "")
+    for position in (3, 4):
+        assert store.finish(claim_item(store, job_id, position), "k", FACTS)
     assert store.close(job_id)
-    assert not queries.job(job_id, None).retryable
+    assert not queries.job(job_id, None).retryable_items
     assert not store.retry(job_id)
     with store.database.session() as session:
-        session.execute(update(JobItem).where(JobItem.id == item_id(job_id, 2)).values(state="failed"))
-    assert queries.job(job_id, None).retryable
+        lost = update(JobItem).where(JobItem.id == item_id(job_id, 3))
+        session.execute(lost.values(state="failed", error_code="worker_lost"))
+    assert [item.position for item in queries.job(job_id, None).retryable_items] == [3]
     assert store.retry(job_id)
-    assert states(queries, job_id) == ("queued", ["failed", "queued", "finished"])
+    assert states(queries, job_id) == ("queued", ["failed", "failed", "queued", "finished"])
 
 
 def test_unsent_items_wait_for_the_queue(store: JobStore) -> None:

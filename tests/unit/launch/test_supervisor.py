@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.launch import supervisor
+from services.launch.broker import NOISE
 from services.launch.program import Program
 from services.launch.supervisor import Supervisor
 
@@ -67,3 +68,10 @@ def test_program_waits_until_its_predecessor_is_ready() -> None:
     second = shell("second", "echo started; exit 4", required=True, after="first")
     status, lines = run(second, first)
     assert (status, ready, lines[0]) == (4, ["first"], "second | started")
+
+
+def test_named_lines_are_left_out_and_errors_are_shown() -> None:
+    script = "echo '1:M # WARNING Memory overcommit must be enabled! x'; echo '# Fatal error'; exit 1"
+    _, lines = run(shell("valkey", script, required=True, left_out=NOISE))
+    assert lines[0] == "valkey | # Fatal error"
+    assert "overcommit" not in "".join(lines)

@@ -422,6 +422,13 @@ def test_head_and_framing_are_bounded_at_any_image_limit(name: str) -> None:
         assert isinstance(refusal(network, URL, max_bytes=10**12), SourceFailed)
 
 
+def test_chunks_of_one_byte_end_long_before_the_limit() -> None:
+    with good(endless(CHUNKED, b"1\r\nx\r\n" * 1000)) as (_, network):
+        error = refusal(network, URL, max_bytes=16 << 20)
+        assert isinstance(error, SourceFailed)
+        assert "framing" in error.details
+
+
 ENDLESS = {
     "a body without a length": b"HTTP/1.1 200 OK\r\n\r\n",
     "a length beyond all measure": answer(Content_Length="9" * 19),

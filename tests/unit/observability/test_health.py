@@ -11,6 +11,7 @@ from services.observability.health import (
     app_check,
     database_check,
     disk_check,
+    is_fine,
     is_healthy,
     memory_check,
     model_check,
@@ -58,3 +59,9 @@ def test_lost_optional_part_is_a_warning_naming_the_problem(check) -> None:  # t
 def test_bounds_of_disk_and_memory_are_inclusive() -> None:
     assert [disk_check(free, 100).status for free in (100, 99)] == ["ok", "warning"]
     assert [memory_check(held, 100).status for held in (100, 101)] == ["ok", "warning"]
+
+
+def test_part_is_fine_where_it_works_or_is_not_in_use() -> None:
+    assert [is_fine(HealthCheck(status=status)) for status in ("ok", "off", "warning", "failed")] == [
+        True, True, False, False,
+    ]  # fmt: skip

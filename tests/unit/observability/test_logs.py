@@ -2,6 +2,8 @@
 
 import logging
 import logging.config
+import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,17 @@ from services.observability.logs import ElseStandardError, RotatingFile, Watched
 Configure = Callable[..., logging.Handler]
 
 
+@pytest.fixture(autouse=True)
+def structlog_as_before() -> Iterator[None]:
+    """Undo what `logging_config` sets for the whole process."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture
 def configure(tmp_path: Path) -> Iterator[Configure]:
     """Make the configuration's only handler; loggers of the test process stay as they are."""
-    before = structlog.get_config()
     handlers: list[logging.Handler] = []
 
     def make(style: str = "json", rotate_mb: float = 0) -> logging.Handler:
@@ -38,7 +47,6 @@ def configure(tmp_path: Path) -> Iterator[Configure]:
     yield make
     for handler in handlers:
         handler.close()
-    structlog.configure(**before)
 
 
 def record(text: str, **extra: object) -> logging.LogRecord:
@@ -94,3 +102,47 @@ def test_access_log_of_gunicorn_is_silent() -> None:
     structlog.configure(**before)
     assert config["loggers"]["gunicorn.access"] == {"handlers": [], "propagate": False, "level": "CRITICAL"}
     assert config["handlers"]["out"]["stream"] == "ext://sys.stderr"
+
+
+@pytest.mark.parametrize("rotate_mb", [0, 0.0005])
+@pytest.mark.parametrize("existing", [False, True])
+def test_only_the_owner_can_read_log_files(
+    configure: Configure, tmp_path: Path, rotate_mb: float, existing: bool
+) -> None:
+    folder = tmp_path / "logs"
+    before = os.umask(0o022)
+    try:
+        if existing:
+            folder.mkdir()
+            (folder / "app.log").touch(mode=0o644)
+        handler = configure(rotate_mb=rotate_mb)
+        for _ in range(20):
+            handler.handle(record("x" * 100))
+    finally:
+        os.umask(before)
+    logs = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in logs} == {0o600}
+    assert (len(logs) > 1) is bool(rotate_mb)
+    assert existing or stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_mode_of_a_device_is_left_alone() -> None:
+    device = Path("/dev/null")
+    before = device.stat().st_mode
+    handler = WatchedFile(str(device))
+    handler.handle(record("lost"))
+    handler.close()
+    assert device.stat().st_mode == before
+    config = logging_config(level="INFO", style="json", file=device, rotate_mb=1, backups=1)
+    assert config["handlers"]["out"]["chmod"] is None
+
+
+@pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
+def test_automatic_style_is_text_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    found = logging_config(level="INFO", style="auto", file=None, rotate_mb=0, backups=0)
+    assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
+    to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
+    assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"

@@ -1,7 +1,11 @@
 """Engines of both databases: bounded waiting, SQLite's settings, and no connection before it is needed."""
 
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from services.persistence.database import parse_url
@@ -54,3 +58,33 @@ def test_postgresql_is_given_up_after_a_bounded_time() -> None:
     assert options["user"] == "user"
     assert engine.hide_parameters
     assert engine.pool.status().startswith("Pool size: 5  Connections in pool: 0")
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """New files and folders can be read by all."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("open_umask")
+@pytest.mark.parametrize("existing", [False, True])
+def test_only_the_owner_can_read_sqlite_files(tmp_path: Path, existing: bool) -> None:
+    folder = tmp_path / "data"
+    if existing:
+        folder.mkdir()
+        for name in ("keys.db", "keys.db-wal", "keys.db-shm"):
+            (folder / name).touch(mode=0o644)
+    engine = make_engine(parse_url(f"sqlite:///{folder}/keys.db"))
+    enable_write_ahead_log(engine)
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+        connection.commit()
+        assert modes(folder) == dict.fromkeys(("keys.db", "keys.db-wal", "keys.db-shm"), 0o600)
+    engine.dispose()
+    assert existing or stat.S_IMODE(folder.stat().st_mode) == 0o700

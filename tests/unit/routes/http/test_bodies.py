@@ -153,6 +153,14 @@ def test_large_upload_stays_in_memory() -> None:
         assert len(stream.getvalue()) == 1_000_000
 
 
+def test_url_safe_base64_is_decoded_where_asked_for() -> None:
+    for text in ("-_-_", "-_8=", "-_8"):
+        assert decode_base64(text, 5, lenient=True)[:2] == b"\xfb\xff"
+        with pytest.raises(BadBase64):
+            decode_base64(text, 5)
+    assert decode_base64("aGVsbG8=", 5, lenient=True) == b"hello"
+
+
 @pytest.mark.parametrize(
     "text", ["aGVsbG8=", "aGVs\r\nbG8= ", "data:image/png;base64,aGVsbG8=", "DATA:;BASE64,aGVsbG8="]
 )

@@ -1,16 +1,17 @@
 """Every error becomes a response: ours, Werkzeug's, a bug, or one in another service's words."""
 
 import errno
-import io
+import json
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from config import Settings
 from routes.http.context import EXTENSION, state
-from routes.http.errors import DRAIN_BYTES, RETRY_AFTER, handle_errors
-from services.errors import BadKey, Busy, MissingKey, NotFound, UploadTooLarge
+from routes.http.errors import RETRY_AFTER, handle_errors, unparsed_body
+from services.errors import BadKey, BadRequest, Busy, MissingKey, NotFound, UploadTooLarge
 
 
 def answer(error: Exception, path: str = "/work") -> tuple[int, dict[str, object], dict[str, str]]:
@@ -134,27 +135,15 @@ def test_oversized_body_names_the_limit_that_applied(app: Flask, limit: int, det
     assert details in body["details"]
 
 
-def test_refused_body_is_read_up_to_a_limit(app: Flask) -> None:
-    class Endless(io.RawIOBase):
-        """A body without end that counts what is read."""
-
-        taken = 0
-
-        def read(self, size: int = -1, /) -> bytes:
-            self.taken += size
-            return bytes(size)
-
-    stream = Endless()
-    with app.test_request_context("/here", method="POST", environ_overrides={"wsgi.input": stream}):
-        app.handle_user_exception(NotFound())
-    assert stream.taken == DRAIN_BYTES
-
-
-def test_broken_stream_does_not_hide_the_error(app: Flask) -> None:
-    class Broken(io.RawIOBase):
-        def read(self, size: int = -1, /) -> bytes:
-            raise ConnectionError("reset")
-
-    with app.test_request_context("/here", method="POST", environ_overrides={"wsgi.input": Broken()}):
-        response = app.make_response(app.handle_user_exception(NotFound()))
-    assert response.status_code == 404
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("/v1.0/removebg", ["errors"]),
+        ("/docs", ["error", "code", "solution", "details", "request_id"]),
+        ("", ["error", "code", "solution", "details", "request_id"]),
+    ],
+)
+def test_request_that_cannot_be_parsed_is_refused_in_its_dialect(path: str, keys: list[str]) -> None:
+    kind, body = unparsed_body(BadRequest("too long"), path, "an-id", Settings(_env_file=None))
+    assert list(json.loads(body)) == keys
+    assert kind.startswith("application/json")

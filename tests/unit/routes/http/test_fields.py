@@ -37,6 +37,26 @@ def test_option_given_in_query_and_form_is_refused(app: Flask) -> None:
         assert (refused.value.option, refused.value.value) == ("quality", ["70", "70"])
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "hint"),
+    [
+        ("file", "file", "'file' holds the image: it is a file of a form (curl -F file=@photo.jpg), not a text"),
+        ("image", "file", "(curl -F image=@photo.jpg)"),
+        ("image_file", "file", "did you mean 'file'?"),
+        ("image_file", "files", "did you mean 'files'?"),
+        ("file", "files", "did you mean 'files'?"),
+        ("file", "image", "did you mean 'image'?"),
+        ("imge_url", "file", "did you mean 'image_url'?"),
+        ("qualty", "file", "did you mean 'quality'?"),
+    ],
+)
+def test_hint_names_the_field_that_was_meant(name: str, field: str, hint: str) -> None:
+    with pytest.raises(UnknownOption) as refused:
+        raw_options(MultiDict({name: "x"}), file_field=field)
+    assert hint in refused.value.details
+    assert f"did you mean {name!r}" not in refused.value.details
+
+
 def test_field_of_another_endpoint_is_unknown(app: Flask) -> None:
     for name in ("image_url", "background_image_url", "callback_url", "s3_key"):
         with app.test_request_context("/", query_string={name: "x"}), pytest.raises(UnknownOption, match=name):
@@ -69,6 +89,19 @@ def test_flag_is_false_when_empty_and_refused_when_no_boolean() -> None:
         ("image/jpeg;q=0.5, image/webp;q=0.9, */*;q=0.1", False, Format.WEBP),
         ("image/webp;q=0.4, application/json;q=0.5", True, Format.WEBP),
         ("image/webp;q=0", False, Format.PNG),
+        ("application/json; charset=utf-8", True, Format.PNG),
+        ("Application/JSON;charset=UTF-8", True, Format.PNG),
+        ("image/webp; q=1; charset=utf-8", False, Format.WEBP),
+        # axios, jQuery, HTTPie, a PHP client made by openapi-generator, and n8n
+        ("application/json, text/plain, */*", False, Format.PNG),
+        ("application/json, text/javascript, */*; q=0.01", True, Format.PNG),
+        ("application/json, */*;q=0.5", True, Format.PNG),
+        ("application/json,image/*;q=0.9,*/*;q=0.9", True, Format.PNG),
+        (
+            "application/json,text/html,application/xhtml+xml,application/xml,text/*;q=0.9, image/*;q=0.8, */*;q=0.7",
+            False,
+            Format.PNG,
+        ),
     ],
 )
 def test_accept_chooses_json_or_the_best_named_format(app: Flask, accept: str, json: bool, form: Format) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import orjson
 import pytest
 from flask import Flask
 
@@ -27,7 +28,7 @@ def app(tmp_path: Path) -> Flask:
     made = Flask(__name__)
     made.extensions[EXTENSION] = SimpleNamespace(
         storage=LocalFolder(tmp_path, "secret"),
-        settings=SimpleNamespace(download_redirect=True, presigned_url_seconds=60),
+        settings=SimpleNamespace(download_redirect=True, presigned_url_seconds=60, public_base="https://api.example"),
     )
     return made
 
@@ -54,16 +55,22 @@ def test_answer_is_json_that_no_cache_keeps() -> None:
     assert response.data == answer(b'{"status":"ready","model":null}').data
 
 
-def test_accepted_job_is_found_at_its_location() -> None:
+def test_accepted_job_is_found_at_its_location(app: Flask) -> None:
     job, _ = new_records(2)
-    response = accepted(job)
-    assert (response.status_code, response.headers["Location"]) == (202, f"/api/jobs/{job.id}")
+    with app.test_request_context("/"):
+        response = accepted(job)
+    assert (response.status_code, response.headers["Location"]) == (202, f"https://api.example/api/jobs/{job.id}")
     assert response.get_json()["items"] == 2
 
 
 @pytest.mark.parametrize(
     ("state", "details"),
-    [(QUEUED, "it is queued"), (STARTED, "it is started"), (FAILED, "all of it failed"), (CANCELLED, "was cancelled")],
+    [
+        (QUEUED, "it is queued"),
+        (STARTED, "it is started"),
+        (FAILED, "all of it failed"),
+        (CANCELLED, "cancelled before any"),
+    ],
 )
 def test_job_that_has_not_finished_has_no_download(state: str, details: str) -> None:
     job, items = new_records()
@@ -90,6 +97,17 @@ def test_batch_is_downloaded_as_a_zip(app: Flask, finished: Callable[[int], JobS
     assert content.read("photo 2-no-bg.png") == b"result 2"
     assert response.mimetype == "application/zip"
     assert f"{snapshot.job.id}.zip" in response.headers["Content-Disposition"]
+
+
+def test_cancelled_batch_has_the_images_that_were_done(app: Flask, finished: Callable[[int], JobSnapshot]) -> None:
+    snapshot = finished(2)
+    snapshot.job.state = snapshot.items[1].state = CANCELLED
+    with app.test_request_context("/"):
+        content = zipfile.ZipFile(io.BytesIO(download(snapshot).get_data()))
+    assert content.namelist() == ["photo 1-no-bg.png", "metadata.json", "errors.json"]
+    assert [(entry["name"], entry["code"]) for entry in orjson.loads(content.read("errors.json"))] == [
+        ("photo 2", "cancelled")
+    ]
 
 
 @pytest.mark.parametrize("redirects", [True, False])

@@ -15,6 +15,7 @@ from routes.http.context import EXTENSION
 from routes.http.job_events import events, wants_events
 from services.errors import Busy
 from services.jobs.errors import JobNotFound
+from services.jobs.listeners import Listeners
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FINISHED, QUEUED, STARTED, Job, JobItem
 from tests.support.jobs import new_records
@@ -40,7 +41,7 @@ def history() -> History:
 @pytest.fixture
 def parts(history: History) -> JobServices:
     """The job services of a process with one thread for listeners."""
-    return cast("JobServices", SimpleNamespace(listeners=threading.BoundedSemaphore(1), queries=history))
+    return cast("JobServices", SimpleNamespace(listeners=Listeners(1), queries=history))
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """An application that looks at a job without a pause, and a request to it."""
     monkeypatch.setattr(job_events, "POLL_SECONDS", 0)
     made = Flask(__name__)
-    made.extensions[EXTENSION] = SimpleNamespace(draining=threading.Event(), response_deadlines={})
+    made.extensions[EXTENSION] = SimpleNamespace(
+        draining=threading.Event(), response_deadlines={}, settings=SimpleNamespace(public_base="")
+    )
     with made.test_request_context("/"):
         yield made
 
@@ -89,7 +92,7 @@ def test_each_change_is_an_event_until_the_job_ends(
     parts: JobServices, history: History, look: Callable[..., JobSnapshot]
 ) -> None:
     history.left = [look(STARTED, 50), look(STARTED, 50), look(FINISHED, 100), look(STARTED, 1)]
-    response = events(parts, look(QUEUED), None)
+    response = events(parts, look(QUEUED), None, "ann")
     assert read(response) == [("queued", 0), ("started", 50), ("finished", 100)]
     assert len(history.left) == 1
     assert response.mimetype == "text/event-stream"
@@ -99,12 +102,12 @@ def test_each_change_is_an_event_until_the_job_ends(
 @pytest.mark.usefixtures("app")
 def test_new_estimate_alone_is_no_event(parts: JobServices, history: History, look: Callable[..., JobSnapshot]) -> None:
     history.left = [look(STARTED, 50, eta=3.0), look(STARTED, 50, eta=2.0), look(FINISHED, 100)]
-    assert read(events(parts, look(STARTED, 50, eta=4.0), None)) == [("started", 50), ("finished", 100)]
+    assert read(events(parts, look(STARTED, 50, eta=4.0), None, "ann")) == [("started", 50), ("finished", 100)]
 
 
 @pytest.mark.usefixtures("app")
 def test_stream_ends_when_the_job_is_deleted(parts: JobServices, look: Callable[..., JobSnapshot]) -> None:
-    assert read(events(parts, look(STARTED, 50), None)) == [("started", 50)]
+    assert read(events(parts, look(STARTED, 50), None, "ann")) == [("started", 50)]
 
 
 def test_stream_ends_when_the_server_stops(
@@ -112,7 +115,7 @@ def test_stream_ends_when_the_server_stops(
 ) -> None:
     history.left = [look(FINISHED, 100)]
     app.extensions[EXTENSION].draining.set()
-    assert read(events(parts, look(STARTED, 50), None)) == [("started", 50)]
+    assert read(events(parts, look(STARTED, 50), None, "ann")) == [("started", 50)]
     assert len(history.left) == 1
 
 
@@ -122,7 +125,7 @@ def test_stream_ends_after_its_time(
 ) -> None:
     monkeypatch.setattr(job_events, "MAX_STREAM_SECONDS", -1)
     history.left = [look(FINISHED, 100)]
-    assert read(events(parts, look(STARTED, 50), None)) == [("started", 50)]
+    assert read(events(parts, look(STARTED, 50), None, "ann")) == [("started", 50)]
 
 
 @pytest.mark.usefixtures("app")
@@ -131,7 +134,7 @@ def test_quiet_stream_is_kept_alive(
 ) -> None:
     monkeypatch.setattr(job_events, "KEEP_ALIVE_SECONDS", -1)
     history.left = [look(STARTED, 50), look(FINISHED, 100)]
-    with events(parts, look(STARTED, 50), None) as response:
+    with events(parts, look(STARTED, 50), None, "ann") as response:
         text = b"".join(cast("Iterator[bytes]", response.response))
     assert text.count(b": still here\n\n") == 2
 
@@ -140,11 +143,11 @@ def test_quiet_stream_is_kept_alive(
 def test_listener_beyond_the_threads_is_refused_until_one_leaves(
     parts: JobServices, look: Callable[..., JobSnapshot]
 ) -> None:
-    first = events(parts, look(FINISHED, 100), None)
+    first = events(parts, look(FINISHED, 100), None, "ann")
     with pytest.raises(Busy, match="too many callers"):
-        events(parts, look(FINISHED, 100), None)
+        events(parts, look(FINISHED, 100), None, "bob")
     first.close()
-    events(parts, look(FINISHED, 100), None).close()
+    events(parts, look(FINISHED, 100), None, "ann").close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from routes.http.context import EXTENSION, state
 from routes.http.job_requests import ROOM_FOR_FIELDS, read_batch, read_single
 from services.api_keys.keys import ApiKey
 from services.archives.errors import TooManyFiles
-from services.capacity.admission import Bodies
+from services.capacity.admission import Admission, Bodies
 from services.errors import (
     BadOption,
     BadRequest,
@@ -25,6 +25,7 @@ from services.imaging.decode import ImageLimits
 from services.imaging.errors import UnsupportedFormat
 from services.jobs.submit import File, Submission
 from services.net.errors import BadURL
+from services.removal import Remover
 from tests.support.archives import archive
 
 CALLBACK = "https://example.com/hook"
@@ -36,13 +37,16 @@ MAX_BYTES = 100_000
 def app() -> Flask:
     """An application with one model, that takes 3 files of 100 kB together in a batch, and 10 kB in each."""
     made = Flask(__name__)
+    limits = ImageLimits(max_bytes=10_000)
+    models = SimpleNamespace(usable=lambda: ("u2netp",))
     made.extensions[EXTENSION] = SimpleNamespace(
         bodies=Bodies(10 * MAX_BYTES),
-        limits=ImageLimits(max_bytes=10_000),
-        models=SimpleNamespace(usable=lambda: ("u2netp",)),
+        limits=limits,
+        models=models,
+        remover=Remover(models, limits, Admission(1, 0)),
         settings=SimpleNamespace(
             max_batch_files=MAX_FILES, max_batch_bytes=MAX_BYTES, max_encoded_bytes=20_000,
-            storage_given=False, trusted_proxies=0, webhook_secret="secret",
+            storage_given=False, request_timeout_seconds=10, trusted_proxies=0, webhook_secret="secret",
         ),
     )  # fmt: skip
     return made
@@ -116,15 +120,15 @@ def test_callback_needs_a_valid_url_and_a_secret(app: Flask, small: bytes) -> No
 
 def test_batch_takes_images_and_the_contents_of_archives(app: Flask, small: bytes) -> None:
     packed = archive(("b.jpg", small), ("c.jpg", small))
-    found = batch(app, files(("a.jpg", small), ("more.zip", packed), quality="70", callback_url=CALLBACK))
+    found = batch(app, files(("holiday/a.jpg", small), ("more.zip", packed), quality="70", callback_url=CALLBACK))
     assert found.kind == "batch"
-    assert outcomes(found) == [("a", ""), ("b", ""), ("c", "")]
+    assert outcomes(found) == [("holiday/a.jpg", ""), ("more.zip/b.jpg", ""), ("more.zip/c.jpg", "")]
     assert (found.options, found.callback_url) == ({"quality": "70"}, CALLBACK)
 
 
 def test_batch_keeps_a_refused_file_with_its_error(app: Flask, small: bytes) -> None:
     found = batch(app, files(("empty.jpg", b""), ("large.jpg", b"x" * 10_001), ("a.jpg", small)))
-    assert outcomes(found) == [("empty", "empty_image"), ("large", "upload_too_large"), ("a", "")]
+    assert outcomes(found) == [("empty.jpg", "empty_image"), ("large.jpg", "upload_too_large"), ("a.jpg", "")]
     assert [len(file.data) for file in found.files] == [0, 0, len(small)]
 
 

@@ -6,9 +6,10 @@ import orjson
 import pytest
 
 from routes.http.job_answers import encoded
-from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView
+from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView, RetriedView, job_url
+from routes.http.upload_views import TaskView
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import FAILED, FINISHED, STARTED, Job, JobItem, item_id
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem, item_id
 from tests.support.jobs import FACTS, new_records
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -32,7 +33,7 @@ def finish(job: Job, item: JobItem) -> None:
 
 def test_a_queued_job_is_described_with_nulls() -> None:
     job, items = job_of()
-    assert encoded(JobView.of(JobSnapshot(job, items, 2.0))).decode() == (
+    assert encoded(JobView.of(JobSnapshot(job, items, 2.0), "")).decode() == (
         '{"job_id":"00000000000000000000000000000000","status":"queued","stage":null,"progress":0,"eta_seconds":2.0,'
         '"created_at":"2026-01-02T03:04:05.678Z","started_at":null,"finished_at":null,"expires_at":null,"attempts":0,'
         '"error":null,"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","status":"queued",'
@@ -46,7 +47,7 @@ def test_a_queued_job_is_described_with_nulls() -> None:
 def test_a_finished_job_is_described_with_the_facts_of_its_result() -> None:
     job, items = job_of()
     finish(job, items[0])
-    assert encoded(JobView.of(JobSnapshot(job, items, None))).decode() == (
+    assert encoded(JobView.of(JobSnapshot(job, items, None), "")).decode() == (
         '{"job_id":"00000000000000000000000000000000","status":"finished","stage":null,"progress":100,'
         '"eta_seconds":null,"created_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.678Z",'
         '"finished_at":"2026-01-02T03:04:09.678Z","expires_at":"2026-01-02T04:04:05.678Z","attempts":1,"error":null,'
@@ -63,7 +64,7 @@ def test_a_batch_shows_its_first_failed_image_and_no_timings() -> None:
     finish(job, items[0])
     items[1].error_code = "busy"
     items[2].state, items[2].error_code = FAILED, "corrupt_image"
-    view = JobView.of(JobSnapshot(job, items, None))
+    view = JobView.of(JobSnapshot(job, items, None), "")
     assert view.error == ErrorView(code="corrupt_image", details="")
     assert [item.error and item.error.code for item in view.items] == [None, "busy", "corrupt_image"]
     assert (view.metrics.finished, view.metrics.failed, view.metrics.timings_ms) == (1, 1, None)
@@ -72,31 +73,63 @@ def test_a_batch_shows_its_first_failed_image_and_no_timings() -> None:
 def test_a_single_image_shows_the_error_of_its_last_attempt() -> None:
     job, items = job_of()
     items[0].error_code, items[0].error_details = "busy", "why"
-    assert JobView.of(JobSnapshot(job, items, None)).error == ErrorView(code="busy", details="why")
+    assert JobView.of(JobSnapshot(job, items, None), "").error == ErrorView(code="busy", details="why")
 
 
 def test_a_running_job_shows_the_stage_of_its_first_running_item() -> None:
     job, items = job_of(2)
     items[1].state, items[1].stage, items[1].progress = STARTED, "refine", 50
-    view = JobView.of(JobSnapshot(job, items, None))
+    view = JobView.of(JobSnapshot(job, items, None), "")
     assert (view.stage, view.progress) == ("refine", 25)
 
 
 def test_an_accepted_job_names_where_its_status_is() -> None:
-    assert encoded(AcceptedView.of(job_of(2)[0])).decode() == (
+    assert encoded(AcceptedView.of(job_of(2)[0], "")).decode() == (
         '{"job_id":"00000000000000000000000000000000","status":"queued","items":2,'
         '"status_url":"/api/jobs/00000000000000000000000000000000"}'
     )
 
 
 def test_failed_job_has_its_retry_url_as_the_last_key() -> None:
-    view = JobView.of(JobSnapshot(*job_of(), None))
+    view = JobView.of(JobSnapshot(*job_of(), None), "")
     failed = orjson.loads(encoded(FailedJobView(**dict(view), retry_url=None)))
     assert list(failed) == [*orjson.loads(encoded(view)), "retry_url"]
+
+
+def test_retry_names_the_images_that_are_not_tried_again() -> None:
+    job, items = job_of(3)
+    job.state, job.expires_at = FAILED, datetime.now(UTC) + timedelta(hours=1)
+    for item, code in zip(items, ("worker_lost", "corrupt_image", "bad_entry"), strict=True):
+        item.state, item.error_code, item.attempts = FAILED, code, 0 if code == "bad_entry" else 1
+    view = RetriedView.of(JobSnapshot(job, items, None), "")
+    assert (view.status, view.items) == ("queued", 1)
+    assert [(item.item_id, item.error and item.error.code) for item in view.refused] == [
+        (items[1].id, "corrupt_image"),
+        (items[2].id, "bad_entry"),
+    ]
+
+
+def test_cancelled_job_has_a_download_where_an_image_was_done() -> None:
+    job, items = job_of(2)
+    job.state = CANCELLED
+    assert JobView.of(JobSnapshot(job, items, None), "").download_url is None
+    finish(job, items[0])
+    job.state = items[1].state = CANCELLED
+    assert JobView.of(JobSnapshot(job, items, None), "").download_url == f"/api/jobs/{job.id}/download"
+
+
+def test_links_are_absolute_with_the_address_of_the_service() -> None:
+    job, items = job_of()
+    job.state = FINISHED
+    finish(job, items[0])
+    snapshot, base = JobSnapshot(job, items, None), "https://api.example"
+    assert JobView.of(snapshot, base).download_url == f"{base}/api/jobs/{job.id}/download"
+    assert AcceptedView.of(job, base).status_url == RetriedView.of(snapshot, base).status_url == job_url(job.id, base)
+    assert TaskView.of(snapshot, base, None).result_url == f"{base}/api/jobs/{job.id}/download"
 
 
 def test_an_unknown_state_is_a_bug() -> None:
     job, items = job_of()
     job.state = "lost in space"
     with pytest.raises(ValueError, match="status"):
-        JobView.of(JobSnapshot(job, items, None))
+        JobView.of(JobSnapshot(job, items, None), "")

@@ -11,8 +11,8 @@ from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
 from routes.http.observe import note_result, observe
 from services.api_keys.keys import ApiKey
+from services.containers.errors import CorruptImage
 from services.errors import NotFound, RateLimited
-from services.imaging.errors import CorruptImage
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.pipeline import Result

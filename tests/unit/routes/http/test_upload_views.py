@@ -27,6 +27,12 @@ def test_an_accepted_upload_has_the_jobs_id_twice() -> None:
     )
 
 
+def test_upload_has_the_file_name_without_folders() -> None:
+    found = snapshot()
+    found.items[0].name = "incoming/shop/cat.jpg"
+    assert UploadView.of(found).filename == "cat.jpg"
+
+
 def test_an_upload_is_described_by_its_file() -> None:
     assert encoded(UploadView.of(snapshot())).decode() == (
         '{"upload_id":"00000000000000000000000000000000","task_id":"00000000000000000000000000000000",'
@@ -37,7 +43,7 @@ def test_an_upload_is_described_by_its_file() -> None:
 def test_a_finished_task_has_links_and_its_time() -> None:
     found = snapshot(FINISHED)
     found.job.started_at, found.job.finished_at = START, START + timedelta(seconds=1.23456)
-    assert encoded(TaskView.of(found, "https://bucket.example/x")).decode() == (
+    assert encoded(TaskView.of(found, "", "https://bucket.example/x")).decode() == (
         '{"task_id":"00000000000000000000000000000000","upload_id":"00000000000000000000000000000000",'
         '"status":"completed","progress":100,"result_url":"/api/jobs/00000000000000000000000000000000/download",'
         '"presigned_url":"https://bucket.example/x","error_message":null,"processing_time":1.235,'
@@ -49,12 +55,12 @@ def test_a_finished_task_has_links_and_its_time() -> None:
 def test_a_failed_task_says_why(code: str, details: str | None, message: str) -> None:
     found = snapshot(FAILED)
     found.items[0].error_code, found.items[0].error_details = code, details
-    view = TaskView.of(found, None)
+    view = TaskView.of(found, "", None)
     assert (view.status, view.error_message, view.result_url) == ("failed", message, None)
 
 
 def test_a_cancelled_task_has_failed() -> None:
-    view = TaskView.of(snapshot(CANCELLED), None)
+    view = TaskView.of(snapshot(CANCELLED), "", None)
     assert (view.status, view.error_message) == ("failed", "cancelled")
 
 

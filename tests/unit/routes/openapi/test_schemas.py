@@ -56,7 +56,7 @@ def test_a_schema_has_its_parts_inlined_and_null_as_a_type() -> None:
 
 
 def test_a_body_is_valid_by_the_schema_of_its_model() -> None:
-    body = orjson.loads(encoded(JobView.of(JobSnapshot(*new_records(2), 1.5))))
+    body = orjson.loads(encoded(JobView.of(JobSnapshot(*new_records(2), 1.5), "")))
     schema = schema_of(JobView)
     jsonschema.validate(body, schema)
     for key in body:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from services.imaging.errors import CorruptImage
+from services.containers.errors import CorruptImage
 
 NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 STANDALONE: Final = frozenset({0x01, 0xD8})

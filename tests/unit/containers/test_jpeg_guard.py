@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from services.imaging.errors import CorruptImage
-from services.imaging.jpeg_guard import JPEG_LIMITS, MAX_SEGMENTS, refuse_time_bombs
+from services.containers.errors import CorruptImage
+from services.containers.jpeg_guard import JPEG_LIMITS, MAX_SEGMENTS, refuse_time_bombs
 from tests.support.images import encoded
 
 START, END = b"\xff\xd8", b"\xff\xd9"

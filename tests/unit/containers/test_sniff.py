@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from services.imaging.sniff import Kind, sniff
+from services.containers.sniff import Kind, sniff
 from tests.support.images import encoded
 
 

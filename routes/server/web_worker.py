@@ -1,0 +1,125 @@
+"""The worker class of the service: it ends connections that hold others up, and stops without losing a request."""
+
+import contextlib
+import socket
+import time
+from collections import Counter
+from typing import Any, Final
+
+from routes.http.context import EXTENSION
+from routes.server.connection import SILENCE_SECONDS, Connection
+from routes.server.polling_worker import PollingWorker
+
+# While requests wait for a thread: the silence that ends one, and the time in which a caller should take a response;
+# beyond it, a peer keeps no more than its share of threads.
+PRESSED_SECONDS: Final = 5.0
+SENDING_SECONDS: Final = 2.0
+# Younger connections are not closed to make room for others.
+NEW_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 0.25
+
+
+class WebWorker(PollingWorker):
+    """A worker with clocks for the header, a silent body, and a response that is not read.
+
+    On SIGTERM it accepts the connections that already wait, then closes its listeners.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._next_check = 0.0
+
+    def service(self) -> Any:
+        """Return the app's parts; None before there is an app."""
+        return getattr(getattr(self, "wsgi", None), "extensions", {}).get(EXTENSION)
+
+    def accept(self, listener: socket.socket) -> None:
+        super().accept(listener)
+        self.make_room(time.monotonic())
+
+    def make_room(self, now: float) -> None:
+        """Close a connection where the worker has as many as it may: it would accept nobody."""
+        if self.alive and self.nr_conns >= self.worker_connections and (conn := self.least_useful(now)):
+            with contextlib.suppress(ValueError):
+                self.keepalived_conns.remove(conn)
+            self.drop(conn)
+
+    def least_useful(self, now: float) -> Connection | None:
+        """Return a connection that is closing; else the slowest without a request, of the peer that has the most of
+        them; else one that is kept alive; else the last queued request of a peer that has half of all connections."""
+        if self.lingering:
+            return next(iter(self.lingering))
+        if idle := [conn for conn in self.waiting if now - conn.since > NEW_SECONDS]:
+            held = Counter(conn.peer for conn in idle)
+            return max(idle, key=lambda conn: (held[conn.peer], -conn.rate(now)))
+        if self.keepalived_conns:
+            kept: Connection = self.keepalived_conns[0]
+            return kept
+        held = Counter(conn.peer for conn in (*self.waiting, *self.ready, *self.busy) if self.has_share(conn))
+        queued = [conn for conn in self.ready if held[conn.peer] > self.worker_connections // 2]
+        return queued[-1] if queued else next(iter(self.waiting), None)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """End connections whose time is over; called at least every second."""
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
+            for conn in [conn for conn in self.waiting if now > conn.deadline]:
+                self.drop(conn)
+            for conn in [conn for conn, end in self.lingering.items() if now > end]:
+                self.drop(conn)
+            is_pressed = bool(self.ready) and len(self.busy) >= self.cfg.threads
+            self.end_slow(now, PRESSED_SECONDS if is_pressed else SILENCE_SECONDS)
+            self.make_room(now)
+            if is_pressed:
+                self.free_threads(now)
+        super().murder_keepalived(force)
+
+    def end_slow(self, now: float, silence: float) -> None:
+        """End bodies that are silent for longer, or still not whole, and responses that nobody reads."""
+        deadlines = self.service().response_deadlines if self.service() else {}
+        for conn, end in list(self.busy.items()):
+            until = deadlines.get(conn.sock, 0.0)
+            if now <= until:
+                continue
+            # A long answer that is still not read whole ends both ways.
+            if conn.sock.silence(now) > silence or (now > end and not conn.sock.sends):
+                self.shut(conn, socket.SHUT_RDWR if until or conn.sock.sends else socket.SHUT_RD)
+
+    def free_threads(self, now: float) -> None:
+        """End responses that peers read slowly beyond their share of threads, longest first."""
+        sending = [conn for conn in self.busy if self.has_share(conn) and conn.sock.sending_for(now) > SENDING_SECONDS]
+        kept: Counter[str] = Counter()
+        for conn in sorted(sending, key=lambda conn: conn.sock.sending_for(now)):
+            kept[conn.peer] += 1
+            if kept[conn.peer] > self.share:
+                self.shut(conn, socket.SHUT_RDWR)
+
+    def shut(self, conn: Connection, how: int) -> None:
+        """End the wait of a connection's thread, which then closes it."""
+        with contextlib.suppress(OSError):
+            conn.sock.shutdown(how)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        if self.service():
+            self.service().draining.set()
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            listener.setblocking(False)
+            before = -1
+            while before != self.nr_conns:  # accept() counts up until nothing waits
+                before = self.nr_conns
+                self.accept(listener)
+            # From here on callers are refused at once, not accepted and then reset.
+            listener.close()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        for conn in self.waiting:
+            if not conn.received:
+                conn.deadline = min(conn.deadline, deadline)
