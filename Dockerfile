@@ -11,6 +11,7 @@ RUN pip install --quiet --require-hashes --requirement /tmp/requirements.txt
 WORKDIR /app
 # The model comes before the rest of the code, so that most changes do not download it again.
 COPY cli.py config.py paths.py setting_names.py ./
+COPY commands commands
 COPY services services
 RUN python cli.py models fetch u2netp && python cli.py models prepare u2netp
 COPY app.py gunicorn.conf.py bootstrap.py run.py sweeper.py worker.py LICENSE ./

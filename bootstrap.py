@@ -253,11 +253,12 @@ def make_remover(settings: Settings, models: Models, admission: Admission, cache
     return Remover(models, image_limits(settings), admission, cache, rules, inspections)
 
 
-def make_local_remover(settings: Settings) -> Remover:
-    """Return the command line's remover: one image at a time, models loaded when first used."""
+def make_local_remover(settings: Settings, jobs: int = 1) -> Remover:
+    """Return the command line's remover: `jobs` images at a time share the models, which load when first used."""
     from services.capacity.admission import Admission
 
-    return make_remover(settings, make_models(settings), Admission(running=1, waiting=0))
+    admission = Admission(jobs, waiting=jobs, megapixels=settings.max_inflight_megapixels)
+    return make_remover(settings, make_models(settings), admission)
 
 
 def make_models(settings: Settings, threads: int | None = None) -> Models:

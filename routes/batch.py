@@ -20,8 +20,6 @@ from services.archives.zip_reader import Archive
 from services.archives.zip_writer import zip_stream
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded, ShuttingDown
-from services.imaging.options import Options
-from services.imaging.pipeline import Result
 
 # A whole batch may take this multiple of REQUEST_TIMEOUT_SECONDS.
 TOTAL: Final = 10
@@ -41,7 +39,14 @@ def remove_batch() -> Response:
     # A model that is not here fails the request, not each image.
     parts.models.get(options.model, request_deadline())
     charged = charge(count)
-    batch = Batch(_items(sources), _worker(parts, options), _clock(parts), on_error=count_failure)
+    batch = Batch(
+        _items(sources),
+        lambda data, deadline: parts.remover.remove(data, options, deadline=deadline),
+        _clock(parts),
+        on_result=count_image,
+        on_error=count_failure,
+        at_a_time=_at_a_time(parts, count),
+    )
     response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")
     response.call_on_close(keep_body())
     response.headers.set("Content-Disposition", "attachment", filename="no-bg.zip")
@@ -72,13 +77,13 @@ def _items(sources: list[FormFile]) -> Iterator[Item]:
             yield name, source
 
 
-def _worker(parts: WebServices, options: Options) -> Callable[[bytes, Deadline], Result]:
-    def remove(data: bytes, deadline: Deadline) -> Result:
-        result = parts.remover.remove(data, options, deadline=deadline)
-        count_image(result)
-        return result
+def _at_a_time(parts: WebServices, count: int) -> int:
+    """Return how many images of a batch are in work: `BATCH_CONCURRENCY`, but no more than may run.
 
-    return remove
+    More would only take places in the queue from other callers.
+    """
+    settings = parts.settings
+    return min(count, settings.batch_concurrency, settings.running_per_worker)
 
 
 def _clock(parts: WebServices) -> Callable[[], Deadline]:

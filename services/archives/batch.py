@@ -1,8 +1,12 @@
-"""Processes many images one after the other; each becomes a result, or an entry in the report of failures."""
+"""Processes many images in their order, some at a time; each becomes a result, or an entry of the report."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import orjson
@@ -22,21 +26,29 @@ Item = tuple[str, bytes | ServiceError]
 """An image's name as its sender gave it, and its bytes, or the error that refused it."""
 
 
+Work = tuple[str, Future[Result]]
+"""An image's name, and its result, which a thread makes."""
+
+
 @dataclass
 class Batch:
-    """The results of `items`, which `remove` makes one at a time while they are consumed.
+    """The results of `items`, which `remove` makes while they are consumed, at most `at_a_time` at a time.
 
     `done` and `failed` count the outcomes; `gone` is set when the caller has disconnected. `deadline` makes each
-    image's own deadline, or raises an error that ends the batch for all images that have not begun.
+    image's own deadline, or raises an error that ends the batch for all images that have not begun. It and `remove`
+    are called on threads of the batch; `on_result` and `on_error` on the consumer's, in the order of the images.
     """
 
     items: Iterable[Item]
     remove: Callable[[bytes, Deadline], Result]
     deadline: Callable[[], Deadline]
+    on_result: Callable[[Result], None] = lambda _result: None
     on_error: Callable[[ServiceError], None] = lambda _error: None
+    at_a_time: int = 1
     done: int = 0
     gone: bool = False
     failed: list[ServiceError] = field(default_factory=list)
+    _ended: bool = False
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield the name and bytes of each result; then, if any failed, the report: a list of {name, code, error}.
@@ -44,23 +56,47 @@ class Batch:
         Names are `<name>.<extension>`, safe and distinct. Ends early, without a report, when the caller is gone.
         """
         names, report = DistinctNames(), []
-        for name, found in self.items:
-            try:
-                result = self._result(found)
-            except ClientGone:
-                self.gone = True
-                return
-            except ServiceError as exc:
-                self.failed.append(exc)
-                self.on_error(exc)
-                report.append({"name": name[:MAX_SHOWN_CHARS], "code": exc.code, "error": str(exc)})
-                continue
-            self.done += 1
-            yield names.of(name, result.format.extension), result.data
-            # Free it before the next one is made.
-            del result
+        with closing(self._in_order()) as images:
+            for name, future in images:
+                try:
+                    result = future.result()
+                except ClientGone:
+                    self.gone = True
+                    return
+                except ServiceError as exc:
+                    self.failed.append(exc)
+                    self.on_error(exc)
+                    report.append({"name": name[:MAX_SHOWN_CHARS], "code": exc.code, "error": str(exc)})
+                    continue
+                self.done += 1
+                self.on_result(result)
+                yield names.of(name, result.format.extension), result.data
+                # Free it before the next one is made.
+                del result, future
         if report:
             yield REPORT, orjson.dumps(report, option=orjson.OPT_INDENT_2)
+
+    def _in_order(self) -> Generator[Work, None, None]:
+        """Yield the images in their order. Besides the one that is consumed, `at_a_time` - 1 are read, in work or done.
+
+        An image is read at its turn, by the consumer. When the consumer ends early, the images in work end at their
+        next step, and are waited for.
+        """
+        items, ahead = iter(self.items), deque[Work]()
+        with ThreadPoolExecutor(self.at_a_time, "batch") as threads:
+            try:
+                while True:
+                    while len(ahead) < self.at_a_time and (item := next(items, None)):
+                        name, found = item
+                        # The log's lines keep the request's id.
+                        ahead.append((name, threads.submit(copy_context().run, self._result, found)))
+                        del item, found
+                    if not ahead:
+                        return
+                    yield ahead.popleft()
+            finally:
+                self._ended = True
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def _result(self, found: bytes | ServiceError) -> Result:
         if isinstance(found, ServiceError):
@@ -78,7 +114,7 @@ class Batch:
 
     def _remove_when_free(self, data: bytes) -> Result:
         """Return the result. While the queue is full, wait for as long as one image may take."""
-        deadline = self.deadline()
+        deadline = self._own_deadline()
         while True:
             try:
                 return self.remove(data, deadline)
@@ -87,3 +123,8 @@ class Batch:
                     raise
                 deadline.check()
                 time.sleep(POLL_SECONDS)
+
+    def _own_deadline(self) -> Deadline:
+        """Return an image's deadline, which also ends with the batch."""
+        deadline = self.deadline()
+        return replace(deadline, gone=lambda: self._ended or deadline.gone())

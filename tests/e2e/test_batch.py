@@ -6,6 +6,7 @@ import re
 import socket
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,30 +128,66 @@ def peak_rss(server: Gunicorn) -> int:
     return int(found[1]) * 1024
 
 
+@pytest.fixture
+def single() -> Iterator[Gunicorn]:
+    """A server that works on one image of a batch at a time: two would meet at other steps, with another peak."""
+    with Gunicorn(
+        BATCH_CONCURRENCY=1, MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB
+    ) as server:
+        yield server
+
+
 def test_archive_bombs_and_many_results_use_little_memory(
-    batches: Gunicorn, photo: Callable[[str], Image.Image]
+    single: Gunicorn, photo: Callable[[str], Image.Image]
 ) -> None:
     """Check peak memory after an archive of 1 GiB of zeros, and after twelve results instead of three.
 
     Nine more results held in memory would add 28 MiB.
     """
     large = encoded(photo("coffee").resize((3900, 2600)), "JPEG", quality=50)
-    results(post(batches, *[("a.jpg", large)] * 3))
-    before = peak_rss(batches)
+    results(post(single, *[("a.jpg", large)] * 3))
+    before = peak_rss(single)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         for n in range(4):
             with made.open(f"{n}.png", "w") as file:
                 for _ in range(256):
                     file.write(bytes(MIB))
-    assert errors(results(post(batches, ("bomb.zip", out.getvalue())))) == [
+    assert errors(results(post(single, ("bomb.zip", out.getvalue())))) == [
         (f"bomb.zip/{n}.png", "upload_too_large") for n in range(4)
     ]
-    after_bomb = peak_rss(batches)
+    after_bomb = peak_rss(single)
     assert after_bomb - before < 24 * MIB
-    found = results(post(batches, *[("a.jpg", large)] * 12))
+    found = results(post(single, *[("a.jpg", large)] * 12))
     assert sum(map(len, found.values())) > 36 * MIB
-    assert peak_rss(batches) - after_bomb < 20 * MIB
+    assert peak_rss(single) - after_bomb < 20 * MIB
+
+
+def test_images_of_a_batch_overlap_and_give_the_bytes_of_one_after_the_other(
+    small: bytes, photo: Callable[[str], Image.Image]
+) -> None:
+    large = encoded(photo("coffee").resize((2400, 1600)), "JPEG", quality=80)
+    # A small image after a large one is ready first.
+    files = [(f"{n}.jpg", small if n % 2 else large) for n in range(8)] + [("bad.jpg", b"text")]
+    found, most = {}, {}
+    for concurrency in (1, 3):
+        with Gunicorn(MAX_RUNNING_IMAGES=3, BATCH_CONCURRENCY=concurrency) as server:
+            running: list[float] = []
+            with ThreadPoolExecutor(1) as threads:
+                sent = threads.submit(lambda: post(server, *files).content)
+                while not sent.done():
+                    running.append(running_images(server))
+            found[concurrency], most[concurrency] = sent.result(), max(running)
+    assert found[1] == found[3]
+    assert most[1] == 1
+    assert 1 < most[3] <= 3
+
+
+def running_images(server: Gunicorn) -> float:
+    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    found = re.search(r"^bg_remover_in_flight[^ ]* ([0-9.]+)$", text, re.MULTILINE)
+    assert found, text
+    return float(found[1])
 
 
 def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None:

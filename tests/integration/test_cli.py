@@ -1,10 +1,14 @@
 """The command line gives the same bytes as HTTP, for files, folders and pipes."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 import requests
 from PIL import Image
@@ -12,7 +16,7 @@ from PIL import Image
 from tests.support.commands import cli
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
-from tests.support.waiting import ROOT
+from tests.support.waiting import ROOT, poll
 
 Load = Callable[[str], Image.Image]
 
@@ -108,3 +112,106 @@ def test_help_loads_no_model_and_no_engine() -> None:
     loaded = done.stdout.splitlines()[-1]
     for heavy in ("onnxruntime", "rembg", "cv2", "flask", "numba"):
         assert f"'{heavy}'" not in loaded
+
+
+@pytest.fixture
+def shop(tmp_path: Path, small: bytes) -> Path:
+    """A folder of three pictures, two of them below."""
+    folder = tmp_path / "shop"
+    (folder / "shoes").mkdir(parents=True)
+    for name in ("hat.jpg", "shoes/red.jpg", "shoes/blue.jpg"):
+        (folder / name).write_bytes(small)
+    return folder
+
+
+def report(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
+
+
+def test_second_run_makes_only_what_is_missing_or_older_than_its_picture(shop: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    first = report(cli("remove", shop, "-o", target, "--json", "--jobs", "2"))
+    assert (first["done"], first["skipped"], first["failed"]) == (3, 0, 0)
+    os.utime(target / "hat-no-bg.png", (1000, 1000))
+    (target / "shoes/red-no-bg.png").unlink()
+    second = cli("remove", shop, "-o", target, "--json")
+    assert second.returncode == 0
+    assert [image["status"] for image in report(second)["images"]] == ["done", "skipped", "done"]
+    assert report(cli("remove", shop, "-o", target, "--json", "--force"))["done"] == 3
+
+
+def test_report_names_each_failure_and_each_file_that_is_left_out(shop: Path, tmp_path: Path) -> None:
+    (shop / "bad.png").write_bytes(b"no png")
+    (shop / "notes.txt").write_text("no picture")
+    (shop / ".secret.jpg").write_bytes(b"")
+    (shop / "again.jpg").symlink_to(shop / "hat.jpg")
+    done = cli("remove", shop, "-o", tmp_path / "out", "--json")
+    assert done.returncode == 1
+    found = report(done)
+    (failed,) = [image for image in found["images"] if image["status"] == "failed"]
+    assert (failed["source"], failed["code"]) == (str(shop / "bad.png"), "unsupported_format")
+    assert sorted(Path(entry["path"]).name for entry in found["left_out"]) == [".secret.jpg", "again.jpg", "notes.txt"]
+    assert b"Left out (hidden): 1" in done.stderr
+
+
+def test_folder_with_other_jobs_gives_the_same_bytes(shop: Path, tmp_path: Path, jpeg: bytes) -> None:
+    (shop / "shoes/red.jpg").write_bytes(jpeg)
+    for jobs in ("1", "3"):
+        assert cli("remove", shop, "-o", tmp_path / jobs, "--jobs", jobs).returncode == 0
+    for path in (tmp_path / "1").rglob("*.png"):
+        assert path.read_bytes() == (tmp_path / "3" / path.relative_to(tmp_path / "1")).read_bytes()
+
+
+def test_nothing_done_exits_with_two(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    empty = cli("remove", tmp_path / "in", "-o", tmp_path / "out")
+    assert (empty.returncode, b"no picture in the folder" in empty.stderr) == (2, True)
+    (tmp_path / "in/a.jpg").write_text("hello")
+    assert cli("remove", tmp_path / "in", "-o", tmp_path / "out").returncode == 2
+    assert cli("remove", tmp_path / "in", "-o", tmp_path / "in").returncode == 2
+    assert cli("remove", tmp_path / "in", "-O", "quality=3").returncode == 2
+
+
+def test_result_never_replaces_its_picture(tmp_path: Path, small: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(small)
+    (tmp_path / "b.png").hardlink_to(tmp_path / "a.png")
+    for target in ("a.png", "b.png"):
+        done = cli("remove", tmp_path / "a.png", "-o", tmp_path / target)
+        assert (done.returncode, b"would replace the picture" in done.stderr) == (2, True)
+    assert (tmp_path / "a.png").read_bytes() == small
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_run_leaves_whole_results_and_can_go_on(
+    tmp_path: Path, photo_12mp: bytes, number: int, code: int
+) -> None:
+    folder, target = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for n in range(12):
+        (folder / f"{n:02}.jpg").write_bytes(photo_12mp)
+    command = [sys.executable, str(ROOT / "cli.py"), "remove", str(folder), "-o", str(target), "--json"]
+    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    poll(lambda: list(target.glob("*.png")), 60, "the first result")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    found = orjson.loads(out)
+    assert found["stopped"]
+    assert found["failed"] == 0
+    made = sorted(path.name for path in target.iterdir())
+    assert made == sorted(Path(image["result"]).name for image in found["images"])
+    assert 1 <= len(made) < 12
+
+
+def test_downgrade_asks_before_it_removes_tables(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/keys.db"
+    assert cli("keys", "create", "--name", "shop", DATABASE_URL=url).returncode == 0
+    refused = cli("db", "downgrade", "base", data=b"n\n", DATABASE_URL=url)
+    assert refused.returncode == 1
+    assert f"removed from {url}. Go on?".encode() in refused.stderr
+    assert cli("db", "downgrade", "base", DATABASE_URL=url).returncode == 1
+    assert b"shop" in cli("keys", "list", DATABASE_URL=url).stdout
+    assert cli("db", "downgrade", "base", "--yes", DATABASE_URL=url).returncode == 0
+    assert b"shop" not in cli("keys", "list", DATABASE_URL=url).stdout

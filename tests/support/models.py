@@ -7,13 +7,26 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from services.capacity.admission import Admission
+from services.capacity.deadline import Deadline
 from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings
+from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
 from tests.support.images import encoded
+
+
+class OneModel:
+    """A model source with one loaded model."""
+
+    def __init__(self, segmenter: RembgSegmenter) -> None:
+        self._segmenter = segmenter
+
+    def get(self, _name: str | None, _deadline: Deadline) -> RembgSegmenter:
+        return self._segmenter
+
 
 PLAIN = EngineSettings("onnxruntime", "f32", 1)
 

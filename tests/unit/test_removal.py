@@ -18,18 +18,9 @@ from services.imaging.pipeline import Result, Rules
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
 from tests.support.images import encoded
+from tests.support.models import OneModel
 
 STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]
-
-
-class OneModel:
-    """A model source with one loaded model."""
-
-    def __init__(self, segmenter: RembgSegmenter) -> None:
-        self._segmenter = segmenter
-
-    def get(self, _name: str | None, _deadline: Deadline) -> RembgSegmenter:
-        return self._segmenter
 
 
 class MemoryCache:

@@ -1,5 +1,6 @@
-"""A batch makes one image after the other, reports failures, and stops for a caller that is gone."""
+"""A batch makes its images in order, some at a time, reports failures, and stops for a caller that is gone."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import orjson
@@ -7,6 +8,7 @@ import pytest
 
 from services.archives.batch import REPORT, Batch
 from services.archives.errors import BadEntry
+from services.archives.zip_writer import zip_stream
 from services.capacity.deadline import Deadline
 from services.containers.errors import CorruptImage
 from services.errors import Busy, ServiceError, ShuttingDown
@@ -124,3 +126,60 @@ def test_a_disconnected_caller_ends_the_batch(busy: bool) -> None:
     assert list(made.files()) == []
     assert made.gone
     assert asked == [b"1"]
+
+
+def test_images_overlap_and_keep_their_order() -> None:
+    together = threading.Barrier(3)
+
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        together.wait(10)  # broken unless three are in work at a time
+        if data == b"3":
+            raise CorruptImage
+        return result(data)
+
+    items = [(name, name.encode()) for name in "123456"]
+    made = Batch(items, remove, lambda: FOREVER, at_a_time=3)
+    files = list(made.files())
+    assert [name for name, _ in files] == ["1.png", "2.png", "4.png", "5.png", "6.png", REPORT]
+    assert [line["name"] for line in report(files)] == ["3"]
+
+
+def test_several_at_a_time_give_the_bytes_of_one_after_the_other() -> None:
+    items = [("same.jpg", bytes([n]) * 9) for n in range(20)] + [("bad", BadEntry("a link"))]
+    one, five = (list(zip_stream(Batch(items, result, lambda: FOREVER, at_a_time=n).files())) for n in (1, 5))
+    assert b"".join(one) == b"".join(five)
+
+
+def test_images_are_read_only_as_far_ahead_as_they_are_worked_on() -> None:
+    read: list[str] = []
+
+    def items() -> Iterator[tuple[str, bytes | ServiceError]]:
+        for name in "abcdefgh":
+            read.append(name)
+            yield name, b"x"
+
+    files = Batch(items(), result, lambda: FOREVER, at_a_time=3).files()
+    next(files)
+    assert read == ["a", "b", "c"]
+    next(files)
+    assert read == ["a", "b", "c", "d"]
+
+
+def test_consumer_that_ends_early_ends_the_images_in_work() -> None:
+    begun, asked = threading.Event(), []
+
+    def remove(data: bytes, deadline: Deadline) -> Result:
+        asked.append(data)
+        if data == b"1":
+            return result(data)
+        begun.set()
+        while True:
+            deadline.check()  # raises once the batch has ended
+            threading.Event().wait(0.01)
+
+    files = Batch([(name, name.encode()) for name in "12345"], remove, lambda: Deadline(60), at_a_time=2).files()
+    next(files)
+    assert begun.wait(10)
+    files.close()  # type: ignore[attr-defined]  # it is a generator
+    assert asked == [b"1", b"2"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch")]

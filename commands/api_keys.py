@@ -1,0 +1,87 @@
+"""Makes, lists and revokes API keys."""
+
+from datetime import UTC, datetime
+
+import click
+
+from commands.database import open_database
+from services.errors import ServiceError
+
+
+@click.group()
+def keys() -> None:
+    """API keys: make, list and revoke them."""
+
+
+@keys.command("create")
+@click.option("--name", required=True, help="A unique name, for lists, logs and metrics.")
+@click.option("--owner", default="", help="The holder: a person, a team or an address.")
+@click.option("--scope", "scopes", multiple=True, default=("remove",), help="remove (the default), jobs or admin.")
+@click.option(
+    "--limit", help="One quota for all endpoints together, such as 1000/hour; without it, the quota of each endpoint."
+)
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="When it expires, in UTC.")
+def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | None, expires: datetime | None) -> None:
+    """Make a key and print it. It cannot be shown again."""
+    from services.api_keys.keys import create_key
+
+    database = open_database()
+    existed = database.exists()
+    try:
+        text, key = create_key(
+            database,
+            name=name,
+            owner=owner,
+            scopes=scopes,
+            rate_limit=limit,
+            expires_at=expires.replace(tzinfo=UTC) if expires else None,
+        )
+    except (ServiceError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"Key {key.id} ({key.name}) is stored in {database.shown_url}.", err=True)
+    if not existed:
+        click.echo("That database is new: a service with another DATABASE_URL does not know this key.", err=True)
+    click.echo("This is the only time that the key is shown:", err=True)
+    click.echo(text)
+
+
+@keys.command("list")
+def list_api_keys() -> None:
+    """Every key, without its secret."""
+    from services.api_keys.keys import list_keys
+
+    try:
+        found = list_keys(open_database())
+    except ServiceError as exc:
+        raise click.ClickException(str(exc)) from exc
+    head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
+    rows = [
+        (
+            *(key.id, key.name, key.owner or "-", ",".join(key.scopes), key.rate_limit or "-"),
+            *(_moment(key.created_at), _moment(key.last_used_at), str(key.uses)),
+            *(_moment(key.expires_at), _moment(key.revoked_at)),
+        )
+        for key in found
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@keys.command("revoke")
+@click.argument("id_or_name")
+def revoke_api_key(id_or_name: str) -> None:
+    """End a key for good; running servers refuse it within a second."""
+    from services.api_keys.keys import revoke_key
+
+    try:
+        key = revoke_key(open_database(), id_or_name)
+    except ServiceError as exc:
+        raise click.ClickException(str(exc)) from exc
+    if key is None:
+        raise click.ClickException(f"there is no key {id_or_name!r} that is not revoked; `keys list` lists them")
+    click.echo(f"{key.id} ({key.name}) is revoked")
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "-"

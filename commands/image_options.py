@@ -1,0 +1,58 @@
+"""Reads the options of a picture from the command line: `-O NAME=VALUE`, and the ending of `-o`."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from services.errors import BadOption, ModelNotFound, UnknownOption
+from services.imaging.formats import usable_formats
+from services.imaging.options import BACKGROUND_IMAGE, Options, option_names
+
+SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"}
+)
+option = click.option(
+    "-O",
+    "--option",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"One of: {', '.join((*option_names(), BACKGROUND_IMAGE))}; the last one takes a file's path.",
+)
+
+
+def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:
+    """Return the options, and the file of the background image. Raises `click.UsageError`."""
+    given: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
+        given[name] = value
+    if "format" not in given and "preset" not in given and target and (ending := _result_ending(target)):
+        given["format"] = ending
+    background = str(given.pop(BACKGROUND_IMAGE, ""))
+    try:
+        options = Options.parse(given)
+    except (BadOption, UnknownOption, ModelNotFound) as exc:
+        raise click.UsageError(f"{exc}. {exc.solution}.") from exc
+    return options, _read_background(background) if background else None
+
+
+def _result_ending(target: Path) -> str:
+    """Return the format that a file's ending names; "" for an ending that is no picture's."""
+    ending = target.suffix.lower()
+    if ending not in (*SUFFIXES, ".zip"):
+        return ""
+    endings = [f".{f.extension}" for f in usable_formats()]
+    if ending not in (*endings, ".jpeg"):
+        raise click.UsageError(f"results can be {', '.join(endings)}, not {ending}")
+    return ending.removeprefix(".")
+
+
+def _read_background(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as exc:
+        raise click.UsageError(f"{BACKGROUND_IMAGE} can't be read: {name} ({exc.strerror})") from exc

@@ -1,0 +1,125 @@
+"""Lists, fetches, prepares and tries models."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config import Settings, load_settings
+from services.errors import ServiceError
+
+
+@click.group()
+def models() -> None:
+    """The models on this machine."""
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the models: input and file size, checksum, licence, purpose, commercial use, installed or not."""
+    from services.inference.custom import all_specs
+
+    folder = load_settings().rembg_session_path
+    for spec in all_specs(folder):
+        is_here = spec.is_here(folder)
+        here = "here" if is_here else "-"
+        mb = round(spec.size_bytes(folder) / 1e6) if is_here else spec.about_mb
+        checks = spec.files[0].checksum.partition(":")[0] or "no check"
+        click.echo(
+            f"{spec.name:22} {here:5} {spec.input_size:4} px {mb or '?':>4} MB  {checks:8}  {spec.licence:12}  "
+            f"{spec.purpose}; commercial use: {spec.commercial}"
+        )
+
+
+@models.command("fetch")
+@click.argument("name")
+@click.option("--file", "source", type=click.Path(exists=True, path_type=Path), help="Take it from a file or folder.")
+def fetch_model(name: str, source: Path | None) -> None:
+    """Bring a model's files, checked: from --file, from MODEL_MIRROR_URL, or from where rembg has them."""
+    from services.inference.download import fetch
+
+    settings = load_settings()
+    try:
+        path = fetch(name, settings.rembg_session_path, mirror=settings.model_mirror_url, source=source)
+    except (ValueError, RuntimeError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"{name}: {path}")
+
+
+@models.command("prepare")
+@click.argument("name")
+def prepare_model(name: str) -> None:
+    """Write a model's file for bf16, and the record of its accuracy."""
+    from services.inference.bf16 import calibration_photos, prepare
+    from services.inference.custom import find_spec
+    from services.inference.record import read_record
+
+    settings = load_settings()
+    folder = settings.rembg_session_path
+    try:
+        spec = find_spec(name, folder)
+        record = read_record(spec, folder) or prepare(spec, folder, calibration_photos(), settings.inference_threads)
+    except (ServiceError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    measured = record.measured_mean_difference
+    click.echo(
+        f"{name}: {len(record.shifts)} channels shifted; masks in bf16 differ from f32 by "
+        f"{record.emulated_mean_difference:.5f} (emulated)"
+        + (f", {measured:.5f} (measured; {record.measured_before:.5f} before)" if measured is not None else "")
+        + (
+            "; good: used where the processor is fast at bf16"
+            if record.good
+            else "; not good enough to be used by itself"
+        )
+    )
+
+
+@click.command()
+def warmup() -> None:
+    """Load the default model once, and report engine and precision."""
+    from bootstrap import make_models
+    from services.capacity.deadline import Deadline
+
+    try:
+        segmenter = make_models(load_settings()).get(None, Deadline())
+    except ServiceError as exc:
+        raise click.ClickException(str(exc)) from exc
+    warning = f" ({segmenter.warning})" if segmenter.warning else ""
+    click.echo(f"{segmenter.name}: {segmenter.engine}, {segmenter.precision}{warning}")
+
+
+def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False) -> None:
+    """Fetch a model of the catalogue that is not on this machine yet, with a progress bar on standard error.
+
+    With `prepare` its file for bf16 is made as well, once. A failure is reported; the first use will report it again.
+    """
+    from services.inference.catalogue import CATALOGUE
+
+    spec, folder = CATALOGUE.get(name), settings.rembg_session_path
+    if spec is None or name not in settings.models:
+        return
+    fetching, preparing = not spec.is_here(folder), prepare and not spec.prepared_path(folder).exists()
+    if not (fetching or preparing):
+        return
+    from rich.progress import Progress
+
+    from services.inference.bf16 import calibration_photos
+    from services.inference.bf16 import prepare as make_bf16
+    from services.inference.download import fetch
+
+    try:
+        with Progress(console=stderr_console(), transient=True) as progress:
+            if fetching:
+                progress.add_task(f"Fetching the model {name} (once)", total=None)
+                fetch(name, folder, mirror=settings.model_mirror_url)
+            if preparing:
+                progress.add_task("Preparing it for this processor (once)", total=None)
+                make_bf16(spec, folder, calibration_photos(), settings.inference_threads)
+    except (ServiceError, ValueError, RuntimeError) as exc:
+        click.echo(f"The model {name} could not be fetched: {exc}", err=True)
+
+
+def stderr_console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,172 @@
+"""Removes the backgrounds of a file, of a folder, or of what comes from standard input."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from commands import image_options
+from commands.image_options import parse_options
+from commands.models import fetch_missing_model
+from commands.plan import Picture, find_pictures, plan
+from commands.report import Report, progress
+from commands.work import Maker, Outcome, Status, Stop, work, write_whole
+from config import Settings, load_settings
+from services.capacity.deadline import Deadline
+from services.capacity.resources import tame_allocator, usable_cpus
+from services.errors import ServiceError
+from services.imaging.options import Options
+
+STDOUT: Final = Path("-")
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=usable_cpus,
+    show_default="the number of processors",
+    help="How many pictures are worked on at a time.",
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The wishes of one call of `remove`."""
+
+    target: Path | None
+    options: Options
+    background: bytes | None
+    jobs: int
+    force: bool
+    json: bool
+
+
+@click.command()
+@click.argument("source", type=click.Path(exists=True, allow_dash=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(allow_dash=True, path_type=Path),
+    help="File or folder; - is standard output.",
+)
+@image_options.option
+@jobs_option
+@click.option("--force", is_flag=True, help="Make results again that are there and newer than their picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print a report as JSON on standard output.")
+def remove(source: Path, target: Path | None, pairs: tuple[str, ...], **more: bool | int) -> None:
+    """Remove the background of SOURCE: a file, a folder, or - for standard input.
+
+    A folder is worked on with its sub-folders. Pictures whose result is there already are skipped.
+
+    Exit status: 0 every picture has its result, 1 some failed, 2 nothing was done or the call is wrong, 130 Ctrl-C.
+    """
+    options, background = parse_options(pairs, target)
+    request = Request(target, options, background, more["jobs"], bool(more["force"]), bool(more["as_json"]))
+    try:
+        sys.exit(remove_folder(source, request) if source.is_dir() else remove_file(source, request))
+    except ServiceError as exc:
+        raise click.ClickException(f"{exc}. {exc.solution}.") from exc
+
+
+def remove_folder(source: Path, request: Request) -> int:
+    """Work on a folder's pictures; return the exit status."""
+    settings = load_settings()
+    target = request.target or settings.output_dir
+    _check_folder(source, target)
+    found = find_pictures(source, target)
+    pictures = plan(found.pictures, source, target, request.options.format.extension)
+    report = Report(target, found.left_out)
+    waiting: list[Picture] = []
+    for picture in pictures:
+        if request.force or picture.refused or not picture.is_done():
+            waiting.append(picture)
+        else:
+            report.add(Outcome(picture, Status.SKIPPED))
+    stop = Stop()
+    if waiting:
+        maker = make_maker(settings, request.options, request.background, request.jobs, lambda: bool(stop))
+        with stop.listening(), progress(len(waiting)) as show:
+            for outcome in work(waiting, maker.make, request.jobs, stop):
+                report.add(outcome)
+                if outcome.status is not Status.STOPPED:
+                    show(outcome)
+    report.stopped = bool(stop)
+    return _finish(report, request, stop)
+
+
+def make_maker(
+    settings: Settings, options: Options, background: bytes | None, jobs: int, gone: Callable[[], bool]
+) -> Maker:
+    """Return the maker of results, with its model loaded. Raises `ServiceError` where the model can't be used."""
+    from bootstrap import make_local_remover
+
+    fetch_missing_model(options.model or settings.rembg_model_name, settings)
+    tame_allocator()
+    remover = make_local_remover(settings, jobs)
+    remover.models.get(options.model, Deadline())
+    return Maker(remover, options, background, gone)
+
+
+def _finish(report: Report, request: Request, stop: Stop) -> int:
+    for line in report.left_out_lines():
+        click.echo(line, err=True)
+    click.echo(report.summary(), err=True)
+    if not report.outcomes and not stop:
+        click.echo("There is no picture in the folder.", err=True)
+    if request.json:
+        click.echo(report.as_json())
+    return stop.exit_code if stop else report.exit_code
+
+
+def _check_folder(source: Path, target: Path) -> None:
+    if str(target) == "-":
+        raise click.UsageError("the results of a folder need a folder: -o FOLDER")
+    if target.exists() and not target.is_dir():
+        raise click.UsageError(f"the results of a folder need a folder; {target} is a file")
+    if target.resolve() == source.resolve():
+        raise click.UsageError("the results need a folder of their own: -o names the folder of the pictures")
+
+
+def remove_file(source: Path, request: Request) -> int:
+    """Work on one file, or on standard input; return the exit status."""
+    stdin = str(source) == "-"
+    target = request.target
+    if target is None and not stdin:
+        target = source.with_name(f"{source.stem}-no-bg.{request.options.format.extension}")
+    if target is None or str(target) == "-":
+        target = STDOUT
+    _check_file(source, target, request)
+    data = sys.stdin.buffer.read() if stdin else None
+    stop = Stop()
+    maker = make_maker(load_settings(), request.options, request.background, 1, lambda: bool(stop))
+    write = _write_stdout if target is STDOUT else write_whole
+    with stop.listening():
+        outcome = maker.make(Picture(source, target), data, write)
+    if stop:
+        return stop.exit_code
+    report = Report(target)
+    report.add(outcome)
+    if request.json:
+        click.echo(report.as_json())
+    if outcome.problem:
+        click.echo(f"Error: {outcome.problem}", err=True)
+        return 1
+    if target is not STDOUT:
+        click.echo(str(target), err=True)
+    return 0
+
+
+def _check_file(source: Path, target: Path, request: Request) -> None:
+    if request.json and target is STDOUT:
+        raise click.UsageError("--json needs standard output for itself: name a file with -o")
+    if target.is_dir():
+        raise click.UsageError(f"{target} is a folder; name the result of one picture with -o FILE")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise click.UsageError(f"the result would replace the picture {source}; name another file with -o")
+
+
+def _write_stdout(_target: Path, data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

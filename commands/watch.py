@@ -1,0 +1,123 @@
+"""Watches a folder: each picture that arrives in it is worked on, and then moved to `done` or `failed`."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from commands import image_options
+from commands.image_options import parse_options
+from commands.inbox import Inbox
+from commands.plan import Picture
+from commands.remove import jobs_option, make_maker
+from commands.report import line
+from commands.work import Outcome, Status, Stop, work
+from config import load_settings
+from services.errors import ServiceError
+
+POLL_MS: Final = 1000
+# Files are counted again this often although no event came: an event may be lost.
+RESCAN_SECONDS: Final = 30.0
+# How soon a signal is noticed while nothing is to be done.
+TICK_SECONDS: Final = 0.5
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of the results.",
+)
+@image_options.option
+@jobs_option
+@click.option(
+    "--settle",
+    type=click.FloatRange(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds for which a file's size must rest before it counts as complete.",
+)
+@click.option(
+    "--poll", is_flag=True, help="Look at the folder every second instead of waiting for events: for network shares."
+)
+def watch(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, settle: float, poll: bool) -> None:
+    """Remove the background of every picture that arrives in the folder IN, until Ctrl-C.
+
+    Pictures that are there already are done at the start. A picture is then moved to IN/done or, beside a text with
+    the reason, to IN/failed. Ctrl-C and SIGTERM finish the pictures in work.
+    """
+    options, background = parse_options(pairs, None)
+    if target.resolve() == source.resolve():
+        raise click.UsageError("the results need a folder of their own: -o names the folder that is watched")
+    stop = Stop()
+    try:
+        # The pictures in work are finished after a stop.
+        maker = make_maker(load_settings(), options, background, jobs, lambda: False)
+    except ServiceError as exc:
+        raise click.ClickException(f"{exc}. {exc.solution}.") from exc
+    inbox = Inbox(source, target, options.format.extension, settle)
+    with stop.listening(), events(source, poll) as changed:
+        click.echo(f"Watching {source}; Ctrl-C ends it.", err=True)
+        watch_until_stopped(inbox, lambda picture: inbox.take(picture.source, maker), jobs, stop, changed)
+
+
+def watch_until_stopped(
+    inbox: Inbox, take: Callable[[Picture], Outcome], jobs: int, stop: Stop, changed: threading.Event
+) -> None:
+    """Work on the pictures that are complete, again and again; a line for each picture on standard output."""
+    while not stop:
+        changed.clear()
+        complete = [Picture(path, inbox.target) for path in inbox.complete()]
+        for outcome in work(complete, take, jobs, stop):
+            if outcome.status is not Status.STOPPED:
+                click.echo(_log_line(outcome))
+        if not complete:
+            _wait(inbox.settle_seconds / 2 if inbox.has_incomplete else RESCAN_SECONDS, stop, changed)
+
+
+def _log_line(outcome: Outcome) -> str:
+    later = "; it is tried again" if outcome.problem and outcome.problem.ours else ""
+    return f"{datetime.now():%Y-%m-%d %H:%M:%S} {outcome.status.value} {line(outcome)}{later}"
+
+
+def _wait(seconds: float, stop: Stop, changed: threading.Event) -> None:
+    """Wait for a change, but no longer than `seconds`, and not after a stop."""
+    end = time.monotonic() + seconds
+    while not stop and (left := end - time.monotonic()) > 0:
+        # A signal's handler can't set an event that its own thread waits for: short waits notice the stop.
+        if changed.wait(min(TICK_SECONDS, left)):
+            return
+
+
+@contextmanager
+def events(folder: Path, poll: bool) -> Iterator[threading.Event]:
+    """Return an event that is set when something changes below the folder."""
+    from watchfiles import watch as changes
+
+    changed, over = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        try:
+            for _ in changes(
+                folder, watch_filter=None, stop_event=over, force_polling=poll or None, poll_delay_ms=POLL_MS
+            ):
+                changed.set()
+        except (OSError, RuntimeError) as exc:
+            click.echo(f"No events come from {folder} ({exc}); looking every {RESCAN_SECONDS:g} s.", err=True)
+
+    listener = threading.Thread(target=listen, name="events", daemon=True)
+    listener.start()
+    try:
+        yield changed
+    finally:
+        over.set()
+        listener.join(5)

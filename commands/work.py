@@ -1,0 +1,182 @@
+"""Works on pictures with several threads, writes results whole or not at all, and stops when it is asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from commands.plan import Picture
+from services.capacity.deadline import Deadline
+from services.errors import ClientGone, ServiceError, UploadTooLarge
+
+# These import OpenCV: `--help` does without.
+if TYPE_CHECKING:
+    from services.imaging.options import Options
+    from services.imaging.pipeline import Result
+    from services.removal import Remover
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+log = structlog.get_logger("cli")
+
+
+class Status(StrEnum):
+    """The outcome of one picture."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The reason why a picture failed. `ours` is set where the picture is not at fault."""
+
+    code: str
+    text: str
+    solution: str = ""
+    ours: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.text}. {self.solution}." if self.solution else self.text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A picture, its status, and the facts of its result or its problem."""
+
+    picture: Picture
+    status: Status
+    seconds: float = 0.0
+    problem: Problem | None = None
+    result: Result | None = None
+
+
+class Stop:
+    """Notes the first Ctrl-C or SIGTERM; the second ends the process as if nothing had caught it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __bool__(self) -> bool:
+        return self.number != 0
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.number
+
+    @contextmanager
+    def listening(self) -> Iterator[Stop]:
+        """Note the signals meanwhile. Only the main thread can."""
+        before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.number = number
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file under a temporary name in the same folder, then rename it: it is there whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # mkstemp makes files for the owner alone.
+        part.chmod(0o666 & ~_umask())
+        part.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the results of pictures: the same options for each. `gone` ends the pictures in work at their next step."""
+
+    remover: Remover
+    options: Options
+    background: bytes | None = None
+    gone: Callable[[], bool] = lambda: False
+
+    def make(
+        self, picture: Picture, data: bytes | None = None, write: Callable[[Path, bytes], None] = write_whole
+    ) -> Outcome:
+        """Make a picture's result and write it; `data` instead of reading the file.
+
+        Never raises: a bug fails this picture, not the others.
+        """
+        start = time.monotonic()
+        if picture.refused:
+            return Outcome(picture, Status.FAILED, problem=Problem("name_clash", picture.refused))
+        try:
+            result = self.remove(self._read(picture.source) if data is None else data)
+            write(picture.target, result.data)
+        except ClientGone:
+            return Outcome(picture, Status.STOPPED)
+        except Exception as exc:  # noqa: BLE001 - `find_problem` logs what it does not know
+            return Outcome(picture, Status.FAILED, time.monotonic() - start, find_problem(exc))
+        return Outcome(picture, Status.DONE, time.monotonic() - start, result=result)
+
+    def remove(self, data: bytes) -> Result:
+        """Return the result of a picture. Raises `ServiceError`, also `ClientGone` after a stop."""
+        return self.remover.remove(data, self.options, background=self.background, deadline=Deadline(gone=self.gone))
+
+    def _read(self, source: Path) -> bytes:
+        limit = self.remover.limits.max_bytes
+        if (size := source.stat().st_size) > limit:
+            raise UploadTooLarge(f"the file has {size} bytes; allowed: {limit} (MAX_CONTENT_LENGTH)")
+        return source.read_bytes()
+
+
+def find_problem(exc: Exception) -> Problem:
+    """Return an exception as a problem in plain words; what is not known is logged."""
+    if isinstance(exc, ServiceError):
+        return Problem(exc.code, str(exc), exc.solution, ours=exc.status >= 500)
+    if isinstance(exc, OSError):
+        return Problem("file_error", f"{exc.filename or 'A file'}: {exc.strerror or exc}", ours=True)
+    if isinstance(exc, MemoryError):
+        return Problem("out_of_memory", "There is not enough memory for it", "Use fewer --jobs", ours=True)
+    log.error("unexpected error", exc_info=exc)
+    return Problem("internal_error", f"An error of the program ({type(exc).__name__})", ours=True)
+
+
+def work(pictures: Iterable[Picture], make: Callable[[Picture], Outcome], jobs: int, stop: Stop) -> Iterator[Outcome]:
+    """Yield the outcomes as they come, with at most `jobs` pictures in work. After a stop no picture begins."""
+    waiting = iter(pictures)
+    with ThreadPoolExecutor(jobs) as pool:
+        running: set[Future[Outcome]] = {pool.submit(make, picture) for picture in islice(waiting, jobs)}
+        while running:
+            over, running = wait(running, return_when=FIRST_COMPLETED)
+            if not stop:
+                running |= {pool.submit(make, picture) for picture in islice(waiting, len(over))}
+            for future in over:
+                yield future.result()
