@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from services.imaging.errors import NoSubject
-from services.imaging.rasters import Mask, Matte
+from services.imaging.rasters import Mask, Matte, Pixels
 
 # px; larger masks are reduced to this size, so that the figure means the same for all models.
 LOOK_SIDE: Final = 320
@@ -22,6 +22,9 @@ VISIBLE: Final = 10  # an alpha above this can be seen
 # The smallest share of the picture that counts as a subject, and the largest alpha that it has at least.
 LEAST_SHARE: Final = 0.001
 LEAST_ALPHA: Final = 128
+# The levels of each channel differ by no more than the spread in a picture of one colour, reduced to this side in px.
+BLANK_SIDE: Final = 64
+BLANK_SPREAD: Final = 3
 # Blank pictures give a see-through matte, and a confidence of at most 0.05.
 SMEAR: Final = 0.1
 
@@ -64,6 +67,12 @@ def _decided(mask: Mask, subject: Mask) -> float:
     outline = cv2.countNonZero(cv2.morphologyEx(subject, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)))
     unexplained = max(0.0, undecided - SOFT_EDGE * outline)
     return sure / (sure + unexplained) if sure else 0.0
+
+
+def is_blank(pixels: Pixels) -> bool:
+    """Return whether a picture (HxWx3, uint8) has one colour only, apart from noise: no mask of it means anything."""
+    small = cv2.resize(pixels, (BLANK_SIDE, BLANK_SIDE), interpolation=cv2.INTER_AREA)
+    return int(np.ptp(small, axis=(0, 1)).max()) <= BLANK_SPREAD
 
 
 def without_subject(matte: Matte, certainty: float) -> NoSubject | None:

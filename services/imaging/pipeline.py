@@ -8,7 +8,7 @@ import numpy as np
 from services.capacity.deadline import Stopwatch
 from services.errors import ConflictingOptions
 from services.imaging.compose import compose
-from services.imaging.confidence import confidence, without_subject
+from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.encode import MEMORY, encode
@@ -141,6 +141,9 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         part = part_of(photo, roi)
         mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
         certainty = confidence(mask)
+        if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
+            # The model stretches its faint values to the whole range.
+            mask = np.zeros_like(mask)
     with watch.step("refine"):
         matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
         if options.smooth:

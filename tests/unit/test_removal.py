@@ -108,11 +108,12 @@ def test_rules_demand_a_subject_and_a_jpeg(remover: Remover, small: bytes, blank
     assert opaque.format is Format.JPEG
 
 
+@pytest.mark.parametrize("edges", ["soft", "refined", "matting"])
 @pytest.mark.parametrize("side", [64, 300])
 @pytest.mark.parametrize("colour", ["white", "grey", "black"])
-def test_blank_picture_gives_an_empty_result(remover: Remover, colour: str, side: int) -> None:
+def test_blank_picture_gives_an_empty_result(remover: Remover, colour: str, side: int, edges: str) -> None:
     data = encoded(Image.new("RGB", (side, side), colour), "PNG")
-    result = remover.remove(data, Options())
+    result = remover.remove(data, Options.parse({"edges": edges}))
     with Image.open(io.BytesIO(result.data)) as image:
         assert image.getchannel("A").getextrema() == (0, 0)
     assert (result.foreground.width, result.foreground.height) == (0, 0)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.imaging.confidence import confidence, without_subject
+from services.imaging.confidence import confidence, is_blank, without_subject
 from services.imaging.errors import NoSubject
 from services.imaging.rasters import Mask
 
@@ -51,3 +51,11 @@ def test_see_through_matte_of_an_unsure_mask_holds_no_subject() -> None:
     assert without_subject(matte, 0.5) is None
     matte[0, 0] = 128
     assert without_subject(matte, 0.05) is None
+
+
+def test_picture_is_blank_where_only_noise_differs() -> None:
+    pixels = np.full((300, 400, 3), 90, np.uint8)
+    pixels += np.random.default_rng(1).integers(0, 6, pixels.shape, np.uint8)
+    assert is_blank(pixels)
+    pixels[100:120, 200:230] += 60
+    assert not is_blank(pixels)

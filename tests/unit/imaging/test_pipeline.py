@@ -144,6 +144,7 @@ def test_own_alpha_is_the_matte_without_segmentation_where_asked_for() -> None:
 
 def test_own_alpha_is_discarded_where_asked_for() -> None:
     image = Image.new("RGBA", (160, 120), (255, 255, 255, 128))
+    image.paste((0, 0, 0, 128), (40, 30, 120, 90))
     given = Sources(inspect(encoded(image, "PNG"), ImageLimits()))
     assert pixels(removed(given).data)[..., 3].max() == 128
     given = Sources(inspect(encoded(image, "PNG"), ImageLimits()))
