@@ -49,7 +49,8 @@ def sweep(settings: Settings, parts: Maintenance) -> None:
 def stop(*_: object) -> None:
     """End the process in order at the first signal. Ctrl-C and the worker may both send one."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # SIG_IGN would make Python report a second signal that has arrived already.
+        signal.signal(number, lambda *_: None)
     raise SystemExit(0)
 
 

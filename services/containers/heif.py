@@ -30,7 +30,7 @@ def heif_pixels(data: bytes) -> int:
                 largest = max(largest, _meta(content[4:], data))
             elif kind == b"moov":
                 largest = max(largest, _movie(content, data))
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         return largest
     return largest
 

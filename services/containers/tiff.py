@@ -74,7 +74,7 @@ def _directory(data: bytes, order: str, *, big: bool) -> list[Entry]:
     try:
         at = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
         tags = struct.unpack_from(order + head, data, at)[0]
-    except struct.error:
+    except (struct.error, OverflowError):
         return []
     at += struct.calcsize(order + head)
     size = struct.calcsize(order + row) + room
@@ -98,5 +98,5 @@ def _first(data: bytes, at: int, shape: tuple[str, int, int, int]) -> int:
         if struct.calcsize(order + code) * count > room:
             at = struct.unpack_from(order + ("Q" if room == 8 else "I"), data, at)[0]
         return int(struct.unpack_from(order + code, data, at)[0])
-    except struct.error:
+    except (struct.error, OverflowError):
         return 0

@@ -65,8 +65,14 @@ def tiff_tile(side: int, picture: int = 64, order: str = "<", big: bool = False)
 
 def tiff_strips(count: int, order: str = "<", big: bool = False) -> bytes:
     """Return a TIFF of 64×64 px that lists `count` strips."""
-    pixels = zlib.compress(bytes(64))
-    tags = _grey(64, 64) | {273: (LONG, [0] * count), 278: (LONG, [1]), 279: (LONG, [len(pixels)] * 64)}
+    # Not compressed: then Pillow makes an object of each strip.
+    pixels = bytes(64)
+    tags = _grey(64, 64) | {
+        259: (SHORT, [1]),
+        273: (LONG, [0] * count),
+        278: (LONG, [1]),
+        279: (LONG, [len(pixels)] * 64),
+    }
     return tiff(tags, pixels, order, big)
 
 
