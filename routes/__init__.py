@@ -16,6 +16,7 @@ from routes import (
     rembg,
     removal,
     removebg,
+    studio,
     system,
     uploads,
     withoutbg,
@@ -30,6 +31,7 @@ from routes.openapi import (
     reference_page,
     rembg_operations,
     removebg_docs,
+    studio_operations,
     swagger_page,
 )
 from routes.openapi.docs import OPEN, Route
@@ -57,6 +59,7 @@ ROUTES = (
     Route(
         "POST", "/api/remove/batch", batch.remove_batch, rembg_operations.REMOVE_BATCH, "rate_limit_remove_bg_per_hour"
     ),
+    Route("POST", "/matte", studio.matte, studio_operations.MATTE, "rate_limit_matte_per_hour"),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),

@@ -60,11 +60,11 @@ def remove(upload: Upload, options: Options, rules: Rules | None = None) -> Resu
     return result
 
 
-def as_image(result: Result, stem: str, disposition: str) -> Response:
-    """Return the result's file as a response, named `<stem>-no-bg.<ending>`."""
+def as_image(result: Result, stem: str, disposition: str, what: str = "no-bg") -> Response:
+    """Return the result's file as a response, named `<stem>-<what>.<ending>`."""
     response = Response(result.data, mimetype=result.format.mimetype)
     response.headers["X-Confidence"] = f"{result.confidence:.3f}"
-    name = f"{stem}-no-bg.{result.format.extension}"
+    name = f"{stem}-{what}.{result.format.extension}"
     response.headers.set("Content-Disposition", disposition, **file_name(name))
     response.headers.update(result_headers(result))
     return response

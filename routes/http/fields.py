@@ -10,7 +10,7 @@ from routes.http.context import service
 from routes.http.incoming import S3_KEY
 from services.errors import BadOption, MultipleImages, UnknownOption
 from services.imaging.formats import Format, usable_formats
-from services.imaging.options import BACKGROUND_IMAGE, Options, unknown_option
+from services.imaging.options import BACKGROUND_IMAGE, Options, option_names, unknown_option
 from services.imaging.values import BOOLEAN_WORDS, parse_bool
 from services.storage.base import KEYS, is_key
 
@@ -27,6 +27,11 @@ RESULTS_PREFIX: Final = "results/"
 OTHER_FILE_FIELDS: Final = frozenset(
     {"image_file", "image_file_b64", "source_image_file", "files", "files[]", "images", "img", "photo", "upload"}
 )
+# Options that shape the matte, and those of its file.
+MATTE_OPTIONS: Final = (
+    *("model", "prompt", "edges", "feather", "alpha_boost", "threshold", "smooth", "roi"),
+    *("format", "quality"),
+)
 NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)
 
 
@@ -42,6 +47,12 @@ def unknown_field(name: str, *own: str, file_field: str = FILE_FIELDS[0]) -> Unk
     if name in OTHER_FILE_FIELDS or name in FILE_FIELDS:
         return UnknownOption(f"{name!r} is not a field of this endpoint; did you mean {file_field!r}?")
     return unknown_option(name, also=(*NON_OPTION_FIELDS, *own))
+
+
+def refused_field(name: str, refused: tuple[str, ...]) -> UnknownOption:
+    """Return the error for an option or an image that other endpoints take and this one does not."""
+    taken = ", ".join(option for option in option_names() if option not in refused)
+    return UnknownOption(f"{name!r} is not an option of this endpoint; its options are {taken}")
 
 
 def read_options(*own: str, file_field: str = FILE_FIELDS[0]) -> dict[str, object]:
@@ -110,9 +121,14 @@ def result_key(key: object) -> str:
 
 
 def raw_options(
-    *sources: Mapping[str, Any], own: tuple[str, ...] = (), file_field: str = FILE_FIELDS[0]
+    *sources: Mapping[str, Any],
+    own: tuple[str, ...] = (),
+    file_field: str = FILE_FIELDS[0],
+    refused: tuple[str, ...] = (),
 ) -> dict[str, object]:
     """Return the raw options of all sources, URLs of images among them.
+
+    `refused` names the options and images that the endpoint does not take.
 
     Raises `BadOption` and `MultipleImages` for a field that was given twice, and `UnknownOption`.
     """
@@ -129,6 +145,8 @@ def raw_options(
             if present:
                 given[name] = present[0]
     for name in given:
+        if name in refused:
+            raise refused_field(name, refused)
         if name == BACKGROUND_IMAGE:
             raise BadOption(name, given[name], "a file of a form, or base64 in JSON")
         if name == OUTPUT_KEY and name in own:

@@ -19,6 +19,7 @@ from routes.http.fields import (
     format_from_accept,
     image_reference,
     raw_options,
+    refused_field,
     result_key,
     unknown_field,
 )
@@ -68,27 +69,28 @@ class Upload:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
 
 
-def read_upload(*own: str, waits: bool = False) -> Upload:
+def read_upload(*own: str, waits: bool = False, refused: tuple[str, ...] = ()) -> Upload:
     """Read the image of a form, of a raw body, or behind `image_url`, with its options.
 
-    `own` names the endpoint's fields that are not options; with `waits` the image is not worked on now. Raises the
-    contract's 400, 403, 413, 415, 502 and 504 errors, and `Busy` before the body is read.
+    `own` names the endpoint's fields that are not options, `refused` the options that it does not take; with `waits`
+    the image is not worked on now. Raises the contract's 400, 403, 413, 415, 502 and 504 errors, and `Busy` before the
+    body is read.
     """
     if not waits:
         service().admission.refuse_when_full()
     kind = request.mimetype
     if kind == "application/json":
-        given = raw_options(request.args, MultiDict(read_json()), own=own)
+        given = raw_options(request.args, MultiDict(read_json()), own=own, refused=refused)
         if image_reference(given):
             return _complete(given)
         raise MissingImage("the key 'image_url' is absent", 'Send {"image_url": "https://…"}, or the image as a file')
     hold_body()
     if kind == "multipart/form-data":
-        return _from_form(own)
+        return _from_form(own, refused)
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
-        return _from_body(own)
+        return _from_body(own, refused)
     if kind == "application/x-www-form-urlencoded":
-        given = raw_options(request.args, request.form, own=own)
+        given = raw_options(request.args, request.form, own=own, refused=refused)
         if image_reference(given):
             return _complete(given)
         raise MissingImage("the body is a form without a file" if given else "the body holds no image")
@@ -142,7 +144,7 @@ def _base64_background(text: object) -> bytes | None:
     return decode_base64(text)
 
 
-def _from_form(own: tuple[str, ...]) -> Upload:
+def _from_form(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
     parts = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
     backgrounds = [part for name, part in parts if name == BACKGROUND_IMAGE]
     files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE]
@@ -155,7 +157,9 @@ def _from_form(own: tuple[str, ...]) -> Upload:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
     if as_text is not None:
         raise MissingImage(f"the field {as_text!r} came as text, not as a file")
-    given = raw_options(request.args, request.form, own=own)
+    given = raw_options(request.args, request.form, own=own, refused=refused)
+    if backgrounds and BACKGROUND_IMAGE in refused:
+        raise refused_field(BACKGROUND_IMAGE, refused)
     if len(backgrounds) > 1:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
@@ -168,11 +172,11 @@ def _from_form(own: tuple[str, ...]) -> Upload:
     return _complete(given, read_part(part), part.filename, background)
 
 
-def _from_body(own: tuple[str, ...]) -> Upload:
+def _from_body(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
     limit = service().limits.max_bytes
     if request.content_length and request.content_length > limit:
         raise UploadTooLarge(f"{request.content_length} bytes were announced; allowed: {limit}")
-    given = raw_options(request.args, own=own)
+    given = raw_options(request.args, own=own, refused=refused)
     data = request.get_data(cache=False)
     if len(data) < (request.content_length or 0):
         raise BadRequest(f"{request.content_length} bytes were announced, {len(data)} came")

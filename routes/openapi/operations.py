@@ -31,7 +31,8 @@ def _option_table() -> str:
     return "\n".join(["| option | values | default |", "|---|---|---|", *rows])
 
 
-def _object(required: list[str], **properties: Schema) -> Schema:
+def body_object(required: list[str], **properties: Schema) -> Schema:
+    """Return the schema of an object with exactly these properties."""
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
@@ -41,8 +42,8 @@ def _with_output_key(schema: Schema) -> Schema:
 
 _OPTIONS: Final = option_schemas()
 _BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
-_BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
-_BY_URL: Final = _object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
+BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BY_URL: Final = body_object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
 OUTPUT_KEY: Final[Schema] = {
     "type": "string",
     "maxLength": 500,
@@ -51,13 +52,13 @@ OUTPUT_KEY: Final[Schema] = {
 }
 _IMAGE_BODIES: Final = {
     "multipart/form-data": {
-        **_object(
+        **body_object(
             [],
-            file=_BINARY,
-            image={**_BINARY, "description": "Another name for `file`."},
+            file=BINARY,
+            image={**BINARY, "description": "Another name for `file`."},
             image_url=IMAGE_URL,
             background_image_url=BACKGROUND_URL,
-            **{BACKGROUND_IMAGE: {**_BINARY, "description": _BEHIND}},
+            **{BACKGROUND_IMAGE: {**BINARY, "description": _BEHIND}},
             **_OPTIONS,
         ),
         "oneOf": [{"required": ["file"]}, {"required": ["image"]}, {"required": ["image_url"]}],
@@ -69,7 +70,7 @@ _IMAGE_BODIES: Final = {
 }
 _JSON_RESULT: Final = schema_of(ImageAnswer)
 _IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
-_IMAGE_FAILURES: Final = (
+IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource,
     e.ModelNotFound, e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall,
     NoSubject, SourceFailed, SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
@@ -82,7 +83,7 @@ REMOVE: Final = Operation(
     "Send the image as multipart field `file`, as the body, or as the URL `image_url`. The answer is a download named "
     "`<name>-no-bg.<ext>`, or, with `Accept: application/json`, what the base64 endpoint answers. Options are form "
     f"fields, query parameters, or keys of a JSON body.\n\n{_option_table()}",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 REMOVE_BG: Final = Operation(
     "removal",
@@ -90,14 +91,14 @@ REMOVE_BG: Final = Operation(
     "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
     "`POST /remove-bg?image_url=…`. With `output_key` the result goes to the server's storage too.",
     {kind: _with_output_key(schema) for kind, schema in _IMAGE_BODIES.items()},
-    {f.mimetype: {} for f in usable_formats()}, (*_IMAGE_FAILURES, e.BadJSON, StorageUnavailable),
+    {f.mimetype: {} for f in usable_formats()}, (*IMAGE_FAILURES, e.BadJSON, StorageUnavailable),
     options=True, body_required=False, query={"output_key": OUTPUT_KEY},
 )  # fmt: skip
 PREVIEW: Final = Operation(
     "removal",
     "Remove the background, as a preview",
     "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, (*_IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+    _IMAGE_BODIES, _IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 BASE64: Final = Operation(
     "removal",
@@ -105,7 +106,7 @@ BASE64: Final = Operation(
     "For web pages: the image as base64 or data URI, the options beside it.",
     {
         "application/json": {
-            **_object(
+            **body_object(
                 [],
                 image={"type": "string", "minLength": 1, "description": "base64 or data URI"},
                 image_url=IMAGE_URL,
@@ -118,14 +119,14 @@ BASE64: Final = Operation(
         }
     },
     {"application/json": _JSON_RESULT},
-    (*_IMAGE_FAILURES, e.BadJSON, e.BadBase64),
+    (*IMAGE_FAILURES, e.BadJSON, e.BadBase64),
     options=True,
 )
 READ_FILE: Final = Operation(
     "files",
     "Read a text of base64 image data",
     "Only `.txt` files inside the server's `READ_FILE_DIR` that hold an image as base64.",
-    {"application/json": _object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
+    {"application/json": body_object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
     {"application/json": schema_of(TextFile)},
     (e.BadJSON, e.BadOption, e.UnknownOption, e.BadBase64, e.EmptyImage, e.ForbiddenPath, e.NotFound, e.UploadTooLarge,
      UnsupportedFormat),
