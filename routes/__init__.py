@@ -60,6 +60,7 @@ ROUTES = (
         "POST", "/api/remove/batch", batch.remove_batch, rembg_operations.REMOVE_BATCH, "rate_limit_remove_bg_per_hour"
     ),
     Route("POST", "/matte", studio.matte, studio_operations.MATTE, "rate_limit_matte_per_hour"),
+    Route("POST", "/compose", studio.compose, studio_operations.COMPOSE, "rate_limit_compose_per_hour"),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),

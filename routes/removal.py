@@ -21,7 +21,7 @@ def remove_background() -> Response:
     """Return the image without its background, as a download."""
     upload = read_upload()
     result = remove(upload, upload.options())
-    return _as_json(result) if wants_json() else as_image(result, upload.stem, "attachment")
+    return as_download(result, upload.stem)
 
 
 def remove_background_preview() -> Response:
@@ -58,6 +58,11 @@ def remove(upload: Upload, options: Options, rules: Rules | None = None) -> Resu
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return result
+
+
+def as_download(result: Result, stem: str) -> Response:
+    """Return the result as a download, or as JSON where `Accept` prefers that."""
+    return _as_json(result) if wants_json() else as_image(result, stem, "attachment")
 
 
 def as_image(result: Result, stem: str, disposition: str, what: str = "no-bg") -> Response:

@@ -1,15 +1,17 @@
-"""The one way to remove a background: views, job workers and the command line all call `Remover.remove`."""
+"""The one way to remove a background: views, job workers and the command line all call `Remover`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Final, Protocol
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.places import Places
 from services.imaging.decode import ImageLimits, Source, inspect
+from services.imaging.given_mask import check_kind, check_sides
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.pipeline import Result, Rules, Sources, check_background, compose_given, cut_out, weight
 from services.imaging.segment import Segmenter
 from services.result_cache import ResultCache
 
@@ -68,16 +70,59 @@ class Remover:
         photo = self.inspect(data, watch.deadline)
         sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
         segmenter = self.models.get(options.model, watch.deadline)
-        key = ""
-        if self.cache:
-            with watch.step("cache"):
-                key = self.cache.key(data, background, options, segmenter.identity, self.rules)
-                found = self.cache.get(key)
-            if found:
-                return replace(found, timings=watch.timings)
-        with self.admission.slot(weight(sources, options), watch):
-            result = cut_out(sources, options, segmenter, watch, self.rules)
-        if self.cache:
-            result = replace(result, cached=False)
-            self.cache.put(key, result)
+
+        def key(cache: ResultCache) -> str:
+            return cache.key(data, background, options, segmenter.identity, self.rules)
+
+        def work() -> Result:
+            with self.admission.slot(weight(sources, options), watch):
+                return cut_out(sources, options, segmenter, watch, self.rules)
+
+        return self._cached(key, work, watch)
+
+    def compose(
+        self,
+        data: bytes,
+        options: Options,
+        *,
+        mask: bytes | None = None,
+        background: bytes | None = None,
+        deadline: Deadline | None = None,
+    ) -> Result:
+        """Return the picture that `remove` would make of the photo `data` if its model had found this mask.
+
+        No model runs. `mask` is an image file of the upright photo's size; without one all of the photo is kept.
+        Raises `MaskMismatch` and what `remove` does, except for the models' errors.
+        """
+        watch = Stopwatch(deadline or Deadline())
+        check_background(options, background)
+        photo = self.inspect(data, watch.deadline)
+        given = None
+        if mask is not None:
+            check_kind(mask)
+            given = self.inspect(mask, watch.deadline)
+            check_sides(given, photo)
+        behind = self.inspect(background, watch.deadline) if background is not None else None
+        sources = Sources(photo, behind, given)
+
+        def key(cache: ResultCache) -> str:
+            return cache.key(data, background, options, "compose", mask and sha256(mask).hexdigest(), self.rules)
+
+        def work() -> Result:
+            with self.admission.slot(weight(sources, options), watch):
+                return compose_given(sources, options, watch, self.rules)
+
+        return self._cached(key, work, watch)
+
+    def _cached(self, key: Callable[[ResultCache], str], work: Callable[[], Result], watch: Stopwatch) -> Result:
+        """Return the cached result with this key, or that of `work`, which is then cached."""
+        if not self.cache:
+            return work()
+        with watch.step("cache"):
+            name = key(self.cache)
+            found = self.cache.get(name)
+        if found:
+            return replace(found, timings=watch.timings)
+        result = replace(work(), cached=False)
+        self.cache.put(name, result)
         return result

@@ -32,6 +32,9 @@ MATTE_OPTIONS: Final = (
     *("model", "prompt", "edges", "feather", "alpha_boost", "threshold", "smooth", "roi"),
     *("format", "quality"),
 )
+# Options of which a caller's own mask leaves nothing to decide.
+MODEL_OPTIONS: Final = ("model", "prompt", "edges", "roi")
+MASK: Final = "mask"
 NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)
 
 
@@ -149,6 +152,8 @@ def raw_options(
             raise refused_field(name, refused)
         if name == BACKGROUND_IMAGE:
             raise BadOption(name, given[name], "a file of a form, or base64 in JSON")
+        if name == MASK and name in own:
+            raise BadOption(name, given[name], "a file of a form")
         if name == OUTPUT_KEY and name in own:
             result_key(given[name])
         elif name in (CALLBACK_URL, S3_KEY) and name in own:

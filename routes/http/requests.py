@@ -13,6 +13,7 @@ from routes.http.fields import (
     BACKGROUND_URL,
     CALLBACK_URL,
     FILE_FIELDS,
+    MASK,
     OUTPUT_KEY,
     URL_FIELD,
     boolean,
@@ -48,14 +49,15 @@ class Upload:
     """The image of a request.
 
     `name` is the file name as it was sent; `given` the raw options; `background` the image behind the subject;
-    `timings` the milliseconds it took to get them; `output_key` the key under which the result is stored as well, or
-    "".
+    `mask` the caller's own mask, at endpoints that take one; `timings` the milliseconds it took to get them;
+    `output_key` the key under which the result is stored as well, or "".
     """
 
     data: bytes
     name: str
     given: Mapping[str, object]
     background: bytes | None = None
+    mask: bytes | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     output_key: str = ""
     callback_url: object = None
@@ -147,7 +149,8 @@ def _base64_background(text: object) -> bytes | None:
 def _from_form(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
     parts = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
     backgrounds = [part for name, part in parts if name == BACKGROUND_IMAGE]
-    files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE]
+    masks = [part for name, part in parts if name == MASK and MASK in own]
+    files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE and part not in masks]
     for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
         if name in Options.model_fields:
             raise BadOption(name, "a file", allowed(name))
@@ -162,14 +165,17 @@ def _from_form(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
         raise refused_field(BACKGROUND_IMAGE, refused)
     if len(backgrounds) > 1:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
+    if len(masks) > 1:
+        raise BadOption(MASK, f"{len(masks)} files", "one file")
     background = read_part(backgrounds[0]) if backgrounds else None
+    mask = read_part(masks[0]) if masks else None
     if name := image_reference(given):
         if any(part.filename for _, part in files):
             raise MultipleImages(f"both a file and {name!r} were given")
-        return _complete(given, background=background)
+        return replace(_complete(given, background=background), mask=mask)
     if not files or not (part := files[0][1]).filename:
         raise MissingImage("the form has no file in the field 'file'")
-    return _complete(given, read_part(part), part.filename, background)
+    return replace(_complete(given, read_part(part), part.filename, background), mask=mask)
 
 
 def _from_body(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:

@@ -41,7 +41,7 @@ def _with_output_key(schema: Schema) -> Schema:
 
 
 _OPTIONS: Final = option_schemas()
-_BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
+BEHIND: Final = "An image behind the subject: fills the canvas, centred; instead of `background`."
 BINARY: Final[Schema] = {"type": "string", "contentMediaType": "application/octet-stream"}
 _BY_URL: Final = body_object(["image_url"], image_url=IMAGE_URL, background_image_url=BACKGROUND_URL, **_OPTIONS)
 OUTPUT_KEY: Final[Schema] = {
@@ -58,7 +58,7 @@ _IMAGE_BODIES: Final = {
             image={**BINARY, "description": "Another name for `file`."},
             image_url=IMAGE_URL,
             background_image_url=BACKGROUND_URL,
-            **{BACKGROUND_IMAGE: {**BINARY, "description": _BEHIND}},
+            **{BACKGROUND_IMAGE: {**BINARY, "description": BEHIND}},
             **_OPTIONS,
         ),
         "oneOf": [{"required": ["file"]}, {"required": ["image"]}, {"required": ["image_url"]}],
@@ -69,7 +69,7 @@ _IMAGE_BODIES: Final = {
     "application/json": _BY_URL,
 }
 _JSON_RESULT: Final = schema_of(ImageAnswer)
-_IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
+IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
 IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource,
     e.ModelNotFound, e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall,
@@ -83,7 +83,7 @@ REMOVE: Final = Operation(
     "Send the image as multipart field `file`, as the body, or as the URL `image_url`. The answer is a download named "
     "`<name>-no-bg.<ext>`, or, with `Accept: application/json`, what the base64 endpoint answers. Options are form "
     f"fields, query parameters, or keys of a JSON body.\n\n{_option_table()}",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+    _IMAGE_BODIES, IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 REMOVE_BG: Final = Operation(
     "removal",
@@ -98,7 +98,7 @@ PREVIEW: Final = Operation(
     "removal",
     "Remove the background, as a preview",
     "As `/remove-background`, but inline and with a bounded size (`PREVIEW_MAX_SIDE`, 1024 px by default).",
-    _IMAGE_BODIES, _IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
+    _IMAGE_BODIES, IMAGE_ANSWERS, (*IMAGE_FAILURES, e.BadJSON), options=True, body_required=False,
 )  # fmt: skip
 BASE64: Final = Operation(
     "removal",
@@ -112,7 +112,7 @@ BASE64: Final = Operation(
                 image_url=IMAGE_URL,
                 background_image_url=BACKGROUND_URL,
                 data_uri={"type": "boolean", "default": False, "description": "answer with a data URI"},
-                **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {_BEHIND}"}},
+                **{BACKGROUND_IMAGE: {"type": "string", "description": f"base64 or data URI. {BEHIND}"}},
                 **_OPTIONS,
             ),
             "oneOf": [{"required": ["image"]}, {"required": ["image_url"]}],

@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from routes.http.fields import MATTE_OPTIONS
-from routes.openapi.docs import IMAGE_URL, Operation, option_schemas
-from routes.openapi.operations import BINARY, IMAGE_FAILURES, body_object
+from routes.http.fields import MASK, MATTE_OPTIONS, MODEL_OPTIONS
+from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
+from routes.openapi.operations import BEHIND, BINARY, IMAGE_ANSWERS, IMAGE_FAILURES, body_object
 from routes.openapi.schemas import Schema
 from services import errors as e
+from services.imaging.errors import MaskMismatch, NoSubject
 from services.imaging.formats import Format
+from services.imaging.options import BACKGROUND_IMAGE
 
 
 def _image_bodies(options: dict[str, Schema], **files: Schema) -> dict[str, Schema]:
@@ -26,6 +28,7 @@ def _image_bodies(options: dict[str, Schema], **files: Schema) -> dict[str, Sche
     }
 
 
+_OF_MODELS: Final = (e.ModelNotFound, e.EngineUnavailable, NoSubject)
 _MATTE_FORMATS: Final = (Format.PNG, Format.ZIP)
 _MATTE_OPTIONS: Final = {
     name: {**schema, "enum": [f.value for f in _MATTE_FORMATS]} if name == "format" else schema
@@ -40,4 +43,26 @@ MATTE: Final = Operation(
     "can't open. Takes only the options of the matte; `Accept` does not count.",
     _image_bodies(_MATTE_OPTIONS), {f.mimetype: {} for f in _MATTE_FORMATS}, (*IMAGE_FAILURES, e.BadJSON),
     body_required=False, parameters={"image_url": IMAGE_URL, **_MATTE_OPTIONS},
+)  # fmt: skip
+_COMPOSE_OPTIONS: Final = {
+    "background_image_url": BACKGROUND_URL,
+    **{name: schema for name, schema in option_schemas().items() if name not in MODEL_OPTIONS},
+}
+COMPOSE: Final = Operation(
+    "removal",
+    "Cut out a photo by a mask of your own",
+    "As `/remove-background`, with your mask instead of a model's: 255 is the subject, 0 the background, what is "
+    "between is half transparent. The mask that `/matte` gives makes the same bytes as `/remove-background`; give the "
+    "options of the matte to `/matte` alone. Without a mask all of the photo is kept. The photo's own "
+    "transparency stays.",
+    _image_bodies(
+        _COMPOSE_OPTIONS,
+        **{
+            MASK: {**BINARY, "description": "PNG or WebP: grey, opaque, as large as the upright photo."},
+            BACKGROUND_IMAGE: {**BINARY, "description": BEHIND},
+        },
+    ),
+    IMAGE_ANSWERS,
+    (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch, e.BadJSON),
+    body_required=False, parameters={"image_url": IMAGE_URL, **_COMPOSE_OPTIONS},
 )  # fmt: skip

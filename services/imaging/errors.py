@@ -29,3 +29,9 @@ class NoSubject(ServiceError):
 
 class RegionOutOfBounds(BadOption):
     """The region of interest exceeds the image."""
+
+
+class MaskMismatch(ServiceError):
+    code, status = "mask_mismatch", 422
+    message = "The mask does not fit the photo"
+    solution = "Send a grey PNG or WebP without transparency, as large as the upright photo; POST /matte makes one"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -14,21 +15,26 @@ from services.imaging.decontaminate import decontaminate
 from services.imaging.encode import MEMORY, encode
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
+from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.layout import largest_canvas
-from services.imaging.options import BACKGROUND_IMAGE, Options
+from services.imaging.options import BACKGROUND_IMAGE, Edges, Options
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.refine import refine, smooth
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
 
+# The model of a result whose mask no model made.
+NO_MODEL: Final = "none"
+
 
 @dataclass(frozen=True)
 class Sources:
-    """The inspected photo and, optionally, the inspected image that goes behind the subject."""
+    """The inspected photo and, optionally, the inspected image that goes behind the subject, and the caller's mask."""
 
     photo: Source
     background: Source | None = None
+    mask: Source | None = None
 
 
 class OwnAlpha(StrEnum):
@@ -83,6 +89,18 @@ class Result:
     """Whether the result comes from the cache; None without a cache."""
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A decoded photo and its matte, the image that goes behind it, and where the matte comes from."""
+
+    photo: Photo
+    matte: Matte
+    background: Photo | None
+    model: str
+    confidence: float
+    """The certainty of the model's mask, 0 to 1; see `services.imaging.confidence`."""
+
+
 def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Stopwatch, rules: Rules) -> Result:
     """Remove the photo's background: decode, segment, refine, decontaminate, compose, encode.
 
@@ -105,11 +123,42 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
     if absent and not cut_already:
         # The see-through smear of a picture without a subject is of no use.
         matte = np.zeros_like(matte)
-    if options.decontaminate and not cut_already:
+    if cut_already:
+        options = options.model_copy(update={"decontaminate": False})
+    return _picture(Subject(photo, matte, ground, segmenter.name, certainty), sources, options, watch, rules)
+
+
+def compose_given(sources: Sources, options: Options, watch: Stopwatch, rules: Rules) -> Result:
+    """Make the picture with the caller's mask instead of a model's; without a mask all of the photo is the subject.
+
+    The result is that of `cut_out`, byte for byte, where the mask is the one that `cut_out` gives for the photo. The
+    mask's own options (`alpha_boost`, `threshold`, `feather`, `smooth`) change it. Raises `MaskMismatch` and what the
+    steps raise.
+    """
+    with watch.step("decode"):
+        # First: decoding it needs less memory than the photo does, but more than the matte.
+        mask = decode_mask(sources.mask) if sources.mask is not None else None
+        photo = decode(sources.photo)
+        ground = decode(sources.background) if sources.background is not None else None
+        if mask is None:
+            mask = np.full((photo.height, photo.width), 255, dtype=np.uint8)
+        check_size(mask, photo)
+    with watch.step("refine"):
+        # A soft edge of the photo's own size is the mask itself.
+        matte = refine(mask, photo, options.model_copy(update={"edges": Edges.SOFT}), watch.deadline)
+        if options.smooth:
+            matte = smooth(matte, photo.alpha)
+    return _picture(Subject(photo, matte, ground, NO_MODEL, 1.0), sources, options, watch, rules)
+
+
+def _picture(subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules) -> Result:
+    """Decontaminate, compose and encode."""
+    photo = subject.photo
+    if options.decontaminate:
         with watch.step("decontaminate"):
-            photo = decontaminate(photo, matte)
+            photo = decontaminate(photo, subject.matte)
     with watch.step("compose"):
-        canvas = compose(photo, matte, options, ground)
+        canvas = compose(photo, subject.matte, options, subject.background)
     if rules.jpeg_if_opaque and canvas.opaque:
         options = options.model_copy(update={"format": Format.JPEG})
     with watch.step("encode"):
@@ -128,8 +177,8 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         max_width=options.max_width,
         max_height=options.max_height,
         max_pixels=options.max_pixels,
-        model=segmenter.name,
-        confidence=certainty,
+        model=subject.model,
+        confidence=subject.confidence,
         timings=watch.timings,
     )
 

@@ -95,3 +95,103 @@ def test_matte_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> None:
     assert answers[0].headers["X-RateLimit-Limit"] == "2"
     assert "RATE_LIMIT_MATTE_PER_HOUR" in answers[2].text
     assert post(counting, REMOVE, small).headers["X-RateLimit-Remaining"] == "9"
+
+
+def composed(server: Gunicorn, photo: bytes, mask: bytes | None, **options: Any) -> requests.Response:
+    files = {"file": ("My photo.jpeg", photo), **({"mask": ("mask.png", mask)} if mask is not None else {})}
+    return requests.post(server.url + "/compose", files=files, data=options, headers=ASKED, timeout=60)
+
+
+MATTES: list[dict[str, Any]] = [
+    {},
+    {"edges": "soft"},
+    {"edges": "matting", "feather": "3"},
+    {"alpha_boost": "2", "roi": "10% 10% 80% 100%"},
+    {"smooth": "true"},
+]
+PICTURES: list[dict[str, Any]] = [
+    {},
+    {"format": "jpeg", "background": "steelblue", "quality": "70"},
+    {"format": "webp", "crop": "true", "crop_margin": "10%", "shadow": "drop"},
+    {"format": "zip", "scale": "80%", "position": "0% 100%"},
+    {"format": "avif", "decontaminate": "false", "max_width": "90", "shadow": "contact"},
+    {"output": "mask", "preset": "thumbnail"},
+]
+
+
+@pytest.fixture(scope="module", params=["jpeg", "sideways", "transparent"])
+def any_photo(request: pytest.FixtureRequest, photo: Callable[[str], Image.Image]) -> bytes:
+    """A plain photo, one that its EXIF orientation turns, and one that is half transparent on its left."""
+    if request.param != "transparent":
+        return bytes(request.getfixturevalue(request.param))
+    image = photo("astronaut").resize((180, 160))
+    image.putalpha(Image.linear_gradient("L").rotate(90).resize(image.size))
+    return encoded(image, "PNG")
+
+
+@pytest.mark.parametrize("shape", MATTES)
+def test_own_mask_gives_the_bytes_of_a_removal(server: Gunicorn, any_photo: bytes, shape: dict[str, Any]) -> None:
+    mask = post(server, MATTE, any_photo, **shape).content
+    for picture in PICTURES:
+        removed = post(server, REMOVE, any_photo, **shape, **picture)
+        made = composed(server, any_photo, mask, **picture)
+        assert (removed.status_code, made.status_code) == (200, 200), made.text
+        assert made.content == removed.content, picture
+        for name in ("Content-Type", "Content-Disposition", "X-Foreground-Width", "X-Optimization-Used"):
+            assert made.headers[name] == removed.headers[name]
+        assert "segment" in removed.headers["Server-Timing"]
+        assert "segment" not in made.headers["Server-Timing"]
+
+
+def test_background_image_goes_behind_a_composed_subject(server: Gunicorn, jpeg: bytes, small: bytes) -> None:
+    files = {"file": ("a.jpg", jpeg), "background_image": ("b.jpg", small)}
+    removed = requests.post(server.url + REMOVE, files=files, timeout=60)
+    with_mask = {**files, "mask": ("m.png", post(server, MATTE, jpeg).content)}
+    assert requests.post(f"{server.url}/compose", files=with_mask, timeout=60).content == removed.content
+
+
+def test_opaque_pixels_are_the_photos_bit_for_bit(server: Gunicorn, photo: Callable[[str], Image.Image]) -> None:
+    image = photo("coffee").resize((120, 90))
+    drawn = np.zeros((90, 120), np.uint8)
+    drawn[20:60, 30:100] = 255
+    found = pixels(composed(server, encoded(image, "PNG"), encoded(Image.fromarray(drawn), "PNG")).content)
+    assert np.array_equal(found[:, :, 3], drawn)
+    assert np.array_equal(found[drawn == 255][:, :3], np.asarray(image)[drawn == 255])
+
+
+def test_without_a_mask_all_of_the_photo_is_kept(server: Gunicorn, small: bytes) -> None:
+    answer = composed(server, small, None, keep_alpha="true")
+    with Image.open(io.BytesIO(small)) as image:
+        assert np.array_equal(pixels(answer.content)[:, :, :3], np.asarray(image.convert("RGB")))
+    as_json = {"Accept": "application/json"}
+    body = requests.post(f"{server.url}/compose?max_width=48", data=small, headers=as_json, timeout=30).json()
+    assert (body["width"], body["model"]) == (48, "none")
+
+
+def test_mask_of_another_size_is_refused_with_both_sizes(server: Gunicorn, sideways: bytes) -> None:
+    sizes = {
+        (199, 300): "the mask is 199×300 px; the photo's sides are 300 and 200 px",
+        (300, 200): "the mask is 300×200 px, the upright photo 200×300 px",
+    }
+    for size, details in sizes.items():
+        answer = composed(server, sideways, encoded(Image.new("L", size), "PNG"))
+        assert assert_error(answer, 422, "mask_mismatch")["details"] == details
+
+
+def test_mask_as_text_or_twice_is_refused(server: Gunicorn, small: bytes) -> None:
+    text = requests.post(f"{server.url}/compose", files={"file": small}, data={"mask": "x"}, headers=ASKED, timeout=30)
+    assert assert_error(text, 400, "bad_option")["details"] == "mask is 'x'; allowed: a file of a form"
+    twice = [("file", ("a", small)), ("mask", ("a", small)), ("mask", ("b", small))]
+    assert_error(requests.post(f"{server.url}/compose", files=twice, headers=ASKED, timeout=30), 400, "bad_option")
+    # Other endpoints take no mask.
+    elsewhere = requests.post(f"{server.url}/matte", files=twice[:2], headers=ASKED, timeout=30)
+    assert_error(elsewhere, 400, "unknown_option")
+
+
+@pytest.mark.parametrize("name", ["model", "prompt", "edges", "roi"])
+def test_option_of_the_model_is_refused_by_compose(server: Gunicorn, small: bytes, name: str) -> None:
+    assert_error(composed(server, small, None, **{name: "soft"}), 400, "unknown_option")
+
+
+def test_compose_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> None:
+    assert composed(counting, small, None).headers["X-RateLimit-Limit"] == "300"

@@ -60,6 +60,34 @@ def test_each_step_is_reported_in_order_and_timed(remover: Remover, small: bytes
     assert result.cached is None
 
 
+def test_composed_result_is_cached_by_its_mask(remover: Remover, small: bytes) -> None:
+    cache: Any = MemoryCache()
+    caching = replace(remover, cache=cache)
+    removed = caching.remove(small, Options())
+    white, black = (encoded(Image.new("L", (96, 64), level), "PNG") for level in (255, 0))
+    first = caching.compose(small, Options(), mask=white)
+    assert (first.cached, next(iter(first.timings))) == (False, "cache")
+    assert first.data not in (removed.data, caching.compose(small, Options(), mask=black).data)
+    again = replace(caching, admission=FullAdmission(1, 0)).compose(small, Options(), mask=white)
+    assert (again.cached, again.data) == (True, first.data)
+
+
+def test_composing_needs_a_place_and_keeps_the_deadline(remover: Remover, small: bytes) -> None:
+    with pytest.raises(Busy):
+        replace(remover, admission=FullAdmission(1, 0)).compose(small, Options())
+    with pytest.raises(DeadlineExceeded):
+        remover.compose(small, Options(), deadline=Deadline(0))
+    with pytest.raises(ConflictingOptions):
+        remover.compose(small, Options.parse({"background": "red"}), background=small)
+
+
+def test_composing_works_without_models_and_without_a_subject(remover: Remover, small: bytes) -> None:
+    no_models: Any = None
+    alone = replace(remover, models=no_models, rules=Rules(require_subject=True))
+    empty = alone.compose(small, Options(), mask=encoded(Image.new("L", (96, 64)), "PNG"))
+    assert (empty.foreground.empty, empty.model, empty.confidence) == (True, "none", 1.0)
+
+
 def test_cached_result_needs_no_admission(remover: Remover, small: bytes) -> None:
     cache: Any = MemoryCache()
     first = replace(remover, cache=cache).remove(small, Options())
