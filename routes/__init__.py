@@ -92,6 +92,7 @@ ROUTES = (
     ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
+    Route("GET", "/studio.json", studio.studio_json, studio_operations.STUDIO, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
     Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health",)),
     Route("GET", "/api/v1/health", health.health_of_dependencies, operations.HEALTH_SHORT, scope=OPEN),

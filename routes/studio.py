@@ -1,23 +1,110 @@
-"""Views for pages that edit a cut-out: the matte alone, once for each photo, and pictures made with a matte."""
+"""Views for pages that edit a cut-out: the matte alone, pictures made with a matte, and what a page needs to know."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
 
-from flask import Response
+from flask import Response, current_app, request
+from pydantic import ConfigDict, Field
 
+from config import Settings
+from routes.http.answers import Body, Count, json_response
 from routes.http.context import request_deadline, service
 from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS
+from routes.http.limits import is_uncounted
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
 from routes.removal import as_download, as_image, remove
 from services.errors import BadOption
-from services.imaging.formats import Format
+from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, Output, option_names
+from services.imaging.values import PRESETS
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),
     *(BACKGROUND_IMAGE, BACKGROUND_URL),
 )
+# Photos that a page without jobs works on at a time.
+CONCURRENCY: Final = 2
+BUILD_CHARS: Final = 16
+
+
+class StudioModel(Body):
+    """A model that can be asked for."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    name: str
+    purpose: str
+    takes_prompt: bool
+
+
+class StudioLimits(Body):
+    bytes: Annotated[Count, Field(description="of a photo")]
+    pixels: Annotated[Count, Field(description="of a photo, at most")]
+    side: Annotated[Count, Field(description="px; the shorter side of a photo, at least")]
+    batch_files: Count
+    batch_bytes: Count
+    preview_side: Annotated[Count, Field(description="px; the longer side of a preview, at most")]
+
+
+class StudioFormats(Body):
+    accepted: Annotated[list[str], Field(description="of photos")]
+    results: list[str]
+
+
+class StudioFacts(Body):
+    """What a page needs to know of this service."""
+
+    version: str
+    build: Annotated[str, Field(description="changes with the page's files")]
+    jobs: Annotated[bool, Field(description="whether /api/jobs is there")]
+    auth_required: bool
+    default_model: str
+    models: list[StudioModel]
+    limits: StudioLimits
+    quotas: Annotated[
+        dict[str, int] | None, Field(description="requests an hour of each endpoint; null: this caller is not counted")
+    ]
+    concurrency: Annotated[int, Field(ge=1, description="photos that a page without jobs should send at a time")]
+    presets: Annotated[dict[str, dict[str, Any]], Field(description="the options that each preset stands for")]
+    formats: StudioFormats
+    result_ttl_seconds: Annotated[float, Field(description="how long a job's results are kept")]
+
+    @classmethod
+    def of(cls, settings: Settings, models: Iterable[object], build: str, *, counted: bool) -> Self:
+        """Return the facts for a caller; `counted` says whether quotas count it."""
+        limits = StudioLimits(
+            bytes=settings.max_content_length,
+            pixels=settings.largest_image_pixels,
+            side=settings.min_image_side,
+            batch_files=settings.max_batch_files,
+            batch_bytes=settings.max_batch_bytes,
+            preview_side=settings.preview_max_side,
+        )
+        quotas = {
+            "/remove-background": settings.rate_limit_remove_bg_per_hour,
+            "/remove-background-preview": settings.rate_limit_preview_per_hour,
+            "/matte": settings.rate_limit_matte_per_hour,
+            "/compose": settings.rate_limit_compose_per_hour,
+        }
+        return cls(
+            version=settings.app_version,
+            build=build,
+            jobs=settings.jobs_enabled,
+            auth_required=settings.auth_required,
+            default_model=settings.rembg_model_name,
+            models=[StudioModel.model_validate(model) for model in models],
+            limits=limits,
+            quotas=quotas if counted else None,
+            concurrency=min(CONCURRENCY, settings.max_running_images),
+            presets={name: dict(options) for name, options in PRESETS.items()},
+            formats=StudioFormats(accepted=list(settings.allowed_extensions), results=[*usable_formats()]),
+            result_ttl_seconds=settings.job_result_ttl_seconds,
+        )
 
 
 def matte() -> Response:
@@ -42,6 +129,20 @@ def compose() -> Response:
     return as_download(result, upload.stem)
 
 
+def studio_json() -> Response:
+    """Return what a page needs to know of this service; no quota counts it."""
+    parts = service()
+    counted = parts.settings.rate_limit_enabled and not is_uncounted()
+    build = web_build(current_app.static_folder or "web")
+    facts = StudioFacts.of(parts.settings, parts.models.usable().values(), build, counted=counted)
+    response = json_response(facts)
+    # A proxy must not keep it: the quotas are those of one caller.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
 def _matte_options(options: Options) -> Options:
     """Return the options under which a result is the matte. Raises `BadOption` for a format that may change it."""
     if options.format is Format.ZIP:
@@ -49,3 +150,12 @@ def _matte_options(options: Options) -> Options:
     if options.format is not Format.PNG:
         raise BadOption("format", options.format.value, "png, zip")
     return options.model_copy(update={"output": Output.MASK})
+
+
+@cache
+def web_build(folder: str) -> str:
+    """Return a digest of the page's files, as they were when it was first asked for."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:BUILD_CHARS]

@@ -5,7 +5,8 @@ from typing import Final
 from routes.http.fields import MASK, MATTE_OPTIONS, MODEL_OPTIONS
 from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_schemas
 from routes.openapi.operations import BEHIND, BINARY, IMAGE_ANSWERS, IMAGE_FAILURES, body_object
-from routes.openapi.schemas import Schema
+from routes.openapi.schemas import Schema, schema_of
+from routes.studio import StudioFacts
 from services import errors as e
 from services.imaging.errors import MaskMismatch, NoSubject
 from services.imaging.formats import Format
@@ -65,4 +66,10 @@ COMPOSE: Final = Operation(
     IMAGE_ANSWERS,
     (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch, e.BadJSON),
     body_required=False, parameters={"image_url": IMAGE_URL, **_COMPOSE_OPTIONS},
+)  # fmt: skip
+STUDIO: Final = Operation(
+    "service", "What a page needs to know",
+    "Limits, models, formats, presets and quotas, to check photos before they are sent. No quota counts it; `ETag` and "
+    "`If-None-Match` (304) save the bytes.",
+    answers={"application/json": schema_of(StudioFacts)},
 )  # fmt: skip

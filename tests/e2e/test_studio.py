@@ -195,3 +195,39 @@ def test_option_of_the_model_is_refused_by_compose(server: Gunicorn, small: byte
 
 def test_compose_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> None:
     assert composed(counting, small, None).headers["X-RateLimit-Limit"] == "300"
+
+
+def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
+    answer = requests.get(f"{server.url}/studio.json", timeout=30)
+    facts = answer.json()
+    assert list(facts) == [
+        *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "concurrency"),
+        *("presets", "formats", "result_ttl_seconds"),
+    ]
+    assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "u2netp")
+    assert [model["name"] for model in facts["models"]] == ["u2netp"]
+    assert facts["limits"] | {"pixels": 0} == {
+        "bytes": 16 * 1024 * 1024, "pixels": 0, "side": 16,
+        "batch_files": 50, "batch_bytes": 64 * 1024 * 1024, "preview_side": 1024,
+    }  # fmt: skip
+    assert facts["presets"]["thumbnail"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    assert "heic" in facts["formats"]["accepted"]
+    assert {"png", "jpeg", "webp", "zip"} <= set(facts["formats"]["results"])
+
+
+def test_unchanged_facts_are_not_sent_again(server: Gunicorn) -> None:
+    first = requests.get(f"{server.url}/studio.json", timeout=30)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = requests.get(f"{server.url}/studio.json", headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_facts_have_the_callers_quotas_and_count_for_none(counting: Gunicorn, server: Gunicorn) -> None:
+    answer = requests.get(f"{counting.url}/studio.json", timeout=30)
+    assert answer.json()["quotas"] == {
+        "/remove-background": 10, "/remove-background-preview": 20, "/matte": 2, "/compose": 300,
+    }  # fmt: skip
+    assert "X-RateLimit-Limit" not in answer.headers
+    assert requests.get(f"{server.url}/studio.json", timeout=30).json()["quotas"] is None
+    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_LOOPBACK="false") as owned:
+        assert requests.get(f"{owned.url}/studio.json", timeout=30).json()["quotas"] is None
