@@ -10,12 +10,16 @@ from commands.database import db
 from commands.models import fetch_missing_model, models, warmup
 from commands.remove import remove
 from commands.watch import watch
+from commands.work import exit_by_signal, handling
 from config import load_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Remove image backgrounds on this machine."""
+    # Click would end with 1, which `remove` has for pictures that failed.
+    context.with_resource(handling(exit_by_signal))
 
 
 @main.command()

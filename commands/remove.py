@@ -13,7 +13,7 @@ from commands.image_options import parse_options
 from commands.models import fetch_missing_model
 from commands.plan import Picture, find_pictures, plan
 from commands.report import Report, progress
-from commands.work import Maker, Outcome, Status, Stop, work, write_whole
+from commands.work import Maker, Outcome, Status, Stop, exit_at_once, handling, work, write_whole
 from config import Settings, load_settings
 from services.capacity.deadline import Deadline
 from services.capacity.resources import tame_allocator, usable_cpus
@@ -100,12 +100,13 @@ def make_maker(
     settings: Settings, options: Options, background: bytes | None, jobs: int, gone: Callable[[], bool]
 ) -> Maker:
     """Return the maker of results, with its model loaded. Raises `ServiceError` where the model can't be used."""
-    from bootstrap import make_local_remover
-
     fetch_missing_model(options.model or settings.rembg_model_name, settings)
     tame_allocator()
-    remover = make_local_remover(settings, jobs)
-    remover.models.get(options.model, Deadline())
+    with handling(exit_at_once):
+        from bootstrap import make_local_remover
+
+        remover = make_local_remover(settings, jobs)
+        remover.models.get(options.model, Deadline())
     return Maker(remover, options, background, gone)
 
 

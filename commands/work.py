@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import time
@@ -64,6 +65,27 @@ class Outcome:
     result: Result | None = None
 
 
+def exit_by_signal(number: int, _frame: FrameType | None = None) -> None:
+    """End the process with the status of its signal, and let it tidy up."""
+    raise SystemExit(128 + number)
+
+
+def exit_at_once(number: int, _frame: FrameType | None = None) -> None:
+    """End the process where it stands. The import of a library may turn an exception into another one."""
+    os._exit(128 + number)
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle Ctrl-C and SIGTERM meanwhile. Only the main thread can."""
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
 class Stop:
     """Notes the first Ctrl-C or SIGTERM; the second ends the process as if nothing had caught it."""
 
@@ -80,13 +102,9 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[Stop]:
-        """Note the signals meanwhile. Only the main thread can."""
-        before = {number: signal.signal(number, self._note) for number in SIGNALS}
-        try:
+        """Note the signals meanwhile."""
+        with handling(self._note):
             yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.number = number

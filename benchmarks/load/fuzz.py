@@ -1,8 +1,9 @@
 """Send thousands of damaged images to a running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
 
-Photographs in every accepted format are damaged at random; the files of `tests/support/corpus.py` follow. Each response
-must be 200 or 4xx. Afterwards the worker processes must be the same, no file may be left behind, and an intact image
-must give the same bytes as before.
+Photographs in every accepted format are damaged: a third at random, a third by extreme numbers in their headers, a
+third PNG chunk by PNG chunk. The files of `tests/support/corpus.py` follow. Each response must be 200 or 4xx.
+Afterwards the worker processes must be the same, no file may be left behind, and an intact image must give the same
+bytes as before.
 """
 
 import argparse
@@ -20,7 +21,9 @@ from rich.progress import track
 
 from benchmarks.stages import photo
 from tests.support.corpus import FILES
+from tests.support.damage import SIGNATURE, damaged_chunks, extreme_numbers
 from tests.support.gunicorn import Gunicorn
+from tests.support.hostile import tiff_strips, tiff_tile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SLOW_SECONDS = 10.0
@@ -38,7 +41,7 @@ def main() -> None:
         url, good = f"{server.url}/remove-background", originals[0]
         expected, pids, files = send(url, good).content, server.workers(), sorted(Path(scratch).rglob("*"))
         for number in track(range(chosen.count), description="damaged"):
-            statuses[check(url, damaged(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
+            statuses[check(url, case(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
         for file in track(FILES, description="corpus"):
             statuses[check(url, file.make(), file.name)] += 1
         assert server.workers() == pids, "a worker died"
@@ -48,7 +51,7 @@ def main() -> None:
 
 
 def images() -> list[bytes]:
-    """Return one photograph in every accepted format."""
+    """Return one photograph in every accepted format, and TIFF files with tiles, strips and 64-bit offsets."""
     image = Image.open(io.BytesIO(photo(320, 240)))
     found = []
     for form in FORMATS:
@@ -57,7 +60,18 @@ def images() -> list[bytes]:
         found.append(out.getvalue())
     out = io.BytesIO()
     pillow_heif.from_pillow(image).save(out, quality=60)
-    return [*found, out.getvalue()]
+    return [*found, out.getvalue(), tiff_tile(48), tiff_tile(48, order=">", big=True), tiff_strips(64, big=True)]
+
+
+def case(originals: list[bytes], seed: int) -> bytes:
+    """Return the damaged image of a seed."""
+    match seed % 3:
+        case 0:
+            return extreme_numbers(random.Random(seed).choice(originals), seed)
+        case 1:
+            return damaged_chunks(next(image for image in originals if image.startswith(SIGNATURE)), seed)
+        case _:
+            return damaged(originals, seed)
 
 
 def damaged(originals: list[bytes], seed: int) -> bytes:

@@ -205,6 +205,23 @@ def test_stopped_run_leaves_whole_results_and_can_go_on(
     assert 1 <= len(made) < 12
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("library", ["cv2", "onnxruntime"])
+def test_signal_during_the_start_ends_with_its_status(
+    tmp_path: Path, small: bytes, library: str, number: int, code: int
+) -> None:
+    (tmp_path / "a.png").write_bytes(small)
+    command = [sys.executable, str(ROOT / "cli.py"), "remove", str(tmp_path), "-o", str(tmp_path / "out")]
+    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    maps = Path(f"/proc/{process.pid}/maps")
+    poll(lambda: f"/{library}/" in maps.read_text(), 60, "the libraries are being imported")
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert not (tmp_path / "out").exists()
+
+
 def test_downgrade_asks_before_it_removes_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/keys.db"
     assert cli("keys", "create", "--name", "shop", DATABASE_URL=url).returncode == 0
