@@ -1,5 +1,6 @@
 """Moves, resizes and layers cut-outs, always weighted by their alpha."""
 
+import math
 from typing import Any, Final
 
 import cv2
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.imaging.layout import Layout
 from services.imaging.rasters import Matte, Photo, Pixels
+from services.imaging.values import Gradient
 
 # Rows in a strip: the wide intermediates stay small.
 STRIP_ROWS: Final = 128
@@ -85,6 +87,22 @@ def cover(photo: Photo, size: tuple[int, int]) -> Photo:
     if photo.alpha is None:
         return Photo(resize(photo.pixels[part], size))
     return Photo(*resize_cutout(photo.pixels[part], photo.alpha[part], size))
+
+
+def gradient(size: tuple[int, int], colours: Gradient) -> Pixels:
+    """Return a linear gradient of `size` (width, height), as CSS's `linear-gradient`: the corners have the colours."""
+    angle = math.radians(colours.degrees)
+    across, down = math.sin(angle), -math.cos(angle)
+    length = abs(size[0] * across) + abs(size[1] * down)
+    x = ((np.arange(size[0], dtype=np.float32) + 0.5 - size[0] / 2) * (across / length)).astype(np.float32)
+    y = ((np.arange(size[1], dtype=np.float32) + 0.5 - size[1] / 2) * (down / length)).astype(np.float32)
+    first, second = (np.array(colour[:3], dtype=np.float32) for colour in colours[1:])
+    pixels = np.empty((size[1], size[0], 3), dtype=np.uint8)
+    for top in range(0, size[1], STRIP_ROWS):
+        rows = slice(top, top + STRIP_ROWS)
+        share = np.clip(y[rows, None, None] + x[None, :, None] + np.float32(0.5), 0, 1)
+        pixels[rows] = np.rint(first + share * (second - first))
+    return pixels
 
 
 def over(pixels: Pixels, alpha: Matte, under: Pixels, under_alpha: Matte | None) -> tuple[Pixels, Matte | None]:

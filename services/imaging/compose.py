@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.imaging.blend import cover, over, place, place_matte
+from services.imaging.blend import cover, gradient, over, place, place_matte
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.layout import plan
@@ -69,6 +69,8 @@ def compose(photo: Photo, matte: Matte, options: Options, background: Photo | No
     if background is not None:
         behind = cover(background, (canvas.width, canvas.height))
         canvas = _over(canvas, behind.pixels, behind.alpha)
+    elif options.background_gradient is not None:
+        canvas = _over(canvas, gradient((canvas.width, canvas.height), options.background_gradient), None)
     elif options.background is not None:
         behind = _filled(canvas, options.background)
         canvas = _over(canvas, behind.pixels, behind.alpha)

@@ -6,7 +6,6 @@ keys, the command line and the OpenAPI document follow from the field.
 
 import difflib
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -23,42 +22,25 @@ from services.imaging.values import (
     WORDS,
     Bool,
     Colour,
+    Edges,
+    Gradient,
     Number,
+    Output,
     PresetName,
+    Shadow,
     parse_colour,
     parse_format,
+    parse_gradient,
     parse_word,
     read_with,
     text_examples,
 )
 
+__all__ = ["Edges", "Options", "Output", "Shadow", "allowed", "option_names", "unknown_option"]
 MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
 # A file sent with the options, named like one of them.
 BACKGROUND_IMAGE: Final = "background_image"
-
-
-class Output(StrEnum):
-    """The content of a result: the subject, or its mask."""
-
-    CUTOUT = "cutout"
-    MASK = "mask"
-
-
-class Edges(StrEnum):
-    """How the model's small mask becomes a matte of the photo's size."""
-
-    SOFT = "soft"
-    REFINED = "refined"
-    MATTING = "matting"
-
-
-class Shadow(StrEnum):
-    """The shadow of the subject: a soft copy of it, or darkness where it touches the ground."""
-
-    NONE = "none"
-    DROP = "drop"
-    CONTACT = "contact"
 
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
@@ -129,6 +111,14 @@ class Options(BaseModel):
         Field(
             description="A colour behind the subject: hex of 3, 4, 6 or 8 digits with or without `#`, or a CSS name.",
             json_schema_extra=text_examples("ffffff", "#ff8800", "steelblue"),
+        ),
+    ] = None
+    background_gradient: Annotated[
+        Gradient | None,
+        read_with(parse_gradient),
+        Field(
+            description="Two colours behind the subject, and where they run in degrees: 90 is to the right, 180 down.",
+            json_schema_extra=text_examples("180 #ffffff #dddddd", "90 steelblue white"),
         ),
     ] = None
     keep_alpha: Annotated[

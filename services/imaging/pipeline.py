@@ -201,9 +201,15 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
 
 
 def check_background(options: Options, background: bytes | None) -> None:
-    """Raise `ConflictingOptions` where a background image and a background colour were both given."""
-    if background is not None and options.background is not None:
-        raise ConflictingOptions("background", BACKGROUND_IMAGE)
+    """Raise `ConflictingOptions` where two of a background's colour, gradient and image were given."""
+    given = {
+        "background": options.background is not None,
+        "background_gradient": options.background_gradient is not None,
+        BACKGROUND_IMAGE: background is not None,
+    }
+    names = [name for name, there in given.items() if there]
+    if len(names) > 1:
+        raise ConflictingOptions(names[0], names[1])
 
 
 def weight(sources: Sources, options: Options) -> float:

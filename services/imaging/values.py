@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PIL import ImageColor
 from pydantic import BeforeValidator
@@ -13,11 +13,44 @@ from services.imaging.formats import Format, usable_formats
 Colour = tuple[int, int, int, int]
 """Red, green, blue, alpha, each 0 to 255, not premultiplied."""
 
+
+class Gradient(NamedTuple):
+    """Two opaque colours and the direction from the first to the second: degrees clockwise from upwards, as in CSS."""
+
+    degrees: float
+    first: Colour
+    second: Colour
+
+
+class Output(StrEnum):
+    """The content of a result: the subject, or its mask."""
+
+    CUTOUT = "cutout"
+    MASK = "mask"
+
+
+class Edges(StrEnum):
+    """How the model's small mask becomes a matte of the photo's size."""
+
+    SOFT = "soft"
+    REFINED = "refined"
+    MATTING = "matting"
+
+
+class Shadow(StrEnum):
+    """The shadow of the subject: a soft copy of it, or darkness where it touches the ground."""
+
+    NONE = "none"
+    DROP = "drop"
+    CONTACT = "contact"
+
+
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
 BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
+    "background_gradient": "'degrees colour colour', as '90 #fff #ddd': 0 to 360, and two opaque colours",
     "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
     "scale": "10% to 100%, or original",
     "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
@@ -65,6 +98,19 @@ def parse_colour(value: object) -> Colour:
         digits = "".join(d * 2 for d in digits)
     red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
     return red, green, blue, alpha
+
+
+def parse_gradient(value: object) -> Gradient:
+    """Parse `90 #fff #ddd`: degrees from 0 to 360 and two opaque colours. Raises ValueError."""
+    if isinstance(value, Gradient):
+        return value
+    words = value.split() if isinstance(value, str) else []
+    if len(words) != 3 or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?(deg)?", words[0], re.ASCII):
+        raise ValueError("not a gradient")
+    degrees, first, second = float(words[0].removesuffix("deg")), parse_colour(words[1]), parse_colour(words[2])
+    if degrees > 360 or first[3] != 255 or second[3] != 255:
+        raise ValueError("not a gradient")
+    return Gradient(degrees, first, second)
 
 
 def parse_number(value: object) -> object:

@@ -113,7 +113,7 @@ PICTURES: list[dict[str, Any]] = [
     {},
     {"format": "jpeg", "background": "steelblue", "quality": "70"},
     {"format": "webp", "crop": "true", "crop_margin": "10%", "shadow": "drop"},
-    {"format": "zip", "scale": "80%", "position": "0% 100%"},
+    {"format": "zip", "scale": "80%", "position": "0% 100%", "background_gradient": "45 red blue"},
     {"format": "avif", "decontaminate": "false", "max_width": "90", "shadow": "contact"},
     {"output": "mask", "preset": "thumbnail"},
 ]

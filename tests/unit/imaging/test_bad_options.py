@@ -44,6 +44,12 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
          "#ggg", "＃fff", "#ff٠", "whitee", "-1", "##fff", "#fff;", "var(--x)", "red blue", "#fff\0"),
         "hex of 3, 4, 6 or 8 digits",
     ),
+    "background_gradient": (
+        ("90", "#fff #ddd", "90 #fff", "90 #fff #ddd #ccc", "361 #fff #ddd", "-1 red blue", "90 red bluee",
+         "NaN red blue", "1e2 red blue", "９0 red blue", "90 red #0000ff80", "90 red transparent",
+         "90,red,blue", "90 red blue\0"),
+        "two opaque colours",
+    ),
     "crop": (("2", "ja", "tru", "-1", "yes\0", "null", "box"), "true, false, 1, 0, yes, no, on, off"),
     "crop_margin": ((*LENGTHS, "5", "1px 2px 3px", "1px 2px 3px 4px 5px"), "one, two or four of 30px, 10% or 0"),
     "scale": ((*LENGTHS, "9%", "101%", "50px", "center", "50% 50%"), "10% to 100%, or original"),

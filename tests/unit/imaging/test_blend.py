@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from services.imaging.blend import cover, on_grey, over, place, place_matte, resize_cutout
+from services.imaging.blend import cover, gradient, on_grey, over, place, place_matte, resize_cutout
 from services.imaging.geometry import Box
 from services.imaging.layout import Layout
 from services.imaging.rasters import Matte, Photo, Pixels
+from services.imaging.values import Gradient
 
 RED, GREEN = (200, 0, 0), (0, 200, 0)
 
@@ -71,3 +72,16 @@ def test_over_mixes_by_alpha_and_keeps_opaque_pixels() -> None:
     assert half is not None
     # 128 + (255 - 128) * 128 / 255
     assert half[0].tolist() == [192] * 6
+
+
+def test_gradient_runs_from_the_first_colour_to_the_second_as_in_css() -> None:
+    black, white = (0, 0, 0, 255), (255, 255, 255, 255)
+    down = gradient((3, 256), Gradient(180, black, white))
+    assert np.array_equal(down, np.repeat(np.arange(256, dtype=np.uint8), 9).reshape(256, 3, 3))
+    assert np.array_equal(gradient((3, 256), Gradient(0, black, white)), down[::-1])
+    assert np.array_equal(gradient((256, 3), Gradient(90, black, white)), down.transpose(1, 0, 2))
+    # At 45° the colours are in the corners, and the middle is halfway.
+    slanted = gradient((301, 201), Gradient(45, (10, 20, 30, 255), (200, 100, 30, 255)))
+    assert np.abs(slanted[-1, 0].astype(int) - (10, 20, 30)).max() <= 1
+    assert np.abs(slanted[0, -1].astype(int) - (200, 100, 30)).max() <= 1
+    assert tuple(slanted[100, 150]) == (105, 60, 30)

@@ -57,6 +57,26 @@ def removed(
     return cut_out(given, options, segmenter or Bright(), watch or Stopwatch(Deadline()), rules or Rules())
 
 
+def test_gradient_fills_what_the_subject_leaves_free() -> None:
+    plain = pixels(removed(sources()).data)
+    ground = pixels(removed(sources(), background_gradient="90 #ff0000 #0000ff").data)
+    assert ground.shape == (120, 160, 3)
+    free, full = plain[:, :, 3] == 0, plain[:, :, 3] == 255
+    assert np.array_equal(ground[full], plain[full][:, :3])
+    row = ground[10].astype(int)
+    assert free[10].all()
+    assert (np.diff(row[:, 0]) <= 0).all()
+    assert (row[0][0], row[-1][2]) == (254, 254)
+
+
+def test_only_one_kind_of_background_is_taken() -> None:
+    both = Options.parse({"background": "red", "background_gradient": "90 red blue"})
+    with pytest.raises(ConflictingOptions, match="background and background_gradient were both given"):
+        check_background(both, None)
+    with pytest.raises(ConflictingOptions, match="background_gradient and background_image were both given"):
+        check_background(Options.parse({"background_gradient": "90 red blue"}), b"x")
+
+
 def test_steps_run_in_order_and_are_measured() -> None:
     steps: list[str] = []
     found = removed(sources(), watch=Stopwatch(Deadline(), steps.append))
