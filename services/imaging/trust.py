@@ -28,8 +28,8 @@ BOUND_START, BOUND_SLOPE = 0.15, 5.0
 MARGIN: Final = 0.15
 
 _LEVELS: Final = np.linspace(0, 1, 256)
-LOWEST: Final = np.rint(np.clip((_LEVELS - (1 - MARGIN)) / MARGIN, 0, 1) * 255).astype(np.uint8)
-HIGHEST: Final = np.rint(np.clip(_LEVELS / MARGIN, 0, 1) * 255).astype(np.uint8)
+LOWEST: Final = np.rint(np.clip((_LEVELS - (1 - MARGIN)) / MARGIN, 0, 1) * 255).astype(np.float32)
+HIGHEST: Final = np.rint(np.clip(_LEVELS / MARGIN, 0, 1) * 255).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,27 @@ class Guard:
 
     def keep(self, tile: Tile, guided: Matte) -> Matte:
         """Return the tile's guided matte, back at the mask and bounded by it as far as colours do not explain it."""
-        share = tile.grown(self.unexplained)
-        if float(share.max()) <= BOUND_START:
+        tall, wide = tile.marked.shape
+        cells = self.unexplained[tile.top : tile.top + tall + 2, tile.left : tile.left + wide + 2]
+        most = float(cells.max())
+        if most <= BOUND_START:
             return guided
-        soft = self.soft[tile.pixels]
-        back = np.asarray(cv2.subtract(soft, guided, dtype=cv2.CV_32F), dtype=np.float32)
-        start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
-        near = guided + np.clip((share - start) * np.float32(SLOPE), 0, 1) * back
-        bounded = np.minimum(np.maximum(near, cv2.LUT(soft, LOWEST)), cv2.LUT(soft, HIGHEST))
-        near += np.clip((share - np.float32(BOUND_START)) * np.float32(BOUND_SLOPE), 0, 1) * (bounded - near)
+        soft, share = self.soft[tile.pixels], tile.grown(self.unexplained)
+        near = guided.astype(np.float32)
+        if most > LOSS_START:
+            # OpenCV takes a second array of four rows and one column for a scalar.
+            back = np.subtract(soft, guided, dtype=np.float32)
+            start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
+            near += _ramp(share - start, SLOPE) * back
+        bounded = np.minimum(np.maximum(near, LOWEST[soft]), HIGHEST[soft])
+        near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
         return np.asarray(np.rint(near), dtype=np.uint8)
+
+
+def _ramp(beyond: Plane, slope: float) -> Plane:
+    """Return `beyond · slope` between 0 and 1, in place."""
+    beyond *= np.float32(slope)
+    return np.clip(beyond, 0, 1, out=beyond)
 
 
 def guard(mask: Mask, soft: Matte, image: Plane, cells: Cells) -> Guard:
