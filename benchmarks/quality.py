@@ -5,7 +5,8 @@ Composites have a known alpha and foreground. Measured in the edge band (12 px a
 "A Perceptually Motivated Online Benchmark for Image Matting" (2009), as means per band pixel × 1000; the foreground's
 colour error, 0 to 255, where both alphas show it.
 
-Writes a table, `results/quality.json` and a contact sheet, `results/quality.png`.
+Writes a table, `results/quality.json` and a contact sheet, `results/quality.png`; then the table of
+`benchmarks/quality_losses.py`, what refining costs or gains whole subjects.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.drawing import DATA, Subject
+from benchmarks.quality_losses import drawn, report_losses
 from benchmarks.stages import RESULTS
 from benchmarks.subjects import PHOTOGRAPHED, composites
 from benchmarks.versus_rembg import PEER, install_peer
@@ -59,13 +61,21 @@ class Cutout:
 
 def main() -> None:
     """Measure both services on all composites in one run."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cutouts", type=Path, help="a folder of cut-outs with true alpha, for the table of losses")
+    parser.add_argument("--losses-only", action="store_true", help="compare our own edge modes on drawn subjects alone")
+    options = parser.parse_args()
+    if options.losses_only:
+        report_losses(drawn(), options.cutouts, our_mattes())
+        return
     install_peer()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         subjects = prepare(folder)
         run_peer("remove", folder)
         compare(folder, subjects)
+        losses = report_losses(subjects, options.cutouts, our_mattes())
+        (RESULTS / "quality_losses.json").write_text(json.dumps(losses, indent=1))
 
 
 def prepare(folder: Path) -> dict[str, Subject]:
@@ -123,6 +133,12 @@ def our_methods() -> Callable[[Bytes], Iterator[tuple[str, Cutout]]]:
             yield edges, Cutout(np.dstack([pixels, matte]), time.perf_counter() - start)
 
     return cut
+
+
+def our_mattes() -> Callable[[Bytes], dict[str, Bytes]]:
+    """Return a function that gives a picture's matte, 0 to 255, of each of our edge modes."""
+    cut = our_methods()
+    return lambda picture: {edges: cutout.rgba[..., 3] for edges, cutout in cut(picture)}
 
 
 def measure(cutout: Cutout, subject: Subject) -> dict[str, float]:

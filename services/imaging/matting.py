@@ -47,19 +47,25 @@ class LocalColours:
         1).
         """
         mean = self._mean(alpha)
-        red, green, blue = (
-            self._mean(plane * alpha) - middle * mean for plane, middle in zip(self._channels, self._means, strict=True)
-        )
-        green -= self._l10 * red
-        blue -= self._l20 * red + self._l21 * green
+        red, green, blue = self._eliminated(alpha, mean)
         inverse0, inverse1, inverse2 = self._inverse_pivots
-        blue = blue * inverse2
-        green = green * inverse1 - self._l21 * blue
-        red = red * inverse0 - self._l10 * green - self._l20 * blue
+        blue *= inverse2
+        green *= inverse1
+        green -= self._l21 * blue
+        red *= inverse0
+        red -= self._l10 * green
+        red -= self._l20 * blue
         for slope, middle in zip((red, green, blue), self._means, strict=True):
             mean -= slope * middle
         mean -= (red + green + blue) * np.float32(0.5)
         return [self._mean(plane) for plane in (red, green, blue, mean)]
+
+    def explained(self, alpha: Plane) -> tuple[Plane, Plane]:
+        """Return the variance of alpha in every window that its linear function of colour explains, and all of it."""
+        mean = self._mean(alpha)
+        variance = np.maximum(self._mean(alpha * alpha) - mean * mean, 0)
+        parts = zip(self._eliminated(alpha, mean), self._inverse_pivots, strict=True)
+        return np.asarray(sum(part * part * inverse for part, inverse in parts), dtype=np.float32), variance
 
     def smooth(self, alpha: Plane) -> Plane:
         """Apply the guided filter: alpha as the photo's colours suggest it."""
@@ -68,6 +74,15 @@ class LocalColours:
         for plane, slope in zip(self._channels, slopes, strict=True):
             offset += plane * slope
         return offset
+
+    def _eliminated(self, alpha: Plane, mean: Plane) -> tuple[Plane, Plane, Plane]:
+        """Return alpha's covariance with red, with green beyond red, and with blue beyond both."""
+        red, green, blue = (
+            self._mean(plane * alpha) - middle * mean for plane, middle in zip(self._channels, self._means, strict=True)
+        )
+        green -= self._l10 * red
+        blue -= self._l20 * red + self._l21 * green
+        return red, green, blue
 
     def _mean(self, plane: Plane) -> Plane:
         return np.asarray(cv2.blur(plane, self._window, borderType=cv2.BORDER_REFLECT), dtype=np.float32)

@@ -14,6 +14,7 @@ from services.imaging.grid import Cells
 from services.imaging.matting import Level, LocalColours, Problem, solve
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels, Plane
+from services.imaging.trust import Guard, guard
 
 # px; beyond this, three box blurs are as good and faster.
 MAX_EXACT_SIGMA: Final = 4.0
@@ -50,6 +51,15 @@ NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
 PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
 
 
+@dataclass(frozen=True)
+class Given:
+    """The model's mask, the same mask at the photo's size (`soft`), and the photo's pixels."""
+
+    mask: Mask
+    soft: Matte
+    pixels: Pixels
+
+
 def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Matte:
     """Return the matte: resized and, unless `edges=soft`, guided by the photo; then `alpha_boost`, `threshold`,
     `feather`.
@@ -58,9 +68,10 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
     """
     matte = _resize(mask, photo.width, photo.height)
     if options.edges is not Edges.SOFT:
-        soft, known, seen = matte, mask, on_grey(photo)
+        soft, known = matte, mask
+        given = Given(mask, soft, on_grey(photo))
         for look in PASSES[options.edges]:
-            known = matte = _guided_by_photo(known, matte, seen, look, deadline)
+            known = matte = _guided_by_photo(given, known, matte, look, deadline)
         # The photo is a cut-out already: its own edge is the better one and is not cut twice.
         if photo.alpha is not None:
             matte = np.maximum(matte, soft)
@@ -79,11 +90,11 @@ def _resize(mask: Mask, width: int, height: int) -> Matte:
     return np.asarray(cv2.resize(mask, (width, height), interpolation=interpolation), dtype=np.uint8)
 
 
-def _guided_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, deadline: Deadline) -> Matte:
+def _guided_by_photo(given: Given, known: Mask, matte: Matte, look: Pass, deadline: Deadline) -> Matte:
     """Solve at a working size, then derive every uncertain pixel's alpha from its own colour.
 
     The working size is the photo's divided by a whole number, so that each cell covers whole pixels. Where `_doubt` is
-    0 the mask is sure and becomes exactly 0 or 255.
+    0 the mask is sure and becomes exactly 0 or 255. Where colours do not explain the mask, alpha stays near the mask.
     """
     cells = Cells.about(matte.shape[1], matte.shape[0], look.side)
     unsure = cv2.resize(_doubt(known), cells.size, interpolation=cv2.INTER_LINEAR) > 0
@@ -92,9 +103,11 @@ def _guided_by_photo(known: Mask, matte: Matte, pixels: Pixels, look: Pass, dead
     rough = cells.means(matte)
     rough = np.where(unsure, rough, (rough > 0.5).astype(np.float32))
     weight = cv2.resize(_grip(known), cells.size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
-    problem = Problem(cells.means(pixels), rough, np.asarray(weight, dtype=np.float32), ~unsure)
+    image = cells.means(given.pixels)
+    problem = Problem(image, rough, np.asarray(weight, dtype=np.float32), ~unsure)
     alpha, colours = solve(problem, look.levels, EPSILON, deadline)
-    return _apply(cells, colours, alpha, unsure, pixels)
+    deadline.check()
+    return _apply(cells, colours, alpha, unsure, given.pixels, guard(given.mask, given.soft, image, cells))
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -113,7 +126,9 @@ def _grip(known: Mask) -> Plane:
     return np.asarray(cv2.LUT(known, table), dtype=np.float32)
 
 
-def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels) -> Matte:
+def _apply(
+    cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels, bounds: Guard
+) -> Matte:
     """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
     sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
     wide, tall = (length * cells.side for length in cells.size)
@@ -121,7 +136,7 @@ def _apply(cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np
     matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
     model = cells.pad(np.dstack(colours.fit(alpha)))
     for tile in cells.tiles(unsure):
-        found = _by_colour(tile.grown(model), pixels[tile.pixels])
+        found = bounds.keep(tile, _by_colour(tile.grown(model), pixels[tile.pixels]))
         np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
     return np.asarray(matte, dtype=np.uint8)
 

@@ -110,6 +110,40 @@ def test_refinement_keeps_nearly_all_certain_pixels(photo: Load, segmenter: Remb
         assert ((soft < 51) & (refined > 153)).sum() < 0.02 * subject, name
 
 
+def camouflage(width: int = 800, height: int = 600) -> tuple[Floats, NDArray[np.uint8], NDArray[np.uint8]]:
+    """An ellipse with the colours of its ground, and a mask that finds it but is less sure of one of its sides."""
+    noise = np.random.default_rng(1).normal(0, 1, (height, width, 3)).astype(np.float32)
+    pixels = np.clip(110 + 400 * cv2.GaussianBlur(noise, (0, 0), 6), 0, 255).astype(np.uint8)
+    alpha, side = (np.zeros((height, width), np.float32) for _ in range(2))
+    cv2.ellipse(alpha, (width // 2, height // 2), (220, 140), 0, 0, 360, 1, -1)
+    cv2.ellipse(side, (width // 2 + 160, height // 2), (60, 110), 0, 0, 360, 1, -1)
+    body, unsure = (
+        cv2.GaussianBlur(cv2.resize(shape, (320, 320), interpolation=cv2.INTER_AREA), (0, 0), sigma)
+        for shape, sigma in ((alpha, 3), (side, 6))
+    )
+    return alpha, np.rint(255 * body * (1 - 0.25 * unsure)).astype(np.uint8), pixels
+
+
+@pytest.mark.parametrize("edges", ["refined", "matting"])
+def test_subject_with_the_colours_of_its_ground_is_kept(edges: str) -> None:
+    alpha, mask, pixels = camouflage()
+    truth = alpha > 0.5
+    overlap = {}
+    for how in ("soft", edges):
+        found = led(mask, pixels, how) > 127
+        overlap[how] = (found & truth).sum() / (found | truth).sum()
+    assert overlap["soft"] > 0.98
+    assert overlap[edges] > overlap["soft"] - 0.01
+
+
+@pytest.mark.parametrize("edges", ["refined", "matting"])
+def test_edges_of_a_small_photo_come_nearer_to_the_truth(edges: str) -> None:
+    alpha = hairy_disc(400, 300)
+    mask, pixels = small(alpha), picture(alpha)
+    error = {how: float(np.abs(led(mask, pixels, how) / 255 - alpha).mean()) for how in ("soft", edges)}
+    assert error[edges] < error["soft"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(1, 90),
