@@ -35,9 +35,9 @@ from bootstrap import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline
 from services.imaging.decontaminate import decontaminate
+from services.imaging.edges.refine import refine
 from services.imaging.options import Options
 from services.imaging.rasters import Photo
-from services.imaging.refine import refine
 from services.imaging.segment import segment
 from services.inference.registry import Models
 from tests.support.waiting import ROOT

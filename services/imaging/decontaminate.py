@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.blend import on_grey
-from services.imaging.grid import Cells
+from services.imaging.edges.grid import Cells
 from services.imaging.rasters import Matte, Photo, Plane
 
 ACROSS: Final = 400  # cells along the longer side

@@ -12,6 +12,7 @@ from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
+from services.imaging.edges.refine import refine, smooth
 from services.imaging.encode import MEMORY, encode
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
@@ -20,7 +21,6 @@ from services.imaging.layout import largest_canvas
 from services.imaging.options import BACKGROUND_IMAGE, Edges, Options
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
-from services.imaging.refine import refine, smooth
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
 

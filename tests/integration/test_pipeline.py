@@ -232,7 +232,7 @@ def test_alpha_boost_steepens_the_mask_around_one_half(remove: Remove, photo: Lo
 
 
 def test_feather_softens_a_hard_edge_over_its_width(remove: Remove) -> None:
-    from services.imaging.refine import feather
+    from services.imaging.edges.refine import feather
 
     step = np.zeros((101, 400), dtype=np.uint8)
     step[:, 200:] = 255

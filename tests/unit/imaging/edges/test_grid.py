@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.imaging.grid import TILE, Cells
+from services.imaging.edges.grid import TILE, Cells
 
 
 def test_grid_has_about_the_wanted_cells_along_the_longer_side() -> None:

@@ -10,8 +10,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.imaging.grid import Cells, Tile
-from services.imaging.matting import LocalColours
+from services.imaging.edges.grid import Cells, Tile
+from services.imaging.edges.matting import LocalColours
 from services.imaging.rasters import Mask, Matte, Plane
 
 SIDE: Final = 160  # px, the longer side at which colours are compared with the mask

@@ -5,7 +5,7 @@ import pytest
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
-from services.imaging.matting import Level, LocalColours, Problem, solve
+from services.imaging.edges.matting import Level, LocalColours, Problem, solve
 from services.imaging.rasters import Plane
 
 EPSILON = 1e-6

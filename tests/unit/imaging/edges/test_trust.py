@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.imaging.grid import Cells
+from services.imaging.edges.grid import Cells
+from services.imaging.edges.trust import HIGHEST, LOWEST, guard, unexplained
 from services.imaging.rasters import Mask, Plane
-from services.imaging.trust import HIGHEST, LOWEST, guard, unexplained
 
 SIDE = 160
 

@@ -14,9 +14,9 @@ from skimage.morphology import disk, opening
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
+from services.imaging.edges.refine import refine, smooth
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Photo
-from services.imaging.refine import refine, smooth
 from services.imaging.segment import segment
 from services.inference.segmenter import RembgSegmenter
 

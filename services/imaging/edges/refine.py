@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
-from services.imaging.grid import Cells
-from services.imaging.matting import Level, LocalColours, Problem, solve
+from services.imaging.edges.grid import Cells
+from services.imaging.edges.matting import Level, LocalColours, Problem, solve
+from services.imaging.edges.trust import Guard, guard
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels, Plane
-from services.imaging.trust import Guard, guard
 
 # px; beyond this, three box blurs are as good and faster.
 MAX_EXACT_SIGMA: Final = 4.0
