@@ -1,5 +1,6 @@
 """Every example in the README and the guides is run as it is, against a running service."""
 
+import io
 import re
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ from tests.support.waiting import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
 
 
+GIVEN = ("photo.jpg", "one.jpg", "matte.png")
+
+
 def examples(language: str) -> list[str]:
     """The examples of a language, in the README and in the guides."""
     return [text for page in PAGES for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)]
@@ -22,8 +26,10 @@ def examples(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, jpeg: bytes) -> Path:
-    """Make a reader's folder: a photo, a folder of photos, and the repository's environment."""
+    """Make a reader's folder: a photo and its matte, a folder of photos, and the repository's environment."""
     (tmp_path / "photo.jpg").write_bytes(jpeg)
+    with Image.open(io.BytesIO(jpeg)) as photo:
+        photo.convert("L").save(tmp_path / "matte.png")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/one.jpg").write_bytes(jpeg)
     (tmp_path / "cli.py").write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom cli import main\nmain()\n")
@@ -36,7 +42,7 @@ def folder(tmp_path: Path, jpeg: bytes) -> Path:
 
 def results(folder: Path) -> list[Image.Image]:
     found = [path for path in folder.rglob("*.*") if path.suffix in (".png", ".jpg", ".webp")]
-    made = [path for path in found if path.name not in ("photo.jpg", "one.jpg")]
+    made = [path for path in found if path.name not in GIVEN]
     assert made
     return [Image.open(path) for path in made]
 
