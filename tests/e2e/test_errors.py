@@ -58,6 +58,10 @@ def upload(data: bytes, name: str = "a.png") -> dict[str, Any]:
     return {"files": {"file": (name, data)}}
 
 
+def with_mask(data: bytes) -> dict[str, Any]:
+    return {"files": {"file": ("a.png", GOOD), "mask": ("m.png", data)}}
+
+
 def image_json(data: bytes, **more: object) -> dict[str, Any]:
     return {"json": {"image": base64.b64encode(data).decode(), **more}}
 
@@ -152,6 +156,7 @@ CASES: Final = (
     Case("image_too_small", 422, "POST", LIMITED[2], image_json(corpus.strip(15, 99)), ("15×99", "16")),
     *(Case("no_subject", 422, "POST", path, upload(NOTHING), ("0 of 4096", "0.1%")) for path in LIMITED[:2]),
     Case("no_subject", 422, "POST", LIMITED[2], image_json(NOTHING), ("0 of 4096", "0.1%")),
+    Case("mask_mismatch", 422, "POST", "/compose", with_mask(corpus.strip(20, 30)), ("20×30", "64")),
 )
 # These need a special server. Their tests are below, or in test_jobs.py for jobs.
 STATES: Final = (

@@ -164,6 +164,7 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
     assert is_open == {
         "/", "/api", "/models", "/health", "/api/health", "/api/v1/health", "/health/live", "/health/ready", "/metrics",
         "/api/metrics", "/api/metrics/prometheus", "/docs", "/redoc", "/openapi.json", "/api/account",
+        "/studio.json",
     }  # fmt: skip
     assert requests.get(f"{server.url}/static/app.js", timeout=10).status_code == 200
     described = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
