@@ -47,11 +47,12 @@ def test_path_keeps_folders_and_ending(name: str, path: str) -> None:
     assert relative_path(name) == path
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
-def test_no_normal_form_makes_a_safe_name_unsafe(form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> None:
+def test_no_normal_form_makes_a_safe_name_unsafe() -> None:
     every = (chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF)
     found = "".join(harmless_stem(f"a{character}b") for character in every)
-    assert not set(unicodedata.normalize(form, found)) & set('<>:"/\\|?*;%\0\r\n')
+    forms: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
+    for form in forms:
+        assert not set(unicodedata.normalize(form, found)) & set('<>:"/\\|?*;%\0\r\n')
 
 
 def test_names_that_differ_by_case_or_form_are_made_distinct() -> None:

@@ -1,3 +1,5 @@
+"""The clocks of the worker class, with connections of the system."""
+
 import contextlib
 import socket
 import threading
@@ -13,6 +15,8 @@ from routes.server.connection import FIRST_BYTES
 from tests.support.waiting import poll
 from tests.support.web_worker import RunningWorker
 
+# They wait for clocks.
+pytestmark = pytest.mark.slow
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 STARTED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + bytes(FIRST_BYTES)
