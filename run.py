@@ -71,17 +71,7 @@ def programs(settings: dict[str, str]) -> list[Program]:
             env["JOBS_ENABLED"] = "true"
             # Each child holds a model of its own (about 200 MB), and one image can use about four CPUs.
             env["WORKER_CONCURRENCY"] = settings.get("WORKER_CONCURRENCY") or str(max(1, usable_cpus() // 4))
-            others.append(
-                Program(
-                    "worker",
-                    WORKER,
-                    env,
-                    after="web",
-                    when=lambda: has_records(settings.get("DATABASE_URL", "")),
-                    background=True,
-                    grace_seconds=WORKER_GRACE_SECONDS,
-                )
-            )
+            others.append(worker(env, settings.get("DATABASE_URL", "")))
         except BrokerUnavailable as exc:
             env["JOBS_ENABLED"] = "false"
             note = f"Jobs are off: {exc}. JOB_BROKER_URL=redis://... turns them on."
@@ -96,6 +86,19 @@ def programs(settings: dict[str, str]) -> list[Program]:
         grace_seconds=float(settings.get("REQUEST_TIMEOUT_SECONDS", "60")) + GRACE_SECONDS,
     )
     return [web, *others]
+
+
+def worker(env: dict[str, str], database_url: str) -> Program:
+    """Return the program that works on jobs. It starts after the web server, when there may be jobs."""
+    return Program(
+        "worker",
+        WORKER,
+        env,
+        after="web",
+        when=lambda: has_records(database_url),
+        background=True,
+        grace_seconds=WORKER_GRACE_SECONDS,
+    )
 
 
 def is_chosen(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Run the sweeper: periodic maintenance of jobs (recovery, retention), and webhooks beside it. Each worker starts one.
+"""Run the sweeper: the maintenance of jobs (recovery, retention), and webhooks in parallel. Each worker starts one.
 
     python sweeper.py
 

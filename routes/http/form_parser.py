@@ -10,7 +10,7 @@ from werkzeug.http import parse_options_header
 from services.errors import BadRequest
 
 # C#'s `Add(content, "image_file")` and Apache's `addBinaryBody(name, bytes)` send no file name, which makes a text.
-FILE_FIELDS: Final = frozenset({"file", "files", "image", "image_file", "bg_image_file", "background_image"})
+FILE_FIELDS: Final = frozenset({"file", "files", "image", "image_file", "bg_image_file", "background_image", "mask"})
 FILE_NAME: Final = "image"
 # It decodes every byte, and back.
 LOSSLESS: Final = "iso-8859-1"

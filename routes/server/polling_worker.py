@@ -77,12 +77,9 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
         # Closed by an event of the same round.
         if conn not in self.waiting:
             return
-        try:
-            data = conn.sock.recv(READ_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        data = self.receive(conn)
+        if data is None:
             return
-        except OSError:
-            data = b""
         # A caller that has stopped sending in the middle of a body gets an answer.
         if conn.add(data) if data else conn.has_header:
             self.stop_waiting(conn)
@@ -189,15 +186,21 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
     def on_late_bytes(self, conn: Connection, _: object) -> None:
         if conn not in self.lingering:
             return
-        try:
-            data = conn.sock.recv(READ_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        data = self.receive(conn)
+        if data is None:
             return
-        except OSError:
-            data = b""
         conn.drained += len(data)
         if not data or conn.drained > LINGER_BYTES:
             self.drop(conn)
+
+    def receive(self, conn: Connection) -> bytes | None:
+        """Return the bytes that have arrived: empty where the caller has ended, None where nothing is there."""
+        try:
+            return conn.sock.recv(READ_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def watch(self, conn: Connection, on_bytes: Callable[[Connection, object], None]) -> None:
         """Call `on_bytes` whenever the connection is readable."""

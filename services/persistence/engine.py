@@ -78,7 +78,7 @@ def _ping_idle_connections(engine: Engine) -> None:
 def _keep_private(file: Path) -> None:
     """Create the file for its owner alone, and narrow one that others may read: ids of anonymous jobs are secrets.
 
-    SQLite gives its files beside it the same mode.
+    SQLite gives its `-wal` and `-shm` files the same mode.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
