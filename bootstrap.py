@@ -379,14 +379,11 @@ def _web_models(settings: Settings, metrics: Metrics) -> Models:
             log.info("model dropped", model=segmenter.name)
             return
         metrics.note_model(segmenter)
-        write = log.warning if segmenter.warning else log.info
-        write(
-            "model loaded",
-            model=segmenter.name,
-            engine=segmenter.engine,
-            precision=segmenter.precision,
-            warning=segmenter.warning or None,
-        )
+        facts = {"model": segmenter.name, "engine": segmenter.engine, "precision": segmenter.precision}
+        if segmenter.warning:
+            log.warning("model loaded", **facts, warning=segmenter.warning)
+        else:
+            log.info("model loaded", **facts)
 
     models = Models(
         settings.models,

@@ -31,7 +31,7 @@ def parsed() -> Callable[..., Any]:
     return parse
 
 
-@pytest.mark.parametrize("name", ["file", "files", "image", "image_file", "bg_image_file", "background_image"])
+@pytest.mark.parametrize("name", ["file", "files", "image", "image_file", "bg_image_file", "background_image", "mask"])
 def test_bytes_without_a_file_name_are_a_file(parsed: Callable[..., Any], name: str) -> None:
     assert parsed((f"; name={name}", JPEG), ("; name=size", b"auto")) == ({"size": ["auto"]}, {name: [JPEG]})
     assert parsed((f"; name={name}", JPEG), (f'; name={name}; filename="a"', JPEG))[1] == {name: [JPEG, JPEG]}
