@@ -14,6 +14,7 @@ from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.encode import MEMORY, encode
+from services.imaging.extras import Extras
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
@@ -102,11 +103,18 @@ class Subject:
     """The certainty of the model's mask, 0 to 1; see `services.imaging.confidence`."""
 
 
-def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Stopwatch, rules: Rules) -> Result:
+def cut_out(
+    sources: Sources,
+    options: Options,
+    segmenter: Segmenter,
+    watch: Stopwatch,
+    rules: Rules,
+    extras: Extras | None = None,
+) -> Result:
     """Remove the photo's background: decode, segment, refine, decontaminate, compose, encode.
 
-    `watch` measures each step and checks the deadline before it. Raises what the steps raise: `CorruptImage`,
-    `BadOption`, `NoSubject`, `EngineUnavailable`, `DeadlineExceeded`, `ClientGone`.
+    `watch` measures each step and checks the deadline before it; `extras` are filled. Raises what the steps raise:
+    `CorruptImage`, `BadOption`, `NoSubject`, `EngineUnavailable`, `DeadlineExceeded`, `ClientGone`.
     """
     with watch.step("decode"):
         photo = decode(sources.photo)
@@ -126,10 +134,13 @@ def cut_out(sources: Sources, options: Options, segmenter: Segmenter, watch: Sto
         matte = np.zeros_like(matte)
     if cut_already:
         options = options.model_copy(update={"decontaminate": False})
-    return _picture(Subject(photo, matte, ground, segmenter.name, certainty), sources, options, watch, rules)
+    subject = Subject(photo, matte, ground, segmenter.name, certainty)
+    return _picture(subject, sources, options, watch, rules, extras)
 
 
-def compose_given(sources: Sources, options: Options, watch: Stopwatch, rules: Rules) -> Result:
+def compose_given(
+    sources: Sources, options: Options, watch: Stopwatch, rules: Rules, extras: Extras | None = None
+) -> Result:
     """Make the picture with the caller's mask instead of a model's; without a mask all of the photo is the subject.
 
     The result is that of `cut_out`, byte for byte, where the mask is the one that `cut_out` gives for the photo. The
@@ -149,10 +160,12 @@ def compose_given(sources: Sources, options: Options, watch: Stopwatch, rules: R
         matte = refine(mask, photo, options.model_copy(update={"edges": Edges.SOFT}), watch.deadline)
         if options.smooth:
             matte = smooth(matte, photo.alpha)
-    return _picture(Subject(photo, matte, ground, NO_MODEL, 1.0), sources, options, watch, rules)
+    return _picture(Subject(photo, matte, ground, NO_MODEL, 1.0), sources, options, watch, rules, extras)
 
 
-def _picture(subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules) -> Result:
+def _picture(
+    subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules, extras: Extras | None
+) -> Result:
     """Blur the ground, decontaminate, compose and encode."""
     photo, behind = subject.photo, subject.background
     if options.background_blur is not None and options.output is Output.CUTOUT:
@@ -168,6 +181,8 @@ def _picture(subject: Subject, sources: Sources, options: Options, watch: Stopwa
         options = options.model_copy(update={"format": Format.JPEG})
     with watch.step("encode"):
         encoded = encode(canvas, options)
+        if extras is not None:
+            extras.fill(subject.matte, canvas)
     return Result(
         data=encoded,
         format=options.format,
