@@ -20,7 +20,7 @@ from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.ground import blurred_ground
 from services.imaging.layout import largest_canvas
-from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output
+from services.imaging.options import BACKGROUND_IMAGE, BACKGROUNDS, Edges, Options, Output
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import part_of, region, spread
@@ -221,14 +221,14 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
 
 
 def check_background(options: Options, background: bytes | None) -> None:
-    """Raise `ConflictingOptions` where two of a background's colour, gradient, blur and image were given."""
-    given = {
-        "background": options.background is not None,
-        "background_gradient": options.background_gradient is not None,
-        "background_blur": options.background_blur is not None,
-        BACKGROUND_IMAGE: background is not None,
-    }
-    names = [name for name, there in given.items() if there]
+    """Raise `ConflictingOptions` where two of a background's colour, gradient, blur and image were given.
+
+    An image takes the place of a preset's own background.
+    """
+    preset = Options.parse({"preset": options.preset})
+    names = [name for name in BACKGROUNDS if getattr(options, name) not in (None, getattr(preset, name))]
+    if background is not None:
+        names.append(BACKGROUND_IMAGE)
     if len(names) > 1:
         raise ConflictingOptions(names[0], names[1])
 
