@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.places import Places
+from services.imaging.checks import check_background, check_canvas
 from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.extras import Extras
 from services.imaging.given_mask import check_kind, check_sides
@@ -16,8 +17,6 @@ from services.imaging.pipeline import (
     Result,
     Rules,
     Sources,
-    check_background,
-    check_canvas,
     compose_given,
     cut_out,
     weight,

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
-from services.errors import BadOption, ConflictingOptions
 from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
@@ -20,7 +19,7 @@ from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.ground import blurred_ground
 from services.imaging.layout import largest_canvas
-from services.imaging.options import BACKGROUND_IMAGE, BACKGROUNDS, Edges, Options, Output
+from services.imaging.options import Edges, Options, Output
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import part_of, region, spread
@@ -218,27 +217,6 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         if options.smooth:
             matte = smooth(matte, photo.alpha)
     return matte, certainty
-
-
-def check_background(options: Options, background: bytes | None) -> None:
-    """Raise `ConflictingOptions` where two of a background's colour, gradient, blur and image were given.
-
-    An image takes the place of a preset's own background.
-    """
-    preset = Options.parse({"preset": options.preset})
-    names = [name for name in BACKGROUNDS if getattr(options, name) not in (None, getattr(preset, name))]
-    if background is not None:
-        names.append(BACKGROUND_IMAGE)
-    if len(names) > 1:
-        raise ConflictingOptions(names[0], names[1])
-
-
-def check_canvas(options: Options, max_pixels: int) -> None:
-    """Raise `BadOption` where the canvas has more than `max_pixels`, the most that a photo may have."""
-    canvas = options.canvas
-    if canvas is not None and not canvas.ratio and canvas.width * canvas.height > max_pixels:
-        asked, allowed = f"{canvas.width:g} {canvas.height:g}", f"at most {max_pixels} px in all"
-        raise BadOption("canvas", asked, allowed, "Ask for a smaller canvas, or a ratio")
 
 
 def weight(sources: Sources, options: Options) -> float:

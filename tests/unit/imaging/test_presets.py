@@ -9,11 +9,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.deadline import Deadline, Stopwatch
-from services.errors import ConflictingOptions
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.formats import Format
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules, Sources, check_background, compose_given
+from services.imaging.pipeline import Result, Rules, Sources, compose_given
 from services.imaging.presets import PRESETS
 from tests.support.images import encoded, pixels
 
@@ -101,11 +100,3 @@ def test_given_option_wins_over_the_presets() -> None:
     assert made(preset="amazon", format="png", background_gradient="90 red blue").format is Format.PNG
     left = pixels(made(preset="amazon", canvas="500 400", background_gradient="90 red blue").data)[5, 5]
     assert left[0] > 200 > 50 > left[2]
-
-
-def test_background_image_takes_the_place_of_a_presets_colour() -> None:
-    check_background(Options.parse({"preset": "amazon"}), b"image")
-    with pytest.raises(ConflictingOptions):
-        check_background(Options.parse({"preset": "amazon", "background": "red"}), b"image")
-    with pytest.raises(ConflictingOptions):
-        check_background(Options.parse({"preset": "amazon", "background": "red", "background_blur": 3}), None)
