@@ -24,6 +24,7 @@ from routes import (
 )
 from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota, is_uncounted
+from routes.http.watch_events import is_reconnect
 from routes.openapi import (
     dialect_docs,
     docs,
@@ -113,6 +114,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/events", jobs.watch, job_operations.WATCH, PER_MINUTE, JOBS, uncounted=is_reconnect),
     Route("GET", "/api/jobs/<job:job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
     Route("DELETE", "/api/jobs/<job:job_id>", jobs.erase, job_operations.ERASE, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/<job:job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
@@ -159,7 +161,8 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
         view: View = route.view
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}", route.quota.upper())(view)
+            default = f"{getattr(settings, route.quota)} per {unit}"
+            view = by_quota(limiter, default, route.quota.upper(), route.uncounted)(view)
         elif view is system.index:
             view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=_index_uncounted)(view)
         if route.scope:
