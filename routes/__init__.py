@@ -13,6 +13,7 @@ from routes import (
     health,
     items,
     jobs,
+    page,
     photoroom,
     rembg,
     removal,
@@ -155,7 +156,7 @@ def _index_uncounted() -> bool:
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    app.url_map.converters["job"] = jobs.JobId
+    app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view
@@ -169,5 +170,6 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
+    app.add_url_rule("/static/<build:build>/<path:filename>", view_func=page.file_of_build)
     swagger_page.register_assets(app)
     app.extensions["openapi"] = docs.build(routes, settings)

@@ -18,8 +18,9 @@ from services.imaging.extras import Extras
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
+from services.imaging.ground import blurred_ground
 from services.imaging.layout import largest_canvas
-from services.imaging.options import BACKGROUND_IMAGE, Edges, Options
+from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import part_of, region, spread
@@ -165,13 +166,17 @@ def compose_given(
 def _picture(
     subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules, extras: Extras | None
 ) -> Result:
-    """Decontaminate, compose and encode."""
-    photo = subject.photo
+    """Blur the ground, decontaminate, compose and encode."""
+    photo, behind = subject.photo, subject.background
+    if options.background_blur is not None and options.output is Output.CUTOUT:
+        with watch.step("blur"):
+            # First: the next step overwrites the photo.
+            behind = blurred_ground(photo, subject.matte, options.background_blur)
     if options.decontaminate:
         with watch.step("decontaminate"):
             photo = decontaminate(photo, subject.matte)
     with watch.step("compose"):
-        canvas = compose(photo, subject.matte, options, subject.background)
+        canvas = compose(photo, subject.matte, options, behind)
     if rules.jpeg_if_opaque and canvas.opaque:
         options = options.model_copy(update={"format": Format.JPEG})
     with watch.step("encode"):
@@ -216,10 +221,11 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
 
 
 def check_background(options: Options, background: bytes | None) -> None:
-    """Raise `ConflictingOptions` where two of a background's colour, gradient and image were given."""
+    """Raise `ConflictingOptions` where two of a background's colour, gradient, blur and image were given."""
     given = {
         "background": options.background is not None,
         "background_gradient": options.background_gradient is not None,
+        "background_blur": options.background_blur is not None,
         BACKGROUND_IMAGE: background is not None,
     }
     names = [name for name, there in given.items() if there]
