@@ -11,7 +11,9 @@ from routes import (
     clipdrop,
     files,
     health,
+    items,
     jobs,
+    page,
     photoroom,
     rembg,
     removal,
@@ -26,6 +28,7 @@ from routes.http.limits import by_quota, is_uncounted
 from routes.openapi import (
     dialect_docs,
     docs,
+    item_operations,
     job_operations,
     operations,
     reference_page,
@@ -105,6 +108,8 @@ ROUTES = (
     Route("GET", "/openapi.json", swagger_page.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 PER_MINUTE = "rate_limit_per_minute"
+ITEMS_PER_MINUTE = "rate_limit_items_per_minute"
+ITEM = "/api/jobs/<job:job_id>/items/<item_id>"
 JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
@@ -114,6 +119,9 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/<job:job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/<job:job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs/<job:job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/download", items.item_download, item_operations.DOWNLOAD, ITEMS_PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/original", items.item_original, item_operations.ORIGINAL, ITEMS_PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/mask", items.item_mask, item_operations.MASK, ITEMS_PER_MINUTE, JOBS),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
     Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
@@ -144,7 +152,7 @@ def _index_uncounted() -> bool:
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    app.url_map.converters["job"] = jobs.JobId
+    app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view
@@ -157,5 +165,6 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
+    app.add_url_rule("/static/<build:build>/<path:filename>", view_func=page.file_of_build)
     swagger_page.register_assets(app)
     app.extensions["openapi"] = docs.build(routes, settings)

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.errors import BadOption
-from services.jobs.errors import JobNotFound
+from services.jobs.errors import ItemNotFound, JobNotFound
 from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
@@ -44,7 +44,7 @@ class JobSnapshot:
     @property
     def expired(self) -> bool:
         """Whether its files are no longer kept."""
-        return self.job.expires_at is not None and self.job.expires_at <= datetime.now(UTC)
+        return is_expired(self.job)
 
     @property
     def progress(self) -> int:
@@ -135,9 +135,18 @@ class JobQueries:
     def unexpired(self, job_id: str, owner: str | None) -> JobSnapshot:
         """Return a job as `job` does, if its files are still kept. Raises `ResultExpired`."""
         snapshot = self.job(job_id, owner)
-        if snapshot.expired:
-            raise ResultExpired(f"the job's files were kept until {snapshot.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        check_kept(snapshot.job)
         return snapshot
+
+    def item(self, job_id: str, item_id: str, owner: str | None) -> tuple[Job, JobItem]:
+        """Return a job that this caller may see, and one of its items. Raises `JobNotFound`, `ItemNotFound`."""
+        with self._database.session() as session:
+            job, item = session.get(Job, job_id), session.get(JobItem, item_id)
+        if job is None or job.owner not in (None, owner):
+            raise JobNotFound
+        if item is None or item.job_id != job_id:
+            raise ItemNotFound
+        return job, item
 
     def by_idempotency_key(self, caller: str, key: str) -> Job | None:
         """Return the job that this caller made with this key."""
@@ -174,6 +183,17 @@ class JobQueries:
                 items[item.job_id].append(item)
         snapshots = [JobSnapshot(job, items[job.id], None) for job in jobs]
         return snapshots, _cursor(jobs[-1]) if more else ""
+
+
+def is_expired(job: Job) -> bool:
+    """Return whether a job's files are no longer kept."""
+    return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
+
+
+def check_kept(job: Job) -> None:
+    """Raise `ResultExpired` for a job whose files are no longer kept."""
+    if is_expired(job):
+        raise ResultExpired(f"the job's files were kept until {job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _cursor(job: Job) -> str:

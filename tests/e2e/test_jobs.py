@@ -63,9 +63,11 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
     options = {"format": "webp", "background": "steelblue"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
-    assert done["items"][0] | {"item_id": "", "confidence": 0} == {
-        "item_id": "",
+    assert done["items"][0]["ms"] > 0
+    assert done["items"][0] | {"confidence": 0, "ms": 0} == {
+        "item_id": f"{done['job_id']}-1",
         "name": "a.jpg",
+        "path": "a.jpg",
         "status": "finished",
         "stage": None,
         "progress": 100,
@@ -77,6 +79,8 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
         "format": "webp",
         "model": "u2netp",
         "confidence": 0,
+        "ms": 0,
+        "revision": 0,
     }
     answer = here.call("GET", done["download_url"])
     assert answer.headers["Content-Type"] == "image/webp"
@@ -213,7 +217,7 @@ def test_concurrent_submissions_with_one_idempotency_key_make_one_job(here: Plac
     assert len(set(made)) == 1
     here.until(made[0], "finished")
     assert here.submit(small, headers=headers, max_width="64") == made[0]
-    assert len(here.stored()) == before + 2
+    assert len(here.stored()) == before + 4
     other = here.call("POST", SINGLE, files={"file": ("a.jpg", small)}, headers=headers)
     assert_error(other, 409, "idempotency_key_reused")
     assert made[0] not in other.text

@@ -50,6 +50,7 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
          "90,red,blue", "90 red blue\0"),
         "two opaque colours",
     ),
+    "background_blur": ((*SOME, "-1", "-0.1", "100.1", "101"), "a number from 0 to 100"),
     "crop": (("2", "ja", "tru", "-1", "yes\0", "null", "box"), "true, false, 1, 0, yes, no, on, off"),
     "crop_margin": ((*LENGTHS, "5", "1px 2px 3px", "1px 2px 3px 4px 5px"), "one, two or four of 30px, 10% or 0"),
     "scale": ((*LENGTHS, "9%", "101%", "50px", "center", "50% 50%"), "10% to 100%, or original"),

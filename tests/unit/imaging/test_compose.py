@@ -94,6 +94,8 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "colour": {"background": "3366cc"},
     "half": {"background": "3366cc80"},
     "picture": {"behind": encoded(Image.fromarray(BEHIND).convert("RGB"), "PNG")},
+    "gradient": {"background_gradient": "90 #ff0000 #0000ff"},
+    "blur": {"background_blur": 40},
     "small": {"max_width": 150},
     "mask": {"output": "mask"},
     "hard": {"threshold": 128},
@@ -102,7 +104,7 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "avif": {"format": "avif", "quality": 95},
     "zip": {"format": "zip", "quality": 95},
 }
-SAME: Final = ("crop margin", "drop contact", "colour half", "jpeg webp avif zip", "colour half picture")
+SAME: Final = ("crop margin", "drop contact", "colour half", "jpeg webp avif zip", "colour half picture gradient blur")
 
 
 def excluded(pair: tuple[str, str]) -> bool:
@@ -152,7 +154,7 @@ def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
     assert (result.width, result.height) == expected_size(asked, subject, result)
     # mode
     mask = "mask" in pair
-    opaque = mask or "jpeg" in pair or bool({"colour", "picture"} & set(pair))
+    opaque = mask or "jpeg" in pair or bool({"colour", "picture", "gradient", "blur"} & set(pair))
     if "zip" in pair:
         assert alpha is not None
         assert (alpha == 255).all() == opaque
@@ -177,7 +179,14 @@ def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
     # what is nothing shows what is behind
     if "position" not in pair and "crop" not in asked and not {"drop", "contact"} & set(pair):
         nothing = matte == 0
-        if "colour" in pair:
+        if "gradient" in pair:
+            # From red on the left to blue on the right.
+            shown = np.broadcast_to(np.linspace(254.5, 0.5, WIDTH), matte.shape)[nothing]
+            assert np.abs(colours[nothing][:, 0] - shown).max() <= 1.5
+        elif "blur" in pair:
+            # Plain away from the cup, where the photo has the wood's grain.
+            assert np.abs(np.diff(colours[:40].astype(int), axis=1)).max() <= 8
+        elif "colour" in pair:
             assert (colours[nothing] == (0x33, 0x66, 0xCC)).all()
         elif "half" in pair:
             assert alpha is not None

@@ -1,6 +1,8 @@
 """The steps of one removal, with a segmenter that finds bright pixels."""
 
+import itertools
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pytest
@@ -69,12 +71,43 @@ def test_gradient_fills_what_the_subject_leaves_free() -> None:
     assert (row[0][0], row[-1][2]) == (254, 254)
 
 
-def test_only_one_kind_of_background_is_taken() -> None:
-    both = Options.parse({"background": "red", "background_gradient": "90 red blue"})
-    with pytest.raises(ConflictingOptions, match="background and background_gradient were both given"):
-        check_background(both, None)
-    with pytest.raises(ConflictingOptions, match="background_gradient and background_image were both given"):
-        check_background(Options.parse({"background_gradient": "90 red blue"}), b"x")
+BACKGROUNDS: Final = {
+    "background": "red",
+    "background_gradient": "90 red blue",
+    "background_blur": 30,
+    "background_image": b"image",
+}
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(BACKGROUNDS, 2)), ids="+".join)
+def test_only_one_kind_of_background_is_taken(pair: tuple[str, str]) -> None:
+    raw = {name: value for name, value in BACKGROUNDS.items() if name in pair and name != "background_image"}
+    with pytest.raises(ConflictingOptions, match=f"{pair[0]} and {pair[1]} were both given"):
+        check_background(Options.parse(raw), b"image" if "background_image" in pair else None)
+
+
+@pytest.mark.parametrize("name", BACKGROUNDS)
+def test_each_kind_of_background_is_taken_alone(name: str) -> None:
+    check_background(Options.parse({} if name == "background_image" else {name: BACKGROUNDS[name]}), None)
+    check_background(Options(), b"image")
+
+
+def test_blurred_ground_is_the_photo_without_its_subject() -> None:
+    image = Image.effect_noise((160, 120), 40).point(lambda value: value // 8).convert("RGB")
+    ImageDraw.Draw(image).rectangle((40, 40, 79, 79), fill="white")
+    given = [Sources(inspect(encoded(image, "PNG"), ImageLimits())) for _ in range(2)]
+    plain, blurred = pixels(removed(given[0]).data), pixels(removed(given[1], background_blur=100).data)
+    assert blurred.shape == (120, 160, 3)
+    full = plain[:, :, 3] == 255
+    assert np.array_equal(blurred[full], plain[full][:, :3])
+    # Away from the subject, whose mask is soft.
+    assert blurred[:, 90:].std() < np.asarray(image)[:, 90:].std() / 3
+
+
+def test_mask_has_no_blurred_ground() -> None:
+    found = removed(sources(), background_blur=30, output="mask")
+    assert found.data == removed(sources(), output="mask").data
+    assert "blur" not in found.timings
 
 
 def test_steps_run_in_order_and_are_measured() -> None:
@@ -128,13 +161,6 @@ def test_expired_deadline_stops_before_the_first_step() -> None:
     with pytest.raises(DeadlineExceeded):
         removed(sources(), watch=Stopwatch(Deadline(0), steps.append))
     assert steps == []
-
-
-def test_background_colour_and_image_exclude_each_other() -> None:
-    with pytest.raises(ConflictingOptions):
-        check_background(Options.parse({"background": "red"}), b"image")
-    check_background(Options.parse({"background": "red"}), None)
-    check_background(Options(), b"image")
 
 
 def test_weight_counts_canvas_background_and_encoder() -> None:
