@@ -131,3 +131,21 @@ test("noise on every tile survives", async () => {
   history.redo();
   assert.deepEqual(mask.toBytes(), noise(300000));
 });
+
+test("a last step is replaced; an earlier one stays", () => {
+  const { mask, history } = start();
+  const before = mask.toBytes();
+  const first = stroke(history, [{ x: 300, y: 250 }]);
+  const paint = (/** @type {any} */ transaction) => new Stroke(mask, transaction, { ...BRUSH, size: 20 }).to({ x: 280, y: 240 });
+  history.replace(first, paint);
+  assert.equal(history.depth, 1);
+  const replaced = mask.toBytes();
+  history.replace(first, () => assert.fail("it is not the last step any more"));
+  history.undo();
+  assert.deepEqual(mask.toBytes(), before);
+  history.redo();
+  assert.deepEqual(mask.toBytes(), replaced);
+  history.replace(history.entries[0], () => {});
+  assert.deepEqual(mask.toBytes(), replaced);
+  assert.equal(history.depth, 1);
+});

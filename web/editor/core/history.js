@@ -5,6 +5,7 @@ import { inflate } from "./inflate.js";
 
 /** @typedef {import("./mask.js").Rect} Rect */
 /** @typedef {{n: number, data: Uint8Array, packed: boolean}} Delta a tile's number and its XOR */
+/** @typedef {"commit" | "undo" | "redo" | "other"} What other: entries were put back or dropped */
 /** @typedef {{seq: number, tool: string, rect: Rect, change: number, deltas: Delta[]}} Entry change: part of the picture
  *   that was erased (< 0) or restored (> 0) */
 
@@ -27,7 +28,7 @@ export class History {
     /** @type {Transaction | null} */
     this.open = null;
     this.packing = Promise.resolve();
-    /** @type {Set<(entry: Entry | null, direction: number) => void>} */
+    /** @type {Set<(entry: Entry | null, what: What) => void>} */
     this.listeners = new Set();
   }
 
@@ -53,12 +54,30 @@ export class History {
 
   /** Return the entry that was undone; null when there is none. */
   undo() {
-    return this.canUndo ? this.#apply(this.entries[--this.depth], -1) : null;
+    return this.canUndo ? this.#apply(this.entries[--this.depth], "undo") : null;
   }
 
   /** Return the entry that was done again; null when there is none. */
   redo() {
-    return this.canRedo ? this.#apply(this.entries[this.depth++], 1) : null;
+    return this.canRedo ? this.#apply(this.entries[this.depth++], "redo") : null;
+  }
+
+  /** Whether nothing was done since. @param {Entry} entry */
+  isLast(entry) {
+    return !this.open && this.entries[this.depth - 1] === entry;
+  }
+
+  /** Put another change in the place of the last entry; without a change the entry stays.
+   * @param {Entry} entry @param {(transaction: Transaction) => void} change */
+  replace(entry, change) {
+    if (!this.isLast(entry)) return;
+    this.depth--;
+    this.#flip(entry);
+    const transaction = this.begin(entry.tool);
+    change(transaction);
+    if (transaction.commit()) return;
+    this.depth++;
+    this.#flip(entry);
   }
 
   /** @param {Entry} entry */
@@ -67,7 +86,7 @@ export class History {
     this.entries.push(entry);
     this.depth++;
     this.packing = this.packing.then(() => this.#pack(entry));
-    this.#tell(entry, 1);
+    this.#report(entry, "commit");
   }
 
   /** Wait until all entries are deflated and the budget is kept. */
@@ -80,21 +99,26 @@ export class History {
     this.entries = entries;
     this.depth = depth;
     this.seq = entries.reduce((highest, { seq }) => Math.max(highest, seq), this.seq);
-    this.#tell(null, 0);
+    this.#report(null, "other");
   }
 
-  /** @param {(entry: Entry | null, direction: number) => void} listener called with 1 done, -1 undone, 0 neither */
+  /** @param {(entry: Entry | null, what: What) => void} listener */
   onChange(listener) {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** @param {Entry} entry @param {number} direction */
-  #apply(entry, direction) {
-    for (const { n, data, packed } of entry.deltas) xor(this.mask.tile(n), packed ? summed(inflate(data, SIZE)) : data);
-    this.mask.changed(entry.rect);
-    this.#tell(entry, direction);
+  /** @param {Entry} entry @param {What} what */
+  #apply(entry, what) {
+    this.#flip(entry);
+    this.#report(entry, what);
     return entry;
+  }
+
+  /** Go from before an entry to after it, or back. @param {Entry} entry */
+  #flip({ deltas, rect }) {
+    for (const { n, data, packed } of deltas) xor(this.mask.tile(n), packed ? summed(inflate(data, SIZE)) : data);
+    this.mask.changed(rect);
   }
 
   /** @param {Entry} entry */
@@ -106,13 +130,13 @@ export class History {
     while (this.size > this.budget && this.entries.length > 1 && this.depth > 1) {
       this.entries.shift();
       this.depth--;
-      this.#tell(null, 0);
+      this.#report(null, "other");
     }
   }
 
-  /** @param {Entry | null} entry @param {number} direction */
-  #tell(entry, direction) {
-    for (const listener of this.listeners) listener(entry, direction);
+  /** @param {Entry | null} entry @param {What} what */
+  #report(entry, what) {
+    for (const listener of this.listeners) listener(entry, what);
   }
 }
 

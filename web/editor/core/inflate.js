@@ -1,12 +1,12 @@
 /** Deflate by the browser's streams, and a synchronous inflate so that undo happens within the key press. */
 
-/** Return raw deflate data. @param {Uint8Array} bytes @returns {Promise<Uint8Array>} */
+/** Return raw deflate data. @param {Uint8Array} bytes @returns {Promise<Uint8Array<ArrayBuffer>>} */
 export async function deflate(bytes) {
   return through(new CompressionStream("deflate-raw"), [bytes]);
 }
 
 /** Send chunks through a stream and return what comes out. @param {GenericTransformStream} stream
- * @param {Iterable<Uint8Array>} chunks @returns {Promise<Uint8Array>} */
+ * @param {Iterable<Uint8Array>} chunks @returns {Promise<Uint8Array<ArrayBuffer>>} */
 export async function through(stream, chunks) {
   const writer = stream.writable.getWriter();
   const writing = (async () => {
