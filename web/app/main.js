@@ -1,17 +1,14 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect } from "../vendor/signals/signals-core.js";
-import { editor } from "../library/actions.js";
-import { restoreDefaults } from "../library/defaults.js";
-import { askForKey } from "../library/keys.js";
-import { openLibrary, startDrops } from "../library/library.js";
-import { pump, resume } from "../library/sender.js";
-import { hooks } from "../library/watcher.js";
+import { startDrops } from "../library/drop.js";
+import { openLibrary } from "../library/library.js";
 import { said, say } from "./announce.js";
 import { onKeyNeeded } from "./api.js";
+import { connectionBanner, startConnection } from "./connection.js";
 import { knownFacts } from "./facts.js";
 import { header, startScheme } from "./header.js";
-import { applyLanguage, t } from "./i18n/index.js";
+import { startLanguage, t } from "./i18n/index.js";
 import { go, route, startRouter } from "./router.js";
 import { docs, flush, restore } from "./store.js";
 import { startTabs } from "./tabs.js";
@@ -26,6 +23,7 @@ function shell() {
   return html`
     <a class="skip" href="#photos" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
+    ${connectionBanner()}
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
@@ -63,16 +61,22 @@ async function show(to) {
 }
 
 const restored = restore();
-startScheme();
-applyLanguage();
-startTabs();
-startRouter();
-startDrops();
-onKeyNeeded(askForKey);
-hooks.settled = pump;
-editor.open = true;
-effect(() => { document.title = t("title"); render(shell(), page); });
-effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
-addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
-addEventListener("pagehide", flush);
-Promise.all([knownFacts(), restored, restoreDefaults()]).then(([, mine]) => resume(mine));
+
+async function start() {
+  startScheme();
+  await startLanguage();
+  effect(() => { document.title = t("title"); render(shell(), page); });
+  startTabs();
+  startRouter();
+  startDrops();
+  startConnection();
+  onKeyNeeded(async (refused) => (await import("../library/keys.js")).askForKey(refused));
+  effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
+  addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
+  addEventListener("pagehide", flush);
+  knownFacts();
+  const mine = await restored;
+  if (docs.size) (await import("../library/batch.js")).goOn(mine);
+}
+
+start();

@@ -9,7 +9,7 @@ import { itemUrl } from "../app/photos.js";
 import { go } from "../app/router.js";
 import { add, all, dispatch, forget, maskOf, patch, peek, photoOf } from "../app/store.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { defaults } from "./defaults.js";
+import { defaults, restoreDefaults } from "./defaults.js";
 import { keepResult, stopDirect } from "./direct.js";
 import { examine, identity } from "./intake.js";
 import { docError, passes, waitFor } from "./pace.js";
@@ -23,8 +23,6 @@ import { resultOf } from "./watcher.js";
 export const leftOut = signal(/** @type {{others: string[], twice: number}|undefined} */ (undefined));
 /** Files that are being looked into. */
 export const looking = signal(0);
-/** Whether the editor is there to open. @type {{open: boolean}} */
-export const editor = { open: false };
 
 /** Take files in. One photo goes straight to the model and opens; several become jobs. @param {import("./intake.js").Found[]} found */
 export async function takeIn(found) {
@@ -32,6 +30,7 @@ export async function takeIn(found) {
   looking.value += found.length;
   try {
     const known = await knownFacts();
+    await restoreDefaults();
     const here = new Set(all().map((doc) => identity(doc, doc.bytes)));
     const { photos, others, twice } = await examine(found, known, here);
     leftOut.value = others.length || twice ? { others, twice } : undefined;
@@ -49,7 +48,7 @@ export async function takeIn(found) {
 
 /** @param {string} id */
 export function openEditorOf(id) {
-  if (editor.open) go({ name: "edit", id });
+  go({ name: "edit", id });
 }
 
 /** The picture as the server makes it, with the document's mask and options. @param {string} id @returns {Promise<Blob>} */

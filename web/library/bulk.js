@@ -38,7 +38,8 @@ export function bulkPanel() {
   changes.value;
   const some = selected.value.size;
   const options = shownOptions.value;
-  return html`<aside class="bulk panel" aria-label=${t("looks")}>
+  return html`<aside class="bulk" aria-label=${t("looks")}>
+    <div class="looks panel">
     <header><h2>${some ? t("for_selected", { count: some }) : t("for_all", { count: order.value.length })}</h2>
       ${some ? html`<button type="button" class="button quiet" @click=${selectNone}>${t("select_none")}</button>` : nothing}</header>
     ${presetField(options)}
@@ -47,7 +48,7 @@ export function bulkPanel() {
       <div class="segmented" role="group" aria-labelledby="format-label">${FORMATS.map((format) => html`<button type="button"
         aria-pressed=${String((options.format || "png") === format)} @click=${() => change({ format })}>${t(`format_${format}`)}</button>`)}</div></div>
     <button type="button" class="button" ?disabled=${!draft.value} @click=${apply}>${some ? t("apply_selected") : t("apply_all")}</button>
-    <hr>
+    </div>
     ${results()}
   </aside>`;
 }
@@ -93,11 +94,11 @@ function pickSwatch({ background = "" }) {
 function results() {
   const count = done().length;
   const busy = packing.value;
-  return html`<div class="results">
+  return html`<div class="results panel">
     <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${downloadAll}>${icon("download")}${t("download_all")}</button>
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
-    <button type="button" class="button quiet" ?disabled=${!order.value.length} @click=${downloadMetadata}>${t("download_metadata")}</button>
-    <button type="button" class="button quiet danger" @click=${confirmDelete}>${t("delete_now")}</button>
+    <button type="button" class="button quiet" title=${t("download_metadata")} @click=${downloadMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
+    <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
     ${kept()}
   </div>`;
 }

@@ -5,8 +5,13 @@ import { get, put } from "../app/db.js";
 /** @type {import("../vendor/signals/signals-core.js").Signal<import("../app/store.js").Options>} */
 export const defaults = signal(/** @type {import("../app/store.js").Options} */ ({}));
 
-export async function restoreDefaults() {
-  defaults.value = (await get("settings", "options"))?.value ?? {};
+/** @type {Promise<void>|undefined} */
+let restored;
+
+/** Bring back the choice of an earlier visit, once. */
+export function restoreDefaults() {
+  restored ??= get("settings", "options").then((kept) => { defaults.value = kept?.value ?? {}; });
+  return restored;
 }
 
 /** @param {import("../app/store.js").Options} options */

@@ -2,9 +2,8 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
-import { takeIn } from "./actions.js";
 import { icon } from "./icons.js";
-import { pickedFiles } from "./intake.js";
+import { pickedFiles, take } from "./drop.js";
 
 const EXAMPLES = ["cat", "portrait", "coffee"];
 const ACCEPTED = "image/*,.heic,.heif,.avif,.zip,application/zip";
@@ -12,7 +11,7 @@ const ACCEPTED = "image/*,.heic,.heif,.avif,.zip,application/zip";
 /** @param {Event & {currentTarget: any}} event */
 function picked({ currentTarget: input }) {
   const files = pickedFiles(input.files);
-  takeIn(files);
+  take(files);
   // The same file may be chosen again.
   input.value = "";
 }
@@ -60,7 +59,7 @@ function exampleUrl(name) {
 /** @param {string} name */
 async function tryExample(name) {
   const blob = await (await fetch(exampleUrl(name))).blob();
-  await takeIn([{ file: new File([blob], `${name}.jpg`, { type: "image/jpeg", lastModified: 0 }), path: "" }]);
+  await take([{ file: new File([blob], `${name}.jpg`, { type: "image/jpeg", lastModified: 0 }), path: "" }]);
 }
 
 /** A picture half cut out. */

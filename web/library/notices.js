@@ -1,16 +1,15 @@
-// Lines above the list: no connection, a pause, a lost queue, files that were left out.
+// Lines above the list: a pause, a lost queue, files that were left out.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { reachable, request } from "../app/api.js";
+import { reachable } from "../app/api.js";
 import { facts } from "../app/facts.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { all, counts, dispatch, patch } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { leftOut, looking } from "./actions.js";
 import { icon } from "./icons.js";
-import { pause, queueLost, sleep } from "./pace.js";
+import { pause, queueLost } from "./pace.js";
 import { pump } from "./sender.js";
-import { reconnecting } from "./watcher.js";
 
 const TICK_MS = 1000;
 const NAMED = 4;
@@ -18,31 +17,8 @@ const NAMED = 4;
 const now = signal(Date.now());
 setInterval(() => { if (pause.peek()) now.value = Date.now(); }, TICK_MS);
 
-let asking = false;
-
-/** Ask until the server answers again. */
-async function ask() {
-  if (asking) return;
-  asking = true;
-  for (let seconds = 1; !reachable.peek(); seconds = Math.min(15, seconds * 2)) {
-    await sleep(seconds * 1000);
-    await request("/health/live").catch(() => undefined);
-  }
-  asking = false;
-  pump();
-}
-
-reachable.subscribe((is) => { if (!is) ask(); });
-addEventListener("offline", () => { reachable.value = false; });
-addEventListener("online", () => { request("/health/live").then(pump, () => undefined); });
-
 export function notices() {
-  return [connection(), countdown(), lostQueue(), slow(), left(), searching()];
-}
-
-function connection() {
-  if (reachable.value && !reconnecting.value) return nothing;
-  return html`<p class="notice warn">${icon("alert")}<span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></p>`;
+  return [countdown(), lostQueue(), slow(), left(), searching()];
 }
 
 function countdown() {
@@ -85,6 +61,8 @@ function left() {
 function searching() {
   return looking.value ? html`<p class="notice">${t("looking", { count: looking.value })}</p>` : nothing;
 }
+
+reachable.subscribe((is) => { if (is) queueMicrotask(pump); });
 
 /** Photos of a lost queue go to the model one by one. */
 queueLost.subscribe((is) => {

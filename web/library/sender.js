@@ -9,7 +9,7 @@ import { TAB } from "../app/tabs.js";
 import { upload } from "../app/upload.js";
 import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
 import { pumpDirect } from "./direct.js";
-import { watchJobs } from "./watcher.js";
+import { hooks, watchJobs } from "./watcher.js";
 
 /**
  * @typedef {import("../app/store.js").Doc} Doc
@@ -28,6 +28,7 @@ const KEPT_BYTES = 300 * 1024 * 1024;
 /** Uploads that run, by key. @type {Map<string, {abort: AbortController, ids: string[]}>} */
 const running = new Map();
 let sentBefore = false;
+hooks.settled = pump;
 
 /** Send what waits and may be sent now; called whenever something changes. */
 export function pump() {

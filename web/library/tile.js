@@ -29,7 +29,7 @@ export function tile(doc, li) {
   queueMicrotask(() => paint(li, doc, Boolean(result)));
   return html`
     <div class="picture" @click=${() => doc.state === "completed" && openEditorOf(doc.id)}>
-      ${url ? html`<img src=${url} alt="" draggable="false" class=${result ? "result" : "before"}>` : html`<span class="blank">${icon("image")}</span>`}
+      ${url ? html`<img src=${url} alt="" draggable="false" class=${result ? "result" : "before"}>` : html`<span class="blank">${icon(doc.state === "failed" ? "alert" : "image")}</span>`}
       ${isOver(doc) ? nothing : html`<span class="bar"><i></i></span>`}
     </div>
     <label class="pick"><input type="checkbox" aria-label=${t("select", { name: doc.name })} .checked=${live(picked)}

@@ -1,10 +1,11 @@
 // Follows all jobs of the browser over one stream of events; without it, by asking every few seconds.
 import { ApiError, request } from "../app/api.js";
+import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
 import { all, dispatch, docs, hasPhoto, peek } from "../app/store.js";
 import { listen } from "../app/sse.js";
 import { leads } from "../app/tabs.js";
-import { effect, signal } from "../vendor/signals/signals-core.js";
+import { effect } from "../vendor/signals/signals-core.js";
 import { passes, sleep } from "./pace.js";
 
 const MOST_JOBS = 50;
@@ -12,8 +13,6 @@ const POLL_MS = 3000;
 const GATHER_MS = 150;
 const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 
-/** Whether the stream is lost and asked for again. */
-export const reconnecting = signal(false);
 /** Called after photos have changed. @type {{settled: () => void}} */
 export const hooks = { settled() {} };
 

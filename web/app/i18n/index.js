@@ -1,6 +1,5 @@
 // The page's texts. A message is a string with {names}, or a function of the values for plurals and dates.
 import { signal } from "../../vendor/signals/signals-core.js";
-import { de } from "./de.js";
 import { en } from "./en.js";
 
 /**
@@ -18,7 +17,9 @@ const PSEUDO = "xx";
 const KEPT = "language";
 
 /** @type {Map<string, Messages>} */
-const catalogue = new Map([["en", { ...en }], ["de", { ...de }]]);
+const catalogue = new Map([["en", { ...en }]]);
+/** Languages besides English are loaded when they are used. @type {{[name: string]: () => Promise<Messages>}} */
+const LOADED = { de: async () => (await import("./de.js")).de };
 
 /** The language in use. */
 export const language = signal(preferred());
@@ -42,13 +43,29 @@ export function has(key) {
 }
 
 /** @param {string} name */
-export function setLanguage(name) {
+export async function setLanguage(name) {
+  await load(name);
   language.value = name;
   remember(name);
   applyLanguage();
 }
 
-export function applyLanguage() {
+/** Load the texts of the language that the person or the browser prefers. */
+export async function startLanguage() {
+  await load(language.peek());
+  applyLanguage();
+}
+
+/** @param {string} name */
+async function load(name) {
+  const texts = LOADED[name];
+  if (!texts) return;
+  delete LOADED[name];
+  // What the editor has added stays.
+  addMessages(name, await texts());
+}
+
+function applyLanguage() {
   document.documentElement.lang = language.value === PSEUDO ? "en" : language.value;
   document.documentElement.dir = language.value === PSEUDO ? "rtl" : "ltr";
 }
