@@ -1,16 +1,24 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect } from "../vendor/signals/signals-core.js";
-import { openLibrary } from "../library/library.js";
-import { said } from "./announce.js";
-import { applyLanguage, language, t } from "./i18n/index.js";
-import { route, startRouter } from "./router.js";
-import { restore } from "./store.js";
+import { editor } from "../library/actions.js";
+import { restoreDefaults } from "../library/defaults.js";
+import { askForKey } from "../library/keys.js";
+import { openLibrary, startDrops } from "../library/library.js";
+import { pump, resume } from "../library/sender.js";
+import { hooks } from "../library/watcher.js";
+import { said, say } from "./announce.js";
+import { onKeyNeeded } from "./api.js";
+import { knownFacts } from "./facts.js";
 import { header, startScheme } from "./header.js";
+import { applyLanguage, t } from "./i18n/index.js";
+import { go, route, startRouter } from "./router.js";
+import { docs, flush, restore } from "./store.js";
+import { startTabs } from "./tabs.js";
 
-const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 // Loaded when it is opened.
 const EDITOR = "../editor/editor.js";
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 /** @type {{close(): void}|undefined} */
 let view;
 
@@ -28,22 +36,43 @@ function skip(event) {
   (document.getElementById("photos") ?? document.getElementById("view"))?.focus();
 }
 
-async function show() {
+let showing = 0;
+
+/** @param {import("./router.js").Route} to */
+async function show(to) {
+  showing += 1;
+  const mine = showing;
   const root = /** @type {HTMLElement} */ (document.getElementById("view"));
-  const to = route.value;
   view?.close();
+  view = undefined;
   document.documentElement.dataset.view = to.name;
   if (to.name === "library") {
     view = openLibrary(root);
-  } else {
+    return;
+  }
+  await restored;
+  if (!docs.has(to.id)) { go({ name: "library" }); return; }
+  try {
     const { openEditor } = await import(EDITOR);
-    view = openEditor(root, to.id);
+    if (mine === showing) view = openEditor(root, to.id);
+  } catch {
+    // Its files are of another build: the page is older than the server.
+    say(t("reload_page"));
+    go({ name: "library" });
   }
 }
 
+const restored = restore();
 startScheme();
 applyLanguage();
+startTabs();
 startRouter();
-effect(() => { document.title = t("title"); language.value; render(shell(), page); });
-effect(() => { route.value; show(); });
-restore();
+startDrops();
+onKeyNeeded(askForKey);
+hooks.settled = pump;
+editor.open = true;
+effect(() => { document.title = t("title"); render(shell(), page); });
+effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
+addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
+addEventListener("pagehide", flush);
+Promise.all([knownFacts(), restored, restoreDefaults()]).then(([, mine]) => resume(mine));

@@ -1,14 +1,107 @@
-// The library: where photos come in, and the list of all of them.
-import { html, render } from "../vendor/lit-html/lit-html.js";
+// The library: where photos come in, and all of them.
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect } from "../vendor/signals/signals-core.js";
-import { t } from "../app/i18n/index.js";
+import { speaker, t } from "../app/i18n/index.js";
+import { counts, order } from "../app/store.js";
+import { cancelAll, takeIn } from "./actions.js";
+import { bulkPanel } from "./bulk.js";
+import { failedPanel } from "./failed.js";
+import { chooseFolder, choosePhotos, hero } from "./hero.js";
+import { droppedFiles, pickedFiles } from "./intake.js";
+import { PhotoList } from "./list.js";
+import { notices } from "./notices.js";
+import { announce, eta, noteTimes, overall } from "./progress.js";
+import { filter, selected, shown, unsure } from "./selection.js";
 
-/** @param {HTMLElement} root */
+/** @typedef {import("./selection.js").Filter} Filter */
+
+/** @param {HTMLElement} root @returns {{close(): void}} */
 export function openLibrary(root) {
-  const stop = effect(() => { render(view(), root); });
-  return { close() { stop(); render(html``, root); } };
+  /** @type {PhotoList|undefined} */
+  let list;
+  const stops = [
+    effect(() => { render(order.value.length ? library() : html`${notices()}${hero()}`, root); }),
+    effect(() => {
+      const ids = shown.value;
+      const element = /** @type {HTMLUListElement|null} */ (root.querySelector("ul.photos"));
+      if (list && list.list !== element) { list.close(); list = undefined; }
+      if (element) (list ??= new PhotoList(element)).show(ids);
+    }),
+    effect(() => { const now = overall.value; noteTimes(now); announce(now); drawBar(root, now.percent); }),
+  ];
+  return { close() { for (const stop of stops) stop(); list?.close(); render(nothing, root); } };
 }
 
-function view() {
-  return html`<h1>${t("headline")}</h1><p class="soft">${t("lead")}</p>`;
+function library() {
+  return html`<div class="library">
+    <div class="library-head"><h1>${t("your_photos")}</h1><div class="buttons">${choosePhotos("")}${chooseFolder("")}</div></div>
+    ${notices()}
+    ${progressCard()}
+    ${failedPanel()}
+    <div class="columns">
+      <section class="photos-region" id="photos" tabindex="-1" aria-label=${t("photos")}>
+        ${filters()}
+        <ul class="photos"></ul>
+        ${shown.value.length ? nothing : html`<p class="soft nothing">${t("none_here")}</p>`}
+      </section>
+      ${bulkPanel()}
+    </div>
+  </div>`;
+}
+
+function progressCard() {
+  const { percent, done, of, failed, open } = overall.value;
+  if (!open) return nothing;
+  const left = eta.value === undefined ? "" : t("time_left", { time: speaker().duration(eta.value) });
+  return html`<div class="progress-card panel">
+    <p><strong>${t("done_of", { done, of })}</strong> <span class="soft">${failed ? t("failed_count", { count: failed }) : ""} ${left}</span></p>
+    <button type="button" class="button" @click=${cancelAll}>${t("cancel")}</button>
+    <div class="track" role="progressbar" aria-label=${t("overall_progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}><i></i></div>
+  </div>`;
+}
+
+/** @param {HTMLElement} root @param {number} percent */
+function drawBar(root, percent) {
+  const bar = /** @type {HTMLElement|null} */ (root.querySelector(".track i"));
+  if (bar) bar.style.inlineSize = `${percent}%`;
+}
+
+function filters() {
+  const now = counts.value;
+  const active = now.added + now.uploading + now.queued + now.processing;
+  /** @type {[Filter, number][]} */
+  const offered = [["all", order.value.length], ["active", active], ["completed", now.completed], ["failed", now.failed + now.cancelled], ["look", unsure.value]];
+  const seen = offered.filter(([name, count]) => name === "all" || count || filter.value === name);
+  return html`<div class="filters">
+    <div class="segmented" role="group" aria-label=${t("show")}>${seen.map(([name, count]) => html`<button type="button" aria-pressed=${String(filter.value === name)}
+      @click=${() => { filter.value = name; }}>${t(`filter_${name}`)} <span class="count">${speaker().number(count)}</span></button>`)}</div>
+    <label class="select-all soft small"><input type="checkbox" .checked=${selected.value.size > 0 && selected.value.size === shown.value.length}
+      @change=${(/** @type {any} */ event) => { selected.value = event.target.checked ? new Set(shown.peek()) : new Set(); }}>${t("select_all")}</label>
+  </div>`;
+}
+
+/** Photos may be dropped and pasted anywhere on the page. */
+export function startDrops() {
+  let inside = 0;
+  /** @param {DragEvent} event */
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => { if (hasFiles(event)) { inside += 1; mark(true); } });
+  addEventListener("dragleave", (event) => { if (hasFiles(event)) { inside = Math.max(0, inside - 1); mark(inside > 0); } });
+  addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); });
+  addEventListener("drop", async (event) => {
+    if (!hasFiles(event) || !event.dataTransfer) return;
+    event.preventDefault();
+    inside = 0;
+    mark(false);
+    takeIn(await droppedFiles(event.dataTransfer));
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) takeIn(pickedFiles(files));
+  });
+}
+
+/** @param {boolean} over */
+function mark(over) {
+  document.documentElement.classList.toggle("dragging", over);
 }

@@ -11,6 +11,7 @@ import { en } from "./en.js";
  *   bytes(value: number): string, pixels(value: number): string, duration(seconds: number): string}} Speaker
  */
 
+const [KILO, MEGA, GIGA] = [1024, 1024 ** 2, 1024 ** 3];
 export const LANGUAGES = ["en", "de"];
 /** The pseudo-language `xx` of the tests has every text 40 % longer, from right to left. */
 const PSEUDO = "xx";
@@ -76,7 +77,8 @@ export function speaker(name = language.value === PSEUDO ? "en" : language.value
     number,
     plural: (count, forms) => (forms[plurals.select(count)] ?? forms.other).replaceAll("#", number(count)),
     bytes(value) {
-      const [amount, unit] = value >= 1e9 ? [value / 1e9, "GB"] : value >= 1e6 ? [value / 1e6, "MB"] : [value / 1e3, "kB"];
+      // As file managers and the server's limits count: 16 MB are 16 * 1024 * 1024 bytes.
+      const [amount, unit] = value >= GIGA ? [value / GIGA, "GB"] : value >= MEGA ? [value / MEGA, "MB"] : [value / KILO, "kB"];
       return `${number(amount, { maximumFractionDigits: amount < 10 ? 1 : 0 })}\u00a0${unit}`;
     },
     pixels: (value) => `${number(value / 1e6, { maximumFractionDigits: value < 1e7 ? 1 : 0 })}\u00a0MP`,
