@@ -12,7 +12,16 @@ from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.extras import Extras
 from services.imaging.given_mask import check_kind, check_sides
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules, Sources, check_background, compose_given, cut_out, weight
+from services.imaging.pipeline import (
+    Result,
+    Rules,
+    Sources,
+    check_background,
+    check_canvas,
+    compose_given,
+    cut_out,
+    weight,
+)
 from services.imaging.segment import Segmenter
 from services.result_cache import ResultCache
 
@@ -70,6 +79,7 @@ class Remover:
         """
         watch = Stopwatch(deadline or Deadline(), on_step)
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
         segmenter = self.models.get(options.model, watch.deadline)
@@ -101,6 +111,7 @@ class Remover:
         """
         watch = Stopwatch(deadline or Deadline())
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         given = None
         if mask is not None:

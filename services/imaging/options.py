@@ -18,13 +18,16 @@ from services.imaging.prompt import Prompt, parse_prompt
 from services.imaging.values import (
     PRESETS,
     Bool,
+    CanvasSize,
     Colour,
     Edges,
+    Enlarge,
     Gradient,
     Number,
     Output,
     PresetName,
     Shadow,
+    parse_canvas,
     parse_colour,
     parse_format,
     parse_gradient,
@@ -153,6 +156,19 @@ class Options(BaseModel):
             json_schema_extra=text_examples("center", "50%", "0% 100%", "original"),
         ),
     ] = None
+    canvas: Annotated[
+        CanvasSize | None,
+        read_with(parse_canvas),
+        Field(
+            description="The result's size in px, or its ratio; `scale`, `crop`, `position` place the subject in it.",
+            json_schema_extra=text_examples("1000 1000", "2000x1500", "4:5"),
+        ),
+    ] = None
+    enlarge: Annotated[
+        Enlarge,
+        BeforeValidator(parse_word),
+        Field(description="Whether `scale` and `canvas` enlarge a subject or photo that is smaller than its share."),
+    ] = Enlarge.ALWAYS
     roi: Annotated[
         Corners | None,
         read_with(parse_corners),

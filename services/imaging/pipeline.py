@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
-from services.errors import ConflictingOptions
+from services.errors import BadOption, ConflictingOptions
 from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
@@ -233,11 +233,19 @@ def check_background(options: Options, background: bytes | None) -> None:
         raise ConflictingOptions(names[0], names[1])
 
 
+def check_canvas(options: Options, max_pixels: int) -> None:
+    """Raise `BadOption` where the canvas has more than `max_pixels`, the most that a photo may have."""
+    canvas = options.canvas
+    if canvas is not None and not canvas.ratio and canvas.width * canvas.height > max_pixels:
+        asked, allowed = f"{canvas.width:g} {canvas.height:g}", f"at most {max_pixels} px in all"
+        raise BadOption("canvas", asked, allowed, "Ask for a smaller canvas, or a ratio")
+
+
 def weight(sources: Sources, options: Options) -> float:
     """The most memory that a removal needs, in megapixels.
 
-    It is the photo or, where a crop's margin makes it larger, the canvas, plus the background image; a format whose
-    encoder needs more weighs more.
+    It is the photo or, where a crop's margin or `canvas` makes it larger, the canvas, plus the background image; a
+    format whose encoder needs more weighs more.
     """
     canvas = largest_canvas(sources.photo.width, sources.photo.height, options) / 1e6
     behind = sources.background.megapixels if sources.background else 0.0
