@@ -55,6 +55,10 @@ class Options(BaseModel):
         Format, BeforeValidator(parse_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
     ] = Format.PNG
     quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
+    dpi: Annotated[
+        Annotated[int, Field(ge=72, le=1200), Number] | None,
+        Field(description="Written into the file for printing; changes no pixel."),
+    ] = None
     max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_pixels: Annotated[

@@ -21,6 +21,7 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
         ("svg", "gif", "../png", "png%00", "png\0", "ｐｎｇ", "image/png", "png,webp", "bmp", "0"), "png, webp, jpeg"
     ),
     "quality": ((*NO_NUMBERS, "9", "101", "0", "-1", "80.5"), "from 10 to 100"),
+    "dpi": ((*NO_NUMBERS, "71", "1201", "0", "-300", "300.5", "300dpi"), "a whole number from 72 to 1200"),
     "max_width": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "max_height": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "preset": (("Web2", "none", "__class__", "web\0", "web,print", "0"), ", ".join(PRESETS)),
