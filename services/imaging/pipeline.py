@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
+from services.imaging.blend import on_grey
 from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.edges.refine import refine, smooth
+from services.imaging.edges.trimap import fill_in
 from services.imaging.encode import MEMORY, encode
 from services.imaging.extras import Extras
 from services.imaging.formats import Format
@@ -160,6 +162,22 @@ def compose_given(
         if options.smooth:
             matte = smooth(matte, photo.alpha)
     return _picture(Subject(photo, matte, ground, NO_MODEL, 1.0), sources, options, watch, rules, extras)
+
+
+def refine_given(sources: Sources, options: Options, watch: Stopwatch) -> Result:
+    """Return the caller's mask with its unknown pixels refined by the photo; `options.edges` says how.
+
+    Raises `MaskMismatch` and what the steps raise.
+    """
+    assert sources.mask is not None
+    with watch.step("decode"):
+        trimap = decode_mask(sources.mask)
+        photo = decode(sources.photo)
+        check_size(trimap, photo)
+    with watch.step("refine"):
+        matte = fill_in(trimap, on_grey(photo), options.edges, watch.deadline)
+    options = Options(edges=options.edges, output=Output.MASK, decontaminate=False)
+    return _picture(Subject(photo, matte, None, NO_MODEL, 1.0), sources, options, watch, Rules(), None)
 
 
 def _picture(

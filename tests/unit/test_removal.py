@@ -11,7 +11,7 @@ from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
 from services.errors import BadOption, Busy, ConflictingOptions, DeadlineExceeded
 from services.imaging.decode import ImageLimits
-from services.imaging.errors import NoSubject, TooManyPixels
+from services.imaging.errors import MaskMismatch, NoSubject, TooManyPixels
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
@@ -87,6 +87,28 @@ def test_composing_needs_a_place_and_keeps_the_deadline(remover: Remover, small:
         remover.compose(small, Options(), deadline=Deadline(0))
     with pytest.raises(ConflictingOptions):
         remover.compose(small, Options.parse({"background": "red"}), background=small)
+
+
+def test_refining_needs_a_place_keeps_the_deadline_and_caches_nothing(remover: Remover, small: bytes) -> None:
+    cache: Any = MemoryCache()
+    mask = encoded(Image.new("L", (96, 64), 128), "PNG")
+    result = replace(remover, cache=cache).refine(small, mask, Options())
+    assert (result.width, result.height, result.model, result.cached) == (96, 64, "none", None)
+    assert list(result.timings) == ["queue", "decode", "refine", "compose", "encode"]
+    assert not cache.kept
+    with pytest.raises(Busy):
+        replace(remover, admission=FullAdmission(1, 0)).refine(small, mask, Options())
+    with pytest.raises(DeadlineExceeded):
+        remover.refine(small, mask, Options(), deadline=Deadline(0))
+
+
+def test_refining_bounds_the_part_and_its_mask(remover: Remover, small: bytes) -> None:
+    large = encoded(Image.new("L", (2001, 2000), 128), "PNG")
+    for photo, mask in ((large, small), (small, large)):
+        with pytest.raises((TooManyPixels, MaskMismatch)):
+            remover.refine(photo, mask, Options())
+    with pytest.raises(MaskMismatch, match="96×63"):
+        remover.refine(small, encoded(Image.new("L", (96, 63)), "PNG"), Options())
 
 
 def test_composing_works_without_models_and_without_a_subject(remover: Remover, small: bytes) -> None:
