@@ -19,10 +19,10 @@ from routes.http.observe import note_result
 from routes.http.requests import read_upload
 from routes.removal import as_download, as_image, remove
 from services.errors import BadOption, MissingImage
+from services.imaging.choices.presets import PRESETS
 from services.imaging.edges.guided import PASSES
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output, option_names
-from services.imaging.presets import PRESETS
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),

@@ -17,7 +17,7 @@ from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
-from services.imaging.checks import check_canvas
+from services.imaging.choices.checks import check_canvas
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options

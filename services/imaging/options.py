@@ -11,10 +11,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadOption, UnknownOption
+from services.imaging.choices.presets import PRESETS, PresetName
+from services.imaging.choices.texts import allowed_values, no_such_option
 from services.imaging.formats import Format
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
-from services.imaging.option_texts import allowed_values, no_such_option
-from services.imaging.presets import PRESETS, PresetName
 from services.imaging.prompt import Prompt, parse_prompt
 from services.imaging.values import (
     Bool,

@@ -14,13 +14,12 @@ from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.edges.trimap import fill_in
-from services.imaging.encode import MEMORY, encode
+from services.imaging.encode import encode
 from services.imaging.extras import Extras
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.ground import blurred_ground
-from services.imaging.layout import largest_canvas
 from services.imaging.options import Edges, Options, Output
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
@@ -235,14 +234,3 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         if options.smooth:
             matte = smooth(matte, photo.alpha)
     return matte, certainty
-
-
-def weight(sources: Sources, options: Options) -> float:
-    """The most memory that a removal needs, in megapixels.
-
-    It is the photo or, where a crop's margin or `canvas` makes it larger, the canvas, plus the background image; a
-    format whose encoder needs more weighs more.
-    """
-    canvas = largest_canvas(sources.photo.width, sources.photo.height, options) / 1e6
-    behind = sources.background.megapixels if sources.background else 0.0
-    return (max(sources.photo.megapixels, canvas) + behind) * MEMORY.get(options.format, 1.0)

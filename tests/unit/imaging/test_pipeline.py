@@ -13,7 +13,7 @@ from services.imaging.errors import NoSubject
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, cut_out, weight
+from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, cut_out
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from tests.support.images import encoded, pixels
@@ -138,16 +138,6 @@ def test_expired_deadline_stops_before_the_first_step() -> None:
     with pytest.raises(DeadlineExceeded):
         removed(sources(), watch=Stopwatch(Deadline(0), steps.append))
     assert steps == []
-
-
-def test_weight_counts_canvas_background_and_encoder() -> None:
-    photo = sources((1000, 500))
-    both = Sources(photo.photo, sources((200, 100)).photo)
-    assert weight(photo, Options()) == pytest.approx(0.5)
-    assert weight(both, Options()) == pytest.approx(0.52)
-    assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
-    assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
-    assert weight(photo, Options.parse({"canvas": "2000 2000"})) == pytest.approx(4.0)
 
 
 def translucent() -> Sources:

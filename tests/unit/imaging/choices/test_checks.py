@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from services.errors import BadOption, ConflictingOptions
-from services.imaging.checks import check_background, check_canvas
+from services.imaging.choices.checks import check_background, check_canvas
 from services.imaging.options import Options
 
 BACKGROUNDS: Final[dict[str, Any]] = {

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.deadline import Deadline, Stopwatch
+from services.imaging.choices.presets import PRESETS
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules, Sources, compose_given
-from services.imaging.presets import PRESETS
 from tests.support.images import encoded, pixels
 
 OLD = {
