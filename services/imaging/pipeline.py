@@ -89,6 +89,8 @@ class Result:
     timings: dict[str, float]
     cached: bool | None = None
     """Whether the result comes from the cache; None without a cache."""
+    embedded: bool | None = None
+    """Whether the model had the photo's embedding from an earlier prompt; None for models without prompts."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Subject:
     model: str
     confidence: float
     """The certainty of the model's mask, 0 to 1; see `services.imaging.confidence`."""
+    embedded: bool | None = None
 
 
 def cut_out(
@@ -123,9 +126,9 @@ def cut_out(
             photo = Photo(photo.pixels)
     cut_already = rules.own_alpha is OwnAlpha.MATTE and photo.transparent
     if cut_already and photo.alpha is not None:
-        matte, certainty = photo.alpha, 1.0
+        matte, certainty, embedded = photo.alpha, 1.0, None
     else:
-        matte, certainty = _matte(photo, options, segmenter, watch)
+        matte, certainty, embedded = _matte(photo, options, segmenter, watch)
     absent = without_subject(matte, certainty)
     if absent and rules.require_subject:
         raise absent
@@ -134,7 +137,7 @@ def cut_out(
         matte = np.zeros_like(matte)
     if cut_already:
         options = options.model_copy(update={"decontaminate": False})
-    subject = Subject(photo, matte, ground, segmenter.name, certainty)
+    subject = Subject(photo, matte, ground, segmenter.name, certainty, embedded)
     return _picture(subject, sources, options, watch, rules, extras)
 
 
@@ -216,15 +219,18 @@ def _picture(
         model=subject.model,
         confidence=subject.confidence,
         timings=watch.timings,
+        embedded=subject.embedded,
     )
 
 
-def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float]:
-    """Return the photo's matte, and the certainty of its mask."""
+def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float, bool | None]:
+    """Return the photo's matte, the certainty of its mask, and whether its embedding was known."""
+    known: list[bool] = []
     with watch.step("segment"):
         roi = region(photo, options)
         part = part_of(photo, roi)
-        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
+        prompt = moved(options.prompt, -roi.left, -roi.top)
+        mask = segment(part, segmenter, watch.deadline, prompt, known.append)
         certainty = confidence(mask)
         if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
             # The model stretches its faint values to the whole range.
@@ -233,4 +239,4 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
         if options.smooth:
             matte = smooth(matte, photo.alpha)
-    return matte, certainty
+    return matte, certainty, known[0] if known else None
