@@ -65,6 +65,7 @@ ROUTES = (
     ),
     Route("POST", "/matte", studio.matte, studio_operations.MATTE, "rate_limit_matte_per_hour"),
     Route("POST", "/compose", studio.compose, studio_operations.COMPOSE, "rate_limit_compose_per_hour"),
+    Route("POST", "/refine", studio.refine, studio_operations.REFINE, "rate_limit_refine_per_hour"),
     Route("POST", "/read-file", files.read_file, operations.READ_FILE, "rate_limit_read_file_per_hour"),
     Route("POST", "/v1.0/removebg", removebg.removebg, removebg_docs.REMOVEBG, "rate_limit_removebg_per_minute"),
     Route("GET", "/v1.0/account", removebg.account, removebg_docs.ACCOUNT),

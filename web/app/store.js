@@ -1,7 +1,11 @@
-// The documents of the page: one signal each, changed by events alone, saved after each change.
-import { computed, signal } from "../vendor/signals/signals-core.js";
-import * as api from "./api.js";
+// The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
+import { batch, computed, signal } from "../vendor/signals/signals-core.js";
 import * as db from "./db.js";
+import { reduce } from "./events.js";
+import { broadcast, hear, openTabs, TAB } from "./tabs.js";
+
+export { reduce } from "./events.js";
+export { hasPhoto, maskOf, matteOf, photoOf, saveMask } from "./photos.js";
 
 /**
  * @typedef {{[name: string]: string}} Options
@@ -11,28 +15,44 @@ import * as db from "./db.js";
  *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
- *   confidence?: number, ms?: number,
  *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
- *   options: Options, thumb?: Blob, before?: Blob}} Doc
+ *   options: Options, applied?: Options, thumb?: Blob, before?: Blob, tab?: string, direct?: boolean}} Doc
+ * `options` are wanted; `applied` are those of the job's result. `direct` photos go to `/matte`, not to a job. `tab` sends it.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
+ * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */
 
 /** @type {Map<string, DocSignal>} */
 export const docs = new Map();
 /** Ids, oldest first. @type {import("../vendor/signals/signals-core.js").Signal<string[]>} */
 export const order = signal(/** @type {string[]} */ ([]));
+/** Grows with each change of a document, for what depends on many of them. */
+export const changes = signal(0);
+/** Called with the ids of documents that are forgotten. @type {Set<(ids: string[]) => void>} */
+export const onForget = new Set();
 
 /** @param {string} id @returns {Doc|undefined} */
 export function docOf(id) {
   return docs.get(id)?.value;
 }
 
+/** The document without following its changes. @param {string} id */
+export function peek(id) {
+  return docs.get(id)?.peek();
+}
+
+/** All documents as they are now, oldest first. @returns {Doc[]} */
+export function all() {
+  return order.peek().flatMap((id) => peek(id) ?? []);
+}
+
 /** How many documents are in each state. */
 export const counts = computed(() => {
+  changes.value;
   /** @type {{[state in State]: number}} */
   const found = { added: 0, uploading: 0, queued: 0, processing: 0, completed: 0, failed: 0, cancelled: 0 };
   for (const id of order.value) {
-    const doc = docs.get(id)?.value;
+    const doc = peek(id);
     if (doc) found[doc.state] += 1;
   }
   return found;
@@ -43,22 +63,22 @@ export function newId() {
 }
 
 /** Photos in memory: what was dropped in this visit. @type {Map<string, Blob>} */
-const photos = new Map();
+export const photos = new Map();
 
-/**
- * Add documents with their photos.
- * @param {{name: string, path?: string, blob: Blob, type?: string, modified?: number, options?: Options}[]} added @returns {Doc[]}
- */
+/** Add documents with their photos; those with an error are failed from the start. @param {Added[]} added @returns {Doc[]} */
 export function add(added) {
-  const made = added.map(({ name, path = "", blob, type = blob.type, modified, options = {} }) => {
+  const made = added.map(({ blob, name, path = "", type = blob.type, options = {}, error, ...more }) => {
     /** @type {Doc} */
-    const doc = { id: newId(), name, path, bytes: blob.size, type, addedAt: Date.now(), modified, state: "added", progress: 0, attempts: 0, options };
+    const doc = { id: newId(), name, path, bytes: blob.size, type, addedAt: Date.now(), state: error ? "failed" : "added", progress: 0, attempts: 0,
+      options, tab: TAB, error, ...more };
     photos.set(doc.id, blob);
-    docs.set(doc.id, signal(doc));
-    save(doc);
     return doc;
   });
-  order.value = [...order.value, ...made.map((doc) => doc.id)];
+  batch(() => {
+    for (const doc of made) docs.set(doc.id, signal(doc));
+    order.value = [...order.peek(), ...made.map((doc) => doc.id)];
+  });
+  for (const doc of made) changed(doc);
   return made;
 }
 
@@ -67,45 +87,10 @@ export function patch(id, change) {
   const held = docs.get(id);
   if (!held) return;
   held.value = { ...held.peek(), ...change };
-  save(held.peek());
+  changed(held.peek());
 }
 
-/**
- * @typedef {{type: "upload"} | {type: "uploaded", job: {id: string, item: string, revision: number}} | {type: "progress", value: number} |
- *   {type: "start", stage?: string, progress?: number, eta?: number} | {type: "queue"} |
- *   {type: "finish", result: NonNullable<Doc["result"]>} | {type: "fail", error: DocError} | {type: "cancel"} | {type: "retry"}} DocEvent
- */
-const OVER = new Set(["completed", "failed", "cancelled"]);
-
-/** The document after an event; the same one where the event does not apply. @param {Doc} doc @param {DocEvent} event @returns {Doc} */
-export function reduce(doc, event) {
-  const over = OVER.has(doc.state);
-  switch (event.type) {
-    case "upload":
-      return over ? doc : { ...doc, state: "uploading", progress: 0, error: undefined };
-    case "progress":
-      return doc.state === "uploading" || doc.state === "processing" ? { ...doc, progress: Math.max(doc.progress, event.value) } : doc;
-    case "uploaded":
-      return over ? { ...doc, job: event.job } : { ...doc, state: "queued", progress: 0, job: event.job };
-    case "queue":
-      return over ? doc : { ...doc, state: "queued", stage: undefined, progress: 0 };
-    case "start":
-      if (over) return doc;
-      return { ...doc, state: "processing", stage: event.stage ?? doc.stage, eta: event.eta,
-        progress: Math.max(doc.state === "processing" ? doc.progress : 0, event.progress ?? 0) };
-    case "finish":
-      return doc.state === "cancelled" ? doc : { ...doc, state: "completed", stage: undefined, progress: 100, eta: undefined, error: undefined, result: event.result };
-    case "fail":
-      return doc.state === "cancelled" || doc.state === "completed" ? doc : { ...doc, state: "failed", stage: undefined, eta: undefined, error: event.error };
-    case "cancel":
-      return doc.state === "completed" || doc.state === "failed" ? doc : { ...doc, state: "cancelled", stage: undefined, eta: undefined };
-    case "retry":
-      return doc.state === "failed" || doc.state === "cancelled"
-        ? { ...doc, state: "added", stage: undefined, progress: 0, eta: undefined, error: undefined, attempts: doc.attempts + 1 } : doc;
-  }
-}
-
-/** Apply an event to a document. @param {string} id @param {DocEvent} event */
+/** Apply an event to a document. @param {string} id @param {import("./events.js").DocEvent} event */
 export function dispatch(id, event) {
   const held = docs.get(id);
   if (!held) return;
@@ -114,83 +99,51 @@ export function dispatch(id, event) {
   if (after === before) return;
   held.value = after;
   // Progress alone is not worth a write.
-  if (after.state !== before.state || after.job !== before.job) save(after);
+  if (after.state !== before.state || after.job !== before.job) changed(after);
+  else changes.value = changes.peek() + 1;
 }
 
 /** Forget documents and all that is kept of them. @param {string[]} ids */
 export async function forget(ids) {
+  drop(ids);
+  broadcast("forget", ids);
+  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }]));
+  for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
+}
+
+/** @param {string[]} ids */
+function drop(ids) {
   const gone = new Set(ids);
-  order.value = order.value.filter((id) => !gone.has(id));
   for (const id of ids) {
     docs.delete(id);
     photos.delete(id);
     unsaved.delete(id);
   }
-  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }]));
-  for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
+  order.value = order.peek().filter((id) => !gone.has(id));
+  for (const listener of onForget) listener(ids);
 }
 
-/** Bring back what an earlier visit left. */
+/** Bring back what earlier visits left, and follow the other tabs. Returns the documents that this tab is to send now. */
 export async function restore() {
-  const kept = /** @type {Doc[]} */ (await db.list("docs"));
+  hear("docs", (/** @type {Doc[]} */ heard) => batch(() => heard.forEach(take)));
+  hear("forget", drop);
+  const [kept, others] = await Promise.all([/** @type {Promise<Doc[]>} */ (db.list("docs")), openTabs()]);
   kept.sort((one, other) => one.addedAt - other.addedAt);
-  const fresh = kept.filter((doc) => !docs.has(doc.id));
-  for (const doc of fresh) docs.set(doc.id, signal(doc));
-  order.value = [...fresh.map((doc) => doc.id), ...order.peek()];
-  return fresh;
+  batch(() => kept.forEach(take));
+  const orphans = kept.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
+  for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
+  return orphans.map((doc) => doc.id);
 }
 
-/** The photo's bytes: of this visit, of the browser's storage, or of the job. @param {string} id @returns {Promise<Blob>} */
-export async function photoOf(id) {
-  const held = photos.get(id) ?? (await db.get("photos", id))?.photo;
-  if (held) {
-    photos.set(id, held);
-    return held;
+/** Take a document as another tab or an earlier visit has it. @param {Doc} doc */
+function take(doc) {
+  const held = docs.get(doc.id);
+  if (held) held.value = doc;
+  else {
+    docs.set(doc.id, signal(doc));
+    order.value = [...order.peek(), doc.id];
   }
-  const job = docOf(id)?.job;
-  if (!job) throw new api.ApiError({ status: 410, code: "photo_gone", text: "The photo is not here any more" });
-  const photo = await (await api.request(itemUrl(job, "original"))).blob();
-  photos.set(id, photo);
-  return photo;
-}
-
-/** @param {string} id */
-export function hasPhoto(id) {
-  return photos.has(id);
-}
-
-/** @type {Map<string, Promise<Blob>>} */
-const mattes = new Map();
-
-/** The photo's matte as a grey PNG: the saved one, the job's, or the model's, which is asked once. @param {string} id @param {{signal?: AbortSignal}} [more] */
-export function matteOf(id, more = {}) {
-  let found = mattes.get(id);
-  if (!found) {
-    found = findMatte(id, more).catch((error) => { mattes.delete(id); throw error; });
-    mattes.set(id, found);
-  }
-  return found;
-}
-
-/** @param {string} id @param {{signal?: AbortSignal}} more @returns {Promise<Blob>} */
-async function findMatte(id, more) {
-  const kept = await db.get("photos", id);
-  if (kept?.matte) return kept.matte;
-  const doc = docOf(id);
-  if (doc?.job && doc.state === "completed") return (await api.request(itemUrl(doc.job, "mask"), more)).blob();
-  const photo = await photoOf(id);
-  const began = performance.now();
-  const zip = doc?.decodes === false;
-  const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
-  if (found.photo) photos.set(id, found.photo);
-  await db.put("photos", { docId: id, photo: found.photo ?? photo, matte: found.matte });
-  patch(id, { confidence: found.confidence, ms: Math.round(performance.now() - began) });
-  return found.matte;
-}
-
-/** @param {{id: string, item: string}} job @param {string} part */
-export function itemUrl(job, part) {
-  return `/api/jobs/${job.id}/items/${job.item}/${part}`;
+  changes.value = changes.peek() + 1;
 }
 
 /** @type {Map<string, Doc>} */
@@ -198,7 +151,8 @@ const unsaved = new Map();
 let saving = false;
 
 /** @param {Doc} doc */
-function save(doc) {
+function changed(doc) {
+  changes.value = changes.peek() + 1;
   unsaved.set(doc.id, doc);
   if (saving) return;
   saving = true;
@@ -207,8 +161,10 @@ function save(doc) {
 
 /** Save what has changed. */
 export async function flush() {
-  const changed = [...unsaved.values()];
+  const fresh = [...unsaved.values()];
   unsaved.clear();
   saving = false;
-  await db.write(changed.map((doc) => ({ store: "docs", put: doc })));
+  if (!fresh.length) return;
+  broadcast("docs", fresh);
+  await db.write(fresh.map((doc) => ({ store: "docs", put: doc })));
 }

@@ -1,14 +1,27 @@
-// The library: where photos come in, and the list of all of them.
-import { html, render } from "../vendor/lit-html/lit-html.js";
-import { effect } from "../vendor/signals/signals-core.js";
-import { t } from "../app/i18n/index.js";
+// The library: where photos come in, and, once there are some, the view of all of them.
+import { nothing, render } from "../vendor/lit-html/lit-html.js";
+import { computed, effect } from "../vendor/signals/signals-core.js";
+import { order } from "../app/store.js";
+import { hero } from "./hero.js";
 
-/** @param {HTMLElement} root */
+const empty = computed(() => order.value.length === 0);
+
+/** @param {HTMLElement} root @returns {{close(): void}} */
 export function openLibrary(root) {
-  const stop = effect(() => { render(view(), root); });
-  return { close() { stop(); render(html``, root); } };
-}
-
-function view() {
-  return html`<h1>${t("headline")}</h1><p class="soft">${t("lead")}</p>`;
+  /** @type {{close(): void}|undefined} */
+  let batch;
+  let closed = false;
+  const stop = effect(() => {
+    if (!empty.value) { openLoaded(); return undefined; }
+    batch?.close();
+    batch = undefined;
+    return effect(() => { render(hero(), root); });
+  });
+  async function openLoaded() {
+    const { openBatch } = await import("./batch.js");
+    if (closed || batch || empty.peek()) return;
+    render(nothing, root);
+    batch = openBatch(root);
+  }
+  return { close() { closed = true; stop(); batch?.close(); render(nothing, root); } };
 }

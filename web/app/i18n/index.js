@@ -1,6 +1,5 @@
 // The page's texts. A message is a string with {names}, or a function of the values for plurals and dates.
 import { signal } from "../../vendor/signals/signals-core.js";
-import { de } from "./de.js";
 import { en } from "./en.js";
 
 /**
@@ -11,13 +10,16 @@ import { en } from "./en.js";
  *   bytes(value: number): string, pixels(value: number): string, duration(seconds: number): string}} Speaker
  */
 
+const [KILO, MEGA, GIGA] = [1024, 1024 ** 2, 1024 ** 3];
 export const LANGUAGES = ["en", "de"];
 /** The pseudo-language `xx` of the tests has every text 40 % longer, from right to left. */
 const PSEUDO = "xx";
 const KEPT = "language";
 
 /** @type {Map<string, Messages>} */
-const catalogue = new Map([["en", { ...en }], ["de", { ...de }]]);
+const catalogue = new Map([["en", { ...en }]]);
+/** Languages besides English are loaded when they are used. @type {{[name: string]: () => Promise<Messages>}} */
+const LOADED = { de: async () => (await import("./de.js")).de };
 
 /** The language in use. */
 export const language = signal(preferred());
@@ -41,13 +43,29 @@ export function has(key) {
 }
 
 /** @param {string} name */
-export function setLanguage(name) {
+export async function setLanguage(name) {
+  await load(name);
   language.value = name;
   remember(name);
   applyLanguage();
 }
 
-export function applyLanguage() {
+/** Load the texts of the language that the person or the browser prefers. */
+export async function startLanguage() {
+  await load(language.peek());
+  applyLanguage();
+}
+
+/** @param {string} name */
+async function load(name) {
+  const texts = LOADED[name];
+  if (!texts) return;
+  delete LOADED[name];
+  // What the editor has added stays.
+  addMessages(name, await texts());
+}
+
+function applyLanguage() {
   document.documentElement.lang = language.value === PSEUDO ? "en" : language.value;
   document.documentElement.dir = language.value === PSEUDO ? "rtl" : "ltr";
 }
@@ -76,7 +94,8 @@ export function speaker(name = language.value === PSEUDO ? "en" : language.value
     number,
     plural: (count, forms) => (forms[plurals.select(count)] ?? forms.other).replaceAll("#", number(count)),
     bytes(value) {
-      const [amount, unit] = value >= 1e9 ? [value / 1e9, "GB"] : value >= 1e6 ? [value / 1e6, "MB"] : [value / 1e3, "kB"];
+      // As file managers and the server's limits count: 16 MB are 16 * 1024 * 1024 bytes.
+      const [amount, unit] = value >= GIGA ? [value / GIGA, "GB"] : value >= MEGA ? [value / MEGA, "MB"] : [value / KILO, "kB"];
       return `${number(amount, { maximumFractionDigits: amount < 10 ? 1 : 0 })}\u00a0${unit}`;
     },
     pixels: (value) => `${number(value / 1e6, { maximumFractionDigits: value < 1e7 ? 1 : 0 })}\u00a0MP`,
