@@ -29,13 +29,17 @@ class File:
 
 @dataclass(frozen=True)
 class Submission:
-    """A caller's images and options. The options are checked but raw: the worker parses them as the web server does."""
+    """A caller's images and options. The options are checked but raw: the worker parses them as the web server does.
+
+    `owner` and `visitor` are those of `Job`.
+    """
 
     kind: str
     files: Sequence[File]
     options: Mapping[str, object]
     caller: str
     owner: str | None = None
+    visitor: str | None = None
     background: bytes | None = None
     idempotency_key: str | None = None
     callback_url: str | None = None
@@ -148,6 +152,7 @@ def _records_of(submission: Submission) -> tuple[Job, list[JobItem]]:
         id=job_id,
         kind=submission.kind,
         owner=submission.owner,
+        visitor=submission.visitor,
         caller=submission.caller,
         state=QUEUED,
         options=dict(submission.options),
