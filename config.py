@@ -195,6 +195,7 @@ class Settings(BaseSettings):
     rate_limit_read_file_per_hour: Annotated[int, Field(ge=1)] = 15
     rate_limit_matte_per_hour: Annotated[int, Field(ge=1)] = 120
     rate_limit_compose_per_hour: Annotated[int, Field(ge=1)] = 300
+    rate_limit_refine_per_hour: Annotated[int, Field(ge=1)] = 600
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API

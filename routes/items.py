@@ -1,4 +1,4 @@
-"""Views of one image of a job: its result, preview, original and mask."""
+"""Views of one image of a job: its result, preview, original and mask; retry and cancel."""
 
 from itertools import chain
 from typing import Final
@@ -7,12 +7,14 @@ from flask import Response, request
 
 from routes.http.context import service
 from routes.http.fields import boolean
+from routes.http.item_views import ItemView
+from routes.http.job_answers import answer
 from routes.jobs import jobs, known, owner
 from routes.removal import file_name
 from services.archives.filenames import harmless_stem
 from services.containers.sniff import sniff
 from services.imaging.formats import Format
-from services.jobs.errors import ItemNotFinished
+from services.jobs.errors import ItemNotCancellable, ItemNotFinished, ItemNotRetryable
 from services.jobs.queries import check_kept
 from services.jobs.tables import FINISHED, JobItem, mask_key, preview_key
 from services.storage.errors import ResultExpired
@@ -48,6 +50,28 @@ def item_original(job_id: str, item_id: str) -> Response:
     return _stored(item, item.original_key, item.name.rpartition("/")[2], "")
 
 
+def retry_item(job_id: str, item_id: str) -> Response:
+    """Restart one failed or cancelled image."""
+    parts = jobs()
+    item = kept_item(job_id, item_id)
+    parts.queue.check()
+    if not parts.store.retry_item(item):
+        raise ItemNotRetryable(f"it is {item.state}" + (f" for good ({item.error_code})" if item.error_code else ""))
+    parts.dispatcher.try_next(item.caller)
+    return _shown(job_id, item_id, 202)
+
+
+def cancel_item(job_id: str, item_id: str) -> Response:
+    """End one image that has not ended."""
+    parts = jobs()
+    _, item = parts.queries.item(known(job_id), item_id, owner())
+    if not parts.store.cancel_item(item_id):
+        raise ItemNotCancellable(f"it is {parts.queries.item(job_id, item_id, owner())[1].state}")
+    parts.store.close(job_id)
+    parts.dispatcher.try_next(item.caller)
+    return _shown(job_id, item_id, 202)
+
+
 def kept_item(job_id: str, item_id: str) -> JobItem:
     """Return an item whose files are kept. Raises `JobNotFound`, `ItemNotFound`, `ResultExpired`."""
     job, item = jobs().queries.item(known(job_id), item_id, owner())
@@ -60,6 +84,11 @@ def result_key_of(item: JobItem) -> str:
     if item.state != FINISHED or not item.result_key:
         raise ItemNotFinished(f"it is {item.state}")
     return item.result_key
+
+
+def _shown(job_id: str, item_id: str, status: int = 200) -> Response:
+    """Answer with an item as it is now."""
+    return answer(ItemView.of(jobs().queries.item(job_id, item_id, owner())[1]), status)
 
 
 def _stored(item: JobItem, key: str, name: str, mimetype: str) -> Response:

@@ -12,7 +12,17 @@ from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.extras import Extras
 from services.imaging.given_mask import check_kind, check_sides
 from services.imaging.options import Options
-from services.imaging.pipeline import Result, Rules, Sources, check_background, compose_given, cut_out, weight
+from services.imaging.pipeline import (
+    Result,
+    Rules,
+    Sources,
+    check_background,
+    check_canvas,
+    compose_given,
+    cut_out,
+    refine_given,
+    weight,
+)
 from services.imaging.segment import Segmenter
 from services.result_cache import ResultCache
 
@@ -24,6 +34,8 @@ class ModelSource(Protocol):
 
 
 NO_RULES: Final = Rules()
+# Of the photo's part that an editor wants refined.
+MAX_REFINED_PIXELS: Final = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class Remover:
         """
         watch = Stopwatch(deadline or Deadline(), on_step)
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
         segmenter = self.models.get(options.model, watch.deadline)
@@ -101,6 +114,7 @@ class Remover:
         """
         watch = Stopwatch(deadline or Deadline())
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         given = None
         if mask is not None:
@@ -118,6 +132,22 @@ class Remover:
                 return compose_given(sources, options, watch, self.rules, extras)
 
         return self._cached(key, work, watch)
+
+    def refine(self, data: bytes, mask: bytes, options: Options, *, deadline: Deadline | None = None) -> Result:
+        """Return the mask with its unknown pixels (neither 0 nor 255) refined by the photo `data`, as a grey PNG.
+
+        No model runs, and nothing is cached: an editor sends each stroke once. `options.edges` is "refined" or
+        "matting". Raises `MaskMismatch` and the errors of an image; the photo has at most `MAX_REFINED_PIXELS`.
+        """
+        watch = Stopwatch(deadline or Deadline())
+        small = replace(self, limits=self.limits.capped(MAX_REFINED_PIXELS))
+        photo = small.inspect(data, watch.deadline)
+        check_kind(mask)
+        given = small.inspect(mask, watch.deadline)
+        check_sides(given, photo)
+        sources = Sources(photo, None, given)
+        with self.admission.slot(weight(sources, options), watch):
+            return refine_given(sources, options, watch)
 
     def _cached(self, key: Callable[[ResultCache], str], work: Callable[[], Result], watch: Stopwatch) -> Result:
         """Return the cached result with this key, or that of `work`, which is then cached."""

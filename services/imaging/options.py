@@ -18,13 +18,16 @@ from services.imaging.prompt import Prompt, parse_prompt
 from services.imaging.values import (
     PRESETS,
     Bool,
+    CanvasSize,
     Colour,
     Edges,
+    Enlarge,
     Gradient,
     Number,
     Output,
     PresetName,
     Shadow,
+    parse_canvas,
     parse_colour,
     parse_format,
     parse_gradient,
@@ -52,6 +55,10 @@ class Options(BaseModel):
         Format, BeforeValidator(parse_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
     ] = Format.PNG
     quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
+    dpi: Annotated[
+        Annotated[int, Field(ge=72, le=1200), Number] | None,
+        Field(description="Written into the file for printing; changes no pixel."),
+    ] = None
     max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_pixels: Annotated[
@@ -153,6 +160,19 @@ class Options(BaseModel):
             json_schema_extra=text_examples("center", "50%", "0% 100%", "original"),
         ),
     ] = None
+    canvas: Annotated[
+        CanvasSize | None,
+        read_with(parse_canvas),
+        Field(
+            description="The result's size in px, or its ratio; `scale`, `crop`, `position` place the subject in it.",
+            json_schema_extra=text_examples("1000 1000", "2000x1500", "4:5"),
+        ),
+    ] = None
+    enlarge: Annotated[
+        Enlarge,
+        BeforeValidator(parse_word),
+        Field(description="Whether `scale` and `canvas` enlarge a subject or photo that is smaller than its share."),
+    ] = Enlarge.ALWAYS
     roi: Annotated[
         Corners | None,
         read_with(parse_corners),

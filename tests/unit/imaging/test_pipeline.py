@@ -9,13 +9,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.deadline import Deadline, Stopwatch
-from services.errors import ConflictingOptions, DeadlineExceeded
+from services.errors import BadOption, ConflictingOptions, DeadlineExceeded
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import NoSubject
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, check_background, check_canvas, cut_out, weight
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from tests.support.images import encoded, pixels
@@ -170,6 +170,15 @@ def test_weight_counts_canvas_background_and_encoder() -> None:
     assert weight(both, Options()) == pytest.approx(0.52)
     assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
     assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
+    assert weight(photo, Options.parse({"canvas": "2000 2000"})) == pytest.approx(4.0)
+
+
+def test_canvas_has_no_more_pixels_than_a_photo_may_have() -> None:
+    check_canvas(Options.parse({"canvas": "1000 1000"}), 1_000_000)
+    check_canvas(Options.parse({"canvas": "10:1"}), 1)
+    check_canvas(Options(), 1)
+    with pytest.raises(BadOption, match=r"canvas is '1000 1001'; allowed: at most 1000000 px in all"):
+        check_canvas(Options.parse({"canvas": "1000x1001"}), 1_000_000)
 
 
 def translucent() -> Sources:
