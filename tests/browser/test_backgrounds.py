@@ -60,7 +60,5 @@ def test_picture_behind_the_subject_is_the_servers(editor: Tab, photo_files: lis
     page = editor.page
     page.get_by_role("group", name="Background").get_by_text("Picture").click()
     page.get_by_label("Choose a picture").set_input_files(photo_files[2])
-    session(
-        page, "async ({look}) => { while (!look.picture.value) await new Promise((done) => setTimeout(done, 20)); }"
-    )
+    poll(lambda: session(page, "({look}) => Boolean(look.picture.value)"), what="the picture")
     assert agrees(editor) <= BOUND
