@@ -15,6 +15,7 @@ from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
 from routes.http.limits import charged, client_key
+from routes.http.watch_events import watch_events
 from services.errors import BadOption, MissingKey
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot
@@ -27,9 +28,9 @@ MAX_REASONS: Final = 10
 
 
 class JobId(BaseConverter):
-    """The part of a path that names a job: anything but the paths of submissions, for which other methods are 405."""
+    """The part of a path that names a job: not the paths of other endpoints, for which other methods are 405."""
 
-    regex = "(?!remove-bg)[^/]+"
+    regex = "(?!remove-bg|events(?:/|$))[^/]+"
 
 
 def submit() -> Response:
@@ -52,6 +53,11 @@ def show(job_id: str) -> Response:
     if wants_events():
         return events(jobs(), jobs().queries.job(known(job_id), owner()), owner(), client_key())
     return answer(polled(job_id, job_view))
+
+
+def watch() -> Response:
+    """Stream the changes of many jobs."""
+    return watch_events(jobs(), owner(), client_key())
 
 
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:

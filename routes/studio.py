@@ -13,20 +13,26 @@ from pydantic import ConfigDict, Field
 from config import Settings
 from routes.http.answers import Body, Count, json_response
 from routes.http.context import request_deadline, service
-from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS
+from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS, URL_FIELD
 from routes.http.limits import is_uncounted
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
 from routes.removal import as_download, as_image, remove
-from services.errors import BadOption
+from services.errors import BadOption, MissingImage
+from services.imaging.edges.guided import PASSES
 from services.imaging.formats import Format, usable_formats
-from services.imaging.options import BACKGROUND_IMAGE, Options, Output, option_names
+from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output, option_names
 from services.imaging.values import PRESETS
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),
     *(BACKGROUND_IMAGE, BACKGROUND_URL),
 )
+NOT_OF_REFINING: Final = (
+    *(name for name in option_names() if name != "edges"),
+    *(BACKGROUND_IMAGE, BACKGROUND_URL, URL_FIELD),
+)
+REFINE_SOLUTION: Final = "Send the photo's part as field 'file' and its mask as field 'mask', both as files of a form"
 # Photos that a page without jobs works on at a time.
 CONCURRENCY: Final = 2
 BUILD_CHARS: Final = 16
@@ -90,6 +96,7 @@ class StudioFacts(Body):
             "/remove-background-preview": settings.rate_limit_preview_per_hour,
             "/matte": settings.rate_limit_matte_per_hour,
             "/compose": settings.rate_limit_compose_per_hour,
+            "/refine": settings.rate_limit_refine_per_hour,
         }
         return cls(
             version=settings.app_version,
@@ -127,6 +134,20 @@ def compose() -> Response:
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
     return as_download(result, upload.stem)
+
+
+def refine() -> Response:
+    """Return the caller's mask with its unknown pixels refined by the photo."""
+    upload = read_upload(MASK, refused=NOT_OF_REFINING)
+    if upload.mask is None:
+        raise MissingImage(f"the form has no file in the field {MASK!r}", REFINE_SOLUTION)
+    options = upload.options(default_format=Format.PNG)
+    if options.edges is Edges.SOFT:
+        raise BadOption("edges", options.edges.value, ", ".join(PASSES))
+    result = service().remover.refine(upload.data, upload.mask, options, deadline=request_deadline())
+    result = replace(result, timings={**upload.timings, **result.timings})
+    note_result(result)
+    return as_image(result, upload.stem, "inline", "matte")
 
 
 def studio_json() -> Response:

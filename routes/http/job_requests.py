@@ -20,6 +20,7 @@ from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, 
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options
+from services.imaging.pipeline import check_canvas
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL
@@ -131,7 +132,11 @@ def _file(name: str, data: bytes | ServiceError) -> File:
 
 
 def _check_options(options: Options) -> None:
-    """Check the model now: the worker could only refuse it later. Raises `ModelNotFound`."""
+    """Check the model and the canvas now: the worker could only refuse them later.
+
+    Raises `ModelNotFound` and `BadOption`.
+    """
+    check_canvas(options, service().limits.max_pixels)
     models = service().models
     if options.model is not None and options.model not in models.usable():
         raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")

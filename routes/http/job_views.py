@@ -4,16 +4,15 @@ The order of the fields is the order of the keys.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from routes.http.answers import Body, Count
+from routes.http.item_views import ErrorView, ItemView, RefusedView, Status
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, JobItem
-
-Status = Literal["queued", "started", "finished", "failed", "cancelled"]
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job
 
 
 def iso_milliseconds(at: datetime) -> str:
@@ -54,31 +53,6 @@ class CancelledView(Body):
     status: Status
 
 
-class ErrorView(Body):
-    """Why the last attempt at an item failed: for good, or before the next one."""
-
-    code: str
-    details: str
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self | None:
-        """Describe an item's error; None without one."""
-        return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
-
-
-class RefusedView(Body):
-    """A failed image that is not tried again, because it would fail again."""
-
-    item_id: str
-    name: str
-    error: ErrorView | None
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self:
-        """Describe a failed item."""
-        return cls(item_id=item.id, name=item.name, error=ErrorView.of(item))
-
-
 class RetriedView(Body):
     """The answer to a retry: how many images are tried again, and those that are not."""
 
@@ -98,44 +72,6 @@ class RetriedView(Body):
             status_url=job_url(snapshot.job.id, base),
             items=len(retried),
             refused=[RefusedView.of(item) for item in snapshot.failed_items if item not in retried],
-        )
-
-
-class ItemView(Body):
-    """One image of a job; sizes in px and bytes, null until it is finished."""
-
-    item_id: str
-    name: str
-    status: Status
-    stage: str | None
-    progress: Count
-    attempts: Count
-    error: ErrorView | None
-    width: Count | None
-    height: Count | None
-    bytes: Count | None
-    format: str | None
-    model: str | None
-    confidence: float | None
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self:
-        """Describe an item."""
-        facts = item.result
-        return cls(
-            item_id=item.id,
-            name=item.name,
-            status=item.state,
-            stage=item.stage,
-            progress=item.progress,
-            attempts=item.attempts,
-            error=ErrorView.of(item),
-            width=facts.width if facts else None,
-            height=facts.height if facts else None,
-            bytes=facts.bytes if facts else None,
-            format=facts.format if facts else None,
-            model=facts.model if facts else None,
-            confidence=facts.confidence if facts else None,
         )
 
 

@@ -69,6 +69,8 @@ class Route:
     quota: str = ""
     scope: str = REMOVE
     also: tuple[str, ...] = ()
+    uncounted: Callable[[], bool] | None = None
+    """Whether the quota does not count this request."""
 
 
 def build(routes: Iterable[Route], settings: Settings) -> Schema:

@@ -13,6 +13,7 @@ from routes.http.job_views import (
     RetriedView,
 )
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
+from routes.http.watch_events import MAX_IDS
 from routes.openapi.docs import Operation, option_schemas
 from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
@@ -116,6 +117,18 @@ SHOW: Final = Operation(
     answers={**_json(JobView), "text/event-stream": {"type": "string"}},
     failures=(JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
+WATCH: Final = Operation(
+    "jobs",
+    "Watch many jobs",
+    "One stream for all of them: `event: job`, and as `data` the JSON of a job with all its images at first, then with "
+    "those that have changed. An id that is not yours to see comes once, as `unknown`. It ends with the last job, or "
+    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out what has not changed.",
+    answers={"text/event-stream": {"type": "string"}},
+    failures=(e.BadOption, e.Busy, e.DatabaseUnavailable),
+    parameters={"id": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS,
+                       "description": "`job_id`s, as `?id=…&id=…`."}},
+    needed=("id",),
+)  # fmt: skip
 LISTED: Final = Operation(
     "jobs", "List your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
     answers=_json(JobsPage),

@@ -6,8 +6,6 @@ from typing import Final
 
 MAX_NAME_CHARS: Final = 100
 MAX_PATH_CHARS: Final = 200
-
-
 UNSAFE: Final = frozenset('<>:"/\\|?*;%')
 
 
@@ -16,10 +14,7 @@ def harmless_stem(filename: str) -> str:
 
     What Unicode's compatibility forms turn into an unsafe character or a dot, such as U+FF0F into `/`, counts as one.
     """
-    name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
-    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
-    clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
-    return clean[:MAX_NAME_CHARS] or "image"
+    return _harmless(PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem)
 
 
 def relative_path(filename: str) -> str:
@@ -30,6 +25,17 @@ def relative_path(filename: str) -> str:
     visible = "".join(c for c in filename.replace("\\", "/") if unicodedata.category(c)[0] != "C")
     parts = [part for part in visible.split("/") if part.strip() not in ("", ".", "..")]
     return "/".join(parts)[-MAX_PATH_CHARS:].lstrip("/") or "image"
+
+
+def harmless_path(filename: str) -> str:
+    """Return the relative path of a file name, with every part as safe and bounded as `harmless_stem`."""
+    return "/".join(_harmless(part) for part in relative_path(filename).split("/"))
+
+
+def _harmless(name: str) -> str:
+    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
+    clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
+    return clean[:MAX_NAME_CHARS].rstrip(" .") or "image"
 
 
 def _becomes_unsafe(character: str) -> bool:

@@ -35,7 +35,7 @@ class ResultEntry:
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`; `code` is `cancelled` where the job was cancelled before it was done."""
+    """One image in `errors.json`; `code` is `cancelled` where it was cancelled before it was done."""
 
     name: str
     position: int
@@ -56,7 +56,7 @@ def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes
     names = result_names(snapshot.items)
     results = []
     errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
-    errors += [_error_entry(i, CANCELLED, "the job was cancelled") for i in snapshot.items if i.state == CANCELLED]
+    errors += [_error_entry(i, CANCELLED, "it was cancelled") for i in snapshot.items if i.state == CANCELLED]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue

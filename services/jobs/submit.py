@@ -179,4 +179,5 @@ def _item_of(job: Job, file: File, position: int) -> JobItem:
         created_at=job.created_at,
         original_key=original_key(job.id, position),
         original_bytes=len(file.data),
+        revision=0,
     )
