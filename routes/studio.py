@@ -17,6 +17,7 @@ from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTION
 from routes.http.limits import is_uncounted
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
+from routes.http.visitors import with_visitor
 from routes.removal import as_download, as_image, remove
 from services.errors import BadOption, MissingImage
 from services.imaging.choices.presets import PRESETS
@@ -173,7 +174,7 @@ def studio_json() -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     response.make_conditional(request)
-    return response
+    return with_visitor(response)
 
 
 def _matte_options(options: Options) -> Options:
