@@ -43,8 +43,8 @@ _ITEM: Final[dict[str, Schema]] = {"application/json": schema_of(ItemView)}
 REPLACE_MASK: Final = Operation(
     "items", "Replace the mask of one image",
     "Makes the result again from the original and your mask, as `/compose` does, with its options in the query. "
-    "Without `format` the result keeps its own, and without a background the job's `background_image` stays. The result, its "
-    "preview and the job's ZIP change together, and `revision` counts on.",
+    "Without `format` the result keeps its own, and without a background the job's `background_image` stays. The "
+    "result, its preview and the job's ZIP change together, and `revision` counts on.",
     {"image/png": {}}, _ITEM,
     (*_FILE, *COMPOSE_FAILURES, ItemNotFinished, ItemChanged), parameters=COMPOSE_OPTIONS,
 )  # fmt: skip

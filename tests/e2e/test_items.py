@@ -222,7 +222,7 @@ def grey(width: int, height: int) -> bytes:
 
 
 def test_own_mask_put_back_gives_the_same_result(here: Place, jpeg: bytes) -> None:
-    options = {"format": "webp", "background": "steelblue", "max_width": "200", "shadow": "drop"}
+    options: dict[str, Any] = {"format": "webp", "background": "steelblue", "max_width": "200", "shadow": "drop"}
     job = here.until(here.submit(jpeg, **options), "finished")
     before = here.call("GET", item_url(job, "download"))
     preview = here.call("GET", item_url(job, "download?preview=1")).content
