@@ -353,8 +353,8 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
     answer = requests.get(f"{server.url}/studio.json", timeout=30)
     facts = answer.json()
     assert list(facts) == [
-        *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "concurrency"),
-        *("presets", "formats", "result_ttl_seconds"),
+        *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "key_limit"),
+        *("concurrency", "presets", "formats", "result_ttl_seconds"),
     ]
     assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "u2netp")
     assert [model["name"] for model in facts["models"]] == ["u2netp"]
@@ -384,6 +384,7 @@ def test_facts_have_the_callers_quotas_and_count_for_none(counting: Gunicorn, se
     assert answer.json()["quotas"] == {
         "/remove-background": 10, "/remove-background-preview": 20, "/matte": 2, "/compose": 300, "/refine": 2,
     }  # fmt: skip
+    assert answer.json()["key_limit"] is None
     assert "X-RateLimit-Limit" not in answer.headers
     assert requests.get(f"{server.url}/studio.json", timeout=30).json()["quotas"] is None
     with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_LOOPBACK="false") as owned:
