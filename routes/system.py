@@ -17,6 +17,7 @@ from routes.http.answers import (
 )
 from routes.http.callers import is_cross_site, proven_address
 from routes.http.context import service
+from routes.http.visitors import with_visitor
 from routes.openapi.docs import described_path
 from routes.page import page
 from services.errors import Forbidden
@@ -30,7 +31,7 @@ METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETW
 def index() -> Response:
     """Return the web page, or with `Accept: application/json` the service's description."""
     if not index_as_json():
-        return page()
+        return with_visitor(page())
     settings = service().settings
     rules = {described_path(rule.rule) for rule in current_app.url_map.iter_rules()}
     limits = ServiceLimits(

@@ -65,6 +65,14 @@ class JobSnapshot:
         return [item for item in self.failed_items if kept and item.attempts and item.error_code not in lasting_codes()]
 
 
+@dataclass(frozen=True)
+class Lister:
+    """Whose jobs are listed: those of an API key, or those that a browser made without one."""
+
+    key_id: str | None = None
+    visitor: str | None = None
+
+
 class JobQueries:
     """Queries of the records. Every method raises `DatabaseUnavailable`."""
 
@@ -140,12 +148,15 @@ class JobQueries:
             waiting, in_flight = session.execute(active).one()
         return waiting, in_flight
 
-    def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[JobSnapshot], str]:
-        """Return the owner's jobs, newest first, and the cursor of the next page (empty: none).
+    def page(
+        self, lister: Lister, limit: int, cursor: str = "", *, failed: bool = False
+    ) -> tuple[list[JobSnapshot], str]:
+        """Return the lister's own jobs, newest first, and the cursor of the next page (empty: none).
 
         `failed`: only jobs with a failed item. Raises `BadOption` for an invalid cursor.
         """
-        query = select(Job).where(Job.owner == owner)
+        own = Job.owner == lister.key_id if lister.key_id else Job.visitor == lister.visitor
+        query = select(Job).where(own)
         if failed:
             failures = select(JobItem.id).where(JobItem.job_id == Job.id, JobItem.state == FAILED)
             query = query.where(Job.state.in_((FAILED, FINISHED)), failures.exists())

@@ -5,7 +5,8 @@ import * as db from "../app/db.js";
 const KEY = "editor";
 
 export const tool = signal("brush");
-export const mode = signal(/** @type {import("./core/region.js").Mode} */ ("erase"));
+/** "erase", "restore" or "keep". */
+export const mode = signal("erase");
 /** Diameter in px of the picture, or of the screen where `screenSize` is set. */
 export const size = signal(48);
 export const screenSize = signal(false);

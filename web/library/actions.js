@@ -12,6 +12,7 @@ import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
 import { keepResult, stopDirect } from "./direct.js";
 import { examine, identity } from "./intake.js";
+import { resultName } from "./names.js";
 import { docError, passes, waitFor } from "./pace.js";
 import { cancel, keepWaiting, pump } from "./sender.js";
 import { renewThumb, shrink } from "./thumbs.js";
@@ -91,12 +92,6 @@ export async function downloadOne(id) {
   } catch (error) {
     say(t("download_failed", { reason: docError(error).text }));
   }
-}
-
-/** @param {Doc} doc @param {string} [type] */
-export function resultName({ name, options, result }, type) {
-  const format = type ? (type.split("/")[1] ?? "png") : options.format || result?.format || "png";
-  return `${name.replace(/\.[^.]+$/, "") || "photo"}-no-bg.${format === "jpeg" ? "jpg" : format}`;
 }
 
 /** @param {Blob} blob @param {string} name */

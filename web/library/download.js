@@ -5,6 +5,7 @@ import { t } from "../app/i18n/index.js";
 import { peek } from "../app/store.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { resultBlob, same, saveBlob } from "./actions.js";
+import { stems } from "./names.js";
 import { docError } from "./pace.js";
 import { targets } from "./selection.js";
 
@@ -20,18 +21,6 @@ const ARCHIVE = "photos.zip";
 /** The documents that can be downloaded now. @returns {Doc[]} */
 export function done() {
   return targets.value.flatMap((id) => { const doc = peek(id); return doc?.state === "completed" ? [doc] : []; });
-}
-
-/** Names in an archive: the photo's own with its folders, each once. @param {{name: string, path: string}[]} docs @returns {string[]} without their endings */
-export function stems(docs) {
-  const taken = new Set();
-  return docs.map(({ name, path }) => {
-    const stem = path + (name.replace(/\.[^.]+$/, "") || "photo");
-    let free = stem;
-    for (let number = 2; taken.has(free.toLowerCase()); number += 1) free = `${stem} (${number})`;
-    taken.add(free.toLowerCase());
-    return free;
-  });
 }
 
 /** Save all results: as the server's archive where all of them are there, otherwise packed here. */

@@ -57,3 +57,10 @@ export function docError(error) {
   if (error instanceof ApiError) return { code: error.code, text: error.text, solution: error.solution, details: error.details, retryable: true };
   return { code: "unexpected", text: String(error), solution: "", details: "", retryable: true };
 }
+
+/** Seconds that the open photos take, as fast as the last ones ended. @param {number[]} times @param {number} open @param {number} now */
+export function etaOf(times, open, now) {
+  if (!open || times.length < 2) return undefined;
+  const each = (Math.max(now, times[times.length - 1]) - times[0]) / 1000 / (times.length - 1);
+  return Math.max(1, Math.round(each * open));
+}

@@ -4,6 +4,7 @@ import { say } from "../app/announce.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { all, changes, counts, order, peek } from "../app/store.js";
+import { etaOf } from "./pace.js";
 
 // Shares of a photo's way: sent, then worked on.
 const SENT = 10;
@@ -49,13 +50,6 @@ export function noteTimes({ done, open }, at = performance.now()) {
   for (; doneBefore < done; doneBefore += 1) ends.push(at);
   ends = ends.slice(-WINDOW);
   eta.value = etaOf(ends, open, at);
-}
-
-/** @param {number[]} times @param {number} open @param {number} now */
-export function etaOf(times, open, now) {
-  if (!open || times.length < 2) return undefined;
-  const each = (Math.max(now, times[times.length - 1]) - times[0]) / 1000 / (times.length - 1);
-  return Math.max(1, Math.round(each * open));
 }
 
 let saidPercent = 0;

@@ -93,26 +93,21 @@ async function poll(jobs, signal) {
 }
 
 /**
- * @typedef {{item_id?: string, i?: number|string, status: string, stage?: string|null, progress?: number, revision?: number, ms?: number|null,
- *   width?: number, height?: number, bytes?: number, format?: string, model?: string, confidence?: number|null,
+ * @typedef {{id?: string, item_id?: string, status: string, stage?: string|null, progress?: number, revision?: number, ms?: number|null,
+ *   width?: number|null, height?: number|null, bytes?: number|null, format?: string|null, model?: string|null, confidence?: number|null,
  *   error?: {code: string, details: string, message?: string, solution?: string, retryable?: boolean}|null}} Item
  */
 
 /** @param {string} name @param {{job_id: string, status: string, eta_seconds?: number|null, items?: Item[]}} job */
 function heard(name, job) {
   if (!job?.job_id) return;
+  if (job.status === "unknown") { lost(job.job_id); return; }
   const known = byItem(job.job_id);
   for (const [index, item] of (job.items ?? []).entries()) {
-    const id = known.get(itemName(job.job_id, item, index));
+    const id = known.get(item.id ?? item.item_id ?? `${job.job_id}-${index + 1}`);
     if (id) apply(id, item, job.eta_seconds ?? undefined);
   }
   hooks.settled();
-}
-
-/** @param {string} job @param {Item} item @param {number} index */
-function itemName(job, item, index) {
-  const named = item.item_id ?? item.i ?? index + 1;
-  return typeof named === "number" || /^\d+$/.test(named) ? `${job}-${named}` : named;
 }
 
 /** @param {string} job @returns {Map<string, string>} */
@@ -144,28 +139,12 @@ function fail(id, { error }) {
 function finish(id, item) {
   const doc = peek(id);
   if (!doc || doc.state === "completed") return;
-  if (item.width === undefined) { fetchItem(id); return; }
   dispatch(id, { type: "finish", revision: item.revision, result: resultOf(item) });
 }
 
 /** @param {Item} item */
-export function resultOf({ width = 0, height = 0, bytes = 0, format = "png", model = "", confidence, ms }) {
-  return { width, height, bytes, format, model, confidence: confidence ?? undefined, ms: ms ?? undefined };
-}
-
-/** @type {Map<string, Promise<void>>} */
-const asking = new Map();
-
-/** An event without the result's facts: the job has them. Jobs are asked once at a time. @param {string} id */
-function fetchItem(id) {
-  const job = peek(id)?.job?.id;
-  if (!job || asking.has(job)) return;
-  asking.set(job, sleep(GATHER_MS)
-    .then(async () => {
-      asking.delete(job);
-      heard("job", await (await request(`/api/jobs/${job}`, { cache: "no-store" })).json());
-    })
-    .catch(() => undefined));
+export function resultOf({ width, height, bytes, format, model, confidence, ms }) {
+  return { width: width ?? 0, height: height ?? 0, bytes: bytes ?? 0, format: format ?? "png", model: model ?? "", confidence: confidence ?? undefined, ms: ms ?? undefined };
 }
 
 /** A job that the server does not have any more: its photos go once more where they are here. @param {string} job */

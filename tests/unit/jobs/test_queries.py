@@ -6,7 +6,7 @@ import pytest
 
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
-from services.jobs.queries import JobQueries, JobSnapshot
+from services.jobs.queries import JobQueries, JobSnapshot, Lister
 from services.jobs.store import JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
 from services.storage.errors import ResultExpired
@@ -86,10 +86,17 @@ def test_load_counts_items_that_have_not_ended_and_those_in_flight(store: JobSto
 def test_pages_follow_each_other_newest_first(store: JobStore, queries: JobQueries) -> None:
     jobs = [insert_job(store, owner=KEY) for _ in range(3)]
     insert_job(store, owner="another key")
-    first, cursor = queries.page(KEY, 2)
-    second, end = queries.page(KEY, 2, cursor)
+    first, cursor = queries.page(Lister(KEY), 2)
+    second, end = queries.page(Lister(KEY), 2, cursor)
     assert [found.job.id for found in [*first, *second]] == jobs[::-1]
     assert (bool(cursor), end) == (True, "")
+
+
+def test_page_of_a_visitor_has_the_jobs_of_its_browser_alone(store: JobStore, queries: JobQueries) -> None:
+    own, _, _ = (insert_job(store, visitor=visitor) for visitor in ("a" * 32, "b" * 32, None))
+    insert_job(store, owner=KEY)
+    assert [found.job.id for found in queries.page(Lister(visitor="a" * 32), 10)[0]] == [own]
+    assert queries.page(Lister(visitor=KEY), 10)[0] == []
 
 
 def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries) -> None:
@@ -97,10 +104,10 @@ def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries
     assert store.fail(claim_item(store, failed), "corrupt_image", "")
     assert store.close(failed)
     finish_job(store, finished)
-    assert [found.job.id for found in queries.page(KEY, 10, failed=True)[0]] == [failed]
+    assert [found.job.id for found in queries.page(Lister(KEY), 10, failed=True)[0]] == [failed]
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"])
 def test_an_invalid_cursor_is_refused(queries: JobQueries, cursor: str) -> None:
     with pytest.raises(BadOption, match="cursor"):
-        queries.page(KEY, 2, cursor)
+        queries.page(Lister(KEY), 2, cursor)

@@ -11,7 +11,7 @@ from services.errors import BadOption
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
-from services.jobs.queries import JobQueries
+from services.jobs.queries import JobQueries, Lister
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import Job, JobItem, item_id, new_job_id
@@ -159,14 +159,14 @@ def test_jobs_are_listed_newest_first_in_pages(store: JobStore, queries: JobQuer
     assert store.close(made[3])
     seen, cursor = [], ""
     for _ in range(3):
-        page, cursor = queries.page("ann", 2, cursor)
+        page, cursor = queries.page(Lister("ann"), 2, cursor)
         seen += [report.job.id for report in page]
     assert seen == made[::-1]
     assert cursor == ""
-    assert [report.job.id for report in queries.page("ann", 10, failed=True)[0]] == [made[3]]
+    assert [report.job.id for report in queries.page(Lister("ann"), 10, failed=True)[0]] == [made[3]]
     for wrong in ("x", "é", "////", "MjAyNg"):
         with pytest.raises(BadOption, match="cursor"):
-            queries.page("ann", 2, wrong)
+            queries.page(Lister("ann"), 2, wrong)
 
 
 def test_an_expired_job_is_refused(database: Database, store: JobStore, queries: JobQueries) -> None:

@@ -89,7 +89,7 @@ test('the canvas belongs to what is fitted', () => {
 
 test('both panes show the same point, and the pointer finds it in either', () => {
   const viewport = staged();
-  viewport.split.value = 'columns';
+  viewport.arrange('columns');
   viewport.zoomAt(300, 300, 3);
   const first = viewport.toImage(100 + 200, 50 + 100);
   const second = viewport.toImage(100 + 501 + 200, 50 + 100);
@@ -107,4 +107,15 @@ test('one px of the picture is one px of the screen at its actual size', () => {
   const viewport = staged();
   viewport.actual();
   assert.equal(viewport.scale.value, 1);
+});
+
+test('what floats over the stage covers nothing of a fitted picture', () => {
+  const viewport = staged();
+  viewport.insets = {left: 100, top: 10, right: 20, bottom: 90};
+  viewport.fit();
+  const first = viewport.toScreen(0, 0);
+  const last = viewport.toScreen(4000, 3000);
+  near(first.y, 50 + 10);
+  near(last.y, 50 + 600 - 90);
+  assert.ok(first.x >= 100 + 100 && last.x <= 100 + 1000 - 20);
 });

@@ -38,8 +38,11 @@ export class CanvasRenderer {
   draw(scene) {
     const { context, canvas } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.fillStyle = css(scene.colours.stage);
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (!scene.bare) {
+      context.fillStyle = css(scene.colours.stage);
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }
     for (const pane of scene.panes) {
       context.save();
       context.beginPath();
@@ -68,7 +71,7 @@ export class CanvasRenderer {
       this.#cutOut(scene, place, seen);
       context.drawImage(this.#layer, seen.left, seen.top);
     }
-    this.#fade(placed(scene.frame, pane, scene), scene);
+    if (!scene.bare) this.#fade(placed(scene.frame, pane, scene), scene);
     if (split === null) return;
     context.beginPath();
     context.rect(0, 0, split, canvas.height);
@@ -87,8 +90,10 @@ export class CanvasRenderer {
     context.beginPath();
     context.rect(left, top, right - left, bottom - top);
     context.clip();
-    context.fillStyle = this.#checker(scene);
-    context.fillRect(left, top, right - left, bottom - top);
+    if (!scene.bare) {
+      context.fillStyle = this.#checker(scene);
+      context.fillRect(left, top, right - left, bottom - top);
+    }
     if (ground.kind === "colour") context.fillStyle = css(ground.colour.slice(0, 3), ground.colour[3]);
     if (ground.kind === "gradient") context.fillStyle = this.#gradient(ground, [left, top, right, bottom]);
     if (ground.kind === "colour" || ground.kind === "gradient") context.fillRect(left, top, right - left, bottom - top);

@@ -7,6 +7,8 @@ import { shadowArea } from "./shadow.js";
 
 /** @typedef {import("./small.js").Rect} Rect */
 /** @typedef {{[name: string]: string}} Options */
+/** @typedef {{width: number, height: number}} Size */
+/** @typedef {Size & {ratio: boolean}} CanvasSize */
 /**
  * @typedef {object} Layout
  * @property {number} width of the result, in its own px
@@ -16,6 +18,8 @@ import { shadowArea } from "./shadow.js";
 
 const MARGIN_SHARE = 0.5;
 const MARGIN_PX = 500;
+/** A ratio's canvas has at most so many times the photo's pixels. */
+const RATIO_GROWTH = 4;
 
 /**
  * The layout of a photo of that size whose subject is in this box.
@@ -23,68 +27,75 @@ const MARGIN_PX = 500;
  */
 export function plan(width, height, subject, options) {
   const photo = { x: 0, y: 0, width, height };
-  const canvas = canvasOf(options.canvas);
-  const scale = shareOf(options.scale);
-  const moves = scale !== null || !["", undefined, "original"].includes(options.position);
-  const crops = isTrue(options.crop) && subject;
-  const content = crops ? cropped(subject, options) : photo;
-  if (!canvas) {
-    if (!subject || crops || !moves) return { ...fitted(content, options), frame: content };
-    return moved(subject, photo, fitted(photo, options), scale, options);
-  }
-  const size = canvas.ratio ? ratioed(content, canvas) : canvas;
-  if (subject && !crops && moves) return moved(subject, photo, size, scale, options);
-  // All of the content is on the canvas, in its middle.
-  const zoom = limited(Math.min(size.width / content.width, size.height / content.height), options);
-  const frame = { width: size.width / zoom, height: size.height / zoom };
-  const middle = { x: content.x + content.width / 2, y: content.y + content.height / 2 };
-  return { width: size.width, height: size.height, frame: { x: middle.x - frame.width / 2, y: middle.y - frame.height / 2, ...frame } };
+  const crops = isTrue(options.crop);
+  const moves = shareOf(options.scale) !== null || !["", undefined, "original"].includes(options.position);
+  if (!subject || !(crops || moves)) return windowed(photo, photo, options);
+  return crops ? windowed(cropped(subject, options), photo, options) : moved(subject, photo, options);
 }
 
-/** A canvas's size, as `1000x800`, or its ratio, as `4:5`; null without one. @param {string | undefined} text */
+/** A canvas's size, as `1000x800` or `1000 800`, or its ratio, as `4:5`; null without one. @param {string | undefined} text @returns {CanvasSize | null} */
 export function canvasOf(text) {
-  const [, width, sign, height] = /^\s*([\d.]+)\s*(?:px)?\s*([x×:\s])\s*([\d.]+)\s*(?:px)?\s*$/i.exec(text ?? "") ?? [];
+  const [, width, sign, height] = /^\s*([\d.]+)(?:px)?(\s*[x×:]\s*|\s+)([\d.]+)(?:px)?\s*$/i.exec(text ?? "") ?? [];
   if (!Number(width) || !Number(height)) return null;
-  return { width: Number(width), height: Number(height), ratio: sign === ":" };
+  return { width: Number(width), height: Number(height), ratio: sign.trim() === ":" };
 }
 
-/** The size in which a frame leaves the server. @param {Rect} frame @param {Options} options */
-function fitted(frame, options) {
-  const { width, height } = frame;
+/** The canvas's size for what it has to show, before `max_width` and its like. @param {Rect} frame @param {Rect} photo @param {CanvasSize | null} canvas @returns {Size} */
+function sizeOf(frame, photo, canvas) {
+  if (!canvas) return frame;
+  if (!canvas.ratio) return canvas;
+  const ratio = canvas.width / canvas.height;
+  const width = Math.max(frame.width, frame.height * ratio);
+  const height = Math.max(frame.height, frame.width / ratio);
+  const shrink = Math.min(1, Math.sqrt((RATIO_GROWTH * photo.width * photo.height) / (width * height)));
+  return { width: Math.max(1, round(width * shrink)), height: Math.max(1, round(height * shrink)) };
+}
+
+/** The size in which a canvas leaves the server. @param {Size} size @param {Options} options @returns {Size} */
+function fitted({ width, height }, options) {
   const most = (/** @type {string} */ name) => Number(options[name]) || Infinity;
-  const scale = Math.min(1, most("max_width") / width, most("max_height") / height, Math.sqrt(most("max_pixels") / (width * height)));
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+  const scale = Math.min(1, most("max_width") / width, most("max_height") / height);
+  const share = Math.sqrt(most("max_pixels") / (width * height));
+  const whole = share < scale ? (/** @type {number} */ side) => Math.floor(side * share + 1e-6) : (/** @type {number} */ side) => round(side * scale);
+  return { width: Math.max(1, whole(width)), height: Math.max(1, whole(height)) };
 }
 
-/** The smallest canvas of a ratio around a content. @param {Rect} content @param {{width: number, height: number}} ratio */
-function ratioed(content, ratio) {
-  const share = ratio.width / ratio.height;
-  return content.width / content.height < share
-    ? { width: Math.round(content.height * share), height: content.height }
-    : { width: content.width, height: Math.round(content.width / share) };
+/** The canvas that shows this frame, which may reach beyond the photo. @param {Rect} content @param {Rect} photo @param {Options} options @returns {Layout} */
+function windowed(content, photo, options) {
+  const canvas = canvasOf(options.canvas);
+  const full = sizeOf(content, photo, canvas);
+  const size = fitted(full, options);
+  if (!canvas) return { ...size, frame: content };
+  const zoom = limited(Math.min(size.width / content.width, size.height / content.height), size.width / full.width, options);
+  return around(content, zoom, size, sharesOf(content, photo, options));
 }
 
-/**
- * The canvas on which the subject alone has another size or place.
- * @param {Rect} subject @param {Rect} photo @param {{width: number, height: number}} size @param {number | null} share @param {Options} options
- * @returns {Layout}
- */
-function moved(subject, photo, size, share, options) {
-  const wanted = Math.min(size.width / subject.width, size.height / subject.height);
-  const zoom = share === null ? Math.min(wanted, size.width / photo.width) : limited((share / 100) * wanted, options);
-  const [across, down] = positionOf(options.position, subject, photo);
-  const left = (across / 100) * (size.width - subject.width * zoom);
-  const top = (down / 100) * (size.height - subject.height * zoom);
-  return {
-    width: size.width,
-    height: size.height,
-    frame: { x: subject.x - left / zoom, y: subject.y - top / zoom, width: size.width / zoom, height: size.height / zoom },
-  };
+/** The canvas on which the subject alone has another size or place. @param {Rect} subject @param {Rect} photo @param {Options} options @returns {Layout} */
+function moved(subject, photo, options) {
+  const canvas = canvasOf(options.canvas);
+  const full = sizeOf(photo, photo, canvas);
+  const size = fitted(full, options);
+  const shrink = size.width / full.width;
+  const scale = shareOf(options.scale);
+  let zoom = shrink;
+  if (scale !== null) zoom = limited((scale / 100) * Math.min(size.width / subject.width, size.height / subject.height), shrink, options);
+  else if (canvas) zoom = limited(Math.min(size.width / photo.width, size.height / photo.height), shrink, options);
+  return around(subject, zoom, size, sharesOf(subject, photo, options));
 }
 
-/** @param {number} zoom @param {Options} options */
-function limited(zoom, options) {
-  return options.enlarge === "never" ? Math.min(1, zoom) : zoom;
+/** @param {number} wanted @param {number} shrink @param {Options} options */
+function limited(wanted, shrink, options) {
+  return options.enlarge === "never" ? Math.min(wanted, shrink) : wanted;
+}
+
+/** The canvas of a size around what stands on it, enlarged, with these shares of the free room left of it and above it. @param {Rect} content @param {number} zoom @param {Size} size @param {number[]} shares @returns {Layout} */
+function around(content, zoom, { width, height }, [across, down]) {
+  const wide = Math.min(width, Math.max(1, round(content.width * zoom)));
+  const high = Math.min(height, Math.max(1, round(content.height * zoom)));
+  const left = round((across / 100) * (width - wide));
+  const top = round((down / 100) * (height - high));
+  const [scaleX, scaleY] = [content.width / wide, content.height / high];
+  return { width, height, frame: { x: content.x - left * scaleX, y: content.y - top * scaleY, width: width * scaleX, height: height * scaleY } };
 }
 
 /** The crop around a subject: with its margin, and its shadow where that reaches farther. @param {Rect} subject @param {Options} options @returns {Rect} */
@@ -97,11 +108,11 @@ function cropped(subject, options) {
     height: subject.height + top + bottom,
   };
   const kind = options.shadow ?? "none";
-  return kind === "none" ? frame : around(frame, shadowArea(subject, kind));
+  return kind === "none" ? frame : union(frame, shadowArea(subject, kind));
 }
 
 /** @param {Rect} one @param {Rect} other @returns {Rect} */
-export function around(one, other) {
+export function union(one, other) {
   const x = Math.min(one.x, other.x);
   const y = Math.min(one.y, other.y);
   const right = Math.max(one.x + one.width, other.x + other.width);
@@ -117,7 +128,7 @@ function marginOf(text, subject) {
   return lengths.map((n, side) => {
     const word = words[n] ?? "0";
     const px = word.endsWith("%") ? (parseFloat(word) / 100) * sides[side] : parseFloat(word);
-    return Math.round(Math.min(px || 0, MARGIN_SHARE * sides[side], MARGIN_PX));
+    return round(Math.min(px || 0, MARGIN_SHARE * sides[side], MARGIN_PX));
   });
 }
 
@@ -127,18 +138,23 @@ function shareOf(text) {
   return Number.isFinite(share) ? share : null;
 }
 
-/** How much of the free room is left of the subject, and above it, in per cent. @param {string | undefined} text @param {Rect} subject @param {Rect} photo */
-function positionOf(text, subject, photo) {
-  if (text === "original") {
-    const across = photo.width - subject.width;
-    const down = photo.height - subject.height;
-    return [across ? (100 * subject.x) / across : 50, down ? (100 * subject.y) / down : 50];
+/** How much of the free room is left of the frame, and above it, in per cent. @param {Rect} frame @param {Rect} photo @param {Options} options */
+function sharesOf(frame, photo, { position }) {
+  if (position === "original") {
+    const share = (/** @type {number} */ start, /** @type {number} */ room) => (room > 0 ? Math.min(100, Math.max(0, (100 * start) / room)) : 50);
+    return [share(frame.x, photo.width - frame.width), share(frame.y, photo.height - frame.height)];
   }
-  const words = (text ?? "").split(/\s+/).map(parseFloat).filter(Number.isFinite);
+  const words = (position ?? "").split(/\s+/).map(parseFloat).filter(Number.isFinite);
   return words.length ? [words[0], words[words.length - 1]] : [50, 50];
 }
 
 /** @param {string | undefined} text */
 function isTrue(text) {
   return ["true", "1", "yes", "on"].includes((text ?? "").toLowerCase());
+}
+
+/** Round as the server does: one half goes to the even neighbour. @param {number} value */
+function round(value) {
+  const whole = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && whole % 2 ? whole - 1 : whole;
 }

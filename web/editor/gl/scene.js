@@ -17,6 +17,7 @@
  * @property {OverlayMode} overlay
  * @property {number | null} split where the photo ends and the result begins, in CSS px from the pane's left; null without one
  * @property {{stage: Light, checker: [Light, Light]}} colours
+ * @property {boolean} [bare] whether only the result is drawn, without checker and surroundings
  *
  * @typedef {object} Source
  * @property {ImageBitmap | HTMLCanvasElement} photo

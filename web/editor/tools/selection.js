@@ -50,7 +50,7 @@ export class Selection {
   }
 
   /** Use the region on the mask. @param {Mode} [mode] */
-  async apply(mode = this.context.settings.mode.value) {
+  async apply(mode = /** @type {Mode} */ (this.context.settings.mode.value)) {
     await this.#shaping;
     const region = this.#shaped;
     const { mask, history } = this.context.document;
