@@ -45,6 +45,7 @@ EXPOSED_HEADERS = (
     "x-credits-consumed",
     "X-Output-Key",
     "X-Cache",
+    "X-Embedding",
     "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")

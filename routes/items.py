@@ -13,7 +13,7 @@ from routes.jobs import jobs, known, owner
 from routes.removal import file_name
 from services.archives.filenames import harmless_stem
 from services.containers.sniff import sniff
-from services.imaging.formats import Format
+from services.jobs.archive import result_name
 from services.jobs.errors import ItemNotCancellable, ItemNotFinished, ItemNotRetryable
 from services.jobs.queries import check_kept
 from services.jobs.tables import FINISHED, JobItem, mask_key, preview_key
@@ -26,12 +26,10 @@ def item_download(job_id: str, item_id: str) -> Response:
     """Return an image's result, or with `preview=1` a small picture of it."""
     item = kept_item(job_id, item_id)
     key = result_key_of(item)
-    stem = harmless_stem(item.name)
     if boolean(PREVIEW, request.args.get(PREVIEW)):
-        return _stored(item, preview_key(key), f"{stem}-preview.webp", "image/webp")
+        return _stored(item, preview_key(key), f"{harmless_stem(item.name)}-preview.webp", "image/webp")
     assert item.result
-    found = Format(item.result.format)
-    response = _stored(item, key, f"{stem}-no-bg.{found.extension}", found.mimetype)
+    response = _stored(item, key, result_name(item), item.result.mimetype)
     response.headers["X-Confidence"] = f"{item.result.confidence:.3f}"
     return response
 
@@ -88,7 +86,7 @@ def result_key_of(item: JobItem) -> str:
 
 def _shown(job_id: str, item_id: str, status: int = 200) -> Response:
     """Answer with an item as it is now."""
-    return answer(ItemView.of(jobs().queries.item(job_id, item_id, owner())[1]), status)
+    return answer(ItemView.of_item(jobs().queries.item(job_id, item_id, owner())[1]), status)
 
 
 def _stored(item: JobItem, key: str, name: str, mimetype: str) -> Response:

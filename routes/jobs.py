@@ -36,7 +36,8 @@ class JobId(BaseConverter):
 
 def submit() -> Response:
     """Submit one image."""
-    return accepted(jobs().submitter.submit(read_single()))
+    submission = read_single()
+    return accepted(jobs().submitter.submit(submission), submission.names)
 
 
 def submit_batch() -> Response:
@@ -44,9 +45,9 @@ def submit_batch() -> Response:
     submission, submitter = read_batch(), jobs().submitter
     # Repeating a submission costs one, like any request.
     if found := submitter.find(submission):
-        return accepted(found)
+        return accepted(found, submission.names)
     with charged(len(submission.files)):
-        return accepted(submitter.submit(submission))
+        return accepted(submitter.submit(submission), submission.names)
 
 
 def show(job_id: str) -> Response:

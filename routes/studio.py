@@ -20,10 +20,10 @@ from routes.http.requests import read_upload
 from routes.http.visitors import with_visitor
 from routes.removal import as_download, as_image, remove
 from services.errors import BadOption, MissingImage
+from services.imaging.choices.presets import PRESETS
 from services.imaging.edges.guided import PASSES
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output, option_names
-from services.imaging.values import PRESETS
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),
@@ -63,6 +63,18 @@ class StudioFormats(Body):
     results: list[str]
 
 
+class StudioPreset(Body):
+    """Options under one name, with the page that has their figures."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    title: str
+    options: dict[str, Any]
+    source: Annotated[str, Field(description="the marketplace's own page; may be empty")]
+    date: Annotated[str, Field(description="when the figures were last looked at; may be empty")]
+    note: str
+
+
 class StudioFacts(Body):
     """What a page needs to know of this service."""
 
@@ -77,7 +89,7 @@ class StudioFacts(Body):
         dict[str, int] | None, Field(description="requests an hour of each endpoint; null: this caller is not counted")
     ]
     concurrency: Annotated[int, Field(ge=1, description="photos that a page without jobs should send at a time")]
-    presets: Annotated[dict[str, dict[str, Any]], Field(description="the options that each preset stands for")]
+    presets: dict[str, StudioPreset]
     formats: StudioFormats
     result_ttl_seconds: Annotated[float, Field(description="how long a job's results are kept")]
 
@@ -109,7 +121,7 @@ class StudioFacts(Body):
             limits=limits,
             quotas=quotas if counted else None,
             concurrency=min(CONCURRENCY, settings.max_running_images),
-            presets={name: dict(options) for name, options in PRESETS.items()},
+            presets={name: StudioPreset.model_validate(preset) for name, preset in PRESETS.items()},
             formats=StudioFormats(accepted=list(settings.allowed_extensions), results=[*usable_formats()]),
             result_ttl_seconds=settings.job_result_ttl_seconds,
         )

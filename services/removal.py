@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.places import Places
+from services.imaging.choices.checks import check_background, check_canvas
+from services.imaging.choices.weight import weight
 from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.extras import Extras
 from services.imaging.given_mask import check_kind, check_sides
@@ -16,12 +18,9 @@ from services.imaging.pipeline import (
     Result,
     Rules,
     Sources,
-    check_background,
-    check_canvas,
     compose_given,
     cut_out,
     refine_given,
-    weight,
 )
 from services.imaging.segment import Segmenter
 from services.result_cache import ResultCache

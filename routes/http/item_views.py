@@ -91,16 +91,23 @@ class ItemState(Body):
 
 
 class ItemName(Body):
+    """An image of a job, and how to find it."""
+
     item_id: Annotated[str, Field(description="The image's id, for `/api/jobs/{job_id}/items/{item_id}/…`.")]
     name: Annotated[str, Field(description="The file name as it was sent, with its folders.")]
     path: Annotated[str, Field(description="The same, made harmless: results are in these folders of the ZIP.")]
+
+    @classmethod
+    def of(cls, item_id: str, name: str) -> Self:
+        """Describe an image by its id and its name."""
+        return cls(item_id=item_id, name=name, path=harmless_path(name))
 
 
 class ItemView(ItemState, ItemName):
     """One image of a job."""
 
     @classmethod
-    def of(cls, item: JobItem) -> Self:
+    def of_item(cls, item: JobItem) -> Self:
         """Describe an item."""
         named = {"item_id": item.id, "name": item.name, "path": harmless_path(item.name)}
         return cls.model_validate(named | cls.fields_of(item))

@@ -18,10 +18,10 @@ from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
+from services.imaging.choices.checks import check_canvas
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options
-from services.imaging.pipeline import check_canvas
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
 from services.net.errors import BadURL

@@ -3,16 +3,17 @@
 The order of the fields is the order of the keys.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from routes.http.answers import Body, Count
-from routes.http.item_views import ErrorView, ItemView, RefusedView, Status
+from routes.http.item_views import ErrorView, ItemName, ItemView, RefusedView, Status
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, item_id
 
 
 def iso_milliseconds(at: datetime) -> str:
@@ -39,11 +40,18 @@ class AcceptedView(Body):
     status: Status
     items: Count
     status_url: str
+    images: Annotated[list[ItemName], Field(description="All images, in the order of the files.")]
 
     @classmethod
-    def of(cls, job: Job, base: str) -> Self:
-        """Describe a job that was just submitted; see `job_url` for `base`."""
-        return cls(job_id=job.id, status=job.state, items=job.total, status_url=job_url(job.id, base))
+    def of(cls, job: Job, names: Sequence[str], base: str) -> Self:
+        """Describe a job that was just submitted, with images of these names; see `job_url` for `base`."""
+        return cls(
+            job_id=job.id,
+            status=job.state,
+            items=job.total,
+            status_url=job_url(job.id, base),
+            images=[ItemName.of(item_id(job.id, position), name) for position, name in enumerate(names, 1)],
+        )
 
 
 class CancelledView(Body):
@@ -144,7 +152,7 @@ class JobView(Body):
             expires_at=job.expires_at,
             attempts=max(item.attempts for item in items),
             error=ErrorView.of(failed[0]) if failed else None,
-            items=[ItemView.of(item) for item in items],
+            items=[ItemView.of_item(item) for item in items],
             download_url=job_url(job.id, base, "/download") if snapshot.has_download else None,
             metrics=JobMetricsView.of(snapshot),
         )

@@ -57,6 +57,8 @@ def _finish(response: Response) -> Response:
         response.headers["Server-Timing"] = _server_timing(result, elapsed)
         if result.cached is not None:
             response.headers["X-Cache"] = HIT if result.cached else MISS
+        if result.embedded is not None:
+            response.headers["X-Embedding"] = HIT if result.embedded else MISS
     _count(response, result, elapsed)
     _log(response, result, elapsed)
     return response

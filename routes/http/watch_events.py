@@ -28,7 +28,7 @@ REST: Final = 4
 
 
 class ItemPlace(Body):
-    i: Annotated[Count, Field(description="The image's place in the `items` of the job, from 0.")]
+    i: Annotated[Count, Field(description="The image's position in its job, from 1.")]
     id: Annotated[str, Field(description="The image's `item_id`.")]
 
 
@@ -51,7 +51,7 @@ class JobEvent(Body):
         found = change.snapshot
         if found is None:
             return cls(job_id=change.job_id, status="unknown", progress=0, eta_seconds=None, items=[])
-        items = [{"i": item.position - 1, "id": item.id, **ItemEvent.fields_of(item)} for item in change.items]
+        items = [{"i": item.position, "id": item.id, **ItemEvent.fields_of(item)} for item in change.items]
         return cls(
             job_id=change.job_id,
             status=found.job.state,

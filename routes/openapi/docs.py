@@ -158,7 +158,7 @@ def _responses(route: Route) -> Schema:
     headers = header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
-        done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
+        done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", "X-Embedding", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
     if route.operation.tag == "rembg":

@@ -32,6 +32,12 @@ def harmless_path(filename: str) -> str:
     return "/".join(_harmless(part) for part in relative_path(filename).split("/"))
 
 
+def folder_of(path: str) -> str:
+    """Return the folders of a relative path with a slash at their end, or ""."""
+    folder, slash, _ = path.rpartition("/")
+    return folder + slash
+
+
 def _harmless(name: str) -> str:
     visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
     clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
@@ -54,7 +60,10 @@ class DistinctNames:
 
     def of(self, filename: str, extension: str) -> str:
         """Return `<stem>.<extension>`, or the first of `<stem>-2.<extension>`, … that is free."""
-        stem = harmless_stem(filename)
+        return self.of_stem(harmless_stem(filename), extension)
+
+    def of_stem(self, stem: str, extension: str) -> str:
+        """Return the same for a stem that is safe already, and may have folders before it."""
         number, name = 1, f"{stem}.{extension}"
         while _folded(name) in self._taken:
             number += 1

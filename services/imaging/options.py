@@ -11,12 +11,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadOption, UnknownOption
+from services.imaging.choices.presets import PRESETS, PresetName
+from services.imaging.choices.texts import allowed_values, no_such_option
 from services.imaging.formats import Format
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
-from services.imaging.option_texts import allowed_values, no_such_option
 from services.imaging.prompt import Prompt, parse_prompt
 from services.imaging.values import (
-    PRESETS,
     Bool,
     CanvasSize,
     Colour,
@@ -25,7 +25,6 @@ from services.imaging.values import (
     Gradient,
     Number,
     Output,
-    PresetName,
     Shadow,
     parse_canvas,
     parse_colour,
@@ -41,6 +40,8 @@ MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
 # A file sent with the options, named like one of them.
 BACKGROUND_IMAGE: Final = "background_image"
+# Options of which one at most may be given.
+BACKGROUNDS: Final = ("background", "background_gradient", "background_blur")
 
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
@@ -68,7 +69,7 @@ class Options(BaseModel):
     preset: Annotated[
         PresetName | None,
         BeforeValidator(parse_word),
-        Field(description="A set of size, format and quality; an option given as well wins over it."),
+        Field(description="A set of options for a use; an option given as well wins over it."),
     ] = None
     model: Annotated[
         str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
@@ -192,12 +193,15 @@ class Options(BaseModel):
     def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
         """Return the options that a caller sent: names to texts, numbers or None; an empty text is the same as absent.
 
-        A preset fills in absent options; `default_format` is used when neither gives a format. Raises `UnknownOption`
-        (with the nearest known name) or `BadOption` (with the value and what is allowed).
+        A preset fills in absent options, its background only where no other one is given; `default_format` is used
+        when neither gives a format. Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value
+        and what is allowed).
         """
         given = {name: value for name, value in raw.items() if value is not None and value != ""}
         preset = parse_word(given.get("preset"))
-        defaults = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+        defaults = dict(PRESETS[preset].options) if isinstance(preset, str) and preset in PRESETS else {}
+        if any(name in given for name in BACKGROUNDS):
+            defaults = {name: value for name, value in defaults.items() if name not in BACKGROUNDS}
         try:
             return cls.model_validate({"format": default_format, **defaults, **given})
         except ValidationError as exc:

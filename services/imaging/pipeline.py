@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
-from services.errors import BadOption, ConflictingOptions
 from services.imaging.blend import on_grey
 from services.imaging.compose import compose
 from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
@@ -15,14 +14,13 @@ from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.edges.trimap import fill_in
-from services.imaging.encode import MEMORY, encode
+from services.imaging.encode import encode
 from services.imaging.extras import Extras
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.ground import blurred_ground
-from services.imaging.layout import largest_canvas
-from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output
+from services.imaging.options import Edges, Options, Output
 from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import part_of, region, spread
@@ -91,6 +89,8 @@ class Result:
     timings: dict[str, float]
     cached: bool | None = None
     """Whether the result comes from the cache; None without a cache."""
+    embedded: bool | None = None
+    """Whether the model had the photo's embedding from an earlier prompt; None for models without prompts."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Subject:
     model: str
     confidence: float
     """The certainty of the model's mask, 0 to 1; see `services.imaging.confidence`."""
+    embedded: bool | None = None
 
 
 def cut_out(
@@ -125,9 +126,9 @@ def cut_out(
             photo = Photo(photo.pixels)
     cut_already = rules.own_alpha is OwnAlpha.MATTE and photo.transparent
     if cut_already and photo.alpha is not None:
-        matte, certainty = photo.alpha, 1.0
+        matte, certainty, embedded = photo.alpha, 1.0, None
     else:
-        matte, certainty = _matte(photo, options, segmenter, watch)
+        matte, certainty, embedded = _matte(photo, options, segmenter, watch)
     absent = without_subject(matte, certainty)
     if absent and rules.require_subject:
         raise absent
@@ -136,7 +137,7 @@ def cut_out(
         matte = np.zeros_like(matte)
     if cut_already:
         options = options.model_copy(update={"decontaminate": False})
-    subject = Subject(photo, matte, ground, segmenter.name, certainty)
+    subject = Subject(photo, matte, ground, segmenter.name, certainty, embedded)
     return _picture(subject, sources, options, watch, rules, extras)
 
 
@@ -218,15 +219,18 @@ def _picture(
         model=subject.model,
         confidence=subject.confidence,
         timings=watch.timings,
+        embedded=subject.embedded,
     )
 
 
-def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float]:
-    """Return the photo's matte, and the certainty of its mask."""
+def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float, bool | None]:
+    """Return the photo's matte, the certainty of its mask, and whether its embedding was known."""
+    known: list[bool] = []
     with watch.step("segment"):
         roi = region(photo, options)
         part = part_of(photo, roi)
-        mask = segment(part, segmenter, watch.deadline, moved(options.prompt, -roi.left, -roi.top))
+        prompt = moved(options.prompt, -roi.left, -roi.top)
+        mask = segment(part, segmenter, watch.deadline, prompt, known.append)
         certainty = confidence(mask)
         if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
             # The model stretches its faint values to the whole range.
@@ -235,36 +239,4 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
         if options.smooth:
             matte = smooth(matte, photo.alpha)
-    return matte, certainty
-
-
-def check_background(options: Options, background: bytes | None) -> None:
-    """Raise `ConflictingOptions` where two of a background's colour, gradient, blur and image were given."""
-    given = {
-        "background": options.background is not None,
-        "background_gradient": options.background_gradient is not None,
-        "background_blur": options.background_blur is not None,
-        BACKGROUND_IMAGE: background is not None,
-    }
-    names = [name for name, there in given.items() if there]
-    if len(names) > 1:
-        raise ConflictingOptions(names[0], names[1])
-
-
-def check_canvas(options: Options, max_pixels: int) -> None:
-    """Raise `BadOption` where the canvas has more than `max_pixels`, the most that a photo may have."""
-    canvas = options.canvas
-    if canvas is not None and not canvas.ratio and canvas.width * canvas.height > max_pixels:
-        asked, allowed = f"{canvas.width:g} {canvas.height:g}", f"at most {max_pixels} px in all"
-        raise BadOption("canvas", asked, allowed, "Ask for a smaller canvas, or a ratio")
-
-
-def weight(sources: Sources, options: Options) -> float:
-    """The most memory that a removal needs, in megapixels.
-
-    It is the photo or, where a crop's margin or `canvas` makes it larger, the canvas, plus the background image; a
-    format whose encoder needs more weighs more.
-    """
-    canvas = largest_canvas(sources.photo.width, sources.photo.height, options) / 1e6
-    behind = sources.background.megapixels if sources.background else 0.0
-    return (max(sources.photo.megapixels, canvas) + behind) * MEMORY.get(options.format, 1.0)
+    return matte, certainty, known[0] if known else None

@@ -1,4 +1,4 @@
-"""Parses callers' values: booleans, numbers, words, formats and colours; holds the presets."""
+"""Parses callers' values: booleans, numbers, words, formats, colours and canvases."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -75,16 +75,6 @@ WORDS: Final[Mapping[str, str]] = {
     "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
     "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
 }
-PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
-    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
-    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
-    "print": {"format": "png"},
-    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
-    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
-    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
-    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
-}
-PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
 
 
 def parse_bool(value: object) -> bool:

@@ -69,7 +69,7 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
         if wanted in active:
             return Loaded(session, engine, precision, _warning(settings, engine, precision, troubles))
         troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
-    raise EngineUnavailable("; ".join(troubles))
+    raise EngineUnavailable("; ".join(troubles) or f"{settings.engine} is not in this build of onnxruntime")
 
 
 def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
@@ -83,10 +83,15 @@ def _warning(settings: EngineSettings, engine: str, precision: str, troubles: li
 def _attempts(
     settings: EngineSettings, path: Path, bf16_path: Path | None
 ) -> Iterator[tuple[str, str, Path, list[Provider]]]:
-    """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last."""
+    """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last.
+
+    CUDA on request stands alone: a service that pays for a GPU must not run on the CPU and look healthy.
+    """
     available = import_rembg().get_available_providers()
     if settings.engine in ("auto", "cuda") and "CUDAExecutionProvider" in available:
         yield "cuda", "f32", path, ["CUDAExecutionProvider"]
+    if settings.engine == "cuda":
+        return
     if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
         if bf16_path is not None:
             yield "openvino", "bf16", bf16_path, [_openvino("bf16", settings.threads)]

@@ -32,9 +32,7 @@ class RembgSegmenter:
         self._runner = TerminableSession(self._session.inner_session)
         self._session.inner_session = self._runner
 
-    def input_size(self, width: int, height: int) -> tuple[int, int]:
-        if isinstance(self._session, SamSession):
-            return self._session.input_size(width, height)
+    def input_size(self, width: int, height: int) -> tuple[int, int]:  # noqa: ARG002 - one size for every picture
         return self.spec.input_size, self.spec.input_size
 
     def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
@@ -46,17 +44,32 @@ class RembgSegmenter:
         return np.asarray(first, dtype=np.uint8)
 
 
+class SamSegmenter(RembgSegmenter):
+    """The session of `sam`, which keeps what its encoder made of the last pictures."""
+
+    _session: SamSession
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        return self._session.input_size(width, height)
+
+    def embed(self, image: Image.Image, deadline: Deadline) -> bool:
+        """Encode the picture for the next `mask`; return whether that was done before."""
+        with self._runner.until(deadline):
+            return self._session.embed(image)[1]
+
+
 def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
     """Load the model from its checked file. Raises `EngineUnavailable`.
 
     bf16 is used on request, and automatically where the processor is fast at it and the prepared file's record proves
     that the masks stay f32's.
     """
+    kind = SamSegmenter if spec.takes_prompt else RembgSegmenter
     path = check_file(spec, folder)
     record = read_record(spec, folder)
     prepared = spec.prepared_path(folder)
     if settings.precision == "bf16":
-        return RembgSegmenter(spec, path, settings, prepared if record else path)
+        return kind(spec, path, settings, prepared if record else path)
     if settings.precision == "auto" and record and record.good and bf16_is_fast():
-        return RembgSegmenter(spec, path, settings, prepared)
-    return RembgSegmenter(spec, path, settings)
+        return kind(spec, path, settings, prepared)
+    return kind(spec, path, settings)

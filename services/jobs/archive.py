@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.archives.filenames import DistinctNames, harmless_stem
+from services.archives.filenames import DistinctNames, folder_of, harmless_path, harmless_stem
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
@@ -73,13 +73,19 @@ def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
-    """Choose a distinct file name for each finished item's result, by item id."""
+    """Choose a distinct path for each finished item's result, by item id: in the folders that its image was sent in."""
     names, chosen = DistinctNames(), {}
     for item in items:
         if item.result:
             extension = Format(item.result.format).extension
-            chosen[item.id] = names.of(f"{harmless_stem(item.name)}-no-bg.x", extension)
+            stem = f"{folder_of(harmless_path(item.name))}{harmless_stem(item.name)}-no-bg"
+            chosen[item.id] = names.of_stem(stem, extension)
     return chosen
+
+
+def result_name(item: JobItem) -> str:
+    """Return the file name of a finished item's result alone."""
+    return result_names([item])[item.id].rpartition("/")[2]
 
 
 def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:

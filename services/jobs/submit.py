@@ -44,6 +44,11 @@ class Submission:
     idempotency_key: str | None = None
     callback_url: str | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """Return the images' names, in their order."""
+        return [file.name for file in self.files]
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash images, options and callback, in hexadecimal; empty without an idempotency key."""

@@ -304,7 +304,12 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
         "bytes": 16 * 1024 * 1024, "pixels": 0, "side": 16,
         "batch_files": 50, "batch_bytes": 64 * 1024 * 1024, "preview_side": 1024,
     }  # fmt: skip
-    assert facts["presets"]["thumbnail"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    thumbnail, amazon = facts["presets"]["thumbnail"], facts["presets"]["amazon"]
+    assert thumbnail["options"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    assert list(amazon) == ["title", "options", "source", "date", "note"]
+    assert (amazon["options"]["canvas"], amazon["options"]["scale"]) == ("2000 2000", "85%")
+    assert amazon["source"].startswith("https://sellercentral.amazon.com/")
+    assert "the marketplace's own page" in amazon["note"]
     assert "heic" in facts["formats"]["accepted"]
     assert {"png", "jpeg", "webp", "zip"} <= set(facts["formats"]["results"])
 

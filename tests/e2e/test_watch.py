@@ -59,7 +59,7 @@ def test_stream_shows_all_jobs_and_then_what_changes(here: Place, photo_12mp: by
     events = watched(here, batch, single)
     first = {data["job_id"]: data for _, data in events[:2]}
     assert set(first) == {batch, single}
-    assert [item["i"] for item in first[batch]["items"]] == [0, 1, 2]
+    assert [item["i"] for item in first[batch]["items"]] == [1, 2, 3]
     assert [item["id"] for item in first[batch]["items"]] == [f"{batch}-{n}" for n in (1, 2, 3)]
     assert first[batch]["items"][2]["error"]["code"] == "empty_image"
     assert all(0 < len(data["items"]) < 3 for _, data in events[2:])
@@ -71,7 +71,7 @@ def test_stream_shows_all_jobs_and_then_what_changes(here: Place, photo_12mp: by
     done = here.show(batch)
     ended = [item for _, data in events for item in data["items"] if item["id"] == f"{batch}-2"][-1]
     expected = {key: value for key, value in done["items"][1].items() if key not in ("item_id", "name", "path")}
-    assert ended == {"i": 1, "id": f"{batch}-2", **expected}
+    assert ended == {"i": 2, "id": f"{batch}-2", **expected}
 
 
 def test_stream_continues_after_the_last_event_that_was_seen(here: Place, small: bytes) -> None:

@@ -79,6 +79,13 @@ def test_image_leaves_out_only_what_rembg_and_onnxruntime_ask_for() -> None:
         assert not needed & REQUIREMENTS["NEVER_IMPORTED"], name
 
 
+def test_gpu_image_has_one_onnxruntime() -> None:
+    kept = names(REQUIREMENTS["image_requirements"](PINNED, (ROOT / "requirements-gpu.txt").read_text()))
+    assert "onnxruntime-gpu" in kept
+    assert "onnxruntime-openvino" not in kept
+    assert not kept & REQUIREMENTS["NEVER_IMPORTED"]
+
+
 def test_requirements_of_the_image_keep_their_hashes() -> None:
     for prepare in (False, True):
         text = REQUIREMENTS["image_requirements"](PINNED, prepare=prepare)

@@ -75,7 +75,8 @@ def test_page_preloads_exactly_what_its_entry_imports() -> None:
 
 def texts_of_templates(code: str) -> list[str]:
     """Return what lit templates hold besides expressions, each as HTML."""
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while (start := code.find("html`", at)) != -1:
         text, at = template(code, start + len("html`"), found)
         found.append(text)

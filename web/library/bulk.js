@@ -50,6 +50,7 @@ export function bulkPanel() {
     <button type="button" class="button" ?disabled=${!draft.value} @click=${apply}>${some ? t("apply_selected") : t("apply_all")}</button>
     </div>
     ${results()}
+    ${kept()}
   </aside>`;
 }
 
@@ -99,14 +100,13 @@ function results() {
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
     <button type="button" class="button quiet" title=${t("download_metadata")} @click=${downloadMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
     <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
-    ${kept()}
   </div>`;
 }
 
 function kept() {
   const known = facts.value;
-  if (!known?.jobs) return html`<p class="soft small">${t("kept_here")}</p>`;
-  return html`<p class="soft small">${t("kept", { hours: Math.round(known.result_ttl_seconds / 3600) })}</p>`;
+  if (!known?.jobs) return html`<p class="kept soft small">${t("kept_here")}</p>`;
+  return html`<p class="kept soft small">${t("kept", { hours: Math.round(known.result_ttl_seconds / 3600) })}</p>`;
 }
 
 async function confirmDelete() {

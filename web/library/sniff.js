@@ -4,13 +4,12 @@
 
 /** Bytes that are enough for the size of nearly every JPEG: its size stands behind its metadata. */
 export const HEAD_BYTES = 65536;
-const TEXT = new TextDecoder("latin1");
 const HEIF_BRANDS = /heic|heix|hevc|heim|heis|mif1|msf1/;
 
 /** @param {ArrayBuffer} head @returns {Sniffed} */
 export function sniff(head) {
   const view = new DataView(head);
-  const text = TEXT.decode(new Uint8Array(head, 0, Math.min(32, head.byteLength)));
+  const text = String.fromCharCode(...new Uint8Array(head, 0, Math.min(32, head.byteLength)));
   if (head.byteLength < 12) return { kind: head.byteLength ? "other" : "empty" };
   if (text.startsWith("\xff\xd8\xff")) return { kind: "jpeg", ...jpegSize(view) };
   if (text.startsWith("\x89PNG\r\n")) return head.byteLength < 24 ? { kind: "png" } : { kind: "png", width: view.getUint32(16), height: view.getUint32(20) };

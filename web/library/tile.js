@@ -30,7 +30,7 @@ export function tile(doc, li) {
   return html`
     <div class="picture" @click=${() => doc.state === "completed" && openEditorOf(doc.id)}>
       ${url ? html`<img src=${url} alt="" draggable="false" class=${result ? "result" : "before"}>` : html`<span class="blank">${icon(doc.state === "failed" ? "alert" : "image")}</span>`}
-      ${isOver(doc) ? nothing : html`<span class="bar"><i></i></span>`}
+      ${doc.state === "processing" || doc.state === "uploading" ? html`<span class="bar"><i></i></span>` : nothing}
     </div>
     <label class="pick"><input type="checkbox" aria-label=${t("select", { name: doc.name })} .checked=${live(picked)}
       @change=${(/** @type {any} */ event) => select(doc.id, event.target.checked)}></label>
@@ -68,5 +68,5 @@ function paint(li, doc, result) {
   // A job's picture has its ground already.
   picture.style.background = result && !doc.job ? groundOf(doc.options) : "";
   const bar = /** @type {HTMLElement|null} */ (li.querySelector(".bar i"));
-  if (bar) bar.style.inlineSize = `${doc.state === "processing" ? doc.progress : 0}%`;
+  if (bar) bar.style.inlineSize = `${doc.progress}%`;
 }

@@ -7,8 +7,8 @@ from werkzeug.datastructures import MultiDict
 
 from routes.http.fields import raw_options
 from services.errors import BadOption, UnknownOption
+from services.imaging.choices.presets import PRESETS
 from services.imaging.options import Options, option_names
-from services.imaging.values import PRESETS
 
 NO_NUMBERS: Final = (
     "abc", "NaN", "nan", "Infinity", "-inf", "1e400", "1e2", "0x50", "８０", "٨٠", "1_0", "80%", "80px", "--80", "8 0",

@@ -1,21 +1,19 @@
 """The steps of one removal, with a segmenter that finds bright pixels."""
 
-import itertools
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.deadline import Deadline, Stopwatch
-from services.errors import BadOption, ConflictingOptions, DeadlineExceeded
+from services.errors import DeadlineExceeded
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import NoSubject
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, check_background, check_canvas, cut_out, weight
+from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, cut_out
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from tests.support.images import encoded, pixels
@@ -69,27 +67,6 @@ def test_gradient_fills_what_the_subject_leaves_free() -> None:
     assert free[10].all()
     assert (np.diff(row[:, 0]) <= 0).all()
     assert (row[0][0], row[-1][2]) == (254, 254)
-
-
-BACKGROUNDS: Final = {
-    "background": "red",
-    "background_gradient": "90 red blue",
-    "background_blur": 30,
-    "background_image": b"image",
-}
-
-
-@pytest.mark.parametrize("pair", list(itertools.combinations(BACKGROUNDS, 2)), ids="+".join)
-def test_only_one_kind_of_background_is_taken(pair: tuple[str, str]) -> None:
-    raw = {name: value for name, value in BACKGROUNDS.items() if name in pair and name != "background_image"}
-    with pytest.raises(ConflictingOptions, match=f"{pair[0]} and {pair[1]} were both given"):
-        check_background(Options.parse(raw), b"image" if "background_image" in pair else None)
-
-
-@pytest.mark.parametrize("name", BACKGROUNDS)
-def test_each_kind_of_background_is_taken_alone(name: str) -> None:
-    check_background(Options.parse({} if name == "background_image" else {name: BACKGROUNDS[name]}), None)
-    check_background(Options(), b"image")
 
 
 def test_blurred_ground_is_the_photo_without_its_subject() -> None:
@@ -161,24 +138,6 @@ def test_expired_deadline_stops_before_the_first_step() -> None:
     with pytest.raises(DeadlineExceeded):
         removed(sources(), watch=Stopwatch(Deadline(0), steps.append))
     assert steps == []
-
-
-def test_weight_counts_canvas_background_and_encoder() -> None:
-    photo = sources((1000, 500))
-    both = Sources(photo.photo, sources((200, 100)).photo)
-    assert weight(photo, Options()) == pytest.approx(0.5)
-    assert weight(both, Options()) == pytest.approx(0.52)
-    assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
-    assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
-    assert weight(photo, Options.parse({"canvas": "2000 2000"})) == pytest.approx(4.0)
-
-
-def test_canvas_has_no_more_pixels_than_a_photo_may_have() -> None:
-    check_canvas(Options.parse({"canvas": "1000 1000"}), 1_000_000)
-    check_canvas(Options.parse({"canvas": "10:1"}), 1)
-    check_canvas(Options(), 1)
-    with pytest.raises(BadOption, match=r"canvas is '1000 1001'; allowed: at most 1000000 px in all"):
-        check_canvas(Options.parse({"canvas": "1000x1001"}), 1_000_000)
 
 
 def translucent() -> Sources:

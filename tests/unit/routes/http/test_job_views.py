@@ -92,9 +92,10 @@ def test_a_running_job_shows_the_stage_of_its_first_running_item() -> None:
 
 
 def test_an_accepted_job_names_where_its_status_is() -> None:
-    assert encoded(AcceptedView.of(job_of(2)[0], "")).decode() == (
-        '{"job_id":"00000000000000000000000000000000","status":"queued","items":2,'
-        '"status_url":"/api/jobs/00000000000000000000000000000000"}'
+    assert encoded(AcceptedView.of(job_of(1)[0], ["x/a.jpg"], "")).decode() == (
+        '{"job_id":"00000000000000000000000000000000","status":"queued","items":1,'
+        '"status_url":"/api/jobs/00000000000000000000000000000000","images":[{"item_id":'
+        '"00000000000000000000000000000000-1","name":"x/a.jpg","path":"x/a.jpg"}]}'
     )
 
 
@@ -132,7 +133,9 @@ def test_links_are_absolute_with_the_address_of_the_service() -> None:
     finish(job, items[0])
     snapshot, base = JobSnapshot(job, items, None), "https://api.example"
     assert JobView.of(snapshot, base).download_url == f"{base}/api/jobs/{job.id}/download"
-    assert AcceptedView.of(job, base).status_url == RetriedView.of(snapshot, base).status_url == job_url(job.id, base)
+    assert (
+        AcceptedView.of(job, [], base).status_url == RetriedView.of(snapshot, base).status_url == job_url(job.id, base)
+    )
     assert TaskView.of(snapshot, base, None).result_url == f"{base}/api/jobs/{job.id}/download"
 
 

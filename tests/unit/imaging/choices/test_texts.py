@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.imaging.option_texts import allowed_values, no_such_option
+from services.imaging.choices.texts import allowed_values, no_such_option
 from services.imaging.options import Options
 
 
