@@ -125,6 +125,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("GET", f"{ITEM}/download", items.item_download, item_operations.DOWNLOAD, ITEMS_PER_MINUTE, JOBS),
     Route("GET", f"{ITEM}/original", items.item_original, item_operations.ORIGINAL, ITEMS_PER_MINUTE, JOBS),
     Route("GET", f"{ITEM}/mask", items.item_mask, item_operations.MASK, ITEMS_PER_MINUTE, JOBS),
+    Route("PUT", f"{ITEM}/mask", items.replace_mask, item_operations.REPLACE_MASK, "rate_limit_compose_per_hour", JOBS),
     Route("POST", f"{ITEM}/retry", items.retry_item, item_operations.RETRY, ITEMS_PER_MINUTE, JOBS),
     Route("POST", f"{ITEM}/cancel", items.cancel_item, item_operations.CANCEL, ITEMS_PER_MINUTE, JOBS),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),

@@ -97,6 +97,11 @@ class JobQueries:
         state: str = found.state
         return state
 
+    def latest(self, item_id: str) -> JobItem | None:
+        """Return an item as it is now."""
+        with self._database.session() as session:
+            return session.get(JobItem, item_id)
+
     def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
         """Return the states of those jobs that this caller may see, by id."""
         with self._database.session() as session:
