@@ -43,7 +43,7 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     tab = tabs.open(direct.url)
     drop(tab, photo_files[0])
     tab.page.get_by_role("region", name="Editor").wait_for()
-    poll(lambda: tab.asked("POST /matte"), what="the model's call")
+    poll(lambda: tab.page.title() and tab.asked("POST /matte"), what="the model's call")
     tab.page.goto(f"{direct.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED})
     assert tab.asked("POST") == ["POST /matte"]

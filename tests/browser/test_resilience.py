@@ -1,7 +1,10 @@
 """What a person sees of a server that dies, is busy, asks for a key or takes no jobs: photos go on by themselves."""
 
+import contextlib
 import json
+import os
 import signal
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -10,8 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 from playwright.sync_api import Route
+from sqlalchemy import select
 
 from services.api_keys.keys import JOBS, REMOVE, create_key
+from services.jobs.tables import JobItem
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.studio import Studio, Tab, Tabs, choose, item, states, studio, wait_for
@@ -39,6 +44,15 @@ def many(tmp_path: Path, small: bytes) -> list[Path]:
     return paths
 
 
+def items_of(own: Studio) -> list[str]:
+    """Return the ids of all items that the service has made."""
+    database = Database(own.settings["DATABASE_URL"])
+    with database.session() as session:
+        found = list(session.scalars(select(JobItem.id)))
+    database.close()
+    return found
+
+
 def all_done(tab: Tab, files: list[Path], seconds: float = 120) -> None:
     """Wait until all are completed; none may fail on the way."""
 
@@ -50,9 +64,9 @@ def all_done(tab: Tab, files: list[Path], seconds: float = 120) -> None:
     poll(over, seconds, "all photos")
 
 
-def kill(process: object) -> None:
-    process.send_signal(signal.SIGKILL)  # type: ignore[attr-defined]
-    process.wait(20)  # type: ignore[attr-defined]
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(20)
 
 
 def kill_server(server: Gunicorn) -> None:
@@ -60,16 +74,8 @@ def kill_server(server: Gunicorn) -> None:
     workers = server.workers()
     kill(server.process)
     for pid in workers:
-        try:
-            signal.pidfd_send_signal(signal_fd(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-def signal_fd(pid: int) -> int:
-    import os
-
-    return os.pidfd_open(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.long
@@ -85,19 +91,6 @@ def test_batch_survives_a_killed_server(own: Studio, tabs: Tabs, many: list[Path
         all_done(tab, many)
         tab.page.get_by_text("Reconnecting").wait_for(state="detached")
         assert len(items_of(own)) == len(many)
-
-
-def items_of(own: Studio) -> list[str]:
-    """Return the ids of all items that the service has made."""
-    from sqlalchemy import select
-
-    from services.jobs.tables import JobItem
-
-    database = Database(own.settings["DATABASE_URL"])
-    with database.session() as session:
-        found = list(session.scalars(select(JobItem.id)))
-    database.close()
-    return found
 
 
 @pytest.mark.long
@@ -132,7 +125,7 @@ def test_second_tab_shows_the_same_and_asks_no_more(with_jobs: Studio, tabs: Tab
     second = tabs.open(with_jobs.url, context=first.page.context)
     all_done(first, many)
     all_done(second, many, 10)
-    assert not second.asked("events")
+    assert not second.asked("/api/jobs/events")
     item(second, many[0].name).get_by_role("button", name="Remove").click()
     poll(lambda: many[0].name not in states(first), what="the removal in the first tab")
 
@@ -152,7 +145,7 @@ def test_without_jobs_photos_go_one_by_one(direct: Gunicorn, tabs: Tabs, photo_f
         assert sorted(archive.namelist()) == sorted(path.name for path in photo_files)
         same = requests.post(
             f"{direct.url}/remove-background",
-            files={"file": photo_files[0].open("rb")},
+            files={"file": photo_files[0].read_bytes()},
             data={"background": "ffffff", "format": "jpeg"},
             timeout=30,
         )
@@ -171,6 +164,7 @@ def test_lost_queue_is_replaced_by_the_model_itself(own: Studio, tabs: Tabs, pho
     tab.page.get_by_text("The server's queue does not answer").wait_for()
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]}, 90)
     assert len(tab.asked("POST /matte")) == 3
+    own.valkey.start()
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +231,7 @@ def test_busy_server_is_asked_again_without_a_word(direct: Gunicorn, tabs: Tabs,
 
     tab.page.route("**/matte", answer)
     choose(tab, *photo_files[:2])
-    poll(lambda: not refusals, what="the refusals")
+    poll(lambda: states(tab) and not refusals, what="the refusals")
     assert tab.page.get_by_text("Goes on in").count() == 0
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
 
@@ -246,6 +240,8 @@ def test_lost_connection_is_shown_until_it_is_back(direct: Gunicorn, tabs: Tabs,
     tab = tabs.open(direct.url)
     tab.expect(GONE)
     context = tab.page.context
+    poll(lambda: tab.page.title() and tab.asked("library/batch.js"), what="what photos need")
+    tab.page.wait_for_load_state("networkidle")
     context.set_offline(True)
     choose(tab, *photo_files[:2])
     tab.page.get_by_text("Reconnecting").wait_for()
