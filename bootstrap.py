@@ -242,6 +242,19 @@ def engine_settings(settings: Settings, threads: int | None = None) -> EngineSet
     )
 
 
+def require_engine(settings: Settings) -> None:
+    """End the start with `ConfigError` where INFERENCE_ENGINE names CUDA and no model can run on it."""
+    if settings.inference_engine != "cuda":
+        return
+    from services.inference.cuda import missing_cuda
+
+    if trouble := missing_cuda():
+        raise ConfigError(
+            f"INFERENCE_ENGINE is 'cuda': {trouble}. It needs NVIDIA's driver and the image of Dockerfile.gpu; "
+            "INFERENCE_ENGINE=auto uses the CPU where there is no GPU"
+        )
+
+
 def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
     """Return this process's remover."""
     from services.capacity.places import Places

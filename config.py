@@ -195,6 +195,7 @@ class Settings(BaseSettings):
     rate_limit_read_file_per_hour: Annotated[int, Field(ge=1)] = 15
     rate_limit_matte_per_hour: Annotated[int, Field(ge=1)] = 120
     rate_limit_compose_per_hour: Annotated[int, Field(ge=1)] = 300
+    rate_limit_refine_per_hour: Annotated[int, Field(ge=1)] = 600
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
@@ -222,6 +223,7 @@ class Settings(BaseSettings):
     jobs_enabled: bool = False
     job_broker_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.*)?$")] = ""
     rate_limit_per_minute: Annotated[int, Field(ge=1)] = 60
+    rate_limit_items_per_minute: Annotated[int, Field(ge=1)] = 1200
     worker_concurrency: Annotated[int, Field(ge=1, le=256)]
     worker_max_memory_mb: Annotated[int, Field(ge=0)] = 2048
     job_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0

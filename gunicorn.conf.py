@@ -23,7 +23,7 @@ import gunicorn.util
 # Until the first fork: looking through everything imported again and again takes a third of the start.
 gc.disable()
 
-from bootstrap import load_settings  # noqa: E402
+from bootstrap import load_settings, require_engine  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from routes.http.errors import unparsed_body  # noqa: E402
@@ -162,6 +162,7 @@ def on_starting(server: Any) -> None:
     """Import what workers share, before the first fork."""
     from services.inference.runtime import import_rembg
 
+    require_engine(settings)
     import_rembg()
     import_modules(SHARED_MODULES)
     if settings.jobs_enabled and workers > 1:

@@ -101,6 +101,7 @@ def preload_modules(**_: Any) -> None:
     """Import the large modules before the fork, so that children share their memory."""
     from services.inference.runtime import import_rembg
 
+    bootstrap.require_engine(settings)
     import_rembg()
 
 

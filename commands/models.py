@@ -63,6 +63,8 @@ def prepare_model(name: str) -> None:
     try:
         spec = find_spec(name, folder)
         record = read_record(spec, folder) or prepare(spec, folder, calibration_photos(), settings.inference_threads)
+    except ModuleNotFoundError as exc:
+        raise click.ClickException(missing_module(exc)) from exc
     except (ServiceError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
     measured = record.measured_mean_difference
@@ -137,8 +139,18 @@ def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False)
             if preparing:
                 progress.add_task("Preparing it for this processor (once)", total=None)
                 make_prepared(spec, folder, calibration_photos(), settings.inference_threads)
+    except ModuleNotFoundError as exc:
+        click.echo(missing_module(exc), err=True)
     except (ServiceError, ValueError, RuntimeError) as exc:
         click.echo(f"The model {name} could not be fetched: {exc}", err=True)
+
+
+def missing_module(exc: ModuleNotFoundError) -> str:
+    """Say what preparing a model lacks. The container image leaves out the packages that serving never imports."""
+    return (
+        f"Preparing a model is not possible here: {exc.name} is not installed. Prepare it in a "
+        "checkout (make model), and mount the files; without that the model runs in f32"
+    )
 
 
 def stderr_console() -> Any:

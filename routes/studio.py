@@ -13,20 +13,27 @@ from pydantic import ConfigDict, Field
 from config import Settings
 from routes.http.answers import Body, Count, json_response
 from routes.http.context import request_deadline, service
-from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS
+from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS, URL_FIELD
 from routes.http.limits import is_uncounted
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
+from routes.http.visitors import with_visitor
 from routes.removal import as_download, as_image, remove
-from services.errors import BadOption
+from services.errors import BadOption, MissingImage
+from services.imaging.choices.presets import PRESETS
+from services.imaging.edges.guided import PASSES
 from services.imaging.formats import Format, usable_formats
-from services.imaging.options import BACKGROUND_IMAGE, Options, Output, option_names
-from services.imaging.values import PRESETS
+from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output, option_names
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),
     *(BACKGROUND_IMAGE, BACKGROUND_URL),
 )
+NOT_OF_REFINING: Final = (
+    *(name for name in option_names() if name != "edges"),
+    *(BACKGROUND_IMAGE, BACKGROUND_URL, URL_FIELD),
+)
+REFINE_SOLUTION: Final = "Send the photo's part as field 'file' and its mask as field 'mask', both as files of a form"
 # Photos that a page without jobs works on at a time.
 CONCURRENCY: Final = 2
 BUILD_CHARS: Final = 16
@@ -56,6 +63,18 @@ class StudioFormats(Body):
     results: list[str]
 
 
+class StudioPreset(Body):
+    """Options under one name, with the page that has their figures."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    title: str
+    options: dict[str, Any]
+    source: Annotated[str, Field(description="the marketplace's own page; may be empty")]
+    date: Annotated[str, Field(description="when the figures were last looked at; may be empty")]
+    note: str
+
+
 class StudioFacts(Body):
     """What a page needs to know of this service."""
 
@@ -70,7 +89,7 @@ class StudioFacts(Body):
         dict[str, int] | None, Field(description="requests an hour of each endpoint; null: this caller is not counted")
     ]
     concurrency: Annotated[int, Field(ge=1, description="photos that a page without jobs should send at a time")]
-    presets: Annotated[dict[str, dict[str, Any]], Field(description="the options that each preset stands for")]
+    presets: dict[str, StudioPreset]
     formats: StudioFormats
     result_ttl_seconds: Annotated[float, Field(description="how long a job's results are kept")]
 
@@ -90,6 +109,7 @@ class StudioFacts(Body):
             "/remove-background-preview": settings.rate_limit_preview_per_hour,
             "/matte": settings.rate_limit_matte_per_hour,
             "/compose": settings.rate_limit_compose_per_hour,
+            "/refine": settings.rate_limit_refine_per_hour,
         }
         return cls(
             version=settings.app_version,
@@ -101,7 +121,7 @@ class StudioFacts(Body):
             limits=limits,
             quotas=quotas if counted else None,
             concurrency=min(CONCURRENCY, settings.max_running_images),
-            presets={name: dict(options) for name, options in PRESETS.items()},
+            presets={name: StudioPreset.model_validate(preset) for name, preset in PRESETS.items()},
             formats=StudioFormats(accepted=list(settings.allowed_extensions), results=[*usable_formats()]),
             result_ttl_seconds=settings.job_result_ttl_seconds,
         )
@@ -129,6 +149,20 @@ def compose() -> Response:
     return as_download(result, upload.stem)
 
 
+def refine() -> Response:
+    """Return the caller's mask with its unknown pixels refined by the photo."""
+    upload = read_upload(MASK, refused=NOT_OF_REFINING)
+    if upload.mask is None:
+        raise MissingImage(f"the form has no file in the field {MASK!r}", REFINE_SOLUTION)
+    options = upload.options(default_format=Format.PNG)
+    if options.edges is Edges.SOFT:
+        raise BadOption("edges", options.edges.value, ", ".join(PASSES))
+    result = service().remover.refine(upload.data, upload.mask, options, deadline=request_deadline())
+    result = replace(result, timings={**upload.timings, **result.timings})
+    note_result(result)
+    return as_image(result, upload.stem, "inline", "matte")
+
+
 def studio_json() -> Response:
     """Return what a page needs to know of this service; no quota counts it."""
     parts = service()
@@ -140,7 +174,7 @@ def studio_json() -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     response.make_conditional(request)
-    return response
+    return with_visitor(response)
 
 
 def _matte_options(options: Options) -> Options:

@@ -123,6 +123,12 @@ class Forbidden(ServiceError):
     solution = "Ask the operator for a key, a token or an address that may do this"
 
 
+class CrossSiteRequest(ServiceError):
+    code, status = "cross_site_request", 403
+    message = "This request comes from another page"
+    solution = "Use the page of this server; programs send no cookie"
+
+
 class ForbiddenPath(ServiceError):
     code, status = "forbidden_path", 403
     message = "This path is not open"

@@ -83,7 +83,7 @@ def code() -> str:
 
 
 def _written(result: Result) -> bytes:
-    return FACTS.dump_json(replace(result, data=b"", timings={}, cached=True)) + b"\n" + result.data
+    return FACTS.dump_json(replace(result, data=b"", timings={}, cached=True, embedded=None)) + b"\n" + result.data
 
 
 def _read(value: bytes) -> Result | None:

@@ -19,7 +19,7 @@ from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 # Prefixes of the endpoints whose failures are those of an image.
-REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/", "/matte", "/compose")
+REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/", "/matte", "/compose", "/refine")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 log = structlog.get_logger("request")
 
@@ -57,6 +57,8 @@ def _finish(response: Response) -> Response:
         response.headers["Server-Timing"] = _server_timing(result, elapsed)
         if result.cached is not None:
             response.headers["X-Cache"] = HIT if result.cached else MISS
+        if result.embedded is not None:
+            response.headers["X-Embedding"] = HIT if result.embedded else MISS
     _count(response, result, elapsed)
     _log(response, result, elapsed)
     return response

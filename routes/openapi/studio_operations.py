@@ -8,9 +8,11 @@ from routes.openapi.operations import BEHIND, BINARY, IMAGE_ANSWERS, IMAGE_FAILU
 from routes.openapi.schemas import Schema, schema_of
 from routes.studio import StudioFacts
 from services import errors as e
+from services.imaging.edges.guided import PASSES
 from services.imaging.errors import MaskMismatch, NoSubject
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE
+from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 
 
 def _image_bodies(options: dict[str, Schema], **files: Schema) -> dict[str, Schema]:
@@ -30,6 +32,7 @@ def _image_bodies(options: dict[str, Schema], **files: Schema) -> dict[str, Sche
 
 
 _OF_MODELS: Final = (e.ModelNotFound, e.EngineUnavailable, NoSubject)
+_OF_URLS: Final = (BadURL, ForbiddenSource, SourceFailed, SourceTimeout)
 _MATTE_FORMATS: Final = (Format.PNG, Format.ZIP)
 _MATTE_OPTIONS: Final = {
     name: {**schema, "enum": [f.value for f in _MATTE_FORMATS]} if name == "format" else schema
@@ -67,6 +70,27 @@ COMPOSE: Final = Operation(
     (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch, e.BadJSON),
     body_required=False, parameters={"image_url": IMAGE_URL, **_COMPOSE_OPTIONS},
 )  # fmt: skip
+_REFINE_OPTIONS: Final = {"edges": {**option_schemas()["edges"], "enum": [*PASSES]}}
+REFINE: Final = Operation(
+    "removal",
+    "Refine a part of a mask",
+    "For editors: the mask's sure pixels stay as they are; the unknown ones get the alpha that the photo's colours "
+    "suggest. 0 and 255 are sure, 128 is unknown. Any other value is unknown too, but a guess: it pulls the answer "
+    "towards it, the more the nearer it is to 0 or 255. `file` is the photo's part around a stroke, at most 4 "
+    "megapixels, without loss (PNG or WebP): a JPEG's blocks would be taken for edges. The answer is 8-bit grey, of "
+    "the same size. No model runs.",
+    {
+        "multipart/form-data": body_object(
+            ["file", MASK],
+            file=BINARY,
+            **{MASK: {**BINARY, "description": "PNG or WebP, lossless: grey, opaque, as large as `file`."}},
+            **_REFINE_OPTIONS,
+        )
+    },
+    {Format.PNG.mimetype: {}},
+    (*(f for f in IMAGE_FAILURES if f not in (*_OF_MODELS, *_OF_URLS)), MaskMismatch, e.BadJSON),
+    parameters=_REFINE_OPTIONS,
+)
 STUDIO: Final = Operation(
     "service", "What a page needs to know",
     "Limits, models, formats, presets and quotas, to check photos before they are sent. No quota counts it; `ETag` and "

@@ -5,9 +5,9 @@ Two parts: `inspect` reads only the header and refuses what must not be decoded;
 
 import io
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import simplejpeg
@@ -38,6 +38,10 @@ class ImageLimits:
     max_pixels: int = 50_000_000
     min_side: int = 16
     formats: tuple[str, ...] = FORMATS
+
+    def capped(self, pixels: int) -> Self:
+        """Return the same limits with at most this many pixels."""
+        return replace(self, max_pixels=min(self.max_pixels, pixels))
 
 
 @dataclass(frozen=True)

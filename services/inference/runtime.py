@@ -79,7 +79,7 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, fast: Se
         if wanted in active:
             return Loaded(session, engine, precision, file, _warning(settings, engine, precision, troubles))
         troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
-    raise EngineUnavailable("; ".join(troubles))
+    raise EngineUnavailable("; ".join(troubles) or f"{settings.engine} is not in this build of onnxruntime")
 
 
 def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
@@ -95,10 +95,15 @@ def _warning(settings: EngineSettings, engine: str, precision: str, troubles: li
 def _attempts(
     settings: EngineSettings, path: Path, fast: Sequence[Fast]
 ) -> Iterator[tuple[str, str, Path, list[Provider]]]:
-    """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last."""
+    """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last.
+
+    CUDA on request stands alone: a service that pays for a GPU must not run on the CPU and look healthy.
+    """
     available = import_rembg().get_available_providers()
     if settings.engine in ("auto", "cuda") and "CUDAExecutionProvider" in available:
         yield "cuda", "f32", path, ["CUDAExecutionProvider"]
+    if settings.engine == "cuda":
+        return
     if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
         for one in fast:
             yield "openvino", one.precision, one.path, [_openvino(one.precision, settings.threads)]

@@ -33,9 +33,7 @@ class RembgSegmenter:
         self._runner = TerminableSession(self._session.inner_session)
         self._session.inner_session = self._runner
 
-    def input_size(self, width: int, height: int) -> tuple[int, int]:
-        if isinstance(self._session, SamSession):
-            return self._session.input_size(width, height)
+    def input_size(self, width: int, height: int) -> tuple[int, int]:  # noqa: ARG002 - one size for every picture
         return self.spec.input_size, self.spec.input_size
 
     def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
@@ -47,14 +45,29 @@ class RembgSegmenter:
         return np.asarray(first, dtype=np.uint8)
 
 
+class SamSegmenter(RembgSegmenter):
+    """The session of `sam`, which keeps what its encoder made of the last pictures."""
+
+    _session: SamSession
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        return self._session.input_size(width, height)
+
+    def embed(self, image: Image.Image, deadline: Deadline) -> bool:
+        """Encode the picture for the next `mask`; return whether that was done before."""
+        with self._runner.until(deadline):
+            return self._session.embed(image)[1]
+
+
 def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
     """Load the model from its checked file, or from the prepared ones. Raises `EngineUnavailable`.
 
     bf16 and int8 are used on request, and automatically where the processor is fast at them and the record of the
     prepared files proves that the masks stay f32's.
     """
+    kind = SamSegmenter if spec.takes_prompt else RembgSegmenter
     path = check_file(spec, folder)
-    return RembgSegmenter(spec, path, settings, _fast_files(spec, folder, settings.precision))
+    return kind(spec, path, settings, _fast_files(spec, folder, settings.precision))
 
 
 def _fast_files(spec: ModelSpec, folder: Path, precision: Precision) -> list[Fast]:

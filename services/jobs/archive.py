@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.archives.filenames import DistinctNames, harmless_stem
+from services.archives.filenames import DistinctNames, folder_of, harmless_path, harmless_stem
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
@@ -35,7 +35,7 @@ class ResultEntry:
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`; `code` is `cancelled` where the job was cancelled before it was done."""
+    """One image in `errors.json`; `code` is `cancelled` where it was cancelled before it was done."""
 
     name: str
     position: int
@@ -56,7 +56,7 @@ def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes
     names = result_names(snapshot.items)
     results = []
     errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
-    errors += [_error_entry(i, CANCELLED, "the job was cancelled") for i in snapshot.items if i.state == CANCELLED]
+    errors += [_error_entry(i, CANCELLED, "it was cancelled") for i in snapshot.items if i.state == CANCELLED]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue
@@ -73,13 +73,19 @@ def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
-    """Choose a distinct file name for each finished item's result, by item id."""
+    """Choose a distinct path for each finished item's result, by item id: in the folders that its image was sent in."""
     names, chosen = DistinctNames(), {}
     for item in items:
         if item.result:
             extension = Format(item.result.format).extension
-            chosen[item.id] = names.of(f"{harmless_stem(item.name)}-no-bg.x", extension)
+            stem = f"{folder_of(harmless_path(item.name))}{harmless_stem(item.name)}-no-bg"
+            chosen[item.id] = names.of_stem(stem, extension)
     return chosen
+
+
+def result_name(item: JobItem) -> str:
+    """Return the file name of a finished item's result alone."""
+    return result_names([item])[item.id].rpartition("/")[2]
 
 
 def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:

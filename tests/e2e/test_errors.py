@@ -157,6 +157,8 @@ CASES: Final = (
     *(Case("no_subject", 422, "POST", path, upload(NOTHING), ("0 of 4096", "0.1%")) for path in LIMITED[:2]),
     Case("no_subject", 422, "POST", LIMITED[2], image_json(NOTHING), ("0 of 4096", "0.1%")),
     Case("mask_mismatch", 422, "POST", "/compose", with_mask(corpus.strip(20, 30)), ("20×30", "64")),
+    Case("mask_mismatch", 422, "POST", "/refine", with_mask(corpus.strip(20, 30)), ("20×30", "64")),
+    Case("missing_image", 400, "POST", "/refine", upload(GOOD), ("'mask'",)),
 )
 # These need a special server. Their tests are below, or in test_jobs.py for jobs.
 STATES: Final = (
@@ -164,6 +166,8 @@ STATES: Final = (
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
+    # test_items.py, test_owners.py
+    *("item_not_found", "item_not_finished", "item_not_cancellable", "item_not_retryable", "cross_site_request"),
 )
 
 

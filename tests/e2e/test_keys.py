@@ -166,7 +166,7 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
         "/api/metrics", "/api/metrics/prometheus", "/docs", "/redoc", "/openapi.json", "/api/account",
         "/studio.json",
     }  # fmt: skip
-    assert requests.get(f"{server.url}/static/app.js", timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/static/docs.js", timeout=10).status_code == 200
     described = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
     assert described["auth_required"] is True
     preflight = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}

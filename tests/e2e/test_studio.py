@@ -1,19 +1,25 @@
 """The endpoints for pages that edit a cut-out: the matte of a photo, with a quota of its own."""
 
+import http.client
 import io
+import re
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import requests
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support.answers import REQUEST_ID, assert_error
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
 
+Floats = NDArray[np.float32]
 MATTE, REMOVE = "/matte", "/remove-background"
 ASKED: dict[str, str] = {"X-Request-ID": REQUEST_ID}
 
@@ -85,7 +91,7 @@ def test_format_that_may_change_the_matte_is_refused(server: Gunicorn, small: by
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Gunicorn]:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_MATTE_PER_HOUR=2) as running:
+    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_MATTE_PER_HOUR=2, RATE_LIMIT_REFINE_PER_HOUR=2) as running:
         yield running
 
 
@@ -197,6 +203,94 @@ def test_compose_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> Non
     assert composed(counting, small, None).headers["X-RateLimit-Limit"] == "300"
 
 
+def refined(server: Gunicorn, part: bytes, mask: bytes, **options: Any) -> requests.Response:
+    files = {"file": ("part.png", part), "mask": ("mask.png", mask)}
+    return requests.post(server.url + "/refine", files=files, data=options, headers=ASKED, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def stroke() -> tuple[bytes, bytes, Floats]:
+    """A part of a photo with a slanted edge, its mask with a band of unknown pixels, and the true alpha."""
+    y, x = np.mgrid[:150, :201].astype(np.float32)
+    alpha = np.clip((x - 90 - y / 5) / 3, 0, 1)
+    red, blue = np.array([200, 70, 40], np.float32), np.array([40, 90, 170], np.float32)
+    colours = alpha[..., None] * red + (1 - alpha[..., None]) * blue
+    noisy = colours + np.random.default_rng(1).normal(0, 2, colours.shape)
+    trimap = np.where(x > 130, 255, np.where(x < 80, 0, 128)).astype(np.uint8)
+    photo = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    return encoded(photo, "PNG"), encoded(Image.fromarray(trimap), "PNG"), alpha
+
+
+@pytest.mark.parametrize("edges", ["refined", "matting"])
+def test_unknown_pixels_get_the_photos_edge_and_sure_ones_stay(
+    server: Gunicorn, stroke: tuple[bytes, bytes, Floats], edges: str
+) -> None:
+    part, mask, alpha = stroke
+    answer = refined(server, part, mask, edges=edges)
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Content-Disposition"] == "inline; filename=part-matte.png"
+    assert set(re.findall(r"(\w+);dur", answer.headers["Server-Timing"])) >= {"queue", "decode", "refine", "encode"}
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert (image.mode, image.size) == ("L", (201, 150))
+    given, found = pixels(mask), pixels(answer.content)
+    sure = given != 128
+    assert np.array_equal(found[sure], given[sure])
+    assert np.abs(found / 255 - alpha)[~sure].mean() < 0.02
+
+
+def test_refined_is_the_default_and_matting_is_something_else(
+    server: Gunicorn, stroke: tuple[bytes, bytes, Floats]
+) -> None:
+    part, mask, _ = stroke
+    plain, named, more = (refined(server, part, mask, **options).content for options in ({}, *EDGES))
+    assert plain == named != more
+
+
+EDGES: list[dict[str, Any]] = [{"edges": "refined"}, {"edges": "matting"}]
+
+
+def test_mask_without_an_unknown_pixel_comes_back(server: Gunicorn, small: bytes) -> None:
+    mask = encoded(Image.new("L", (96, 64), 255), "PNG")
+    assert pixels(refined(server, small, mask).content).min() == 255
+
+
+def test_refine_needs_a_mask_of_the_same_size(server: Gunicorn, small: bytes) -> None:
+    answer = refined(server, small, encoded(Image.new("L", (96, 63)), "PNG"))
+    assert assert_error(answer, 422, "mask_mismatch")["details"].startswith("the mask is 96×63 px")
+    without = requests.post(f"{server.url}/refine", files={"file": small}, headers=ASKED, timeout=30)
+    assert assert_error(without, 400, "missing_image")["details"] == "the form has no file in the field 'mask'"
+
+
+def test_part_of_more_than_four_megapixels_is_refused(server: Gunicorn) -> None:
+    large = encoded(Image.new("L", (2001, 2000)), "PNG")
+    details = assert_error(refined(server, large, large), 422, "too_many_pixels")["details"]
+    assert details == "2001×2000 is 4002000 pixels; allowed: 4000000"
+    assert refined(server, *[encoded(Image.new("L", (2000, 2000)), "PNG")] * 2).status_code == 200
+
+
+def test_refine_takes_no_option_but_guided_edges(server: Gunicorn, small: bytes) -> None:
+    mask = encoded(Image.new("L", (96, 64), 128), "PNG")
+    soft = assert_error(refined(server, small, mask, edges="soft"), 400, "bad_option")
+    assert soft["details"] == "edges is 'soft'; allowed: refined, matting"
+    for name in ("model", "format", "image_url", "crop"):
+        details = assert_error(refined(server, small, mask, **{name: "x"}), 400, "unknown_option")["details"]
+        assert details == f"{name!r} is not an option of this endpoint; its options are edges"
+
+
+def test_refine_over_its_quota_is_refused_before_the_body_is_read(
+    counting: Gunicorn, stroke: tuple[bytes, bytes, Floats]
+) -> None:
+    answers = [refined(counting, *stroke[:2]) for _ in range(2)]
+    assert [answer.headers["X-RateLimit-Limit"] for answer in answers] == ["2", "2"]
+    with closing(http.client.HTTPConnection(urlsplit(counting.url).netloc, timeout=30)) as connection:
+        connection.putrequest("POST", "/refine")
+        connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+        connection.putheader("Content-Length", "5000000")
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        assert connection.getresponse().status == 429
+
+
 def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
     answer = requests.get(f"{server.url}/studio.json", timeout=30)
     facts = answer.json()
@@ -210,7 +304,12 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
         "bytes": 16 * 1024 * 1024, "pixels": 0, "side": 16,
         "batch_files": 50, "batch_bytes": 64 * 1024 * 1024, "preview_side": 1024,
     }  # fmt: skip
-    assert facts["presets"]["thumbnail"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    thumbnail, amazon = facts["presets"]["thumbnail"], facts["presets"]["amazon"]
+    assert thumbnail["options"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    assert list(amazon) == ["title", "options", "source", "date", "note"]
+    assert (amazon["options"]["canvas"], amazon["options"]["scale"]) == ("2000 2000", "85%")
+    assert amazon["source"].startswith("https://sellercentral.amazon.com/")
+    assert "the marketplace's own page" in amazon["note"]
     assert "heic" in facts["formats"]["accepted"]
     assert {"png", "jpeg", "webp", "zip"} <= set(facts["formats"]["results"])
 
@@ -225,7 +324,7 @@ def test_unchanged_facts_are_not_sent_again(server: Gunicorn) -> None:
 def test_facts_have_the_callers_quotas_and_count_for_none(counting: Gunicorn, server: Gunicorn) -> None:
     answer = requests.get(f"{counting.url}/studio.json", timeout=30)
     assert answer.json()["quotas"] == {
-        "/remove-background": 10, "/remove-background-preview": 20, "/matte": 2, "/compose": 300,
+        "/remove-background": 10, "/remove-background-preview": 20, "/matte": 2, "/compose": 300, "/refine": 2,
     }  # fmt: skip
     assert "X-RateLimit-Limit" not in answer.headers
     assert requests.get(f"{server.url}/studio.json", timeout=30).json()["quotas"] is None

@@ -21,6 +21,7 @@ from services.inference.record import INT8_LIMIT, INT8_WORST_LIMIT
 from services.inference.registry import Models
 from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg, int8_is_fast
 from services.inference.segmenter import RembgSegmenter, load_segmenter
+from tests.support.gunicorn import Gunicorn
 from tests.support.waiting import ROOT, poll
 
 Load = Callable[[str], Image.Image]
@@ -110,9 +111,23 @@ def test_bf16_without_a_valid_record_is_used_only_on_request(tmp_path: Path) -> 
 
 
 def test_engine_missing_from_the_build_is_replaced_with_a_warning() -> None:
-    found = load(engine="cuda")
+    if HAS_OPENVINO:
+        pytest.skip("OpenVINO is in this build")
+    found = load(engine="openvino")
     assert (found.engine, found.precision) == ("onnxruntime", "f32")
-    assert found.warning == "cuda is not in this build of onnxruntime"
+    assert found.warning == "openvino is not in this build of onnxruntime"
+
+
+def test_cuda_missing_from_the_build_is_an_error() -> None:
+    with pytest.raises(EngineUnavailable, match="cuda is not in this build of onnxruntime"):
+        load(engine="cuda")
+
+
+def test_service_does_not_start_without_the_gpu_that_it_names() -> None:
+    server = Gunicorn(ready=False, INFERENCE_ENGINE="cuda")
+    with server:
+        assert server.process.wait(60) != 0
+        assert "INFERENCE_ENGINE is 'cuda': cuda is not in this build of onnxruntime" in server.log()
 
 
 def test_failing_engine_is_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch, photo: Load) -> None:

@@ -16,7 +16,7 @@ from tests.support.waiting import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("app", "worker")
+OURS = ("app", "app-gpu", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 # `graceful_timeout` in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5.
 DRAIN_SECONDS = 65
@@ -34,18 +34,20 @@ def unit_environment(name: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for line in lines for pair in line.split())
 
 
-def test_hadolint_finds_no_problem() -> None:
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
+def test_hadolint_finds_no_problem(name: str) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint is not installed on this platform")
-    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run([hadolint, ROOT / name], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_copied_sources_exist_and_pass_dockerignore() -> None:
     sources = [
         source
-        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for name in ("Dockerfile", "Dockerfile.gpu")
+        for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / name).read_text(), re.MULTILINE)
         for source in line.split()[:-1]
     ]
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
@@ -119,6 +121,7 @@ def test_default_services_are_app_redis_and_nginx() -> None:
     profiles = {name: tuple(service.get("profiles", ())) for name, service in SERVICES.items()}
     assert profiles == {
         "app": (),
+        "app-gpu": ("gpu",),
         "redis": (),
         "nginx": (),
         "worker": ("jobs",),
@@ -127,6 +130,28 @@ def test_default_services_are_app_redis_and_nginx() -> None:
     }
     # Without the worker's profile no process would take jobs.
     assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"
+
+
+def test_gpu_service_is_the_app_on_another_engine() -> None:
+    app, gpu = SERVICES["app"], SERVICES["app-gpu"]
+    changed = {"profiles", "build", "image", "environment", "deploy", "networks"}
+    assert {name: gpu[name] for name in gpu if name not in changed} == {
+        name: app[name] for name in app if name not in changed
+    }
+    assert gpu["environment"] == {**app["environment"], "INFERENCE_ENGINE": "cuda", "WEB_CONCURRENCY": "1"}
+    assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    # nginx knows one name.
+    assert gpu["networks"]["inner"]["aliases"] == ["app"]
+    assert gpu["build"]["dockerfile"] == "Dockerfile.gpu"
+
+
+def test_dockerfile_for_gpus_differs_in_the_engine_alone() -> None:
+    ours = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
+    gpu = [line for line in (ROOT / "Dockerfile.gpu").read_text().splitlines() if line and not line.startswith("#")]
+    added = [line for line in gpu if line not in ours]
+    assert all(re.search("gpu|nvidia|NVIDIA|cuda|models fetch", line) for line in added), added
+    removed = [line for line in ours if line not in gpu]
+    assert all(re.search("preparing|requirements|models prepare", line) for line in removed), removed
 
 
 def test_app_and_worker_share_image_queue_database_and_files() -> None:
@@ -158,7 +183,7 @@ def test_compose_variables_are_in_the_sample_without_secrets() -> None:
 
 
 def test_nginx_reaches_only_the_app() -> None:
-    for name in set(SERVICES) - {"app", "nginx"}:
+    for name in set(SERVICES) - {"app", "app-gpu", "nginx"}:
         assert SERVICES[name]["networks"] == ["data"]
     assert "data" not in SERVICES["nginx"]["networks"]
     assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["app"]["networks"])

@@ -16,7 +16,7 @@ from tests.support.waiting import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
 
 
-GIVEN = ("photo.jpg", "one.jpg", "matte.png")
+GIVEN = ("photo.jpg", "one.jpg", "matte.png", "part.png", "trimap.png")
 
 
 def examples(language: str) -> list[str]:
@@ -26,10 +26,12 @@ def examples(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, jpeg: bytes) -> Path:
-    """Make a reader's folder: a photo and its matte, a folder of photos, and the repository's environment."""
+    """Make a reader's folder: a photo, masks of it, a folder of photos, and the repository's environment."""
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     with Image.open(io.BytesIO(jpeg)) as photo:
         photo.convert("L").save(tmp_path / "matte.png")
+        photo.save(tmp_path / "part.png")
+        Image.new("L", photo.size, 128).save(tmp_path / "trimap.png")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/one.jpg").write_bytes(jpeg)
     (tmp_path / "cli.py").write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom cli import main\nmain()\n")

@@ -9,9 +9,9 @@ from PIL import Image
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
-from services.errors import Busy, ConflictingOptions, DeadlineExceeded
+from services.errors import BadOption, Busy, ConflictingOptions, DeadlineExceeded
 from services.imaging.decode import ImageLimits
-from services.imaging.errors import NoSubject, TooManyPixels
+from services.imaging.errors import MaskMismatch, NoSubject, TooManyPixels
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
@@ -52,6 +52,14 @@ def remover(segmenter: RembgSegmenter) -> Remover:
     return Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0))
 
 
+def test_canvas_is_bounded_by_the_limit_on_photos(segmenter: RembgSegmenter, small: bytes) -> None:
+    strict = Remover(OneModel(segmenter), ImageLimits(max_pixels=1_000_000), Admission(1, 0))
+    options = Options.parse({"canvas": "2000 2000"})
+    for work in (strict.remove, strict.compose):
+        with pytest.raises(BadOption, match="at most 1000000 px in all"):
+            work(small, options)
+
+
 def test_each_step_is_reported_in_order_and_timed(remover: Remover, small: bytes) -> None:
     seen: list[str] = []
     result = remover.remove(small, Options(), on_step=seen.append)
@@ -79,6 +87,28 @@ def test_composing_needs_a_place_and_keeps_the_deadline(remover: Remover, small:
         remover.compose(small, Options(), deadline=Deadline(0))
     with pytest.raises(ConflictingOptions):
         remover.compose(small, Options.parse({"background": "red"}), background=small)
+
+
+def test_refining_needs_a_place_keeps_the_deadline_and_caches_nothing(remover: Remover, small: bytes) -> None:
+    cache: Any = MemoryCache()
+    mask = encoded(Image.new("L", (96, 64), 128), "PNG")
+    result = replace(remover, cache=cache).refine(small, mask, Options())
+    assert (result.width, result.height, result.model, result.cached) == (96, 64, "none", None)
+    assert list(result.timings) == ["queue", "decode", "refine", "compose", "encode"]
+    assert not cache.kept
+    with pytest.raises(Busy):
+        replace(remover, admission=FullAdmission(1, 0)).refine(small, mask, Options())
+    with pytest.raises(DeadlineExceeded):
+        remover.refine(small, mask, Options(), deadline=Deadline(0))
+
+
+def test_refining_bounds_the_part_and_its_mask(remover: Remover, small: bytes) -> None:
+    large = encoded(Image.new("L", (2001, 2000), 128), "PNG")
+    for photo, mask in ((large, small), (small, large)):
+        with pytest.raises((TooManyPixels, MaskMismatch)):
+            remover.refine(photo, mask, Options())
+    with pytest.raises(MaskMismatch, match="96×63"):
+        remover.refine(small, encoded(Image.new("L", (96, 63)), "PNG"), Options())
 
 
 def test_composing_works_without_models_and_without_a_subject(remover: Remover, small: bytes) -> None:

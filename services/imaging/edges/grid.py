@@ -59,6 +59,15 @@ class Cells:
         columns = np.ascontiguousarray(rows.T)
         return np.asarray(columns.reshape(wide, self.side, tall).max(axis=1).T > 0)
 
+    def whole(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the marks of the whole cells: a cut-off cell's mark goes to the whole one beside it."""
+        wide, tall = self.size
+        kept = marked[:tall, :wide].copy()
+        kept[-1] |= marked[tall:, :wide].any(axis=0)
+        kept[:, -1] |= marked[:tall, wide:].any(axis=1)
+        kept[-1, -1] |= marked[tall:, wide:].any()
+        return kept
+
     def pad(self, values: Plane) -> Plane:
         """Add the margin that `Tile.grown` needs to one value a cell."""
         return np.asarray(cv2.copyMakeBorder(values, 1, 2, 1, 2, cv2.BORDER_REPLICATE), dtype=np.float32)

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
-from services.imaging.edges.grid import Cells
-from services.imaging.edges.matting import Level, LocalColours, Problem, solve
-from services.imaging.edges.trust import Guard, guard
+from services.imaging.edges.guided import PASSES, Beliefs, GridPhoto, Pass, follow, grip
+from services.imaging.edges.trust import guard
 from services.imaging.options import Edges, Options
-from services.imaging.rasters import Mask, Matte, Photo, Pixels, Plane
+from services.imaging.rasters import Mask, Matte, Photo, Pixels
 
 # px; beyond this, three box blurs are as good and faster.
 MAX_EXACT_SIGMA: Final = 4.0
@@ -22,33 +21,11 @@ MAX_EXACT_SIGMA: Final = 4.0
 SURE_SUBJECT, SURE_BACKGROUND = 252, 3
 # px around an uncertain value that are uncertain too.
 DOUBT: Final = 2
-# How firmly the mask's own certainty keeps a pixel: small parts of the subject stay.
-GRIP, GRIP_POWER = 0.2, 6
-# Variance of colours, of full scale squared.
-EPSILON: Final = 1e-6
-# Removes a haze of one part in fifteen at both ends.
-CONTRAST: Final = 1.15
 
 OPENING: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # a disc of radius 1
 SMOOTH_SIGMA: Final = 2.0  # px
 HALF: Final = 127
 SMOOTH_LEVELS: Final = 256
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One solution at about `side` px; `pull` binds an uncertain pixel to its previous alpha."""
-
-    side: int
-    levels: tuple[Level, ...]
-    pull: float
-
-
-# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Much smaller windows converge
-# too slowly to carry colours across the mask's uncertain band.
-REFINED: Final = Pass(400, (Level(3, 10, 6), Level(1, 6, 8)), 0.003)
-NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
-PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
 
 
 @dataclass(frozen=True)
@@ -96,18 +73,15 @@ def _guided_by_photo(given: Given, known: Mask, matte: Matte, look: Pass, deadli
     The working size is the photo's divided by a whole number, so that each cell covers whole pixels. Where `_doubt` is
     0 the mask is sure and becomes exactly 0 or 255. Where colours do not explain the mask, alpha stays near the mask.
     """
-    cells = Cells.about(matte.shape[1], matte.shape[0], look.side)
-    unsure = cv2.resize(_doubt(known), cells.size, interpolation=cv2.INTER_LINEAR) > 0
+    photo = GridPhoto.about(given.pixels, look.side)
+    size = photo.cells.size
+    unsure = cv2.resize(_doubt(known), size, interpolation=cv2.INTER_LINEAR) > 0
     if not unsure.any():
         return np.where(matte > 127, np.uint8(255), np.uint8(0))
-    rough = cells.means(matte)
-    rough = np.where(unsure, rough, (rough > 0.5).astype(np.float32))
-    weight = cv2.resize(_grip(known), cells.size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
-    image = cells.means(given.pixels)
-    problem = Problem(image, rough, np.asarray(weight, dtype=np.float32), ~unsure)
-    alpha, colours = solve(problem, look.levels, EPSILON, deadline)
-    deadline.check()
-    return _apply(cells, colours, alpha, unsure, given.pixels, guard(given.mask, given.soft, image, cells))
+    weight = cv2.resize(grip(known), size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
+    beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))
+    bounds = guard(given.mask, given.soft, photo.image, photo.cells)
+    return follow(photo, beliefs, look.levels, bounds.keep, deadline)
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -117,38 +91,6 @@ def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     edges = cv2.morphologyEx(halves, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * DOUBT + 1, 2 * DOUBT + 1))
     return np.asarray(cv2.dilate(cv2.max(between, edges), disc), dtype=np.uint8)
-
-
-def _grip(known: Mask) -> Plane:
-    """Return how firmly each value of a mask or matte is kept: 0 for one half, `GRIP` for certainty."""
-    certainty = np.abs(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1)
-    table = np.asarray(GRIP * certainty**GRIP_POWER, dtype=np.float32)
-    return np.asarray(cv2.LUT(known, table), dtype=np.float32)
-
-
-def _apply(
-    cells: Cells, colours: LocalColours, alpha: Plane, unsure: NDArray[np.bool_], pixels: Pixels, bounds: Guard
-) -> Matte:
-    """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
-    sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
-    wide, tall = (length * cells.side for length in cells.size)
-    matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
-    matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
-    model = cells.pad(np.dstack(colours.fit(alpha)))
-    for tile in cells.tiles(unsure):
-        found = bounds.keep(tile, _by_colour(tile.grown(model), pixels[tile.pixels]))
-        np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
-    return np.asarray(matte, dtype=np.uint8)
-
-
-def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
-    """Return the alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
-    weighed = cv2.multiply(model[:, :, :3], pixels, scale=CONTRAST, dtype=cv2.CV_32F)
-    total = cv2.transform(weighed, np.ones((1, 3), np.float32))
-    offset = cv2.extractChannel(model, 3)
-    return np.asarray(
-        cv2.addWeighted(total, 1.0, offset, 255 * CONTRAST, 127.5 * (1 - CONTRAST), dtype=cv2.CV_8U), dtype=np.uint8
-    )
 
 
 def _boost(matte: Matte, gain: float) -> Matte:

@@ -93,10 +93,17 @@ def test_int8_file_is_tried_first_with_the_precision_of_the_rest(
 
 
 def test_missing_engine_or_precision_is_replaced_with_a_warning(opened: Open) -> None:
-    found = opened(EngineSettings("cuda"), available=ALL[2:])
+    found = opened(EngineSettings("openvino"), available=ALL[2:])
     assert found.engine == "onnxruntime"
-    assert found.warning == "cuda is not in this build of onnxruntime"
+    assert found.warning == "openvino is not in this build of onnxruntime"
     assert opened(EngineSettings("onnxruntime", "bf16")).warning == "onnxruntime has no bf16"
+
+
+def test_cuda_on_request_is_never_replaced(opened: Open) -> None:
+    with pytest.raises(EngineUnavailable, match="cuda is not in this build of onnxruntime"):
+        opened(EngineSettings("cuda"), available=ALL[1:])
+    with pytest.raises(EngineUnavailable, match="cuda was lost while u2netp was loaded"):
+        opened(EngineSettings("cuda"), lost=ALL[:1])
 
 
 def test_silently_lost_provider_is_noticed(opened: Open) -> None:

@@ -30,6 +30,16 @@ def test_marked_pixel_in_a_cut_off_cell_is_found() -> None:
     assert np.argwhere(found).tolist() == [[0, 1], [2, 2]]
 
 
+def test_mark_of_a_cut_off_cell_goes_to_the_whole_one_beside_it() -> None:
+    cells = Cells(11, 10, 4)
+    for at, whole in ({(0, 0): (0, 0), (9, 1): (1, 0), (1, 10): (0, 1), (9, 10): (1, 1)}).items():
+        mark = np.zeros((10, 11), np.uint8)
+        mark[at] = 1
+        found = cells.whole(cells.holding(mark))
+        assert found.shape == (2, 2)
+        assert np.argwhere(found).tolist() == [list(whole)]
+
+
 def test_tiles_cover_each_marked_pixel_once_and_skip_the_rest() -> None:
     width, height = 3 * TILE + 5, 2 * TILE
     mark = np.zeros((height, width), np.uint8)

@@ -1,0 +1,121 @@
+"""Makes a matte that follows the photo: solves at a working size, then derives unsure pixels' alpha from their colours.
+
+What is known of the matte comes from a model's mask (`refine.py`) or from a caller (`trimap.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.capacity.deadline import Deadline
+from services.imaging.edges.grid import Cells, Tile
+from services.imaging.edges.matting import Level, LocalColours, Problem, solve
+from services.imaging.options import Edges
+from services.imaging.rasters import Matte, Pixels, Plane
+
+# Variance of colours, of full scale squared.
+EPSILON: Final = 1e-6
+# Removes a haze of one part in fifteen at both ends.
+CONTRAST: Final = 1.15
+# How firmly the mask's own certainty keeps a pixel: small parts of the subject stay.
+GRIP, GRIP_POWER = 0.2, 6
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One solution at about `side` px; `pull` binds an uncertain pixel to its previous alpha."""
+
+    side: int
+    levels: tuple[Level, ...]
+    pull: float
+
+
+# Found on the composites of benchmarks/quality.py; errors are flat around these figures. Much smaller windows converge
+# too slowly to carry colours across the mask's uncertain band.
+REFINED: Final = Pass(400, (Level(3, 10, 6), Level(1, 6, 8)), 0.003)
+NARROWED: Final = Pass(1000, (Level(1, 12, 4),), 0.02)
+PASSES: Final = {Edges.REFINED: (REFINED,), Edges.MATTING: (REFINED, NARROWED)}
+
+
+@dataclass(frozen=True)
+class GridPhoto:
+    """The photo's pixels, its grid, and each cell's mean colour (0 to 1)."""
+
+    pixels: Pixels
+    cells: Cells
+    image: Plane
+
+    @classmethod
+    def about(cls, pixels: Pixels, side: int) -> Self:
+        """Return the photo with about `side` cells along its longer side, each of whole pixels."""
+        cells = Cells.about(pixels.shape[1], pixels.shape[0], side)
+        return cls(pixels, cells, cells.means(pixels))
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What is known of a matte, one value a cell: its `alpha` (0 to 1), exact to the nearest of 0 and 1 except where it
+    is `unsure`, and the `weight` by which it pulls there.
+    """
+
+    alpha: Plane
+    unsure: NDArray[np.bool_]
+    weight: Plane
+
+
+def grip(known: NDArray[np.uint8]) -> Plane:
+    """Return how firmly each value of a mask or matte is kept: 0 for one half, `GRIP` for certainty."""
+    certainty = np.abs(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1)
+    table = np.asarray(GRIP * certainty**GRIP_POWER, dtype=np.float32)
+    return np.asarray(cv2.LUT(known, table), dtype=np.float32)
+
+
+def follow(
+    photo: GridPhoto,
+    beliefs: Beliefs,
+    levels: Sequence[Level],
+    keep: Callable[[Tile, Matte], Matte],
+    deadline: Deadline,
+) -> Matte:
+    """Return the matte of the photo's size that follows its colours where beliefs are unsure; 0 or 255 elsewhere.
+
+    `keep` may take a tile's guided matte back. Raises `DeadlineExceeded`.
+    """
+    rough = np.where(beliefs.unsure, beliefs.alpha, (beliefs.alpha > 0.5).astype(np.float32))
+    alpha, colours = solve(Problem(photo.image, rough, beliefs.weight, ~beliefs.unsure), levels, EPSILON, deadline)
+    deadline.check()
+    return _apply(photo, colours, alpha, beliefs.unsure, keep)
+
+
+def _apply(
+    photo: GridPhoto,
+    colours: LocalColours,
+    alpha: Plane,
+    unsure: NDArray[np.bool_],
+    keep: Callable[[Tile, Matte], Matte],
+) -> Matte:
+    """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
+    cells = photo.cells
+    sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
+    wide, tall = (length * cells.side for length in cells.size)
+    matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
+    matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
+    model = cells.pad(np.dstack(colours.fit(alpha)))
+    for tile in cells.tiles(unsure):
+        found = keep(tile, _by_colour(tile.grown(model), photo.pixels[tile.pixels]))
+        np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
+    return np.asarray(matte, dtype=np.uint8)
+
+
+def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
+    """Return the alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
+    weighed = cv2.multiply(model[:, :, :3], pixels, scale=CONTRAST, dtype=cv2.CV_32F)
+    total = cv2.transform(weighed, np.ones((1, 3), np.float32))
+    offset = cv2.extractChannel(model, 3)
+    return np.asarray(
+        cv2.addWeighted(total, 1.0, offset, 255 * CONTRAST, 127.5 * (1 - CONTRAST), dtype=cv2.CV_8U), dtype=np.uint8
+    )
