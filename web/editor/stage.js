@@ -119,8 +119,8 @@ export class Stage {
       ratio: ratioOf(),
       panes: panes.map((pane, n) => ({ ...pane, shows: panes.length > 1 && n === 0 ? "photo" : shown })),
       scale: viewport.scale.value,
-      x: viewport.x.value,
-      y: viewport.y.value,
+      x: aligned(viewport.x.value, panes[0].width, viewport.scale.value),
+      y: aligned(viewport.y.value, panes[0].height, viewport.scale.value),
       frame,
       ground: look.ground.value,
       shadow: look.shadow.value,
@@ -141,6 +141,13 @@ export class Stage {
     if (known.left !== span.left || known.right !== span.right) this.span.value = span;
     return span;
   }
+}
+
+/** The nearest middle with which the picture begins at a whole device px: a photo in its own size stays sharp. @param {number} middle @param {number} room @param {number} scale */
+function aligned(middle, room, scale) {
+  const ratio = ratioOf();
+  const start = (room / 2 - middle * scale) * ratio;
+  return middle + (start - Math.round(start)) / ratio / scale;
 }
 
 function ratioOf() {
