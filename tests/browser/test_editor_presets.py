@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 from tests.support.editor import export, mask_of, open_photo, session, settle, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import Studio, Tabs
-from tests.support.waiting import poll
 
 
 def choose_preset(page: Page, name: str) -> None:
@@ -85,10 +84,9 @@ def test_edit_of_a_batchs_photo_is_in_its_zip(with_jobs: Studio, tabs: Tabs, pho
     page.mouse.up()
     after = mask_of(page)
     assert (before != after).any()
-    page.get_by_role("button", name="Back").click()
-    edited = photos.first
-    poll(lambda: tab.asked(r"PUT /api/jobs/.*/mask"), what="the new mask")
-    expect(edited).to_have_accessible_name(re.compile("Completed"))
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
+        page.get_by_role("button", name="Back").click()
+    expect(photos.first).to_have_accessible_name(re.compile("Completed"))
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download all").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
