@@ -168,7 +168,8 @@ STATES: Final = (
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
     # test_items.py, test_owners.py
     *("item_not_found", "item_not_finished", "item_not_cancellable", "item_not_retryable", "item_changed"),
-    "cross_site_request",
+    # test_owners.py; test_chosen_archive.py
+    *("cross_site_request", "archive_too_large"),
 )
 
 

@@ -1,53 +1,51 @@
 /** Runs long work in a worker; here where the browser starts none. */
 import { transfer, wrap } from "../vendor/comlink/comlink.js";
 
-/** @typedef {ReturnType<typeof startWork>} Work */
 /** @typedef {typeof import("./core/work.js").work} Functions */
 
 const WORKER = new URL("../workers/mask.js", import.meta.url);
-
-/** The same functions on this page; loaded where no worker has them. @returns {Promise<any>} */
-async function onPage() {
-  return (await import("./core/work.js")).work;
-}
+const FAILED = new Error("no worker");
 
 /** Start a worker. `run(name, ...arguments)` calls one of its functions. */
 export function startWork() {
-  /** @type {Worker | null} */
-  let worker = null;
-  /** @type {any} */
-  let remote = null;
-  const here = () => {
+  let worker = start();
+  const remote = worker && wrap(worker);
+  const fail = () => {
     worker?.terminate();
     worker = null;
   };
-  try {
-    worker = new Worker(WORKER, { type: "module" });
-    remote = wrap(worker);
-    worker.addEventListener("error", here);
-  } catch {
-    here();
-  }
+  worker?.addEventListener("error", fail);
+  /** @param {string} name @param {any[]} parts */
+  const here = async (name, parts) => {
+    const { work } = await import("./core/work.js");
+    return /** @type {any} */ (work)[name](...parts);
+  };
   return {
     /** @template {keyof Functions} Name @param {Name} name @param {Parameters<Functions[Name]>} parts
      * @returns {Promise<Awaited<ReturnType<Functions[Name]>>>} */
-    async run(name, ...parts) {
-      const used = worker;
-      if (!used) return (await onPage())[name](...parts);
-      return Promise.race([remote[name](...parts), failed(used)]).catch(async (error) => {
-        if (worker === used && error !== FAILED) throw error;
-        return (await onPage())[name](...parts);
+    run(name, ...parts) {
+      if (!worker) return here(name, parts);
+      return Promise.race([remote[name](...parts), failed(worker)]).catch((error) => {
+        if (error !== FAILED) throw error;
+        return here(name, parts);
       });
     },
     /** Give a bitmap away to the worker. @param {ImageBitmap} bitmap @param {number} width @param {number} height */
-    async open(bitmap, width, height) {
-      return worker ? remote.open(transfer(bitmap, [bitmap]), width, height) : (await onPage()).open(bitmap, width, height);
+    open(bitmap, width, height) {
+      return worker ? remote.open(transfer(bitmap, [bitmap]), width, height) : here("open", [bitmap, width, height]);
     },
-    close: () => worker?.terminate(),
+    close: fail,
   };
 }
 
-const FAILED = new Error("no worker");
+/** @returns {Worker | null} */
+function start() {
+  try {
+    return new Worker(WORKER, { type: "module" });
+  } catch {
+    return null;
+  }
+}
 
 /** Reject when a worker can't be loaded. @param {Worker} worker @returns {Promise<never>} */
 function failed(worker) {

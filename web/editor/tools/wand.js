@@ -86,15 +86,20 @@ export class Wand extends Selection {
 
   async #run() {
     this.#running = true;
-    while (this.#again && this.#seed) {
-      this.#again = false;
-      const seed = this.#seed;
-      const { settings, document, ready } = this.context;
-      await ready;
-      const how = { tolerance: settings.tolerance.peek(), contiguous: settings.contiguous.peek(), draft: this.#dragging };
-      const region = await document.work.run("wand", seed.x, seed.y, how);
-      if (this.#seed === seed) this.select(region);
+    try {
+      await this.context.ready;
+      while (this.#again && this.#seed) await this.#find(this.#seed);
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
+  }
+
+  /** @param {Place} seed */
+  async #find(seed) {
+    this.#again = false;
+    const { settings, document } = this.context;
+    const how = { tolerance: settings.tolerance.peek(), contiguous: settings.contiguous.peek(), draft: this.#dragging };
+    const region = await document.work.run("wand", seed.x, seed.y, how);
+    if (this.#seed === seed) this.select(region);
   }
 }
