@@ -136,7 +136,15 @@ export const de = {
 
   ed_preset: "Vorlage",
   ed_preset_none: "Keine",
-  ed_preset_check: "Bitte auf der Seite des Marktplatzes prüfen:",
+  ed_preset_check: "Regeln ändern sich: Bitte auf der Seite des Marktplatzes prüfen,",
+  ed_preset_check_state: "Regeln ändern sich: Bitte auf der Seite der Behörde prüfen,",
+
+  ed_crown: "Scheitel",
+  ed_chin: "Kinn",
+  ed_head_fits: "Der Kopf nimmt {share} der Höhe ein: Das passt ({least} bis {most}).",
+  ed_head_off: "Der Kopf nimmt {share} der Höhe ein; verlangt sind {least} bis {most}.",
+  ed_head_fit: "Kopf einpassen",
+  ed_head_hint: "Zuerst Scheitel und Kinn setzen. Bleibt der Kopf zu klein, entfernen Sie, was unter den Schultern liegt. Manche Staaten lehnen bearbeitete Fotos ab.",
 
   ed_file: "Datei",
   ed_format: "Format",

@@ -136,7 +136,15 @@ export const en = {
 
   ed_preset: "Preset",
   ed_preset_none: "None",
-  ed_preset_check: "Check the marketplace's own page:",
+  ed_preset_check: "Rules change: check the marketplace's own page,",
+  ed_preset_check_state: "Rules change: check the authority's own page,",
+
+  ed_crown: "Crown",
+  ed_chin: "Chin",
+  ed_head_fits: "The head takes {share} of the height: that fits ({least} to {most}).",
+  ed_head_off: "The head takes {share} of the height; {least} to {most} are asked for.",
+  ed_head_fit: "Fit the head",
+  ed_head_hint: "Set crown and chin first. Where the head stays too small, erase what lies below the shoulders. Some states refuse altered photos.",
 
   ed_file: "File",
   ed_format: "Format",
