@@ -118,6 +118,7 @@ export const de = {
   copy_list: "Liste kopieren",
   and_more: ({ count }, say) => `und ${say.number(count)} weitere`,
 
+  connection: "Verbindung",
   reconnecting: "Verbindung wird gesucht\u2026",
   reconnecting_text: "Der Server antwortet nicht. Deine Fotos sind sicher, und alles geht von selbst weiter.",
   paused: "Geht weiter in {time}.",

@@ -118,6 +118,7 @@ export const en = {
   copy_list: "Copy list",
   and_more: ({ count }, say) => say.plural(count, { one: "and # more", other: "and # more" }),
 
+  connection: "Connection",
   reconnecting: "Reconnecting\u2026",
   reconnecting_text: "The server does not answer. Your photos are safe, and everything goes on by itself.",
   paused: "Goes on in {time}.",
