@@ -116,7 +116,7 @@ class Worker:
         if outcome == LOST:
             return
         code = OK if outcome.facts else outcome.code
-        self._counters.count_attempt(code, wait, seconds, requeued=outcome.requeued)
+        self._counters.count_attempt(code, wait, seconds, memory=process_bytes(), requeued=outcome.requeued)
 
     def _process(self, claim: Claim) -> Outcome:
         """Remove the background, store the result and record the outcome."""

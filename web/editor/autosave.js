@@ -1,6 +1,8 @@
 /** Keeps a document's edit in the browser: changed tiles, the last steps, options and view, in one write. */
 import { effect } from "../vendor/signals/signals-core.js";
+import { say } from "../app/announce.js";
 import * as db from "../app/db.js";
+import { t } from "../app/i18n/index.js";
 import { patch } from "../app/store.js";
 import { inflate } from "./core/inflate.js";
 import { Mask, TILE } from "./core/mask.js";
@@ -104,6 +106,7 @@ export class Autosave {
     if (!done) {
       // What could not be written is tried again with the next change.
       for (const { n } of tiles) this.#dirty.add(n);
+      if (document.saved.peek() !== "off") say(t("tool_no_room"));
       document.saved.value = "off";
       return false;
     }
