@@ -1,6 +1,6 @@
 // Small pictures for the list, made two at a time and only of photos that are seen.
 import { request } from "../app/api.js";
-import { all, hasPhoto, matteOf, onForget, patch, peek, photoOf } from "../app/store.js";
+import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";
 
 const AT_ONCE = 2;
@@ -52,7 +52,7 @@ export function renewThumb(id) {
 function missing(id) {
   const doc = peek(id);
   if (!doc) return undefined;
-  if (doc.state === "completed" && !tried.has(afterKey(doc)) ) return "after";
+  if (doc.state === "completed" && doc.thumbKey !== afterKey(doc) && !tried.has(afterKey(doc))) return "after";
   return doc.before || tried.has(`${id}/before`) ? undefined : "before";
 }
 
@@ -85,12 +85,12 @@ async function makeBefore(id) {
 async function makeAfter(doc) {
   if (doc.job) {
     const answer = await request(`${itemUrl(doc.job, "download")}?preview=1&r=${doc.job.revision}`);
-    patch(doc.id, { thumb: await answer.blob() });
+    patch(doc.id, { thumb: await answer.blob(), thumbKey: afterKey(doc) });
     return;
   }
-  const matte = await matteOf(doc.id);
+  const matte = await maskOf(doc.id);
   const thumb = await shrink({ photo: await photoOf(doc.id), matte });
-  if (thumb) patch(doc.id, { thumb });
+  if (thumb) patch(doc.id, { thumb, thumbKey: afterKey(doc) });
 }
 
 /** Object URLs, newest last; the oldest are revoked. @type {Map<string, {blob: Blob, url: string}>} */
