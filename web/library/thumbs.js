@@ -2,9 +2,11 @@
 import { request } from "../app/api.js";
 import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";
+import { passes } from "./pace.js";
 
 const AT_ONCE = 2;
 const MOST_URLS = 200;
+const AGAIN_SECONDS = 5;
 
 /** @type {Worker|undefined} */
 let worker;
@@ -69,8 +71,17 @@ function next() {
     running += 1;
     const doc = /** @type {import("../app/store.js").Doc} */ (peek(id));
     tried.add(kind === "after" ? afterKey(doc) : `${id}/before`);
-    (kind === "after" ? makeAfter(doc) : makeBefore(id)).catch(() => undefined).finally(() => { running -= 1; next(); });
+    (kind === "after" ? makeAfter(doc) : makeBefore(id)).catch((error) => later(doc, kind, error)).finally(() => { running -= 1; next(); });
   }
+}
+
+/** A server that is busy is asked once more. @param {import("../app/store.js").Doc} doc @param {string} kind @param {unknown} error */
+function later(doc, kind, error) {
+  if (!passes(error)) return;
+  setTimeout(() => {
+    tried.delete(kind === "after" ? afterKey(doc) : `${doc.id}/before`);
+    if (peek(doc.id)) { wanted.add(doc.id); next(); }
+  }, (error.retryAfter || AGAIN_SECONDS) * 1000);
 }
 
 /** @param {string} id */
