@@ -109,7 +109,7 @@ export class Exporter {
     const renderer = new CanvasRenderer(canvas, document);
     renderer.resize(width, height);
     const pane = { left: 0, top: 0, width, height, shows: /** @type {const} */ ("result") };
-    /** @type {import("./gl/scene.js").Light} */
+    /** @type {import("./gl/types.js").Light} */
     const black = [0, 0, 0];
     renderer.draw({
       ratio: 1, panes: [pane], scale: width / frame.width, x: frame.x + frame.width / 2, y: frame.y + frame.height / 2,
