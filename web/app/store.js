@@ -5,7 +5,7 @@ import { isOver, reduce } from "./events.js";
 import { broadcast, hear, openTabs, TAB } from "./tabs.js";
 
 export { reduce } from "./events.js";
-export { hasPhoto, maskOf, matteOf, photoOf, saveMask } from "./photos.js";
+export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.js";
 
 /**
  * @typedef {{[name: string]: string}} Options
