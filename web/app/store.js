@@ -11,7 +11,7 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  * @typedef {{[name: string]: string}} Options
  * @typedef {{code: string, text: string, solution: string, details: string, retryable: boolean, retryAt?: number}} DocError
  * @typedef {'added'|'uploading'|'queued'|'processing'|'completed'|'failed'|'cancelled'} State
- * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number,
+ * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number, exportedAt?: number,
  *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},

@@ -4,7 +4,7 @@ import * as api from "../app/api.js";
 import { docOf, matteOf, patch, photoOf, shownOf } from "../app/store.js";
 import { Autosave, savedState } from "./autosave.js";
 import { DESKTOP_BUDGET, History, PHONE_BUDGET } from "./core/history.js";
-import { decodeMask } from "./core/png8.js";
+import { decodeMask } from "./core/png_read.js";
 import { Lease } from "./lease.js";
 import { loadSettings } from "./settings.js";
 import { startWork } from "./work.js";
@@ -24,6 +24,7 @@ export async function openDocument(id) {
     const [[photo, mask, state], readOnly] = await Promise.all([load(id), lease.take(), loadSettings()]);
     const document = new EditorDocument({ id, photo, mask, state, lease });
     document.readOnly.value = readOnly;
+    import("./room.js").then(({ forgetOld }) => forgetOld(id));
     return document;
   } catch (error) {
     lease.close();
