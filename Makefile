@@ -32,7 +32,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentre.py
+$(MODEL): $(VENV)/.runtime services/inference/prepare.py services/inference/recentre.py services/inference/int8.py services/inference/int8.json services/inference/record.py
 	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp
 	@touch -c $@
 

@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
     model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     require_subject: bool = False
-    inference_precision: Literal["auto", "f32", "bf16"] = "auto"
+    inference_precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     inference_engine: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
     inference_threads: Annotated[int, Field(ge=1, le=256)]
 

@@ -5,7 +5,7 @@ import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from services.inference.custom import CustomSession
 from services.inference.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 Provider = str | tuple[str, dict[str, str]]
 
 
@@ -35,24 +35,34 @@ class EngineSettings:
 
 
 @dataclass(frozen=True)
+class Fast:
+    """A file to run in another precision than f32: `bf16`, `int8+bf16` or `int8+f32` (what is not int8 in the file)."""
+
+    path: Path
+    precision: str
+
+
+@dataclass(frozen=True)
 class Loaded:
-    """A session, the engine and precision it really runs with, and a warning where they differ from the settings."""
+    """A session, the engine and precision it really runs with, its file, and a warning where they differ from the
+    settings.
+    """
 
     session: Any
     engine: str
     precision: str
+    path: Path
     warning: str
 
 
-def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> Loaded:
+def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, fast: Sequence[Fast] = ()) -> Loaded:
     """Open a rembg session of the model in `path`, warmed up, on the best engine that accepts it.
 
-    `bf16_path` is the file to run in bf16, None where that is not wanted. Providers are lost silently (a missing
-    library, a refused graph), so the session is asked after it has run once. Raises
-    `EngineUnavailable` when no engine takes the model.
+    `fast` are the files to try before it, best first. Providers are lost silently (a missing library, a refused
+    graph), so the session is asked after it has run once. Raises `EngineUnavailable` when no engine takes the model.
     """
     troubles = []
-    for engine, precision, file, providers in _attempts(settings, path, bf16_path):
+    for engine, precision, file, providers in _attempts(settings, path, fast):
         try:
             session = rembg_session(spec, file, providers, settings.threads)
             # Where a model finds nothing in a plain colour, rembg divides 0 by 0.
@@ -67,7 +77,7 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
             continue
         wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
         if wanted in active:
-            return Loaded(session, engine, precision, _warning(settings, engine, precision, troubles))
+            return Loaded(session, engine, precision, file, _warning(settings, engine, precision, troubles))
         troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
     raise EngineUnavailable("; ".join(troubles) or f"{settings.engine} is not in this build of onnxruntime")
 
@@ -77,11 +87,13 @@ def _warning(settings: EngineSettings, engine: str, precision: str, troubles: li
         troubles = troubles or [f"{settings.engine} is not in this build of onnxruntime"]
     if settings.precision == "bf16" and precision != "bf16":
         troubles = troubles or [f"{engine} has no bf16"]
+    if settings.precision == "int8" and not precision.startswith("int8"):
+        troubles = troubles or [f"{engine} has no int8 file of this model"]
     return "; ".join(troubles)
 
 
 def _attempts(
-    settings: EngineSettings, path: Path, bf16_path: Path | None
+    settings: EngineSettings, path: Path, fast: Sequence[Fast]
 ) -> Iterator[tuple[str, str, Path, list[Provider]]]:
     """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last.
 
@@ -93,15 +105,16 @@ def _attempts(
     if settings.engine == "cuda":
         return
     if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
-        if bf16_path is not None:
-            yield "openvino", "bf16", bf16_path, [_openvino("bf16", settings.threads)]
+        for one in fast:
+            yield "openvino", one.precision, one.path, [_openvino(one.precision, settings.threads)]
         yield "openvino", "f32", path, [_openvino("f32", settings.threads)]
     yield "onnxruntime", "f32", path, ["CPUExecutionProvider"]
 
 
 def _openvino(precision: str, threads: int) -> Provider:
     hints = {
-        "INFERENCE_PRECISION_HINT": precision,
+        # What is int8 is so in the file.
+        "INFERENCE_PRECISION_HINT": precision.removeprefix("int8+"),
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": str(threads),
         # With pinning, all processes of one machine would wait for the same processors.
@@ -112,12 +125,20 @@ def _openvino(precision: str, threads: int) -> Provider:
 
 def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
+    return _has_any(cpuinfo, {"amx_bf16", "avx512_bf16"})
+
+
+def int8_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this processor sums products of int8 itself (VNNI, AMX) and an engine here can use it."""
+    return _has_any(cpuinfo, {"avx512_vnni", "avx_vnni", "amx_int8"})
+
+
+def _has_any(cpuinfo: Path, wanted: set[str]) -> bool:
     try:
         flags = set(cpuinfo.read_text().split("flags", 1)[1].split("\n", 1)[0].split())
     except (OSError, IndexError):
         return False
-    fast = bool(flags & {"amx_bf16", "avx512_bf16"})
-    return fast and "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
+    return bool(flags & wanted) and "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
 
 
 def import_rembg() -> Any:

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.inference import registry as sessions
 from services.inference import runtime as engine
 from services.inference.catalogue import CATALOGUE
+from services.inference.record import INT8_LIMIT, INT8_WORST_LIMIT
 from services.inference.registry import Models
-from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
+from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg, int8_is_fast
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.gunicorn import Gunicorn
 from tests.support.waiting import ROOT, poll
@@ -77,8 +78,8 @@ def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
 
 
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
-def test_bf16_is_chosen_automatically_and_matches_f32_masks(photo: Load) -> None:
-    exact, fast = load(precision="f32"), load()
+def test_bf16_matches_f32_masks(photo: Load) -> None:
+    exact, fast = load(precision="f32"), load(precision="bf16")
     assert (fast.engine, fast.precision) == ("openvino", "bf16")
     differences = []
     for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
@@ -86,6 +87,20 @@ def test_bf16_is_chosen_automatically_and_matches_f32_masks(photo: Load) -> None
         differences.append(np.abs(masks[0] - masks[1]).mean() / 255)
     assert np.mean(differences) < 0.0015
     assert max(differences) < 0.005
+
+
+@pytest.mark.skipif(not int8_is_fast(), reason="this processor has no fast int8")
+def test_int8_is_chosen_automatically_and_keeps_within_its_budget(photo: Load) -> None:
+    exact, fast = load(precision="f32"), load()
+    assert (fast.engine, fast.precision) == ("openvino", "int8+bf16" if bf16_is_fast() else "int8+f32")
+    differences = []
+    for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
+        # Views that no scale was measured on.
+        view = ImageOps.mirror(ImageOps.crop(photo(name), 40)).resize((320, 320), Image.Resampling.LANCZOS)
+        masks = [s.mask(view, Deadline()).astype(float) for s in (exact, fast)]
+        differences.append(np.abs(masks[0] - masks[1]).mean() / 255)
+    assert np.mean(differences) <= INT8_LIMIT
+    assert max(differences) <= INT8_WORST_LIMIT
 
 
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")

@@ -1,7 +1,7 @@
 // The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
 import { batch, computed, signal } from "../vendor/signals/signals-core.js";
 import * as db from "./db.js";
-import { reduce } from "./events.js";
+import { isOver, reduce } from "./events.js";
 import { broadcast, hear, openTabs, TAB } from "./tabs.js";
 
 export { reduce } from "./events.js";
@@ -127,10 +127,12 @@ function drop(ids) {
 export async function restore() {
   hear("docs", (/** @type {Doc[]} */ heard) => batch(() => heard.forEach(take)));
   hear("forget", drop);
-  const [kept, others] = await Promise.all([/** @type {Promise<Doc[]>} */ (db.list("docs")), openTabs()]);
+  const kept = /** @type {Doc[]} */ (await db.list("docs"));
   kept.sort((one, other) => one.addedAt - other.addedAt);
   batch(() => kept.forEach(take));
-  const orphans = kept.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
+  const open = kept.filter((doc) => !isOver(doc));
+  const others = open.some((doc) => doc.tab !== TAB) ? await openTabs() : new Set();
+  const orphans = open.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
   for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
   return orphans.map((doc) => doc.id);
 }

@@ -71,6 +71,8 @@ class Pointers {
   /** What another tool has begun is dropped. @param {string} name */
   #changeTool(name) {
     for (const tool of this.parts.tools.values()) if (tool.name !== name && tool.pending.peek()) tool.discard?.();
+    const { tools, settings } = this.parts;
+    if (tools.get(name)?.ring && settings.mode.peek() === "keep") settings.mode.value = "erase";
     this.#ring(null);
   }
 

@@ -152,7 +152,7 @@ export async function resume(ids) {
   const mine = new Set(ids);
   const begun = /** @type {Submission[]} */ (await db.list("outbox")).filter((submission) => submission.ids.some((id) => mine.has(id)));
   const inOutbox = new Set(begun.flatMap((submission) => submission.ids));
-  for (const submission of begun) submit(submission);
+  for (const submission of begun) if (!running.has(submission.key)) submit(submission);
   for (const id of ids) {
     const doc = peek(id);
     if (!doc || inOutbox.has(id) || isOver(doc)) continue;

@@ -89,8 +89,10 @@ export class Outline extends Selection {
 
   /** @param {import("./context.js").Mode} [mode] @override */
   async apply(mode) {
-    if (!this.#closed && this.#path.length > 2) this.#close();
-    if (this.#closed) await super.apply(mode);
+    const open = !this.#closed && this.#path.length > 2;
+    if (open) this.#close();
+    // The first time it closes the outline, which can then still be shaped.
+    if (this.#closed && (!open || mode)) await super.apply(mode);
   }
 
   /** @override */
