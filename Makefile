@@ -6,10 +6,10 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model lock digests wheel reference release audit clean
+.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overlo
 model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=u2net (FILE=/path/to/it)
 	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
 		&& $(PY) cli.py models list
+
+image: $(VENV)/.dev  ## build the container image from nothing and try it (root, buildah, debootstrap; minutes)
+	@IMAGE=1 $(PY) -m pytest -q -rs tests/repository/test_smoke_image.py
 
 lock: $(VENV)/.dev  ## pin the requirements again, with hashes (needs uv); KEEP=1 keeps the versions that are pinned
 	@lock() { uv pip compile --quiet --universal $(if $(KEEP),,--upgrade) --generate-hashes --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \

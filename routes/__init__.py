@@ -6,6 +6,7 @@ from flask_limiter import Limiter
 from config import Settings
 from routes import (
     admin,
+    archives,
     batch,
     carvekit,
     clipdrop,
@@ -27,6 +28,7 @@ from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota, is_uncounted
 from routes.http.watch_events import is_reconnect
 from routes.openapi import (
+    archive_operations,
     dialect_docs,
     docs,
     item_operations,
@@ -125,8 +127,11 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("GET", f"{ITEM}/download", items.item_download, item_operations.DOWNLOAD, ITEMS_PER_MINUTE, JOBS),
     Route("GET", f"{ITEM}/original", items.item_original, item_operations.ORIGINAL, ITEMS_PER_MINUTE, JOBS),
     Route("GET", f"{ITEM}/mask", items.item_mask, item_operations.MASK, ITEMS_PER_MINUTE, JOBS),
+    Route("PUT", f"{ITEM}/mask", items.replace_mask, item_operations.REPLACE_MASK, "rate_limit_compose_per_hour", JOBS),
     Route("POST", f"{ITEM}/retry", items.retry_item, item_operations.RETRY, ITEMS_PER_MINUTE, JOBS),
     Route("POST", f"{ITEM}/cancel", items.cancel_item, item_operations.CANCEL, ITEMS_PER_MINUTE, JOBS),
+    Route("POST", "/api/archives", archives.make_archive, archive_operations.MAKE, PER_MINUTE, JOBS),
+    Route("GET", "/archives/<token>", archives.download_archive, archive_operations.DOWNLOAD, scope=OPEN),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
     Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),

@@ -1,25 +1,34 @@
 """Views of one image of a job: its result, preview, original and mask; retry and cancel."""
 
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
 from flask import Response, request
 
-from routes.http.context import service
-from routes.http.fields import boolean
+from routes.http.bodies import hold_more
+from routes.http.context import request_deadline, service
+from routes.http.fields import MODEL_OPTIONS, boolean
 from routes.http.item_views import ItemView
 from routes.http.job_answers import answer
+from routes.http.observe import note_result
+from routes.http.requests import read_upload
 from routes.jobs import jobs, known, owner
 from routes.removal import file_name
 from services.archives.filenames import harmless_stem
 from services.containers.sniff import sniff
+from services.imaging.errors import UnsupportedFormat
+from services.imaging.formats import Format
 from services.jobs.archive import result_name
+from services.jobs.edit import Edit, MaskEditor
 from services.jobs.errors import ItemNotCancellable, ItemNotFinished, ItemNotRetryable
 from services.jobs.queries import check_kept
 from services.jobs.tables import FINISHED, JobItem, mask_key, preview_key
 from services.storage.errors import ResultExpired
 
 PREVIEW: Final = "preview"
+MASK_TYPE: Final = "image/png"
+MASK_SOLUTION: Final = f"Send the mask as the body, with Content-Type: {MASK_TYPE}, and the options in the query"
 
 
 def item_download(job_id: str, item_id: str) -> Response:
@@ -46,6 +55,22 @@ def item_original(job_id: str, item_id: str) -> Response:
     if not item.original_bytes:
         raise ResultExpired("the image was refused, and is not kept")
     return _stored(item, item.original_key, item.name.rpartition("/")[2], "")
+
+
+def replace_mask(job_id: str, item_id: str) -> Response:
+    """Make an image's result again with the caller's mask instead of the model's."""
+    job, item = jobs().queries.item(known(job_id), item_id, owner())
+    check_kept(job)
+    result_key_of(item)
+    assert item.result
+    if request.mimetype != MASK_TYPE:
+        raise UnsupportedFormat(f"the body is declared as {request.mimetype[:80] or 'nothing'}", MASK_SOLUTION)
+    upload = read_upload(refused=MODEL_OPTIONS)
+    hold_more(item.original_bytes)
+    options = upload.options(default_format=Format(item.result.format))
+    editor = MaskEditor(jobs().store, service().storage, replace(service().remover, cache=None))
+    note_result(editor.replace(job, item, Edit(upload.data, options, upload.background), request_deadline()))
+    return _shown(job_id, item_id)
 
 
 def retry_item(job_id: str, item_id: str) -> Response:

@@ -9,7 +9,7 @@ from routes.http.answers import Body
 from routes.http.context import service
 from routes.http.job_views import AcceptedView
 from routes.removal import file_name
-from services.jobs.archive import result_name, stream_archive
+from services.jobs.archive import Latest, result_name, stream_archive
 from services.jobs.errors import JobNotFinished
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import BATCH, CANCELLED, FAILED, Job
@@ -50,10 +50,16 @@ def _download(snapshot: JobSnapshot) -> Response:
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled before any image was done"}
         raise JobNotFinished(details.get(job.state, f"it is {job.state}"))
     if job.kind == BATCH:
-        response = Response(stream_archive(snapshot, service().storage), mimetype="application/zip")
+        response = Response(stream_archive(snapshot, service().storage, _latest()), mimetype="application/zip")
         response.headers.set("Content-Disposition", "attachment", filename=f"{job.id}.zip")
         return response
     return _download_single(snapshot)
+
+
+def _latest() -> Latest:
+    parts = service().jobs
+    assert parts
+    return parts.queries.latest
 
 
 def _download_single(snapshot: JobSnapshot) -> Response:

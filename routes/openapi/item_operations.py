@@ -5,9 +5,11 @@ from typing import Final
 from routes.http.item_views import ItemView
 from routes.openapi.docs import Operation
 from routes.openapi.schemas import Schema, schema_of
+from routes.openapi.studio_operations import COMPOSE_FAILURES, COMPOSE_OPTIONS
 from services import errors as e
 from services.imaging.formats import usable_formats
 from services.jobs.errors import (
+    ItemChanged,
     ItemNotCancellable,
     ItemNotFinished,
     ItemNotFound,
@@ -37,7 +39,15 @@ MASK: Final = Operation(
     f"`expires_at`. {_CACHED}",
     answers={"image/png": {}}, failures=(*_FILE, ItemNotFinished),
 )  # fmt: skip
-_ITEM: Final = {"application/json": schema_of(ItemView)}
+_ITEM: Final[dict[str, Schema]] = {"application/json": schema_of(ItemView)}
+REPLACE_MASK: Final = Operation(
+    "items", "Replace the mask of one image",
+    "Makes the result again from the original and your mask, as `/compose` does, with its options in the query. "
+    "Without `format` the result keeps its own, and without a background the job's `background_image` stays. The "
+    "result, its preview and the job's ZIP change together, and `revision` counts on.",
+    {"image/png": {}}, _ITEM,
+    (*_FILE, *COMPOSE_FAILURES, ItemNotFinished, ItemChanged), parameters=COMPOSE_OPTIONS,
+)  # fmt: skip
 RETRY: Final = Operation(
     "items", "Retry one image",
     "One that was cancelled, or failed by our fault: one that would fail again, such as a damaged one, is refused. Its "

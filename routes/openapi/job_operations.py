@@ -13,7 +13,7 @@ from routes.http.job_views import (
     RetriedView,
 )
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
-from routes.http.watch_events import MAX_IDS
+from routes.http.watch_events import MAX_IDS, JobEvent
 from routes.openapi.docs import Operation, option_schemas
 from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
@@ -100,6 +100,18 @@ def _json(model: type[Body]) -> dict[str, Schema]:
     return {"application/json": schema_of(model)}
 
 
+def _events(model: type[Body]) -> dict[str, Schema]:
+    """Describe a stream, each event as an object; `data` is the JSON of a model."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema_of(model)}
+    return {
+        "text/event-stream": {
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": data},
+        }
+    }
+
+
 SUBMIT: Final = Operation(
     "jobs", "Submit an image",
     f"Takes the same fields as `/remove-background`; an `image_url` is fetched before the answer. {_IDEMPOTENCY}",
@@ -118,7 +130,7 @@ SHOW: Final = Operation(
     "jobs",
     "Show a job's status",
     "With `Accept: text/event-stream` every change is sent until the job ends: the event is the status.",
-    answers={**_json(JobView), "text/event-stream": {"type": "string"}},
+    answers={**_json(JobView), **_events(JobView)},
     failures=(JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
 WATCH: Final = Operation(
@@ -126,8 +138,8 @@ WATCH: Final = Operation(
     "Watch many jobs",
     "One stream for all of them: `event: job`, and as `data` the JSON of a job with all its images at first, then with "
     "those that have changed. An id that is not yours to see comes once, as `unknown`. It ends with the last job, or "
-    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out what has not changed.",
-    answers={"text/event-stream": {"type": "string"}},
+    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out unchanged jobs.",
+    answers=_events(JobEvent),
     failures=(e.BadOption, e.Busy, e.DatabaseUnavailable),
     parameters={"id": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS,
                        "description": "`job_id`s, as `?id=…&id=…`."}},

@@ -6,6 +6,10 @@ from typing import Final
 
 MAX_NAME_CHARS: Final = 100
 MAX_PATH_CHARS: Final = 200
+# Endings of images and results; another one, as in `v1.2 final`, is part of the name.
+ENDINGS: Final = frozenset(
+    {"png", "jpg", "jpeg", "jfif", "webp", "avif", "heic", "heif", "gif", "bmp", "tif", "tiff", "zip"}
+)
 UNSAFE: Final = frozenset('<>:"/\\|?*;%')
 
 
@@ -36,6 +40,12 @@ def folder_of(path: str) -> str:
     """Return the folders of a relative path with a slash at their end, or ""."""
     folder, slash, _ = path.rpartition("/")
     return folder + slash
+
+
+def without_ending(path: str) -> str:
+    """Return a path without the ending of its image."""
+    stem, _, ending = path.rpartition(".")
+    return stem if ending.lower() in ENDINGS and stem and not stem.endswith("/") else path
 
 
 def _harmless(name: str) -> str:

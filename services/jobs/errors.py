@@ -51,6 +51,12 @@ class ItemNotRetryable(ServiceError):
     solution = "Only images that failed by our fault or were cancelled can be retried; send others again, corrected"
 
 
+class ItemChanged(ServiceError):
+    code, status = "item_changed", 409
+    message = "The image was changed at the same time"
+    solution = "Ask for its mask again, and repeat your change"
+
+
 class IdempotencyKeyReused(ServiceError):
     code, status = "idempotency_key_reused", 409
     message = "This Idempotency-Key belongs to another job"

@@ -26,7 +26,7 @@ from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, result_key
 from services.removal import Remover
-from services.storage.base import Storage
+from services.storage.base import Storage, read_whole
 from services.storage.errors import StorageUnavailable
 
 DATABASE_RETRY_SECONDS: Final = 0.5
@@ -116,7 +116,7 @@ class Worker:
         if outcome == LOST:
             return
         code = OK if outcome.facts else outcome.code
-        self._counters.count_attempt(code, wait, seconds, requeued=outcome.requeued)
+        self._counters.count_attempt(code, wait, seconds, memory=process_bytes(), requeued=outcome.requeued)
 
     def _process(self, claim: Claim) -> Outcome:
         """Remove the background, store the result and record the outcome."""
@@ -138,8 +138,8 @@ class Worker:
 
     def _remove(self, claim: Claim, lease: Lease, extras: Extras) -> Result:
         options = Options.parse(claim.job.options)
-        data = self._read(claim.item.original_key)
-        background = self._read(claim.job.background_key) if claim.job.background_key else None
+        data = read_whole(self._storage, claim.item.original_key)
+        background = read_whole(self._storage, claim.job.background_key) if claim.job.background_key else None
         deadline = Deadline(self._terms.soft_seconds, lease.lost)
         return self._remover.remove(
             data, options, background=background, deadline=deadline, on_step=lease.note_stage, extras=extras
@@ -196,10 +196,6 @@ class Worker:
         with contextlib.suppress(DatabaseUnavailable):
             self._store.close(claim.job.id)
         self._dispatcher.try_next(claim.job.caller)
-
-    def _read(self, key: str) -> bytes:
-        with self._storage.open(key) as opened:
-            return b"".join(opened)
 
 
 def log_fields(claim: Claim, outcome: Outcome, seconds: float) -> dict[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from services.errors import BadOption
@@ -96,6 +96,24 @@ class JobQueries:
             raise JobNotFound
         state: str = found.state
         return state
+
+    def latest(self, item_id: str) -> JobItem | None:
+        """Return an item as it is now."""
+        with self._database.session() as session:
+            return session.get(JobItem, item_id)
+
+    def items(self, item_ids: Sequence[str], owner: str | None) -> dict[str, tuple[Job, JobItem]]:
+        """Return those of the items that this caller may see, by id, each with its job."""
+        return self._items(item_ids, _seen_by(owner))
+
+    def items_by_id(self, item_ids: Sequence[str]) -> dict[str, tuple[Job, JobItem]]:
+        """Return the items of these ids, whosever they are, each with its job."""
+        return self._items(item_ids, true())
+
+    def _items(self, item_ids: Sequence[str], seen: ColumnElement[bool]) -> dict[str, tuple[Job, JobItem]]:
+        found = select(Job, JobItem).join(JobItem, JobItem.job_id == Job.id).where(seen, JobItem.id.in_(item_ids))
+        with self._database.session() as session:
+            return {item.id: (job, item) for job, item in session.execute(found)}
 
     def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
         """Return the states of those jobs that this caller may see, by id."""

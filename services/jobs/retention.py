@@ -13,7 +13,7 @@ from services.jobs.tables import JOB_ID
 from services.storage.base import Storage
 
 BATCH_SIZE: Final = 200
-PREFIXES: Final = ("originals/", "results/", "masks/", "previews/")
+PREFIXES: Final = ("originals/", "results/", "masks/", "previews/", "archives/")
 # A younger file may belong to a job that is being inserted.
 ORPHAN_SECONDS: Final = 3600.0
 log = structlog.get_logger("retention")

@@ -103,6 +103,12 @@ class JobStore:
         result = {"result_key": result_key, "result": facts, "error_code": None, "error_details": None}
         return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result})
 
+    def replace_result(self, item: JobItem, result_key: str, facts: ResultFacts) -> bool:
+        """Give a finished item another result. False when another edit came first, or its files are not kept."""
+        kept = exists().where(Job.id == item.job_id, Job.removed_at.is_(None))
+        same = (JobItem.id == item.id, JobItem.state == FINISHED, JobItem.revision == item.revision, kept)
+        return self._update_item(*same, result_key=result_key, result=facts, revision=JobItem.revision + 1)
+
     def fail(self, claim: Claim, code: str, details: str, *, if_late: bool = False) -> bool:
         """End the item as failed for good. `if_late`: only if its lease has expired."""
         return self._end_item(claim, FAILED, {"error_code": code, "error_details": details}, if_late=if_late)

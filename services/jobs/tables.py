@@ -129,6 +129,11 @@ def result_key(job_id: str, position: int, extension: str) -> str:
     return f"results/{job_id}/{position}.{extension}"
 
 
+def revised_key(item: JobItem, extension: str, mark: str) -> str:
+    """Return the storage key of an item's next result. `mark` keeps it apart from that of a concurrent edit."""
+    return f"results/{item.job_id}/{item.position}-{item.revision + 1}{mark}.{extension}"
+
+
 def mask_key(result_key: str) -> str:
     """Return the storage key of the mask that made a result."""
     return f"masks/{_stem(result_key)}.png"

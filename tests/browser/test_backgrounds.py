@@ -27,6 +27,7 @@ def editor(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> Tab:
 def agrees(tab: Tab) -> float:
     # What follows from the whole mask is made when it has settled.
     session(tab.page, "(session) => { session.look.settle(); }")
+    poll(lambda: session(tab.page, "({look}) => look.making === 0"), what="the look")
     shown = seen(tab.page)
     return difference(shown, Image.open(io.BytesIO(export(tab.page))))
 

@@ -43,7 +43,7 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     tab = tabs.open(direct.url)
     drop(tab, photo_files[0])
     tab.page.get_by_role("region", name="Editor").wait_for()
-    poll(lambda: tab.asked("POST /matte"), what="the model's call")
+    poll(lambda: tab.page.title() and tab.asked("POST /matte"), what="the model's call")
     tab.page.goto(f"{direct.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED})
     assert tab.asked("POST") == ["POST /matte"]
@@ -89,6 +89,8 @@ def test_folder_is_read_to_its_last_file(with_jobs: Studio, tabs: Tabs, tree: Pa
         drop(tab, tree)
     else:
         tab.page.get_by_label("Choose a folder").set_input_files(tree)
+    # What has ended meanwhile can't be cancelled.
+    tab.expect("409")
     tab.page.get_by_role("button", name="Cancel").click(timeout=30_000)
     tab.page.get_by_role("button", name="All 240").wait_for()
     tab.page.get_by_text("5 files are not photos").wait_for()
@@ -209,6 +211,7 @@ def test_one_photo_and_all_can_be_cancelled_and_tried_again(with_jobs: Studio, t
     tab = tabs.open(with_jobs.url)
     files = sorted(tree.rglob("*.jpg"))[:30]
     choose(tab, *files)
+    tab.expect("409")
     last = files[-1].name
     item(tab, last).get_by_role("button", name="Stop").click()
     assert states(tab)[last] == "Cancelled"

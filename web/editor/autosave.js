@@ -1,6 +1,8 @@
 /** Keeps a document's edit in the browser: changed tiles, the last steps, options and view, in one write. */
 import { effect } from "../vendor/signals/signals-core.js";
+import { say } from "../app/announce.js";
 import * as db from "../app/db.js";
+import { t } from "../app/i18n/index.js";
 import { patch } from "../app/store.js";
 import { inflate } from "./core/inflate.js";
 import { Mask, TILE } from "./core/mask.js";
@@ -100,10 +102,16 @@ export class Autosave {
     const { tiles, changes, kept } = this.#snapshot();
     for (const tile of tiles) tile.data = await document.work.run("deflate", tile.data);
     const whole = tiles.map((put) => /** @type {import("../app/db.js").Change} */ ({ store: "tiles", put }));
-    const done = (await db.write([...whole, ...changes])) && (await db.isPersistent());
+    const all = [...whole, ...changes];
+    const { isFull, makeRoom } = await import("./room.js");
+    if (await isFull()) await makeRoom(document.id);
+    let written = await db.write(all);
+    while (!written && (await makeRoom(document.id))) written = await db.write(all);
+    const done = written && (await db.isPersistent());
     if (!done) {
       // What could not be written is tried again with the next change.
       for (const { n } of tiles) this.#dirty.add(n);
+      if (document.saved.peek() !== "off") say(t("tool_no_room"));
       document.saved.value = "off";
       return false;
     }

@@ -2,6 +2,7 @@
 import { html } from "../vendor/lit-html/lit-html.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
+import { forgetEverything } from "./autosave.js";
 import { Crosshair } from "./crosshair.js";
 import { createActions } from "./tools/actions.js";
 
@@ -35,6 +36,15 @@ export function attachKeys(element, parts) {
   const editor = element.closest("[role=region]") ?? element;
   editor.addEventListener("keydown", (event) => keys.outside(/** @type {KeyboardEvent} */ (event)), { signal });
   return () => stop.abort();
+}
+
+/** Ask, then delete all that this browser keeps. */
+async function forget() {
+  const answer = await openDialog((dialog) => html`<h2>${t("forget_sure")}</h2><p>${t("forget_gone")}</p>
+    <button type="button" class="button primary" @click=${() => dialog.close("yes")}>${t("forget")}</button>`, { label: t("forget") });
+  if (answer !== "yes") return;
+  await forgetEverything();
+  location.assign("/");
 }
 
 class Keys {
@@ -207,6 +217,8 @@ class Keys {
     openDialog(html`<h2>${t("keys_title")}</h2>
       <p class="soft">${t("keys_focus")}</p>
       <label class="switch"><input type="checkbox" ?checked=${shortcuts.value} @change=${change}><span>${t("keys_switch")}</span></label>
-      <dl class="keys">${LIST.map(([keys, text]) => html`<div><dt>${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${t(text)}</dd></div>`)}</dl>`, { label: t("keys_title"), name: "keys" });
+      <dl class="keys">${LIST.map(([keys, text]) => html`<div><dt>${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${t(text)}</dd></div>`)}</dl>
+      <p class="soft">${t("forget_what")}</p>
+      <button type="button" class="button" @click=${forget}>${t("forget")}</button>`, { label: t("keys_title"), name: "keys" });
   }
 }

@@ -71,6 +71,8 @@ class Pointers {
   /** What another tool has begun is dropped. @param {string} name */
   #changeTool(name) {
     for (const tool of this.parts.tools.values()) if (tool.name !== name && tool.pending.peek()) tool.discard?.();
+    const { tools, settings } = this.parts;
+    if (tools.get(name)?.ring && settings.mode.peek() === "keep") settings.mode.value = "erase";
     this.#ring(null);
   }
 
@@ -80,7 +82,7 @@ class Pointers {
     if (event.pointerType === "pen") this.#penSeen = true;
     if (event.pointerType === "touch") {
       this.#fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      if (this.#fingers.size === 2) return this.#pinch();
+      if (this.#fingers.size === 2) return this.#pinch(event.timeStamp);
       if (this.#fingers.size > 2) return;
     }
     if (this.#doing) return;
@@ -160,11 +162,10 @@ class Pointers {
     this.#id = -1;
   }
 
-  /** The second finger: zoom and move, and take back what the first one has just begun. */
-  #pinch() {
+  /** The second finger: zoom and move, and take back what the first one has just begun. @param {number} now */
+  #pinch(now) {
     if (this.#doing === "draw") {
-      const young = performance.now() - this.#began < PINCH_MS;
-      if (young) this.#tool?.cancel();
+      if (now - this.#began < PINCH_MS) this.#tool?.cancel();
       else this.#tool?.end(this.#placeOf(this.#id));
     }
     this.#rest();

@@ -7,30 +7,25 @@ import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { facts as modelFacts } from "../app/photos.js";
 import { patch, peek } from "../app/store.js";
-import { Compare } from "./compare.js";
 import * as png8 from "./core/png8.js";
 import { Exporter } from "./export.js";
+import { Filmstrip } from "./filmstrip.js";
+import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
-import { Look } from "./look.js";
-import { changed, presetList } from "./options.js";
+import { changed, presetList, presetOf, withoutName } from "./options.js";
+import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createActions } from "./tools/actions.js";
 import { createTools } from "./tools/index.js";
-import { Viewport } from "./viewport.js";
 
 /** @typedef {import("../app/api.js").StudioFacts} StudioFacts */
 /** @typedef {"nothing" | "unsure" | null} Doubt */
 
-/** Below this share of the photo nothing was found; below this confidence the model is unsure. */
-const NOTHING = 0.0005;
+/** Below this confidence the model is unsure. */
 const UNSURE = 0.3;
 
 export class Session {
   settings = settings;
-  compare = new Compare();
-  overlay = signal(/** @type {import("./overlay.js").Overlay | null} */ (null));
-  /** Lines across the canvas. */
-  lines = signal(/** @type {import("./overlay.js").Guide[]} */ ([]));
   /** Whether a picture is about to be chosen as background. */
   pickingPicture = signal(false);
   panel = signal("cut");
@@ -38,25 +33,31 @@ export class Session {
   doubt = signal(/** @type {Doubt} */ (null));
   /** Counts changes of the history, which has no signal of its own. */
   #changes = signal(0);
-  /** @type {import("./stage.js").Stage | null} */
-  stage = null;
-  /** @type {any} */
-  guides = null;
   /** @type {Blob | null} */
   pictureFile = null;
   #edited = false;
 
-  /** @param {string} id @param {import("./document.js").EditorDocument} document @param {StudioFacts | null} facts @param {import("./filmstrip.js").Filmstrip} film */
-  constructor(id, document, facts, film) {
+  /** @param {string} id @param {import("./picture.js").Picture} picture @param {import("./stage.js").Stage} stage @param {StudioFacts | null} facts */
+  constructor(id, picture, stage, facts) {
+    const { document } = picture;
     this.id = id;
+    this.picture = picture;
+    this.stage = stage;
     this.document = document;
+    this.viewport = picture.viewport;
+    this.look = picture.look;
+    this.compare = picture.compare;
+    this.overlay = picture.overlay;
+    this.lines = picture.lines;
     this.facts = facts;
-    this.film = film;
+    this.film = new Filmstrip(id);
     this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
     this.presets = presetList(facts?.presets ?? {});
     this.options = document.options;
-    this.viewport = new Viewport(document.width, document.height);
-    this.look = new Look(document);
+    this.options.value = withoutName(this.options.value, this.presets);
+    /** The preset whose options are all in use. */
+    this.preset = computed(() => presetOf(this.presets, this.options.value));
+    this.guides = new Guides(this);
     this.exporter = new Exporter(this);
     this.tools = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts });
     this.actions = createActions({ document, say });
@@ -77,8 +78,8 @@ export class Session {
       stopOptions();
       stopView();
       this.exporter.cancel();
-      this.look.close();
-      this.look.picture.value?.close();
+      this.film.close();
+      this.guides.close();
     };
   }
 
@@ -99,11 +100,8 @@ export class Session {
     if (doc?.ground) this.setPicture(doc.ground);
     const kept = this.look.kept.value;
     const confidence = doc?.result?.confidence ?? modelFacts.get(this.id)?.confidence;
-    const fresh = !this.document.history.depth && !doc?.edit;
     if (kept < NOTHING) this.doubt.value = "nothing";
-    else if (fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
-    // The first look is at what was done.
-    if (fresh && kept >= NOTHING) this.compare.mode.value = "split";
+    else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
   }
 
   /** Keep the view with the edit; a photo that was only looked at is not kept. */
@@ -146,7 +144,7 @@ export class Session {
     location.reload();
   }
 
-  /** @param {import("./compare.js").CompareMode} mode */
+  /** @param {import("./comparing.js").CompareMode} mode */
   compareBy(mode) {
     this.compare.mode.value = mode;
     const { width, height } = this.viewport.stage;

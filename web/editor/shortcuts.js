@@ -6,6 +6,8 @@ import { attachPointers } from "./pointers.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
+const WHEEL = 0.002;
+
 /**
  * @param {HTMLElement} editor @param {HTMLElement} element the stage @param {Session} session @param {import("./stage.js").Stage} stage
  * @returns {() => void}
@@ -34,6 +36,12 @@ export function attachEditorKeys(editor, element, session, stage) {
   element.addEventListener("dblclick", () => {
     if (session.compare.mode.value === "split" && settings.tool.value === "hand") session.compare.next();
   }, { signal });
+  // The slider's handle lies over the stage.
+  element.parentElement?.addEventListener("wheel", (event) => {
+    if (element.contains(/** @type {Node} */ (event.target))) return;
+    event.preventDefault();
+    viewport.zoomAt(event.clientX, event.clientY, Math.exp(-event.deltaY * WHEEL));
+  }, { passive: false, signal });
   // Painting is done on the result alone.
   element.addEventListener("pointerdown", () => {
     if (settings.tool.value !== "hand" && session.compare.mode.value === "split") session.compareBy("off");

@@ -2,20 +2,18 @@
  * The stage: keeps its renderer, its size and its scene in step with document, view and options; draws once a frame.
  */
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { CanvasRenderer } from "./gl/canvas2d.js";
 import { union } from "./gl/layout.js";
-import { GLRenderer, hasWebGL } from "./gl/renderer.js";
-import { OverlayCanvas } from "./overlay.js";
+import { GLRenderer } from "./gl/renderer.js";
 
-/** @typedef {import("./gl/scene.js").Scene} Scene */
-/** @typedef {import("./gl/scene.js").Light} Light */
+/** @typedef {import("./gl/types.js").Scene} Scene */
+/** @typedef {import("./gl/types.js").Light} Light */
 /**
  * @typedef {object} StageParts
  * @property {any} document
  * @property {import("./viewport.js").Viewport} viewport
  * @property {import("./look.js").Look} look
- * @property {import("./compare.js").Compare} compare
- * @property {{value: import("./gl/scene.js").OverlayMode}} mode what is shown over the cut-out
+ * @property {import("./comparing.js").Compare} compare
+ * @property {{value: import("./gl/types.js").OverlayMode}} mode what is shown over the cut-out
  * @property {{value: import("./overlay.js").Overlay | null}} overlay
  * @property {{value: import("./overlay.js").Guide[]}} guides
  */
@@ -31,14 +29,21 @@ export class Stage {
   /** @type {Scene | null} */
   #scene = null;
 
-  /** @param {HTMLElement} element with two canvases and two probes of the checker's colours @param {StageParts} parts */
-  constructor(element, parts) {
+  /** @param {HTMLElement} element with two canvases and two probes of the checker's colours @param {StageParts} parts
+   * @param {typeof import("./gl/canvas2d.js").CanvasRenderer} [Flat] what draws where there is no WebGL */
+  constructor(element, parts, Flat) {
     this.element = element;
     this.parts = parts;
     const [picture, overlay] = element.querySelectorAll("canvas");
     const source = { photo: parts.document.photo, mask: parts.document.mask };
-    this.renderer = hasWebGL() ? new GLRenderer(picture, source, () => this.redraw()) : new CanvasRenderer(picture, source);
-    this.overlay = new OverlayCanvas(overlay);
+    this.renderer = Flat ? new Flat(picture, source) : new GLRenderer(picture, source, () => this.redraw());
+    /** @type {import("./overlay.js").OverlayCanvas | null} */
+    this.overlay = null;
+    // The picture comes first; what lies over it follows.
+    import("./overlay.js").then(({ OverlayCanvas }) => {
+      this.overlay = new OverlayCanvas(overlay);
+      this.#resize();
+    });
     this.colours = coloursOf(element);
     const sizes = new ResizeObserver(() => this.#resize());
     sizes.observe(element);
@@ -86,14 +91,15 @@ export class Stage {
     const scene = this.#scene;
     if (!scene) return;
     const more = this.renderer.draw(scene);
-    this.overlay.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value });
+    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value });
     if (more) this.redraw();
   }
 
   #resize() {
+    if (this.#closed) return;
     const { left, top, width, height } = this.element.getBoundingClientRect();
     const ratio = ratioOf();
-    for (const canvas of [this.renderer, this.overlay]) canvas.resize(Math.round(width * ratio), Math.round(height * ratio));
+    for (const canvas of [this.renderer, this.overlay]) canvas?.resize(Math.round(width * ratio), Math.round(height * ratio));
     this.parts.viewport.place(left, top, width, height);
     this.#update();
     // A resized canvas is empty: drawn now, it does not flicker.
@@ -113,8 +119,8 @@ export class Stage {
       ratio: ratioOf(),
       panes: panes.map((pane, n) => ({ ...pane, shows: panes.length > 1 && n === 0 ? "photo" : shown })),
       scale: viewport.scale.value,
-      x: viewport.x.value,
-      y: viewport.y.value,
+      x: aligned(viewport.x.value, panes[0].width, viewport.scale.value),
+      y: aligned(viewport.y.value, panes[0].height, viewport.scale.value),
       frame,
       ground: look.ground.value,
       shadow: look.shadow.value,
@@ -135,6 +141,13 @@ export class Stage {
     if (known.left !== span.left || known.right !== span.right) this.span.value = span;
     return span;
   }
+}
+
+/** The nearest middle with which the picture begins at a whole device px: a photo in its own size stays sharp. @param {number} middle @param {number} room @param {number} scale */
+function aligned(middle, room, scale) {
+  const ratio = ratioOf();
+  const start = (room / 2 - middle * scale) * ratio;
+  return middle + (start - Math.round(start)) / ratio / scale;
 }
 
 function ratioOf() {

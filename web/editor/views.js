@@ -9,7 +9,6 @@ import { exportButtons, exportNotice } from "./export.js";
 import { icon } from "./icons.js";
 import { attachEditorKeys } from "./shortcuts.js";
 import { backgroundPanel, canvasPanel, filePanel, paintSwatches, presetPanel, shadowPanel } from "./panels.js";
-import { Stage } from "./stage.js";
 import { toolOptions, toolbar } from "./toolbar.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -19,38 +18,13 @@ const ZOOM_STEP = 1.5;
 const PANELS = ["cut", "background", "shadow", "canvas", "preset", "file"];
 const OVERLAYS = ["none", "red", "outline", "mask"];
 
-/** The editor's frame, filled by `attachViews`. */
-export function skeleton() {
-  return html`<section class="editor" role="region" aria-label=${t("ed_editor")}>
-    <div class="ed-top" data-part="top"></div>
-    <div class="ed-body">
-      <div class="ed-stage-area">
-        <div class="ed-stage" role="application" aria-label=${t("ed_stage")} aria-describedby="ed-help" tabindex="0">
-          <canvas class="ed-picture"></canvas><canvas class="ed-overlay"></canvas><i></i><i></i>
-        </div>
-        <p class="hidden-text" id="ed-help">${t("ed_stage_help")}</p>
-        <div data-part="split"></div>
-        <div class="ed-hud" data-part="hud"></div>
-        <div class="ed-notices" data-part="notice"></div>
-      </div>
-      <div class="ed-tools" data-part="tools"></div>
-      <div class="ed-panel" data-part="panel"></div>
-    </div>
-    <div class="ed-strip" data-part="strip"></div>
-  </section>`;
-}
-
 /** @param {HTMLElement} root @param {Session} session */
 export function attachViews(root, session) {
   const editor = /** @type {HTMLElement} */ (root.querySelector(".editor"));
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));
   const element = /** @type {HTMLElement} */ (root.querySelector(".ed-stage"));
-  const { document, viewport, look, compare } = session;
-  setInsets(session);
-  const stage = new Stage(element, { document, viewport, look, compare, mode: session.settings.overlay, overlay: session.overlay, guides: session.lines });
-  session.stage = stage;
+  const { compare, stage } = session;
   const draw = (/** @type {string} */ name, /** @type {(session: Session) => unknown} */ view) => effect(() => { render(view(session), part(name)); });
-  if (document.view.value) viewport.restore(document.view.value);
   const stops = [
     draw("top", topBar),
     draw("tools", toolbar),
@@ -72,15 +46,8 @@ export function attachViews(root, session) {
   return {
     close() {
       for (const stop of stops) stop();
-      stage.close();
     },
   };
-}
-
-/** Keep a fitted picture clear of what floats over the stage. @param {Session} session */
-function setInsets({ viewport }) {
-  const phone = matchMedia("(max-width: 700px)").matches;
-  viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left: 84, top: 28, right: 28, bottom: 76 };
 }
 
 /** @param {Session} session */
@@ -104,7 +71,7 @@ function topBar(session) {
 function hud(session) {
   const { viewport, compare, settings } = session;
   const mode = compare.mode.value;
-  const by = (/** @type {import("./compare.js").CompareMode} */ next) => session.compareBy(next === mode ? "off" : next);
+  const by = (/** @type {import("./comparing.js").CompareMode} */ next) => session.compareBy(next === mode ? "off" : next);
   const overlay = settings.overlay.value;
   const nextOverlay = () => { settings.overlay.value = /** @type {any} */ (OVERLAYS[(OVERLAYS.indexOf(overlay) + 1) % OVERLAYS.length]); };
   return html`

@@ -7,10 +7,10 @@ import { facts, knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, forget, maskOf, patch, peek, photoOf } from "../app/store.js";
+import { add, all, dispatch, forget, maskOf, patch, peek, photoOf, together } from "../app/store.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
-import { keepResult, stopDirect } from "./direct.js";
+import { keepResult } from "./direct.js";
 import { examine, identity } from "./intake.js";
 import { resultName } from "./names.js";
 import { docError, passes, waitFor } from "./pace.js";
@@ -105,10 +105,7 @@ export function saveBlob(blob, name) {
 
 /** Remove photos from the page, and their jobs' images from the server where the whole job goes. @param {string[]} ids */
 export async function removePhotos(ids) {
-  for (const id of ids) {
-    stopDirect(id);
-    await cancel(id);
-  }
+  await cancel(ids);
   await forget(ids);
   pump();
 }
@@ -116,10 +113,7 @@ export async function removePhotos(ids) {
 /** Stop everything that has not ended. */
 export async function cancelAll() {
   const open = all().filter((doc) => !isOver(doc)).map((doc) => doc.id);
-  // Those that wait first, so that none of them starts meanwhile.
-  for (const id of open) if (peek(id)?.state === "added") dispatch(id, { type: "cancel" });
-  for (const id of open) stopDirect(id);
-  await Promise.all(open.map((id) => cancel(id)));
+  await cancel(open);
   say(t("cancelled_all", { count: open.length }));
 }
 
@@ -155,13 +149,13 @@ const REWORK_AT_ONCE = 2;
 export async function applyOptions(ids, change) {
   /** @type {string[]} */
   const queue = [];
-  for (const id of ids) {
+  together(() => ids.forEach((id) => {
     const doc = peek(id);
-    if (!doc) continue;
+    if (!doc) return;
     const options = Object.fromEntries(Object.entries({ ...doc.options, ...change }).filter(([, value]) => value !== ""));
     patch(id, { options });
     if (doc.job && doc.state === "completed" && !same(options, doc.applied)) queue.push(id);
-  }
+  }));
   await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
 }
 

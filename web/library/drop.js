@@ -1,15 +1,36 @@
 // Files as they come in: dropped, with their folders, picked or pasted. Photos may be dropped anywhere on the page.
 
+import { reachable } from "../app/api.js";
+
 /** @typedef {{file: File, path: string}} Found a file and the folder it is in ("" or "a/b/") */
 
 /** The path of a file that is only counted. */
 export const HIDDEN_PATH = "\0";
 const HIDDEN = /^(\.|Thumbs\.db$|desktop\.ini$|__MACOSX$)/;
 
-/** Take files in; what that needs is loaded with the first of them. @param {Found[]} found */
+const AGAIN_MS = 2000;
+
+/** Take files in; what that needs is loaded with the first of them, as soon as the server answers. @param {Found[]} found */
 export async function take(found) {
-  const { takeIn } = await import("./actions.js");
+  const { takeIn } = await loaded();
   await takeIn(found);
+}
+
+async function loaded() {
+  for (;;) {
+    try {
+      return await import("./actions.js");
+    } catch {
+      reachable.value = false;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+/** Load what photos need while nothing else happens, so that it is there when the server is not. */
+export function prepare() {
+  import("./actions.js").catch(() => undefined);
+  import("./batch.js").catch(() => undefined);
 }
 
 /** The files of a drop, with those of dropped folders. @param {DataTransfer} transfer @returns {Promise<Found[]>} */

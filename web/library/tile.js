@@ -58,7 +58,7 @@ function actions(doc) {
       ${remove}`;
   }
   if (isOver(doc)) return html`<button type="button" class="icon-button" aria-label=${t("retry")} title=${t("retry")} @click=${() => retry(doc.id)}>${icon("retry")}</button>${remove}`;
-  return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel(doc.id)}>${icon("stop")}</button>${remove}`;
+  return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel([doc.id])}>${icon("stop")}</button>${remove}`;
 }
 
 /** What templates can't say under the page's policy: styles of one element. @param {HTMLLIElement} li @param {Doc} doc @param {boolean} result */

@@ -2,7 +2,7 @@
 import { ApiError, request } from "../app/api.js";
 import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
-import { all, dispatch, docs, hasPhoto, peek } from "../app/store.js";
+import { all, dispatch, docs, hasPhoto, peek, together } from "../app/store.js";
 import { listen } from "../app/sse.js";
 import { leads } from "../app/tabs.js";
 import { effect } from "../vendor/signals/signals-core.js";
@@ -10,7 +10,8 @@ import { passes, sleep } from "./pace.js";
 
 const MOST_JOBS = 50;
 const POLL_MS = 3000;
-const GATHER_MS = 150;
+// New jobs wait for each other: the server counts a stream for a moment after it is closed.
+const GATHER_MS = 1000;
 const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 
 /** Called after photos have changed. @type {{settled: () => void}} */
@@ -18,6 +19,8 @@ export const hooks = { settled() {} };
 
 let stopped = new AbortController();
 let active = false;
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let gathering;
 /** The jobs that the open stream is about. */
 let followed = "";
 /** The server has no stream for many jobs, or no room for a listener. */
@@ -32,10 +35,11 @@ function openJobs() {
 /** Look which jobs there are; the stream begins again where they are others. */
 export function watchJobs() {
   if (!active) run();
-  else if (openJobs().some((id) => !followed.includes(id))) setTimeout(restart, GATHER_MS);
+  else gathering ??= setTimeout(restart, GATHER_MS);
 }
 
 function restart() {
+  gathering = undefined;
   if (openJobs().some((id) => !followed.includes(id))) stopped.abort();
 }
 
@@ -103,10 +107,10 @@ function heard(name, job) {
   if (!job?.job_id) return;
   if (job.status === "unknown") { lost(job.job_id); return; }
   const known = byItem(job.job_id);
-  for (const [index, item] of (job.items ?? []).entries()) {
+  together(() => (job.items ?? []).forEach((item, index) => {
     const id = known.get(item.id ?? item.item_id ?? `${job.job_id}-${index + 1}`);
     if (id) apply(id, item, job.eta_seconds ?? undefined);
-  }
+  }));
   hooks.settled();
 }
 

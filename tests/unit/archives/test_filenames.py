@@ -5,7 +5,14 @@ from typing import Literal
 
 import pytest
 
-from services.archives.filenames import MAX_PATH_CHARS, DistinctNames, harmless_path, harmless_stem, relative_path
+from services.archives.filenames import (
+    MAX_PATH_CHARS,
+    DistinctNames,
+    harmless_path,
+    harmless_stem,
+    relative_path,
+    without_ending,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,20 @@ def test_path_keeps_folders_and_ending(name: str, path: str) -> None:
 )
 def test_every_part_of_a_path_is_made_safe(name: str, path: str) -> None:
     assert harmless_path(name) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "stem"),
+    [
+        ("x/a.jpg", "x/a"),
+        ("a.b.PNG", "a.b"),
+        ("v1.2 final", "v1.2 final"),
+        ("x.jpg/a", "x.jpg/a"),
+        ("x/.png", "x/.png"),
+    ],
+)
+def test_only_the_ending_of_an_image_is_left_out(path: str, stem: str) -> None:
+    assert without_ending(path) == stem
 
 
 def test_no_normal_form_makes_a_safe_name_unsafe() -> None:

@@ -56,6 +56,7 @@ def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
             "confidence": 0.987,
             "original_width": 640,
             "original_height": 480,
+            "edited": False,
         }
     ]
     assert orjson.loads(found.read("errors.json")) == [
@@ -70,6 +71,21 @@ def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
     found = archive(job, items, storage)
     assert [entry["file"] for entry in orjson.loads(found.read("metadata.json"))] == ["photo 2-no-bg.png"]
     assert [entry["code"] for entry in orjson.loads(found.read("errors.json"))] == ["result_expired"]
+
+
+def test_result_that_is_replaced_meanwhile_is_the_new_one(storage: LocalFolder) -> None:
+    job, items = new_records(2)
+    finish(job, items[0])
+    finish(job, items[1], storage)
+    _, (newer, _) = new_records(2)
+    finish(job, newer)
+    newer.id = items[0].id
+    newer.result_key, newer.revision = f"results/{job.id}/1-1ab.png", 1
+    storage.put(newer.result_key, b"edited", "image/png")
+    stream = stream_archive(JobSnapshot(job, items, None), storage, {items[0].id: newer}.get)
+    with zipfile.ZipFile(io.BytesIO(b"".join(stream))) as found:
+        assert found.read("photo 1-no-bg.png") == b"edited"
+        assert [entry["edited"] for entry in orjson.loads(found.read("metadata.json"))] == [True, False]
 
 
 def test_results_of_equal_paths_get_distinct_files() -> None:

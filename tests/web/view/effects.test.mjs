@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { estimate } from "../../../web/editor/gl/colours.js";
-import { colourOf, covering, fill, groundOf } from "../../../web/editor/gl/ground.js";
+import { fill } from "../../../web/editor/gl/blurred.js";
+import { colourOf, covering, groundOf } from "../../../web/editor/gl/ground.js";
 import { castShadow } from "../../../web/editor/gl/shadow.js";
 import { SmallMask } from "../../../web/editor/gl/small.js";
 import { box } from "./tiled.mjs";

@@ -51,6 +51,11 @@ export const work = {
     planes = null;
   },
 
+  /** Read the photo's colours before the wand is used. */
+  prepare() {
+    if (photo) planes ??= planesOf(photo);
+  },
+
   /** Return the pixels of a like colour around a point of the mask. `draft`: without a refined edge.
    * @param {number} x @param {number} y @param {{tolerance: number, contiguous: boolean, draft: boolean}} how @returns {Region | null} */
   wand(x, y, how) {

@@ -1,30 +1,26 @@
 /**
  * Where a result's canvas lies on the photo, as the server plans it (`services/imaging/layout.py`).
- *
  * The stage shows everything in px of the photo: the canvas is a frame there, which may reach beyond the photo.
  */
-import { shadowArea } from "./shadow.js";
-
 /** @typedef {import("./small.js").Rect} Rect */
 /** @typedef {{[name: string]: string}} Options */
 /** @typedef {{width: number, height: number}} Size */
 /** @typedef {Size & {ratio: boolean}} CanvasSize */
-/**
- * @typedef {object} Layout
- * @property {number} width of the result, in its own px
- * @property {number} height of the result, in its own px
- * @property {Rect} frame the result's canvas, in px of the photo
- */
+/** @typedef {Size & {frame: Rect}} Layout the result's size in its own px, and its canvas in px of the photo */
 
+/** A shadow's lengths, in shares of the subject's height, or of four times its width where that is less. */
+const SLENDER = 4;
+const REACH = 2.6;
+export const DROP_DOWN = 0.035;
+export const DROP_BLUR = 0.03;
+export const FEET = 0.02;
+export const WIDE = [0.055, 0.02];
 const MARGIN_SHARE = 0.5;
 const MARGIN_PX = 500;
 /** A ratio's canvas has at most so many times the photo's pixels. */
 const RATIO_GROWTH = 4;
 
-/**
- * The layout of a photo of that size whose subject is in this box.
- * @param {number} width @param {number} height @param {Rect | null} subject @param {Options} options @returns {Layout}
- */
+/** The layout of a photo whose subject is in this box. @param {number} width @param {number} height @param {Rect | null} subject @param {Options} options @returns {Layout} */
 export function plan(width, height, subject, options) {
   const photo = { x: 0, y: 0, width, height };
   const crops = isTrue(options.crop);
@@ -109,6 +105,27 @@ function cropped(subject, options) {
   };
   const kind = options.shadow ?? "none";
   return kind === "none" ? frame : union(frame, shadowArea(subject, kind));
+}
+
+/** What a shadow's lengths are shares of. @param {Rect} subject */
+export function measureOf(subject) {
+  return Math.min(subject.height, SLENDER * subject.width);
+}
+
+/** The most that a subject's shadow may cover. @param {Rect} subject @param {string} kind @returns {Rect} */
+export function shadowArea(subject, kind) {
+  const measure = measureOf(subject);
+  if (kind === "drop") {
+    const reach = round(REACH * DROP_BLUR * measure);
+    return grown(subject, [reach, reach, reach, reach], round(DROP_DOWN * measure));
+  }
+  const [across, down] = WIDE.map((sigma) => round((REACH * sigma + FEET) * measure));
+  return grown(subject, [0, across, down, across], 0);
+}
+
+/** @param {Rect} rect @param {number[]} sides top, right, bottom and left @param {number} down @returns {Rect} */
+function grown({ x, y, width, height }, [top, right, bottom, left], down) {
+  return { x: x - left, y: y - top + down, width: width + left + right, height: height + top + bottom };
 }
 
 /** @param {Rect} one @param {Rect} other @returns {Rect} */

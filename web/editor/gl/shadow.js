@@ -1,22 +1,16 @@
-/**
- * Shadows as the server casts them (`services/imaging/shadow.py`): made small, in shares of the subject's height.
- */
+/** Shadows as the server casts them (`services/imaging/shadow.py`): made small, in shares of the subject's height. */
 
-/** @typedef {import('./small.js').Rect} Rect */
-/** @typedef {import('./small.js').SmallMask} SmallMask */
+import { DROP_BLUR, DROP_DOWN, FEET, WIDE, measureOf, shadowArea } from "./layout.js";
+
+/** @typedef {import("./small.js").Rect} Rect */
+/** @typedef {import("./small.js").SmallMask} SmallMask */
 /** @typedef {{bytes: Uint8Array, width: number, height: number, area: Rect}} SoftShadow darkness 0 to 255 of an area */
 
 const WORK_HEIGHT = 256;
 const WORK_PIXELS = 1 << 20;
 const WORK_SIDE = 16384;
-const SLENDER = 4;
-const DROP_DOWN = 0.035;
-const DROP_BLUR = 0.03;
-const REACH = 2.6;
-const FEET = 0.02;
 const NEAR = 0.2;
 const LINE = [0.014, 0.01];
-const WIDE = [0.055, 0.02];
 const WIDE_SHARE = 0.7;
 
 /**
@@ -28,8 +22,8 @@ const WIDE_SHARE = 0.7;
  * @returns {SoftShadow | null}
  */
 export function castShadow(small, subject, kind, opacity) {
-  if (!subject || !opacity || (kind !== 'drop' && kind !== 'contact')) return null;
-  const measure = Math.min(subject.height, SLENDER * subject.width);
+  if (!subject || !opacity || (kind !== "drop" && kind !== "contact")) return null;
+  const measure = measureOf(subject);
   const area = shadowArea(subject, kind);
   const step = Math.max(
     1,
@@ -39,50 +33,14 @@ export function castShadow(small, subject, kind, opacity) {
   );
   const width = Math.max(1, Math.round(area.width / step));
   const height = Math.max(1, Math.round(area.height / step));
-  const down = kind === 'drop' ? Math.round(DROP_DOWN * measure) : 0;
+  const down = kind === "drop" ? Math.round(DROP_DOWN * measure) : 0;
   const alpha = shrunk(small, {...area, y: area.y - down}, width, height);
-  const shape = kind === 'drop' ? drop(alpha, width, height, measure / step) : contact(alpha, width, height, measure / step);
+  const shape = kind === "drop" ? drop(alpha, width, height, measure / step) : contact(alpha, width, height, measure / step);
   const bytes = Uint8Array.from(shape, (share) => Math.round((share * 255 * opacity) / 100));
   return {bytes, width, height, area};
 }
 
-/**
- * The most that a subject's shadow may cover.
- * @param {Rect} subject
- * @param {string} kind
- * @returns {Rect}
- */
-export function shadowArea(subject, kind) {
-  const measure = Math.min(subject.height, SLENDER * subject.width);
-  if (kind === 'drop') {
-    const reach = Math.round(REACH * DROP_BLUR * measure);
-    return grown(subject, reach, reach, reach, reach, Math.round(DROP_DOWN * measure));
-  }
-  const [across, down] = WIDE.map((sigma) => Math.round((REACH * sigma + FEET) * measure));
-  return grown(subject, 0, across, down, across, 0);
-}
-
-/**
- * @param {Rect} rect
- * @param {number} top
- * @param {number} right
- * @param {number} bottom
- * @param {number} left
- * @param {number} down
- * @returns {Rect}
- */
-function grown(rect, top, right, bottom, left, down) {
-  const {x, y, width, height} = rect;
-  return {x: x - left, y: y - top + down, width: width + left + right, height: height + top + bottom};
-}
-
-/**
- * Shares of coverage of an area of the mask, 0 to 1; nothing is beyond its edges.
- * @param {SmallMask} small
- * @param {Rect} area
- * @param {number} width
- * @param {number} height
- */
+/** Shares of coverage of an area of the mask, 0 to 1; nothing is beyond its edges. @param {SmallMask} small @param {Rect} area @param {number} width @param {number} height */
 function shrunk(small, area, width, height) {
   const columns = spans(area.x / small.step, area.width / small.step, width, small.width);
   const rows = spans(area.y / small.step, area.height / small.step, height, small.height);
@@ -125,23 +83,12 @@ function spans(start, length, count, cells) {
   });
 }
 
-/**
- * @param {Float32Array} alpha
- * @param {number} width
- * @param {number} height
- * @param {number} measure
- */
+/** @param {Float32Array} alpha @param {number} width @param {number} height @param {number} measure */
 function drop(alpha, width, height, measure) {
   return blur(alpha, width, height, DROP_BLUR * measure, DROP_BLUR * measure);
 }
 
-/**
- * Darken the lowest point of each column, less the higher it hangs above the ground.
- * @param {Float32Array} alpha
- * @param {number} width
- * @param {number} height
- * @param {number} measure
- */
+/** Darken the lowest point of each column, less the higher it hangs above the ground. @param {Float32Array} alpha @param {number} width @param {number} height @param {number} measure */
 function contact(alpha, width, height, measure) {
   const lowest = new Int32Array(width).fill(-1);
   for (let y = 0; y < height; y++) {

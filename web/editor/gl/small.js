@@ -1,6 +1,4 @@
-/**
- * A mask made small, and the box of what it shows: what a whole-picture effect needs, kept up to date tile by tile.
- */
+/** A mask made small, and the box of what it shows: what a whole-picture effect needs, kept up to date tile by tile. */
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Rect */
 /**
@@ -49,10 +47,7 @@ export class SmallMask {
     return this;
   }
 
-  /**
-   * The box of everything visible, in px of the mask; null where there is nothing.
-   * @returns {Rect | null}
-   */
+  /** The box of everything visible, in px of the mask; null where there is nothing. @returns {Rect | null} */
   box() {
     let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
     for (const box of this.#boxes) {
@@ -105,14 +100,7 @@ export class SmallMask {
   }
 }
 
-/**
- * @param {Uint8Array} tile
- * @param {number} left
- * @param {number} top
- * @param {number} width
- * @param {number} height
- * @returns {Rect | null}
- */
+/** @param {Uint8Array} tile @param {number} left @param {number} top @param {number} width @param {number} height @returns {Rect | null} */
 function visibleBox(tile, left, top, width, height) {
   let [x1, y1, x2, y2] = [width, height, -1, -1];
   for (let y = 0; y < height; y++) {

@@ -24,6 +24,9 @@ export class Wand extends Selection {
   constructor(context) {
     super(context);
     const { tolerance, contiguous } = context.settings;
+    effect(() => {
+      if (context.settings.tool.value === this.name) context.ready.then(() => context.document.work.run("prepare"));
+    });
     // A slider's move searches once more, from the same place.
     effect(() => {
       [tolerance.value, contiguous.value];
@@ -86,15 +89,20 @@ export class Wand extends Selection {
 
   async #run() {
     this.#running = true;
-    while (this.#again && this.#seed) {
-      this.#again = false;
-      const seed = this.#seed;
-      const { settings, document, ready } = this.context;
-      await ready;
-      const how = { tolerance: settings.tolerance.peek(), contiguous: settings.contiguous.peek(), draft: this.#dragging };
-      const region = await document.work.run("wand", seed.x, seed.y, how);
-      if (this.#seed === seed) this.select(region);
+    try {
+      await this.context.ready;
+      while (this.#again && this.#seed) await this.#find(this.#seed);
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
+  }
+
+  /** @param {Place} seed */
+  async #find(seed) {
+    this.#again = false;
+    const { settings, document } = this.context;
+    const how = { tolerance: settings.tolerance.peek(), contiguous: settings.contiguous.peek(), draft: this.#dragging };
+    const region = await document.work.run("wand", seed.x, seed.y, how);
+    if (this.#seed === seed) this.select(region);
   }
 }

@@ -28,6 +28,7 @@ def app(tmp_path: Path) -> Flask:
     made = Flask(__name__)
     made.extensions[EXTENSION] = SimpleNamespace(
         storage=LocalFolder(tmp_path, "secret"),
+        jobs=SimpleNamespace(queries=SimpleNamespace(latest=lambda _id: None)),
         settings=SimpleNamespace(download_redirect=True, presigned_url_seconds=60, public_base="https://api.example"),
     )
     return made
