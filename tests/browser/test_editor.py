@@ -311,10 +311,10 @@ def test_stage_has_most_of_a_phone(
     open_photo(tab, named)
     page = tab.page
     for name in ("Back", "Undo", "Export", "More ways to export", "Fit"):
-        button = page.get_by_role("button", name=name, exact=True).bounding_box()
-        assert button
-        assert button["x"] >= 0
-        assert button["x"] + button["width"] <= size[0], name
+        place = page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert place
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= size[0], name
     for name in ("Cut-out", "Background", "Shadow", "Canvas", "Preset", "File"):
         page.get_by_role("tab", name=name).focus()
         page.keyboard.press("Enter")
