@@ -7,7 +7,7 @@ import { facts, knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, forget, maskOf, patch, peek, photoOf } from "../app/store.js";
+import { add, all, dispatch, forget, maskOf, patch, peek, photoOf, together } from "../app/store.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
 import { keepResult } from "./direct.js";
@@ -149,13 +149,13 @@ const REWORK_AT_ONCE = 2;
 export async function applyOptions(ids, change) {
   /** @type {string[]} */
   const queue = [];
-  for (const id of ids) {
+  together(() => ids.forEach((id) => {
     const doc = peek(id);
-    if (!doc) continue;
+    if (!doc) return;
     const options = Object.fromEntries(Object.entries({ ...doc.options, ...change }).filter(([, value]) => value !== ""));
     patch(id, { options });
     if (doc.job && doc.state === "completed" && !same(options, doc.applied)) queue.push(id);
-  }
+  }));
   await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
 }
 
