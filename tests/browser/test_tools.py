@@ -87,6 +87,10 @@ def pending(tab: Tab) -> bool:
     return bool(session(tab.page, read))
 
 
+def closed(tab: Tab) -> bool:
+    return bool(session(tab.page, "({overlay}) => overlay.value?.closed && overlay.value.path.length > 2"))
+
+
 def apply(tab: Tab, steps: int, enters: int = 1) -> NDArray[np.uint8]:
     """Apply the selection by Enter; returns the cut-out after that many steps in all."""
     poll(lambda: pending(tab), what="a selection", seconds=15)
@@ -182,10 +186,21 @@ def test_corner_of_a_polygon_is_taken_back_moved_and_dropped(editor: Tab) -> Non
         click(page, corner)
     # A click on the first corner closes it; then a corner is dragged.
     click(page, (60, 50))
+    assert closed(editor)
     drag(page, (200, 150), (60, 150))
     found = apply(editor, depth(page) + 1)
     assert found[140, 65] == 0
     assert found[140, 190] == 255
+
+
+def test_double_click_closes_a_polygon(editor: Tab) -> None:
+    page = editor.page
+    set_tool(page, "polygon", mode="erase")
+    for corner in [(60, 50), (200, 50), (200, 150), (200, 150)]:
+        assert not closed(editor)
+        click(page, corner)
+    assert closed(editor)
+    assert apply(editor, 2)[60, 190] == 0
 
 
 def test_brush_after_keep_only_erases(editor: Tab) -> None:

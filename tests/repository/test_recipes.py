@@ -56,7 +56,7 @@ http {{
 def test_nginx_reads_the_recipe(nginx: Path, tmp_path: Path, where: str) -> None:
     text = recipe(f"nginx {where}")
     config = configuration(tmp_path, free_port(), **{where: text})
-    command = [nginx, "-t", "-p", tmp_path, "-c", config]
+    command = [str(nginx), "-t", "-p", str(tmp_path), "-c", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
 

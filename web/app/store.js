@@ -5,13 +5,13 @@ import { isOver, reduce } from "./events.js";
 import { broadcast, hear, openTabs, TAB } from "./tabs.js";
 
 export { reduce } from "./events.js";
-export { hasPhoto, maskOf, matteOf, photoOf, saveMask } from "./photos.js";
+export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.js";
 
 /**
  * @typedef {{[name: string]: string}} Options
  * @typedef {{code: string, text: string, solution: string, details: string, retryable: boolean, retryAt?: number}} DocError
  * @typedef {'added'|'uploading'|'queued'|'processing'|'completed'|'failed'|'cancelled'} State
- * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number,
+ * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number, exportedAt?: number,
  *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},

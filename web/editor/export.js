@@ -8,6 +8,7 @@ import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
+import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
 
@@ -44,6 +45,7 @@ export class Exporter {
     await this.#run(async (signal) => {
       const { blob, name } = await this.#exact(this.session.exportOptions(), signal);
       save(blob, name);
+      noteExport(this.session.id);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
     });
   }

@@ -1,6 +1,6 @@
 // Small pictures for the list, made two at a time and only of photos that are seen.
 import { request } from "../app/api.js";
-import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf } from "../app/store.js";
+import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf, shownOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";
 import { passes } from "./pace.js";
 
@@ -100,7 +100,7 @@ async function makeAfter(doc) {
     return;
   }
   const matte = await maskOf(doc.id);
-  const thumb = await shrink({ photo: await photoOf(doc.id), matte });
+  const thumb = await shrink({ photo: await shownOf(doc.id), matte });
   if (thumb) patch(doc.id, { thumb, thumbKey: afterKey(doc) });
 }
 

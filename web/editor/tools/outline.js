@@ -60,7 +60,8 @@ export class Outline extends Selection {
     if (held === null) return;
     const click = this.#isClick();
     if (held >= 0 && !click) return this.#closed ? this.#close() : this.#show();
-    if (held === 0 && click && this.#path.length > 2) return this.#close();
+    // A click on the first corner closes the outline, a double click its last one.
+    if (click && this.#path.length > 2 && (held === 0 || held === this.#path.length - 1)) return this.#close();
     if (held >= 0) return this.#show();
     if (this.name === "lasso" && !click) {
       this.#path.push(...simplify(this.#drawn, this.context.onScreen(1)));
