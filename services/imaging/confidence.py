@@ -1,6 +1,5 @@
 """Estimates how clear the subject is: one figure from 0 to 1, from the mask alone."""
 
-import math
 from typing import Final
 
 import cv2
@@ -25,11 +24,14 @@ LEAST_LACK, WEAK = 0.01, 0.4
 # Alpha a px across the outline (Sobel's measure, 4 at most) from which an outline is steep; its weakest fifth counts.
 STEEP: Final = 0.8
 WEAKEST: Final = 20  # %
-# Share of the frame's upper half at which the figure is lowered most: what is taken for the subject there is often a
-# part of the ground. Portraits touch the lower half.
-UPPER_BORDER: Final = 0.2
+# Shares of the frame's upper half that a subject touches. From the first on the figure is lowest: a part of the ground
+# that is taken for the subject often runs out of the picture. From the second on it rises again, to the third: a
+# close-up fills the frame. Portraits touch the lower half.
+UPPER_LEAK, FILLS, FILLS_FULLY = 0.1, 0.25, 0.4
+# How much the share of decided pixels counts, where there is a subject.
+DECIDED_POWER: Final = 0.7
 # The lowest values of these three factors.
-LEAST_SOLID, LEAST_STEEP, LEAST_UPPER = 0.4, 0.8, 0.6
+LEAST_SOLID, LEAST_STEEP, LEAST_UPPER = 0.55, 0.9, 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
 # The smallest share of the picture that counts as a subject, and the largest alpha that it has at least.
 LEAST_SHARE: Final = 0.001
@@ -48,13 +50,13 @@ def confidence(mask: Mask) -> float:
 
     - decided: sure subject pixels, as a share of these and the undecided ones that no soft edge explains (`SOFT_EDGE`
       px along the subject's outline). This separates a subject from noise, a texture or a plain wall, for which
-      a model's values stay in between or fall into specks; its square root counts;
+      a model's values stay in between or fall into specks. Its power `DECIDED_POWER` counts;
     - size: rises to 1 at `SMALLEST` of the picture, falls from `LARGEST` to 0 where all of the picture is subject;
     - whole: from a half for many equal fragments to 1 for one (the sum of squared shares of the area: Simpson's index);
     - border: falls from 1 to 0 as the subject takes all of the frame instead of half of it;
     - solid: falls as the inside of the subject lacks alpha;
     - steep: falls with the slope of the weakest fifth of the outline;
-    - upper: falls as the subject touches the upper half of the frame.
+    - upper: falls as the subject touches a little of the upper half of the frame.
 
     Where the first four alone are below `SMEAR` nothing was found, and their product is the figure.
 
@@ -79,7 +81,7 @@ def confidence(mask: Mask) -> float:
     if decided * rest < SMEAR:
         return round(decided * rest, 3)
     doubts = _solid(mask, subject) * _steep(mask, subject) * _upper(subject)
-    return round(max(SMEAR, math.sqrt(decided) * rest * doubts), 3)
+    return round(max(SMEAR, decided**DECIDED_POWER * rest * doubts), 3)
 
 
 def _solid(mask: Mask, subject: Mask) -> float:
@@ -102,7 +104,9 @@ def _steep(mask: Mask, subject: Mask) -> float:
 def _upper(subject: Mask) -> float:
     half = subject[: subject.shape[0] // 2]
     touched = float(np.concatenate([subject[0], half[:, 0], half[:, -1]]).mean())
-    return max(LEAST_UPPER, 1 - touched / UPPER_BORDER)
+    filling = (FILLS_FULLY - touched) / (FILLS_FULLY - FILLS)
+    leak = min(1.0, touched / UPPER_LEAK) * min(1.0, max(0.0, filling))
+    return 1 - (1 - LEAST_UPPER) * leak
 
 
 def _decided(mask: Mask, subject: Mask) -> float:

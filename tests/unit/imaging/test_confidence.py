@@ -46,14 +46,19 @@ def test_blurred_part_of_the_outline_lowers_the_confidence() -> None:
     blurred[:80] = cv2.GaussianBlur(blurred, (0, 0), 1.5)[:80]
     assert confidence(blurred) > 0.95
     blurred[:80] = cv2.GaussianBlur(disc(60), (0, 0), 9)[:80]
-    assert confidence(blurred) < 0.9
+    assert confidence(blurred) < 0.95
 
 
-def test_subject_may_touch_the_lower_half_of_the_frame_and_not_the_upper() -> None:
+def test_subject_may_touch_the_lower_half_of_the_frame_or_fill_it_and_not_leak_above() -> None:
     below = np.zeros((160, 160), np.uint8)
     below[90:, 30:160] = 255
     assert confidence(below) == 1.0
-    assert confidence(np.ascontiguousarray(below[::-1])) == pytest.approx(0.6)
+    leaking = disc(40)
+    leaking[:80, 70:110] = 255
+    assert confidence(leaking) == pytest.approx(0.5, abs=0.02)
+    filling = np.zeros((160, 160), np.uint8)
+    filling[:, :80] = 255
+    assert confidence(filling) == 1.0
 
 
 def test_smear_is_near_zero_and_a_doubtful_mask_above() -> None:
