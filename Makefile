@@ -6,10 +6,10 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes library migrations tests benchmarks docs scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit coverage lint types bench quality fuzz jobs drills model lock digests wheel reference release audit clean
+.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,8 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
+	@# Up to 1.0 it was the engine; it has the same files as onnxruntime.
+	@$(PY) -m pip uninstall --quiet --yes --disable-pip-version-check onnxruntime-openvino >/dev/null 2>&1 || true
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
@@ -32,23 +34,37 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentre.py
+$(MODEL): $(VENV)/.runtime services/inference/prepare.py services/inference/recentre.py services/inference/int8.py services/inference/int8.json services/inference/record.py
 	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp
 	@touch -c $@
 
 run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
 	@ANNOUNCE="make run" exec $(PY) run.py
 
-check: lint types unit  ## lint, types, unit tests: what to run while working (under a minute)
+check: lint types web unit  ## lint, types, unit tests: what to run while working (under a minute)
 
 # Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
 # RETRY=1 runs failed tests once more, one after another, for a machine that is busy with other work.
-test: lint types $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder || { \
-		[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && $(PY) -m pytest --last-failed --last-failed-no-failures none; }
+test: lint types web $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" || { \
+		[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && $(PY) -m pytest -m "not long" --last-failed --last-failed-no-failures none; }
 
 unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
 	@$(PY) -m pytest -n 2 -m "not slow" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
+
+# Node checks the page; it is not needed to serve it.
+tests/web/node_modules/.installed: tests/web/package-lock.json
+	@npm --prefix tests/web ci --silent --no-audit --no-fund && touch $@
+
+web:  ## types and unit tests of the page's modules (skipped without Node)
+	@if command -v npm >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory tests/web/node_modules/.installed \
+		&& tests/web/node_modules/.bin/tsc -p web/tsconfig.json \
+		&& node --test --test-reporter=dot $$(find tests/web -name '*.test.mjs' -not -path '*/node_modules/*') && echo "web: clean"; \
+	else echo "web: skipped, there is no Node"; fi
+
+browser: $(VENV)/.dev $(MODEL)  ## the page in Chromium, with the long tests: batches, kills, measures
+	@$(PY) -m pytest -n 2 --dist loadfile tests/browser
 
 coverage: $(VENV)/.dev $(MODEL)  ## run the unit and integration tests and report what they cover
 	@$(PY) -m pytest -n 2 --dist loadfile --cov=services --cov=routes --cov-report=term:skip-covered tests/unit tests/integration
@@ -80,10 +96,13 @@ model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=
 	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
 		&& $(PY) cli.py models list
 
+image: $(VENV)/.dev  ## build the container image from nothing and try it (root, buildah, debootstrap; minutes)
+	@IMAGE=1 $(PY) -m pytest -q -rs tests/repository/test_smoke_image.py
+
 lock: $(VENV)/.dev  ## pin the requirements again, with hashes (needs uv); KEEP=1 keeps the versions that are pinned
 	@lock() { uv pip compile --quiet --universal $(if $(KEEP),,--upgrade) --generate-hashes --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \
 		grep -v '^# Pinned by' $$2 > $$2.tmp; printf '# Pinned by `make lock` from %s; edit that file.\n' $$1 | cat - $$2.tmp > $$2; rm $$2.tmp; }; \
-	lock pyproject.toml requirements.txt && lock requirements-dev.in requirements-dev.txt
+	lock pyproject.toml requirements.txt && lock requirements-gpu.in requirements-gpu.txt && lock requirements-dev.in requirements-dev.txt
 
 digests: $(VENV)/.created  ## pin the images of Dockerfile and docker-compose.yml by their digests (needs docker buildx)
 	@$(PY) deploy/digests.py

@@ -17,6 +17,7 @@ from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
+from routes.http.visitors import guard_cookies
 
 WEB = Path(__file__).parent / "web"
 EXPOSED_HEADERS = (
@@ -44,6 +45,7 @@ EXPOSED_HEADERS = (
     "x-credits-consumed",
     "X-Output-Key",
     "X-Cache",
+    "X-Embedding",
     "X-Model-Fallback",
 )
 ALLOWED_HEADERS = ("Content-Type", "Accept", "Authorization", "X-Api-Key", "X-Request-ID", "Idempotency-Key")
@@ -68,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe(app)
     attach_dialect_headers(app)
     check_host(app, settings)
+    guard_cookies(app)
     attach_limiter(app, limiter)
     CORS(
         app,

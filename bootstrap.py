@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,6 +22,7 @@ from config import ConfigError, Settings
 from paths import HOME
 from services.errors import DatabaseUnavailable
 from services.observability.logs import logging_config
+from services.storage.factory import parse_storage_url
 
 if TYPE_CHECKING:
     from services.api_keys.key_cache import KeyCache
@@ -242,6 +244,19 @@ def engine_settings(settings: Settings, threads: int | None = None) -> EngineSet
     )
 
 
+def require_engine(settings: Settings) -> None:
+    """End the start with `ConfigError` where INFERENCE_ENGINE names CUDA and no model can run on it."""
+    if settings.inference_engine != "cuda":
+        return
+    from services.inference.cuda import missing_cuda
+
+    if trouble := missing_cuda():
+        raise ConfigError(
+            f"INFERENCE_ENGINE is 'cuda': {trouble}. It needs NVIDIA's driver and the image of Dockerfile.gpu; "
+            "INFERENCE_ENGINE=auto uses the CPU where there is no GPU"
+        )
+
+
 def make_remover(settings: Settings, models: Models, admission: Admission, cache: ResultCache | None = None) -> Remover:
     """Return this process's remover."""
     from services.capacity.places import Places
@@ -273,11 +288,13 @@ def make_web_services(settings: Settings) -> WebServices:
     """Return the parts of one web process. Its default model begins to load in the background."""
     from services.capacity.admission import Admission, Bodies
     from services.capacity.single_flight import SingleFlight
+    from services.observability.machine import DiskSpace
     from services.observability.metrics import Metrics
     from services.persistence.redis import RedisProbe
     from services.storage.base import StorageProbe
 
     metrics = Metrics()
+    metrics.add(DiskSpace(data_folders(settings)))
     models = _web_models(settings, metrics)
     keys, storage = _make_keys(settings), make_storage(settings)
     admission = Admission(
@@ -304,6 +321,15 @@ def make_web_services(settings: Settings) -> WebServices:
         jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
     )
+
+
+def data_folders(settings: Settings) -> dict[str, Path]:
+    """Return the folders on this machine that the service fills, by what they are for."""
+    folders = {"uploads": settings.upload_dir}
+    kind, place = parse_storage_url(settings.storage_url or DEFAULT_STORAGE_URL)
+    if kind == "file":
+        folders["storage"] = Path(place)
+    return folders
 
 
 def make_job_worker(settings: Settings) -> Worker:

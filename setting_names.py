@@ -15,7 +15,16 @@ FLASK_ENVS: Final = {"development": "true", "production": "false"}
 TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 # Names in a `.env` file that other parts read: this program's processes, docker-compose.yml, and the libraries.
 OTHERS: Final = frozenset(
-    {"ANNOUNCE", "BGREMOVE_HOME", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
+    {
+        "ANNOUNCE",
+        "APP_IMAGE",
+        "BGREMOVE_HOME",
+        "POSTGRES_PASSWORD",
+        "STORAGE_ENCRYPTION_KEY",
+        "HTTP_PORT",
+        "HTTPS_PORT",
+        "GRAFANA_PORT",
+    }
     | {"APP_CPUS", "APP_MEMORY", "WORKER_CPUS", "WORKER_MEMORY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     | {"PATH", "HOME", "TMPDIR", "TZ", "LANG", "NO_COLOR", "FORCE_COLOR", "REQUESTS_CA_BUNDLE", "CUDA_VISIBLE_DEVICES"}
 )

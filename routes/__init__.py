@@ -6,12 +6,15 @@ from flask_limiter import Limiter
 from config import Settings
 from routes import (
     admin,
+    archives,
     batch,
     carvekit,
     clipdrop,
     files,
     health,
+    items,
     jobs,
+    page,
     photoroom,
     rembg,
     removal,
@@ -23,9 +26,12 @@ from routes import (
 )
 from routes.http.auth import View, needs_key
 from routes.http.limits import by_quota, is_uncounted
+from routes.http.watch_events import is_reconnect
 from routes.openapi import (
+    archive_operations,
     dialect_docs,
     docs,
+    item_operations,
     job_operations,
     operations,
     reference_page,
@@ -106,15 +112,26 @@ ROUTES = (
     Route("GET", "/openapi.json", swagger_page.openapi_json, operations.OPENAPI, scope=OPEN),
 )
 PER_MINUTE = "rate_limit_per_minute"
+ITEMS_PER_MINUTE = "rate_limit_items_per_minute"
+ITEM = "/api/jobs/<job:job_id>/items/<item_id>"
 JOB_ROUTES = (  # there with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),
+    Route("GET", "/api/jobs/events", jobs.watch, job_operations.WATCH, PER_MINUTE, JOBS, uncounted=is_reconnect),
     Route("GET", "/api/jobs/<job:job_id>", jobs.show, job_operations.SHOW, PER_MINUTE, JOBS),
     Route("DELETE", "/api/jobs/<job:job_id>", jobs.erase, job_operations.ERASE, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/<job:job_id>/cancel", jobs.cancel, job_operations.CANCEL, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/<job:job_id>/retry", jobs.retry, job_operations.RETRY, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs/<job:job_id>/download", jobs.result, job_operations.DOWNLOAD, PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/download", items.item_download, item_operations.DOWNLOAD, ITEMS_PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/original", items.item_original, item_operations.ORIGINAL, ITEMS_PER_MINUTE, JOBS),
+    Route("GET", f"{ITEM}/mask", items.item_mask, item_operations.MASK, ITEMS_PER_MINUTE, JOBS),
+    Route("PUT", f"{ITEM}/mask", items.replace_mask, item_operations.REPLACE_MASK, "rate_limit_compose_per_hour", JOBS),
+    Route("POST", f"{ITEM}/retry", items.retry_item, item_operations.RETRY, ITEMS_PER_MINUTE, JOBS),
+    Route("POST", f"{ITEM}/cancel", items.cancel_item, item_operations.CANCEL, ITEMS_PER_MINUTE, JOBS),
+    Route("POST", "/api/archives", archives.make_archive, archive_operations.MAKE, PER_MINUTE, JOBS),
+    Route("GET", "/archives/<token>", archives.download_archive, archive_operations.DOWNLOAD, scope=OPEN),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),
     Route("POST", "/api/v1/uploads", uploads.upload, job_operations.UPLOAD, PER_MINUTE, JOBS),
     Route("GET", "/api/v1/uploads", uploads.uploads, job_operations.UPLOADS, PER_MINUTE, JOBS),
@@ -145,18 +162,20 @@ def _index_uncounted() -> bool:
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    app.url_map.converters["job"] = jobs.JobId
+    app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
-            view = by_quota(limiter, f"{getattr(settings, route.quota)} per {unit}", route.quota.upper())(view)
+            default = f"{getattr(settings, route.quota)} per {unit}"
+            view = by_quota(limiter, default, route.quota.upper(), route.uncounted)(view)
         elif view is system.index:
             view = limiter.limit(f"{INDEX_PER_HOUR} per hour", exempt_when=_index_uncounted)(view)
         if route.scope:
             view = needs_key(route.scope)(view)
         for path in (route.path, *route.also):
             app.add_url_rule(path, view_func=view, methods=[route.method], strict_slashes=False)
+    app.add_url_rule("/static/<build:build>/<path:filename>", view_func=page.file_of_build)
     swagger_page.register_assets(app)
     app.extensions["openapi"] = docs.build(routes, settings)

@@ -15,9 +15,11 @@ from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
 from routes.http.limits import charged, client_key
-from services.errors import BadOption, MissingKey
+from routes.http.visitors import visitor
+from routes.http.watch_events import watch_events
+from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
-from services.jobs.queries import JobSnapshot
+from services.jobs.queries import JobSnapshot, Lister
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
@@ -27,14 +29,15 @@ MAX_REASONS: Final = 10
 
 
 class JobId(BaseConverter):
-    """The part of a path that names a job: anything but the paths of submissions, for which other methods are 405."""
+    """The part of a path that names a job: not the paths of other endpoints, for which other methods are 405."""
 
-    regex = "(?!remove-bg)[^/]+"
+    regex = "(?!remove-bg|events(?:/|$))[^/]+"
 
 
 def submit() -> Response:
     """Submit one image."""
-    return accepted(jobs().submitter.submit(read_single()))
+    submission = read_single()
+    return accepted(jobs().submitter.submit(submission), submission.names)
 
 
 def submit_batch() -> Response:
@@ -42,9 +45,9 @@ def submit_batch() -> Response:
     submission, submitter = read_batch(), jobs().submitter
     # Repeating a submission costs one, like any request.
     if found := submitter.find(submission):
-        return accepted(found)
+        return accepted(found, submission.names)
     with charged(len(submission.files)):
-        return accepted(submitter.submit(submission))
+        return accepted(submitter.submit(submission), submission.names)
 
 
 def show(job_id: str) -> Response:
@@ -52,6 +55,11 @@ def show(job_id: str) -> Response:
     if wants_events():
         return events(jobs(), jobs().queries.job(known(job_id), owner()), owner(), client_key())
     return answer(polled(job_id, job_view))
+
+
+def watch() -> Response:
+    """Stream the changes of many jobs."""
+    return watch_events(jobs(), owner(), client_key())
 
 
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
@@ -148,15 +156,15 @@ def owner() -> str | None:
 
 
 def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
-    """Return the requested page, and the cursor of the next. Raises `MissingKey`, `BadOption`."""
-    own = owner()
-    if own is None:
-        raise MissingKey(
-            "only jobs made with an API key are listed; a job made without one is known by its id alone",
-            "Send the key that the jobs were made with, or ask for each job by its id: GET /api/jobs/{id}",
-        )
+    """Return the requested page of the caller's own jobs, and the cursor of the next. Raises `BadOption`.
+
+    A caller without a key and without a cookie has none: its jobs are known by their ids alone.
+    """
     limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
-    return jobs().queries.page(own, limit, cursor, failed=failed)
+    lister = Lister(owner(), visitor())
+    if lister == Lister():
+        return [], ""
+    return jobs().queries.page(lister, limit, cursor, failed=failed)
 
 
 def job_view(snapshot: JobSnapshot) -> JobView:

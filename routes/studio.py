@@ -12,17 +12,20 @@ from pydantic import ConfigDict, Field
 
 from config import Settings
 from routes.http.answers import Body, Count, json_response
-from routes.http.context import request_deadline, service
+from routes.http.auth import optional_key
+from routes.http.context import request_deadline, service, state
 from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS, URL_FIELD
 from routes.http.limits import is_uncounted
 from routes.http.observe import note_result
+from routes.http.quota_facts import KeyLimit, quotas_of
 from routes.http.requests import read_upload
+from routes.http.visitors import with_visitor
 from routes.removal import as_download, as_image, remove
 from services.errors import BadOption, MissingImage
+from services.imaging.choices.presets import PRESETS
 from services.imaging.edges.guided import PASSES
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Edges, Options, Output, option_names
-from services.imaging.values import PRESETS
 
 NOT_OF_THE_MATTE: Final = (
     *(name for name in option_names() if name not in MATTE_OPTIONS),
@@ -62,6 +65,18 @@ class StudioFormats(Body):
     results: list[str]
 
 
+class StudioPreset(Body):
+    """Options under one name, with the page that has their figures."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    title: str
+    options: dict[str, Any]
+    source: Annotated[str, Field(description="the marketplace's own page; may be empty")]
+    date: Annotated[str, Field(description="when the figures were last looked at; may be empty")]
+    note: str
+
+
 class StudioFacts(Body):
     """What a page needs to know of this service."""
 
@@ -73,16 +88,22 @@ class StudioFacts(Body):
     models: list[StudioModel]
     limits: StudioLimits
     quotas: Annotated[
-        dict[str, int] | None, Field(description="requests an hour of each endpoint; null: this caller is not counted")
+        dict[str, int] | None,
+        Field(description="requests an hour of each endpoint, a `PUT` for `…/mask`; null: this caller is not counted"),
+    ]
+    key_limit: Annotated[
+        KeyLimit | None, Field(description="your key's own limit, which counts instead of those of the endpoints")
     ]
     concurrency: Annotated[int, Field(ge=1, description="photos that a page without jobs should send at a time")]
-    presets: Annotated[dict[str, dict[str, Any]], Field(description="the options that each preset stands for")]
+    presets: dict[str, StudioPreset]
     formats: StudioFormats
     result_ttl_seconds: Annotated[float, Field(description="how long a job's results are kept")]
 
     @classmethod
-    def of(cls, settings: Settings, models: Iterable[object], build: str, *, counted: bool) -> Self:
-        """Return the facts for a caller; `counted` says whether quotas count it."""
+    def of(
+        cls, settings: Settings, models: Iterable[object], build: str, *, counted: bool, own: KeyLimit | None = None
+    ) -> Self:
+        """Return the facts for a caller; `counted` says whether quotas count it, `own` is its key's own limit."""
         limits = StudioLimits(
             bytes=settings.max_content_length,
             pixels=settings.largest_image_pixels,
@@ -91,13 +112,6 @@ class StudioFacts(Body):
             batch_bytes=settings.max_batch_bytes,
             preview_side=settings.preview_max_side,
         )
-        quotas = {
-            "/remove-background": settings.rate_limit_remove_bg_per_hour,
-            "/remove-background-preview": settings.rate_limit_preview_per_hour,
-            "/matte": settings.rate_limit_matte_per_hour,
-            "/compose": settings.rate_limit_compose_per_hour,
-            "/refine": settings.rate_limit_refine_per_hour,
-        }
         return cls(
             version=settings.app_version,
             build=build,
@@ -106,9 +120,10 @@ class StudioFacts(Body):
             default_model=settings.rembg_model_name,
             models=[StudioModel.model_validate(model) for model in models],
             limits=limits,
-            quotas=quotas if counted else None,
+            quotas=quotas_of(settings, own) if counted else None,
+            key_limit=own if counted else None,
             concurrency=min(CONCURRENCY, settings.max_running_images),
-            presets={name: dict(options) for name, options in PRESETS.items()},
+            presets={name: StudioPreset.model_validate(preset) for name, preset in PRESETS.items()},
             formats=StudioFormats(accepted=list(settings.allowed_extensions), results=[*usable_formats()]),
             result_ttl_seconds=settings.job_result_ttl_seconds,
         )
@@ -153,15 +168,17 @@ def refine() -> Response:
 def studio_json() -> Response:
     """Return what a page needs to know of this service; no quota counts it."""
     parts = service()
+    key = state().key = optional_key()
     counted = parts.settings.rate_limit_enabled and not is_uncounted()
+    own = KeyLimit.parse(key.rate_limit) if key and key.rate_limit else None
     build = web_build(current_app.static_folder or "web")
-    facts = StudioFacts.of(parts.settings, parts.models.usable().values(), build, counted=counted)
+    facts = StudioFacts.of(parts.settings, parts.models.usable().values(), build, counted=counted, own=own)
     response = json_response(facts)
     # A proxy must not keep it: the quotas are those of one caller.
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     response.make_conditional(request)
-    return response
+    return with_visitor(response)
 
 
 def _matte_options(options: Options) -> Options:

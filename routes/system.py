@@ -3,7 +3,7 @@
 import hmac
 
 import orjson
-from flask import Response, current_app, request, send_from_directory
+from flask import Response, current_app, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from routes.http.answers import (
@@ -17,18 +17,21 @@ from routes.http.answers import (
 )
 from routes.http.callers import is_cross_site, proven_address
 from routes.http.context import service
+from routes.http.visitors import with_visitor
 from routes.openapi.docs import described_path
+from routes.page import page
 from services.errors import Forbidden
 from services.net.addresses import parse_address
 
-PAGE = "index.html"
+# Files of the page, which are no endpoints.
+OF_THE_PAGE = {"/static/{filename}", "/static/{build}/{filename}"}
 METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
 
 
 def index() -> Response:
     """Return the web page, or with `Accept: application/json` the service's description."""
     if not index_as_json():
-        return send_from_directory(current_app.static_folder or "web", PAGE, max_age=300)
+        return with_visitor(page())
     settings = service().settings
     rules = {described_path(rule.rule) for rule in current_app.url_map.iter_rules()}
     limits = ServiceLimits(
@@ -50,7 +53,7 @@ def index() -> Response:
         model=service().models.default,
         auth_required=settings.auth_required,
         limits=limits,
-        endpoints=sorted(rules - {"/static/{filename}"}),
+        endpoints=sorted(rules - OF_THE_PAGE),
     )
     return json_response(description, cacheable=False)
 

@@ -8,7 +8,7 @@ from routes.http.job_answers import answer
 from routes.http.job_requests import read_single
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
 from routes.jobs import jobs, known, owner, page_of, polled
-from services.jobs.archive import result_names
+from services.jobs.archive import result_name
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FINISHED
 from services.storage.local import LocalFolder
@@ -47,4 +47,4 @@ def _presigned(snapshot: JobSnapshot) -> str | None:
         return None
     if isinstance(storage, LocalFolder) or item.result_key is None:
         return None
-    return storage.url(item.result_key, service().settings.presigned_url_seconds, result_names(snapshot.items)[item.id])
+    return storage.url(item.result_key, service().settings.presigned_url_seconds, result_name(item))

@@ -123,6 +123,12 @@ class Forbidden(ServiceError):
     solution = "Ask the operator for a key, a token or an address that may do this"
 
 
+class CrossSiteRequest(ServiceError):
+    code, status = "cross_site_request", 403
+    message = "This request comes from another page"
+    solution = "Use the page of this server; programs send no cookie"
+
+
 class ForbiddenPath(ServiceError):
     code, status = "forbidden_path", 403
     message = "This path is not open"
@@ -210,7 +216,7 @@ def shown(value: object) -> str:
 def all_errors() -> Iterator[type[ServiceError]]:
     """Yield every class of the tree, parents first; for the documentation and its tests."""
     for path in sorted(Path(__file__).parent.glob("*/*errors.py")):
-        import_module(f"services.{path.parent.name}.{path.stem}")
+        import_module(f"{__package__}.{path.parent.name}.{path.stem}")
     yield from _tree(ServiceError)
 
 

@@ -8,18 +8,19 @@ from typing import Final, Protocol
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.places import Places
+from services.imaging.choices.checks import check_background, check_canvas
+from services.imaging.choices.weight import weight
 from services.imaging.decode import ImageLimits, Source, inspect
+from services.imaging.extras import Extras
 from services.imaging.given_mask import check_kind, check_sides
 from services.imaging.options import Options
 from services.imaging.pipeline import (
     Result,
     Rules,
     Sources,
-    check_background,
     compose_given,
     cut_out,
     refine_given,
-    weight,
 )
 from services.imaging.segment import Segmenter
 from services.result_cache import ResultCache
@@ -67,17 +68,20 @@ class Remover:
         background: bytes | None = None,
         deadline: Deadline | None = None,
         on_step: Callable[[str], None] = lambda _name: None,
+        extras: Extras | None = None,
     ) -> Result:
         """Return the cut-out (or mask) of the image file `data`.
 
         `background` is the file of an image to put behind the subject. Without a deadline a removal takes as long as
-        it takes. `on_step` is called with each step's name as it begins.
+        it takes. `on_step` is called with each step's name as it begins. `extras` are filled, unless the result comes
+        from the cache.
 
         Raises a `ServiceError`: the image's fault (`inspect`, `decode`, `NoSubject`), the options' (`BadOption`,
         `ModelNotFound`), or ours (`Busy`, `EngineUnavailable`, `DeadlineExceeded`).
         """
         watch = Stopwatch(deadline or Deadline(), on_step)
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
         segmenter = self.models.get(options.model, watch.deadline)
@@ -87,7 +91,7 @@ class Remover:
 
         def work() -> Result:
             with self.admission.slot(weight(sources, options), watch):
-                return cut_out(sources, options, segmenter, watch, self.rules)
+                return cut_out(sources, options, segmenter, watch, self.rules, extras)
 
         return self._cached(key, work, watch)
 
@@ -99,14 +103,17 @@ class Remover:
         mask: bytes | None = None,
         background: bytes | None = None,
         deadline: Deadline | None = None,
+        extras: Extras | None = None,
     ) -> Result:
         """Return the picture that `remove` would make of the photo `data` if its model had found this mask.
 
         No model runs. `mask` is an image file of the upright photo's size; without one all of the photo is kept.
-        Raises `MaskMismatch` and what `remove` does, except for the models' errors.
+        `extras` are filled, unless the result comes from the cache. Raises `MaskMismatch` and what `remove` does,
+        except for the models' errors.
         """
         watch = Stopwatch(deadline or Deadline())
         check_background(options, background)
+        check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
         given = None
         if mask is not None:
@@ -121,7 +128,7 @@ class Remover:
 
         def work() -> Result:
             with self.admission.slot(weight(sources, options), watch):
-                return compose_given(sources, options, watch, self.rules)
+                return compose_given(sources, options, watch, self.rules, extras)
 
         return self._cached(key, work, watch)
 

@@ -43,13 +43,8 @@ def identify(scope: str) -> ApiKey | None:
     text = _sent_key()
     keys = service().keys
     if not (service().settings.auth_required or scope == ADMIN):
-        key = None
-        if text and keys.database.exists():
-            with contextlib.suppress(DatabaseUnavailable):
-                key = keys.find(text)
-        if key is None or key.problem():
-            return None
-        keys.note_use(key)
+        if key := optional_key():
+            keys.note_use(key)
         return key
     if not text:
         raise MissingKey("the request has neither X-Api-Key nor Authorization: Bearer")
@@ -64,6 +59,16 @@ def identify(scope: str) -> ApiKey | None:
             f"the key may do: {', '.join(key.scopes)}; this needs: {scope}", "Ask the operator for a key of this scope"
         )
     return key
+
+
+def optional_key() -> ApiKey | None:
+    """Return the caller's key; None without one, for one that is not valid, and while the database is lost."""
+    text, keys = _sent_key(), service().keys
+    key = None
+    if text and keys.database.exists():
+        with contextlib.suppress(DatabaseUnavailable):
+            key = keys.find(text)
+    return None if key is None or key.problem() else key
 
 
 def _sent_key() -> str:

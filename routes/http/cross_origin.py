@@ -11,8 +11,11 @@ OPEN_PATHS: Final = re.compile(rf"(?!(?:{CLOSED_PATHS})(?:/|\Z))", re.DOTALL)
 # Nothing comes from elsewhere, and no page shows this one in a frame. nginx.conf has the same for its own errors.
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "worker-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
+# A worker has the policy of its own script, so scripts have the page's.
+WITH_PAGE_POLICY: Final = ("text/html", "text/javascript")
 # For images and JSON, also where a browser opens them as a document.
 ANSWER_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -28,5 +31,5 @@ def policy_headers(path: str, mimetype: str | None) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "cross-origin" if OPEN_PATHS.match(path) else "same-origin",
-        "Content-Security-Policy": PAGE_POLICY if mimetype == "text/html" else ANSWER_POLICY,
+        "Content-Security-Policy": PAGE_POLICY if mimetype in WITH_PAGE_POLICY else ANSWER_POLICY,
     }

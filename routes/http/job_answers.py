@@ -1,5 +1,7 @@
 """Builds the HTTP answers of jobs: JSON bodies and downloads."""
 
+from collections.abc import Sequence
+
 import orjson
 from flask import Response, redirect
 
@@ -7,7 +9,7 @@ from routes.http.answers import Body
 from routes.http.context import service
 from routes.http.job_views import AcceptedView
 from routes.removal import file_name
-from services.jobs.archive import result_names, stream_archive
+from services.jobs.archive import Latest, result_name, stream_archive
 from services.jobs.errors import JobNotFinished
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import BATCH, CANCELLED, FAILED, Job
@@ -26,9 +28,9 @@ def encoded(body: Body) -> bytes:
     return orjson.dumps(body.model_dump())
 
 
-def accepted(job: Job) -> Response:
-    """Answer 202: the job is recorded."""
-    body = AcceptedView.of(job, service().settings.public_base)
+def accepted(job: Job, names: Sequence[str]) -> Response:
+    """Answer 202: the job is recorded. `names` are those of its images, in their order."""
+    body = AcceptedView.of(job, names, service().settings.public_base)
     response = answer(body, 202)
     response.headers["Location"] = body.status_url
     return response
@@ -48,17 +50,23 @@ def _download(snapshot: JobSnapshot) -> Response:
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled before any image was done"}
         raise JobNotFinished(details.get(job.state, f"it is {job.state}"))
     if job.kind == BATCH:
-        response = Response(stream_archive(snapshot, service().storage), mimetype="application/zip")
+        response = Response(stream_archive(snapshot, service().storage, _latest()), mimetype="application/zip")
         response.headers.set("Content-Disposition", "attachment", filename=f"{job.id}.zip")
         return response
     return _download_single(snapshot)
+
+
+def _latest() -> Latest:
+    parts = service().jobs
+    assert parts
+    return parts.queries.latest
 
 
 def _download_single(snapshot: JobSnapshot) -> Response:
     item, storage, settings = snapshot.items[0], service().storage, service().settings
     assert item.result_key
     assert item.result
-    name = result_names(snapshot.items)[item.id]
+    name = result_name(item)
     if settings.download_redirect and not isinstance(storage, LocalFolder):
         link = storage.url(item.result_key, settings.presigned_url_seconds, name)
         return redirect(link)  # type: ignore[return-value] # of Werkzeug's class, which Flask's derives from

@@ -1,4 +1,4 @@
-"""Streams a job's changes as server-sent events, until it ends."""
+"""Streams changes of jobs as server-sent events, until they end."""
 
 import contextlib
 import time
@@ -12,6 +12,7 @@ from routes.http.context import caller_gone, extend_connection_deadline, service
 from routes.http.job_answers import encoded
 from routes.http.job_views import JobView
 from services.errors import ServiceError
+from services.jobs.listeners import Listeners
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE
 
@@ -33,13 +34,21 @@ def events(parts: JobServices, snapshot: JobSnapshot, owner: str | None, caller:
 
     Raises `Busy` when these are taken.
     """
-    parts.listeners.enter(caller)
-    held = contextlib.ExitStack()
-    held.callback(parts.listeners.leave, caller)
-    held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
-    stopping, gone, base = service().draining.is_set, caller_gone(), service().settings.public_base
+    base = service().settings.public_base
     views = (JobView.of(found, base) for found in _looks(parts, snapshot, owner))
-    response = Response(_stream(views, lambda: stopping() or gone()), mimetype=EVENT_STREAM)
+    return stream_events(parts.listeners, caller, lambda stopping: _stream(views, stopping))
+
+
+def stream_events(
+    listeners: Listeners, caller: str, stream: Callable[[Callable[[], bool]], Iterator[bytes]]
+) -> Response:
+    """Return the response of a stream, which is given a check whether it has to stop. Raises `Busy`."""
+    listeners.enter(caller)
+    held = contextlib.ExitStack()
+    held.callback(listeners.leave, caller)
+    held.enter_context(extend_connection_deadline(time.monotonic() + MAX_STREAM_SECONDS + KEEP_ALIVE_SECONDS))
+    draining, gone = service().draining.is_set, caller_gone()
+    response = Response(stream(lambda: draining() or gone()), mimetype=EVENT_STREAM)
     response.headers["Cache-Control"] = "no-store"
     # Nginx must not buffer events.
     response.headers["X-Accel-Buffering"] = "no"

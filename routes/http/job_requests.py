@@ -13,10 +13,12 @@ from routes.http.fields import CALLBACK_URL, read_options, unknown_field
 from routes.http.image_forms import FILE_FIELD, form_files, no_image
 from routes.http.limits import client_key
 from routes.http.requests import read_upload
+from routes.http.visitors import visitor
 from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
 from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
+from services.imaging.choices.checks import check_canvas
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options
@@ -81,6 +83,7 @@ def _submission(
         options=given,
         caller=client_key(),
         owner=key.id if key else None,
+        visitor=None if key else visitor(),
         background=background,
         idempotency_key=_idempotency_key(),
         callback_url=_callback_url(callback),
@@ -131,7 +134,11 @@ def _file(name: str, data: bytes | ServiceError) -> File:
 
 
 def _check_options(options: Options) -> None:
-    """Check the model now: the worker could only refuse it later. Raises `ModelNotFound`."""
+    """Check the model and the canvas now: the worker could only refuse them later.
+
+    Raises `ModelNotFound` and `BadOption`.
+    """
+    check_canvas(options, service().limits.max_pixels)
     models = service().models
     if options.model is not None and options.model not in models.usable():
         raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")

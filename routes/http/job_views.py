@@ -3,17 +3,17 @@
 The order of the fields is the order of the keys.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from routes.http.answers import Body, Count
+from routes.http.item_views import ErrorView, ItemName, ItemView, RefusedView, Status
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
-from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, JobItem
-
-Status = Literal["queued", "started", "finished", "failed", "cancelled"]
+from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, item_id
 
 
 def iso_milliseconds(at: datetime) -> str:
@@ -40,11 +40,18 @@ class AcceptedView(Body):
     status: Status
     items: Count
     status_url: str
+    images: Annotated[list[ItemName], Field(description="All images, in the order of the files.")]
 
     @classmethod
-    def of(cls, job: Job, base: str) -> Self:
-        """Describe a job that was just submitted; see `job_url` for `base`."""
-        return cls(job_id=job.id, status=job.state, items=job.total, status_url=job_url(job.id, base))
+    def of(cls, job: Job, names: Sequence[str], base: str) -> Self:
+        """Describe a job that was just submitted, with images of these names; see `job_url` for `base`."""
+        return cls(
+            job_id=job.id,
+            status=job.state,
+            items=job.total,
+            status_url=job_url(job.id, base),
+            images=[ItemName.of(item_id(job.id, position), name) for position, name in enumerate(names, 1)],
+        )
 
 
 class CancelledView(Body):
@@ -52,31 +59,6 @@ class CancelledView(Body):
 
     job_id: str
     status: Status
-
-
-class ErrorView(Body):
-    """Why the last attempt at an item failed: for good, or before the next one."""
-
-    code: str
-    details: str
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self | None:
-        """Describe an item's error; None without one."""
-        return None if item.error_code is None else cls(code=item.error_code, details=item.error_details or "")
-
-
-class RefusedView(Body):
-    """A failed image that is not tried again, because it would fail again."""
-
-    item_id: str
-    name: str
-    error: ErrorView | None
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self:
-        """Describe a failed item."""
-        return cls(item_id=item.id, name=item.name, error=ErrorView.of(item))
 
 
 class RetriedView(Body):
@@ -98,44 +80,6 @@ class RetriedView(Body):
             status_url=job_url(snapshot.job.id, base),
             items=len(retried),
             refused=[RefusedView.of(item) for item in snapshot.failed_items if item not in retried],
-        )
-
-
-class ItemView(Body):
-    """One image of a job; sizes in px and bytes, null until it is finished."""
-
-    item_id: str
-    name: str
-    status: Status
-    stage: str | None
-    progress: Count
-    attempts: Count
-    error: ErrorView | None
-    width: Count | None
-    height: Count | None
-    bytes: Count | None
-    format: str | None
-    model: str | None
-    confidence: float | None
-
-    @classmethod
-    def of(cls, item: JobItem) -> Self:
-        """Describe an item."""
-        facts = item.result
-        return cls(
-            item_id=item.id,
-            name=item.name,
-            status=item.state,
-            stage=item.stage,
-            progress=item.progress,
-            attempts=item.attempts,
-            error=ErrorView.of(item),
-            width=facts.width if facts else None,
-            height=facts.height if facts else None,
-            bytes=facts.bytes if facts else None,
-            format=facts.format if facts else None,
-            model=facts.model if facts else None,
-            confidence=facts.confidence if facts else None,
         )
 
 
@@ -208,7 +152,7 @@ class JobView(Body):
             expires_at=job.expires_at,
             attempts=max(item.attempts for item in items),
             error=ErrorView.of(failed[0]) if failed else None,
-            items=[ItemView.of(item) for item in items],
+            items=[ItemView.of_item(item) for item in items],
             download_url=job_url(job.id, base, "/download") if snapshot.has_download else None,
             metrics=JobMetricsView.of(snapshot),
         )

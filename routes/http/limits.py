@@ -3,7 +3,7 @@
 import contextlib
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
@@ -66,11 +66,16 @@ def is_uncounted() -> bool:
     return is_from_this_machine()
 
 
-def by_quota(limiter: Limiter, default: str, setting: str = "") -> RouteLimit:
+def by_quota(
+    limiter: Limiter, default: str, setting: str = "", uncounted: Callable[[], bool] | None = None
+) -> RouteLimit:
     """Return a view's quota: `default` for this endpoint, or the key's own limit, which counts over all endpoints.
 
-    `setting` is the environment variable that sets `default`.
+    `setting` is the environment variable that sets `default`; requests that are `uncounted` are not counted.
     """
+
+    def exempt() -> bool:
+        return is_uncounted() or (uncounted is not None and uncounted())
 
     def limit() -> str:
         key = caller_key()
@@ -85,7 +90,7 @@ def by_quota(limiter: Limiter, default: str, setting: str = "") -> RouteLimit:
         return "" if key and key.rate_limit else setting
 
     # Flask-Limiter carries the message to `limit_exceeded`.
-    return limiter.shared_limit(limit, scope, error_message=set_by, exempt_when=is_uncounted)
+    return limiter.shared_limit(limit, scope, error_message=set_by, exempt_when=exempt)
 
 
 def limit_exceeded(error: RateLimitExceeded) -> RateLimited:

@@ -20,6 +20,8 @@ from services.storage.local import FILES_PATH
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 # Prefixes of the endpoints whose failures are those of an image.
 REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/", "/matte", "/compose", "/refine")
+# Folders of signed links.
+SIGNED: Final = (f"{FILES_PATH}/", "/archives/")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 log = structlog.get_logger("request")
 
@@ -57,6 +59,8 @@ def _finish(response: Response) -> Response:
         response.headers["Server-Timing"] = _server_timing(result, elapsed)
         if result.cached is not None:
             response.headers["X-Cache"] = HIT if result.cached else MISS
+        if result.embedded is not None:
+            response.headers["X-Embedding"] = HIT if result.embedded else MISS
     _count(response, result, elapsed)
     _log(response, result, elapsed)
     return response
@@ -103,13 +107,20 @@ def count_failure(error: ServiceError) -> None:
     service().metrics.images.labels("unknown", error.code).inc()
 
 
+def _logged_path() -> str:
+    """Return the request's path; a signed link, which opens an object, must not be in the log."""
+    for folder in SIGNED:
+        if request.path.startswith(folder):
+            return f"{folder}…"
+    return request.path[:200]
+
+
 def _log(response: Response, result: Result | None, elapsed: float) -> None:
     quiet = request.path.startswith(("/health", "/metrics", "/static")) and response.status_code in (200, 304, 503)
     event: dict[str, object] = {
         "address": client_address(),
         "method": request.method[:16],
-        # a signed link must not be in the log: it opens an object
-        "path": f"{FILES_PATH}/…" if request.path.startswith(f"{FILES_PATH}/") else request.path[:200],
+        "path": _logged_path(),
         "status": response.status_code,
         "duration_ms": round(elapsed * 1000, 1),
         "bytes_out": response.content_length,

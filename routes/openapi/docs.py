@@ -9,6 +9,7 @@ from flask import Response
 
 from config import Settings
 from routes.http.answers import ErrorBody
+from routes.http.visitors import SAFE_METHODS
 from routes.openapi.headers import HEADERS, IMAGE_HEADERS, PARAMETERS, QUOTA_HEADERS, SECURITY_SCHEMES, header_refs
 from routes.openapi.samples import sample_body
 from routes.openapi.schemas import Schema, schema_of
@@ -69,6 +70,8 @@ class Route:
     quota: str = ""
     scope: str = REMOVE
     also: tuple[str, ...] = ()
+    uncounted: Callable[[], bool] | None = None
+    """Whether the quota does not count this request."""
 
 
 def build(routes: Iterable[Route], settings: Settings) -> Schema:
@@ -155,7 +158,7 @@ def _responses(route: Route) -> Schema:
     headers = header_refs("X-Request-ID", *(QUOTA_HEADERS if route.quota or route.path == "/" else ()))
     done = dict(headers)
     if (route.operation.options or "image/png" in route.operation.answers) and route.operation.status == 200:
-        done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", *IMAGE_HEADERS)
+        done |= header_refs("Server-Timing", "X-Confidence", "X-Cache", "X-Embedding", *IMAGE_HEADERS)
     if route.operation.responses is not None:
         return {**route.operation.responses, **_too_long()}
     if route.operation.tag == "rembg":
@@ -169,6 +172,8 @@ def _responses(route: Route) -> Schema:
         failures.append(e.RateLimited)
     if route.scope:
         failures += [e.MissingKey, e.BadKey, e.Forbidden, e.DatabaseUnavailable]
+    if route.method not in SAFE_METHODS:
+        failures.append(e.CrossSiteRequest)
     by_status: dict[int, list[type[ServiceError]]] = {}
     for error in failures:
         by_status.setdefault(error.status, []).append(error)

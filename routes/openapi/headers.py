@@ -41,6 +41,10 @@ HEADERS: Final[Schema] = {
         "description": "Where results are kept for a while: whether this one was, or is new.",
         "schema": {"enum": ["hit", "miss"]},
     },
+    "X-Embedding": {
+        "description": "With `model=sam`: `hit` where an earlier prompt had the photo encoded; only the decoder ran.",
+        "schema": {"enum": ["hit", "miss"]},
+    },
     "X-Model-Fallback": {
         "description": "Under `/api/remove`: the model that answered instead of one that is not enabled.",
         "schema": {"type": "string"},

@@ -13,6 +13,7 @@ from routes.http.job_views import (
     RetriedView,
 )
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
+from routes.http.watch_events import MAX_IDS, JobEvent
 from routes.openapi.docs import Operation, option_schemas
 from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of
@@ -43,6 +44,10 @@ _PAGE: Final[dict[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20, "description": "Jobs on a page."},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
 }
+_OWN: Final = (
+    "Those made with your API key; without a key those made with the cookie that the page sets, without either none: "
+    "such a job is known by its id alone."
+)
 _CALLBACK: Final[dict[str, Schema]] = {
     "callback_url": {
         "type": "string",
@@ -95,6 +100,18 @@ def _json(model: type[Body]) -> dict[str, Schema]:
     return {"application/json": schema_of(model)}
 
 
+def _events(model: type[Body]) -> dict[str, Schema]:
+    """Describe a stream, each event as an object; `data` is the JSON of a model."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema_of(model)}
+    return {
+        "text/event-stream": {
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": data},
+        }
+    }
+
+
 SUBMIT: Final = Operation(
     "jobs", "Submit an image",
     f"Takes the same fields as `/remove-background`; an `image_url` is fetched before the answer. {_IDEMPOTENCY}",
@@ -113,19 +130,31 @@ SHOW: Final = Operation(
     "jobs",
     "Show a job's status",
     "With `Accept: text/event-stream` every change is sent until the job ends: the event is the status.",
-    answers={**_json(JobView), "text/event-stream": {"type": "string"}},
+    answers={**_json(JobView), **_events(JobView)},
     failures=(JobNotFound, e.Busy, e.DatabaseUnavailable),
 )
+WATCH: Final = Operation(
+    "jobs",
+    "Watch many jobs",
+    "One stream for all of them: `event: job`, and as `data` the JSON of a job with all its images at first, then with "
+    "those that have changed. An id that is not yours to see comes once, as `unknown`. It ends with the last job, or "
+    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out unchanged jobs.",
+    answers=_events(JobEvent),
+    failures=(e.BadOption, e.Busy, e.DatabaseUnavailable),
+    parameters={"id": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS,
+                       "description": "`job_id`s, as `?id=…&id=…`."}},
+    needed=("id",),
+)  # fmt: skip
 LISTED: Final = Operation(
-    "jobs", "List your jobs, newest first", "Needs an API key: without one, a job is known by its id alone.",
+    "jobs", "List your jobs, newest first", _OWN,
     answers=_json(JobsPage),
-    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
+    failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 FAILED: Final = Operation(
     "jobs", "List your jobs with a failed image",
-    "Needs an API key. `POST` to `retry_url` retries it; null where nothing of it is kept.",
+    f"{_OWN} `POST` to `retry_url` retries it; null where nothing of it is kept.",
     answers=_json(FailedJobsPage),
-    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
+    failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 CANCEL: Final = Operation(
     "jobs", "Cancel a job", "Ends all images that have not ended, also those being processed.",
@@ -165,8 +194,8 @@ UPLOAD: Final = Operation(
     options=True, body_required=False, status=202, query={**_CALLBACK, "s3_key": _S3_KEY},
 )  # fmt: skip
 UPLOADS: Final = Operation(
-    "uploads", "List your uploads, newest first", "Needs an API key.", answers=_json(UploadsPage),
-    failures=(e.BadOption, e.MissingKey, e.DatabaseUnavailable), parameters=_PAGE,
+    "uploads", "List your uploads, newest first", _OWN, answers=_json(UploadsPage),
+    failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 SHOW_UPLOAD: Final = Operation(
     "uploads", "Show one upload", answers=_json(UploadView), failures=(JobNotFound, e.DatabaseUnavailable)

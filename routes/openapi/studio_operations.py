@@ -48,10 +48,11 @@ MATTE: Final = Operation(
     _image_bodies(_MATTE_OPTIONS), {f.mimetype: {} for f in _MATTE_FORMATS}, (*IMAGE_FAILURES, e.BadJSON),
     body_required=False, parameters={"image_url": IMAGE_URL, **_MATTE_OPTIONS},
 )  # fmt: skip
-_COMPOSE_OPTIONS: Final = {
+COMPOSE_OPTIONS: Final = {
     "background_image_url": BACKGROUND_URL,
     **{name: schema for name, schema in option_schemas().items() if name not in MODEL_OPTIONS},
 }
+COMPOSE_FAILURES: Final = (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch)
 COMPOSE: Final = Operation(
     "removal",
     "Cut out a photo by a mask of your own",
@@ -60,15 +61,15 @@ COMPOSE: Final = Operation(
     "options of the matte to `/matte` alone. Without a mask all of the photo is kept. The photo's own "
     "transparency stays.",
     _image_bodies(
-        _COMPOSE_OPTIONS,
+        COMPOSE_OPTIONS,
         **{
             MASK: {**BINARY, "description": "PNG or WebP: grey, opaque, as large as the upright photo."},
             BACKGROUND_IMAGE: {**BINARY, "description": BEHIND},
         },
     ),
     IMAGE_ANSWERS,
-    (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch, e.BadJSON),
-    body_required=False, parameters={"image_url": IMAGE_URL, **_COMPOSE_OPTIONS},
+    (*COMPOSE_FAILURES, e.BadJSON),
+    body_required=False, parameters={"image_url": IMAGE_URL, **COMPOSE_OPTIONS},
 )  # fmt: skip
 _REFINE_OPTIONS: Final = {"edges": {**option_schemas()["edges"], "enum": [*PASSES]}}
 REFINE: Final = Operation(

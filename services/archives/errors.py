@@ -19,3 +19,9 @@ class BadEntry(ServiceError):
     code, status = "bad_entry", 422
     message = "This file of the ZIP archive is refused"
     solution = "Add the image to the archive as a plain file, without a password, or send it without an archive"
+
+
+class ArchiveTooLarge(ServiceError):
+    code, status = "archive_too_large", 413
+    message = "The archive is too large"
+    solution = "Ask for several archives, with fewer images each"

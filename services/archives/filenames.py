@@ -6,8 +6,10 @@ from typing import Final
 
 MAX_NAME_CHARS: Final = 100
 MAX_PATH_CHARS: Final = 200
-
-
+# Endings of images and results; another one, as in `v1.2 final`, is part of the name.
+ENDINGS: Final = frozenset(
+    {"png", "jpg", "jpeg", "jfif", "webp", "avif", "heic", "heif", "gif", "bmp", "tif", "tiff", "zip"}
+)
 UNSAFE: Final = frozenset('<>:"/\\|?*;%')
 
 
@@ -16,10 +18,7 @@ def harmless_stem(filename: str) -> str:
 
     What Unicode's compatibility forms turn into an unsafe character or a dot, such as U+FF0F into `/`, counts as one.
     """
-    name = PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem
-    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
-    clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
-    return clean[:MAX_NAME_CHARS] or "image"
+    return _harmless(PurePosixPath(filename.replace("\\", "/").replace("\0", "")).stem)
 
 
 def relative_path(filename: str) -> str:
@@ -30,6 +29,29 @@ def relative_path(filename: str) -> str:
     visible = "".join(c for c in filename.replace("\\", "/") if unicodedata.category(c)[0] != "C")
     parts = [part for part in visible.split("/") if part.strip() not in ("", ".", "..")]
     return "/".join(parts)[-MAX_PATH_CHARS:].lstrip("/") or "image"
+
+
+def harmless_path(filename: str) -> str:
+    """Return the relative path of a file name, with every part as safe and bounded as `harmless_stem`."""
+    return "/".join(_harmless(part) for part in relative_path(filename).split("/"))
+
+
+def folder_of(path: str) -> str:
+    """Return the folders of a relative path with a slash at their end, or ""."""
+    folder, slash, _ = path.rpartition("/")
+    return folder + slash
+
+
+def without_ending(path: str) -> str:
+    """Return a path without the ending of its image."""
+    stem, _, ending = path.rpartition(".")
+    return stem if ending.lower() in ENDINGS and stem and not stem.endswith("/") else path
+
+
+def _harmless(name: str) -> str:
+    visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
+    clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
+    return clean[:MAX_NAME_CHARS].rstrip(" .") or "image"
 
 
 def _becomes_unsafe(character: str) -> bool:
@@ -48,7 +70,10 @@ class DistinctNames:
 
     def of(self, filename: str, extension: str) -> str:
         """Return `<stem>.<extension>`, or the first of `<stem>-2.<extension>`, … that is free."""
-        stem = harmless_stem(filename)
+        return self.of_stem(harmless_stem(filename), extension)
+
+    def of_stem(self, stem: str, extension: str) -> str:
+        """Return the same for a stem that is safe already, and may have folders before it."""
         number, name = 1, f"{stem}.{extension}"
         while _folded(name) in self._taken:
             number += 1

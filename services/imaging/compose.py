@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from services.imaging.blend import cover, gradient, over, place, place_matte
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
-from services.imaging.layout import plan
+from services.imaging.ground import ground_on_canvas
+from services.imaging.layout import Layout, plan
 from services.imaging.options import Options, Output
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import visible_box
@@ -50,7 +51,8 @@ class Canvas:
 
 
 def compose(photo: Photo, matte: Matte, options: Options, background: Photo | None = None) -> Canvas:
-    """Return the canvas that the options ask for; `background` is a picture behind the subject.
+    """Return the canvas that the options ask for; `background` is a picture behind the subject, or with
+    `background_blur` the photo's own ground.
 
     A cut-out keeps the photo's pixels bit for bit where it is opaque and nothing resamples. JPEG has no transparency:
     white fills what no background covers. A mask has neither shadow nor background.
@@ -66,13 +68,7 @@ def compose(photo: Photo, matte: Matte, options: Options, background: Photo | No
     if shadow:
         dark = shadow.on_canvas(layout.canvas, layout.source, layout.target)
         canvas = _over(canvas, _filled(canvas, BLACK).pixels, dark)
-    if background is not None:
-        behind = cover(background, (canvas.width, canvas.height))
-        canvas = _over(canvas, behind.pixels, behind.alpha)
-    elif options.background_gradient is not None:
-        canvas = _over(canvas, gradient((canvas.width, canvas.height), options.background_gradient), None)
-    elif options.background is not None:
-        behind = _filled(canvas, options.background)
+    if behind := _behind(photo, layout, options, background):
         canvas = _over(canvas, behind.pixels, behind.alpha)
     if options.format is Format.JPEG and canvas.alpha is not None:
         canvas = _over(canvas, _filled(canvas, WHITE).pixels, None)
@@ -82,13 +78,26 @@ def compose(photo: Photo, matte: Matte, options: Options, background: Photo | No
     return canvas
 
 
+def _behind(photo: Photo, layout: Layout, options: Options, background: Photo | None) -> Photo | None:
+    """Return what fills the canvas behind the subject; None where nothing does."""
+    if background is not None and options.background_blur is not None:
+        return ground_on_canvas(background, Box(0, 0, photo.width, photo.height), layout)
+    if background is not None:
+        return cover(background, layout.canvas[2:])
+    if options.background_gradient is not None:
+        return Photo(gradient(layout.canvas[2:], options.background_gradient))
+    if options.background is not None:
+        return _filled(layout, options.background)
+    return None
+
+
 def _over(canvas: Canvas, under: NDArray[np.uint8], under_alpha: Matte | None) -> Canvas:
     assert canvas.alpha is not None
     pixels, alpha = over(canvas.pixels, canvas.alpha, under, under_alpha)
     return Canvas(pixels, alpha, canvas.foreground)
 
 
-def _filled(canvas: Canvas, colour: Colour) -> Photo:
+def _filled(canvas: Canvas | Layout, colour: Colour) -> Photo:
     """Return one colour in the canvas's size, as a view of one pixel that takes no memory."""
     shape = (canvas.height, canvas.width)
     pixels = np.broadcast_to(np.array(colour[:3], dtype=np.uint8), (*shape, 3))

@@ -1,4 +1,4 @@
-"""Encodes a canvas as an image file. No metadata of the input reaches the result."""
+"""Encodes a canvas as an image file. Its only metadata are `dpi`; none of the input reaches the result."""
 
 import io
 import zipfile
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import IFDRational
 
 from services.errors import BadOption
 from services.imaging.blend import resize_cutout
@@ -26,6 +28,8 @@ MAX_SIDE: Final[Mapping[Format, int]] = {
 AVIF_SPEED: Final = 9
 # The encoders' peak of bytes per pixel, as a multiple of a PNG removal's; measured.
 MEMORY: Final[Mapping[Format, float]] = {Format.WEBP: 1.25, Format.AVIF: 1.5}
+# EXIF's ResolutionUnit.
+INCH: Final = 2
 HIDDEN_BLOCK: Final = 16  # px
 # The format's first: the same picture gives the same bytes.
 ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -42,33 +46,51 @@ def encode(canvas: Canvas, options: Options) -> bytes:
         allowed = f"a side of at most {limit} px; this one has {side}"
         raise BadOption("format", options.format.value, allowed, "Use png, or a smaller max_width and max_height")
     if options.format is Format.PNG:
-        return write_png(canvas.pixels, canvas.alpha)
+        return write_png(canvas.pixels, canvas.alpha, options.dpi)
     if options.format is Format.ZIP:
-        return _zip(canvas, options.quality)
+        return _zip(canvas, options)
     if options.format is Format.JPEG:
-        return _jpeg(canvas.pixels, options.quality)
+        return _jpeg(canvas.pixels, options)
     out = io.BytesIO()
     image = _image(canvas)
+    exif = _density(options.dpi)
     if options.format is Format.WEBP:
-        image.save(out, "WEBP", quality=options.quality, method=2)
+        image.save(out, "WEBP", quality=options.quality, method=2, exif=exif)
     else:
-        image.save(out, "AVIF", quality=options.quality, speed=AVIF_SPEED, subsampling="4:2:0", max_threads=1)
+        subsampling = "4:2:0"
+        image.save(
+            out, "AVIF", quality=options.quality, speed=AVIF_SPEED, subsampling=subsampling, max_threads=1, exif=exif
+        )
     return out.getvalue()
 
 
-def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def _density(dpi: int | None) -> bytes:
+    """Return an EXIF block with only the density: WebP and AVIF have no field of their own for it."""
+    if dpi is None:
+        return b""
+    exif = Image.Exif()
+    exif[Base.XResolution] = exif[Base.YResolution] = IFDRational(dpi)
+    exif[Base.ResolutionUnit] = INCH
+    return exif.tobytes()
+
+
+def _jpeg(pixels: NDArray[np.uint8], options: Options) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, progressive=True, subsampling="4:2:0")
+    density = {} if options.dpi is None else {"dpi": (options.dpi, options.dpi)}
+    Image.fromarray(pixels).save(out, "JPEG", quality=options.quality, progressive=True, subsampling="4:2:0", **density)
     return out.getvalue()
 
 
-def _zip(canvas: Canvas, quality: int) -> bytes:
+def _zip(canvas: Canvas, options: Options) -> bytes:
     """Return `color.jpg` and `alpha.png`, stored: combined they are the picture that PNG would give."""
     pixels = canvas.pixels if canvas.pixels.ndim == 3 else cv2.cvtColor(canvas.pixels, cv2.COLOR_GRAY2RGB)
     alpha = np.full(pixels.shape[:2], 255, dtype=np.uint8) if canvas.alpha is None else canvas.alpha
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for name, data in (("color.jpg", _jpeg(np.asarray(pixels), quality)), ("alpha.png", write_png(alpha))):
+        for name, data in (
+            ("color.jpg", _jpeg(np.asarray(pixels), options)),
+            ("alpha.png", write_png(alpha, dpi=options.dpi)),
+        ):
             entry = zipfile.ZipInfo(name, ZIP_DATE)
             entry.create_system = 3
             archive.writestr(entry, data, zipfile.ZIP_STORED)

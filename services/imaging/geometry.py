@@ -131,6 +131,14 @@ def margins(margin: Margin, subject: Box) -> tuple[int, int, int, int]:
     return top, right, bottom, left
 
 
+def mapped(box: Box, source: Box, target: Box) -> Box:
+    """Return a box's place when `source` becomes `target`."""
+    across, down = target.width / source.width, target.height / source.height
+    left, top = round((box.left - source.left) * across), round((box.top - source.top) * down)
+    right, bottom = round((box.right - source.left) * across), round((box.bottom - source.top) * down)
+    return Box(target.left + left, target.top + top, max(1, right - left), max(1, bottom - top))
+
+
 def corners_box(corners: Corners, width: int, height: int) -> Box:
     """Return the rectangle on a picture of that size, in whole px (outwards).
 

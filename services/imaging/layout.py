@@ -1,4 +1,4 @@
-"""Plans what of the photo is visible, and where on the canvas: crop, or scale and position, and the largest size.
+"""Plans what of the photo is visible, and where on the canvas: crop, or scale and position, and the canvas's size.
 
 Only numbers. One plan means at most one resampling, however many options ask for one.
 """
@@ -9,7 +9,10 @@ from typing import Final, NamedTuple
 from services.imaging.geometry import Box, Shares, margins
 from services.imaging.options import Options, Shadow
 from services.imaging.shadow import shadow_area
+from services.imaging.values import CanvasSize, Enlarge
 
+# A canvas of another aspect ratio has at most this many times the photo's pixels, as one with a crop's margin.
+RATIO_GROWTH: Final = 4
 # Binary fractions fall short: 3000 px times two thirds are 2000.
 HAIR: Final = 1e-6
 
@@ -34,7 +37,7 @@ class Layout(NamedTuple):
 def plan(width: int, height: int, subject: Box, shadow: Box | None, options: Options) -> Layout:
     """Return the layout of a photo of that size whose subject and shadow are in these boxes.
 
-    `crop` wins over `scale` and `position`; without a subject none of them does anything.
+    `crop` wins over `scale`, and without a `canvas` over `position`; without a subject none of them does anything.
     """
     photo = Box(0, 0, width, height)
     moves = options.scale is not None or options.position not in (None, "original")
@@ -47,12 +50,12 @@ def plan(width: int, height: int, subject: Box, shadow: Box | None, options: Opt
 
 def largest_canvas(width: int, height: int, options: Options) -> int:
     """Return the most pixels that a photo's canvas may have, whatever its subject; for admission."""
-    if not options.crop:
-        return width * height
-    subject = Box(0, 0, width, height)
-    shadow = None if options.shadow is Shadow.NONE else shadow_area(subject, options.shadow)
-    frame = _frame(subject, shadow, options)
-    return frame.width * frame.height
+    frame = photo = Box(0, 0, width, height)
+    if options.crop:
+        shadow = None if options.shadow is Shadow.NONE else shadow_area(photo, options.shadow)
+        frame = _frame(photo, shadow, options)
+    across, down = _canvas_size(frame, photo, options.canvas)
+    return across * down
 
 
 def fitted_size(width: int, height: int, options: Options) -> tuple[int, int]:
@@ -76,36 +79,73 @@ def _frame(subject: Box, shadow: Box | None, options: Options) -> Box:
     return frame if shadow is None else frame.around(shadow)
 
 
+def _canvas_size(frame: Box, photo: Box, canvas: CanvasSize | None) -> tuple[int, int]:
+    """Return the canvas's (width, height) in px for what it has to show, before `max_width` and its like.
+
+    A ratio's canvas is the smallest that holds the frame, but of no more than `RATIO_GROWTH` times the photo's pixels.
+    """
+    if canvas is None:
+        return frame.width, frame.height
+    if not canvas.ratio:
+        return int(canvas.width), int(canvas.height)
+    ratio = canvas.width / canvas.height
+    width, height = max(float(frame.width), frame.height * ratio), max(float(frame.height), frame.width / ratio)
+    shrink = min(1.0, math.sqrt(RATIO_GROWTH * photo.width * photo.height / (width * height)))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
 def _window(frame: Box, photo: Box, options: Options) -> Layout:
     """Return the layout that shows this frame, which may reach beyond the photo."""
-    width, height = fitted_size(frame.width, frame.height, options)
+    full = _canvas_size(frame, photo, options.canvas)
+    width, height = fitted_size(*full, options)
+    place = Box(0, 0, width, height)
+    if options.canvas is not None:
+        zoom = _zoom(min(width / frame.width, height / frame.height), width / full[0], options)
+        place = _placed(frame, zoom, place, _shares(frame, photo, options))
     source = frame.within(photo)
-    across, down = width / frame.width, height / frame.height
+    across, down = place.width / frame.width, place.height / frame.height
     left, top = (
-        min(width - 1, round((source.left - frame.left) * across)),
-        min(height - 1, round((source.top - frame.top) * down)),
+        min(place.width - 1, round((source.left - frame.left) * across)),
+        min(place.height - 1, round((source.top - frame.top) * down)),
     )
     right, bottom = round((source.right - frame.left) * across), round((source.bottom - frame.top) * down)
     target = Box(left, top, max(1, right - left), max(1, bottom - top))
-    return Layout(width, height, source, target)
+    return Layout(width, height, source, target.moved(place.left, place.top))
 
 
 def _moved(subject: Box, photo: Box, options: Options) -> Layout:
     """Return the layout of the subject alone, in another size or place; the canvas keeps the photo's shape."""
-    width, height = fitted_size(photo.width, photo.height, options)
-    zoom = width / photo.width
+    full = _canvas_size(photo, photo, options.canvas)
+    width, height = fitted_size(*full, options)
+    shrink = width / full[0]
+    zoom = shrink
     if options.scale is not None:
-        zoom = options.scale / 100 * min(width / subject.width, height / subject.height)
-    new_width = min(width, max(1, round(subject.width * zoom)))
-    new_height = min(height, max(1, round(subject.height * zoom)))
-    x, y = _shares(subject, photo, options)
-    left, top = round(x / 100 * (width - new_width)), round(y / 100 * (height - new_height))
-    return Layout(width, height, subject, Box(left, top, new_width, new_height))
+        zoom = _zoom(options.scale / 100 * min(width / subject.width, height / subject.height), shrink, options)
+    elif options.canvas is not None:
+        zoom = _zoom(min(width / photo.width, height / photo.height), shrink, options)
+    target = _placed(subject, zoom, Box(0, 0, width, height), _shares(subject, photo, options))
+    return Layout(width, height, subject, target)
 
 
-def _shares(subject: Box, photo: Box, options: Options) -> Shares:
-    """Return how much of the free room, in per cent, is left of the subject, and how much above it."""
+def _zoom(wanted: float, shrink: float, options: Options) -> float:
+    """Return the px of the canvas for one of the photo, on a canvas that `max_width` and its like shrink."""
+    return min(wanted, shrink) if options.enlarge is Enlarge.NEVER else wanted
+
+
+def _placed(frame: Box, zoom: float, canvas: Box, shares: Shares) -> Box:
+    """Return the frame's place on the canvas, with these shares of the free room left of it and above it."""
+    width = min(canvas.width, max(1, round(frame.width * zoom)))
+    height = min(canvas.height, max(1, round(frame.height * zoom)))
+    x, y = shares
+    return Box(round(x / 100 * (canvas.width - width)), round(y / 100 * (canvas.height - height)), width, height)
+
+
+def _shares(frame: Box, photo: Box, options: Options) -> Shares:
+    """Return how much of the free room, in per cent, is left of the frame, and how much above it."""
     if options.position == "original":
-        across, down = photo.width - subject.width, photo.height - subject.height
-        return (100 * subject.left / across if across else 50.0, 100 * subject.top / down if down else 50.0)
+        across, down = photo.width - frame.width, photo.height - frame.height
+        return (
+            min(100.0, max(0.0, 100 * frame.left / across)) if across > 0 else 50.0,
+            min(100.0, max(0.0, 100 * frame.top / down)) if down > 0 else 50.0,
+        )
     return options.position or (50.0, 50.0)

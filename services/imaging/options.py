@@ -4,30 +4,29 @@ A new option is a field here, its use in one step, a test, and `make reference`:
 keys, the command line and the OpenAPI document follow from the field.
 """
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from services.errors import BadOption, UnknownOption, shown
-from services.imaging.formats import Format, usable_formats
+from services.errors import BadOption, UnknownOption
+from services.imaging.choices.presets import PRESETS, PresetName
+from services.imaging.choices.texts import allowed_values, no_such_option
+from services.imaging.formats import Format
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
-from services.imaging.prompt import ALLOWED as PROMPT_ALLOWED
 from services.imaging.prompt import Prompt, parse_prompt
 from services.imaging.values import (
-    BOOLEAN_WORDS,
-    PRESETS,
-    WORDS,
     Bool,
+    CanvasSize,
     Colour,
     Edges,
+    Enlarge,
     Gradient,
     Number,
     Output,
-    PresetName,
     Shadow,
+    parse_canvas,
     parse_colour,
     parse_format,
     parse_gradient,
@@ -41,6 +40,8 @@ MAX_SIDE: Final = 16384
 MAX_PIXELS: Final = 500_000_000
 # A file sent with the options, named like one of them.
 BACKGROUND_IMAGE: Final = "background_image"
+# Options of which one at most may be given.
+BACKGROUNDS: Final = ("background", "background_gradient", "background_blur")
 
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE), Number]
@@ -55,6 +56,10 @@ class Options(BaseModel):
         Format, BeforeValidator(parse_format), Field(description="Encoding of the result. `jpg` means `jpeg`.")
     ] = Format.PNG
     quality: Annotated[int, Field(ge=10, le=100, description="For lossy formats."), Number] = 80
+    dpi: Annotated[
+        Annotated[int, Field(ge=72, le=1200), Number] | None,
+        Field(description="Written into the file for printing; changes no pixel."),
+    ] = None
     max_width: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_height: Annotated[Side | None, Field(description="px; keeps the aspect ratio, never enlarges.")] = None
     max_pixels: Annotated[
@@ -64,7 +69,7 @@ class Options(BaseModel):
     preset: Annotated[
         PresetName | None,
         BeforeValidator(parse_word),
-        Field(description="A set of size, format and quality; an option given as well wins over it."),
+        Field(description="A set of options for a use; an option given as well wins over it."),
     ] = None
     model: Annotated[
         str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
@@ -121,6 +126,12 @@ class Options(BaseModel):
             json_schema_extra=text_examples("180 #ffffff #dddddd", "90 steelblue white"),
         ),
     ] = None
+    background_blur: Annotated[
+        Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), Number] | None,
+        Field(
+            description="The photo itself behind its subject, from sharp (0) to blurred; looks the same at every size."
+        ),
+    ] = None
     keep_alpha: Annotated[
         bool, Bool, Field(description="The result has an alpha channel even where a background makes it opaque.")
     ] = False
@@ -150,6 +161,19 @@ class Options(BaseModel):
             json_schema_extra=text_examples("center", "50%", "0% 100%", "original"),
         ),
     ] = None
+    canvas: Annotated[
+        CanvasSize | None,
+        read_with(parse_canvas),
+        Field(
+            description="The result's size in px, or its ratio; `scale`, `crop`, `position` place the subject in it.",
+            json_schema_extra=text_examples("1000 1000", "2000x1500", "4:5"),
+        ),
+    ] = None
+    enlarge: Annotated[
+        Enlarge,
+        BeforeValidator(parse_word),
+        Field(description="Whether `scale` and `canvas` enlarge a subject or photo that is smaller than its share."),
+    ] = Enlarge.ALWAYS
     roi: Annotated[
         Corners | None,
         read_with(parse_corners),
@@ -169,12 +193,15 @@ class Options(BaseModel):
     def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
         """Return the options that a caller sent: names to texts, numbers or None; an empty text is the same as absent.
 
-        A preset fills in absent options; `default_format` is used when neither gives a format. Raises `UnknownOption`
-        (with the nearest known name) or `BadOption` (with the value and what is allowed).
+        A preset fills in absent options, its background only where no other one is given; `default_format` is used
+        when neither gives a format. Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value
+        and what is allowed).
         """
         given = {name: value for name, value in raw.items() if value is not None and value != ""}
         preset = parse_word(given.get("preset"))
-        defaults = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+        defaults = dict(PRESETS[preset].options) if isinstance(preset, str) and preset in PRESETS else {}
+        if any(name in given for name in BACKGROUNDS):
+            defaults = {name: value for name, value in defaults.items() if name not in BACKGROUNDS}
         try:
             return cls.model_validate({"format": default_format, **defaults, **given})
         except ValidationError as exc:
@@ -205,32 +232,10 @@ def _as_option_error(exc: ValidationError, given: Mapping[str, object]) -> BadOp
 
 def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
     """Return the error for an option that does not exist; it names the nearest one that does."""
-    known = [*Options.model_fields, *also]
-    near = difflib.get_close_matches(name.lower()[:64], known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
-    return UnknownOption(f"{shown(name)} is not an option; {hint}")
+    return no_such_option(name, [*Options.model_fields, *also])
 
 
 @cache
 def allowed(name: str) -> str:
     """Return what an option takes, in words, from its type."""
-    schema: dict[str, Any] = Options.model_json_schema()
-    field = schema["properties"][name]
-    variants = [v for v in field.get("anyOf", [field]) if v.get("type") != "null"]
-    variant = variants[0]
-    if "$ref" in variant:
-        variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
-    if name == "format":
-        return ", ".join("jpeg (or jpg)" if f is Format.JPEG else f.value for f in usable_formats())
-    if name == "prompt":
-        return PROMPT_ALLOWED
-    if name in WORDS:
-        return WORDS[name]
-    if variant.get("type") == "boolean":
-        return BOOLEAN_WORDS
-    if "enum" in variant or "const" in variant:
-        return ", ".join(variant.get("enum", [variant.get("const")]))
-    if "minimum" in variant:
-        kind = "a whole number" if variant["type"] == "integer" else "a number"
-        return f"{kind} from {variant['minimum']:.12g} to {variant['maximum']:.12g}"
-    return "a text of at most 64 characters"
+    return allowed_values(Options.model_json_schema(), name)

@@ -17,6 +17,8 @@ from PIL import Image
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, RGBA = 0, 2, 6  # PNG's colour types
 UP: Final = 2
+# The unit of the chunk pHYs.
+METRE, INCHES_IN_A_METRE = 1, 1 / 0.0254
 # Of ISA-L's 0 to 3: 0 is no faster here, 2 no smaller.
 LEVEL: Final = 1
 STRIP_BYTES: Final = 512 * 1024
@@ -25,14 +27,17 @@ STRIP_BYTES: Final = 512 * 1024
 FIRST_BYTES: Final = 8
 
 
-def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> bytes:
+def write_png(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None, dpi: int | None = None) -> bytes:
     """Encode `pixels` (height × width grey, or height × width × 3 RGB) and, for RGB, `alpha` (height × width).
 
-    Eight bits a sample, not interlaced, no metadata. Colours under alpha 0 are written as 0.
+    Eight bits a sample, not interlaced, no metadata but `dpi`. Colours under alpha 0 are written as 0.
     """
     height, width = pixels.shape[:2]
     kind, channels = (GREY, 1) if pixels.ndim == 2 else (RGB, 3) if alpha is None else (RGBA, 4)
     chunks = [SIGNATURE, *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))]
+    if dpi is not None:
+        per_metre = round(dpi * INCHES_IN_A_METRE)
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, METRE))
     deflate = isal_zlib.compressobj(LEVEL)
     rows = max(1, STRIP_BYTES // (width * channels))
     strip = np.zeros((rows + 1, width, channels), dtype=np.uint8)  # its first row is the one above

@@ -4,7 +4,8 @@ The mask comes from a rembg session's `predict`; `rembg.remove` is never called 
 darken soft edges).
 """
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -36,8 +37,24 @@ class Segmenter(Protocol):
         """Return the mask of an RGB image of the model's input size; `prompt` is in its px."""
 
 
-def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
+@runtime_checkable
+class Embedder(Protocol):
+    """A segmenter that encodes a picture once for all prompts."""
+
+    def embed(self, image: Image.Image, deadline: Deadline) -> bool:
+        """Encode the picture for `mask`; return whether that was done before."""
+
+
+def segment(
+    photo: Photo,
+    segmenter: Segmenter,
+    deadline: Deadline,
+    prompt: Prompt | None = None,
+    on_embedding: Callable[[bool], None] = lambda _known: None,
+) -> Mask:
     """Return the subject's mask, at the model's resolution; `prompt` is in the photo's px, for models that take one.
+
+    `on_embedding` is called by models that encode a picture once for all prompts: with whether it was known.
 
     Where the photo has transparency, the model gets it over black or white, whichever differs more from the visible
     part: pixels under full transparency are not part of the picture. Raises `DeadlineExceeded`, and `BadOption` for a
@@ -51,6 +68,8 @@ def segment(photo: Photo, segmenter: Segmenter, deadline: Deadline, prompt: Prom
         small = Image.fromarray(_halved(photo.pixels, size)).resize(size, Image.Resampling.LANCZOS)
     else:
         small = _over_contrast(photo.pixels, photo.alpha, size)
+    if isinstance(segmenter, Embedder):
+        on_embedding(segmenter.embed(small, deadline))
     return segmenter.mask(small, deadline, prompt)
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from services.imaging.geometry import Box
+from services.imaging.geometry import Box, mapped
 from services.imaging.options import Options, Output, Shadow
 from services.imaging.rasters import Matte, Plane
 from services.imaging.region import visible_box
@@ -45,7 +45,7 @@ class SoftShadow(NamedTuple):
     def on_canvas(self, canvas: Box, source: Box, target: Box) -> Matte:
         """Return the darkness of each pixel of a canvas on which the photo's part `source` fills the part `target`."""
         layer = np.zeros((canvas.height, canvas.width), dtype=np.uint8)
-        area = _mapped(self.area, source, target)
+        area = mapped(self.area, source, target)
         seen = area.within(canvas)
         if not seen.empty:
             across, down = self.dark.shape[1] / area.width, self.dark.shape[0] / area.height
@@ -87,20 +87,12 @@ def cast_shadow(alpha: Matte, subject: Box, options: Options) -> SoftShadow | No
         shape = _contact(_shrunk(alpha, area, size), height)
     dark = np.rint(shape * np.float32(255 * options.shadow_opacity / 100)).astype(np.uint8)
     small = visible_box(dark, FAINT)
-    return SoftShadow(dark, area, _mapped(small, Box(0, 0, *size), area))
+    return SoftShadow(dark, area, mapped(small, Box(0, 0, *size), area))
 
 
 def _measure(subject: Box) -> int:
     """Return the px that a shadow's lengths are shares of."""
     return min(subject.height, SLENDER * subject.width)
-
-
-def _mapped(box: Box, source: Box, target: Box) -> Box:
-    """Return a box's place when `source` becomes `target`."""
-    across, down = target.width / source.width, target.height / source.height
-    left, top = round((box.left - source.left) * across), round((box.top - source.top) * down)
-    right, bottom = round((box.right - source.left) * across), round((box.bottom - source.top) * down)
-    return Box(target.left + left, target.top + top, max(1, right - left), max(1, bottom - top))
 
 
 def _shrunk(alpha: Matte, area: Box, size: tuple[int, int]) -> Plane:

@@ -1,4 +1,4 @@
-"""Parses callers' values: booleans, numbers, words, formats and colours; holds the presets."""
+"""Parses callers' values: booleans, numbers, words, formats, colours and canvases."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +20,21 @@ class Gradient(NamedTuple):
     degrees: float
     first: Colour
     second: Colour
+
+
+class CanvasSize(NamedTuple):
+    """The size of a canvas in px or, where `ratio` is set, only its aspect ratio."""
+
+    width: float
+    height: float
+    ratio: bool
+
+
+class Enlarge(StrEnum):
+    """Whether a subject that is smaller than its share of the canvas is enlarged."""
+
+    NEVER = "never"
+    ALWAYS = "always"
 
 
 class Output(StrEnum):
@@ -45,27 +60,21 @@ class Shadow(StrEnum):
     CONTACT = "contact"
 
 
+# Bounds of a canvas: px of a side, and the longer side divided by the shorter.
+MAX_CANVAS_SIDE: Final = 16384
+MAX_RATIO: Final = 10
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})
 BOOLEAN_WORDS: Final = "true, false, 1, 0, yes, no, on, off"
 WORDS: Final[Mapping[str, str]] = {
     "background": "hex of 3, 4, 6 or 8 digits with or without '#' (as ff8800 or #f80), or a CSS colour name",
     "background_gradient": "'degrees colour colour', as '90 #fff #ddd': 0 to 360, and two opaque colours",
+    "canvas": "'width height' in px, as '1000 1000' or 1000x1000, each from 1 to 16384; or a ratio from 1:10 to 10:1",
     "crop_margin": "one, two or four of 30px, 10% or 0, as in CSS",
     "scale": "10% to 100%, or original",
     "position": "original, center, 'n%' or 'x% y%' with 0% to 100%",
     "roi": "'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty",
 }
-PRESETS: Final[Mapping[str, Mapping[str, object]]] = {
-    "web": {"max_width": 800, "max_height": 600, "format": "jpeg", "quality": 80},
-    "social": {"max_width": 1080, "max_height": 1080, "format": "png"},
-    "print": {"format": "png"},
-    "optimized": {"max_width": 1200, "max_height": 800, "format": "webp", "quality": 70},
-    "mobile": {"max_width": 800, "max_height": 600, "format": "webp", "quality": 70},
-    "desktop": {"max_width": 1920, "max_height": 1080, "format": "jpeg", "quality": 85},
-    "thumbnail": {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60},
-}
-PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
 
 
 def parse_bool(value: object) -> bool:
@@ -111,6 +120,23 @@ def parse_gradient(value: object) -> Gradient:
     if degrees > 360 or first[3] != 255 or second[3] != 255:
         raise ValueError("not a gradient")
     return Gradient(degrees, first, second)
+
+
+def parse_canvas(value: object) -> CanvasSize:
+    """Parse `1000 1000` or `1000x1000` (px), or a ratio as `4:5`. Raises ValueError."""
+    if isinstance(value, CanvasSize):
+        return value
+    text = value.strip(" ").lower() if isinstance(value, str) else ""
+    if sides := re.fullmatch(r"([0-9]{1,5})(?:px)?(?: +| *[x×] *)([0-9]{1,5})(?:px)?", text, re.ASCII):
+        width, height = int(sides[1]), int(sides[2])
+        if not 1 <= min(width, height) <= max(width, height) <= MAX_CANVAS_SIDE:
+            raise ValueError("not a canvas")
+        return CanvasSize(width, height, ratio=False)
+    sides = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]{1,4})?) *: *([0-9]{1,5}(?:\.[0-9]{1,4})?)", text, re.ASCII)
+    across, down = (float(sides[1]), float(sides[2])) if sides else (0.0, 0.0)
+    if not min(across, down) > 0 or max(across, down) > MAX_RATIO * min(across, down):
+        raise ValueError("not a canvas")
+    return CanvasSize(across, down, ratio=True)
 
 
 def parse_number(value: object) -> object:

@@ -2,8 +2,9 @@
 
 The files are rembg's, its session is not used: it fits every picture into 1024×684 px, so that an upright one loses
 a third of its resolution; it reads the decoder's full-size masks, whose crop is frozen to one aspect ratio when such
-files are exported; it ends every prompt with the "no box" point, a box's too; it joins all masks that the decoder
-offers, where the best is meant; and it opens both files on whatever engine comes first.
+files are exported; it encodes a picture again for each prompt; it ends every prompt with the "no box" point, a box's
+too; it joins all masks that the decoder offers, where the best is meant; and it opens both files on whatever engine
+comes first.
 """
 
 from typing import Any, Final
@@ -15,6 +16,7 @@ from PIL import Image
 
 from services.errors import EngineUnavailable
 from services.imaging.prompt import Mark, Prompt
+from services.inference.embeddings import Embedding, Embeddings
 
 # px of the square frame of encoder and decoder.
 SIDE: Final = 1024
@@ -32,6 +34,7 @@ class SamSession:
         """Raises `EngineUnavailable` where the encoder is not one that takes height × width × 3."""
         self.inner_session = encoder
         self._decoder = decoder
+        self._embeddings = Embeddings()
         entry = encoder.get_inputs()[0]
         if len(entry.shape) != 3:
             raise EngineUnavailable(f"the encoder of sam takes {entry.shape}, not height × width × 3")
@@ -47,15 +50,25 @@ class SamSession:
     def predict(self, image: Image.Image, prompt: Prompt | None = None, **_: object) -> list[Image.Image]:
         """Return the mask, in the image's size, for the prompt (in its px; by default its centre)."""
         prompt = prompt or (Mark(image.width / 2, image.height / 2, 1),)
-        frame = np.empty((self._frame[1], self._frame[0], 3), np.float32)
-        frame[:] = MEAN
-        frame[: image.height, : image.width] = np.asarray(image.convert("RGB"))
-        (embedding,) = self.inner_session.run(None, {self._input: frame})[:1]
-        logits = self._decode(embedding, prompt)
+        logits = self._decode(self.embed(image)[0], prompt)
         whole = cv2.resize(logits, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)[: image.height, : image.width]
         return [Image.fromarray(np.rint(255 / (1 + np.exp(-np.clip(whole, -30, 30)))).astype(np.uint8))]
 
-    def _decode(self, embedding: NDArray[np.float32], prompt: Prompt) -> NDArray[np.float32]:
+    def embed(self, image: Image.Image) -> tuple[Embedding, bool]:
+        """Return the encoder's output for a picture of `input_size`, and whether it was kept from before."""
+        image = image.convert("RGB")
+        key = self._embeddings.key(image)
+        known = self._embeddings.get(key)
+        if known is not None:
+            return known, True
+        frame = np.empty((self._frame[1], self._frame[0], 3), np.float32)
+        frame[:] = MEAN
+        frame[: image.height, : image.width] = np.asarray(image)
+        embedding: Embedding = self.inner_session.run(None, {self._input: frame})[0]
+        self._embeddings.put(key, embedding)
+        return embedding, False
+
+    def _decode(self, embedding: Embedding, prompt: Prompt) -> NDArray[np.float32]:
         """Return the best mask's logits (above 0 is subject), 256 × 256 over the whole frame."""
         marks = prompt if any(mark.label == 2 for mark in prompt) else (*prompt, NO_BOX)
         feed = {

@@ -1,18 +1,22 @@
 """Streams a batch's results as one ZIP; one image at a time is in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from services.archives.filenames import DistinctNames, harmless_stem
+from services.archives.filenames import DistinctNames, folder_of, harmless_path, harmless_stem
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
 from services.jobs.facts import ResultFacts
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FINISHED, JobItem
-from services.storage.base import Storage
+from services.storage.base import Storage, read_whole
+from services.storage.errors import ObjectNotFound
+
+Latest = Callable[[str], JobItem | None]
+"""Finds an item by its id, as it is now."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,12 @@ class ResultEntry:
     confidence: float
     original_width: int
     original_height: int
+    edited: bool
 
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`; `code` is `cancelled` where the job was cancelled before it was done."""
+    """One image in `errors.json`; `code` is `cancelled` where it was cancelled before it was done."""
 
     name: str
     position: int
@@ -44,42 +49,65 @@ class ErrorEntry:
     attempts: int
 
 
-def stream_archive(snapshot: JobSnapshot, storage: Storage) -> Iterator[bytes]:
+def stream_archive(snapshot: JobSnapshot, storage: Storage, latest: Latest = lambda _id: None) -> Iterator[bytes]:
     """Yield the ZIP in pieces: each finished item's result, then `metadata.json` on them and `errors.json` on the rest.
 
-    A result that can't be read becomes an entry of `errors.json` too: the answer has begun.
+    A result that can't be read becomes an entry of `errors.json` too: the answer has begun. `latest` finds an item as
+    it is now, for one whose result is replaced meanwhile.
     """
-    return zip_stream(_files(snapshot, storage))
+    return zip_stream(_files(snapshot, storage, latest))
 
 
-def _files(snapshot: JobSnapshot, storage: Storage) -> Iterator[tuple[str, bytes]]:
+def read_result(item: JobItem, storage: Storage, latest: Latest) -> tuple[JobItem, bytes]:
+    """Return a finished item and its result; where it was replaced, the item as it is now, and the new one.
+
+    Raises `ObjectNotFound`, `StorageUnavailable`.
+    """
+    assert item.result_key
+    try:
+        return item, read_whole(storage, item.result_key)
+    except ObjectNotFound:
+        now = latest(item.id)
+        if now is None or now.result_key in (None, item.result_key):
+            raise
+        assert now.result_key
+        return now, read_whole(storage, now.result_key)
+
+
+def _files(snapshot: JobSnapshot, storage: Storage, latest: Latest) -> Iterator[tuple[str, bytes]]:
     names = result_names(snapshot.items)
     results = []
     errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
-    errors += [_error_entry(i, CANCELLED, "the job was cancelled") for i in snapshot.items if i.state == CANCELLED]
+    errors += [_error_entry(i, CANCELLED, "it was cancelled") for i in snapshot.items if i.state == CANCELLED]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue
         try:
-            with storage.open(item.result_key) as opened:
-                data = b"".join(opened)
+            item, data = read_result(item, storage, latest)
         except ServiceError as exc:
             errors.append(_error_entry(item, exc.code, exc.details))
             continue
         yield names[item.id], data
+        assert item.result
         results.append(_result_entry(item, item.result, names[item.id]))
     yield "metadata.json", orjson.dumps(results, option=orjson.OPT_INDENT_2)
     yield "errors.json", orjson.dumps(errors, option=orjson.OPT_INDENT_2)
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
-    """Choose a distinct file name for each finished item's result, by item id."""
+    """Choose a distinct path for each finished item's result, by item id: in the folders that its image was sent in."""
     names, chosen = DistinctNames(), {}
     for item in items:
         if item.result:
             extension = Format(item.result.format).extension
-            chosen[item.id] = names.of(f"{harmless_stem(item.name)}-no-bg.x", extension)
+            stem = f"{folder_of(harmless_path(item.name))}{harmless_stem(item.name)}-no-bg"
+            chosen[item.id] = names.of_stem(stem, extension)
     return chosen
+
+
+def result_name(item: JobItem) -> str:
+    """Return the file name of a finished item's result alone."""
+    return result_names([item])[item.id].rpartition("/")[2]
 
 
 def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:
@@ -97,6 +125,7 @@ def _result_entry(item: JobItem, facts: ResultFacts, name: str) -> ResultEntry:
         confidence=facts.confidence,
         original_width=facts.original_width,
         original_height=facts.original_height,
+        edited=item.revision > 0,
     )
 
 

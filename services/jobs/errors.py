@@ -27,6 +27,36 @@ class JobNotRetryable(ServiceError):
     solution = "Only failed images can be retried, once the whole job has ended"
 
 
+class ItemNotFound(ServiceError):
+    code, status = "item_not_found", 404
+    message = "The job has no such image"
+    solution = "Take item_id from the items of the job's status"
+
+
+class ItemNotFinished(ServiceError):
+    code, status = "item_not_finished", 409
+    message = "The image has no result"
+    solution = "Poll the job's status, or listen to its events, until the image is finished"
+
+
+class ItemNotCancellable(ServiceError):
+    code, status = "item_not_cancellable", 409
+    message = "The image is done"
+    solution = "Nothing needs to be done; the job's status shows how it ended"
+
+
+class ItemNotRetryable(ServiceError):
+    code, status = "item_not_retryable", 409
+    message = "The image can't be retried"
+    solution = "Only images that failed by our fault or were cancelled can be retried; send others again, corrected"
+
+
+class ItemChanged(ServiceError):
+    code, status = "item_changed", 409
+    message = "The image was changed at the same time"
+    solution = "Ask for its mask again, and repeat your change"
+
+
 class IdempotencyKeyReused(ServiceError):
     code, status = "idempotency_key_reused", 409
     message = "This Idempotency-Key belongs to another job"

@@ -26,16 +26,19 @@ ENDED, REQUEUED, WEBHOOKS = "job_items_ended", "job_items_requeued", "job_webhoo
 OK, WORKER_LOST, MESSAGE_LOST = "ok", "worker_lost", "message_lost"
 # By name: the help text, the label, and the label's values that are shown before they occur.
 COUNTERS: Final = {
-    ENDED: ("Images of jobs that ended, by outcome: ok, or the error's code", "outcome", (OK,)),
+    ENDED: ("Images of jobs that ended, by outcome: ok, or the error's code", "outcome", (OK, "internal_error")),
     REQUEUED: ("Images of jobs sent again, by what went wrong", "reason", (WORKER_LOST, MESSAGE_LOST)),
-    WEBHOOKS: ("Webhook attempts, by outcome: ok, http_4xx, or the error's code", "outcome", (OK,)),
+    WEBHOOKS: ("Webhook attempts, by outcome: ok, http_4xx, or the error's code", "outcome", (OK, "http_5xx")),
 }
-WAIT, WORK = "job_wait_seconds", "job_work_seconds"
-HISTOGRAMS: Final = {
-    WAIT: "From an image's submission to its first attempt",
-    WORK: "One attempt at an image, with reading and storing",
-}
+WAIT, WORK, MEMORY = "job_wait_seconds", "job_work_seconds", "job_memory_bytes"
 BOUNDS: Final = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "300", "1800", "7200", "+Inf")
+MEMORY_BOUNDS: Final = (*(f"{megabytes}e6" for megabytes in (250, 500, 750, 1000, 1500, 2000, 3000, 5000)), "+Inf")
+# By name: the help text, and the upper bounds of the buckets.
+HISTOGRAMS: Final = {
+    WAIT: ("From an image's submission to its first attempt", BOUNDS),
+    WORK: ("One attempt at an image, with reading and storing", BOUNDS),
+    MEMORY: ("Memory of the worker's process after an attempt at an image", MEMORY_BOUNDS),
+}
 # Each process that is scraped queries the records no more often than this.
 KEEP_SECONDS: Final = 5.0
 # How long a scrape waits for an answer; a later one is for the next scrape.
@@ -54,14 +57,17 @@ class JobCounters:
         """Increase a counter of `COUNTERS`. Never raises."""
         self._add({f"{name} {label}": amount})
 
-    def count_attempt(self, code: str, wait: float | None, work: float, *, requeued: bool = False) -> None:
+    def count_attempt(
+        self, code: str, wait: float | None, work: float, *, memory: int | None = None, requeued: bool = False
+    ) -> None:
         """Count an attempt at an item by its outcome, `OK` or an error's code. Never raises.
 
-        `wait` and `work` in seconds; `wait` is None after the first attempt.
+        `wait` and `work` in seconds, `memory` in bytes; `wait` is None after the first attempt.
         """
         counter = f"{REQUEUED if requeued else ENDED} {code}"
-        observed = _observation(WORK, work) | (_observation(WAIT, wait) if wait is not None else {})
-        self._add({counter: 1.0, **observed})
+        values = {WORK: work, WAIT: wait, MEMORY: memory}
+        observed = [_observation(name, value) for name, value in values.items() if value is not None]
+        self._add({counter: 1.0} | {field: amount for fields in observed for field, amount in fields.items()})
 
     def read(self) -> list[Metric]:
         """Return all counters as metrics. Raises `RedisUnavailable`."""
@@ -143,9 +149,9 @@ class JobMetricsCollector(Collector):
         return states, max(0.0, (now - first).total_seconds()), due
 
 
-def _observation(name: str, seconds: float) -> dict[str, float]:
-    bound = next(bound for bound in BOUNDS if seconds <= float(bound))
-    return {f"{name} {bound}": 1, f"{name} sum": seconds}
+def _observation(name: str, value: float) -> dict[str, float]:
+    bound = next(bound for bound in HISTOGRAMS[name][1] if value <= float(bound))
+    return {f"{name} {bound}": 1, f"{name} sum": value}
 
 
 def _counter_families(found: dict[str, float]) -> Iterator[Metric]:
@@ -156,10 +162,10 @@ def _counter_families(found: dict[str, float]) -> Iterator[Metric]:
         for value in sorted(labels.union(always)):
             counter.add_metric([value], found.get(f"{name} {value}", 0.0))
         yield counter
-    for name, text in HISTOGRAMS.items():
-        sums = accumulate(found.get(f"{name} {bound}", 0.0) for bound in BOUNDS)
+    for name, (text, bounds) in HISTOGRAMS.items():
+        sums = accumulate(found.get(f"{name} {bound}", 0.0) for bound in bounds)
         histogram = HistogramMetricFamily(f"bg_remover_{name}", text)
-        histogram.add_metric([], list(zip(BOUNDS, sums, strict=True)), found.get(f"{name} sum", 0.0))
+        histogram.add_metric([], list(zip(bounds, sums, strict=True)), found.get(f"{name} sum", 0.0))
         yield histogram
 
 

@@ -14,17 +14,19 @@ import structlog
 from services.capacity.deadline import Deadline
 from services.capacity.resources import process_bytes
 from services.errors import Busy, DatabaseUnavailable, ServiceError
+from services.imaging.extras import Extras
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.jobs.dispatch import Dispatcher
 from services.jobs.facts import ResultFacts
 from services.jobs.lease import Lease
 from services.jobs.metrics import OK, JobCounters
+from services.jobs.results import files_of, put_result, result_facts
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, result_key
 from services.removal import Remover
-from services.storage.base import Storage
+from services.storage.base import Storage, read_whole
 from services.storage.errors import StorageUnavailable
 
 DATABASE_RETRY_SECONDS: Final = 0.5
@@ -114,17 +116,18 @@ class Worker:
         if outcome == LOST:
             return
         code = OK if outcome.facts else outcome.code
-        self._counters.count_attempt(code, wait, seconds, requeued=outcome.requeued)
+        self._counters.count_attempt(code, wait, seconds, memory=process_bytes(), requeued=outcome.requeued)
 
     def _process(self, claim: Claim) -> Outcome:
         """Remove the background, store the result and record the outcome."""
+        extras = Extras()
         with Lease(self._store, claim, self._terms.lease_seconds) as lease:
             try:
-                result = self._remove(claim, lease)
+                result = self._remove(claim, lease, extras)
                 key = result_key(claim.job.id, claim.item.position, result.format.extension)
                 lease.note_stage("store")
                 if not lease.lost():
-                    self._storage.put(key, result.data, result.format.mimetype)
+                    put_result(self._storage, key, result, extras)
             except Exception as exc:  # noqa: BLE001 - whatever it is, it goes into the record
                 return self._failed(claim, exc, lost=lease.lost())
             facts = result_facts(result)
@@ -133,12 +136,14 @@ class Worker:
             self._delete_if_unwanted(claim, key)
             return LOST
 
-    def _remove(self, claim: Claim, lease: Lease) -> Result:
+    def _remove(self, claim: Claim, lease: Lease, extras: Extras) -> Result:
         options = Options.parse(claim.job.options)
-        data = self._read(claim.item.original_key)
-        background = self._read(claim.job.background_key) if claim.job.background_key else None
+        data = read_whole(self._storage, claim.item.original_key)
+        background = read_whole(self._storage, claim.job.background_key) if claim.job.background_key else None
         deadline = Deadline(self._terms.soft_seconds, lease.lost)
-        return self._remover.remove(data, options, background=background, deadline=deadline, on_step=lease.note_stage)
+        return self._remover.remove(
+            data, options, background=background, deadline=deadline, on_step=lease.note_stage, extras=extras
+        )
 
     def _failed(self, claim: Claim, exc: Exception, *, lost: bool) -> Outcome:
         """Requeue the item if a retry may help, else end it as failed. Return the outcome."""
@@ -184,17 +189,13 @@ class Worker:
         """
         with contextlib.suppress(ServiceError):
             if self._store.is_unwanted(claim.item.id):
-                self._storage.delete([key])
+                self._storage.delete(files_of(key))
 
     def _finish_job(self, claim: Claim) -> None:
         """Close the job if this was its last item, and send the caller's next item; recovery does what fails here."""
         with contextlib.suppress(DatabaseUnavailable):
             self._store.close(claim.job.id)
         self._dispatcher.try_next(claim.job.caller)
-
-    def _read(self, key: str) -> bytes:
-        with self._storage.open(key) as opened:
-            return b"".join(opened)
 
 
 def log_fields(claim: Claim, outcome: Outcome, seconds: float) -> dict[str, object]:
@@ -215,21 +216,3 @@ def log_fields(claim: Claim, outcome: Outcome, seconds: float) -> dict[str, obje
         fields["output_px"] = f"{facts.width}x{facts.height}"
         fields["compression_ratio"] = round(facts.original_bytes / facts.bytes, 2)
     return fields
-
-
-def result_facts(result: Result) -> ResultFacts:
-    """Extract the facts that an item's record keeps of its result."""
-    return ResultFacts(
-        format=result.format.value,
-        mimetype=result.format.mimetype,
-        width=result.width,
-        height=result.height,
-        bytes=len(result.data),
-        original_format=result.original_format,
-        original_width=result.original_width,
-        original_height=result.original_height,
-        original_bytes=result.original_bytes,
-        model=result.model,
-        confidence=round(result.confidence, 3),
-        timings_ms={name: round(ms, 1) for name, ms in result.timings.items()},
-    )

@@ -5,28 +5,22 @@ Read-only. What background processes look for is in `pending.py`.
 
 import base64
 import binascii
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from services.errors import BadOption
-from services.jobs.errors import JobNotFound
+from services.jobs.errors import ItemNotFound, JobNotFound
+from services.jobs.eta import Eta
 from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
-# The last finished items, whose mean time is the current speed.
-SAMPLE_ITEMS: Final = 50
-# An item that no worker has taken for this long: none is there, or all are starting.
-UNTAKEN_SECONDS: Final = 5.0
-# How long a process reuses the figures that are the same for all callers.
-FRESH_SECONDS: Final = 1.0
 STATE: Final = select(Job.state, Job.owner).where(Job.id == bindparam("id"))
 
 
@@ -44,7 +38,7 @@ class JobSnapshot:
     @property
     def expired(self) -> bool:
         """Whether its files are no longer kept."""
-        return self.job.expires_at is not None and self.job.expires_at <= datetime.now(UTC)
+        return is_expired(self.job)
 
     @property
     def progress(self) -> int:
@@ -72,40 +66,11 @@ class JobSnapshot:
 
 
 @dataclass(frozen=True)
-class Traffic:
-    """The load of all workers: mean seconds per item, workers busy, items in flight as (created at, caller).
+class Lister:
+    """Whose jobs are listed: those of an API key, or those that a browser made without one."""
 
-    `seconds` is None before the first item was finished, and while no worker takes what is in the queue.
-    """
-
-    seconds: float | None
-    workers: int
-    in_flight: Sequence[tuple[datetime, str]]
-    until: float
-
-
-class Eta:
-    """Estimates for one process's callers."""
-
-    def __init__(self) -> None:
-        self._traffic: Traffic | None = None
-
-    def seconds(self, session: Session, job: Job, items: Sequence[JobItem]) -> float | None:
-        """Estimate the seconds until the job ends; None where nothing is known.
-
-        Its caller's older items come before it, and other callers' items that are in flight: items that other callers
-        have waiting are sent in turn with this caller's.
-        """
-        traffic = self._traffic
-        if traffic is None or time.monotonic() > traffic.until:
-            self._traffic = traffic = _traffic(session)
-        if traffic.seconds is None:
-            return None
-        own = (JobItem.caller == job.caller, JobItem.state.in_(ACTIVE), JobItem.created_at < job.created_at)
-        before = session.scalar(select(func.count()).where(*own)) or 0
-        before += sum(caller != job.caller and at < job.created_at for at, caller in traffic.in_flight)
-        left = sum(item.state in ACTIVE for item in items)
-        return round((before + left) * traffic.seconds / max(1, traffic.workers), 1)
+    key_id: str | None = None
+    visitor: str | None = None
 
 
 class JobQueries:
@@ -132,12 +97,60 @@ class JobQueries:
         state: str = found.state
         return state
 
+    def latest(self, item_id: str) -> JobItem | None:
+        """Return an item as it is now."""
+        with self._database.session() as session:
+            return session.get(JobItem, item_id)
+
+    def items(self, item_ids: Sequence[str], owner: str | None) -> dict[str, tuple[Job, JobItem]]:
+        """Return those of the items that this caller may see, by id, each with its job."""
+        return self._items(item_ids, _seen_by(owner))
+
+    def items_by_id(self, item_ids: Sequence[str]) -> dict[str, tuple[Job, JobItem]]:
+        """Return the items of these ids, whosever they are, each with its job."""
+        return self._items(item_ids, true())
+
+    def _items(self, item_ids: Sequence[str], seen: ColumnElement[bool]) -> dict[str, tuple[Job, JobItem]]:
+        found = select(Job, JobItem).join(JobItem, JobItem.job_id == Job.id).where(seen, JobItem.id.in_(item_ids))
+        with self._database.session() as session:
+            return {item.id: (job, item) for job, item in session.execute(found)}
+
+    def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
+        """Return the states of those jobs that this caller may see, by id."""
+        with self._database.session() as session:
+            found = session.execute(select(Job.id, Job.state).where(_seen_by(owner), Job.id.in_(job_ids)))
+            return {row.id: row.state for row in found}
+
+    def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
+        """Return those of the jobs that this caller may see, by id, without estimates."""
+        if not job_ids:
+            return {}
+        with self._database.session() as session:
+            found = session.scalars(select(Job).where(_seen_by(owner), Job.id.in_(job_ids)))
+            return {snapshot.job.id: snapshot for snapshot in _snapshots(session, list(found))}
+
+    def eta(self, snapshot: JobSnapshot) -> float | None:
+        """Estimate the seconds until a job ends; None where nothing is known."""
+        if snapshot.job.state not in ACTIVE:
+            return None
+        with self._database.session() as session:
+            return self._eta.seconds(session, snapshot.job, snapshot.items)
+
     def unexpired(self, job_id: str, owner: str | None) -> JobSnapshot:
         """Return a job as `job` does, if its files are still kept. Raises `ResultExpired`."""
         snapshot = self.job(job_id, owner)
-        if snapshot.expired:
-            raise ResultExpired(f"the job's files were kept until {snapshot.job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        check_kept(snapshot.job)
         return snapshot
+
+    def item(self, job_id: str, item_id: str, owner: str | None) -> tuple[Job, JobItem]:
+        """Return a job that this caller may see, and one of its items. Raises `JobNotFound`, `ItemNotFound`."""
+        with self._database.session() as session:
+            job, item = session.get(Job, job_id), session.get(JobItem, item_id)
+        if job is None or job.owner not in (None, owner):
+            raise JobNotFound
+        if item is None or item.job_id != job_id:
+            raise ItemNotFound
+        return job, item
 
     def by_idempotency_key(self, caller: str, key: str) -> Job | None:
         """Return the job that this caller made with this key."""
@@ -153,12 +166,15 @@ class JobQueries:
             waiting, in_flight = session.execute(active).one()
         return waiting, in_flight
 
-    def page(self, owner: str, limit: int, cursor: str = "", *, failed: bool = False) -> tuple[list[JobSnapshot], str]:
-        """Return the owner's jobs, newest first, and the cursor of the next page (empty: none).
+    def page(
+        self, lister: Lister, limit: int, cursor: str = "", *, failed: bool = False
+    ) -> tuple[list[JobSnapshot], str]:
+        """Return the lister's own jobs, newest first, and the cursor of the next page (empty: none).
 
         `failed`: only jobs with a failed item. Raises `BadOption` for an invalid cursor.
         """
-        query = select(Job).where(Job.owner == owner)
+        own = Job.owner == lister.key_id if lister.key_id else Job.visitor == lister.visitor
+        query = select(Job).where(own)
         if failed:
             failures = select(JobItem.id).where(JobItem.job_id == Job.id, JobItem.state == FAILED)
             query = query.where(Job.state.in_((FAILED, FINISHED)), failures.exists())
@@ -168,12 +184,33 @@ class JobQueries:
         with self._database.session() as session:
             jobs = list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)))
             more, jobs = len(jobs) > limit, jobs[:limit]
-            of_these = select(JobItem).where(JobItem.job_id.in_([job.id for job in jobs]))
-            items: dict[str, list[JobItem]] = {job.id: [] for job in jobs}
-            for item in session.scalars(of_these.order_by(JobItem.job_id, JobItem.position)):
-                items[item.job_id].append(item)
-        snapshots = [JobSnapshot(job, items[job.id], None) for job in jobs]
+            snapshots = _snapshots(session, jobs)
         return snapshots, _cursor(jobs[-1]) if more else ""
+
+
+def _seen_by(owner: str | None) -> ColumnElement[bool]:
+    """Fit the jobs that a caller may see: its own, and those made without a key."""
+    return or_(Job.owner.is_(None), Job.owner == owner) if owner else Job.owner.is_(None)
+
+
+def _snapshots(session: Session, jobs: Sequence[Job]) -> list[JobSnapshot]:
+    """Return the jobs with their items, without estimates."""
+    of_these = select(JobItem).where(JobItem.job_id.in_([job.id for job in jobs]))
+    items: dict[str, list[JobItem]] = {job.id: [] for job in jobs}
+    for item in session.scalars(of_these.order_by(JobItem.job_id, JobItem.position)):
+        items[item.job_id].append(item)
+    return [JobSnapshot(job, items[job.id], None) for job in jobs]
+
+
+def is_expired(job: Job) -> bool:
+    """Return whether a job's files are no longer kept."""
+    return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
+
+
+def check_kept(job: Job) -> None:
+    """Raise `ResultExpired` for a job whose files are no longer kept."""
+    if is_expired(job):
+        raise ResultExpired(f"the job's files were kept until {job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _cursor(job: Job) -> str:
@@ -189,21 +226,3 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
     if moment.tzinfo is None:
         raise BadOption("cursor", text[:100], "next_cursor of the page before")
     return moment, last
-
-
-def _traffic(session: Session) -> Traffic:
-    done = select(JobItem.started_at, JobItem.finished_at).where(JobItem.state == FINISHED)
-    sample = session.execute(done.order_by(JobItem.finished_at.desc()).limit(SAMPLE_ITEMS)).all()
-    spans = [(end - start).total_seconds() for start, end in sample if start and end]
-    sent = or_(JobItem.state == STARTED, JobItem.queued_at.is_not(None))
-    active = select(JobItem.created_at, JobItem.caller, JobItem.state, JobItem.queued_at)
-    in_flight = session.execute(active.where(JobItem.state.in_(ACTIVE), sent)).all()
-    workers = sum(row.state == STARTED for row in in_flight)
-    untaken = datetime.now(UTC) - timedelta(seconds=UNTAKEN_SECONDS)
-    idle = not workers and any(row.queued_at < untaken for row in in_flight)
-    return Traffic(
-        seconds=sum(spans) / len(spans) if spans and not idle else None,
-        workers=workers,
-        in_flight=[(row.created_at, row.caller) for row in in_flight],
-        until=time.monotonic() + FRESH_SECONDS,
-    )

@@ -13,7 +13,7 @@ from services.jobs.tables import JOB_ID
 from services.storage.base import Storage
 
 BATCH_SIZE: Final = 200
-PREFIXES: Final = ("originals/", "results/")
+PREFIXES: Final = ("originals/", "results/", "masks/", "previews/", "archives/")
 # A younger file may belong to a job that is being inserted.
 ORPHAN_SECONDS: Final = 3600.0
 log = structlog.get_logger("retention")
@@ -58,7 +58,7 @@ class Retention:
         log.info("job erased", job=job_id)
 
     def _delete_files(self, job_id: str) -> int:
-        """Delete the originals and results of a job; count them."""
+        """Delete the originals and results of a job, with their masks and previews; count them."""
         keys = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
         self._storage.delete(keys)
         return len(keys)

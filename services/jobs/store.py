@@ -103,6 +103,12 @@ class JobStore:
         result = {"result_key": result_key, "result": facts, "error_code": None, "error_details": None}
         return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result})
 
+    def replace_result(self, item: JobItem, result_key: str, facts: ResultFacts) -> bool:
+        """Give a finished item another result. False when another edit came first, or its files are not kept."""
+        kept = exists().where(Job.id == item.job_id, Job.removed_at.is_(None))
+        same = (JobItem.id == item.id, JobItem.state == FINISHED, JobItem.revision == item.revision, kept)
+        return self._update_item(*same, result_key=result_key, result=facts, revision=JobItem.revision + 1)
+
     def fail(self, claim: Claim, code: str, details: str, *, if_late: bool = False) -> bool:
         """End the item as failed for good. `if_late`: only if its lease has expired."""
         return self._end_item(claim, FAILED, {"error_code": code, "error_details": details}, if_late=if_late)
@@ -119,10 +125,14 @@ class JobStore:
             return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, None)
 
     def close(self, job_id: str) -> bool:
-        """End the job if all its items have ended: `finished` when any of them has a result, else `failed`."""
+        """End the job if all its items have ended.
+
+        It is `finished` when any of them has a result, else `failed` when any has failed, else `cancelled`.
+        """
         items = select(JobItem.id).where(JobItem.job_id == job_id)
         left = exists(items.where(JobItem.state.in_(ACTIVE)))
-        state = case((exists(items.where(JobItem.state == FINISHED)), FINISHED), else_=FAILED)
+        found = [(exists(items.where(JobItem.state == state)), state) for state in (FINISHED, FAILED)]
+        state = case(*found, else_=CANCELLED)
         job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE), ~left)
         return self._execute(job.values(state=state, **self._job_end(_now())))
 
@@ -137,22 +147,35 @@ class JobStore:
             session.execute(items.values(state=CANCELLED, lease_owner=None, lease_until=None, finished_at=now))
         return True
 
+    def cancel_item(self, item_id: str) -> bool:
+        """End an item that has not ended. False when it had; its job may have to be closed."""
+        active = (JobItem.id == item_id, JobItem.state.in_(ACTIVE))
+        return self._update_item(*active, state=CANCELLED, lease_owner=None, lease_until=None, finished_at=_now())
+
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.
 
         Items that would fail again stay failed, and those refused at submission: their images are not kept.
         """
-        failed = exists().where(*_retryable_items(job_id))
-        kept = (Job.expires_at > _now(), Job.removed_at.is_(None))
+        return self._restart(job_id, (FINISHED, FAILED), JobItem.job_id == job_id, _retryable())
+
+    def retry_item(self, item: JobItem) -> bool:
+        """Restart a cancelled item, or a failed one as `retry` does, whether or not its job has ended."""
+        again = or_(JobItem.state == CANCELLED, _retryable())
+        return self._restart(item.job_id, (*ACTIVE, *ENDED), JobItem.id == item.id, again)
+
+    def _restart(self, job_id: str, states: Sequence[str], *items: sa.ColumnElement[bool]) -> bool:
+        """Queue the items that fit, of a job in one of these states whose files are kept. False when there is none."""
+        kept = (or_(Job.expires_at.is_(None), Job.expires_at > _now()), Job.removed_at.is_(None))
         reset_job = {"finished_at": None, "expires_at": None, "callback_due_at": None, "callback_attempts": 0}
         reset_item = dict.fromkeys(("stage", "error_code", "error_details", "queued_at", "due_at", "finished_at"))
+        state = case((Job.state.in_(ACTIVE), Job.state), else_=QUEUED)
         with self.database.session() as session:
-            job = update(Job).where(Job.id == job_id, Job.state.in_((FINISHED, FAILED)), failed, *kept)
-            if not _changed(session, job.values(state=QUEUED, **reset_job)):
+            job = update(Job).where(Job.id == job_id, Job.state.in_(states), exists().where(*items), *kept)
+            if not _changed(session, job.values(state=state, **reset_job)):
                 return False
-            items = update(JobItem).where(*_retryable_items(job_id))
-            session.execute(items.values(state=QUEUED, attempts=0, progress=0, **reset_item))
-        return True
+            again = update(JobItem).where(*items)
+            return _changed(session, again.values(state=QUEUED, attempts=0, progress=0, **reset_item))
 
     def mark_files_removed(self, job_id: str) -> bool:
         """Note that the files of an expired job were deleted. False when another process has noted it."""
@@ -196,9 +219,10 @@ def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], 
     return JobItem.id == claim.item.id, JobItem.state == STARTED, JobItem.lease_owner == claim.token, *late
 
 
-def _retryable_items(job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    tried = (JobItem.job_id == job_id, JobItem.state == FAILED, JobItem.attempts > 0)
-    return *tried, func.coalesce(JobItem.error_code, "").not_in(lasting_codes())
+def _retryable() -> sa.ColumnElement[bool]:
+    """Fit failed items that may succeed. One without an attempt was refused at submission."""
+    lasting = func.coalesce(JobItem.error_code, "").in_(lasting_codes())
+    return sa.and_(JobItem.state == FAILED, JobItem.attempts > 0, ~lasting)
 
 
 def _changed(session: Session, statement: sa.Update | sa.Delete) -> bool:

@@ -29,16 +29,25 @@ class File:
 
 @dataclass(frozen=True)
 class Submission:
-    """A caller's images and options. The options are checked but raw: the worker parses them as the web server does."""
+    """A caller's images and options. The options are checked but raw: the worker parses them as the web server does.
+
+    `owner` and `visitor` are those of `Job`.
+    """
 
     kind: str
     files: Sequence[File]
     options: Mapping[str, object]
     caller: str
     owner: str | None = None
+    visitor: str | None = None
     background: bytes | None = None
     idempotency_key: str | None = None
     callback_url: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Return the images' names, in their order."""
+        return [file.name for file in self.files]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -148,6 +157,7 @@ def _records_of(submission: Submission) -> tuple[Job, list[JobItem]]:
         id=job_id,
         kind=submission.kind,
         owner=submission.owner,
+        visitor=submission.visitor,
         caller=submission.caller,
         state=QUEUED,
         options=dict(submission.options),
@@ -179,4 +189,5 @@ def _item_of(job: Job, file: File, position: int) -> JobItem:
         created_at=job.created_at,
         original_key=original_key(job.id, position),
         original_bytes=len(file.data),
+        revision=0,
     )

@@ -31,7 +31,8 @@ JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 class Job(Base):
     """One submission.
 
-    `owner` is the id of the API key that made it, None without a key; quotas count by `caller`. `expires_at`, set when
+    `owner` is the id of the API key that made it, None without a key; `visitor` is the id in the cookie of the browser
+    that made it without a key. Quotas count by `caller`. `expires_at`, set when
     the job ends, is when its files may be deleted; `removed_at` is when they were.
     """
 
@@ -40,6 +41,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8))
     owner: Mapped[str | None] = mapped_column(String(12))
+    visitor: Mapped[str | None] = mapped_column(String(32))
     caller: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10))
     options: Mapped[dict[str, object]] = mapped_column(JSON)
@@ -60,6 +62,7 @@ class Job(Base):
     __table_args__ = (
         Index("uq_jobs_caller_idempotency_key", "caller", "idempotency_key", unique=True),
         Index("ix_jobs_owner_created_at", "owner", "created_at", "id"),
+        Index("ix_jobs_visitor_created_at", "visitor", "created_at", "id"),
         Index("ix_jobs_state_expires_at", "state", "expires_at"),
         Index("ix_jobs_callback_due_at", "callback_due_at"),
     )
@@ -69,7 +72,7 @@ class JobItem(Base):
     """One image of a job.
 
     It is not tried before `due_at`. Only the worker `lease_owner` may change it, until `lease_until`. `result` is set
-    when it is finished.
+    when it is finished; `revision` counts the masks that replaced the model's since.
     """
 
     __tablename__ = "job_items"
@@ -96,6 +99,7 @@ class JobItem(Base):
     original_bytes: Mapped[int] = mapped_column(Integer)
     result_key: Mapped[str | None] = mapped_column(String(200))
     result: Mapped[ResultFacts | None] = mapped_column(ResultFactsColumn)
+    revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
     __table_args__ = (
         Index("ix_job_items_job_id_position", "job_id", "position", unique=True),
@@ -123,3 +127,22 @@ def original_key(job_id: str, name: str | int) -> str:
 def result_key(job_id: str, position: int, extension: str) -> str:
     """Return the storage key of an item's result; the same for every attempt, so that writing twice is harmless."""
     return f"results/{job_id}/{position}.{extension}"
+
+
+def revised_key(item: JobItem, extension: str, mark: str) -> str:
+    """Return the storage key of an item's next result. `mark` keeps it apart from that of a concurrent edit."""
+    return f"results/{item.job_id}/{item.position}-{item.revision + 1}{mark}.{extension}"
+
+
+def mask_key(result_key: str) -> str:
+    """Return the storage key of the mask that made a result."""
+    return f"masks/{_stem(result_key)}.png"
+
+
+def preview_key(result_key: str) -> str:
+    """Return the storage key of a result's preview."""
+    return f"previews/{_stem(result_key)}.webp"
+
+
+def _stem(result_key: str) -> str:
+    return result_key.removeprefix("results/").rpartition(".")[0]

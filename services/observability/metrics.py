@@ -13,11 +13,28 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from services.observability.background_check import BackgroundCheck
+from services.observability.machine import CpuSeconds, service_pids
 
 MEMORY_KEEP_SECONDS: Final = 5.0
 SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 BYTES: Final = tuple(int(size * 2**20) for size in SIZES)
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60)
+
+STEPS: Final = ("queue", "cache", "decode", "segment", "refine", "decontaminate", "compose", "encode")
+OUR_FAILURES: Final = (
+    *("internal_error", "busy", "deadline_exceeded", "engine_unavailable"),
+    *("storage_unavailable", "database_unavailable", "queue_unavailable"),
+)
+FIRST_SERIES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    *(("requests", ("POST", "/remove-background", status)) for status in ("200", "500")),
+    ("request_seconds", ("/remove-background",)),
+    *(("stage_seconds", (step,)) for step in STEPS),
+    ("images", ("jpeg", "ok")),
+    *(("refused", (code,)) for code in OUR_FAILURES),
+    *(("fetches", (outcome,)) for outcome in ("ok", "source_timeout", "source_failed")),
+    *(("cache", (outcome,)) for outcome in ("hit", "miss", "lost")),
+    ("rate_limited", ("/remove-background",)),
+)
 
 
 class LoadedModel(Protocol):
@@ -35,8 +52,9 @@ class Metrics:
     def __init__(self) -> None:
         self._memory = ResidentMemory()
         self._registry = CollectorRegistry()
-        self._registry.register(self._memory)
         self._others: list[Collector] = []
+        self._registry.register(self._memory)
+        self.add(CpuSeconds())
 
         def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
             return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
@@ -83,6 +101,12 @@ class Metrics:
         )
         # A slot's files may hold what a killed worker last had.
         self.set_load(0, 0)
+        self._start_series()
+
+    def _start_series(self) -> None:
+        """Begin the series of alerts and dashboard with 0: a rate needs a value from before the first event."""
+        for name, labels in FIRST_SERIES:
+            getattr(self, name).labels(*labels)
 
     def add(self, collector: Collector) -> None:
         """Include the metrics of this collector in every scrape."""
@@ -158,9 +182,7 @@ class ResidentMemory(Collector):
 
 def resident_bytes() -> int:
     """Bytes held by this process and, under Gunicorn, its master and siblings; shared pages counted once (PSS)."""
-    root = os.getppid() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else os.getpid()
-    pids = [root, *_children(root)]
-    found = [size for pid in pids if (size := _proportional_bytes(pid)) is not None]
+    found = [size for pid in service_pids() if (size := _proportional_bytes(pid)) is not None]
     return sum(found) if found else peak_bytes()
 
 
@@ -168,13 +190,6 @@ def peak_bytes() -> int:
     """The most that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (OSError, ValueError):
-        return []
 
 
 def _proportional_bytes(pid: int) -> int | None:

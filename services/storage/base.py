@@ -99,6 +99,12 @@ class Storage(Protocol):
         """Check that the storage can be used now. Raises `StorageUnavailable`."""
 
 
+def read_whole(storage: Storage, key: str) -> bytes:
+    """Return an object's bytes. Raises `ObjectNotFound`, `StorageUnavailable`."""
+    with storage.open(key) as opened:
+        return b"".join(opened)
+
+
 class StorageProbe:
     """Checks in the background whether the storage can be used."""
 

@@ -1,4 +1,4 @@
-"""Signs and reads the download links of a local folder's objects."""
+"""Signs and reads download links, of a local folder's objects and of archives."""
 
 import base64
 import hashlib
@@ -9,14 +9,17 @@ from typing import Final
 from services.errors import Forbidden
 from services.storage.errors import ResultExpired
 
+# What links are for: a link of one purpose is none of another.
+LOCAL_FILES: Final = b"download links of local storage"
+ARCHIVES: Final = b"download links of archives"
 DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
 class DownloadLinks:
     """Signed tokens. Each allows the download of one object under a file name, until a time."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), b"download links of local storage", "sha256")
+    def __init__(self, secret: str, purpose: bytes = LOCAL_FILES) -> None:
+        self._key = hmac.digest(secret.encode(), purpose, "sha256")
 
     def token(self, key: str, seconds: int, filename: str) -> str:
         """Return a URL-safe token that is valid for `seconds`."""

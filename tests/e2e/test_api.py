@@ -264,7 +264,14 @@ def test_cors_is_off_for_operators_paths(server: Gunicorn, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "scripts"),
-    [("/", True), ("/docs", True), ("/models", False), ("/nowhere", False), ("/static/app.js", False)],
+    [
+        ("/", True),
+        ("/docs", True),
+        ("/models", False),
+        ("/nowhere", False),
+        ("/static/docs.js", True),
+        ("/static/icon.svg", False),
+    ],
 )
 def test_service_itself_forbids_frames_and_foreign_scripts(server: Gunicorn, path: str, scripts: bool) -> None:
     headers = requests.get(server.url + path, timeout=10).headers
@@ -292,7 +299,7 @@ def test_root_serves_a_page_to_browsers_and_json_to_programs(server: Gunicorn) -
         assert "Background Remover" in page.text
         # The page loads nothing from other hosts.
         assert "://" not in page.text
-    for path in ("/static/app.js", "/static/style.css", "/static/icon.svg"):
+    for path in ("/static/app/main.js", "/static/style.css", "/static/icon.svg"):
         assert requests.get(server.url + path, timeout=10).status_code == 200
     body = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
     assert (body["name"], body["model"]) == ("Background Remover API", "u2netp")

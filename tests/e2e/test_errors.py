@@ -166,6 +166,10 @@ STATES: Final = (
     *("missing_key", "bad_key", "database_unavailable", "source_timeout"),
     *("job_not_found", "job_not_finished", "job_not_cancellable", "job_not_retryable", "queue_unavailable"),
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
+    # test_items.py, test_owners.py
+    *("item_not_found", "item_not_finished", "item_not_cancellable", "item_not_retryable", "item_changed"),
+    # test_owners.py; test_chosen_archive.py
+    *("cross_site_request", "archive_too_large"),
 )
 
 

@@ -60,23 +60,27 @@ def here(
 
 
 def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> None:
-    options = {"format": "webp", "background": "steelblue"}
+    options = {"format": "webp", "background": "steelblue", "canvas": "600 400", "scale": "90%"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
-    assert done["items"][0] | {"item_id": "", "confidence": 0} == {
-        "item_id": "",
+    assert done["items"][0]["ms"] > 0
+    assert done["items"][0] | {"confidence": 0, "ms": 0} == {
+        "item_id": f"{done['job_id']}-1",
         "name": "a.jpg",
+        "path": "a.jpg",
         "status": "finished",
         "stage": None,
         "progress": 100,
         "attempts": 1,
         "error": None,
-        "width": 512,
-        "height": 512,
+        "width": 600,
+        "height": 400,
         "bytes": done["metrics"]["result_bytes"],
         "format": "webp",
         "model": "u2netp",
         "confidence": 0,
+        "ms": 0,
+        "revision": 0,
     }
     answer = here.call("GET", done["download_url"])
     assert answer.headers["Content-Type"] == "image/webp"
@@ -85,6 +89,12 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
     now = here.call("POST", "/remove-background", files={"file": ("a.jpg", jpeg)}, data=options)
     assert answer.content == now.content
     assert float(answer.headers["X-Confidence"]) == float(now.headers["X-Confidence"])
+
+
+def test_canvas_that_the_worker_would_refuse_is_refused_at_once(here: Place, jpeg: bytes) -> None:
+    for path, field in ((SINGLE, "file"), (BATCH, "files")):
+        answer = here.call("POST", path, files={field: ("a.jpg", jpeg)}, data={"canvas": "9000x9000"})
+        assert "at most 50000000 px in all" in assert_error(answer, 400, "bad_option")["details"]
 
 
 def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None:
@@ -102,7 +112,8 @@ def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None
     with zipfile.ZipFile(io.BytesIO(here.call("GET", done["download_url"]).content)) as archive:
         assert archive.testzip() is None
         metadata = json.loads(archive.read("metadata.json"))
-        names = ["0-no-bg.png", "1-no-bg.png", "0-no-bg-2.png", "1-no-bg-2.png", "0-no-bg-3.png"]
+        names = ["0-no-bg.png", "1-no-bg.png", "0-no-bg-2.png", "1-no-bg-2.png"]
+        names.append("some.zip/folder/0-no-bg.png")
         assert [found["file"] for found in metadata] == names
         assert archive.namelist() == [*names, "metadata.json", "errors.json"]
         assert {(f["width"], f["height"], f["model"]) for f in metadata} == {(64, 64, "u2netp")}
@@ -213,7 +224,7 @@ def test_concurrent_submissions_with_one_idempotency_key_make_one_job(here: Plac
     assert len(set(made)) == 1
     here.until(made[0], "finished")
     assert here.submit(small, headers=headers, max_width="64") == made[0]
-    assert len(here.stored()) == before + 2
+    assert len(here.stored()) == before + 4
     other = here.call("POST", SINGLE, files={"file": ("a.jpg", small)}, headers=headers)
     assert_error(other, 409, "idempotency_key_reused")
     assert made[0] not in other.text

@@ -73,6 +73,9 @@ def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: 
         answers = [post(server, small, key, path) for path in (REMOVE, "/remove-background-preview") for _ in range(7)]
         # The key's limit covers all endpoints together.
         assert [a.status_code for a in answers] == [200] * 12 + [429] * 2
+        for own, quota, limit in ((key, 12, {"requests": 12, "seconds": 3600}), (plain, 10, None), ("bgr_x", 10, None)):
+            facts = requests.get(f"{server.url}/studio.json", headers={"X-Api-Key": own}, timeout=10).json()
+            assert (facts["quotas"]["/remove-background"], facts["key_limit"]) == (quota, limit)
         assert {a.headers["X-RateLimit-Limit"] for a in answers} == {"12"}
         other = post(server, small, plain)
         assert (other.status_code, other.headers["X-RateLimit-Limit"], other.headers["X-RateLimit-Remaining"]) == (
@@ -103,10 +106,10 @@ def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: 
         assert refusal(post(server, small, plain)) == (401, "bad_key")
 
         metrics = requests.get(f"{server.url}/metrics", timeout=10).text
-        assert 'bg_remover_key_requests_total{key="shop"} 14.0' in metrics
+        assert 'bg_remover_key_requests_total{key="shop"} 15.0' in metrics
         log = server.log()
         lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-        assert [line["key"] for line in lines if line.get("event") == "request" and "key" in line].count("shop") == 14
+        assert [line["key"] for line in lines if line.get("event") == "request" and "key" in line].count("shop") == 15
         for secret in (key, plain, key.split("_")[2], plain.split("_")[2], "hunter2"):
             assert secret not in log + metrics
     listed = cli(database_url, "keys", "list").stdout
@@ -166,7 +169,7 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
         "/api/metrics", "/api/metrics/prometheus", "/docs", "/redoc", "/openapi.json", "/api/account",
         "/studio.json",
     }  # fmt: skip
-    assert requests.get(f"{server.url}/static/app.js", timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/static/docs.js", timeout=10).status_code == 200
     described = requests.get(server.url, headers={"Accept": "application/json"}, timeout=10).json()
     assert described["auth_required"] is True
     preflight = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}

@@ -128,6 +128,15 @@ def test_sam_accepts_a_prompt_in_form_query_and_json(server: Gunicorn) -> None:
     assert requests.post(url, json={"image": image, "model": "sam", "prompt": two}, timeout=60).status_code == 200
 
 
+def test_second_prompt_for_a_photo_needs_no_encoder(server: Gunicorn) -> None:
+    data = picture(700, 500)
+    clicks = [json.dumps([{"type": "point", "data": [x, 250]}]) for x in (233, 600)]
+    answers = [remove(server, data, model="sam", prompt=click) for click in clicks]
+    assert [answer.headers["X-Embedding"] for answer in answers] == ["miss", "hit"]
+    assert "X-Embedding" in answers[0].headers["Access-Control-Expose-Headers"]
+    assert "X-Embedding" not in remove(server, data).headers
+
+
 def test_invalid_prompt_is_refused(server: Gunicorn) -> None:
     outside = '[{"type": "point", "data": [481, 5], "label": 1}]'
     for options, says in (

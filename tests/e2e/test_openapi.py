@@ -23,6 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("jobs")
     settings: dict[str, Any] = {"DATABASE_URL": f"sqlite:///{folder}/jobs.db", "STORAGE_URL": f"file:{folder}/objects"}
     settings |= {"MAX_WAITING_PER_CALLER": "100000", "RATE_LIMIT_PER_MINUTE": "100000"}
+    settings |= {"RATE_LIMIT_ITEMS_PER_MINUTE": "100000"}
     with (
         ValkeyServer(port=free_port()) as valkey,
         Gunicorn(JOBS_ENABLED="true", JOB_BROKER_URL=f"redis://127.0.0.1:{valkey.port}/0", **settings) as running,

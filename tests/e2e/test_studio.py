@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import requests
 from numpy.typing import NDArray
 from PIL import Image
 
+from services.imaging.choices.presets import PRESETS
 from tests.support.answers import REQUEST_ID, assert_error
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
@@ -149,11 +151,67 @@ def test_own_mask_gives_the_bytes_of_a_removal(server: Gunicorn, any_photo: byte
         assert "segment" not in made.headers["Server-Timing"]
 
 
-def test_background_image_goes_behind_a_composed_subject(server: Gunicorn, jpeg: bytes, small: bytes) -> None:
-    files = {"file": ("a.jpg", jpeg), "background_image": ("b.jpg", small)}
-    removed = requests.post(server.url + REMOVE, files=files, timeout=60)
-    with_mask = {**files, "mask": ("m.png", post(server, MATTE, jpeg).content)}
-    assert requests.post(f"{server.url}/compose", files=with_mask, timeout=60).content == removed.content
+GROUNDS: dict[str, dict[str, str]] = {
+    "none": {},
+    "colour": {"background": "#f4f1ea"},
+    "gradient": {"background_gradient": "135 #ffffff #c0d0e0"},
+    "image": {},
+    "blur": {"background_blur": "35"},
+}
+CANVASES: dict[str, dict[str, str]] = {
+    "photo": {},
+    "px": {"canvas": "320x240", "scale": "85%", "position": "50% 100%"},
+    "ratio": {"canvas": "4:5", "crop": "true", "crop_margin": "8%", "dpi": "300"},
+    "own px": {"canvas": "9:16", "scale": "60%", "enlarge": "never"},
+}
+
+
+# Each ground on each canvas, and each shadow with each of them.
+LOOKS: list[dict[str, str]] = [
+    {**GROUNDS[ground], **CANVASES[canvas], "shadow": ("none", "drop", "contact")[(row + column) % 3], "_": ground}
+    for row, ground in enumerate(GROUNDS)
+    for column, canvas in enumerate(CANVASES)
+]
+
+
+@pytest.fixture(scope="module")
+def matte_of(server: Gunicorn) -> Callable[[bytes], bytes]:
+    @cache
+    def found(photo: bytes) -> bytes:
+        return post(server, MATTE, photo).content
+
+    return found
+
+
+def both_ways(server: Gunicorn, photo: bytes, matte: bytes, behind: bytes | None, **options: str) -> None:
+    """Compare what `/remove-background` makes of a photo with what `/compose` makes of it and the service's matte."""
+    files = {"file": ("My photo.jpeg", photo), **({"background_image": ("b.jpg", behind)} if behind else {})}
+    removed = requests.post(server.url + REMOVE, files=files, data=options, headers=ASKED, timeout=60)
+    files |= {"mask": ("mask.png", matte)}
+    made = requests.post(f"{server.url}/compose", files=files, data=options, headers=ASKED, timeout=60)
+    assert (removed.status_code, made.status_code) == (200, 200), (removed.text, made.text)
+    assert made.content == removed.content
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: " ".join(look.values()))
+def test_every_look_of_a_page_is_the_same_by_matte_and_by_model(
+    server: Gunicorn, any_photo: bytes, matte_of: Callable[[bytes], bytes], small: bytes, look: dict[str, str]
+) -> None:
+    options = {name: value for name, value in look.items() if name != "_"}
+    both_ways(server, any_photo, matte_of(any_photo), small if look["_"] == "image" else None, **options)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_the_same_by_matte_and_by_model(
+    server: Gunicorn, sideways: bytes, matte_of: Callable[[bytes], bytes], preset: str
+) -> None:
+    both_ways(server, sideways, matte_of(sideways), None, preset=preset)
+
+
+def test_image_behind_a_preset_is_the_same_by_matte_and_by_model(
+    server: Gunicorn, sideways: bytes, matte_of: Callable[[bytes], bytes], small: bytes
+) -> None:
+    both_ways(server, sideways, matte_of(sideways), small, preset="google")
 
 
 def test_opaque_pixels_are_the_photos_bit_for_bit(server: Gunicorn, photo: Callable[[str], Image.Image]) -> None:
@@ -295,8 +353,8 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
     answer = requests.get(f"{server.url}/studio.json", timeout=30)
     facts = answer.json()
     assert list(facts) == [
-        *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "concurrency"),
-        *("presets", "formats", "result_ttl_seconds"),
+        *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "key_limit"),
+        *("concurrency", "presets", "formats", "result_ttl_seconds"),
     ]
     assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "u2netp")
     assert [model["name"] for model in facts["models"]] == ["u2netp"]
@@ -304,7 +362,12 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
         "bytes": 16 * 1024 * 1024, "pixels": 0, "side": 16,
         "batch_files": 50, "batch_bytes": 64 * 1024 * 1024, "preview_side": 1024,
     }  # fmt: skip
-    assert facts["presets"]["thumbnail"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    thumbnail, amazon = facts["presets"]["thumbnail"], facts["presets"]["amazon"]
+    assert thumbnail["options"] == {"max_width": 300, "max_height": 300, "format": "webp", "quality": 60}
+    assert list(amazon) == ["title", "options", "source", "date", "note"]
+    assert (amazon["options"]["canvas"], amazon["options"]["scale"]) == ("2000 2000", "85%")
+    assert amazon["source"].startswith("https://sellercentral.amazon.com/")
+    assert "the marketplace's own page" in amazon["note"]
     assert "heic" in facts["formats"]["accepted"]
     assert {"png", "jpeg", "webp", "zip"} <= set(facts["formats"]["results"])
 
@@ -321,6 +384,7 @@ def test_facts_have_the_callers_quotas_and_count_for_none(counting: Gunicorn, se
     assert answer.json()["quotas"] == {
         "/remove-background": 10, "/remove-background-preview": 20, "/matte": 2, "/compose": 300, "/refine": 2,
     }  # fmt: skip
+    assert answer.json()["key_limit"] is None
     assert "X-RateLimit-Limit" not in answer.headers
     assert requests.get(f"{server.url}/studio.json", timeout=30).json()["quotas"] is None
     with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_LOOPBACK="false") as owned:

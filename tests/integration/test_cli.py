@@ -1,5 +1,7 @@
 """The command line gives the same bytes as HTTP, for files, folders and pipes."""
 
+import base64
+import io
 import os
 import signal
 import subprocess
@@ -30,6 +32,22 @@ def test_file_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, ser
     asked = {"format": "webp", "quality": "50", "max_width": "200"}
     answer = requests.post(f"{server.url}/remove-background", files={"file": jpeg}, data=asked, timeout=30)
     assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
+
+
+def test_canvas_is_the_same_by_every_way(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
+    asked = {"canvas": "300x200", "scale": "80%", "enlarge": "never", "background_blur": "30", "format": "jpeg"}
+    options = [word for name, value in asked.items() for word in ("-O", f"{name}={value}")]
+    piped = cli("remove", "-", *options, data=jpeg)
+    assert piped.returncode == 0, piped.stderr
+    with Image.open(io.BytesIO(piped.stdout)) as image:
+        assert image.size == (300, 200)
+    url = f"{server.url}/remove-background"
+    form = requests.post(url, files={"file": jpeg}, data=asked, timeout=30)
+    query = requests.post(url, params=asked, data=jpeg, headers={"Content-Type": "image/jpeg"}, timeout=30)
+    body = {**asked, "image": base64.b64encode(jpeg).decode()}
+    as_json = requests.post(f"{server.url}/remove-background-base64", json=body, timeout=30)
+    in_json = base64.b64decode(as_json.json()["image"])
+    assert piped.stdout == form.content == query.content == in_json
 
 
 def test_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:

@@ -95,7 +95,7 @@ def test_metrics_without_a_database_are_zero_and_create_none(tmp_path: Path, cou
 
 def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
     counters, other = JobCounters(url), JobCounters(url)
-    counters.count_attempt(OK, 0.2, 0.05)
+    counters.count_attempt(OK, 0.2, 0.05, memory=400_000_000)
     other.count_attempt(OK, 3.0, 0.3)
     other.count_attempt("corrupt_image", 20000.0, 0.1)
     counters.count_attempt("storage_unavailable", None, 9.0, requeued=True)
@@ -117,6 +117,7 @@ def test_counts_of_all_workers_add_up(tmp_path: Path, url: str) -> None:
     ]
     assert (found["wait_seconds_count"], found["work_seconds_count"]) == (3, 4)
     assert found["work_seconds_sum"] == pytest.approx(9.45)
+    assert (found["memory_bytes_count"], found["memory_bytes_sum"]) == (1, 400_000_000)
 
 
 def test_recovery_counts_requeued_and_failed_items(store: JobStore, database: Database, counters: JobCounters) -> None:

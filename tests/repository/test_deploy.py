@@ -16,12 +16,16 @@ from tests.support.waiting import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("app", "worker")
+OURS = ("app", "app-gpu", "worker")
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 # `graceful_timeout` in gunicorn.conf.py: REQUEST_TIMEOUT_SECONDS + 5.
 DRAIN_SECONDS = 65
 UNITS = ("background-remover", "background-remover-worker")
-OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"}
+OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"} | {
+    "APP_IMAGE",
+    "PROMETHEUS_PORT",
+    "GRAFANA_PORT",
+}
 
 
 def unit(name: str = "background-remover") -> dict[str, str]:
@@ -34,18 +38,20 @@ def unit_environment(name: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for line in lines for pair in line.split())
 
 
-def test_hadolint_finds_no_problem() -> None:
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
+def test_hadolint_finds_no_problem(name: str) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint is not installed on this platform")
-    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run([hadolint, ROOT / name], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_copied_sources_exist_and_pass_dockerignore() -> None:
     sources = [
         source
-        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for name in ("Dockerfile", "Dockerfile.gpu")
+        for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / name).read_text(), re.MULTILINE)
         for source in line.split()[:-1]
     ]
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
@@ -58,9 +64,9 @@ def test_copied_sources_exist_and_pass_dockerignore() -> None:
 def test_image_contains_all_service_code() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
     names = {name for line in copied for name in line.split()}
-    # bgremove.py is the wheel's entry point. The image starts the modules directly.
+    # bgremove.py and library are for programs that have the service in their own process.
     modules = {path.name for path in ROOT.glob("*.py")} - {"bgremove.py"}
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks", "library"}
     assert modules | packages | {"web", "migrations"} <= names
 
 
@@ -83,7 +89,7 @@ def test_every_container_listens_on_all_its_addresses() -> None:
 def test_images_are_pinned_by_tag() -> None:
     images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     images += [service["image"] for name, service in SERVICES.items() if name not in OURS]
-    assert [image for image in images if not re.fullmatch(r"[\w./-]+:\d+\.\d+[\w.-]*", image)] == []
+    assert [image for image in images if not re.fullmatch(r"[\w./-]+:v?\d+\.\d+[\w.-]*", image)] == []
 
 
 def test_every_deployed_variable_is_a_setting() -> None:
@@ -109,9 +115,11 @@ def test_sqlite_file_is_in_a_writable_folder() -> None:
     assert "background-remover" in unit()["StateDirectory"].split()
 
 
-def test_only_nginx_is_published() -> None:
-    published = {name: service.get("ports") for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"nginx": ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]}
+def test_only_nginx_is_published_beyond_this_machine() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.pop("nginx") == ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]
+    assert published.keys() == {"prometheus", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any("network_mode" in service for service in SERVICES.values())
 
 
@@ -119,19 +127,59 @@ def test_default_services_are_app_redis_and_nginx() -> None:
     profiles = {name: tuple(service.get("profiles", ())) for name, service in SERVICES.items()}
     assert profiles == {
         "app": (),
+        "app-gpu": ("gpu",),
         "redis": (),
         "nginx": (),
         "worker": ("jobs",),
         "postgres": ("stores",),
         "storage": ("stores",),
+        "prometheus": ("monitoring",),
+        "grafana": ("monitoring",),
     }
     # Without the worker's profile no process would take jobs.
     assert SERVICES["app"]["environment"]["JOBS_ENABLED"] == "${JOBS_ENABLED:-false}"
 
 
+def test_monitoring_mounts_files_that_exist_and_belong_together() -> None:
+    mounts = [mount.split(":") for name in ("prometheus", "grafana") for mount in SERVICES[name]["volumes"]]
+    inside = {target: ROOT / source for source, target, *_ in mounts if source.startswith("./")}
+    assert all(path.is_file() for path in inside.values())
+    prometheus = yaml.safe_load(inside["/etc/prometheus/prometheus.yml"].read_text())
+    assert set(prometheus["rule_files"]) <= inside.keys()
+    assert prometheus["scrape_configs"][0]["job_name"] == "background-remover"
+    (source,) = yaml.safe_load((ROOT / "deploy/monitoring/grafana-datasources.yml").read_text())["datasources"]
+    assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")
+    (provider,) = yaml.safe_load((ROOT / "deploy/monitoring/grafana-dashboards.yml").read_text())["providers"]
+    dashboard = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert dashboard in inside
+    assert dashboard.startswith(provider["options"]["path"])
+
+
+def test_gpu_service_is_the_app_on_another_engine() -> None:
+    app, gpu = SERVICES["app"], SERVICES["app-gpu"]
+    changed = {"profiles", "build", "image", "environment", "deploy", "networks"}
+    assert {name: gpu[name] for name in gpu if name not in changed} == {
+        name: app[name] for name in app if name not in changed
+    }
+    assert gpu["environment"] == {**app["environment"], "INFERENCE_ENGINE": "cuda", "WEB_CONCURRENCY": "1"}
+    assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    # nginx knows one name.
+    assert gpu["networks"]["inner"]["aliases"] == ["app"]
+    assert gpu["build"]["dockerfile"] == "Dockerfile.gpu"
+
+
+def test_dockerfile_for_gpus_differs_in_the_engine_alone() -> None:
+    ours = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
+    gpu = [line for line in (ROOT / "Dockerfile.gpu").read_text().splitlines() if line and not line.startswith("#")]
+    added = [line for line in gpu if line not in ours]
+    assert all(re.search("gpu|nvidia|NVIDIA|cuda|models fetch", line) for line in added), added
+    removed = [line for line in ours if line not in gpu]
+    assert all(re.search("preparing|requirements|models prepare", line) for line in removed), removed
+
+
 def test_app_and_worker_share_image_queue_database_and_files() -> None:
     app, worker = SERVICES["app"], SERVICES["worker"]
-    assert app["image"] == worker["image"]
+    assert app["image"] == worker["image"] == "${APP_IMAGE:-background-remover:local}"
     assert worker["command"] == WORKER
     assert app["env_file"] == worker["env_file"]
     assert app["volumes"] == worker["volumes"]
@@ -158,7 +206,7 @@ def test_compose_variables_are_in_the_sample_without_secrets() -> None:
 
 
 def test_nginx_reaches_only_the_app() -> None:
-    for name in set(SERVICES) - {"app", "nginx"}:
+    for name in set(SERVICES) - {"app", "app-gpu", "nginx", "prometheus", "grafana"}:
         assert SERVICES[name]["networks"] == ["data"]
     assert "data" not in SERVICES["nginx"]["networks"]
     assert set(SERVICES["nginx"]["networks"]) & set(SERVICES["app"]["networks"])
@@ -185,7 +233,7 @@ def test_containers_wait_for_healthy_dependencies() -> None:
         needed = SERVICES[name]["depends_on"]
         assert {what["condition"] for what in needed.values()} == {"service_healthy"}
         assert {other for other, what in needed.items() if what.get("required", True)} == {"redis"}
-        assert set(needed) == set(SERVICES) - {*OURS, "nginx"}
+        assert set(needed) == {"redis", "postgres", "storage"}
     assert SERVICES["nginx"]["depends_on"] == {"app": {"condition": "service_healthy"}}
 
 

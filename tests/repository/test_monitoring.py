@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from services.jobs.metrics import JobCounters, JobMetricsCollector
+from services.observability.machine import DiskSpace
 from services.observability.metrics import Metrics
 from services.persistence.database import Database
 from tests.support.waiting import ROOT
@@ -32,11 +33,12 @@ def samples() -> dict[str, set[str]]:
     """Map the name of each sample that /metrics can show to its label names."""
     found: dict[str, set[str]] = {}
     of_jobs = JobMetricsCollector(Database("sqlite:///nowhere"), JobCounters())
-    for collector in (*vars(Metrics()).values(), of_jobs):
+    metrics = Metrics()
+    for collector in (*vars(metrics).values(), *metrics._others, DiskSpace({}), of_jobs):
         if not hasattr(collector, "describe"):
             continue
         for family in collector.describe():
-            labels = set(getattr(collector if collector is not of_jobs else family, "_labelnames", ()))
+            labels = set(getattr(collector if hasattr(collector, "_labelnames") else family, "_labelnames", ()))
             endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])
             for ending in endings:
                 found[family.name + ending] = labels | ({"le"} if ending == "_bucket" else set())
@@ -83,6 +85,13 @@ def test_each_alert_has_a_severity_a_summary_and_documentation() -> None:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
         assert rule["alert"] in (ROOT / "docs/guides/operations.md").read_text()
+
+
+def test_each_alert_leads_to_its_paragraph_in_the_runbook() -> None:
+    headings = re.findall(r"^### (BackgroundRemover\w+)$", (ROOT / "docs/guides/runbook.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(rule["alert"] for rule in RULES)
+    for rule in RULES:
+        assert rule["annotations"]["runbook"] == f"docs/guides/runbook.md#{rule['alert'].lower()}"
 
 
 def test_panels_have_unique_ids_and_do_not_overlap() -> None:

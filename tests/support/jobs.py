@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
+from services.imaging.formats import Format
+from services.imaging.geometry import Box
+from services.imaging.pipeline import Result
 from services.jobs.dispatch import Dispatcher
 from services.jobs.errors import QueueUnavailable
 from services.jobs.facts import ResultFacts
@@ -30,6 +33,25 @@ FACTS: Final = ResultFacts(
     model="u2netp",
     confidence=0.987,
     timings_ms={"decode": 1.5, "segment": 20.0},
+)
+
+RESULT: Final = Result(
+    data=b"a picture",
+    format=Format.PNG,
+    width=64,
+    height=48,
+    foreground=Box(0, 0, 1, 1),
+    original_format="jpeg",
+    original_width=640,
+    original_height=480,
+    original_bytes=5678,
+    quality=None,
+    max_width=None,
+    max_height=None,
+    max_pixels=None,
+    model="u2netp",
+    confidence=0.98765,
+    timings={"decode": 1.2345},
 )
 
 
@@ -78,6 +100,7 @@ def new_records(
             created_at=now,
             original_key=original_key(job_id, position),
             original_bytes=100,
+            revision=0,
         )
         for position in range(1, count + 1)
     ]

@@ -78,7 +78,9 @@ class Place:
         return pid
 
     def stored(self) -> set[str]:
-        paths = [path for kind in ("originals", "results") for path in (self.objects / kind).rglob("*")]
+        paths = [
+            path for kind in ("originals", "results", "masks", "previews") for path in (self.objects / kind).rglob("*")
+        ]
         return {str(path.relative_to(self.objects)) for path in paths if path.is_file()}
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
-from services.errors import Busy, ConflictingOptions, DeadlineExceeded
+from services.errors import BadOption, Busy, ConflictingOptions, DeadlineExceeded
 from services.imaging.decode import ImageLimits
 from services.imaging.errors import MaskMismatch, NoSubject, TooManyPixels
 from services.imaging.formats import Format
@@ -50,6 +50,14 @@ class FullAdmission(Admission):
 @pytest.fixture
 def remover(segmenter: RembgSegmenter) -> Remover:
     return Remover(OneModel(segmenter), ImageLimits(), Admission(1, 0))
+
+
+def test_canvas_is_bounded_by_the_limit_on_photos(segmenter: RembgSegmenter, small: bytes) -> None:
+    strict = Remover(OneModel(segmenter), ImageLimits(max_pixels=1_000_000), Admission(1, 0))
+    options = Options.parse({"canvas": "2000 2000"})
+    for work in (strict.remove, strict.compose):
+        with pytest.raises(BadOption, match="at most 1000000 px in all"):
+            work(small, options)
 
 
 def test_each_step_is_reported_in_order_and_timed(remover: Remover, small: bytes) -> None:

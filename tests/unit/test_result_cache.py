@@ -94,6 +94,14 @@ def test_key_depends_on_every_input_of_a_result(kept: ResultCache, monkeypatch: 
     assert len(set(keys)) == len(made) + 1
 
 
+def test_kept_result_says_nothing_about_the_models_work(kept: ResultCache) -> None:
+    key = kept.key(b"photo", None, Options())
+    kept.put(key, replace(RESULT, embedded=False))
+    found = kept.get(key)
+    assert found is not None
+    assert (found.cached, found.embedded) == (True, None)
+
+
 def test_a_large_result_is_not_kept(kept: ResultCache) -> None:
     small, large = kept.key(b"small", None, Options()), kept.key(b"large", None, Options())
     kept.put(small, replace(RESULT, data=bytes(MAX_BYTES)))

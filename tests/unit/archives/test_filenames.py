@@ -5,7 +5,14 @@ from typing import Literal
 
 import pytest
 
-from services.archives.filenames import MAX_PATH_CHARS, DistinctNames, harmless_stem, relative_path
+from services.archives.filenames import (
+    MAX_PATH_CHARS,
+    DistinctNames,
+    harmless_path,
+    harmless_stem,
+    relative_path,
+    without_ending,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,37 @@ def test_a_file_name_is_made_safe(name: str, stem: str) -> None:
 )
 def test_path_keeps_folders_and_ending(name: str, path: str) -> None:
     assert relative_path(name) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("summer/shoes/a.jpg", "summer/shoes/a.jpg"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("C:\\photos\\a.jpg", "C_/photos/a.jpg"),
+        ("a\nb/c\u202ed.jpg", "ab/cd.jpg"),
+        ("..\uff0f../a.jpg", "_/a.jpg"),
+        ("..", "image"),
+        ("x" * 150 + "/" + "y" * 20 + ".jpg", "x" * 100 + "/" + "y" * 20 + ".jpg"),
+    ],
+)
+def test_every_part_of_a_path_is_made_safe(name: str, path: str) -> None:
+    assert harmless_path(name) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "stem"),
+    [
+        ("x/a.jpg", "x/a"),
+        ("a.b.PNG", "a.b"),
+        ("v1.2 final", "v1.2 final"),
+        ("x.jpg/a", "x.jpg/a"),
+        ("x/.png", "x/.png"),
+    ],
+)
+def test_only_the_ending_of_an_image_is_left_out(path: str, stem: str) -> None:
+    assert without_ending(path) == stem
 
 
 def test_no_normal_form_makes_a_safe_name_unsafe() -> None:

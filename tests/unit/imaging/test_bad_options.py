@@ -7,8 +7,8 @@ from werkzeug.datastructures import MultiDict
 
 from routes.http.fields import raw_options
 from services.errors import BadOption, UnknownOption
+from services.imaging.choices.presets import PRESETS
 from services.imaging.options import Options, option_names
-from services.imaging.values import PRESETS
 
 NO_NUMBERS: Final = (
     "abc", "NaN", "nan", "Infinity", "-inf", "1e400", "1e2", "0x50", "８０", "٨٠", "1_0", "80%", "80px", "--80", "8 0",
@@ -21,6 +21,7 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
         ("svg", "gif", "../png", "png%00", "png\0", "ｐｎｇ", "image/png", "png,webp", "bmp", "0"), "png, webp, jpeg"
     ),
     "quality": ((*NO_NUMBERS, "9", "101", "0", "-1", "80.5"), "from 10 to 100"),
+    "dpi": ((*NO_NUMBERS, "71", "1201", "0", "-300", "300.5", "300dpi"), "a whole number from 72 to 1200"),
     "max_width": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "max_height": ((*SOME, "0", "-1", "16385", "99.5"), "from 1 to 16384"),
     "preset": (("Web2", "none", "__class__", "web\0", "web,print", "0"), ", ".join(PRESETS)),
@@ -50,10 +51,18 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
          "90,red,blue", "90 red blue\0"),
         "two opaque colours",
     ),
+    "background_blur": ((*SOME, "-1", "-0.1", "100.1", "101"), "a number from 0 to 100"),
     "crop": (("2", "ja", "tru", "-1", "yes\0", "null", "box"), "true, false, 1, 0, yes, no, on, off"),
     "crop_margin": ((*LENGTHS, "5", "1px 2px 3px", "1px 2px 3px 4px 5px"), "one, two or four of 30px, 10% or 0"),
     "scale": ((*LENGTHS, "9%", "101%", "50px", "center", "50% 50%"), "10% to 100%, or original"),
     "position": ((*LENGTHS, "left", "50", "50px", "101%", "0 0 0", "center center"), "original, center, 'n%'"),
+    "canvas": (
+        ("abc", "1000", "1000 1000 1000", "0 1000", "1000x0", "16385 10", "10x16385", "-1 10", "1e3 1e3", "1000.5 1000",
+         "１０ 10", "10%", "50% 50%", "1000,1000", "10x10\0", "0:1", "1:0", "1:11", "11:1", "1:", ":", "1:1:1", "NaN:1",
+         "-1:1", "1/1", "auto"),
+        "'width height' in px, as '1000 1000' or 1000x1000, each from 1 to 16384; or a ratio from 1:10 to 10:1",
+    ),
+    "enlarge": (("sometimes", "true", "1", "always\0", "never,always"), "never, always"),
     "roi": ((*LENGTHS, "0", "0 0 100%", "0 0 1 1", "0 0 100% 100% 0"), "inside the image and not empty"),
     "shadow": (("car", "3D", "true", "drop,contact", "0"), "none, drop, contact"),
     "shadow_opacity": ((*SOME, "-1", "101", "0.5"), "from 0 to 100"),

@@ -94,6 +94,10 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "colour": {"background": "3366cc"},
     "half": {"background": "3366cc80"},
     "picture": {"behind": encoded(Image.fromarray(BEHIND).convert("RGB"), "PNG")},
+    "gradient": {"background_gradient": "90 #ff0000 #0000ff"},
+    "blur": {"background_blur": 40},
+    "canvas": {"canvas": "500x400"},
+    "square": {"canvas": "1:1"},
     "small": {"max_width": 150},
     "mask": {"output": "mask"},
     "hard": {"threshold": 128},
@@ -102,7 +106,10 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "avif": {"format": "avif", "quality": 95},
     "zip": {"format": "zip", "quality": 95},
 }
-SAME: Final = ("crop margin", "drop contact", "colour half", "jpeg webp avif zip", "colour half picture")
+SAME: Final = (
+    *("crop margin", "drop contact", "colour half", "jpeg webp avif zip"),
+    *("colour half picture gradient blur", "canvas square"),
+)
 
 
 def excluded(pair: tuple[str, str]) -> bool:
@@ -129,9 +136,13 @@ def expected_size(asked: dict[str, Any], subject: Box, found: Result) -> tuple[i
         if "crop_margin" in asked:
             width, height = width + 80, height + 2 * round(height / 10)
         # Larger by what the shadow needs, which other tests look at.
-        if "shadow" in asked and "output" not in asked:
+        if "shadow" in asked and not {"output", "canvas"} & set(asked):
             assert found.width * (asked.get("max_width", width) / width) >= min(width, found.width) - 1
             return found.width, found.height
+    if asked.get("canvas") == "500x400":
+        width, height = 500, 400
+    elif "canvas" in asked:
+        width = height = max(width, height)
     shrink = min(1.0, asked.get("max_width", width) / width)
     return round(width * shrink), round(height * shrink)
 
@@ -152,7 +163,7 @@ def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
     assert (result.width, result.height) == expected_size(asked, subject, result)
     # mode
     mask = "mask" in pair
-    opaque = mask or "jpeg" in pair or bool({"colour", "picture"} & set(pair))
+    opaque = mask or "jpeg" in pair or bool({"colour", "picture", "gradient", "blur"} & set(pair))
     if "zip" in pair:
         assert alpha is not None
         assert (alpha == 255).all() == opaque
@@ -168,16 +179,23 @@ def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
         off = np.subtract(box, box_of(alpha))
         assert np.abs(off).max() <= (5 if "avif" in pair else 0)  # AVIF's alpha is lossy
     assert box.within(Box(0, 0, result.width, result.height)) == box
-    if mask or {"scale", "small"} & set(pair) or {"jpeg", "webp", "avif", "zip"} & set(pair):
+    if mask or {"scale", "small", "canvas"} & set(pair) or {"jpeg", "webp", "avif", "zip"} & set(pair):
         return
     # the subject's own pixels, bit for bit, wherever they went
     assert box[2:] == subject[2:]
     solid = matte[subject.slices] == 255
     assert np.array_equal(colours[box.slices][solid], cup[subject.slices][solid])
     # what is nothing shows what is behind
-    if "position" not in pair and "crop" not in asked and not {"drop", "contact"} & set(pair):
+    if not {"position", "square"} & set(pair) and "crop" not in asked and not {"drop", "contact"} & set(pair):
         nothing = matte == 0
-        if "colour" in pair:
+        if "gradient" in pair:
+            # From red on the left to blue on the right.
+            shown = np.broadcast_to(np.linspace(254.5, 0.5, WIDTH), matte.shape)[nothing]
+            assert np.abs(colours[nothing][:, 0] - shown).max() <= 1.5
+        elif "blur" in pair:
+            # Plain away from the cup, where the photo has the wood's grain.
+            assert np.abs(np.diff(colours[:40].astype(int), axis=1)).max() <= 8
+        elif "colour" in pair:
             assert (colours[nothing] == (0x33, 0x66, 0xCC)).all()
         elif "half" in pair:
             assert alpha is not None
@@ -218,6 +236,27 @@ def test_crop_wins_over_scale_and_position(remove: Remove, cup: Array) -> None:
     alone = remove(file(cup), crop="1").data
     assert remove(file(cup), crop="1", scale="20%", position="0 0").data == alone
     assert remove(file(cup), crop="0", crop_margin="20px").data == remove(file(cup)).data
+
+
+@pytest.mark.parametrize(("canvas", "size"), [("640x640", (640, 640)), ("2:1", (600, 300))])
+@pytest.mark.parametrize("share", [35, 90])
+def test_subject_fills_its_share_of_a_canvas(
+    remove: Remove, cup: Array, canvas: str, size: tuple[int, int], share: int
+) -> None:
+    result = remove(file(cup), canvas=canvas, scale=f"{share}%")
+    box = result.foreground
+    assert (result.width, result.height) == size
+    assert max(box.width / result.width, box.height / result.height) == pytest.approx(share / 100, abs=0.012)
+    assert abs(2 * box.left + box.width - result.width) <= 3
+    kept = remove(file(cup), canvas=canvas, scale=f"{share}%", enlarge="never").foreground
+    own = remove(file(cup)).foreground
+    assert kept[2:] == (own[2:] if box.width > own.width else box[2:])
+
+
+def test_ratio_keeps_the_photos_pixels(remove: Remove, cup: Array) -> None:
+    tall = pixels(remove(file(cup), canvas="1:1").data)
+    assert np.array_equal(tall[60:360], pixels(remove(file(cup)).data))
+    assert tall[:60].max() == tall[360:].max() == 0
 
 
 @pytest.mark.parametrize("share", [10, 35, 80, 100])

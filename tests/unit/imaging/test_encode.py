@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, features
+from PIL.ExifTags import Base
 
 from services import errors
 from services.imaging import formats
 from services.imaging.compose import Canvas
 from services.imaging.encode import encode
-from services.imaging.formats import Format
+from services.imaging.formats import Format, usable_formats
 from services.imaging.geometry import Box
 from services.imaging.options import Options, allowed
 from tests.support.images import PHOTOS, pixels
@@ -99,3 +100,31 @@ def test_where_pillow_has_no_avif_the_option_says_so(monkeypatch: pytest.MonkeyP
     finally:
         allowed.cache_clear()
         formats.usable_formats.cache_clear()
+
+
+def density(data: bytes) -> tuple[float, float]:
+    """The dots per inch that a file names, across and down; (0, 0) without."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format in ("PNG", "JPEG"):
+            across, down = image.info.get("dpi", (0, 0))
+            return round(float(across), 1), round(float(down), 1)
+        exif = image.getexif()
+        assert not exif or exif[Base.ResolutionUnit] == 2
+        return float(exif.get(Base.XResolution, 0)), float(exif.get(Base.YResolution, 0))
+
+
+@pytest.mark.parametrize("alpha", [True, False])
+@pytest.mark.parametrize("name", [f.value for f in usable_formats() if f is not Format.ZIP])
+@pytest.mark.parametrize("dpi", [72, 300, 1200])
+def test_density_is_written_and_changes_no_pixel(name: str, alpha: bool, dpi: int) -> None:
+    found = canvas(alpha=alpha and name != "jpeg")
+    plain, dense = as_format(name, found), as_format(name, found, dpi=dpi)
+    assert density(plain) == (0, 0)
+    assert density(dense) == (dpi, dpi)
+    assert np.array_equal(pixels(plain), pixels(dense))
+    assert dense == as_format(name, found, dpi=dpi)
+
+
+def test_both_files_of_a_zip_have_the_density() -> None:
+    with zipfile.ZipFile(io.BytesIO(as_format("zip", canvas(), dpi=300))) as archive:
+        assert [density(archive.read(name)) for name in archive.namelist()] == [(300, 300)] * 2

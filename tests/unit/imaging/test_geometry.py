@@ -11,6 +11,7 @@ from services.imaging.geometry import (
     Box,
     Length,
     corners_box,
+    mapped,
     margins,
     parse_corners,
     parse_margin,
@@ -138,3 +139,12 @@ def test_a_region_in_px_and_per_cent() -> None:
     ):
         with pytest.raises(ValueError, match=why):
             corners_box(parse_corners(text), 200, 100)
+
+
+def test_mapped_box_keeps_its_place_within_the_source() -> None:
+    source, target = Box(10, 20, 100, 50), Box(0, 0, 200, 100)
+    assert mapped(source, source, target) == target
+    assert mapped(Box(35, 20, 50, 25), source, target) == Box(50, 0, 100, 50)
+    # Beyond the source as well, and never without any px.
+    assert mapped(Box(0, 0, 300, 200), source, target) == Box(-20, -40, 600, 400)
+    assert mapped(Box(10, 20, 1, 1), source, Box(5, 5, 10, 5))[2:] == (1, 1)

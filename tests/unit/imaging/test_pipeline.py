@@ -7,13 +7,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from services.capacity.deadline import Deadline, Stopwatch
-from services.errors import ConflictingOptions, DeadlineExceeded
+from services.errors import DeadlineExceeded
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import NoSubject
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, check_background, cut_out, weight
+from services.imaging.pipeline import OwnAlpha, Result, Rules, Sources, cut_out
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from tests.support.images import encoded, pixels
@@ -69,12 +69,22 @@ def test_gradient_fills_what_the_subject_leaves_free() -> None:
     assert (row[0][0], row[-1][2]) == (254, 254)
 
 
-def test_only_one_kind_of_background_is_taken() -> None:
-    both = Options.parse({"background": "red", "background_gradient": "90 red blue"})
-    with pytest.raises(ConflictingOptions, match="background and background_gradient were both given"):
-        check_background(both, None)
-    with pytest.raises(ConflictingOptions, match="background_gradient and background_image were both given"):
-        check_background(Options.parse({"background_gradient": "90 red blue"}), b"x")
+def test_blurred_ground_is_the_photo_without_its_subject() -> None:
+    image = Image.effect_noise((160, 120), 40).point(lambda value: value // 8).convert("RGB")
+    ImageDraw.Draw(image).rectangle((40, 40, 79, 79), fill="white")
+    given = [Sources(inspect(encoded(image, "PNG"), ImageLimits())) for _ in range(2)]
+    plain, blurred = pixels(removed(given[0]).data), pixels(removed(given[1], background_blur=100).data)
+    assert blurred.shape == (120, 160, 3)
+    full = plain[:, :, 3] == 255
+    assert np.array_equal(blurred[full], plain[full][:, :3])
+    # Away from the subject, whose mask is soft.
+    assert blurred[:, 90:].std() < np.asarray(image)[:, 90:].std() / 3
+
+
+def test_mask_has_no_blurred_ground() -> None:
+    found = removed(sources(), background_blur=30, output="mask")
+    assert found.data == removed(sources(), output="mask").data
+    assert "blur" not in found.timings
 
 
 def test_steps_run_in_order_and_are_measured() -> None:
@@ -128,22 +138,6 @@ def test_expired_deadline_stops_before_the_first_step() -> None:
     with pytest.raises(DeadlineExceeded):
         removed(sources(), watch=Stopwatch(Deadline(0), steps.append))
     assert steps == []
-
-
-def test_background_colour_and_image_exclude_each_other() -> None:
-    with pytest.raises(ConflictingOptions):
-        check_background(Options.parse({"background": "red"}), b"image")
-    check_background(Options.parse({"background": "red"}), None)
-    check_background(Options(), b"image")
-
-
-def test_weight_counts_canvas_background_and_encoder() -> None:
-    photo = sources((1000, 500))
-    both = Sources(photo.photo, sources((200, 100)).photo)
-    assert weight(photo, Options()) == pytest.approx(0.5)
-    assert weight(both, Options()) == pytest.approx(0.52)
-    assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
-    assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
 
 
 def translucent() -> Sources:

@@ -1,6 +1,7 @@
 """Our PNG writer: every decoder reads back exactly what went in."""
 
 import io
+import struct
 import zlib
 
 import cv2
@@ -95,3 +96,11 @@ def test_alpha_channel_of_a_png_is_a_grey_png() -> None:
     with Image.open(io.BytesIO(alpha_of(write_png(picture((7, 9, 3), 2, blank=False), alpha)))) as image:
         assert (image.format, image.mode) == ("PNG", "L")
         assert np.array_equal(np.asarray(image), alpha)
+
+
+def test_density_stands_before_the_pixels_in_px_a_metre() -> None:
+    data = write_png(picture((5, 7), 1, blank=False), dpi=300)
+    assert data.index(b"IHDR") < data.index(b"pHYs") < data.index(b"IDAT")
+    at = data.index(b"pHYs") + 4
+    assert struct.unpack(">IIB", data[at : at + 9]) == (11811, 11811, 1)
+    assert b"pHYs" not in write_png(picture((5, 7), 1, blank=False))

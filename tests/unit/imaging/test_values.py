@@ -3,7 +3,16 @@
 import pytest
 from PIL import ImageColor
 
-from services.imaging.values import BOOLEAN_WORDS, FALSE, TRUE, Colour, parse_bool, parse_colour
+from services.imaging.values import (
+    BOOLEAN_WORDS,
+    FALSE,
+    TRUE,
+    CanvasSize,
+    Colour,
+    parse_bool,
+    parse_canvas,
+    parse_colour,
+)
 
 
 def test_boolean_words_are_parsed_in_any_case() -> None:
@@ -55,3 +64,16 @@ def test_tuple_out_of_range_is_not_a_colour() -> None:
     for value in ((0, 0, 256, 255), (-1, 0, 0, 255), (0, 0, 0), (0, 0, 0, True), (0.0, 0, 0, 255)):
         with pytest.raises(ValueError):
             parse_colour(value)
+
+
+@pytest.mark.parametrize("text", ["1000 500", "1000x500", "1000X500", " 1000 x 500 ", "1000×500", "1000px 500px"])
+def test_canvas_in_px_is_written_with_a_space_or_an_x(text: str) -> None:
+    assert parse_canvas(text) == CanvasSize(1000, 500, ratio=False)
+    assert parse_canvas(parse_canvas(text)) == parse_canvas(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"), [("4:5", (4, 5)), ("1.91 : 1", (1.91, 1)), ("10:1", (10, 1)), ("30:300", (30, 300))]
+)
+def test_canvas_is_a_ratio_where_a_colon_stands(text: str, ratio: tuple[float, float]) -> None:
+    assert parse_canvas(text) == CanvasSize(*ratio, ratio=True)

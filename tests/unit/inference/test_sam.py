@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from services.capacity.admission import Admission
 from services.errors import BadOption
+from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.imaging.prompt import Mark, parse_prompt, scaled
+from services.inference.registry import Models
 from services.inference.sam import MEAN, SamSession
+from services.inference.terminable import TerminableSession
+from services.removal import Remover
 from tests.support.images import encoded, pixels
-from tests.support.models import remove
+from tests.support.models import PLAIN, remove
 from tests.support.tiny_models import stand_in
 
 WIDE, TALL = (2000, 1000), (600, 1200)
@@ -108,6 +113,53 @@ def test_text_and_a_list_mean_the_same() -> None:
     assert Options.parse({"prompt": text}).prompt == Options.parse({"prompt": marks}).prompt == expected
     assert Options(prompt=expected).prompt == expected
     assert scaled(expected, 2, 10)[0] == Mark(2, 25, 0)
+
+
+def test_second_prompt_runs_the_decoder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded_pictures: list[int] = []
+    run = TerminableSession.run
+
+    def counted(self: TerminableSession, outputs: object, feed: object) -> object:
+        encoded_pictures.append(1)
+        return run(self, outputs, feed)
+
+    monkeypatch.setattr(TerminableSession, "run", counted)
+    models = Models(["u2netp", "sam"], tmp_path, PLAIN)
+    remover = Remover(models, ImageLimits(), Admission(1, 0))
+
+    def click(data: bytes, x: int, **raw: object) -> tuple[bool | None, bytes, int]:
+        prompt = [{"type": "point", "data": [x, 60]}]
+        options = Options.parse({"model": "sam", "output": "mask", "prompt": prompt, **raw})
+        before = len(encoded_pictures)
+        result = remover.remove(data, options)
+        return result.embedded, result.data, len(encoded_pictures) - before
+
+    white, other = (encoded(Image.new("RGB", (300, 200), colour), "PNG") for colour in ("white", "ivory"))
+    first, second, again = click(white, 60), click(white, 200), click(white, 60)
+    assert [found[0] for found in (first, second, again)] == [False, True, True]
+    assert [found[2] for found in (first, second, again)] == [1, 0, 0]
+    assert first[1] == again[1] != second[1]
+    assert click(other, 60)[0] is False
+    # A part of the photo is another picture for the encoder.
+    assert click(white, 60, roi="0 0 150px 150px")[0] is False
+    # The same picture in another file is the same for it.
+    assert click(encoded(Image.new("RGB", (300, 200), "white"), "BMP"), 100)[0] is True
+
+
+def test_ninth_picture_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    remover = Remover(Models(["u2netp", "sam"], tmp_path, PLAIN), ImageLimits(), Admission(1, 0))
+    options = Options.parse({"model": "sam", "output": "mask", "edges": "soft"})
+
+    def known(shade: int) -> bool | None:
+        return remover.remove(encoded(Image.new("RGB", (64, 64), (255, 255, shade)), "PNG"), options).embedded
+
+    assert [known(shade) for shade in range(9)] == [False] * 9
+    assert (known(8), known(1), known(0)) == (True, True, False)
+
+
+def test_other_models_know_no_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in("u2netp", tmp_path, monkeypatch)
+    assert remove(tmp_path, encoded(Image.new("RGB", (64, 64), "white"), "PNG")).embedded is None
 
 
 def test_the_rest_of_the_frame_is_the_mean_colour_in_the_encoders_own_size(tmp_path: Path) -> None:

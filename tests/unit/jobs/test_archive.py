@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.jobs.archive import result_names, stream_archive
+from services.jobs.archive import result_name, result_names, stream_archive
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FAILED, FINISHED, Job, JobItem, result_key
 from services.storage.local import LocalFolder
@@ -40,11 +40,11 @@ def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
     finish(job, items[0], storage)
     items[1].state, items[1].error_code, items[1].attempts = FAILED, "corrupt_image", 2
     found = archive(job, items, storage)
-    assert found.namelist() == ["photo 1-no-bg.png", "metadata.json", "errors.json"]
-    assert found.read("photo 1-no-bg.png") == b"result 1"
+    assert found.namelist() == ["holiday/photo 1-no-bg.png", "metadata.json", "errors.json"]
+    assert found.read("holiday/photo 1-no-bg.png") == b"result 1"
     assert orjson.loads(found.read("metadata.json")) == [
         {
-            "file": "photo 1-no-bg.png",
+            "file": "holiday/photo 1-no-bg.png",
             "name": "holiday/photo 1.jpg",
             "position": 1,
             "seconds": 1.5,
@@ -56,6 +56,7 @@ def test_results_and_errors_are_archived(storage: LocalFolder) -> None:
             "confidence": 0.987,
             "original_width": 640,
             "original_height": 480,
+            "edited": False,
         }
     ]
     assert orjson.loads(found.read("errors.json")) == [
@@ -72,9 +73,31 @@ def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
     assert [entry["code"] for entry in orjson.loads(found.read("errors.json"))] == ["result_expired"]
 
 
-def test_results_of_equal_names_get_distinct_files() -> None:
-    job, items = new_records(3)
-    for item in items[:2]:
-        item.name = f"{item.position}/cat.jpg"
+def test_result_that_is_replaced_meanwhile_is_the_new_one(storage: LocalFolder) -> None:
+    job, items = new_records(2)
+    finish(job, items[0])
+    finish(job, items[1], storage)
+    _, (newer, _) = new_records(2)
+    finish(job, newer)
+    newer.id = items[0].id
+    newer.result_key, newer.revision = f"results/{job.id}/1-1ab.png", 1
+    storage.put(newer.result_key, b"edited", "image/png")
+    stream = stream_archive(JobSnapshot(job, items, None), storage, {items[0].id: newer}.get)
+    with zipfile.ZipFile(io.BytesIO(b"".join(stream))) as found:
+        assert found.read("photo 1-no-bg.png") == b"edited"
+        assert [entry["edited"] for entry in orjson.loads(found.read("metadata.json"))] == [True, False]
+
+
+def test_results_of_equal_paths_get_distinct_files() -> None:
+    job, items = new_records(5)
+    for item, name in zip(items, ("a/cat.jpg", "A/cat.png", "b/cat.jpg", "cat.jpg", "../..\\a/c:at.jpg"), strict=True):
+        item.name = name
         finish(job, item)
-    assert result_names(items) == {items[0].id: "cat-no-bg.png", items[1].id: "cat-no-bg-2.png"}
+    assert list(result_names(items).values()) == [
+        "a/cat-no-bg.png",
+        "A/cat-no-bg-2.png",
+        "b/cat-no-bg.png",
+        "cat-no-bg.png",
+        "a/c_at-no-bg.png",
+    ]
+    assert result_name(items[0]) == "cat-no-bg.png"

@@ -9,6 +9,8 @@ from prometheus_client.core import Metric
 from services.jobs.metrics import (
     BOUNDS,
     ENDED,
+    MEMORY,
+    MEMORY_BOUNDS,
     OK,
     REQUEUED,
     WAIT,
@@ -74,6 +76,11 @@ def test_an_observation_falls_into_its_bucket(seconds: float, bound: str) -> Non
     assert _observation(WAIT, seconds) == {f"{WAIT} {bound}": 1, f"{WAIT} sum": seconds}
 
 
+def test_memory_has_buckets_of_its_own() -> None:
+    assert _observation(MEMORY, 400_000_000) == {f"{MEMORY} 500e6": 1, f"{MEMORY} sum": 400_000_000}
+    assert list(map(float, MEMORY_BOUNDS)) == sorted(map(float, MEMORY_BOUNDS))
+
+
 def test_counts_become_counters_and_cumulative_histograms() -> None:
     found = samples(
         list(_counter_families({f"{ENDED} busy": 3, f"{WAIT} 0.5": 2, f"{WAIT} 10": 1, f"{WAIT} sum": 7.5}))
@@ -95,4 +102,5 @@ def test_metrics_are_described_before_anything_is_counted() -> None:
         "bg_remover_job_webhooks",
         "bg_remover_job_wait_seconds",
         "bg_remover_job_work_seconds",
+        "bg_remover_job_memory_bytes",
     }

@@ -9,40 +9,21 @@ from structlog.testing import capture_logs
 
 from services.containers.errors import CorruptImage
 from services.errors import Busy
-from services.imaging.formats import Format
-from services.imaging.geometry import Box
+from services.imaging.extras import Extras
 from services.imaging.pipeline import Result
 from services.jobs import process as module
 from services.jobs.dispatch import Dispatcher
-from services.jobs.process import Terms, Worker, result_facts
+from services.jobs.process import Terms, Worker
 from services.jobs.queries import JobQueries
 from services.jobs.queue import Queue
+from services.jobs.results import result_facts
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import JobStore
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, JobItem, item_id, original_key, result_key
 from services.removal import Remover
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
-from tests.support.jobs import LEASE, FakeQueue, insert_job
-
-RESULT = Result(
-    data=b"a picture",
-    format=Format.PNG,
-    width=64,
-    height=48,
-    foreground=Box(0, 0, 1, 1),
-    original_format="jpeg",
-    original_width=640,
-    original_height=480,
-    original_bytes=5678,
-    quality=None,
-    max_width=None,
-    max_height=None,
-    max_pixels=None,
-    model="u2netp",
-    confidence=0.98765,
-    timings={"decode": 1.2345},
-)
+from tests.support.jobs import LEASE, RESULT, FakeQueue, insert_job
 
 
 class FakeRemover:
@@ -52,8 +33,9 @@ class FakeRemover:
         self._work = work
         self.given: list[tuple[bytes, bytes | None]] = []
 
-    def remove(self, data: bytes, _options: object, *, background: bytes | None, **_: Any) -> Result:
+    def remove(self, data: bytes, _options: object, *, background: bytes | None, extras: Extras, **_: Any) -> Result:
         self.given.append((data, background))
+        extras.mask, extras.preview = b"a mask", b"a preview"
         return self._work()
 
 
@@ -97,6 +79,10 @@ def test_an_item_is_finished_with_its_stored_result_and_its_facts(store: JobStor
     assert item.result == result_facts(RESULT)
     with storage.open(result_key(job_id, 1, "png")) as opened:
         assert b"".join(opened) == b"a picture"
+    with storage.open(f"masks/{job_id}/1.png") as opened:
+        assert b"".join(opened) == b"a mask"
+    with storage.open(f"previews/{job_id}/1.webp") as opened:
+        assert b"".join(opened) == b"a preview"
     assert remover.given == [(b"a photo", None)]
     assert JobQueries(store.database).state(job_id, None) == FINISHED
 

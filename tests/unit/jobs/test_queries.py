@@ -6,11 +6,11 @@ import pytest
 
 from services.errors import BadOption
 from services.jobs.errors import JobNotFound
-from services.jobs.queries import UNTAKEN_SECONDS, JobQueries, JobSnapshot
+from services.jobs.queries import JobQueries, JobSnapshot, Lister
 from services.jobs.store import JobStore
-from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, JobItem, item_id
+from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
 from services.storage.errors import ResultExpired
-from tests.support.jobs import FACTS, claim_item, finish_after, finish_job, insert_job, new_records
+from tests.support.jobs import claim_item, finish_job, insert_job, new_records
 
 KEY = "0123456789ab"
 
@@ -83,51 +83,20 @@ def test_load_counts_items_that_have_not_ended_and_those_in_flight(store: JobSto
     assert queries.load_of("bob") == (0, 0)
 
 
-def test_eta_counts_the_items_before_a_job_and_its_own(store: JobStore, queries: JobQueries) -> None:
-    finish_after(store, 2)
-    own = insert_job(store, 3)
-    assert store.mark_queued(item_id(own, 1))
-    others = insert_job(store, 5, caller="bob")
-    assert store.mark_queued(item_id(others, 1))
-    job_id = insert_job(store, 2)
-    # Three of its caller's older items, one of another caller's in flight, two of its own.
-    assert queries.job(job_id, None).eta_seconds == (3 + 1 + 2) * 2
-
-
-def test_first_job_has_no_eta_until_an_image_was_finished(store: JobStore, queries: JobQueries) -> None:
-    job_id = insert_job(store, 2)
-    assert store.mark_queued(item_id(job_id, 1))
-    assert queries.job(job_id, None).eta_seconds is None
-    assert store.finish(claim_item(store, job_id), "results/1.png", FACTS)
-    assert JobQueries(store.database).job(job_id, None).eta_seconds is not None
-
-
-def test_job_that_no_worker_takes_has_no_eta(store: JobStore, queries: JobQueries) -> None:
-    finish_after(store, 2)
-    job_id = insert_job(store, 2)
-    assert store.mark_queued(item_id(job_id, 1))
-    assert queries.job(job_id, None).eta_seconds == 4
-    with store.database.session() as session:
-        item = session.get_one(JobItem, item_id(job_id, 1))
-        item.queued_at = datetime.now(UTC) - timedelta(seconds=UNTAKEN_SECONDS + 1)
-    assert JobQueries(store.database).job(job_id, None).eta_seconds is None
-    claim_item(store, job_id)
-    assert JobQueries(store.database).job(job_id, None).eta_seconds == 4
-
-
-def test_an_ended_job_has_no_eta(store: JobStore, queries: JobQueries) -> None:
-    job_id = insert_job(store)
-    finish_job(store, job_id)
-    assert queries.job(job_id, None).eta_seconds is None
-
-
 def test_pages_follow_each_other_newest_first(store: JobStore, queries: JobQueries) -> None:
     jobs = [insert_job(store, owner=KEY) for _ in range(3)]
     insert_job(store, owner="another key")
-    first, cursor = queries.page(KEY, 2)
-    second, end = queries.page(KEY, 2, cursor)
+    first, cursor = queries.page(Lister(KEY), 2)
+    second, end = queries.page(Lister(KEY), 2, cursor)
     assert [found.job.id for found in [*first, *second]] == jobs[::-1]
     assert (bool(cursor), end) == (True, "")
+
+
+def test_page_of_a_visitor_has_the_jobs_of_its_browser_alone(store: JobStore, queries: JobQueries) -> None:
+    own, _, _ = (insert_job(store, visitor=visitor) for visitor in ("a" * 32, "b" * 32, None))
+    insert_job(store, owner=KEY)
+    assert [found.job.id for found in queries.page(Lister(visitor="a" * 32), 10)[0]] == [own]
+    assert queries.page(Lister(visitor=KEY), 10)[0] == []
 
 
 def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries) -> None:
@@ -135,10 +104,10 @@ def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries
     assert store.fail(claim_item(store, failed), "corrupt_image", "")
     assert store.close(failed)
     finish_job(store, finished)
-    assert [found.job.id for found in queries.page(KEY, 10, failed=True)[0]] == [failed]
+    assert [found.job.id for found in queries.page(Lister(KEY), 10, failed=True)[0]] == [failed]
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"])
 def test_an_invalid_cursor_is_refused(queries: JobQueries, cursor: str) -> None:
     with pytest.raises(BadOption, match="cursor"):
-        queries.page(KEY, 2, cursor)
+        queries.page(Lister(KEY), 2, cursor)

@@ -11,7 +11,7 @@ from services.errors import BadOption
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import JobNotFound, QueueUnavailable, WorkerLost
 from services.jobs.pending import PendingWork
-from services.jobs.queries import JobQueries
+from services.jobs.queries import JobQueries, Lister
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import Job, JobItem, item_id, new_job_id
@@ -159,14 +159,14 @@ def test_jobs_are_listed_newest_first_in_pages(store: JobStore, queries: JobQuer
     assert store.close(made[3])
     seen, cursor = [], ""
     for _ in range(3):
-        page, cursor = queries.page("ann", 2, cursor)
+        page, cursor = queries.page(Lister("ann"), 2, cursor)
         seen += [report.job.id for report in page]
     assert seen == made[::-1]
     assert cursor == ""
-    assert [report.job.id for report in queries.page("ann", 10, failed=True)[0]] == [made[3]]
+    assert [report.job.id for report in queries.page(Lister("ann"), 10, failed=True)[0]] == [made[3]]
     for wrong in ("x", "é", "////", "MjAyNg"):
         with pytest.raises(BadOption, match="cursor"):
-            queries.page("ann", 2, wrong)
+            queries.page(Lister("ann"), 2, wrong)
 
 
 def test_an_expired_job_is_refused(database: Database, store: JobStore, queries: JobQueries) -> None:
@@ -246,6 +246,51 @@ def test_items_that_would_fail_again_are_not_retried(store: JobStore, queries: J
     assert [item.position for item in queries.job(job_id, None).retryable_items] == [3]
     assert store.retry(job_id)
     assert states(queries, job_id) == ("queued", ["failed", "failed", "queued", "finished"])
+
+
+def test_one_item_is_cancelled_and_the_last_one_closes_the_job(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 2)
+    claim = claim_item(store, job_id, 1)
+    assert store.cancel_item(claim.item.id)
+    assert not store.cancel_item(claim.item.id)
+    assert not store.finish(claim, "k", FACTS)
+    assert not store.close(job_id)
+    assert states(queries, job_id) == ("started", ["cancelled", "queued"])
+    assert store.cancel_item(item_id(job_id, 2))
+    assert store.close(job_id)
+    assert states(queries, job_id) == ("cancelled", ["cancelled", "cancelled"])
+
+
+def test_job_with_a_failed_and_a_cancelled_item_has_failed(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 2)
+    assert store.fail(claim_item(store, job_id, 1), "engine_unavailable", "")
+    assert store.cancel_item(item_id(job_id, 2))
+    assert store.close(job_id)
+    assert states(queries, job_id) == ("failed", ["failed", "cancelled"])
+
+
+def test_a_cancelled_item_is_restarted_once_and_its_job_with_it(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 2)
+    finished = claim_item(store, job_id, 2)
+    assert store.finish(finished, "k", FACTS)
+    assert store.cancel(job_id)
+    item = queries.item(job_id, item_id(job_id, 1), None)[1]
+    assert not store.retry_item(finished.item)
+    assert sum(simultaneously(*[lambda: store.retry_item(item)] * AT_ONCE)) == 1
+    assert states(queries, job_id) == ("queued", ["queued", "finished"])
+    assert queries.job(job_id, None).job.expires_at is None
+    assert store.finish(claim_item(store, job_id, 1), "k", FACTS)
+    assert store.close(job_id)
+    assert states(queries, job_id) == ("finished", ["finished", "finished"])
+
+
+def test_a_failed_item_of_a_running_job_is_restarted_alone(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 3)
+    for position, code in ((1, "engine_unavailable"), (2, "corrupt_image")):
+        assert store.fail(claim_item(store, job_id, position), code, "")
+    first, second, third = queries.job(job_id, None).items
+    assert [store.retry_item(item) for item in (first, second, third)] == [True, False, False]
+    assert states(queries, job_id) == ("started", ["queued", "failed", "queued"])
 
 
 def test_unsent_items_wait_for_the_queue(store: JobStore) -> None:

@@ -43,6 +43,12 @@ def test_load_is_zero_until_it_is_set(metrics: Metrics) -> None:
     assert (value(metrics, "bg_remover_in_flight"), value(metrics, "bg_remover_waiting")) == (2, 5)
 
 
+def test_series_of_alerts_begin_with_zero(metrics: Metrics) -> None:
+    assert value(metrics, "bg_remover_refused_total", code="internal_error") == 0
+    assert value(metrics, "bg_remover_requests_total", method="POST", endpoint="/remove-background", status="500") == 0
+    assert value(metrics, "bg_remover_stage_duration_seconds_count", stage="segment") == 0
+
+
 def test_forgotten_model_counts_as_unloaded(metrics: Metrics) -> None:
     labels = {"model": "u2net", "engine": "cpu", "precision": "f32"}
     model = SimpleNamespace(name="u2net", engine="cpu", precision="f32", warning="no GPU")

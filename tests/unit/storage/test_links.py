@@ -6,7 +6,7 @@ import pytest
 
 from services.errors import Forbidden
 from services.storage.errors import ResultExpired
-from services.storage.links import DownloadLinks
+from services.storage.links import ARCHIVES, DownloadLinks
 
 KEY = "results/3f2a/1.png"
 
@@ -24,7 +24,9 @@ def test_an_expired_token_is_refused(seconds: int) -> None:
         links.read(links.token(KEY, seconds, "x.png"))
 
 
-def test_a_token_of_another_secret_is_refused() -> None:
+def test_a_token_of_another_secret_or_purpose_is_refused() -> None:
+    with pytest.raises(Forbidden):
+        DownloadLinks("secret").read(DownloadLinks("secret", ARCHIVES).token(KEY, 60, "x.png"))
     with pytest.raises(Forbidden):
         DownloadLinks("secret").read(DownloadLinks("other").token(KEY, 60, "x.png"))
 

@@ -28,6 +28,7 @@ def app(tmp_path: Path) -> Flask:
     made = Flask(__name__)
     made.extensions[EXTENSION] = SimpleNamespace(
         storage=LocalFolder(tmp_path, "secret"),
+        jobs=SimpleNamespace(queries=SimpleNamespace(latest=lambda _id: None)),
         settings=SimpleNamespace(download_redirect=True, presigned_url_seconds=60, public_base="https://api.example"),
     )
     return made
@@ -58,7 +59,7 @@ def test_answer_is_json_that_no_cache_keeps() -> None:
 def test_accepted_job_is_found_at_its_location(app: Flask) -> None:
     job, _ = new_records(2)
     with app.test_request_context("/"):
-        response = accepted(job)
+        response = accepted(job, ["a.jpg", "b.jpg"])
     assert (response.status_code, response.headers["Location"]) == (202, f"https://api.example/api/jobs/{job.id}")
     assert response.get_json()["items"] == 2
 

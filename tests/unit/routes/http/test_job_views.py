@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from routes.http.job_answers import encoded
-from routes.http.job_views import AcceptedView, ErrorView, FailedJobView, JobView, RetriedView, job_url
+from routes.http.job_views import AcceptedView, FailedJobView, JobView, RetriedView, job_url
 from routes.http.upload_views import TaskView
+from services.containers.errors import CorruptImage
+from services.errors import Busy
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem, item_id
 from tests.support.jobs import FACTS, new_records
@@ -36,10 +38,10 @@ def test_a_queued_job_is_described_with_nulls() -> None:
     assert encoded(JobView.of(JobSnapshot(job, items, 2.0), "")).decode() == (
         '{"job_id":"00000000000000000000000000000000","status":"queued","stage":null,"progress":0,"eta_seconds":2.0,'
         '"created_at":"2026-01-02T03:04:05.678Z","started_at":null,"finished_at":null,"expires_at":null,"attempts":0,'
-        '"error":null,"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","status":"queued",'
-        '"stage":null,"progress":0,"attempts":0,"error":null,"width":null,"height":null,"bytes":null,"format":null,'
-        '"model":null,"confidence":null}],"download_url":null,"metrics":{"items":1,"finished":0,"failed":0,'
-        '"cancelled":0,"queue_seconds":null,"processing_seconds":null,"original_bytes":100,"result_bytes":0,'
+        '"error":null,"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","path":"photo 1",'
+        '"status":"queued","stage":null,"progress":0,"attempts":0,"error":null,"width":null,"height":null,"bytes":null,"format":null,'
+        '"model":null,"confidence":null,"ms":null,"revision":0}],"download_url":null,"metrics":{"items":1,'
+        '"finished":0,"failed":0,"cancelled":0,"queue_seconds":null,"processing_seconds":null,"original_bytes":100,"result_bytes":0,'
         '"timings_ms":null}}'
     )
 
@@ -51,9 +53,10 @@ def test_a_finished_job_is_described_with_the_facts_of_its_result() -> None:
         '{"job_id":"00000000000000000000000000000000","status":"finished","stage":null,"progress":100,'
         '"eta_seconds":null,"created_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.678Z",'
         '"finished_at":"2026-01-02T03:04:09.678Z","expires_at":"2026-01-02T04:04:05.678Z","attempts":1,"error":null,'
-        '"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","status":"finished","stage":null,'
-        '"progress":100,"attempts":1,"error":null,"width":64,"height":48,"bytes":1234,"format":"png",'
-        '"model":"u2netp","confidence":0.987}],"download_url":"/api/jobs/00000000000000000000000000000000/download",'
+        '"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","path":"photo 1",'
+        '"status":"finished","stage":null,"progress":100,"attempts":1,"error":null,"width":64,"height":48,"bytes":1234,"format":"png",'
+        '"model":"u2netp","confidence":0.987,"ms":2250.0,"revision":0}],'
+        '"download_url":"/api/jobs/00000000000000000000000000000000/download",'
         '"metrics":{"items":1,"finished":1,"failed":0,"cancelled":0,"queue_seconds":1.0,"processing_seconds":2.25,'
         '"original_bytes":100,"result_bytes":1234,"timings_ms":{"decode":1.5,"segment":20.0}}}'
     )
@@ -65,7 +68,9 @@ def test_a_batch_shows_its_first_failed_image_and_no_timings() -> None:
     items[1].error_code = "busy"
     items[2].state, items[2].error_code = FAILED, "corrupt_image"
     view = JobView.of(JobSnapshot(job, items, None), "")
-    assert view.error == ErrorView(code="corrupt_image", details="")
+    assert view.error
+    assert (view.error.code, view.error.details, view.error.retryable) == ("corrupt_image", "", False)
+    assert view.error.solution == CorruptImage.solution
     assert [item.error and item.error.code for item in view.items] == [None, "busy", "corrupt_image"]
     assert (view.metrics.finished, view.metrics.failed, view.metrics.timings_ms) == (1, 1, None)
 
@@ -73,7 +78,10 @@ def test_a_batch_shows_its_first_failed_image_and_no_timings() -> None:
 def test_a_single_image_shows_the_error_of_its_last_attempt() -> None:
     job, items = job_of()
     items[0].error_code, items[0].error_details = "busy", "why"
-    assert JobView.of(JobSnapshot(job, items, None), "").error == ErrorView(code="busy", details="why")
+    error = JobView.of(JobSnapshot(job, items, None), "").error
+    assert error
+    assert (error.code, error.details, error.retryable) == ("busy", "why", True)
+    assert error.message == Busy.message
 
 
 def test_a_running_job_shows_the_stage_of_its_first_running_item() -> None:
@@ -84,9 +92,10 @@ def test_a_running_job_shows_the_stage_of_its_first_running_item() -> None:
 
 
 def test_an_accepted_job_names_where_its_status_is() -> None:
-    assert encoded(AcceptedView.of(job_of(2)[0], "")).decode() == (
-        '{"job_id":"00000000000000000000000000000000","status":"queued","items":2,'
-        '"status_url":"/api/jobs/00000000000000000000000000000000"}'
+    assert encoded(AcceptedView.of(job_of(1)[0], ["x/a.jpg"], "")).decode() == (
+        '{"job_id":"00000000000000000000000000000000","status":"queued","items":1,'
+        '"status_url":"/api/jobs/00000000000000000000000000000000","images":[{"item_id":'
+        '"00000000000000000000000000000000-1","name":"x/a.jpg","path":"x/a.jpg"}]}'
     )
 
 
@@ -124,7 +133,9 @@ def test_links_are_absolute_with_the_address_of_the_service() -> None:
     finish(job, items[0])
     snapshot, base = JobSnapshot(job, items, None), "https://api.example"
     assert JobView.of(snapshot, base).download_url == f"{base}/api/jobs/{job.id}/download"
-    assert AcceptedView.of(job, base).status_url == RetriedView.of(snapshot, base).status_url == job_url(job.id, base)
+    assert (
+        AcceptedView.of(job, [], base).status_url == RetriedView.of(snapshot, base).status_url == job_url(job.id, base)
+    )
     assert TaskView.of(snapshot, base, None).result_url == f"{base}/api/jobs/{job.id}/download"
 
 

@@ -1,5 +1,6 @@
 """Each request gets an id, headers, a log line and metrics."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -92,6 +93,14 @@ def test_result_has_its_timings_and_cache_state_as_headers(app: Flask, cached: b
     headers = answer_with(app, result_of(cached)).headers
     assert headers["Server-Timing"].startswith("decode;dur=2.0, segment;dur=10.0, total;dur=")
     assert headers.get("X-Cache") == header
+
+
+@pytest.mark.parametrize(("embedded", "header"), [(True, "hit"), (False, "miss"), (None, None)])
+def test_result_names_whether_its_photo_was_encoded_before(
+    app: Flask, embedded: bool | None, header: str | None
+) -> None:
+    headers = answer_with(app, replace(result_of(None), embedded=embedded)).headers
+    assert headers.get("X-Embedding") == header
 
 
 def test_request_is_counted_by_its_rule_and_not_by_its_path(app: Flask, metrics: Metrics) -> None:

@@ -1,0 +1,177 @@
+"""The page's files: their sizes, what is loaded first, texts in every language, vendored libraries as published."""
+
+import gzip
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import ROOT
+
+WEB = ROOT / "web"
+# Files that other files do not import: the entries of workers, and of the views that are loaded when they are opened.
+LIBRARY_ENTRIES = ("app/main.js", "library/batch.js", "library/actions.js", "library/keys.js", "workers/thumb.js")
+# What shows a photo on the stage; tools, panels and the worker are loaded after it.
+EDITOR_ENTRIES = ("editor/editor.js", "editor/i18n/en.js")
+KB = 1000
+
+
+def imports(path: Path) -> list[Path]:
+    """Return the modules that a module names in its imports, minified or not."""
+    text = path.read_text(encoding="utf-8")
+    code = re.sub(r"^\s*//[^\n]*$", "", re.sub(r"/\*.*?\*/", "", text, flags=re.S), flags=re.M)
+    named = re.findall(r'(?:from|import)\s*"(\.[^"]+)"', code)
+    return [(path.parent / name).resolve() for name in named]
+
+
+def graph(*entries: str) -> set[Path]:
+    """Return the modules that are loaded with these, without those that are imported later."""
+    found: set[Path] = set()
+    waiting = [(WEB / entry).resolve() for entry in entries]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            assert path.is_file(), path
+            found.add(path)
+            waiting += imports(path)
+    return found
+
+
+def gzipped(paths: set[Path]) -> int:
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
+
+
+def test_first_view_needs_40_kb_of_javascript() -> None:
+    assert gzipped(graph("app/main.js")) <= 40 * KB
+
+
+def test_photos_add_40_kb_of_javascript() -> None:
+    assert gzipped(graph(*LIBRARY_ENTRIES) - graph("app/main.js")) <= 40 * KB
+
+
+def test_editor_shows_a_photo_with_45_kb_more_of_javascript() -> None:
+    assert gzipped(graph(*EDITOR_ENTRIES) - graph(*LIBRARY_ENTRIES)) <= 45 * KB
+
+
+def test_tools_and_panels_add_82_kb_of_javascript() -> None:
+    rest = {str(path.relative_to(WEB)) for folder in ("editor", "workers") for path in (WEB / folder).rglob("*.js")}
+    assert gzipped(graph(*rest) - graph(*LIBRARY_ENTRIES) - graph(*EDITOR_ENTRIES)) <= 82 * KB
+
+
+def test_styles_have_12_kb() -> None:
+    styles = {path for path in WEB.rglob("*.css") if path.name != "reference.css"}
+    assert gzipped(styles) <= 12 * KB
+
+
+def test_page_preloads_exactly_what_its_entry_imports() -> None:
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    preloaded = re.findall(r'rel="modulepreload" href="/static/\{build\}/([^"]+)"', page)
+    assert preloaded == sorted(str(path.relative_to(WEB)) for path in graph("app/main.js")), (
+        "python -m tests.repository.test_page"
+    )
+
+
+def texts_of_templates(code: str) -> list[str]:
+    """Return what lit templates hold besides expressions, each as HTML."""
+    found: list[str] = []
+    at = 0
+    while (start := code.find("html`", at)) != -1:
+        text, at = template(code, start + len("html`"), found)
+        found.append(text)
+    return found
+
+
+def template(code: str, at: int, found: list[str]) -> tuple[str, int]:
+    """Read a template up to its end, those in its expressions as well; return its text and where it ends."""
+    text = ""
+    while code[at] != "`":
+        if code.startswith("${", at):
+            at = expression(code, at + 2, found)
+            text += "\0"
+        else:
+            text += code[at]
+            at += 1
+    return text, at + 1
+
+
+def expression(code: str, at: int, found: list[str]) -> int:
+    """Return where an expression ends."""
+    depth = 1
+    while depth:
+        if code.startswith("html`", at) or code[at] == "`":
+            is_html = code[at] == "h"
+            text, at = template(code, at + (len("html`") if is_html else 1), found)
+            found += [text] if is_html else []
+            continue
+        depth += {"{": 1, "}": -1}.get(code[at], 0)
+        at += 1
+    return at
+
+
+def test_templates_hold_no_text() -> None:
+    """A person's language is in `i18n`: between the tags of templates are only expressions."""
+    for path in [*WEB.glob("app/*.js"), *WEB.glob("library/*.js"), *WEB.glob("editor/*.js")]:
+        for html in texts_of_templates(path.read_text(encoding="utf-8")):
+            text = re.sub(r"<[^>]*>", "", html)
+            assert not re.search(r"[A-Za-z]{2,}", text), (path.name, text)
+            assert not re.search(r'(aria-label|title|placeholder|alt)="[^"\0]*[A-Za-z]', html), (path.name, html)
+            # The page's policy forbids it.
+            assert " style=" not in html, (path.name, html)
+
+
+def keys(path: Path) -> set[str]:
+    return set(re.findall(r"^  (\w+):", path.read_text(encoding="utf-8"), re.M))
+
+
+@pytest.mark.parametrize("folder", ["app/i18n", "editor/i18n"])
+def test_languages_have_the_same_texts(folder: str) -> None:
+    english, german = keys(WEB / folder / "en.js"), keys(WEB / folder / "de.js")
+    assert english == german
+    assert english
+
+
+def test_texts_that_the_library_asks_for_exist() -> None:
+    asked = set()
+    for path in [*WEB.glob("app/*.js"), *WEB.glob("library/*.js")]:
+        asked |= set(re.findall(r'\bt\("(\w+)"', path.read_text(encoding="utf-8")))
+    assert asked - keys(WEB / "app/i18n/en.js") == set()
+
+
+def test_vendored_files_are_those_of_the_manifest() -> None:
+    manifest = json.loads((WEB / "vendor/manifest.json").read_text(encoding="utf-8"))
+    listed = {WEB / "vendor" / file["path"]: file["sha256"] for package in manifest for file in package["files"]}
+    for path, digest in listed.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, path
+    # Descriptions of types are ours.
+    there = {path for path in (WEB / "vendor").rglob("*") if path.is_file() and not path.name.endswith(".d.ts")}
+    assert there - {WEB / "vendor/manifest.json"} == set(listed)
+
+
+def test_page_names_no_other_host() -> None:
+    for path in [
+        WEB / "index.html",
+        WEB / "style.css",
+        *WEB.glob("app/**/*.js"),
+        *WEB.glob("library/*.js"),
+        *WEB.glob("editor/**/*.js"),
+    ]:
+        addresses = re.findall(r"https?://[^\s\"'`)]+", path.read_text(encoding="utf-8"))
+        assert [address for address in addresses if "w3.org" not in address] == [], path
+
+
+if __name__ == "__main__":
+    # Write the page's list of preloads.
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    lines = [
+        f'  <link rel="modulepreload" href="/static/{{build}}/{path.relative_to(WEB)}">'
+        for path in sorted(graph("app/main.js"), key=str)
+    ]
+    page = re.sub(
+        r'(  <link rel="modulepreload"[^\n]*\n)*(  <script type="module")',
+        lambda found: "\n".join(lines) + "\n" + found.group(2),
+        page,
+        count=1,
+    )
+    (WEB / "index.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,24 @@
+"""The memory that admission reckons with."""
+
+import pytest
+from PIL import Image
+
+from services.imaging.choices.weight import weight
+from services.imaging.decode import ImageLimits, inspect
+from services.imaging.options import Options
+from services.imaging.pipeline import Sources
+from tests.support.images import encoded
+
+
+def sources(size: tuple[int, int]) -> Sources:
+    return Sources(inspect(encoded(Image.new("RGB", size), "PNG"), ImageLimits()))
+
+
+def test_weight_counts_canvas_background_and_encoder() -> None:
+    photo = sources((1000, 500))
+    both = Sources(photo.photo, sources((200, 100)).photo)
+    assert weight(photo, Options()) == pytest.approx(0.5)
+    assert weight(both, Options()) == pytest.approx(0.52)
+    assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
+    assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
+    assert weight(photo, Options.parse({"canvas": "2000 2000"})) == pytest.approx(4.0)

@@ -1,0 +1,59 @@
+// Every state with every event: what becomes of a photo.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reduce } from "../../../web/app/events.js";
+
+const JOB = { id: "j", item: "j-1", revision: 0 };
+const RESULT = { width: 4, height: 3, bytes: 9, format: "png", model: "u2netp" };
+const ERROR = { code: "corrupt_image", text: "", solution: "", details: "", retryable: true };
+const STATES = ["added", "uploading", "queued", "processing", "completed", "failed", "cancelled"];
+const EVENTS = {
+  upload: { type: "upload" }, uploaded: { type: "uploaded", job: JOB }, queue: { type: "queue" }, start: { type: "start", progress: 40 },
+  finish: { type: "finish", result: RESULT }, fail: { type: "fail", error: ERROR }, cancel: { type: "cancel" }, retry: { type: "retry" },
+  requeue: { type: "requeue" }, rework: { type: "rework" }, rollback: { type: "rollback" },
+};
+// The state after each event, in the order of STATES; "." where nothing changes.
+const TABLE = {
+  upload: ["uploading", "uploading", "uploading", "uploading", ".", ".", "."],
+  uploaded: ["queued", "queued", "queued", "queued", ".", ".", "."],
+  queue: ["queued", "queued", ".", "queued", ".", ".", "."],
+  start: ["processing", "processing", "processing", "processing", ".", ".", "."],
+  finish: ["completed", "completed", "completed", "completed", "completed", "completed", "."],
+  fail: ["failed", "failed", "failed", "failed", ".", ".", "."],
+  cancel: ["cancelled", "cancelled", "cancelled", "cancelled", ".", ".", "."],
+  retry: [".", ".", ".", ".", ".", "added", "added"],
+  requeue: [".", ".", ".", ".", ".", "queued", "queued"],
+  rework: [".", ".", ".", ".", "processing", ".", "."],
+  rollback: ["added", "added", "added", "added", ".", ".", "."],
+};
+
+const doc = (state, more = {}) => ({ id: "1", name: "a.jpg", path: "", bytes: 1, type: "", addedAt: 0, state, progress: 0, attempts: 0, options: {}, ...more });
+
+for (const [name, after] of Object.entries(TABLE)) {
+  test(`${name} leads where the table says`, () => {
+    STATES.forEach((state, index) => {
+      const wanted = after[index] === "." ? state : after[index];
+      assert.equal(reduce(doc(state), EVENTS[name]).state, wanted, state);
+    });
+  });
+}
+
+test("progress never goes back", () => {
+  let now = doc("processing", { progress: 60 });
+  now = reduce(now, { type: "progress", value: 20 });
+  assert.equal(now.progress, 60);
+  assert.equal(reduce(now, { type: "start", progress: 10 }).progress, 60);
+});
+
+test("a cancelled photo keeps its job, so that it can be cancelled there", () => {
+  assert.deepEqual(reduce(doc("cancelled"), EVENTS.uploaded).job, JOB);
+});
+
+test("a retry counts, and forgets error, result and job", () => {
+  const again = reduce(doc("failed", { error: ERROR, job: JOB, attempts: 1 }), EVENTS.retry);
+  assert.deepEqual([again.attempts, again.error, again.job, again.result], [2, undefined, undefined, undefined]);
+});
+
+test("a result brings its revision", () => {
+  assert.equal(reduce(doc("processing", { job: JOB }), { ...EVENTS.finish, revision: 3 }).job.revision, 3);
+});

@@ -1,0 +1,33 @@
+// Whether the server answers. Shown in every view; everything that waits goes on by itself.
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { signal } from "../vendor/signals/signals-core.js";
+import { reachable, request } from "./api.js";
+import { t } from "./i18n/index.js";
+
+const LONGEST_SECONDS = 15;
+
+/** Whether the stream of events is lost and asked for again. */
+export const reconnecting = signal(false);
+let asking = false;
+
+async function askAgain() {
+  if (asking) return;
+  asking = true;
+  for (let seconds = 1; !reachable.peek(); seconds = Math.min(LONGEST_SECONDS, seconds * 2)) {
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    await request("/health/live").catch(() => undefined);
+  }
+  asking = false;
+}
+
+export function startConnection() {
+  reachable.subscribe((is) => { if (!is) askAgain(); });
+  addEventListener("offline", () => { reachable.value = false; });
+  addEventListener("online", () => { request("/health/live").catch(() => undefined); });
+}
+
+export function connectionBanner() {
+  if (reachable.value && !reconnecting.value) return nothing;
+  return html`<aside class="notice warn banner" aria-label=${t("connection")}><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3l7.5 13.5h-15z M10 8v4 M10 14.3v.1"/></svg>
+    <span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></aside>`;
+}

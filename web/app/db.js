@@ -1,0 +1,155 @@
+// What the browser keeps: documents, photos, masks, history, submissions, settings.
+import { openDB } from "../vendor/idb/idb.js";
+
+/**
+ * @typedef {"docs"|"photos"|"tiles"|"history"|"outbox"|"settings"} StoreName
+ * @typedef {{put?: any, delete?: any, store: StoreName}} Change
+ */
+
+const NAME = "studio";
+const VERSION = 1;
+/** The key of a record in each store. @type {Record<StoreName, string|string[]>} */
+const KEYS = { docs: "id", photos: "docId", tiles: ["docId", "n"], history: ["docId", "seq"], outbox: "key", settings: "key" };
+
+/** Records in memory, for a browser that keeps none (private window, blocked storage). */
+class Memory {
+  persistent = false;
+  /** @type {Map<StoreName, Map<string, any>>} */
+  #stores = new Map(/** @type {StoreName[]} */ (Object.keys(KEYS)).map((name) => [name, new Map()]));
+
+  /** @param {StoreName} store @param {any} key */
+  async get(store, key) { return this.#of(store).get(JSON.stringify(key)); }
+
+  /** @param {StoreName} store @param {string} [docId] */
+  async list(store, docId) {
+    const records = [...this.#of(store).values()];
+    return docId === undefined ? records : records.filter((record) => record.docId === docId);
+  }
+
+  /** @param {Change[]} changes */
+  async write(changes) {
+    for (const { store, put, delete: gone } of changes) {
+      if (put !== undefined) this.#of(store).set(JSON.stringify(keyOf(store, put)), put);
+      else this.#of(store).delete(JSON.stringify(gone));
+    }
+  }
+
+  /** @param {StoreName} store @param {string} [docId] */
+  async clear(store, docId) {
+    if (docId === undefined) return this.#of(store).clear();
+    for (const [key, record] of this.#of(store)) if (record.docId === docId) this.#of(store).delete(key);
+  }
+
+  /** @param {StoreName} store @returns {Map<string, any>} */
+  #of(store) { return /** @type {Map<string, any>} */ (this.#stores.get(store)); }
+}
+
+/** Records in IndexedDB. */
+class Indexed {
+  persistent = true;
+
+  /** @param {import("../vendor/idb/idb.js").Database} database */
+  constructor(database) { this.database = database; }
+
+  /** @param {StoreName} store @param {any} key */
+  async get(store, key) { return this.database.get(store, key); }
+
+  /** @param {StoreName} store @param {string} [docId] */
+  async list(store, docId) { return this.database.getAll(store, docId === undefined ? undefined : rangeOf(store, docId)); }
+
+  /** All or nothing. @param {Change[]} changes */
+  async write(changes) {
+    if (!changes.length) return;
+    const transaction = this.database.transaction([...new Set(changes.map((change) => change.store))], "readwrite");
+    const requests = changes.map(({ store, put, delete: gone }) =>
+      put !== undefined ? transaction.objectStore(store).put(put) : transaction.objectStore(store).delete(gone));
+    await Promise.all([...requests, transaction.done]);
+  }
+
+  /** @param {StoreName} store @param {string} [docId] */
+  async clear(store, docId) {
+    if (docId === undefined) return this.database.clear(store);
+    return this.database.delete(store, rangeOf(store, docId));
+  }
+}
+
+/** @param {StoreName} store @param {any} record */
+function keyOf(store, record) {
+  const path = KEYS[store];
+  return Array.isArray(path) ? path.map((name) => record[name]) : record[path];
+}
+
+/** @param {StoreName} store @param {string} docId */
+function rangeOf(store, docId) {
+  return Array.isArray(KEYS[store]) ? IDBKeyRange.bound([docId], [docId, []]) : docId;
+}
+
+/** @type {Promise<Memory|Indexed>|undefined} */
+let opened;
+
+/** The open database; a stand-in in memory where the browser gives none, with `persistent === false`. */
+export function open() {
+  opened ??= openIndexed().catch(() => new Memory());
+  return opened;
+}
+
+async function openIndexed() {
+  const database = await openDB(NAME, VERSION, {
+    upgrade(made) {
+      for (const [name, keyPath] of Object.entries(KEYS)) made.createObjectStore(name, { keyPath });
+    },
+    // Another tab has a newer page: let it have the database.
+    blocking() { database.close(); },
+    terminated() { opened = undefined; },
+  });
+  return new Indexed(database);
+}
+
+/** A record; undefined without one. @param {StoreName} store @param {any} key */
+export async function get(store, key) {
+  return attempt(async () => (await open()).get(store, key), undefined);
+}
+
+/** All records of a store, or those of one document. @param {StoreName} store @param {string} [docId] @returns {Promise<any[]>} */
+export async function list(store, docId) {
+  return attempt(async () => (await open()).list(store, docId), []);
+}
+
+/** Save a record. Returns false where there is no room. @param {StoreName} store @param {any} record */
+export async function put(store, record) {
+  return write([{ store, put: record }]);
+}
+
+/** Delete a record. @param {StoreName} store @param {any} key */
+export async function remove(store, key) {
+  return write([{ store, delete: key }]);
+}
+
+/** Save and delete records, all or none. Returns false where there is no room. @param {Change[]} changes */
+export async function write(changes) {
+  return attempt(async () => { await (await open()).write(changes); return true; }, false);
+}
+
+/** Delete all records of a store, or those of one document. @param {StoreName} store @param {string} [docId] */
+export async function clear(store, docId) {
+  return attempt(async () => { await (await open()).clear(store, docId); return true; }, false);
+}
+
+/** Whether what is saved is there after a reload. */
+export async function isPersistent() {
+  return (await open()).persistent;
+}
+
+/** @template T @param {() => Promise<T>} run @param {T} otherwise @returns {Promise<T>} */
+async function attempt(run, otherwise) {
+  try {
+    return await run();
+  } catch (error) {
+    // The connection was closed under us (another tab upgraded, storage was cleared): open it once more, once.
+    if (error instanceof DOMException && error.name === "InvalidStateError") {
+      opened = undefined;
+      try { return await run(); } catch { return otherwise; }
+    }
+    return otherwise;
+  }
+}

@@ -1,0 +1,85 @@
+// The page's entry: language, documents of earlier visits, the view that the address names.
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import { effect } from "../vendor/signals/signals-core.js";
+import { prepare, startDrops } from "../library/drop.js";
+import { openLibrary } from "../library/library.js";
+import { said, say } from "./announce.js";
+import { onKeyNeeded } from "./api.js";
+import { connectionBanner, startConnection } from "./connection.js";
+import { knownFacts } from "./facts.js";
+import { header, startScheme } from "./header.js";
+import { startLanguage, t } from "./i18n/index.js";
+import { go, route, startRouter } from "./router.js";
+import { docs, flush, restore } from "./store.js";
+import { startTabs } from "./tabs.js";
+
+// Loaded when it is opened.
+const EDITOR = "../editor/editor.js";
+// After the first view, before a person has found a photo.
+const PREPARE_MS = 1000;
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+/** @type {{close(): void}|undefined} */
+let view;
+
+function shell() {
+  return html`
+    <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
+    ${header()}
+    ${connectionBanner()}
+    <main class="main" id="view" tabindex="-1"></main>
+    <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  (document.getElementById("photos") ?? document.getElementById("view"))?.focus();
+}
+
+let showing = 0;
+
+/** @param {import("./router.js").Route} to */
+async function show(to) {
+  showing += 1;
+  const mine = showing;
+  const root = /** @type {HTMLElement} */ (document.getElementById("view"));
+  view?.close();
+  view = undefined;
+  document.documentElement.dataset.view = to.name;
+  if (to.name === "library") {
+    view = openLibrary(root);
+    return;
+  }
+  await restored;
+  if (!docs.has(to.id)) { go({ name: "library" }); return; }
+  try {
+    const { openEditor } = await import(EDITOR);
+    if (mine === showing) view = openEditor(root, to.id);
+  } catch {
+    // Its files are of another build: the page is older than the server.
+    say(t("reload_page"));
+    go({ name: "library" });
+  }
+}
+
+const restored = restore();
+
+async function start() {
+  startScheme();
+  await startLanguage();
+  effect(() => { document.title = t("title"); render(shell(), page); });
+  startTabs();
+  startRouter();
+  startDrops();
+  startConnection();
+  onKeyNeeded(async (refused) => (await import("../library/keys.js")).askForKey(refused));
+  effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
+  addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
+  addEventListener("pagehide", flush);
+  const known = knownFacts();
+  const mine = await restored;
+  if (docs.size) (await import("../library/batch.js")).goOn(mine);
+  else known.then(() => setTimeout(prepare, PREPARE_MS));
+}
+
+start();

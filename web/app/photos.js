@@ -1,0 +1,87 @@
+// The bytes of a document: its photo, the model's matte, the mask as edited.
+import * as api from "./api.js";
+import * as db from "./db.js";
+import { patch, peek, photos } from "./store.js";
+
+/** The photo's bytes: of this visit, of the browser's storage, or of the job. @param {string} id @returns {Promise<Blob>} */
+export async function photoOf(id) {
+  const held = photos.get(id) ?? (await db.get("photos", id))?.photo;
+  if (held) {
+    photos.set(id, held);
+    return held;
+  }
+  const job = peek(id)?.job;
+  if (!job) throw new api.ApiError({ status: 410, code: "photo_gone", text: "The photo is not here any more" });
+  const photo = await (await api.request(itemUrl(job, "original"))).blob();
+  photos.set(id, photo);
+  return photo;
+}
+
+/** Whether the photo is here, without asking the server. @param {string} id */
+export async function hasPhoto(id) {
+  return photos.has(id) || Boolean((await db.get("photos", id))?.photo);
+}
+
+/** Kinds of photos that most browsers do not show: the server makes a picture of them. */
+const NOT_SHOWN = /hei[cf]|tiff/;
+/** Pictures of photos that the browser can't show; results are made of the photo itself. @type {Map<string, Blob>} */
+const pictures = new Map();
+
+/** What a browser can show of the photo: a picture by the server, otherwise the photo. @param {string} id @returns {Promise<Blob>} */
+export async function shownOf(id) {
+  return pictures.get(id) ?? (await db.get("photos", id))?.shown ?? photoOf(id);
+}
+
+/** @type {Map<string, Promise<Blob>>} */
+const mattes = new Map();
+
+/** The photo's matte as a grey PNG: the saved one, the job's, or the model's, which is asked once. @param {string} id @param {{signal?: AbortSignal}} [more] */
+export function matteOf(id, more = {}) {
+  let found = mattes.get(id);
+  if (!found) {
+    found = findMatte(id, more).catch((error) => { mattes.delete(id); throw error; });
+    mattes.set(id, found);
+  }
+  return found;
+}
+
+/** @param {string} id @param {{signal?: AbortSignal}} more @returns {Promise<Blob>} */
+async function findMatte(id, more) {
+  const kept = await db.get("photos", id);
+  if (kept?.matte) return kept.matte;
+  const doc = peek(id);
+  if (doc?.job && doc.state === "completed") return (await api.request(itemUrl(doc.job, "mask"), more)).blob();
+  const photo = await photoOf(id);
+  const began = performance.now();
+  const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
+  const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
+  if (found.photo) pictures.set(id, found.photo);
+  await keep(id, { photo, shown: found.photo, matte: found.matte });
+  facts.set(id, { confidence: found.confidence, ms: Math.round(performance.now() - began) });
+  return found.matte;
+}
+
+/** What the model's answer said besides the matte. @type {Map<string, {confidence?: number, ms: number}>} */
+export const facts = new Map();
+
+/** The mask of the result: as edited, otherwise the matte. @param {string} id @returns {Promise<Blob>} */
+export async function maskOf(id) {
+  return (await db.get("photos", id))?.mask ?? matteOf(id);
+}
+
+/** Keep an edited mask (8-bit grey PNG of the upright photo's size); `undefined` goes back to the matte. @param {string} id @param {Blob|undefined} mask */
+export async function saveMask(id, mask) {
+  await keep(id, { mask });
+  patch(id, {});
+}
+
+/** Merge into what the browser keeps of a photo. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
+export async function keep(id, change) {
+  const kept = (await db.get("photos", id)) ?? { docId: id };
+  return db.put("photos", { ...kept, ...change });
+}
+
+/** @param {{id: string, item: string}} job @param {string} part */
+export function itemUrl(job, part) {
+  return `/api/jobs/${job.id}/items/${job.item}/${part}`;
+}

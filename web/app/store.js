@@ -1,0 +1,181 @@
+// The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
+import { batch, computed, signal } from "../vendor/signals/signals-core.js";
+import * as db from "./db.js";
+import { isOver, reduce } from "./events.js";
+import { broadcast, hear, openTabs, TAB } from "./tabs.js";
+
+export { reduce } from "./events.js";
+export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.js";
+
+/**
+ * @typedef {{[name: string]: string}} Options
+ * @typedef {{code: string, text: string, solution: string, details: string, retryable: boolean, retryAt?: number}} DocError
+ * @typedef {'added'|'uploading'|'queued'|'processing'|'completed'|'failed'|'cancelled'} State
+ * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number, exportedAt?: number,
+ *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
+ *   job?: {id: string, item: string, revision: number}, error?: DocError,
+ *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
+ *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
+ *   options: Options, applied?: Options, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
+ * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `direct` photos go to `/matte`, not to a job. `tab` sends it.
+ * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
+ * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
+ */
+
+/** @type {Map<string, DocSignal>} */
+export const docs = new Map();
+/** Ids, oldest first. @type {import("../vendor/signals/signals-core.js").Signal<string[]>} */
+export const order = signal(/** @type {string[]} */ ([]));
+/** Grows with each change of a document, for what depends on many of them. */
+export const changes = signal(0);
+/** Called with the ids of documents that are forgotten. @type {Set<(ids: string[]) => void>} */
+export const onForget = new Set();
+
+/** @param {string} id @returns {Doc|undefined} */
+export function docOf(id) {
+  return docs.get(id)?.value;
+}
+
+/** The document without following its changes. @param {string} id */
+export function peek(id) {
+  return docs.get(id)?.peek();
+}
+
+/** All documents as they are now, oldest first. @returns {Doc[]} */
+export function all() {
+  return order.peek().flatMap((id) => peek(id) ?? []);
+}
+
+/** How many documents are in each state. */
+export const counts = computed(() => {
+  changes.value;
+  /** @type {{[state in State]: number}} */
+  const found = { added: 0, uploading: 0, queued: 0, processing: 0, completed: 0, failed: 0, cancelled: 0 };
+  for (const id of order.value) {
+    const doc = peek(id);
+    if (doc) found[doc.state] += 1;
+  }
+  return found;
+});
+
+export function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Photos in memory: what was dropped in this visit. @type {Map<string, Blob>} */
+export const photos = new Map();
+
+/** Add documents with their photos; those with an error are failed from the start. @param {Added[]} added @returns {Doc[]} */
+export function add(added) {
+  const made = added.map(({ blob, name, path = "", type = blob.type, options = {}, error, ...more }) => {
+    /** @type {Doc} */
+    const doc = { id: newId(), name, path, bytes: blob.size, type, addedAt: Date.now(), state: error ? "failed" : "added", progress: 0, attempts: 0,
+      options, tab: TAB, error, ...more };
+    photos.set(doc.id, blob);
+    return doc;
+  });
+  batch(() => {
+    for (const doc of made) docs.set(doc.id, signal(doc));
+    order.value = [...order.peek(), ...made.map((doc) => doc.id)];
+    for (const doc of made) changed(doc);
+  });
+  return made;
+}
+
+/** Change many documents, and show them once. */
+export const together = batch;
+
+/** Merge a change into a document and save it. @param {string} id @param {Partial<Doc>} change */
+export function patch(id, change) {
+  const held = docs.get(id);
+  if (!held) return;
+  held.value = { ...held.peek(), ...change };
+  changed(held.peek());
+}
+
+/** Apply an event to a document. @param {string} id @param {import("./events.js").DocEvent} event */
+export function dispatch(id, event) {
+  const held = docs.get(id);
+  if (!held) return;
+  const before = held.peek();
+  const after = reduce(before, event);
+  if (after === before) return;
+  held.value = after;
+  // Progress alone is not worth a write.
+  if (after.state !== before.state || after.job !== before.job) changed(after);
+  else changes.value = changes.peek() + 1;
+}
+
+/** Forget documents and all that is kept of them. @param {string[]} ids */
+export async function forget(ids) {
+  drop(ids);
+  broadcast("forget", ids);
+  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }]));
+  for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
+}
+
+/** @param {string[]} ids */
+function drop(ids) {
+  const gone = new Set(ids);
+  for (const id of ids) {
+    docs.delete(id);
+    photos.delete(id);
+    unsaved.delete(id);
+  }
+  order.value = order.peek().filter((id) => !gone.has(id));
+  for (const listener of onForget) listener(ids);
+}
+
+/** Bring back what earlier visits left, and follow the other tabs. Returns the documents that this tab is to send now. */
+export async function restore() {
+  hear("docs", takeAll);
+  hear("forget", drop);
+  const kept = /** @type {Doc[]} */ (await db.list("docs"));
+  kept.sort((one, other) => one.addedAt - other.addedAt);
+  takeAll(kept);
+  const open = kept.filter((doc) => !isOver(doc));
+  const others = open.some((doc) => doc.tab !== TAB) ? await openTabs() : new Set();
+  const orphans = open.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
+  for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
+  return orphans.map((doc) => doc.id);
+}
+
+/** @param {Doc[]} heard */
+function takeAll(heard) {
+  const fresh = heard.filter((doc) => !docs.has(doc.id)).map((doc) => doc.id);
+  batch(() => {
+    heard.forEach(take);
+    if (fresh.length) order.value = [...order.peek(), ...fresh];
+  });
+}
+
+/** Take a document as another tab or an earlier visit has it. @param {Doc} doc */
+function take(doc) {
+  const held = docs.get(doc.id);
+  if (held) held.value = doc;
+  else docs.set(doc.id, signal(doc));
+  changes.value = changes.peek() + 1;
+}
+
+/** @type {Map<string, Doc>} */
+const unsaved = new Map();
+let saving = false;
+
+/** @param {Doc} doc */
+function changed(doc) {
+  changes.value = changes.peek() + 1;
+  unsaved.set(doc.id, doc);
+  if (saving) return;
+  saving = true;
+  setTimeout(flush, 100);
+}
+
+/** Save what has changed. */
+export async function flush() {
+  const fresh = [...unsaved.values()];
+  unsaved.clear();
+  saving = false;
+  if (!fresh.length) return;
+  broadcast("docs", fresh);
+  await db.write(fresh.map((doc) => ({ store: "docs", put: doc })));
+}

@@ -1,0 +1,87 @@
+// Several tabs of one browser: they show the same documents, and one of them listens to the server.
+import { signal } from "../vendor/signals/signals-core.js";
+
+const LEASE = "studio-leader";
+const RENEW_MS = 2000;
+const EXPIRED_MS = 6000;
+const ANSWER_MS = 1500;
+const LOCK = "studio-tab-";
+
+/** Stays the same when the tab is reloaded. */
+export const TAB = tabId();
+/** Whether this tab listens for all of them. */
+export const leads = signal(false);
+
+const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("studio") : undefined;
+/** @type {Map<string, (data: any) => void>} */
+const heard = new Map();
+
+/** Send something to the other tabs. @param {string} kind @param {any} data */
+export function broadcast(kind, data) {
+  channel?.postMessage({ kind, data, from: TAB });
+}
+
+/** @param {string} kind @param {(data: any) => void} listener */
+export function hear(kind, listener) {
+  heard.set(kind, listener);
+}
+
+/** The ids of the other tabs that are open. @returns {Promise<Set<string>>} */
+export async function openTabs() {
+  if (navigator.locks) {
+    const { held } = await navigator.locks.query();
+    return new Set((held ?? []).flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
+  }
+  /** @type {Set<string>} */
+  const found = new Set();
+  hear("here", (id) => found.add(id));
+  broadcast("who", TAB);
+  return new Promise((resolve) => setTimeout(() => resolve(found), channel ? ANSWER_MS : 0));
+}
+
+export function startTabs() {
+  // Held for as long as the tab is open. Over plain HTTP there are no locks: tabs answer each other instead.
+  navigator.locks?.request(`${LOCK}${TAB}`, () => new Promise(() => undefined));
+  channel?.addEventListener("message", ({ data }) => {
+    if (data.kind === "who") broadcast("here", TAB);
+    else heard.get(data.kind)?.(data.data);
+  });
+  renew();
+  setInterval(renew, RENEW_MS);
+  addEventListener("storage", (event) => { if (event.key === LEASE) renew(); });
+  addEventListener("pagehide", () => { if (leads.peek()) forget(); });
+  addEventListener("pageshow", renew);
+}
+
+function renew() {
+  const lease = read();
+  const free = !lease || lease.tab === TAB || Date.now() - lease.at > EXPIRED_MS;
+  if (free) write();
+  leads.value = free;
+}
+
+/** @returns {{tab: string, at: number}|null} */
+function read() {
+  try { return JSON.parse(localStorage.getItem(LEASE) ?? "null"); } catch { return null; }
+}
+
+function write() {
+  try { localStorage.setItem(LEASE, JSON.stringify({ tab: TAB, at: Date.now() })); } catch { /* each tab leads itself */ }
+}
+
+function forget() {
+  try { localStorage.removeItem(LEASE); } catch { /* nothing is kept */ }
+}
+
+function tabId() {
+  const fresh = [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  try {
+    // A duplicated tab copies the session's storage: the id is taken out while the page is open.
+    const kept = sessionStorage.getItem("tab");
+    sessionStorage.removeItem("tab");
+    addEventListener("pagehide", () => sessionStorage.setItem("tab", kept ?? fresh));
+    return kept ?? fresh;
+  } catch {
+    return fresh;
+  }
+}

@@ -1,0 +1,107 @@
+/** An open document: photo, mask, history, options and view, saved as they change. */
+import { signal } from "../vendor/signals/signals-core.js";
+import * as api from "../app/api.js";
+import { docOf, matteOf, patch, photoOf, shownOf } from "../app/store.js";
+import { Autosave, savedState } from "./autosave.js";
+import { DESKTOP_BUDGET, History, PHONE_BUDGET } from "./core/history.js";
+import { decodeMask } from "./core/png_read.js";
+import { Lease } from "./lease.js";
+import { loadSettings } from "./settings.js";
+import { startWork } from "./work.js";
+
+/** @typedef {import("./core/mask.js").Mask} Mask */
+/** @typedef {{scale: number, x: number, y: number}} View */
+/** @typedef {"saved" | "saving" | "off"} Saved */
+
+/** Phones get a smaller photo from this size on. */
+const PHONE_PIXELS = 16e6;
+const PROXY_PIXELS = 8e6;
+
+/** Open a document. @param {string} id @returns {Promise<EditorDocument>} */
+export async function openDocument(id) {
+  const lease = new Lease(id);
+  try {
+    const [[photo, mask, state], readOnly] = await Promise.all([load(id), lease.take(), loadSettings()]);
+    const document = new EditorDocument({ id, photo, mask, state, lease });
+    document.readOnly.value = readOnly;
+    import("./room.js").then(({ forgetOld }) => forgetOld(id));
+    return document;
+  } catch (error) {
+    lease.close();
+    throw error;
+  }
+}
+
+export class EditorDocument {
+  options = signal(/** @type {{[name: string]: string}} */ ({}));
+  view = signal(/** @type {View | null} */ (null));
+  saved = signal(/** @type {Saved} */ ("saved"));
+  /** Whether another tab has this document. */
+  readOnly = signal(false);
+
+  /** @param {{id: string, photo: ImageBitmap, mask: Mask, state: Awaited<ReturnType<typeof savedState>>, lease: Lease}} parts */
+  constructor({ id, photo, mask, state, lease }) {
+    const doc = docOf(id);
+    this.id = id;
+    this.name = doc?.name ?? "";
+    this.width = mask.width;
+    this.height = mask.height;
+    this.photo = photo;
+    this.photoScale = photo.width / mask.width;
+    this.mask = mask;
+    this.lease = lease;
+    this.work = startWork();
+    this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.work.run("deflate", bytes) });
+    if (state) this.history.restore(state.entries, state.depth);
+    this.options.value = state?.options ?? doc?.edit?.options ?? doc?.options ?? {};
+    this.view.value = state?.view ?? null;
+    this.autosave = new Autosave(this, state);
+    lease.onLost = async () => {
+      await this.autosave.flush();
+      this.readOnly.value = true;
+    };
+  }
+
+  /** Save what is left and let the document go. */
+  close() {
+    const saving = this.autosave.close();
+    this.lease.close();
+    saving.finally(() => this.work.close());
+    this.photo.close();
+    return saving;
+  }
+}
+
+/** @param {string} id @returns {Promise<[ImageBitmap, Mask, Awaited<ReturnType<typeof savedState>>]>} */
+async function load(id) {
+  const state = await savedState(id);
+  if (docOf(id)?.decodes === undefined) {
+    const decodes = Boolean(await decoded(await photoOf(id)));
+    patch(id, { decodes });
+  }
+  const mask = state?.mask ?? (await decodeMask(await matteOf(id)));
+  const photo = await photoFor(id, mask);
+  return [photo, mask, state];
+}
+
+/** Return the photo as the stage shows it: upright, smaller on phones. @param {string} id @param {Mask} mask */
+async function photoFor(id, mask) {
+  const large = isPhone() && mask.width * mask.height > PHONE_PIXELS;
+  const scale = large ? Math.sqrt(PROXY_PIXELS / (mask.width * mask.height)) : 1;
+  const size = large ? { resizeWidth: Math.round(mask.width * scale), resizeHeight: Math.round(mask.height * scale) } : undefined;
+  const photo = await decoded(await shownOf(id), size);
+  if (photo) return photo;
+  const { blob: jpeg } = await api.compose(await photoOf(id), docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
+  const other = await decoded(jpeg, size);
+  if (!other) throw new api.ApiError({ status: 0, code: "not_decoded", text: "The photo cannot be shown" });
+  return other;
+}
+
+/** @param {Blob} blob @param {ImageBitmapOptions} [size] @returns {Promise<ImageBitmap | null>} */
+function decoded(blob, size = {}) {
+  return createImageBitmap(blob, { imageOrientation: "from-image", ...size }).catch(() => null);
+}
+
+export function isPhone() {
+  return matchMedia("(pointer: coarse) and (max-width: 900px)").matches;
+}

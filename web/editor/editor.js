@@ -1,0 +1,141 @@
+/**
+ * The editor: a full window around one photo. What shows the photo is loaded with this file; tools and panels follow.
+ */
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
+import { say } from "../app/announce.js";
+import { ApiError, studioFacts } from "../app/api.js";
+import { addMessages, language, t } from "../app/i18n/index.js";
+import { go } from "../app/router.js";
+import { peek, photoOf } from "../app/store.js";
+import { errorSolution, errorTitle } from "../library/failures.js";
+import { openDocument } from "./document.js";
+import { frame } from "./frame.js";
+import { hasWebGL } from "./gl/renderer.js";
+import { Picture } from "./picture.js";
+
+/** What is on the stage. */
+export const shown = signal(/** @type {import("./session.js").Session | null} */ (null));
+
+const STYLE = new URL("./editor.css", import.meta.url).href;
+
+/** Open the editor of a document. @param {HTMLElement} root @param {string} id @returns {{close(): void}} */
+export function openEditor(root, id) {
+  const opening = new Opening(root, id);
+  opening.start();
+  return { close: () => opening.close() };
+}
+
+/** Opens a document: says what is going on until its stage is there, and what went wrong if it does not get there. */
+class Opening {
+  /** @type {(() => unknown)[]} */
+  #stops = [];
+  #closed = false;
+  #preview = signal("");
+  #error = signal(/** @type {{text: string, solution: string} | null} */ (null));
+
+  /** @param {HTMLElement} root @param {string} id */
+  constructor(root, id) {
+    this.root = root;
+    this.id = id;
+  }
+
+  async start() {
+    const rest = Promise.all([import("./session.js"), import("./views.js")]);
+    const flat = hasWebGL() ? undefined : import("./gl/canvas2d.js");
+    await Promise.all([loadStyle(), loadTexts(language.value)]);
+    if (this.#closed) return;
+    const stopWaiting = effect(() => { render(this.#waiting(), this.root); });
+    this.#stops.push(stopWaiting);
+    this.#showPhoto();
+    try {
+      const document = await openDocument(this.id);
+      if (this.#closed) return void document.close();
+      this.#stops.push(() => document.close());
+      const Flat = (await flat)?.CanvasRenderer;
+      if (this.#closed) return;
+      stopWaiting();
+      await this.#show(document, Flat, rest);
+    } catch (error) {
+      const known = error instanceof ApiError;
+      this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
+      say(this.#error.value.text);
+      if (!known) throw error;
+    }
+  }
+
+  async #showPhoto() {
+    const photo = await photoOf(this.id).catch(() => null);
+    if (photo && !this.#closed) this.#preview.value = URL.createObjectURL(photo);
+  }
+
+  /**
+   * Show the picture, then what acts on it.
+   * @param {import("./document.js").EditorDocument} document @param {typeof import("./gl/canvas2d.js").CanvasRenderer | undefined} Flat
+   * @param {Promise<[typeof import("./session.js"), typeof import("./views.js")]>} rest
+   */
+  async #show(document, Flat, rest) {
+    render(frame(), this.root);
+    const picture = new Picture(document, !document.history.depth && !peek(this.id)?.edit);
+    const stage = picture.show(/** @type {HTMLElement} */ (this.root.querySelector(".ed-stage")), Flat);
+    this.#stops.push(() => picture.close(), () => stage.close());
+    const [[{ Session }, { attachViews }], facts] = await Promise.all([rest, studioFacts().catch(() => null)]);
+    if (this.#closed) return;
+    const session = new Session(this.id, picture, stage, facts);
+    const views = attachViews(this.root, session);
+    shown.value = session;
+    this.#stops.push(() => session.close(), views.close, () => { shown.value = null; });
+  }
+
+  #waiting() {
+    const error = this.#error.value;
+    return html`<section class="editor" role="region" aria-label=${t("ed_editor")} aria-busy=${String(!error)}>
+      <div class="ed-top"><button type="button" class="button quiet" @click=${back}>${t("ed_back")}</button><h1>${peek(this.id)?.name ?? ""}</h1></div>
+      <div class="ed-waiting">
+        ${this.#preview.value ? html`<img alt="" src=${this.#preview.value}>` : html``}
+        ${error ? html`<div class="ed-failed panel"><h2>${error.text}</h2><p class="soft">${error.solution}</p>
+          <div class="ed-pending"><button type="button" class="button primary" @click=${() => this.#again()}>${t("ed_try_again")}</button>
+          <button type="button" class="button" @click=${back}>${t("ed_back")}</button></div></div>`
+          : html`<p class="ed-working"><span class="ed-spinner"></span>${t("ed_opening")}</p>`}
+      </div>
+    </section>`;
+  }
+
+  #again() {
+    this.#error.value = null;
+    this.close();
+    this.#closed = false;
+    this.start();
+  }
+
+  close() {
+    this.#closed = true;
+    for (const stop of this.#stops.splice(0).reverse()) stop();
+    URL.revokeObjectURL(this.#preview.peek());
+    this.#preview.value = "";
+    render(html``, this.root);
+  }
+}
+
+function back() {
+  go({ name: "library" });
+}
+
+/** Load the texts of a language; English is there for what another one lacks. @param {string} name */
+async function loadTexts(name) {
+  addMessages("en", (await import("./i18n/en.js")).en);
+  if (name === "de") addMessages("de", (await import("./i18n/de.js")).de);
+}
+
+/** Load the editor's style once. */
+function loadStyle() {
+  if (document.querySelector(`link[href="${STYLE}"]`)) return undefined;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = STYLE;
+  return new Promise((resolve) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", resolve);
+    document.head.append(link);
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * Exports: the exact file comes from the server; without it, the browser makes an approximate one.
+ */
+import { html } from "../vendor/lit-html/lit-html.js";
+import { signal } from "../vendor/signals/signals-core.js";
+import { ApiError, compose } from "../app/api.js";
+import { speaker, t } from "../app/i18n/index.js";
+import { photoOf } from "../app/store.js";
+import { errorSolution, errorTitle } from "../library/failures.js";
+import * as png8 from "./core/png8.js";
+import { noteExport } from "./room.js";
+import { CanvasRenderer } from "./gl/canvas2d.js";
+import { icon } from "./icons.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean}} ExportState */
+
+/** Browsers make larger pictures unreliably; phones stop at this. */
+export const QUICK_PIXELS = 16_000_000;
+const EXTENSIONS = { jpeg: "jpg", png: "png", webp: "webp", avif: "avif" };
+
+export class Exporter {
+  state = signal(/** @type {ExportState} */ ({ kind: "idle" }));
+  open = signal(false);
+  /** @type {AbortController | null} */
+  #running = null;
+
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+  }
+
+  /** Whether pictures can be copied here: only pages of a secure origin may. */
+  get canCopy() {
+    return Boolean(navigator.clipboard?.write) && typeof ClipboardItem === "function";
+  }
+
+  /** Whether the browser can make the picture itself. */
+  get canQuick() {
+    const { width, height } = this.session.look.layout.value;
+    return width * height <= QUICK_PIXELS;
+  }
+
+  async download() {
+    await this.#run(async (signal) => {
+      const { blob, name } = await this.#exact(this.session.exportOptions(), signal);
+      save(blob, name);
+      noteExport(this.session.id);
+      return t("ed_exported", { name, size: speaker().bytes(blob.size) });
+    });
+  }
+
+  async copy() {
+    await this.#run(async (signal) => {
+      const png = this.#exact({ ...this.session.exportOptions(), format: "png" }, signal).then(({ blob }) => blob);
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+      return t("ed_copied");
+    });
+  }
+
+  /** Make a PNG in the browser: colours along soft edges may differ from the server's. */
+  async quick() {
+    await this.#run(async () => {
+      const { name } = this.session;
+      save(await this.#picture(), `${stemOf(name)}.png`);
+      return t("ed_exported_quick");
+    });
+  }
+
+  cancel() {
+    this.#running?.abort();
+  }
+
+  /** @param {(signal: AbortSignal) => Promise<string>} make */
+  async #run(make) {
+    this.#running?.abort();
+    const running = new AbortController();
+    this.#running = running;
+    this.open.value = false;
+    this.state.value = { kind: "busy", text: t("ed_exporting") };
+    this.session.say(t("ed_exporting"));
+    try {
+      const text = await make(running.signal);
+      this.state.value = { kind: "done", text };
+      this.session.say(text);
+    } catch (error) {
+      if (!running.signal.aborted) this.fail(error);
+    }
+  }
+
+  /** Say what went wrong. @param {unknown} error */
+  fail(error) {
+    const failure = failureOf(error, this.canQuick);
+    this.state.value = failure;
+    this.session.say(failure.text);
+  }
+
+  /** @param {{[name: string]: string}} options @param {AbortSignal} signal */
+  async #exact(options, signal) {
+    const { id, document, name, pictureFile } = this.session;
+    const [photo, mask] = await Promise.all([photoOf(id), png8.encode(document.mask)]);
+    const sent = pictureFile ? { ...options, background_image: pictureFile } : options;
+    const { blob, headers } = await compose(photo, name, mask, sent, { signal });
+    return { blob, name: nameOf(headers) ?? `${stemOf(name)}.${extensionOf(blob, options)}` };
+  }
+
+  async #picture() {
+    const { document, look } = this.session;
+    const { width, height, frame } = look.layout.value;
+    const canvas = globalThis.document.createElement("canvas");
+    const renderer = new CanvasRenderer(canvas, document);
+    renderer.resize(width, height);
+    const pane = { left: 0, top: 0, width, height, shows: /** @type {const} */ ("result") };
+    /** @type {import("./gl/types.js").Light} */
+    const black = [0, 0, 0];
+    renderer.draw({
+      ratio: 1, panes: [pane], scale: width / frame.width, x: frame.x + frame.width / 2, y: frame.y + frame.height / 2,
+      frame, ground: look.ground.value, shadow: look.shadow.value, overlay: "none", split: null, colours: { stage: black, checker: [black, black] }, bare: true,
+    });
+    return /** @type {Promise<Blob>} */ (new Promise((resolve, reject) => {
+      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))), "image/png");
+    }));
+  }
+}
+
+/** @param {Session} session */
+export function exportButtons(session) {
+  const { exporter } = session;
+  const busy = exporter.state.value.kind === "busy";
+  return html`<div class="ed-export">
+    <button type="button" class="button primary" aria-busy=${String(busy)} ?disabled=${busy} @click=${() => exporter.download()}>
+      ${busy ? html`<span class="ed-spinner"></span>` : icon("down")}<span>${t("ed_export")}</span></button>
+    <button type="button" class="button primary ed-more" aria-label=${t("ed_export_more")} aria-haspopup="true" aria-expanded=${String(exporter.open.value)}
+      @click=${() => { exporter.open.value = !exporter.open.value; }}>${icon("more")}</button>
+    ${exporter.open.value ? exportMenu(session) : html``}
+  </div>`;
+}
+
+/** @param {Session} session */
+function exportMenu(session) {
+  const { exporter } = session;
+  const format = session.options.value.format || "png";
+  const { width, height } = session.look.layout.value;
+  const close = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") exporter.open.value = false; };
+  return html`<div class="ed-menu" @keydown=${close}>
+    <p class="soft small">${t("ed_export_facts", { format: t(`ed_format_${format}`), width: speaker().number(width), height: speaker().number(height) })}</p>
+    ${exporter.canCopy ? html`<button type="button" class="button quiet" @click=${() => exporter.copy()}>${icon("copy")}${t("ed_copy")}</button>` : html``}
+    ${exporter.canQuick ? html`<button type="button" class="button quiet" @click=${() => exporter.quick()}>${icon("down")}<span>${t("ed_quick")}<small class="soft">${t("ed_quick_note")}</small></span></button>` : html``}
+  </div>`;
+}
+
+/** What the last export has to say, on the stage. @param {Session} session */
+export function exportNotice(session) {
+  const { exporter } = session;
+  const state = exporter.state.value;
+  const dismiss = () => { exporter.state.value = { kind: "idle" }; };
+  if (state.kind === "busy") return html`<div class="ed-toast"><span class="ed-spinner"></span>${state.text}<button type="button" class="button quiet" @click=${() => { exporter.cancel(); dismiss(); }}>${t("ed_cancel")}</button></div>`;
+  if (state.kind === "done") return html`<div class="ed-toast good">${icon("check")}${state.text}<button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
+  if (state.kind !== "failed") return html``;
+  return html`<div class="ed-toast bad">${icon("warn")}<div><strong>${state.text}</strong>${state.solution ? html`<p class="small">${state.solution}</p>` : html``}
+    <div class="ed-toast-actions"><button type="button" class="button" @click=${() => exporter.download()}>${t("ed_try_again")}</button>
+    ${state.offersQuick ? html`<button type="button" class="button" @click=${() => exporter.quick()}>${t("ed_quick")}</button>` : html``}</div></div>
+    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
+}
+
+/** @param {unknown} error @param {boolean} canQuick @returns {Extract<ExportState, {kind: "failed"}>} */
+function failureOf(error, canQuick) {
+  if (!(error instanceof ApiError)) return { kind: "failed", text: t("ed_export_failed"), solution: "", offersQuick: canQuick };
+  const offersQuick = canQuick && (error.status === 0 || error.status === 429 || error.status >= 500);
+  if (error.status === 0) return { kind: "failed", text: t("ed_offline"), solution: t("ed_offline_solution"), offersQuick };
+  if (error.status === 429) {
+    const wait = error.retryAfter ? t("ed_wait", { time: speaker().duration(error.retryAfter) }) : "";
+    return { kind: "failed", text: t("ed_too_many"), solution: wait, offersQuick };
+  }
+  return { kind: "failed", text: errorTitle(error), solution: errorSolution(error), offersQuick };
+}
+
+/** @param {Headers} headers */
+function nameOf(headers) {
+  const said = headers.get("Content-Disposition") ?? "";
+  const encoded = /filename\*=UTF-8''([^;]+)/i.exec(said)?.[1];
+  return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/i.exec(said)?.[1];
+}
+
+/** @param {Blob} blob @param {{[name: string]: string}} options */
+function extensionOf(blob, options) {
+  const kind = blob.type.split("/")[1] || options.format || "png";
+  return /** @type {{[name: string]: string}} */ (EXTENSIONS)[kind] ?? kind;
+}
+
+/** @param {string} name */
+function stemOf(name) {
+  return name.replace(/\.[^.]+$/, "") || "photo";
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The download has begun by then; the picture's memory is free again.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,67 @@
+/**
+ * The other photos of a batch, below the stage.
+ */
+import { html } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { t } from "../app/i18n/index.js";
+import { go } from "../app/router.js";
+import { docs, order } from "../app/store.js";
+import { icon } from "./icons.js";
+
+/** Photos to either side of the open one. */
+const SEEN = 12;
+
+export class Filmstrip {
+  /** @type {Map<Blob, string>} */
+  #urls = new Map();
+
+  /** @param {string} id of the open document */
+  constructor(id) {
+    this.id = id;
+  }
+
+  /** Where the open photo is among all, from 1, and how many there are. */
+  get place() {
+    return { number: order.value.indexOf(this.id) + 1, count: order.value.length };
+  }
+
+  /** Open the photo that many places away. @param {number} distance */
+  move(distance) {
+    const to = order.value[order.value.indexOf(this.id) + distance];
+    if (to) go({ name: "edit", id: to });
+  }
+
+  view() {
+    const ids = order.value;
+    if (ids.length < 2) return html``;
+    const at = ids.indexOf(this.id);
+    const seen = ids.slice(Math.max(0, at - SEEN), at + SEEN + 1);
+    return html`<nav class="ed-film" aria-label=${t("ed_batch")}>
+      <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => this.move(-1)}>${icon("left")}</button>
+      <ul>${repeat(seen, (id) => id, (id) => this.#photo(id))}</ul>
+      <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => this.move(1)}>${icon("right")}</button>
+    </nav>`;
+  }
+
+  /** @param {string} id */
+  #photo(id) {
+    const doc = docs.get(id)?.value;
+    if (!doc) return html``;
+    const thumb = doc.thumb ?? doc.before;
+    return html`<li><a href=${`#/edit/${id}`} aria-label=${doc.name} aria-current=${id === this.id ? "true" : "false"}>
+      ${thumb ? html`<img alt="" src=${this.#url(thumb)}>` : html`<span class="soft">${doc.name.slice(0, 1).toUpperCase()}</span>`}
+      ${doc.edit ? html`<span class="ed-edited" title=${t("ed_edited")}></span>` : html``}</a></li>`;
+  }
+
+  /** @param {Blob} thumb */
+  #url(thumb) {
+    const known = this.#urls.get(thumb) ?? URL.createObjectURL(thumb);
+    this.#urls.set(thumb, known);
+    return known;
+  }
+
+  close() {
+    for (const url of this.#urls.values()) URL.revokeObjectURL(url);
+    this.#urls.clear();
+  }
+}

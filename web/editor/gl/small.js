@@ -1,0 +1,119 @@
+/** A mask made small, and the box of what it shows: what a whole-picture effect needs, kept up to date tile by tile. */
+
+/** @typedef {{x: number, y: number, width: number, height: number}} Rect */
+/**
+ * @typedef {object} Tiled a mask of 256² tiles, as `core/mask.js` has it
+ * @property {number} width
+ * @property {number} height
+ * @property {number} columns
+ * @property {number} rows
+ * @property {(n: number) => Uint8Array} tile
+ * @property {(listener: (rect: Rect) => void) => () => void} onChange
+ */
+
+const TILE = 256;
+/** Cells along the longer side, at most. */
+const LONGEST = 1024;
+/** Alpha above this is visible and belongs to the subject, as on the server. */
+const VISIBLE = 10;
+
+export class SmallMask {
+  /** @type {Set<number>} */
+  #changed = new Set();
+  /** @type {(Rect | null)[]} */
+  #boxes;
+  #stop;
+
+  /** @param {Tiled} mask */
+  constructor(mask) {
+    this.mask = mask;
+    /** px of the mask along a cell's side; a power of two, so that a tile is a whole number of cells */
+    this.step = 1;
+    while (Math.max(mask.width, mask.height) / this.step > LONGEST && this.step < TILE) this.step *= 2;
+    this.width = Math.ceil(mask.width / this.step);
+    this.height = Math.ceil(mask.height / this.step);
+    /** the cells' means, row by row */
+    this.bytes = new Uint8Array(this.width * this.height);
+    const tiles = mask.columns * mask.rows;
+    this.#boxes = new Array(tiles).fill(null);
+    for (let n = 0; n < tiles; n++) this.#changed.add(n);
+    this.#stop = mask.onChange((rect) => this.#mark(rect));
+  }
+
+  /** Read the tiles that have changed. */
+  update() {
+    for (const n of this.#changed) this.#read(n);
+    this.#changed.clear();
+    return this;
+  }
+
+  /** The box of everything visible, in px of the mask; null where there is nothing. @returns {Rect | null} */
+  box() {
+    let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
+    for (const box of this.#boxes) {
+      if (!box) continue;
+      left = Math.min(left, box.x);
+      top = Math.min(top, box.y);
+      right = Math.max(right, box.x + box.width);
+      bottom = Math.max(bottom, box.y + box.height);
+    }
+    return right < 0 ? null : {x: left, y: top, width: right - left, height: bottom - top};
+  }
+
+  close() {
+    this.#stop();
+  }
+
+  /** @param {Rect} rect */
+  #mark(rect) {
+    const {columns, rows} = this.mask;
+    const right = Math.min(columns - 1, Math.floor((rect.x + rect.width - 1) / TILE));
+    const bottom = Math.min(rows - 1, Math.floor((rect.y + rect.height - 1) / TILE));
+    for (let row = Math.max(0, Math.floor(rect.y / TILE)); row <= bottom; row++) {
+      for (let column = Math.max(0, Math.floor(rect.x / TILE)); column <= right; column++) {
+        this.#changed.add(row * columns + column);
+      }
+    }
+  }
+
+  /** @param {number} n */
+  #read(n) {
+    const {mask, step} = this;
+    const left = (n % mask.columns) * TILE;
+    const top = Math.floor(n / mask.columns) * TILE;
+    const width = Math.min(TILE, mask.width - left);
+    const height = Math.min(TILE, mask.height - top);
+    const tile = mask.tile(n);
+    this.#boxes[n] = visibleBox(tile, left, top, width, height);
+    for (let y = 0; y < height; y += step) {
+      const out = ((top + y) / step) * this.width + left / step;
+      const bottom = Math.min(height, y + step);
+      for (let x = 0; x < width; x += step) {
+        const right = Math.min(width, x + step);
+        let sum = 0;
+        for (let row = y; row < bottom; row++) {
+          for (let at = row * TILE + x, end = row * TILE + right; at < end; at++) sum += tile[at];
+        }
+        this.bytes[out + x / step] = Math.round(sum / ((bottom - y) * (right - x)));
+      }
+    }
+  }
+}
+
+/** @param {Uint8Array} tile @param {number} left @param {number} top @param {number} width @param {number} height @returns {Rect | null} */
+function visibleBox(tile, left, top, width, height) {
+  let [x1, y1, x2, y2] = [width, height, -1, -1];
+  for (let y = 0; y < height; y++) {
+    const row = y * TILE;
+    let first = 0;
+    while (first < width && tile[row + first] <= VISIBLE) first++;
+    if (first === width) continue;
+    let last = width - 1;
+    while (tile[row + last] <= VISIBLE) last--;
+    x1 = Math.min(x1, first);
+    x2 = Math.max(x2, last);
+    y1 = Math.min(y1, y);
+    y2 = y;
+  }
+  return x2 < 0 ? null : {x: left + x1, y: top + y1, width: x2 - x1 + 1, height: y2 - y1 + 1};
+}

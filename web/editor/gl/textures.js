@@ -1,0 +1,193 @@
+/**
+ * Textures of the WebGL2 renderer: the photo and its mask in tiles, and single pictures.
+ */
+import { SQUARES, placed } from "./scene.js";
+
+/** @typedef {import("./types.js").Scene} Scene */
+/** @typedef {import("./types.js").Rect} Rect */
+/** @typedef {{rect: Rect, photo: WebGLTexture | null, mask: WebGLTexture | null, changed: Set<number>, stale: boolean, drawn: number}} Tile */
+
+/** Side of a tile, in px of the photo: within what every device takes. */
+const SIDE = 1024;
+/** Side of the mask's own tiles. */
+const MASK = 256;
+/** ms of a frame that new tiles may take; the others follow in the next frame. */
+const BUDGET_MS = 14;
+/** Tiles that stay on the graphics card; 4 MB of photo and 1 MB of mask each, and a third more for the smaller levels. */
+const KEPT = 64;
+
+export class Tiles {
+  /** @type {Tile[]} */
+  #tiles = [];
+  #scratch = document.createElement("canvas");
+  #frame = 0;
+  #until = 0;
+  #waiting = false;
+  #scale = 1;
+
+  /** @param {WebGL2RenderingContext} gl @param {import("./types.js").Source} source */
+  constructor(gl, source) {
+    this.gl = gl;
+    this.source = source;
+    const { width, height } = source.mask;
+    this.columns = Math.ceil(width / SIDE);
+    for (let y = 0; y < height; y += SIDE) {
+      for (let x = 0; x < width; x += SIDE) {
+        const rect = { x, y, width: Math.min(SIDE, width - x), height: Math.min(SIDE, height - y) };
+        this.#tiles.push({ rect, photo: null, mask: null, changed: new Set(), stale: true, drawn: 0 });
+      }
+    }
+  }
+
+  /** Note that a part of the mask has changed. @param {Rect} rect */
+  change(rect) {
+    const { columns, rows } = this.source.mask;
+    const right = Math.min(columns - 1, Math.floor((rect.x + rect.width - 1) / MASK));
+    const bottom = Math.min(rows - 1, Math.floor((rect.y + rect.height - 1) / MASK));
+    const each = SIDE / MASK;
+    for (let row = Math.max(0, Math.floor(rect.y / MASK)); row <= bottom; row++) {
+      for (let column = Math.max(0, Math.floor(rect.x / MASK)); column <= right; column++) {
+        this.#tiles[Math.floor(row / each) * this.columns + Math.floor(column / each)].changed.add(row * columns + column);
+      }
+    }
+  }
+
+  /** @param {number} scale device px for each px of the photo */
+  begin(scale) {
+    this.#frame++;
+    this.#scale = scale;
+    this.#until = performance.now() + BUDGET_MS;
+    this.#waiting = false;
+  }
+
+  /** Returns whether tiles are missing. */
+  end() {
+    this.#release();
+    return this.#waiting;
+  }
+
+  /** The tiles that a pane shows and that are there. @param {import("./types.js").Pane} pane @param {Scene} scene */
+  *seen(pane, scene) {
+    for (const tile of this.#tiles) {
+      const [left, top, right, bottom] = placed(tile.rect, pane, scene).map((at) => at / scene.ratio);
+      if (right < pane.left || bottom < pane.top || left > pane.left + pane.width || top > pane.top + pane.height) continue;
+      if (!tile.photo && performance.now() > this.#until) {
+        this.#waiting = true;
+        continue;
+      }
+      this.#upload(tile);
+      tile.drawn = this.#frame;
+      yield tile;
+    }
+  }
+
+  /** @param {Tile} tile */
+  #upload(tile) {
+    const { gl } = this;
+    gl.activeTexture(gl.TEXTURE0);
+    if (!tile.photo) {
+      tile.photo = this.#photoOf(tile.rect);
+      tile.mask = texture(gl);
+      gl.texStorage2D(gl.TEXTURE_2D, levels(tile.rect.width, tile.rect.height), gl.R8, tile.rect.width, tile.rect.height);
+      this.#all(tile);
+    }
+    gl.bindTexture(gl.TEXTURE_2D, tile.mask);
+    for (const n of tile.changed) this.#uploadMask(tile, n);
+    tile.stale ||= tile.changed.size > 0;
+    tile.changed.clear();
+    // Smaller levels are made when they are looked at.
+    if (tile.stale && this.#scale < 1) {
+      gl.generateMipmap(gl.TEXTURE_2D);
+      tile.stale = false;
+    }
+    const sharp = this.#scale >= SQUARES ? gl.NEAREST : gl.LINEAR;
+    for (const each of [tile.photo, tile.mask]) {
+      gl.bindTexture(gl.TEXTURE_2D, each);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, sharp);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, this.#scale < 1 ? gl.LINEAR_MIPMAP_LINEAR : gl.LINEAR);
+    }
+  }
+
+  /** @param {Tile} tile */
+  #all({ rect, changed }) {
+    const { columns } = this.source.mask;
+    for (let y = rect.y; y < rect.y + rect.height; y += MASK) {
+      for (let x = rect.x; x < rect.x + rect.width; x += MASK) changed.add((y / MASK) * columns + x / MASK);
+    }
+  }
+
+  /** @param {Tile} tile @param {number} n the number of the mask's tile */
+  #uploadMask({ rect }, n) {
+    const { gl } = this;
+    const { mask } = this.source;
+    const x = (n % mask.columns) * MASK;
+    const y = Math.floor(n / mask.columns) * MASK;
+    gl.pixelStorei(gl.UNPACK_ROW_LENGTH, MASK);
+    const [width, height] = [Math.min(MASK, mask.width - x), Math.min(MASK, mask.height - y)];
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, x - rect.x, y - rect.y, width, height, gl.RED, gl.UNSIGNED_BYTE, mask.tile(n));
+    gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
+  }
+
+  /** @param {Rect} rect */
+  #photoOf(rect) {
+    const { gl } = this;
+    const { photo, mask } = this.source;
+    // On phones the photo in memory is smaller than the mask.
+    const across = photo.width / mask.width;
+    const down = photo.height / mask.height;
+    const scratch = this.#scratch;
+    scratch.width = Math.max(1, Math.round(rect.width * across));
+    scratch.height = Math.max(1, Math.round(rect.height * down));
+    const context = /** @type {CanvasRenderingContext2D} */ (scratch.getContext("2d"));
+    context.drawImage(photo, rect.x * across, rect.y * down, rect.width * across, rect.height * down, 0, 0, scratch.width, scratch.height);
+    return picture(gl, scratch);
+  }
+
+  /** Delete the tiles that were not drawn for the longest time, where there are too many. */
+  #release() {
+    const held = this.#tiles.filter((tile) => tile.photo);
+    if (held.length <= KEPT) return;
+    held.sort((one, other) => one.drawn - other.drawn);
+    for (const tile of held.slice(0, held.length - KEPT)) {
+      if (tile.drawn === this.#frame) return;
+      this.gl.deleteTexture(tile.photo);
+      this.gl.deleteTexture(tile.mask);
+      tile.photo = tile.mask = null;
+      tile.stale = true;
+    }
+  }
+}
+
+/** A picture with its smaller levels. @param {WebGL2RenderingContext} gl @param {TexImageSource} source @param {WebGLTexture | null} [old] */
+export function picture(gl, source, old) {
+  if (old) gl.deleteTexture(old);
+  const made = texture(gl);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, source);
+  gl.generateMipmap(gl.TEXTURE_2D);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+  return made;
+}
+
+/** Bytes as a texture of one or four channels. @param {WebGL2RenderingContext} gl @param {Uint8Array} bytes @param {number} width @param {number} height @param {1 | 4} channels @param {WebGLTexture | null} [old] */
+export function plane(gl, bytes, width, height, channels, old) {
+  if (old) gl.deleteTexture(old);
+  const made = texture(gl);
+  const [inside, format] = channels === 1 ? [gl.R8, gl.RED] : [gl.RGBA8, gl.RGBA];
+  gl.texImage2D(gl.TEXTURE_2D, 0, inside, width, height, 0, format, gl.UNSIGNED_BYTE, bytes);
+  return made;
+}
+
+/** @param {WebGL2RenderingContext} gl */
+function texture(gl) {
+  const made = gl.createTexture();
+  gl.activeTexture(gl.TEXTURE0);
+  gl.bindTexture(gl.TEXTURE_2D, made);
+  for (const side of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, side, gl.CLAMP_TO_EDGE);
+  for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
+  return made;
+}
+
+/** @param {number} width @param {number} height */
+function levels(width, height) {
+  return Math.floor(Math.log2(Math.max(width, height))) + 1;
+}

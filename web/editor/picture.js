@@ -1,0 +1,42 @@
+/** What the stage shows of a document: its look, the part in view, comparing, and what lies over it. */
+import { signal } from "../vendor/signals/signals-core.js";
+import { Compare } from "./comparing.js";
+import { Look } from "./look.js";
+import * as settings from "./settings.js";
+import { Stage } from "./stage.js";
+import { Viewport } from "./viewport.js";
+
+/** Below this share of the photo nothing was found. */
+export const NOTHING = 0.0005;
+
+export class Picture {
+  compare = new Compare();
+  overlay = signal(/** @type {import("./overlay.js").Overlay | null} */ (null));
+  /** Lines across the canvas. */
+  lines = signal(/** @type {import("./overlay.js").Guide[]} */ ([]));
+
+  /** @param {import("./document.js").EditorDocument} document @param {boolean} fresh whether the photo was never edited */
+  constructor(document, fresh) {
+    this.document = document;
+    this.fresh = fresh;
+    this.viewport = new Viewport(document.width, document.height);
+    this.look = new Look(document);
+    // The first look is at what was done.
+    if (fresh && this.look.kept.value >= NOTHING) this.compare.mode.value = "split";
+  }
+
+  /** Show it on a stage. @param {HTMLElement} element @param {typeof import("./gl/canvas2d.js").CanvasRenderer | undefined} flat what draws without WebGL */
+  show(element, flat) {
+    const phone = matchMedia("(max-width: 700px)").matches;
+    // A fitted picture stays clear of what floats over the stage.
+    this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left: 84, top: 28, right: 28, bottom: 76 };
+    const stage = new Stage(element, { ...this, mode: settings.overlay, guides: this.lines }, flat);
+    if (this.document.view.value) this.viewport.restore(this.document.view.value);
+    return stage;
+  }
+
+  close() {
+    this.look.close();
+    this.look.picture.value?.close();
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * One open document with everything that acts on it: what the views read and what their buttons do.
+ */
+import { batch, computed, effect, signal } from "../vendor/signals/signals-core.js";
+import { say } from "../app/announce.js";
+import { t } from "../app/i18n/index.js";
+import { go } from "../app/router.js";
+import { facts as modelFacts } from "../app/photos.js";
+import { patch, peek } from "../app/store.js";
+import * as png8 from "./core/png8.js";
+import { Exporter } from "./export.js";
+import { Filmstrip } from "./filmstrip.js";
+import { Guides } from "./guides.js";
+import { keepEdit } from "./keep.js";
+import { changed, presetList, presetOf, withoutName } from "./options.js";
+import { NOTHING } from "./picture.js";
+import * as settings from "./settings.js";
+import { createActions } from "./tools/actions.js";
+import { createTools } from "./tools/index.js";
+
+/** @typedef {import("../app/api.js").StudioFacts} StudioFacts */
+/** @typedef {"nothing" | "unsure" | null} Doubt */
+
+/** Below this confidence the model is unsure. */
+const UNSURE = 0.3;
+
+export class Session {
+  settings = settings;
+  /** Whether a picture is about to be chosen as background. */
+  pickingPicture = signal(false);
+  panel = signal("cut");
+  /** What the model left open. */
+  doubt = signal(/** @type {Doubt} */ (null));
+  /** Counts changes of the history, which has no signal of its own. */
+  #changes = signal(0);
+  /** @type {Blob | null} */
+  pictureFile = null;
+  #edited = false;
+
+  /** @param {string} id @param {import("./picture.js").Picture} picture @param {import("./stage.js").Stage} stage @param {StudioFacts | null} facts */
+  constructor(id, picture, stage, facts) {
+    const { document } = picture;
+    this.id = id;
+    this.picture = picture;
+    this.stage = stage;
+    this.document = document;
+    this.viewport = picture.viewport;
+    this.look = picture.look;
+    this.compare = picture.compare;
+    this.overlay = picture.overlay;
+    this.lines = picture.lines;
+    this.facts = facts;
+    this.film = new Filmstrip(id);
+    this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
+    this.presets = presetList(facts?.presets ?? {});
+    this.options = document.options;
+    this.options.value = withoutName(this.options.value, this.presets);
+    /** The preset whose options are all in use. */
+    this.preset = computed(() => presetOf(this.presets, this.options.value));
+    this.guides = new Guides(this);
+    this.exporter = new Exporter(this);
+    this.tools = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts });
+    this.actions = createActions({ document, say });
+    this.say = say;
+    this.history = computed(() => {
+      this.#changes.value;
+      const { canUndo, canRedo, depth } = document.history;
+      return { canUndo, canRedo, depth };
+    });
+    const unsubscribe = document.history.onChange(() => this.#changed());
+    const stopOptions = effect(() => { this.options.value; this.#edited = this.#opened; });
+    this.#opened = true;
+    const stopView = effect(() => this.#keepView());
+    this.#begin();
+    this.close = () => {
+      this.#keepEdit();
+      unsubscribe();
+      stopOptions();
+      stopView();
+      this.exporter.cancel();
+      this.film.close();
+      this.guides.close();
+    };
+  }
+
+  #opened = false;
+
+  async #keepEdit() {
+    if (!this.#edited) return;
+    const options = this.exportOptions();
+    try {
+      await keepEdit(this.id, await png8.encode(this.document.mask), options);
+    } catch {
+      say(t("ed_batch_failed"));
+    }
+  }
+
+  #begin() {
+    const doc = /** @type {any} */ (peek(this.id));
+    if (doc?.ground) this.setPicture(doc.ground);
+    const kept = this.look.kept.value;
+    const confidence = doc?.result?.confidence ?? modelFacts.get(this.id)?.confidence;
+    if (kept < NOTHING) this.doubt.value = "nothing";
+    else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
+  }
+
+  /** Keep the view with the edit; a photo that was only looked at is not kept. */
+  #keepView() {
+    const { scale, x, y } = this.viewport;
+    const view = { scale: scale.value, x: x.value, y: y.value };
+    if (!this.#edited) return;
+    this.document.view.value = this.viewport.fitted ? null : view;
+  }
+
+  #changed() {
+    this.#edited = true;
+    this.#changes.value++;
+    if (this.doubt.peek() === "nothing" && this.document.mask.kept() > NOTHING) this.doubt.value = null;
+  }
+
+  /** @param {{[name: string]: string | number | undefined}} changes */
+  set(changes) {
+    this.options.value = changed(this.options.value, changes);
+  }
+
+  /** @param {string} name */
+  choose(name) {
+    this.settings.tool.value = name;
+    this.compare.mode.value = this.compare.mode.value === "split" && name !== "hand" ? "off" : this.compare.mode.value;
+  }
+
+  leave() {
+    go({ name: "library" });
+  }
+
+  /** @param {"undo" | "redo"} step */
+  step(step) {
+    if (!this.document.readOnly.peek()) this.document.history[step]();
+  }
+
+  /** Edit here what another tab has open. */
+  async takeOver() {
+    await this.document.lease.takeOver();
+    location.reload();
+  }
+
+  /** @param {import("./comparing.js").CompareMode} mode */
+  compareBy(mode) {
+    this.compare.mode.value = mode;
+    const { width, height } = this.viewport.stage;
+    this.viewport.arrange(mode !== "sides" ? "none" : width >= height ? "columns" : "rows");
+  }
+
+  /** Put a picture behind the subject, or take it away. @param {Blob | null} file */
+  async setPicture(file) {
+    const old = this.look.picture.value;
+    const made = file ? await createImageBitmap(file).catch(() => null) : null;
+    if (file && !made) return say(t("ed_picture_failed"));
+    batch(() => {
+      this.pictureFile = file;
+      this.look.picture.value = made;
+      this.pickingPicture.value = false;
+      if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
+    });
+    old?.close();
+    if (this.#opened) patch(this.id, /** @type {any} */ ({ ground: file ?? undefined }));
+  }
+
+  /** The options that the server is asked for. */
+  exportOptions() {
+    const { model, prompt, edges, roi, output, ...options } = this.options.value;
+    return /** @type {{[name: string]: string}} */ (options);
+  }
+
+  /** Keep all of the photo, to erase by hand. */
+  keepAll() {
+    this.actions.full();
+    this.doubt.value = null;
+    this.settings.mode.value = "erase";
+    this.choose("brush");
+  }
+
+  /** Bring the subject back with the brush. */
+  startBrush() {
+    this.doubt.value = null;
+    this.settings.mode.value = "restore";
+    this.settings.overlay.value = "red";
+    this.choose("brush");
+  }
+
+  /** Ask another model for the cut-out. @param {string} model */
+  async detectAgain(model) {
+    this.exporter.state.value = { kind: "busy", text: t("ed_opening") };
+    try {
+      await this.actions.detectAgain({ model });
+      this.exporter.state.value = { kind: "idle" };
+      this.doubt.value = this.document.mask.kept() < NOTHING ? "nothing" : null;
+    } catch (error) {
+      this.exporter.fail(error);
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The tools, and the settings of the one in use.
+ */
+import { html } from "../vendor/lit-html/lit-html.js";
+import { live } from "../vendor/lit-html/directives/live.js";
+import { t } from "../app/i18n/index.js";
+import { icon } from "./icons.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {{name: string, key: string, kind: "brush" | "region" | "hand"}} ToolFace */
+
+/** @type {ToolFace[]} */
+export const TOOLS = [
+  { name: "brush", key: "B", kind: "brush" },
+  { name: "smart", key: "S", kind: "brush" },
+  { name: "wand", key: "W", kind: "region" },
+  { name: "lasso", key: "L", kind: "region" },
+  { name: "polygon", key: "P", kind: "region" },
+  { name: "rectangle", key: "R", kind: "region" },
+  { name: "ellipse", key: "Shift+R", kind: "region" },
+  { name: "object", key: "G", kind: "region" },
+  { name: "hand", key: "H", kind: "hand" },
+];
+/** Tools that are only keys, as the zoom, have no settings either. */
+const HAND = /** @type {ToolFace} */ (TOOLS.at(-1));
+const LARGEST_BRUSH = 2000;
+/** Holes and specks are smaller than this share of the photo. */
+const SPECK = 0.002;
+/** Of 100. */
+const CONTRAST = 40;
+const MOVES = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+/** @param {Session} session */
+export function toolbar(session) {
+  const { settings } = session;
+  const tools = TOOLS.filter(({ name }) => session.tools.has(name));
+  const chosen = tools.some(({ name }) => name === settings.tool.value) ? settings.tool.value : tools[0]?.name;
+  return html`<div class="ed-tools-bar" role="toolbar" aria-label=${t("ed_tools")} aria-orientation="vertical" @keydown=${rove}>
+    ${tools.map(({ name, key }) => html`<button type="button" class="icon-button tool" tabindex=${name === chosen ? 0 : -1}
+      aria-label=${t(`ed_tool_${name}`)} aria-pressed=${String(name === chosen)} aria-keyshortcuts=${key} data-tip=${t("ed_tip", { name: t(`ed_tool_${name}`), key })}
+      @click=${() => session.choose(name)}>${icon(name)}</button>`)}
+  </div>`;
+}
+
+/** Move the focus along a toolbar by its arrow keys. @param {KeyboardEvent} event */
+function rove(event) {
+  const bar = /** @type {HTMLElement} */ (event.currentTarget);
+  const buttons = [...bar.querySelectorAll("button")];
+  const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+  const move = /** @type {{[key: string]: number}} */ (MOVES)[event.key];
+  const to = event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : move && (at + move + buttons.length) % buttons.length;
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  for (const button of buttons) button.tabIndex = -1;
+  buttons[to].tabIndex = 0;
+  buttons[to].focus();
+}
+
+/** The settings of the tool in use. @param {Session} session */
+export function toolOptions(session) {
+  const { settings } = session;
+  const tool = TOOLS.find(({ name }) => name === settings.tool.value) ?? HAND;
+  return html`<div class="ed-tool-options" role="group" aria-label=${t(`ed_tool_${tool.name}`)}>
+    <h2>${t(`ed_tool_${tool.name}`)}</h2>
+    <p class="soft small ed-hint">${t(`ed_hint_${tool.name}`)}</p>
+    ${tool.kind === "hand" ? html`` : modes(session, tool)}
+    ${tool.kind === "brush" ? brushSliders(session, tool) : html``}
+    ${tool.kind === "region" ? regionSliders(session, tool) : html``}
+    ${pendingActions(session, tool)}
+    ${tool.kind === "hand" ? html`` : wholeActions(session)}
+  </div>`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function modes({ settings }, tool) {
+  /** @type {import("./core/region.js").Mode[]} */
+  const names = tool.kind === "region" ? ["erase", "restore", "keep"] : ["erase", "restore"];
+  return html`<div class="segmented ed-modes" role="radiogroup" aria-label=${t("ed_mode")}>
+    ${names.map((name) => html`<label class=${name}><input type="radio" name="ed-mode" .checked=${live(settings.mode.value === name)}
+      @change=${() => { settings.mode.value = name; }}><span>${t(`ed_mode_${name}`)}</span></label>`)}
+  </div>`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function brushSliders({ settings }, tool) {
+  return html`
+    ${slider({ label: "ed_size", value: settings.size.value, min: 0, max: 100, step: 0.5, shown: t("ed_px", { count: Math.round(settings.size.value) }), from: sizeOf, to: shareOf, set: (value) => { settings.size.value = value; } })}
+    ${tool.name === "brush" ? html`
+      ${percent("ed_hardness", settings.hardness)}
+      ${percent("ed_opacity", settings.opacity)}` : html`
+      <label class="switch"><input type="checkbox" .checked=${live(settings.sampleHair.value)} @change=${(/** @type {any} */ event) => { settings.sampleHair.value = event.target.checked; }}><span>${t("ed_hair")}</span></label>`}`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function regionSliders({ settings }, tool) {
+  return html`
+    ${tool.name === "wand" ? html`
+      ${slider({ label: "ed_tolerance", value: settings.tolerance.value, min: 0, max: 100, set: (value) => { settings.tolerance.value = value; } })}
+      <label class="switch"><input type="checkbox" .checked=${live(settings.contiguous.value)} @change=${(/** @type {any} */ event) => { settings.contiguous.value = event.target.checked; }}><span>${t("ed_contiguous")}</span></label>` : html``}
+    ${slider({ label: "ed_feather", value: settings.feather.value, min: 0, max: 50, shown: t("ed_px", { count: settings.feather.value }), set: (value) => { settings.feather.value = value; } })}
+    ${slider({ label: "ed_grow", value: settings.grow.value, min: -20, max: 20, shown: t("ed_px", { count: settings.grow.value }), set: (value) => { settings.grow.value = value; } })}`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function pendingActions(session, tool) {
+  const used = session.tools.get(tool.name);
+  if (!used?.pending?.value) return html``;
+  return html`<div class="ed-pending">
+    <button type="button" class="button primary" @click=${() => used.apply?.()}>${icon("check")}${t("ed_apply")}</button>
+    <button type="button" class="button" @click=${() => used.discard?.()}>${t("ed_discard")}</button>
+  </div>`;
+}
+
+/** What is done to all of the cut-out. @param {Session} session */
+function wholeActions({ actions, document }) {
+  const area = document.width * document.height;
+  const button = (/** @type {string} */ name, /** @type {() => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${run}>${t(`ed_whole_${name}`)}</button>`;
+  return html`<details class="ed-whole"><summary>${t("ed_whole")}</summary><div class="ed-chips">
+    ${button("holes", () => actions.fillHoles(Math.round(area * SPECK)))}
+    ${button("specks", () => actions.dropSpecks(Math.round(area * SPECK)))}
+    ${button("contrast", () => actions.contrast(CONTRAST))}
+    ${button("invert", () => actions.invert())}
+    ${button("full", () => actions.full())}
+    ${button("empty", () => actions.empty())}
+    ${button("reset", () => actions.reset())}
+  </div></details>`;
+}
+
+/** @param {string} label @param {{value: number}} setting 0 to 1 */
+function percent(label, setting) {
+  const value = Math.round(100 * setting.value);
+  return slider({ label, value, min: 1, max: 100, shown: t("ed_percent", { share: value }), set: (share) => { setting.value = share / 100; } });
+}
+
+/**
+ * A slider with its name and value above it. `from` and `to` convert between its steps and the value.
+ * @param {{label: string, value: number, min: number, max: number, step?: number, shown?: string, set: (value: number) => void,
+ *   from?: (at: number) => number, to?: (value: number) => number}} parts
+ */
+export function slider({ label, value, min, max, step = 1, shown = String(value), set, from = (at) => at, to = (at) => at }) {
+  const text = t(label);
+  const move = (/** @type {Event} */ event) => set(from(Number(/** @type {HTMLInputElement} */ (event.target).value)));
+  return html`<label class="ed-slider"><span class="ed-slider-name">${text}</span><output>${shown}</output>
+    <input type="range" min=${min} max=${max} step=${step} aria-label=${text} aria-valuetext=${shown} .value=${live(String(to(value)))} @input=${move}></label>`;
+}
+
+/** Sizes grow by factors along the slider: small brushes need small steps. @param {number} at 0 to 100 */
+export function sizeOf(at) {
+  return Math.max(1, Math.round(LARGEST_BRUSH ** (at / 100)));
+}
+
+/** @param {number} size */
+export function shareOf(size) {
+  return Math.round((200 * Math.log(Math.max(1, size))) / Math.log(LARGEST_BRUSH)) / 2;
+}

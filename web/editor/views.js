@@ -1,0 +1,143 @@
+/**
+ * The editor's views: each part of the window is rendered by itself, when what it shows has changed.
+ */
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import { effect } from "../vendor/signals/signals-core.js";
+import { speaker, t } from "../app/i18n/index.js";
+import { compareSlider, placeSlider } from "./compare.js";
+import { exportButtons, exportNotice } from "./export.js";
+import { icon } from "./icons.js";
+import { attachEditorKeys } from "./shortcuts.js";
+import { backgroundPanel, canvasPanel, filePanel, paintSwatches, presetPanel, shadowPanel } from "./panels.js";
+import { toolOptions, toolbar } from "./toolbar.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+const ZOOM_STEP = 1.5;
+/** Parts of the panel; phones show one at a time. */
+const PANELS = ["cut", "background", "shadow", "canvas", "preset", "file"];
+const OVERLAYS = ["none", "red", "outline", "mask"];
+
+/** @param {HTMLElement} root @param {Session} session */
+export function attachViews(root, session) {
+  const editor = /** @type {HTMLElement} */ (root.querySelector(".editor"));
+  const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));
+  const element = /** @type {HTMLElement} */ (root.querySelector(".ed-stage"));
+  const { compare, stage } = session;
+  const draw = (/** @type {string} */ name, /** @type {(session: Session) => unknown} */ view) => effect(() => { render(view(session), part(name)); });
+  const stops = [
+    draw("top", topBar),
+    draw("tools", toolbar),
+    effect(() => {
+      render(panel(session), part("panel"));
+      paintSwatches(part("panel"));
+    }),
+    draw("hud", hud),
+    draw("notice", notices),
+    draw("strip", () => session.film.view()),
+    effect(() => {
+      render(compareSlider(compare), part("split"));
+      placeSlider(part("split"), stage.span.value);
+    }),
+    effect(() => { editor.dataset.panel = session.panel.value; }),
+    attachEditorKeys(editor, element, session, stage),
+  ];
+  element.focus({ preventScroll: true });
+  return {
+    close() {
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+/** @param {Session} session */
+function topBar(session) {
+  const { canUndo, canRedo } = session.history.value;
+  const { number, count } = session.film.place;
+  const saved = session.document.saved.value;
+  return html`
+    <button type="button" class="button quiet ed-back" aria-label=${t("ed_back")} @click=${() => session.leave()}>${icon("back")}<span class="ed-wide">${t("ed_back")}</span></button>
+    <h1 title=${session.name}>${session.name}</h1>
+    ${count > 1 ? html`<span class="soft small ed-wide">${t("ed_place", { number, count })}</span>` : html``}
+    <span class="ed-saved soft small ${saved}" role="status" aria-live="off" aria-label=${t(`ed_${saved}`)} title=${saved === "off" ? t("ed_off_why") : ""}>${saved === "saved" ? icon("check") : html``}<span class="ed-wide">${t(`ed_${saved}`)}</span></span>
+    <div class="ed-history">
+      <button type="button" class="icon-button" aria-label=${t("ed_undo")} aria-keyshortcuts="Control+Z" data-tip=${t("ed_undo")} ?disabled=${!canUndo} @click=${() => session.step("undo")}>${icon("undo")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_redo")} aria-keyshortcuts="Control+Shift+Z" data-tip=${t("ed_redo")} ?disabled=${!canRedo} @click=${() => session.step("redo")}>${icon("redo")}</button>
+    </div>
+    ${exportButtons(session)}`;
+}
+
+/** The view's controls, floating over the stage. @param {Session} session */
+function hud(session) {
+  const { viewport, compare, settings } = session;
+  const mode = compare.mode.value;
+  const by = (/** @type {import("./comparing.js").CompareMode} */ next) => session.compareBy(next === mode ? "off" : next);
+  const overlay = settings.overlay.value;
+  const nextOverlay = () => { settings.overlay.value = /** @type {any} */ (OVERLAYS[(OVERLAYS.indexOf(overlay) + 1) % OVERLAYS.length]); };
+  return html`
+    <div class="ed-pill">
+      <button type="button" class="icon-button" aria-label=${t("ed_zoom_out")} data-tip=${t("ed_zoom_out")} @click=${() => viewport.zoom(1 / ZOOM_STEP)}>${icon("minus")}</button>
+      <button type="button" class="ed-scale" aria-label=${t("ed_actual")} data-tip=${t("ed_actual")} @click=${() => viewport.actual()}>${speaker().number(viewport.scale.value, { style: "percent", maximumFractionDigits: 0 })}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_zoom_in")} data-tip=${t("ed_zoom_in")} @click=${() => viewport.zoom(ZOOM_STEP)}>${icon("plus")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_fit")} data-tip=${t("ed_fit")} @click=${() => viewport.fit()}>${icon("fit")}</button>
+    </div>
+    <div class="ed-pill">
+      <button type="button" class="icon-button" aria-label=${t("ed_compare")} data-tip=${t("ed_compare")} aria-pressed=${String(mode === "split")} @click=${() => by("split")}>${icon("split")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_sides")} data-tip=${t("ed_sides")} aria-pressed=${String(mode === "sides")} @click=${() => by("sides")}>${icon("sides")}</button>
+      <button type="button" class="icon-button" aria-label=${t(`ed_overlay_${overlay}`)} data-tip=${t(`ed_overlay_${overlay}`)} aria-keyshortcuts="Q" aria-pressed=${String(overlay !== "none")} @click=${nextOverlay}>${icon("eye")}</button>
+    </div>
+    <p class="ed-facts small soft">${t("ed_kept", { share: speaker().number(session.look.kept.value, { style: "percent", maximumFractionDigits: 0 }) })}</p>`;
+}
+
+/** @param {Session} session */
+function notices(session) {
+  return html`${session.document.readOnly.value ? otherTab(session) : html``}${doubtNotice(session)}${exportNotice(session)}`;
+}
+
+/** @param {Session} session */
+function otherTab(session) {
+  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t("ed_other_tab")}</strong>
+    <div class="ed-toast-actions"><button type="button" class="button" @click=${() => session.takeOver()}>${t("ed_take_over")}</button></div></div></div>`;
+}
+
+/** What to do where the model found nothing, or is unsure. @param {Session} session */
+function doubtNotice(session) {
+  const doubt = session.doubt.value;
+  if (!doubt) return html``;
+  const models = (session.facts?.models ?? []).filter(({ name, takes_prompt }) => !takes_prompt && name !== session.facts?.default_model);
+  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t(`ed_${doubt}`)}</strong><p class="small">${t(`ed_${doubt}_what`)}</p>
+    <div class="ed-toast-actions">
+      <button type="button" class="button primary" @click=${() => session.startBrush()}>${t("ed_use_brush")}</button>
+      <button type="button" class="button" @click=${() => session.keepAll()}>${t("ed_keep_all")}</button>
+      ${models.length ? html`<select class="button" aria-label=${t("ed_other_model")} @change=${(/** @type {any} */ event) => session.detectAgain(event.target.value)}>
+        <option value="" selected disabled>${t("ed_other_model")}</option>${models.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select>` : html``}
+    </div></div>
+    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { session.doubt.value = null; }}>${icon("close")}</button></div>`;
+}
+
+/** @param {Session} session */
+function panel(session) {
+  const shown = session.panel.value;
+  return html`
+    <div class="ed-tabs" role="tablist" aria-label=${t("ed_panels")}>
+      ${PANELS.map((name) => html`<button type="button" role="tab" id=${`ed-tab-${name}`} aria-selected=${String(name === shown)} tabindex=${name === shown ? 0 : -1}
+        @click=${() => { session.panel.value = name; }} @keydown=${(/** @type {KeyboardEvent} */ event) => moveTab(event, session)}>${t(`ed_panel_${name}`)}</button>`)}
+    </div>
+    <div class="ed-groups">
+      <div data-group="cut">${toolOptions(session)}</div>
+      <div data-group="background">${backgroundPanel(session)}</div>
+      <div data-group="shadow">${shadowPanel(session)}</div>
+      <div data-group="canvas">${canvasPanel(session)}</div>
+      <div data-group="preset">${presetPanel(session)}</div>
+      <div data-group="file">${filePanel(session)}</div>
+    </div>`;
+}
+
+/** @param {KeyboardEvent} event @param {Session} session */
+function moveTab(event, session) {
+  const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!move) return;
+  event.preventDefault();
+  session.panel.value = PANELS[(PANELS.indexOf(session.panel.value) + move + PANELS.length) % PANELS.length];
+  document.getElementById(`ed-tab-${session.panel.value}`)?.focus();
+}

@@ -1,0 +1,28 @@
+// Photos in a ZIP file, unpacked one after another, each no larger than a photo may be.
+import { sniff } from "./sniff.js";
+import { entriesOf, openEntry } from "../app/unzip.js";
+
+/** @typedef {import("./intake.js").Photo} Photo */
+
+const SKIPPED = /(^|\/)(__MACOSX\/|\.)|\/$/;
+const PHOTO = /\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i;
+
+/** The photos of an archive; too large ones have an error instead of their bytes. @param {File} archive @param {number} limit @returns {Promise<Photo[]>} */
+export async function unzipPhotos(archive, limit) {
+  const folder = `${archive.name.replace(/\.zip$/i, "")}/`;
+  /** @type {Photo[]} */
+  const photos = [];
+  for (const entry of await entriesOf(archive)) {
+    if (SKIPPED.test(entry.path) || !PHOTO.test(entry.path)) continue;
+    const parts = entry.path.split("/");
+    const name = /** @type {string} */ (parts.pop());
+    const path = folder + parts.map((part) => `${part}/`).join("");
+    const large = entry.size > limit;
+    const blob = large ? new Blob() : await openEntry(archive, entry);
+    const { kind, ...size } = sniff(await blob.slice(0, 65536).arrayBuffer());
+    const code = large ? "upload_too_large" : kind === "empty" ? "empty_image" : kind === "other" ? "unsupported_format" : undefined;
+    const error = code ? { code, text: "", solution: "", details: "", retryable: false } : undefined;
+    photos.push({ name, path, blob, type: blob.type, modified: entry.modified, ...size, error });
+  }
+  return photos;
+}

@@ -1,0 +1,89 @@
+// The view of all photos; loaded with the first of them.
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
+import { effect } from "../vendor/signals/signals-core.js";
+import { speaker, t } from "../app/i18n/index.js";
+import { knownFacts } from "../app/facts.js";
+import { counts, order } from "../app/store.js";
+import { cancelAll } from "./actions.js";
+import { bulkPanel } from "./bulk.js";
+import { failedPanel } from "./failed.js";
+import { restoreDefaults } from "./defaults.js";
+import { chooseFolder, choosePhotos } from "./hero.js";
+import { PhotoList } from "./list.js";
+import { notices } from "./notices.js";
+import { resume } from "./sender.js";
+import { announce, eta, noteTimes, overall } from "./progress.js";
+import { filter, selected, shown, unsure } from "./selection.js";
+
+/** @typedef {import("./selection.js").Filter} Filter */
+
+/** @param {HTMLElement} root @returns {{close(): void}} */
+export function openBatch(root) {
+  /** @type {PhotoList|undefined} */
+  let list;
+  const stops = [
+    effect(() => { render(library(), root); }),
+    effect(() => {
+      const ids = shown.value;
+      const element = /** @type {HTMLUListElement|null} */ (root.querySelector("ul.photos"));
+      if (list && list.list !== element) { list.close(); list = undefined; }
+      if (element) (list ??= new PhotoList(element)).show(ids);
+    }),
+    effect(() => { const now = overall.value; noteTimes(now); announce(now); drawBar(root, now.percent); }),
+  ];
+  return { close() { for (const stop of stops) stop(); list?.close(); render(nothing, root); } };
+}
+
+function library() {
+  return html`<div class="library">
+    <div class="library-head"><h1>${t("your_photos")}</h1><div class="buttons">${choosePhotos("")}${chooseFolder("")}</div></div>
+    ${notices()}
+    ${progressCard()}
+    ${failedPanel()}
+    <div class="columns">
+      <section class="photos-region" id="photos" tabindex="-1" aria-label=${t("photos")}>
+        ${filters()}
+        <ul class="photos"></ul>
+        ${shown.value.length ? nothing : html`<p class="soft nothing">${t("none_here")}</p>`}
+      </section>
+      ${bulkPanel()}
+    </div>
+  </div>`;
+}
+
+function progressCard() {
+  const { percent, done, of, failed, open } = overall.value;
+  if (!open) return nothing;
+  const left = eta.value === undefined ? "" : t("time_left", { time: speaker().duration(eta.value) });
+  return html`<div class="progress-card panel">
+    <p><strong>${t("done_of", { done, of })}</strong> <span class="soft">${failed ? t("failed_count", { count: failed }) : ""} ${left}</span></p>
+    <button type="button" class="button" @click=${cancelAll}>${t("cancel")}</button>
+    <div class="track" role="progressbar" aria-label=${t("overall_progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}><i></i></div>
+  </div>`;
+}
+
+/** @param {HTMLElement} root @param {number} percent */
+function drawBar(root, percent) {
+  const bar = /** @type {HTMLElement|null} */ (root.querySelector(".track i"));
+  if (bar) bar.style.inlineSize = `${percent}%`;
+}
+
+function filters() {
+  const now = counts.value;
+  const active = now.added + now.uploading + now.queued + now.processing;
+  /** @type {[Filter, number][]} */
+  const offered = [["all", order.value.length], ["active", active], ["completed", now.completed], ["failed", now.failed + now.cancelled], ["look", unsure.value]];
+  const seen = offered.filter(([name, count]) => name === "all" || count || filter.value === name);
+  return html`<div class="filters">
+    <div class="segmented" role="group" aria-label=${t("show")}>${seen.map(([name, count]) => html`<button type="button" aria-pressed=${String(filter.value === name)}
+      @click=${() => { filter.value = name; }}>${t(`filter_${name}`)} <span class="count">${speaker().number(count)}</span></button>`)}</div>
+    <label class="select-all soft small"><input type="checkbox" .checked=${selected.value.size > 0 && selected.value.size === shown.value.length}
+      @change=${(/** @type {any} */ event) => { selected.value = event.target.checked ? new Set(shown.peek()) : new Set(); }}>${t("select_all")}</label>
+  </div>`;
+}
+
+/** Go on with the documents of an earlier visit that are this tab's. @param {string[]} mine */
+export async function goOn(mine) {
+  await Promise.all([knownFacts(), restoreDefaults()]);
+  await resume(mine);
+}

@@ -1,0 +1,113 @@
+// All results in one ZIP file, and what is known of them as JSON.
+import * as api from "../app/api.js";
+import { say } from "../app/announce.js";
+import { t } from "../app/i18n/index.js";
+import { peek } from "../app/store.js";
+import { signal } from "../vendor/signals/signals-core.js";
+import { resultBlob, same, saveBlob } from "./actions.js";
+import { stems } from "./names.js";
+import { docError } from "./pace.js";
+import { targets } from "./selection.js";
+
+/** @typedef {import("../app/store.js").Doc} Doc */
+
+/** How many of how many are packed; undefined while nothing is. */
+export const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
+
+// Larger archives are parted: a tab's memory is small.
+const PART_BYTES = 512 * 1024 * 1024;
+const ARCHIVE = "photos.zip";
+
+/** The documents that can be downloaded now. @returns {Doc[]} */
+export function done() {
+  return targets.value.flatMap((id) => { const doc = peek(id); return doc?.state === "completed" ? [doc] : []; });
+}
+
+/** Save all results: as the server's archive where all of them are there, otherwise packed here. */
+export async function downloadAll() {
+  const docs = done();
+  if (!docs.length || packing.peek()) return;
+  packing.value = { done: 0, of: docs.length };
+  try {
+    if (docs.every((doc) => doc.job && same(doc.options, doc.applied))) await fromServer(docs);
+    else await packed(docs);
+  } catch (error) {
+    say(t("download_failed", { reason: docError(error).text }));
+  }
+  packing.value = undefined;
+}
+
+/** A plain navigation: the browser streams it to disk. @param {Doc[]} docs */
+async function fromServer(docs) {
+  const names = stems(docs);
+  const items = docs.map((doc, index) => ({ job_id: doc.job?.id, item_id: doc.job?.item, name: names[index] }));
+  let answer;
+  try {
+    answer = await api.request("/api/archives", { method: "POST", body: JSON.stringify({ items, metadata: false }), headers: { "Content-Type": "application/json" } });
+  } catch (error) {
+    // A server of before.
+    if (error instanceof api.ApiError && (error.status === 404 || error.status === 405)) return packed(docs);
+    throw error;
+  }
+  const { url } = await answer.json();
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = ARCHIVE;
+  link.click();
+}
+
+/** @param {Doc[]} docs */
+async function packed(docs) {
+  const { downloadZip } = await import("../vendor/client-zip/client-zip.js");
+  const names = stems(docs);
+  const parts = inParts(docs);
+  let at = 0;
+  for (const [number, part] of parts.entries()) {
+    const entries = async function* () {
+      for (const doc of part) {
+        const blob = await resultBlob(doc.id);
+        yield { name: `${names[at]}.${endingOf(blob)}`, input: blob, lastModified: new Date(doc.addedAt) };
+        at += 1;
+        packing.value = { done: at, of: docs.length };
+      }
+    };
+    const archive = await downloadZip(entries()).blob();
+    saveBlob(archive, parts.length > 1 ? `photos-${number + 1}.zip` : ARCHIVE);
+  }
+}
+
+/** @param {Doc[]} docs @returns {Doc[][]} */
+function inParts(docs) {
+  /** @type {Doc[][]} */
+  const parts = [[]];
+  let bytes = 0;
+  for (const doc of docs) {
+    bytes += doc.result?.bytes || 2 * doc.bytes;
+    if (bytes > PART_BYTES && parts[parts.length - 1].length) { parts.push([]); bytes = doc.result?.bytes || 2 * doc.bytes; }
+    parts[parts.length - 1].push(doc);
+  }
+  return parts;
+}
+
+/** @param {Blob} blob */
+function endingOf({ type }) {
+  return { "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif", "application/zip": "zip" }[type] ?? "png";
+}
+
+/** What is known of each photo. @returns {object[]} */
+export function metadata() {
+  return targets.peek().flatMap((id) => {
+    const doc = peek(id);
+    if (!doc) return [];
+    const { name, path, state, result, error, edit } = doc;
+    return [{
+      name, path, status: state, width: result?.width ?? null, height: result?.height ?? null, bytes: result?.bytes || null,
+      format: result ? doc.options.format || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
+      seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit?.revision), error: error ? error.code : null,
+    }];
+  });
+}
+
+export function downloadMetadata() {
+  saveBlob(new Blob([JSON.stringify(metadata(), null, 2)], { type: "application/json" }), "metadata.json");
+}

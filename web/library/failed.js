@@ -1,0 +1,86 @@
+// What went wrong and what to do, grouped by reason.
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { t } from "../app/i18n/index.js";
+import { changes, order, peek } from "../app/store.js";
+import { shrinkAndRetry } from "./actions.js";
+import { errorSolution, errorTitle } from "./failures.js";
+import { icon } from "./icons.js";
+import { retry } from "./sender.js";
+
+/** @typedef {import("../app/store.js").Doc} Doc */
+
+const NAMED = 6;
+const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
+
+/** @returns {Map<string, Doc[]>} */
+function groups() {
+  changes.value;
+  /** @type {Map<string, Doc[]>} */
+  const found = new Map();
+  for (const id of order.value) {
+    const doc = peek(id);
+    if (doc?.state !== "failed" || !doc.error) continue;
+    found.set(doc.error.code, [...(found.get(doc.error.code) ?? []), doc]);
+  }
+  return found;
+}
+
+/** @param {Doc} doc */
+function canRetry({ error }) {
+  return error?.retryable && !SHRINKS.has(error.code);
+}
+
+/** @param {Doc[]} docs */
+async function retryAll(docs) {
+  for (const doc of docs) await retry(doc.id);
+}
+
+export function failedPanel() {
+  const found = groups();
+  if (!found.size) return nothing;
+  const retryable = [...found.values()].flat().filter(canRetry);
+  return html`<section class="panel failed-photos" aria-label=${t("failed_photos")}>
+    <header><h2>${t("failed_photos")}</h2>
+      ${retryable.length ? html`<button type="button" class="button" @click=${() => retryAll(retryable)}>${icon("retry")}${t("retry_failed")}</button>` : nothing}
+      <button type="button" class="button quiet" @click=${() => copy([...found.values()].flat())}>${t("copy_list")}</button>
+    </header>
+    <ul>${[...found.values()].map(group)}</ul>
+  </section>`;
+}
+
+/** @param {Doc[]} docs */
+function group(docs) {
+  const [{ error }] = docs;
+  if (!error) return nothing;
+  const names = docs.slice(0, NAMED).map((doc) => doc.path + doc.name).join(", ");
+  const more = docs.length > NAMED ? t("and_more", { count: docs.length - NAMED }) : "";
+  return html`<li>
+    <div>
+      <strong>${errorTitle(error)}</strong>
+      <p>${errorSolution(error)}</p>
+      <p class="soft small">${names} ${more}</p>
+      ${error.details ? html`<p class="soft small">${error.details}</p>` : nothing}
+    </div>
+    <div class="buttons">
+      ${SHRINKS.has(error.code) ? html`<button type="button" class="button" @click=${() => docs.forEach((doc) => shrinkAndRetry(doc.id))}>${t("resize_and_retry")}</button>` : nothing}
+      ${docs.some(canRetry) ? html`<button type="button" class="button" @click=${() => retryAll(docs.filter(canRetry))}>${t("retry_these")}</button>` : nothing}
+    </div>
+  </li>`;
+}
+
+/** @param {Doc[]} docs */
+function copy(docs) {
+  const text = docs.map((doc) => `${doc.path}${doc.name}\t${doc.error ? errorTitle(doc.error) : ""}`).join("\n");
+  if (navigator.clipboard) navigator.clipboard.writeText(text).catch(() => copyBySelection(text));
+  else copyBySelection(text);
+}
+
+/** Without a secure origin there is no clipboard but the selection's. @param {string} text */
+function copyBySelection(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}

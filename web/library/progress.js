@@ -1,0 +1,74 @@
+// How far all photos are, and how long it takes.
+import { computed, signal } from "../vendor/signals/signals-core.js";
+import { say } from "../app/announce.js";
+import { isOver } from "../app/events.js";
+import { t } from "../app/i18n/index.js";
+import { all, changes, counts, order, peek } from "../app/store.js";
+import { etaOf } from "./pace.js";
+
+// Shares of a photo's way: sent, then worked on.
+const SENT = 10;
+const STEP = 10;
+const WINDOW = 12;
+
+/** The photos of this run: since the last time that nothing was open. @type {Set<string>} */
+let run = new Set();
+let highest = 0;
+
+/** Percent of the run's way; never less than before, unless photos are added. */
+export const overall = computed(() => {
+  changes.value;
+  const open = order.value.filter((id) => { const doc = peek(id); return doc && !isOver(doc); });
+  if (open.some((id) => !run.has(id))) {
+    if (![...run].some((id) => { const doc = peek(id); return doc && !isOver(doc); })) run = new Set();
+    for (const id of open) run.add(id);
+    highest = 0;
+  }
+  const docs = [...run].flatMap((id) => peek(id) ?? []);
+  const share = docs.reduce((sum, doc) => sum + wayOf(doc), 0) / Math.max(1, docs.length);
+  highest = Math.max(highest, Math.floor(share));
+  return { percent: highest, of: docs.length, done: docs.filter(isOver).length, failed: docs.filter((doc) => doc.state === "failed").length, open: open.length };
+});
+
+/** @param {import("../app/store.js").Doc} doc */
+function wayOf(doc) {
+  if (isOver(doc)) return 100;
+  if (doc.state === "added") return 0;
+  if (doc.state === "uploading") return (doc.progress * SENT) / 100;
+  return SENT + (doc.state === "processing" ? (doc.progress * (100 - SENT)) / 100 : 0);
+}
+
+/** When photos ended, newest last. @type {number[]} */
+let ends = [];
+let doneBefore = 0;
+/** Seconds until all is done; undefined while nothing is known. */
+export const eta = signal(/** @type {number|undefined} */ (undefined));
+
+/** Take the time of those that have just ended. @param {{done: number, open: number}} now @param {number} [at] */
+export function noteTimes({ done, open }, at = performance.now()) {
+  if (done < doneBefore || !open) { ends = []; doneBefore = done; }
+  for (; doneBefore < done; doneBefore += 1) ends.push(at);
+  ends = ends.slice(-WINDOW);
+  eta.value = etaOf(ends, open, at);
+}
+
+let saidPercent = 0;
+/** @type {Set<string>} */
+const saidFailures = new Set();
+
+/** Say the start, each tenth, each failure once, and the end. @param {{percent: number, of: number, open: number}} now */
+export function announce({ percent, of, open }) {
+  for (const doc of all()) {
+    if (doc.state !== "failed" || saidFailures.has(doc.id)) continue;
+    saidFailures.add(doc.id);
+    say(t("item", { name: doc.name, state: t("state_failed") }));
+  }
+  if (of < 2) return;
+  if (!open) {
+    if (saidPercent) say(t("all_done", { done: counts.peek().completed, failed: counts.peek().failed }));
+    saidPercent = 0;
+  } else if (percent - saidPercent >= STEP) {
+    saidPercent = percent - (percent % STEP);
+    say(t("percent_done", { value: saidPercent }));
+  } else if (percent < saidPercent) saidPercent = 0;
+}

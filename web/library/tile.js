@@ -1,0 +1,72 @@
+// One photo of the list.
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { live } from "../vendor/lit-html/directives/live.js";
+import { isOver } from "../app/events.js";
+import { t } from "../app/i18n/index.js";
+import { cancel, retry } from "./sender.js";
+import { downloadOne, openEditorOf, removePhotos } from "./actions.js";
+import { errorTitle } from "./failures.js";
+import { groundOf } from "./ground.js";
+import { icon } from "./icons.js";
+import { isUnsure, select, selected } from "./selection.js";
+import { urlOf } from "./thumbs.js";
+
+/** @typedef {import("../app/store.js").Doc} Doc */
+
+/** The word of a state; the sending ones are queued for a person. @param {Doc} doc */
+export function stateWord(doc) {
+  return t(`state_${doc.state === "added" || doc.state === "uploading" ? "queued" : doc.state}`);
+}
+
+/** @param {Doc} doc @param {HTMLLIElement} li */
+export function tile(doc, li) {
+  const picked = selected.value.has(doc.id);
+  li.ariaLabel = t("item", { name: doc.path + doc.name, state: stateWord(doc) });
+  li.dataset.state = doc.state;
+  li.dataset.selected = String(picked);
+  const result = doc.state === "completed" && doc.thumb;
+  const url = result ? urlOf(`${doc.id}/thumb`, doc.thumb) : urlOf(`${doc.id}/before`, doc.before);
+  queueMicrotask(() => paint(li, doc, Boolean(result)));
+  return html`
+    <div class="picture" @click=${() => doc.state === "completed" && openEditorOf(doc.id)}>
+      ${url ? html`<img src=${url} alt="" draggable="false" class=${result ? "result" : "before"}>` : html`<span class="blank">${icon(doc.state === "failed" ? "alert" : "image")}</span>`}
+      ${doc.state === "processing" || doc.state === "uploading" ? html`<span class="bar"><i></i></span>` : nothing}
+    </div>
+    <label class="pick"><input type="checkbox" aria-label=${t("select", { name: doc.name })} .checked=${live(picked)}
+      @change=${(/** @type {any} */ event) => select(doc.id, event.target.checked)}></label>
+    <div class="caption">
+      <span class="name" title=${doc.path + doc.name}>${doc.name}</span>
+      ${badge(doc)}
+      <div class="actions">${actions(doc)}</div>
+    </div>`;
+}
+
+/** @param {Doc} doc */
+function badge(doc) {
+  const note = doc.state === "failed" && doc.error ? errorTitle(doc.error) : doc.state === "processing" && doc.progress > 0 && doc.stage !== "compose" ? t("percent", { value: doc.progress }) : "";
+  if (isUnsure(doc)) return html`<span class="badge look" title=${t("unsure_hint")}>${t("look")}</span>`;
+  return html`<span class="badge ${doc.state}" title=${note || nothing}>${stateWord(doc)}${doc.state === "processing" && note ? html` <small>${note}</small>` : nothing}</span>`;
+}
+
+/** @param {Doc} doc */
+function actions(doc) {
+  const remove = html`<button type="button" class="icon-button" aria-label=${t("remove")} title=${t("remove")} @click=${() => removePhotos([doc.id])}>${icon("remove")}</button>`;
+  if (doc.state === "completed") {
+    return html`
+      <button type="button" class="icon-button" aria-label=${t("edit")} title=${t("edit")} @click=${() => openEditorOf(doc.id)}>${icon("edit")}</button>
+      <button type="button" class="icon-button" aria-label=${t("download")} title=${t("download")} @click=${() => downloadOne(doc.id)}>${icon("download")}</button>
+      ${remove}`;
+  }
+  if (isOver(doc)) return html`<button type="button" class="icon-button" aria-label=${t("retry")} title=${t("retry")} @click=${() => retry(doc.id)}>${icon("retry")}</button>${remove}`;
+  return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel([doc.id])}>${icon("stop")}</button>${remove}`;
+}
+
+/** What templates can't say under the page's policy: styles of one element. @param {HTMLLIElement} li @param {Doc} doc @param {boolean} result */
+function paint(li, doc, result) {
+  const picture = /** @type {HTMLElement|null} */ (li.querySelector(".picture"));
+  if (!picture) return;
+  // A job's picture has its ground already.
+  picture.style.background = result && !doc.job ? groundOf(doc.options) : "";
+  const bar = /** @type {HTMLElement|null} */ (li.querySelector(".bar i"));
+  if (bar) bar.style.inlineSize = `${doc.progress}%`;
+}
