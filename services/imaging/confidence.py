@@ -81,7 +81,7 @@ def confidence(mask: Mask) -> float:
     if decided * rest < SMEAR:
         return round(decided * rest, 3)
     doubts = _solid(mask, subject) * _steep(mask, subject) * _upper(subject)
-    return round(max(SMEAR, decided**DECIDED_POWER * rest * doubts), 3)
+    return round(max(SMEAR, float(decided**DECIDED_POWER) * rest * doubts), 3)
 
 
 def _solid(mask: Mask, subject: Mask) -> float:
