@@ -24,6 +24,8 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
+	@# Up to 1.0 it was the engine; it has the same files as onnxruntime.
+	@$(PY) -m pip uninstall --quiet --yes --disable-pip-version-check onnxruntime-openvino >/dev/null 2>&1 || true
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
