@@ -18,7 +18,9 @@ SEEN: Final = """async () => {
   const main = document.querySelector("script[type=module]").src;
   const { shown } = await import(main.replace("app/main.js", "editor/editor.js"));
   const drawn = () => new Promise((done) => {
-    const look = () => (shown.value && shown.value.look.making === 0 ? requestAnimationFrame(() => done(performance.now())) : requestAnimationFrame(look));
+    const ready = () => shown.value && shown.value.look.making === 0;
+    const end = () => done(performance.now());
+    const look = () => requestAnimationFrame(ready() ? end : look);
     look();
   });
   const end = await drawn();
