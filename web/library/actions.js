@@ -58,11 +58,11 @@ export async function resultBlob(id) {
   if (doc.job && same(doc.options, doc.applied)) return (await api.request(itemUrl(doc.job, "download"))).blob();
   const kept = (await get("photos", id))?.result;
   const mask = await maskOf(id);
-  const key = `${JSON.stringify(doc.options)}/${mask.size}/${doc.edit?.revision ?? 0}`;
+  const key = `${JSON.stringify(doc.options)}/${mask.size}/${doc.edit?.revision ?? 0}/${doc.ground?.size ?? 0}`;
   if (kept?.key === key) return kept.blob;
   for (let tries = 0; ; tries += 1) {
     try {
-      const { blob } = await api.compose(await photoOf(id), doc.name, mask, optionsForCompose(doc));
+      const { blob } = await api.compose(await photoOf(id), doc.name, mask, { ...optionsForCompose(doc), background_image: doc.ground });
       await keepResult(id, key, blob);
       return blob;
     } catch (error) {
