@@ -6,7 +6,7 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes migrations tests benchmarks docs scripts
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes library migrations tests benchmarks docs scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clean
@@ -24,6 +24,8 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
+	@# Up to 1.0 it was the engine; it has the same files as onnxruntime.
+	@$(PY) -m pip uninstall --quiet --yes --disable-pip-version-check onnxruntime-openvino >/dev/null 2>&1 || true
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 

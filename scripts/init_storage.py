@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/init_storage.py [--days 30] [--results-days 30]
 
-`--days` is for originals, masks and everything else that only jobs have. Results expire only with `--results-days`:
-those that callers have stored under keys of their own (`output_key`) are in the same place.
+`--days` is for originals, masks and whatever else only jobs have. Results expire only with `--results-days`: those that
+callers have stored under keys of their own (`output_key`) are in the same place.
 
 Reads the service's settings (environment and .env). May be repeated: what is there stays. The credentials need the
 right to make and configure buckets; the service itself needs only those that are tried at the end
@@ -38,9 +38,7 @@ ALREADY: Final = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 def main(words: list[str]) -> int:
     """Set up the bucket and report each step; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--days", type=int, default=30, help="after which files of jobs expire, but not results (default: 30)"
-    )
+    parser.add_argument("--days", type=int, default=30, help="after which files of jobs expire (default: 30)")
     parser.add_argument("--results-days", type=int, help="after which results expire (default: never)")
     given = parser.parse_args(words)
     expiry = dict.fromkeys(OF_JOBS_ALONE, given.days)

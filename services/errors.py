@@ -216,7 +216,7 @@ def shown(value: object) -> str:
 def all_errors() -> Iterator[type[ServiceError]]:
     """Yield every class of the tree, parents first; for the documentation and its tests."""
     for path in sorted(Path(__file__).parent.glob("*/*errors.py")):
-        import_module(f"services.{path.parent.name}.{path.stem}")
+        import_module(f"{__package__}.{path.parent.name}.{path.stem}")
     yield from _tree(ServiceError)
 
 

@@ -2,9 +2,7 @@
 
 import importlib
 import importlib.util
-import json
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from PIL import Image
 from services.errors import EngineUnavailable
 from services.inference.catalogue import ModelSpec
 from services.inference.custom import CustomSession
+from services.inference.openvino import PROVIDER as OPENVINO
+from services.inference.openvino import OpenVinoSession, has_openvino, import_openvino
 from services.inference.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
@@ -79,12 +79,16 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, fast: Se
         if wanted in active:
             return Loaded(session, engine, precision, file, _warning(settings, engine, precision, troubles))
         troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
-    raise EngineUnavailable("; ".join(troubles) or f"{settings.engine} is not in this build of onnxruntime")
+    raise EngineUnavailable("; ".join(troubles) or _missing(settings.engine))
+
+
+def _missing(engine: str) -> str:
+    return "openvino is not installed" if engine == "openvino" else f"{engine} is not in this build of onnxruntime"
 
 
 def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
     if settings.engine not in ("auto", engine):
-        troubles = troubles or [f"{settings.engine} is not in this build of onnxruntime"]
+        troubles = troubles or [_missing(settings.engine)]
     if settings.precision == "bf16" and precision != "bf16":
         troubles = troubles or [f"{engine} has no bf16"]
     if settings.precision == "int8" and not precision.startswith("int8"):
@@ -104,23 +108,16 @@ def _attempts(
         yield "cuda", "f32", path, ["CUDAExecutionProvider"]
     if settings.engine == "cuda":
         return
-    if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
+    if settings.engine in ("auto", "openvino") and has_openvino():
         for one in fast:
-            yield "openvino", one.precision, one.path, [_openvino(one.precision, settings.threads)]
-        yield "openvino", "f32", path, [_openvino("f32", settings.threads)]
+            # What is int8 is so in the file.
+            yield "openvino", one.precision, one.path, [_openvino(one.precision.removeprefix("int8+"))]
+        yield "openvino", "f32", path, [_openvino("f32")]
     yield "onnxruntime", "f32", path, ["CPUExecutionProvider"]
 
 
-def _openvino(precision: str, threads: int) -> Provider:
-    hints = {
-        # What is int8 is so in the file.
-        "INFERENCE_PRECISION_HINT": precision.removeprefix("int8+"),
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": str(threads),
-        # With pinning, all processes of one machine would wait for the same processors.
-        "ENABLE_CPU_PINNING": "NO",
-    }
-    return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
+def _openvino(precision: str) -> Provider:
+    return OPENVINO, {"precision": precision}
 
 
 def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
@@ -138,11 +135,12 @@ def _has_any(cpuinfo: Path, wanted: set[str]) -> bool:
         flags = set(cpuinfo.read_text().split("flags", 1)[1].split("\n", 1)[0].split())
     except (OSError, IndexError):
         return False
-    return bool(flags & wanted) and "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
+    return bool(flags & wanted) and has_openvino()
 
 
 def import_rembg() -> Any:
-    """Return onnxruntime, and import rembg's session classes. Done in the master, so that workers share them.
+    """Return onnxruntime, and import rembg's session classes and OpenVINO. Done in the master, so that workers share
+    them.
 
     rembg's other imports (PyMatting with Numba, SciPy, jsonschema) are never called here and cost each start
     0.7 s and 70 MB, the first one on a machine 43 s more: placeholders stand for it meanwhile (decision 004).
@@ -152,6 +150,8 @@ def import_rembg() -> Any:
     if "rembg.sessions" not in sys.modules:
         with _placeholders():
             importlib.import_module("rembg.sessions")
+        if has_openvino():
+            import_openvino()
     return onnxruntime
 
 
@@ -174,22 +174,25 @@ def _placeholders() -> Iterator[None]:
 
 def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
     """Return a session with `inner_session` and `predict`: rembg's class, or ours for `sam` and custom models."""
-    onnxruntime = import_rembg()
-    options = _session_options(threads)
     if spec.custom:
-        return CustomSession(spec, onnxruntime.InferenceSession(str(path), options, providers))
+        return CustomSession(spec, _inner_session(path, providers, threads))
     if spec.name == "sam":
-        encoder = onnxruntime.InferenceSession(str(path), options, providers)
         # The decoder is small and its shapes change: it is fastest on the plain CPU engine.
         decoder = path.with_name(spec.files[1].name)
-        return SamSession(encoder, onnxruntime.InferenceSession(str(decoder), options, ["CPUExecutionProvider"]))
+        encoder = _inner_session(path, providers, threads)
+        return SamSession(encoder, _inner_session(decoder, ["CPUExecutionProvider"], threads))
     base = rembg_class(spec.name)
-    # The file is ours and checked: this session never downloads.
-    local = type(base.__name__, (base,), {"download_models": classmethod(lambda _cls, *_a, **_k: str(path))})
-    with warnings.catch_warnings():
-        # rembg warns of a lost provider; open_session has its own warning.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return local(spec.name, options, providers=providers)
+    # rembg's constructor would download the file and knows only ONNX Runtime: ours is here and checked.
+    session = base.__new__(base)
+    session.model_name, session.inner_session = spec.name, _inner_session(path, providers, threads)
+    return session
+
+
+def _inner_session(path: Path, providers: list[Provider], threads: int) -> Any:
+    onnxruntime, first = import_rembg(), providers[0]
+    if not isinstance(first, str):
+        return OpenVinoSession(path, first[1]["precision"], threads)
+    return onnxruntime.InferenceSession(str(path), _session_options(threads), providers)
 
 
 def rembg_class(name: str) -> Any:

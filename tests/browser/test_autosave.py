@@ -154,6 +154,25 @@ def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> 
     assert np.array_equal(mask_of(page), last)
 
 
+def test_tab_that_was_asleep_does_not_overwrite_another_ones_edit(editor: Tab, tabs: Tabs) -> None:
+    page = editor.page
+    click(page, (60, 120))
+    wait_saved(editor)
+    # It does not answer the second tab, as a frozen one does not.
+    page.evaluate("() => { BroadcastChannel.prototype.postMessage = () => {}; }")
+    other = tabs.open(editor.url, path="/#" + page.url.partition("#")[2], context=page.context)
+    ready(other.page)
+    assert not session(other.page, "({document}) => document.readOnly.value")
+    set_tool(other.page, "brush", mode="erase", size=24)
+    click(other.page, (120, 120))
+    wait_saved(other)
+    last = mask_of(other.page)
+    click(page, (100, 200))
+    poll(lambda: session(page, "({document}) => document.readOnly.value"), what="the notice", seconds=15)
+    reload(other)
+    assert np.array_equal(mask_of(other.page), last)
+
+
 def test_everything_is_forgotten(editor: Tab) -> None:
     page = editor.page
     click(page, (60, 60))

@@ -193,3 +193,29 @@ def test_two_hundred_strokes_on_24_megapixels_are_undone_to_the_first_bytes(
     assert session(page, "({document}) => { let n = 0; while (document.history.undo()) n++; return n; }") == 50
     assert session(page, "({document}) => { let n = 0; while (document.history.redo()) n++; return n; }") == 50
     assert session(page, digest) == last != first
+
+
+@pytest.mark.long
+def test_phone_shows_a_smaller_photo_and_edits_the_full_mask(
+    direct: Gunicorn, tabs: Tabs, tmp_path: Path, photo: Callable[[str], Image.Image]
+) -> None:
+    path = tmp_path / "large.jpg"
+    path.write_bytes(encoded(photo("coffee").resize((5000, 3400)), "JPEG", quality=85))
+    tab = tabs.open(direct.url, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    page = tab.page
+    page.set_default_timeout(120_000)
+    open_photo(tab, path)
+    ready(page)
+    width, height, shown = session(page, "({document: {mask, photo}}) => [mask.width, mask.height, photo.width]")
+    assert (width, height) == (5000, 3400)
+    assert 3000 < shown < 3600
+    fill(page, 255)
+    set_tool(page, "wand", mode="erase", tolerance=8)
+    pointers = Pointers(page)
+    place = session(page, "({viewport}) => { const at = viewport.toScreen(200, 200); return [at.x, at.y]; }")
+    pointers.touch("touchStart", place)
+    pointers.touch("touchEnd")
+    poll(lambda: session(page, "({tools}) => tools.get('wand').pending.value"), what="a selection", seconds=60)
+    page.get_by_role("button", name="Apply", exact=True).click()
+    poll(lambda: at(page, 200, 200) < 10, what="the step", seconds=60)
+    assert at(page, 2500, 1700) > 250

@@ -1,4 +1,4 @@
-"""The wheel: its contents, and its command in any folder with data in the user's data folder."""
+"""The wheel: its contents, its command in any folder with data in the user's data folder, and its library."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config import VERSION
+from tests.support.commands import cli
 from tests.support.waiting import ROOT
 
 
@@ -35,23 +36,32 @@ def bgremove(installed: Path, cwd: Path, *words: str, **settings: str) -> subpro
     """Run the installed command in a folder that is not the clone."""
     env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     env |= {"HOME": str(cwd), "PYTHONPATH": str(installed), **settings}
-    code = "import sys, background_remover; sys.argv[0] = 'bgremove'; background_remover.main()"
+    code = "import sys, bgremove; sys.argv[0] = 'bgremove'; bgremove.main()"
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_wheel_holds_one_package_with_page_and_migrations(wheel: zipfile.ZipFile) -> None:
+def test_wheel_holds_service_and_library_with_page_and_migrations(wheel: zipfile.ZipFile) -> None:
     names = wheel.namelist()
     assert {name.split("/")[0] for name in names} == {
         "background_remover",
+        "bgremove",
         f"background_remover-{VERSION}.dist-info",
     }
     modules = {path.name for path in ROOT.glob("*.py")} - {"bgremove.py"}
-    for name in (*modules, "web/index.html", "migrations/env.py", "services/imaging/pipeline.py", "routes/jobs.py"):
+    for name in (
+        *modules,
+        "web/index.html",
+        "migrations/env.py",
+        "services/imaging/pipeline.py",
+        "routes/jobs.py",
+        "py.typed",
+    ):
         assert f"background_remover/{name}" in names
+    assert {"bgremove/__init__.py", "bgremove/py.typed"} <= set(names)
     assert not any("test" in name or "__pycache__" in name for name in names)
     entry_points = wheel.read(f"background_remover-{VERSION}.dist-info/entry_points.txt").decode()
-    assert "bgremove = background_remover:main" in entry_points
+    assert "bgremove = bgremove:main" in entry_points
 
 
 def test_installed_command_removes_a_background_from_any_folder(installed: Path, tmp_path: Path, jpeg: bytes) -> None:
@@ -61,6 +71,41 @@ def test_installed_command_removes_a_background_from_any_folder(installed: Path,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_library_works_beside_modules_with_the_names_of_ours(installed: Path, tmp_path: Path, jpeg: bytes) -> None:
+    for name in ("config", "services", "bootstrap", "paths", "library"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is the other project')")
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    program = "import sys, bgremove; sys.stdout.buffer.write(bgremove.remove('photo.jpg'))"
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{tmp_path}:{installed}"}
+    env |= {"HOME": str(tmp_path), "REMBG_SESSION_PATH": str(ROOT / "models")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == cli("remove", tmp_path / "photo.jpg", "-o", "-").stdout
+
+
+def test_types_of_the_library_are_seen_from_outside(installed: Path, tmp_path: Path) -> None:
+    program = """
+import numpy as np
+from PIL import Image
+from bgremove import Remover, remove
+a: bytes = remove(b"", only_mask=True)
+b: bytes = remove("photo.jpg", format="webp")
+c: Image.Image = remove(Image.new("RGB", (1, 1)), True)
+d: bytes = remove(Image.new("RGB", (1, 1)), force_return_bytes=True)
+for item in Remover("u2netp").map(["a.jpg"], progress=print, crop=True):
+    e: str = item.source
+remove(b"", colour="red")
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]
+    env = {"PATH": os.environ["PATH"], "MYPYPATH": "", "PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
+    complaints = {line.split(": error:")[0] for line in done.stdout.splitlines() if ": error:" in line}
+    assert complaints == {"program.py:11"}, done.stdout
 
 
 def test_installed_command_keeps_keys_in_the_users_data_folder(installed: Path, tmp_path: Path) -> None:

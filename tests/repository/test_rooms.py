@@ -18,7 +18,7 @@ LEVELS: Final = (
     {"jobs"},
     {"config", "paths", "setting_names"},
     {"bootstrap"},
-    {"routes", "worker", "commands", "app", "sweeper", "run"},
+    {"routes", "worker", "commands", "app", "sweeper", "run", "library"},
     {"cli"},
 )
 ALONE: Final = "launch"
@@ -33,7 +33,7 @@ ENTRY_POINTS: Final = (
 
 def code() -> list[Path]:
     """All modules that serve."""
-    packages = [path for name in ("services", "routes", "commands") for path in (ROOT / name).rglob("*.py")]
+    packages = [path for name in ("services", "routes", "commands", "library") for path in (ROOT / name).rglob("*.py")]
     return sorted([*packages, *(ROOT / name for name in ENTRY_POINTS), ROOT / "gunicorn.conf.py"])
 
 
@@ -125,6 +125,12 @@ def test_services_import_no_web_framework_and_no_settings() -> None:
     for path in (ROOT / "services").rglob("*.py"):
         names = {name.split(".")[0] for _, name in imports(path)}
         assert not names & {"flask", "werkzeug", "routes", "config", "app", "cli", "commands", "bootstrap"}, path
+
+
+def test_library_imports_no_web_framework_and_no_command() -> None:
+    for path in (ROOT / "library").rglob("*.py"):
+        names = {name.split(".")[0] for _, name in imports(path)}
+        assert not names & {"flask", "werkzeug", "click", "routes", "app", "cli", "commands", "worker"}, path
 
 
 def test_worker_imports_no_web_framework() -> None:

@@ -98,6 +98,10 @@ export class Autosave {
   async #save() {
     if (!this.#touched) return true;
     const { document } = this;
+    if (!(await document.lease.isHeld())) {
+      document.readOnly.value = true;
+      return false;
+    }
     await document.history.settled();
     const { tiles, changes, kept } = this.#snapshot();
     for (const tile of tiles) tile.data = await document.work.run("deflate", tile.data);
