@@ -128,12 +128,15 @@ async function lose(ids) {
 
 /** @param {Submission} submission @param {string} job */
 async function accept({ ids, options }, job) {
-  together(() => ids.forEach((id, index) => {
+  const items = ids.map((id, index) => ({ id, item: `${job}-${index + 1}` }));
+  together(() => items.forEach(({ id, item }) => {
     patch(id, { applied: options });
-    dispatch(id, { type: "uploaded", job: { id: job, item: `${job}-${index + 1}`, revision: 0 } });
-    const doc = peek(id);
-    if (!doc || doc.state === "cancelled") cancelItem(job, `${job}-${index + 1}`);
+    dispatch(id, { type: "uploaded", job: { id: job, item, revision: 0 } });
   }));
+  // Stopped or removed while they were sent.
+  const unwanted = items.filter(({ id }) => (peek(id)?.state ?? "cancelled") === "cancelled");
+  if (unwanted.length === items.length) post(`/api/jobs/${job}/cancel`);
+  else for (const { item } of unwanted) cancelItem(job, item);
   watchJobs();
 }
 
