@@ -7,6 +7,7 @@ import click
 
 from commands.api_keys import keys
 from commands.database import db
+from commands.mcp import mcp
 from commands.models import fetch_missing_model, models, warmup
 from commands.remove import remove
 from commands.sign import sign
@@ -34,7 +35,7 @@ def serve() -> None:
     sys.exit(run.main())
 
 
-for command in (remove, watch, sign, models, warmup, keys, db):
+for command in (remove, watch, sign, mcp, models, warmup, keys, db):
     main.add_command(command)
 
 if __name__ == "__main__":
