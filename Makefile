@@ -24,6 +24,8 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
+	@# Up to 1.0 it was the engine; it has the same files as onnxruntime.
+	@$(PY) -m pip uninstall --quiet --yes --disable-pip-version-check onnxruntime-openvino >/dev/null 2>&1 || true
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
@@ -32,7 +34,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(MODEL): $(VENV)/.runtime services/inference/bf16.py services/inference/recentre.py
+$(MODEL): $(VENV)/.runtime services/inference/prepare.py services/inference/recentre.py services/inference/int8.py services/inference/int8.json services/inference/record.py
 	@$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp
 	@touch -c $@
 

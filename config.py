@@ -157,6 +157,8 @@ class Settings(BaseSettings):
     max_running_images: Annotated[int, Field(ge=1, le=1000)]
     max_waiting_images: Annotated[int, Field(ge=0, le=10000)] = 16
     max_inflight_megapixels: Annotated[float, Field(ge=1)]
+    max_requests: Annotated[int, Field(ge=0)] = 0
+    web_max_memory_mb: Annotated[int, Field(ge=0)] = 0
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
     result_cache_seconds: Annotated[int, Field(ge=0, le=30 * 86400)] = 0
 
@@ -167,7 +169,7 @@ class Settings(BaseSettings):
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
     model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     require_subject: bool = False
-    inference_precision: Literal["auto", "f32", "bf16"] = "auto"
+    inference_precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     inference_engine: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
     inference_threads: Annotated[int, Field(ge=1, le=256)]
 
@@ -228,6 +230,7 @@ class Settings(BaseSettings):
     rate_limit_items_per_minute: Annotated[int, Field(ge=1)] = 1200
     worker_concurrency: Annotated[int, Field(ge=1, le=256)]
     worker_max_memory_mb: Annotated[int, Field(ge=0)] = 2048
+    worker_max_tasks: Annotated[int, Field(ge=0)] = 0
     job_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     job_sweep_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
     job_retry_max: Annotated[int, Field(ge=0, le=100)] = 3

@@ -28,7 +28,7 @@ from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from routes.http.errors import unparsed_body  # noqa: E402
 from routes.server.web_worker import WebWorker  # noqa: E402
-from services.capacity.resources import tame_allocator  # noqa: E402
+from services.capacity.resources import MIB, tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
 from services.observability.logs import logging_config  # noqa: E402
 from services.observability.metric_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
@@ -89,6 +89,7 @@ class ConfiguredWorker(WebWorker):
 
     body_seconds = settings.request_timeout_seconds + BODY_GRACE_SECONDS
     is_behind_proxy = settings.trusted_proxies > 0
+    max_memory_bytes = settings.web_max_memory_mb * MIB
 
 
 def connections(threads: int) -> int:
@@ -128,6 +129,9 @@ worker_class = ConfiguredWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_connections = connections(threads)
+max_requests = settings.max_requests
+# Workers that started together are not replaced together.
+max_requests_jitter = settings.max_requests // 10
 backlog = 256
 # On_starting preloads the code; the app itself is made after the fork.
 preload_app = False

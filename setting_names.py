@@ -17,6 +17,7 @@ TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 OTHERS: Final = frozenset(
     {
         "ANNOUNCE",
+        "APP_IMAGE",
         "BGREMOVE_HOME",
         "POSTGRES_PASSWORD",
         "STORAGE_ENCRYPTION_KEY",

@@ -33,7 +33,7 @@ from celery.signals import (
 import bootstrap
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.jobs.queue import TASK, Acknowledgements, make_celery, request_class
+from services.jobs.queue import TASK, Acknowledgements, make_celery, pool_class, request_class
 
 if TYPE_CHECKING:
     from services.jobs.process import Worker
@@ -51,7 +51,8 @@ app = make_celery(
     worker_max_memory_per_child=settings.worker_max_memory_mb * 1024 or None,
     # At this limit the child is killed. The soft limit is the deadline that the pipeline checks.
     task_time_limit=settings.job_timeout_seconds,
-    worker_pool="prefork",
+    worker_max_tasks_per_child=settings.worker_max_tasks or None,
+    worker_pool=pool_class(),
 )
 
 

@@ -1,6 +1,7 @@
-"""Compare engines, precisions and thread counts by the time of one mask and its error: `python -m benchmarks.engines`.
+"""Compare engines, precisions and thread counts by a mask's time and error: `python -m benchmarks.engines`.
 
-The error is the difference from f32 on ONNX Runtime. The photographs are scikit-image's, or those of `--photos folder`.
+Times are of the processor. The error is the difference from f32 on ONNX Runtime. The photographs are scikit-image's, or
+those of `--photos folder`.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from rich.table import Table
 from benchmarks.stages import RESULTS
 from bootstrap import load_settings
 from services.capacity.deadline import Deadline
-from services.inference.bf16 import calibration_photos
+from services.inference.calibration import calibration_photos
 from services.inference.catalogue import CATALOGUE
-from services.inference.runtime import EngineSettings
+from services.inference.runtime import EngineSettings, Fast
 from services.inference.segmenter import RembgSegmenter
 
 ROUNDS = 8
@@ -38,16 +39,20 @@ def main() -> None:
     exact = masks(RembgSegmenter(spec, original, EngineSettings("onnxruntime", "f32", 2)), images)
     rows = []
     threads = sorted({1, os.cpu_count() or 1, settings.inference_threads})
+    int8 = spec.int8_path(settings.rembg_session_path)
     for engine, precision, path in (
         ("onnxruntime", "f32", original),
         ("openvino", "f32", original),
         ("openvino", "bf16", original),
         ("openvino", "bf16", prepared),
+        ("openvino", "int8+bf16", int8),
+        ("openvino", "int8+f32", int8),
     ):
         for count in threads:
-            # mypy does not infer the Literal types of the names in the tuples above.
-            requested = EngineSettings(engine, precision, count)  # type: ignore[arg-type]
-            segmenter = RembgSegmenter(spec, path, requested, path if precision == "bf16" else None)
+            # mypy does not infer the Literal type of the names in the tuples above.
+            requested = EngineSettings(engine, threads=count)  # type: ignore[arg-type]
+            fast = [] if precision == "f32" else [Fast(path, precision)]
+            segmenter = RembgSegmenter(spec, original, requested, fast)
             # The segmenter falls back to another engine where this machine does not support the requested one.
             if (segmenter.engine, segmenter.precision) != (engine, precision):
                 continue
@@ -72,12 +77,12 @@ def masks(
 
 
 def milliseconds(segmenter: RembgSegmenter, image: Image.Image) -> float:
-    """Return the median time of one mask."""
+    """Return the median processor time of one mask."""
     times = []
     for _ in range(ROUNDS):
-        start = time.perf_counter()
+        start = time.process_time()
         segmenter.mask(image, Deadline())
-        times.append((time.perf_counter() - start) * 1000)
+        times.append((time.process_time() - start) * 1000)
     return statistics.median(times)
 
 

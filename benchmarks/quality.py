@@ -6,7 +6,8 @@ Composites have a known alpha and foreground. Measured in the edge band (12 px a
 colour error, 0 to 255, where both alphas show it.
 
 Writes a table, `results/quality.json` and a contact sheet, `results/quality.png`; then the table of
-`benchmarks/quality_losses.py`, what refining costs or gains whole subjects.
+`benchmarks/quality_losses.py`, what refining costs or gains whole subjects, and of `benchmarks/quality_strokes.py`,
+what an editor's stroke becomes.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.drawing import DATA, Subject
-from benchmarks.quality_losses import drawn, report_losses
+from benchmarks.quality_losses import drawn, edge_band, report_losses
+from benchmarks.quality_strokes import report_strokes
 from benchmarks.stages import RESULTS
 from benchmarks.subjects import PHOTOGRAPHED, composites
 from benchmarks.versus_rembg import PEER, install_peer
@@ -42,8 +44,6 @@ from services.imaging.segment import segment
 from services.inference.registry import Models
 from tests.support.waiting import ROOT
 
-# Pixels.
-BAND = 12
 PEERS = ("plain", "post_process_mask", "alpha_matting", "decontaminate")
 OURS = ("soft", "refined", "matting")
 MEASURES = ("sad", "mae", "mse", "gradient", "connectivity", "colour")
@@ -64,7 +64,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cutouts", type=Path, help="a folder of cut-outs with true alpha, for the table of losses")
     parser.add_argument("--losses-only", action="store_true", help="compare our own edge modes on drawn subjects alone")
+    parser.add_argument("--strokes-only", action="store_true", help="refine bands of drawn subjects, as an editor does")
     options = parser.parse_args()
+    if options.strokes_only:
+        report_strokes(drawn())
+        return
     if options.losses_only:
         report_losses(drawn(), options.cutouts, our_mattes())
         return
@@ -76,6 +80,7 @@ def main() -> None:
         compare(folder, subjects)
         losses = report_losses(subjects, options.cutouts, our_mattes())
         (RESULTS / "quality_losses.json").write_text(json.dumps(losses, indent=1))
+        report_strokes(subjects)
 
 
 def prepare(folder: Path) -> dict[str, Subject]:
@@ -158,14 +163,6 @@ def measure(cutout: Cutout, subject: Subject) -> dict[str, float]:
         "connectivity": float(disconnection(alpha, truth)[band].mean() * 1000),
         "colour": float((wrong * seen).sum() / max(3 * seen.sum(), 1e-6)),
     }
-
-
-def edge_band(alpha: Floats) -> NDArray[np.bool_]:
-    """Return the pixels within `BAND` of a soft pixel or of a hard edge."""
-    soft = ((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8)
-    steps = cv2.morphologyEx((alpha >= 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1, 2 * BAND + 1))
-    return np.asarray(cv2.dilate(cv2.max(soft, steps), disc) > 0)
 
 
 def slopes(alpha: Floats) -> tuple[Floats, Floats]:

@@ -1,8 +1,9 @@
-"""Report what refining costs or gains a subject: the overlap (IoU) of each edge mode with the true subject, by group.
+"""Report what refining costs or gains a subject: the overlap (IoU) of each edge mode with the true subject, by group,
+the difference from `edges=soft` with its 95 % confidence interval, and the error in the edge band.
 
-Each subject stands before an ordinary ground and before one that has the subject's own colours, at full size and at
-400×300. Pictures whose subject the model does not find are left out. More cut-outs with a true alpha, as PNGs in
-folders, can be added:
+Each subject stands before an ordinary ground, before one that has the subject's own colours, at 400×300, out of focus,
+and in a strongly compressed JPEG. Pictures whose subject the model does not find are left out. More cut-outs with a
+true alpha, as PNGs in folders, can be added:
 `python -m benchmarks.quality --losses-only --cutouts /usr/share/tuxpaint/stamps` (Debian's
 `tuxpaint-stamps-default`).
 """
@@ -24,6 +25,9 @@ from benchmarks.subjects import BACKGROUNDS, PHOTOGRAPHED, background, over
 # The model has found a subject from this IoU; below the second one, the result needs a hand.
 FOUND, FAILED = 0.5, 0.8
 SMALL: Final = (400, 300)
+DEFOCUS: Final = 6.0  # px, sigma
+COMPRESSED: Final = 35  # JPEG quality
+BAND: Final = 12  # px
 MODES: Final = ("soft", "refined", "matting")
 # Folders of drawings rather than photographs.
 DRAWINGS: Final = frozenset({"cartoon", "symbols", "flags", "outlined", "roadsigns", "toys", "plastic"})
@@ -35,20 +39,44 @@ Mattes = Callable[[Array], Mapping[str, Array]]
 
 def report_losses(subjects: dict[str, Subject], cutouts: Path | None, mattes: Mattes) -> dict[str, dict[str, float]]:
     """Print a row for each group and mode; return the mean IoU of each. `mattes` gives each mode's matte, 0 to 255."""
-    overlaps: dict[str, list[dict[str, float]]] = {}
+    scores: dict[str, list[dict[str, tuple[float, float]]]] = {}
     for group, picture, alpha in pictures(subjects, cutouts):
-        row = {mode: overlap(matte, alpha) for mode, matte in mattes(picture).items()}
-        if row["soft"] >= FOUND:
-            overlaps.setdefault(group, []).append(row)
-    table = Table("group", "n", "edges", "IoU", f"below {FAILED}", "lost", "gained", title="Subjects lost by refining")
-    for group, rows in sorted(overlaps.items()):
-        soft = np.array([row["soft"] for row in rows])
+        band = edge_band(alpha)
+        row = {
+            mode: (overlap(matte, alpha), float(np.abs(matte / 255 - alpha)[band].mean() * 1000))
+            for mode, matte in mattes(picture).items()
+        }
+        if row["soft"][0] >= FOUND:
+            scores.setdefault(group, []).append(row)
+    headings = ("group", "n", "edges", "IoU", "- soft", f"below {FAILED}", "lost", "gained", "band")
+    table = Table(*headings, title="Subjects lost by refining")
+    for group, rows in sorted(scores.items()):
         for mode in MODES:
-            found = np.array([row[mode] for row in rows])
-            counts = [(found < FAILED).sum(), (found < soft - 0.02).sum(), (found > soft + 0.02).sum()]
-            table.add_row(group, str(len(rows)), mode, f"{found.mean():.4f}", *map(str, counts))
+            table.add_row(group, str(len(rows)), mode, *cells(rows, mode))
+    if len(scores) > 1:
+        rows = [row for group in scores.values() for row in group]
+        for mode in MODES:
+            table.add_row("all", str(len(rows)), mode, *cells(rows, mode))
     Console().print(table)
-    return {g: {m: float(np.mean([row[m] for row in rows])) for m in MODES} for g, rows in overlaps.items()}
+    return {g: {m: float(np.mean([row[m][0] for row in rows])) for m in MODES} for g, rows in scores.items()}
+
+
+def cells(rows: list[dict[str, tuple[float, float]]], mode: str) -> list[str]:
+    """Return a table row's figures for a mode."""
+    found, soft = (np.array([row[m][0] for row in rows]) for m in (mode, "soft"))
+    more = found - soft
+    half = 1.96 * more.std() / np.sqrt(len(rows))
+    counts = [(found < FAILED).sum(), (more < -0.02).sum(), (more > 0.02).sum()]
+    band = np.mean([row[mode][1] for row in rows])
+    return [f"{found.mean():.4f}", f"{more.mean():+.4f}±{half:.4f}", *map(str, counts), f"{band:.1f}"]
+
+
+def edge_band(alpha: Array) -> NDArray[np.bool_]:
+    """Return the pixels within `BAND` of a soft pixel or of a hard edge."""
+    soft = ((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8)
+    steps = cv2.morphologyEx((alpha >= 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1, 2 * BAND + 1))
+    return np.asarray(cv2.dilate(cv2.max(soft, steps), disc) > 0)
 
 
 def drawn() -> dict[str, Subject]:
@@ -70,7 +98,7 @@ def pictures(subjects: dict[str, Subject], cutouts: Path | None) -> Iterator[tup
 
 
 def variants(source: str, subject: Subject, ground: Array) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the subject before the ground, before one of its own colours, and small."""
+    """Yield the subject before the ground, before one of its own colours, small, out of focus, and compressed."""
     height, width = subject.alpha.shape
     ground = cv2.resize(ground, (width, height), interpolation=cv2.INTER_AREA)
     plain = over(subject, ground)
@@ -81,6 +109,18 @@ def variants(source: str, subject: Subject, ground: Array) -> Iterator[tuple[str
         cv2.resize(plain, SMALL, interpolation=cv2.INTER_AREA),
         cv2.resize(subject.alpha, SMALL, interpolation=cv2.INTER_AREA),
     )
+    defocused = out_of_focus(subject)
+    yield f"{source}, out of focus", over(defocused, ground), defocused.alpha
+    _, file = cv2.imencode(".jpg", plain[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, COMPRESSED])
+    yield f"{source}, compressed", np.ascontiguousarray(np.asarray(cv2.imdecode(file, 1))[..., ::-1]), subject.alpha
+
+
+def out_of_focus(subject: Subject) -> Subject:
+    """Return the subject as a lens out of focus shows it."""
+    weighed = np.dstack([subject.colour * subject.alpha[..., None], subject.alpha]).astype(np.float32)
+    blurred = cv2.GaussianBlur(weighed, (0, 0), DEFOCUS)
+    alpha = blurred[..., 3]
+    return Subject(subject.name, np.clip(blurred[..., :3] / np.maximum(alpha, 1e-3)[..., None], 0, 1), alpha)
 
 
 def camouflaged(ground: Array, subject: Subject) -> Array:

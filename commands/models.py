@@ -1,12 +1,15 @@
 """Lists, fetches, prepares and tries models."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from config import Settings, load_settings
 from services.errors import ServiceError
+
+if TYPE_CHECKING:
+    from services.inference.record import Int8
 
 
 @click.group()
@@ -49,9 +52,10 @@ def fetch_model(name: str, source: Path | None) -> None:
 @models.command("prepare")
 @click.argument("name")
 def prepare_model(name: str) -> None:
-    """Write a model's file for bf16, and the record of its accuracy."""
-    from services.inference.bf16 import calibration_photos, prepare
+    """Write a model's files for bf16 and int8, and the record of their accuracy."""
+    from services.inference.calibration import calibration_photos
     from services.inference.custom import find_spec
+    from services.inference.prepare import prepare
     from services.inference.record import read_record
 
     settings = load_settings()
@@ -74,6 +78,21 @@ def prepare_model(name: str) -> None:
             else "; not good enough to be used by itself"
         )
     )
+    if record.int8:
+        for rest in record.int8.emulated:
+            click.echo(f"{name}: {_int8_line(record.int8, rest)}")
+
+
+def _int8_line(int8: "Int8", rest: str) -> str:
+    """Describe what int8 costs and gains, with `rest` as the other convolutions' precision."""
+    found = int8.measured.get(rest) or int8.emulated[rest]
+    why = int8.refusal(rest)
+    verdict = f"not used by itself: {why}" if why else "good: used where the processor is fast at int8"
+    time = f", {int8.time[rest]:.2f} of the time of {rest}" if rest in int8.time else ""
+    return (
+        f"{len(int8.scales)} convolutions in int8, the others in {rest}: masks differ from f32 by {found.mean:.5f}, on "
+        f"the worst photo by {found.worst:.5f}{time}; {verdict}"
+    )
 
 
 @click.command()
@@ -93,21 +112,24 @@ def warmup() -> None:
 def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False) -> None:
     """Fetch a model of the catalogue that is not on this machine yet, with a progress bar on standard error.
 
-    With `prepare` its file for bf16 is made as well, once. A failure is reported; the first use will report it again.
+    With `prepare` its files for bf16 and int8 are made as well, once, and again where another release made them.
+    A failure is reported; the first use will report it again.
     """
     from services.inference.catalogue import CATALOGUE
 
     spec, folder = CATALOGUE.get(name), settings.rembg_session_path
     if spec is None or name not in settings.models:
         return
-    fetching, preparing = not spec.is_here(folder), prepare and not spec.prepared_path(folder).exists()
+    from services.inference.record import read_record
+
+    fetching, preparing = not spec.is_here(folder), prepare and read_record(spec, folder) is None
     if not (fetching or preparing):
         return
     from rich.progress import Progress
 
-    from services.inference.bf16 import calibration_photos
-    from services.inference.bf16 import prepare as make_bf16
+    from services.inference.calibration import calibration_photos
     from services.inference.download import fetch
+    from services.inference.prepare import prepare as make_prepared
 
     try:
         with Progress(console=stderr_console(), transient=True) as progress:
@@ -116,7 +138,7 @@ def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False)
                 fetch(name, folder, mirror=settings.model_mirror_url)
             if preparing:
                 progress.add_task("Preparing it for this processor (once)", total=None)
-                make_bf16(spec, folder, calibration_photos(), settings.inference_threads)
+                make_prepared(spec, folder, calibration_photos(), settings.inference_threads)
     except ModuleNotFoundError as exc:
         click.echo(missing_module(exc), err=True)
     except (ServiceError, ValueError, RuntimeError) as exc:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-FILES: Final = ("Dockerfile", "docker-compose.yml")
+FILES: Final = ("Dockerfile", "Dockerfile.gpu", "docker-compose.yml")
 OURS: Final = "background-remover"
 IMAGE: Final = re.compile(r"^((?:FROM|\s+image:) )([^\s@]+)(?:@sha256:[0-9a-f]{64})?", re.MULTILINE)
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -32,7 +32,7 @@ def pinned(text: str) -> str:
 
     def pin(match: re.Match[str]) -> str:
         before, image = match.groups()
-        return match[0] if image.startswith(OURS) else f"{before}{image}@{digest_of(image)}"
+        return match[0] if image.startswith((OURS, "${")) else f"{before}{image}@{digest_of(image)}"
 
     return IMAGE.sub(pin, text)
 

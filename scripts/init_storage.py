@@ -1,6 +1,9 @@
 """Set up the bucket of STORAGE_URL: make it, close it to the public, let old files of jobs expire, and try the rights.
 
-    .venv/bin/python scripts/init_storage.py [--days 30]
+    .venv/bin/python scripts/init_storage.py [--days 30] [--results-days 30]
+
+`--days` is for originals, masks and whatever else only jobs have. Results expire only with `--results-days`: those that
+callers have stored under keys of their own (`output_key`) are in the same place.
 
 Reads the service's settings (environment and .env). May be repeated: what is there stays. The credentials need the
 right to make and configure buckets; the service itself needs only those that are tried at the end
@@ -19,10 +22,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from config import Settings, load_settings
+from services.jobs.retention import PREFIXES
 from services.storage.factory import parse_storage_url
 
-# Of jobs, which the sweeper deletes after JOB_RESULT_TTL_SECONDS. The rule is for what it leaves when it does not run.
-JOB_PREFIXES: Final = ("originals/", "results/")
+# The sweeper deletes files of jobs after JOB_RESULT_TTL_SECONDS. The rules are for what it leaves when it does not run.
+RESULTS: Final = "results/"
+OF_JOBS_ALONE: Final = tuple(prefix for prefix in PREFIXES if prefix != RESULTS)
+OURS: Final = "background-remover "
 SECONDS_PER_DAY: Final = 86400
 # Codes of servers that lack an operation of AWS.
 UNSUPPORTED: Final = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
@@ -33,7 +39,11 @@ def main(words: list[str]) -> int:
     """Set up the bucket and report each step; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--days", type=int, default=30, help="after which files of jobs expire (default: 30)")
-    days = parser.parse_args(words).days
+    parser.add_argument("--results-days", type=int, help="after which results expire (default: never)")
+    given = parser.parse_args(words)
+    expiry = dict.fromkeys(OF_JOBS_ALONE, given.days)
+    if given.results_days is not None:
+        expiry[RESULTS] = given.results_days
     settings = load_settings()
     kind, bucket = parse_storage_url(settings.storage_url) if settings.storage_url else ("", "")
     if kind != "s3":
@@ -41,18 +51,18 @@ def main(words: list[str]) -> int:
         print(f"STORAGE_URL is {found}; it has to name a bucket, as s3://images", file=sys.stderr)
         return 2
     least = -(-settings.job_result_ttl_seconds // SECONDS_PER_DAY) + 1
-    if days < least:
-        print(f"--days is {days}; JOB_RESULT_TTL_SECONDS keeps files of jobs for up to {least} days", file=sys.stderr)
+    if (fewest := min(expiry.values())) < least:
+        print(f"{fewest} days are too few; JOB_RESULT_TTL_SECONDS keeps files for up to {least} days", file=sys.stderr)
         return 2
     try:
-        set_up(make_client(settings), bucket, days, settings)
+        set_up(make_client(settings), bucket, expiry, settings)
     except (ClientError, BotoCoreError) as exc:
         print(f"{bucket}: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-def set_up(client: Any, bucket: str, days: int, settings: Settings) -> None:
+def set_up(client: Any, bucket: str, expiry: dict[str, int], settings: Settings) -> None:
     """Make and configure the bucket. Raises boto3's errors."""
     region = settings.aws_region
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region not in ("", "us-east-1") else {}
@@ -62,29 +72,28 @@ def set_up(client: Any, bucket: str, days: int, settings: Settings) -> None:
         "no public access",
         lambda: client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed),
     )
-    rules = lifecycle(existing_rules(client, bucket), days)
+    rules = lifecycle(existing_rules(client, bucket), expiry)
     attempt(
-        f"files of jobs expire after {days} days",
+        ", ".join(f"{prefix} expires after {days} days" for prefix, days in expiry.items()),
         lambda: client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules}),
     )
     try_rights(client, bucket, settings)
     print("ok    rights: put, get, list, delete")
 
 
-def lifecycle(existing: list[dict[str, Any]], days: int) -> list[dict[str, Any]]:
-    """Return the bucket's rules with ours; rules of the operator stay."""
+def lifecycle(existing: list[dict[str, Any]], expiry: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the bucket's rules with ours, days by prefix; rules of the operator stay."""
     ours: list[dict[str, Any]] = [
         {
-            "ID": f"background-remover {prefix}",
+            "ID": f"{OURS}{prefix}",
             "Status": "Enabled",
             "Filter": {"Prefix": prefix},
             "Expiration": {"Days": days},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
         }
-        for prefix in JOB_PREFIXES
+        for prefix, days in expiry.items()
     ]
-    names = {rule["ID"] for rule in ours}
-    return [rule for rule in existing if rule.get("ID") not in names] + ours
+    return [rule for rule in existing if not str(rule.get("ID", "")).startswith(OURS)] + ours
 
 
 def existing_rules(client: Any, bucket: str) -> list[dict[str, Any]]:

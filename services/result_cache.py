@@ -26,7 +26,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 PREFIX: Final = "bg-remover:result:"
 HIT, MISS, LOST = "hit", "miss", "lost"
 LIBRARIES: Final = (
-    *("rembg", "onnxruntime", "onnxruntime-openvino", "numpy", "opencv-python-headless"),
+    *("rembg", "onnxruntime", "openvino", "numpy", "opencv-python-headless"),
     *("pillow", "pi-heif", "simplejpeg", "isal"),
 )
 FACTS: Final = TypeAdapter(Result)

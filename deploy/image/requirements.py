@@ -2,8 +2,8 @@
 
     python deploy/image/requirements.py requirements.txt [requirements-gpu.txt] [--prepare]
 
-rembg and onnxruntime ask for large libraries that serving never imports (decision 004); `pip install --no-deps` leaves
-them out. With `--prepare` the output is what `cli.py models prepare` needs besides, for the build alone.
+rembg, onnxruntime and openvino ask for libraries that serving never imports (decision 004); `pip install --no-deps`
+leaves them out. With `--prepare` the output is what `cli.py models prepare` needs besides, for the build alone.
 """
 
 import re
@@ -16,13 +16,15 @@ OF_REMBG: Final = frozenset(
     {"pymatting", "numba", "llvmlite", "scipy", "scikit-image", "imageio", "tifffile", "lazy-loader", "networkx"}
     | {"jsonschema", "jsonschema-specifications", "referencing", "rpds-py", "attrs"}
 )
-# onnxruntime asks for these: its tools for transformers.
-OF_ONNXRUNTIME: Final = frozenset({"sympy", "mpmath", "protobuf"})
+# onnxruntime asks for it: its tools for quantisation.
+OF_ONNXRUNTIME: Final = frozenset({"protobuf"})
 # The graph, and the photographs that come with scikit-image.
 TO_PREPARE: Final = frozenset({"onnx", "ml-dtypes", "protobuf", "scikit-image", "lazy-loader"})
-NEVER_IMPORTED: Final = OF_REMBG | OF_ONNXRUNTIME | TO_PREPARE
-# Both builds have the same files.
-REPLACED: Final = {"onnxruntime-gpu": "onnxruntime-openvino"}
+# Only OpenVINO's command line tools report their use.
+OF_OPENVINO: Final = frozenset({"openvino-telemetry"})
+NEVER_IMPORTED: Final = OF_REMBG | OF_ONNXRUNTIME | OF_OPENVINO | TO_PREPARE
+# Both builds of ONNX Runtime have the same files; beside a GPU nothing runs on OpenVINO.
+REPLACED: Final = {"onnxruntime-gpu": frozenset({"onnxruntime", "openvino"})}
 
 
 def image_requirements(text: str, gpu: str = "", *, prepare: bool = False) -> str:
@@ -33,7 +35,7 @@ def image_requirements(text: str, gpu: str = "", *, prepare: bool = False) -> st
     entries = _entries(text)
     names = {name for name, _ in entries}
     added = [(name, entry) for name, entry in _entries(gpu) if name not in names]
-    replaced = {old for new, old in REPLACED.items() if new in {name for name, _ in added}}
+    replaced = {old for new, olds in REPLACED.items() if new in {name for name, _ in added} for old in olds}
     wanted = TO_PREPARE if prepare else (names | {name for name, _ in added}) - NEVER_IMPORTED - replaced
     return "".join(entry for name, entry in [*entries, *added] if name in wanted)
 

@@ -11,8 +11,13 @@ from typing import Final
 
 # Descriptions of other AWS services. The rest signs in to S3: with roles, single sign-on, or tokens of a cluster.
 AWS_SERVICES: Final = frozenset({"s3", "sts", "sso", "sso-oidc", "signin"})
-# OpenVINO runs on the CPU here (services/inference/runtime.py).
-UNUSED: Final = ("numpy/**/tests", "onnxruntime/capi/libopenvino_intel_gpu_plugin.so*", "onnxruntime/capi/*_npu_*.so*")
+# OpenVINO runs on the CPU here (services/inference/openvino.py).
+UNUSED: Final = (
+    *("numpy/**/tests", "openvino/include"),
+    *("openvino/libs/libopenvino_intel_gpu_plugin.so*", "openvino/libs/libopenvino_intel_npu_plugin.so*"),
+    # It reads ONNX, and its own cache.
+    *(f"openvino/libs/libopenvino_{name}_frontend.so*" for name in ("gguf", "jax", "paddle", "pytorch", "tensorflow*")),
+)
 
 
 def slim(packages: Path) -> int:

@@ -16,7 +16,9 @@ class KeyLimit(Body):
     """A key's own limit."""
 
     requests: Count
-    seconds: Annotated[Count, Field(description="in which it may make so many requests, of all endpoints together")]
+    seconds: Annotated[
+        Count, Field(description="the span in which it may make these requests, of all endpoints together")
+    ]
 
     @classmethod
     def parse(cls, limit: str) -> Self:

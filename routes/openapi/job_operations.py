@@ -138,7 +138,7 @@ WATCH: Final = Operation(
     "Watch many jobs",
     "One stream for all of them: `event: job`, and as `data` the JSON of a job with all its images at first, then with "
     "those that have changed. An id that is not yours to see comes once, as `unknown`. It ends with the last job, or "
-    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out what has not changed.",
+    "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out unchanged jobs.",
     answers=_events(JobEvent),
     failures=(e.BadOption, e.Busy, e.DatabaseUnavailable),
     parameters={"id": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from routes.http.context import EXTENSION
 from routes.server.connection import SILENCE_SECONDS, Connection
 from routes.server.polling_worker import PollingWorker
+from services.capacity.resources import process_bytes
 
 # While requests wait for a thread: the silence that ends one, and the time in which a caller should take a response;
 # beyond it, a peer keeps no more than its share of threads.
@@ -17,6 +18,9 @@ SENDING_SECONDS: Final = 2.0
 # Younger connections are not closed to make room for others.
 NEW_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 0.25
+# A worker is not replaced for its memory before this age, and looks at it this often.
+MIN_AGE_SECONDS: Final = 60.0
+MEMORY_SECONDS: Final = 5.0
 
 
 class WebWorker(PollingWorker):
@@ -25,9 +29,14 @@ class WebWorker(PollingWorker):
     On SIGTERM it accepts the connections that already wait, then closes its listeners.
     """
 
+    alive: bool
+    # Above it the worker ends, and the master starts another; 0: never.
+    max_memory_bytes = 0
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._next_check = 0.0
+        self._next_memory_check = time.monotonic() + MIN_AGE_SECONDS
 
     def service(self) -> Any:
         """Return the app's parts; None before there is an app."""
@@ -73,7 +82,17 @@ class WebWorker(PollingWorker):
             self.make_room(now)
             if is_pressed:
                 self.free_threads(now)
+            self.end_if_too_large(now)
         super().murder_keepalived(force)
+
+    def end_if_too_large(self, now: float) -> None:
+        """Stop, as after MAX_REQUESTS, where the process holds more memory than it may."""
+        if not self.max_memory_bytes or now < self._next_memory_check or not self.alive:
+            return
+        self._next_memory_check = now + MEMORY_SECONDS
+        if (held := process_bytes()) > self.max_memory_bytes:
+            self.log.info("Worker holds %d MB, more than WEB_MAX_MEMORY_MB: another one replaces it", held >> 20)
+            self.alive = False
 
     def end_slow(self, now: float, silence: float) -> None:
         """End bodies that are silent for longer, or still not whole, and responses that nobody reads."""
@@ -109,6 +128,9 @@ class WebWorker(PollingWorker):
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
+        # Not only on SIGTERM: also after MAX_REQUESTS, or for its memory.
+        if self.service():
+            self.service().draining.set()
         for listener in self.sockets:
             listener.setblocking(False)
             before = -1

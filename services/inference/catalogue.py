@@ -65,6 +65,10 @@ class ModelSpec:
         """Return the path of the file for bf16, written by `services/inference/bf16.py`; its record ends in `.json`."""
         return folder / f"{self.name}.prepared.onnx"
 
+    def int8_path(self, folder: Path) -> Path:
+        """Return the path of the prepared file whose convolutions run partly in int8."""
+        return folder / f"{self.name}.int8.prepared.onnx"
+
     @property
     def checksums(self) -> dict[str, str | None]:
         """Each file's checksum as `sha256:…` or `md5:…`; None where none is known."""

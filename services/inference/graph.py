@@ -12,13 +12,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Statistics:
-    """A tensor's statistics over the calibration pictures, per channel: mean, spread and least value; and its size in
-    px.
+    """A tensor's statistics over the calibration pictures, per channel: mean, spread, least and largest value; and its
+    size in px.
     """
 
     mean: Floats
     spread: Floats
     least: Floats
+    most: Floats
     height: int
     width: int
 

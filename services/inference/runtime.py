@@ -2,10 +2,8 @@
 
 import importlib
 import importlib.util
-import json
 import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,12 @@ from PIL import Image
 from services.errors import EngineUnavailable
 from services.inference.catalogue import ModelSpec
 from services.inference.custom import CustomSession
+from services.inference.openvino import PROVIDER as OPENVINO
+from services.inference.openvino import OpenVinoSession, has_openvino, import_openvino
 from services.inference.sam import SamSession
 
 Engine = Literal["auto", "onnxruntime", "openvino", "cuda"]
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 Provider = str | tuple[str, dict[str, str]]
 
 
@@ -35,24 +35,34 @@ class EngineSettings:
 
 
 @dataclass(frozen=True)
+class Fast:
+    """A file to run in another precision than f32: `bf16`, `int8+bf16` or `int8+f32` (what is not int8 in the file)."""
+
+    path: Path
+    precision: str
+
+
+@dataclass(frozen=True)
 class Loaded:
-    """A session, the engine and precision it really runs with, and a warning where they differ from the settings."""
+    """A session, the engine and precision it really runs with, its file, and a warning where they differ from the
+    settings.
+    """
 
     session: Any
     engine: str
     precision: str
+    path: Path
     warning: str
 
 
-def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> Loaded:
+def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, fast: Sequence[Fast] = ()) -> Loaded:
     """Open a rembg session of the model in `path`, warmed up, on the best engine that accepts it.
 
-    `bf16_path` is the file to run in bf16, None where that is not wanted. Providers are lost silently (a missing
-    library, a refused graph), so the session is asked after it has run once. Raises
-    `EngineUnavailable` when no engine takes the model.
+    `fast` are the files to try before it, best first. Providers are lost silently (a missing library, a refused
+    graph), so the session is asked after it has run once. Raises `EngineUnavailable` when no engine takes the model.
     """
     troubles = []
-    for engine, precision, file, providers in _attempts(settings, path, bf16_path):
+    for engine, precision, file, providers in _attempts(settings, path, fast):
         try:
             session = rembg_session(spec, file, providers, settings.threads)
             # Where a model finds nothing in a plain colour, rembg divides 0 by 0.
@@ -67,21 +77,27 @@ def open_session(spec: ModelSpec, path: Path, settings: EngineSettings, bf16_pat
             continue
         wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
         if wanted in active:
-            return Loaded(session, engine, precision, _warning(settings, engine, precision, troubles))
+            return Loaded(session, engine, precision, file, _warning(settings, engine, precision, troubles))
         troubles.append(f"{engine} was lost while {spec.name} was loaded; active: {', '.join(active)}")
-    raise EngineUnavailable("; ".join(troubles) or f"{settings.engine} is not in this build of onnxruntime")
+    raise EngineUnavailable("; ".join(troubles) or _missing(settings.engine))
+
+
+def _missing(engine: str) -> str:
+    return "openvino is not installed" if engine == "openvino" else f"{engine} is not in this build of onnxruntime"
 
 
 def _warning(settings: EngineSettings, engine: str, precision: str, troubles: list[str]) -> str:
     if settings.engine not in ("auto", engine):
-        troubles = troubles or [f"{settings.engine} is not in this build of onnxruntime"]
+        troubles = troubles or [_missing(settings.engine)]
     if settings.precision == "bf16" and precision != "bf16":
         troubles = troubles or [f"{engine} has no bf16"]
+    if settings.precision == "int8" and not precision.startswith("int8"):
+        troubles = troubles or [f"{engine} has no int8 file of this model"]
     return "; ".join(troubles)
 
 
 def _attempts(
-    settings: EngineSettings, path: Path, bf16_path: Path | None
+    settings: EngineSettings, path: Path, fast: Sequence[Fast]
 ) -> Iterator[tuple[str, str, Path, list[Provider]]]:
     """Yield (engine, precision, file, providers), best first. Plain ONNX Runtime on the CPU is always the last.
 
@@ -92,36 +108,39 @@ def _attempts(
         yield "cuda", "f32", path, ["CUDAExecutionProvider"]
     if settings.engine == "cuda":
         return
-    if settings.engine in ("auto", "openvino") and "OpenVINOExecutionProvider" in available:
-        if bf16_path is not None:
-            yield "openvino", "bf16", bf16_path, [_openvino("bf16", settings.threads)]
-        yield "openvino", "f32", path, [_openvino("f32", settings.threads)]
+    if settings.engine in ("auto", "openvino") and has_openvino():
+        for one in fast:
+            # What is int8 is so in the file.
+            yield "openvino", one.precision, one.path, [_openvino(one.precision.removeprefix("int8+"))]
+        yield "openvino", "f32", path, [_openvino("f32")]
     yield "onnxruntime", "f32", path, ["CPUExecutionProvider"]
 
 
-def _openvino(precision: str, threads: int) -> Provider:
-    hints = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": str(threads),
-        # With pinning, all processes of one machine would wait for the same processors.
-        "ENABLE_CPU_PINNING": "NO",
-    }
-    return "OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
+def _openvino(precision: str) -> Provider:
+    return OPENVINO, {"precision": precision}
 
 
 def bf16_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
+    return _has_any(cpuinfo, {"amx_bf16", "avx512_bf16"})
+
+
+def int8_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this processor sums products of int8 itself (VNNI, AMX) and an engine here can use it."""
+    return _has_any(cpuinfo, {"avx512_vnni", "avx_vnni", "amx_int8"})
+
+
+def _has_any(cpuinfo: Path, wanted: set[str]) -> bool:
     try:
         flags = set(cpuinfo.read_text().split("flags", 1)[1].split("\n", 1)[0].split())
     except (OSError, IndexError):
         return False
-    fast = bool(flags & {"amx_bf16", "avx512_bf16"})
-    return fast and "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
+    return bool(flags & wanted) and has_openvino()
 
 
 def import_rembg() -> Any:
-    """Return onnxruntime, and import rembg's session classes. Done in the master, so that workers share them.
+    """Return onnxruntime, and import rembg's session classes and OpenVINO. Done in the master, so that workers share
+    them.
 
     rembg's other imports (PyMatting with Numba, SciPy, jsonschema) are never called here and cost each start
     0.7 s and 70 MB, the first one on a machine 43 s more: placeholders stand for it meanwhile (decision 004).
@@ -131,6 +150,8 @@ def import_rembg() -> Any:
     if "rembg.sessions" not in sys.modules:
         with _placeholders():
             importlib.import_module("rembg.sessions")
+        if has_openvino():
+            import_openvino()
     return onnxruntime
 
 
@@ -153,22 +174,25 @@ def _placeholders() -> Iterator[None]:
 
 def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], threads: int) -> Any:
     """Return a session with `inner_session` and `predict`: rembg's class, or ours for `sam` and custom models."""
-    onnxruntime = import_rembg()
-    options = _session_options(threads)
     if spec.custom:
-        return CustomSession(spec, onnxruntime.InferenceSession(str(path), options, providers))
+        return CustomSession(spec, _inner_session(path, providers, threads))
     if spec.name == "sam":
-        encoder = onnxruntime.InferenceSession(str(path), options, providers)
         # The decoder is small and its shapes change: it is fastest on the plain CPU engine.
         decoder = path.with_name(spec.files[1].name)
-        return SamSession(encoder, onnxruntime.InferenceSession(str(decoder), options, ["CPUExecutionProvider"]))
+        encoder = _inner_session(path, providers, threads)
+        return SamSession(encoder, _inner_session(decoder, ["CPUExecutionProvider"], threads))
     base = rembg_class(spec.name)
-    # The file is ours and checked: this session never downloads.
-    local = type(base.__name__, (base,), {"download_models": classmethod(lambda _cls, *_a, **_k: str(path))})
-    with warnings.catch_warnings():
-        # rembg warns of a lost provider; open_session has its own warning.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return local(spec.name, options, providers=providers)
+    # rembg's constructor would download the file and knows only ONNX Runtime: ours is here and checked.
+    session = base.__new__(base)
+    session.model_name, session.inner_session = spec.name, _inner_session(path, providers, threads)
+    return session
+
+
+def _inner_session(path: Path, providers: list[Provider], threads: int) -> Any:
+    onnxruntime, first = import_rembg(), providers[0]
+    if not isinstance(first, str):
+        return OpenVinoSession(path, first[1]["precision"], threads)
+    return onnxruntime.InferenceSession(str(path), _session_options(threads), providers)
 
 
 def rembg_class(name: str) -> Any:

@@ -1,5 +1,6 @@
 """A rembg session as a `Segmenter`: loaded, warmed up, and cancelled at a deadline."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from services.inference.catalogue import ModelSpec, check_file, digest
 from services.inference.record import read_record
-from services.inference.runtime import EngineSettings, bf16_is_fast, open_session
+from services.inference.runtime import EngineSettings, Fast, Precision, bf16_is_fast, int8_is_fast, open_session
 from services.inference.sam import SamSession
 from services.inference.terminable import TerminableSession
 
@@ -18,16 +19,16 @@ from services.inference.terminable import TerminableSession
 class RembgSegmenter:
     """A rembg session, loaded and warmed up. Thread-safe: ONNX Runtime's `run` is, and it releases the GIL."""
 
-    def __init__(self, spec: ModelSpec, path: Path, settings: EngineSettings, bf16_path: Path | None = None) -> None:
-        """Load the model in `path`, or in `bf16_path` where bf16 is available. Raises `EngineUnavailable`."""
-        loaded = open_session(spec, path, settings, bf16_path)
+    def __init__(self, spec: ModelSpec, path: Path, settings: EngineSettings, fast: Sequence[Fast] = ()) -> None:
+        """Load the model in `path`, or the first of `fast` that this machine can run. Raises `EngineUnavailable`."""
+        loaded = open_session(spec, path, settings, fast)
         self.spec = spec
         self.name, self.takes_prompt = spec.name, spec.takes_prompt
         self.engine, self.precision, self.warning = loaded.engine, loaded.precision, loaded.warning
         self._session = loaded.session
         unknown = [file for file in spec.files if not file.checksum]  # the others were verified
-        read = [path.with_name(file.name) for file in unknown] + [bf16_path] * (loaded.precision == "bf16")
-        digests = [digest(file) for file in read if file]
+        read = [path.with_name(file.name) for file in unknown] + [loaded.path] * (loaded.path != path)
+        digests = [digest(file) for file in read]
         self.identity = repr((spec, digests, self.engine, self.precision))
         self._runner = TerminableSession(self._session.inner_session)
         self._session.inner_session = self._runner
@@ -59,17 +60,26 @@ class SamSegmenter(RembgSegmenter):
 
 
 def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
-    """Load the model from its checked file. Raises `EngineUnavailable`.
+    """Load the model from its checked file, or from the prepared ones. Raises `EngineUnavailable`.
 
-    bf16 is used on request, and automatically where the processor is fast at it and the prepared file's record proves
-    that the masks stay f32's.
+    bf16 and int8 are used on request, and automatically where the processor is fast at them and the record of the
+    prepared files proves that the masks stay f32's.
     """
     kind = SamSegmenter if spec.takes_prompt else RembgSegmenter
     path = check_file(spec, folder)
+    return kind(spec, path, settings, _fast_files(spec, folder, settings.precision))
+
+
+def _fast_files(spec: ModelSpec, folder: Path, precision: Precision) -> list[Fast]:
+    """Return the prepared files to try in this precision, best first."""
     record = read_record(spec, folder)
-    prepared = spec.prepared_path(folder)
-    if settings.precision == "bf16":
-        return kind(spec, path, settings, prepared if record else path)
-    if settings.precision == "auto" and record and record.good and bf16_is_fast():
-        return kind(spec, path, settings, prepared)
-    return kind(spec, path, settings)
+    if precision == "bf16":
+        return [Fast(spec.prepared_path(folder) if record else spec.path(folder), "bf16")]
+    if precision == "f32" or not record:
+        return []
+    bf16 = record.good and bf16_is_fast()
+    found = [Fast(spec.prepared_path(folder), "bf16")] if bf16 else []
+    rest = "bf16" if bf16 else "f32"
+    if record.int8 and (precision == "int8" or (int8_is_fast() and not record.int8.refusal(rest))):
+        found.insert(0, Fast(spec.int8_path(folder), f"int8+{rest}"))
+    return found

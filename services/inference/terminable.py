@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions whose runs end at a deadline."""
+"""Sessions whose runs end at a deadline."""
 
 import threading
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded
+from services.inference.openvino import OpenVinoSession
 
 # How often a run's deadline and client are re-checked.
 POLL_SECONDS: Final = 0.25
 
 
 class TerminableSession:
-    """An `InferenceSession` whose runs end at a deadline, or when their client has gone.
+    """A session whose runs end at a deadline, or when their client has gone.
 
-    rembg passes no `RunOptions`, so they are added here. ONNX Runtime checks the `terminate` flag between nodes; the
-    session stays usable. To OpenVINO's provider the whole graph is one node: a run that has begun ends first, and the
-    deadline is overrun by at most one inference.
+    rembg passes no `RunOptions`, so they are added here. ONNX Runtime checks the `terminate` flag between
+    nodes, `OpenVinoSession` is cancelled by it; the session stays usable.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -35,12 +35,10 @@ class TerminableSession:
             self._local.deadline = None
 
     def run(self, outputs: Any, feed: Any) -> Any:
-        import onnxruntime
-
         deadline: Deadline | None = getattr(self._local, "deadline", None)
         if deadline is None or deadline.remaining() is None:
             return self._inner.run(outputs, feed)
-        options, done = onnxruntime.RunOptions(), threading.Event()
+        options, done = _run_options(self._inner), threading.Event()
         threading.Thread(target=_terminate, args=(options, deadline, done), name="terminate", daemon=True).start()
         try:
             return self._inner.run(outputs, feed, options)
@@ -55,6 +53,14 @@ class TerminableSession:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _run_options(inner: Any) -> Any:
+    if isinstance(inner, OpenVinoSession):
+        return inner.run_options()
+    import onnxruntime
+
+    return onnxruntime.RunOptions()
 
 
 def _terminate(options: Any, deadline: Deadline, done: threading.Event) -> None:

@@ -22,7 +22,7 @@ from services.storage.errors import ResultExpired
 
 MAX_FILES: Final = 2000
 MAX_BYTES: Final = 4 << 30
-# Retention deletes what has been stored for so long without a job.
+# Retention deletes files without a job at this age.
 KEPT_SECONDS: Final = 3600
 METADATA: Final = "metadata.json"
 Records = Mapping[str, tuple[Job, JobItem]]

@@ -6,6 +6,7 @@ until then.
 """
 
 import contextlib
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ QUEUE: Final = "images"
 PUBLISH_SECONDS: Final = 1.0
 # An unacknowledged message is delivered again after this time; the record makes that harmless.
 VISIBILITY_SECONDS: Final = 6 * 3600
+# The largest part of a child's number of tasks that is added to it.
+JITTER: Final = 0.1
 log = structlog.get_logger("queue")
 
 
@@ -92,6 +95,37 @@ def request_class(acknowledgements: Acknowledgements) -> type[Any]:
             acknowledgements.note(self.message)
 
     return NotedRequest
+
+
+def pool_class() -> type[Any]:
+    """Make a worker's Celery pool, in which each child ends after a number of tasks of its own.
+
+    Celery gives all children the same number. They start together and share the work evenly, so all would be replaced,
+    and load their models, at the same time.
+    """
+    from celery.concurrency import asynpool, prefork
+
+    class ChildPool(asynpool.AsynPool):  # type: ignore[misc] # Celery has no types
+        _maxtasksperchild: int | None
+
+        def _create_worker_process(self, i: int) -> Any:
+            most = self._maxtasksperchild
+            try:
+                self._maxtasksperchild = most and with_jitter(most)
+                return super()._create_worker_process(i)
+            finally:
+                self._maxtasksperchild = most
+
+    class TaskPool(prefork.TaskPool):  # type: ignore[misc] # Celery has no types
+        Pool = ChildPool
+
+    return TaskPool
+
+
+def with_jitter(tasks: int) -> int:
+    """Return the number, or up to a tenth more."""
+    # S311: nobody gains by guessing it.
+    return tasks + random.randint(0, round(tasks * JITTER))  # noqa: S311
 
 
 class Queue:

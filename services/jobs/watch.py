@@ -1,4 +1,4 @@
-"""Watches many jobs for one caller, and says what has changed since the last look."""
+"""Watches many jobs for one caller, and yields the changes since the last look."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ UNSEEN: Final = "-" * DIGEST_CHARS
 
 @dataclass(frozen=True)
 class Change:
-    """What has changed of a job: its snapshot, None for one that the caller does not know; the items that changed.
+    """A changed job: its snapshot, None for one that the caller does not know, and its changed items.
 
     `position` is the watch's after this change.
     """
@@ -78,7 +78,7 @@ class Watch:
             yield Change(job.id, snapshot, changed, self._position())
 
     def _position(self) -> str:
-        """Return what has been seen: a digest of each job, in the order of the ids."""
+        """Return a digest of each job as it was seen last, in the order of the ids."""
         return "".join(self._seen.get(job_id, UNSEEN) for job_id in self.job_ids)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import ARGUMENTS, Tab, Tabs, choose, chromium, item, wait_for
@@ -47,6 +47,43 @@ def test_library_has_no_barrier(
     tab.page.get_by_role("button", name="Delete now").click()
     tab.page.get_by_role("dialog").wait_for()
     assert violations(tab) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_state_has_a_barrier(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path], scheme: str, viewport: dict[str, int]
+) -> None:
+    """Waiting, a lost connection, a pause, a key, and the editor with its tools and its export."""
+    tab = tabs.open(direct.url, color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    tab.expect("ERR_|net::|429|401")
+    held: list[Route] = []
+    answers = {"now": held.append}
+    tab.page.route("**/matte", lambda route: answers["now"](route))
+    choose(tab, *photo_files[:3])
+    tab.page.get_by_role("progressbar").wait_for()
+    found = {"working": violations(tab)}
+    held.pop(0).fulfill(status=429, headers={"Retry-After": "3"}, json={"error": "Too many", "code": "rate_limited"})
+    tab.page.get_by_text("Goes on in").wait_for()
+    found["pause"] = violations(tab)
+    answers["now"] = lambda route: route.abort()
+    held.pop(0).abort()
+    tab.page.get_by_text("Reconnecting").wait_for()
+    found["no connection"] = violations(tab)
+    answers["now"] = lambda route: route.continue_()
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]})
+    item(tab, "astronaut.jpg").get_by_role("button", name="Edit").click()
+    tab.page.get_by_role("application", name="").wait_for()
+    found["editor"] = violations(tab)
+    tab.page.get_by_role("button", name="Magic wand").click()
+    found["tool"] = violations(tab)
+    refusal = {"error": "No key", "code": "missing_key", "solution": "Send one"}
+    tab.page.route("**/compose", lambda route: route.fulfill(status=401, json=refusal))
+    tab.page.get_by_role("button", name="Export", exact=True).click()
+    tab.page.get_by_role("dialog", name="This server asks for a key").wait_for()
+    found["key"] = violations(tab)
+    assert {state: one for state, one in found.items() if one} == {}
 
 
 def test_photo_is_chosen_and_saved_by_keyboard_alone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:

@@ -23,6 +23,22 @@ PAINT = """({tools, settings}, count) => {
   }
 }"""
 
+# The number of a document's records of tiles.
+KEPT = """async (id) => {
+  const main = document.querySelector("script[type=module]").src;
+  const db = await import(main.replace("main.js", "db.js"));
+  return (await db.list("tiles", id)).length;
+}"""
+EXPORTED = """async () => {
+  const main = document.querySelector("script[type=module]").src;
+  const db = await import(main.replace("main.js", "db.js"));
+  return (await db.list("docs")).filter(({exportedAt}) => exportedAt).length;
+}"""
+
+
+def exported(tab: Tab) -> int:
+    return int(tab.page.evaluate(EXPORTED))
+
 
 @pytest.fixture
 def editor(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> Tab:
@@ -138,6 +154,25 @@ def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> 
     assert np.array_equal(mask_of(page), last)
 
 
+def test_tab_that_was_asleep_does_not_overwrite_another_ones_edit(editor: Tab, tabs: Tabs) -> None:
+    page = editor.page
+    click(page, (60, 120))
+    wait_saved(editor)
+    # It does not answer the second tab, as a frozen one does not.
+    page.evaluate("() => { BroadcastChannel.prototype.postMessage = () => {}; }")
+    other = tabs.open(editor.url, path="/#" + page.url.partition("#")[2], context=page.context)
+    ready(other.page)
+    assert not session(other.page, "({document}) => document.readOnly.value")
+    set_tool(other.page, "brush", mode="erase", size=24)
+    click(other.page, (120, 120))
+    wait_saved(other)
+    last = mask_of(other.page)
+    click(page, (100, 200))
+    poll(lambda: session(page, "({document}) => document.readOnly.value"), what="the notice", seconds=15)
+    reload(other)
+    assert np.array_equal(mask_of(other.page), last)
+
+
 def test_everything_is_forgotten(editor: Tab) -> None:
     page = editor.page
     click(page, (60, 60))
@@ -168,3 +203,38 @@ def test_stroke_by_drag_is_saved_within_a_second(editor: Tab) -> None:
     page.wait_for_timeout(1000)
     reload(editor)
     assert np.array_equal(mask_of(page), last)
+
+
+def test_exported_photos_make_room_and_leave_after_a_week(editor: Tab, photo_files: list[Path]) -> None:
+    page = editor.page
+    click(page, (120, 120))
+    with page.expect_download():
+        press(page, "Control+s")
+    poll(lambda: exported(editor) == 1, what="the note of the export", seconds=15)
+    first = page.url.rpartition("/")[2]
+    open_photo(editor, photo_files[1])
+    ready(page)
+    # Room for the new edit is made by the one that was exported.
+    page.evaluate(
+        """() => {
+          const put = IDBObjectStore.prototype.put;
+          let failures = 1;
+          IDBObjectStore.prototype.put = function (...value) {
+            if (this.name === "tiles" && failures-- > 0) throw new DOMException("full", "QuotaExceededError");
+            return put.apply(this, value);
+          };
+        }"""
+    )
+    set_tool(page, "brush", mode="erase", size=24)
+    click(page, (110, 90))
+    wait_saved(editor)
+    assert exported(editor) == 0
+    assert not page.evaluate(KEPT, first)
+    with page.expect_download():
+        press(page, "Control+s")
+    poll(lambda: exported(editor) == 1, what="the note of the export", seconds=15)
+    second = page.url.rpartition("/")[2]
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() + 8 * 24 * 3600 * 1000; }")
+    open_photo(editor, photo_files[2])
+    ready(page)
+    poll(lambda: not page.evaluate(KEPT, second), what="forgetting", seconds=15)

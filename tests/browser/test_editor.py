@@ -303,11 +303,18 @@ def test_photo_that_can_not_be_opened_says_so(direct: Gunicorn, tabs: Tabs, tmp_
 
 @pytest.mark.parametrize("size", [(390, 844), (360, 740), (320, 640)], ids=str)
 def test_stage_has_most_of_a_phone(
-    direct: Gunicorn, tabs: Tabs, photo_files: list[Path], size: tuple[int, int]
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path, size: tuple[int, int]
 ) -> None:
     tab = tabs.open(direct.url, viewport={"width": size[0], "height": size[1]}, has_touch=True, is_mobile=True)
-    open_photo(tab, photo_files[0])
+    named = tmp_path / f"{'a long name of a photo ' * 3}.jpg"
+    named.write_bytes(photo_files[0].read_bytes())
+    open_photo(tab, named)
     page = tab.page
+    for name in ("Back", "Undo", "Export", "More ways to export", "Fit"):
+        place = page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert place
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= size[0], name
     for name in ("Cut-out", "Background", "Shadow", "Canvas", "Preset", "File"):
         page.get_by_role("tab", name=name).focus()
         page.keyboard.press("Enter")

@@ -118,6 +118,35 @@ def test_photos_go_on_after_a_reload(own: Studio, tabs: Tabs, many: list[Path]) 
     assert len(items_of(own)) == len(many)
 
 
+def test_photos_lost_with_the_tab_are_sent_when_they_are_dropped_again(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url)
+    tab.expect(GONE)
+    tab.page.route("**/api/jobs/remove-bg-batch", lambda route: route.abort())
+    names = [path.name for path in photo_files[:2]]
+    choose(tab, *photo_files[:2])
+    tab.page.get_by_text("Reconnecting").wait_for()
+    tab.page.reload()
+    # Kept in the browser, so not lost.
+    assert set(states(tab).values()) <= {"Queued"}
+    tab.page.evaluate(
+        """() => new Promise((resolve) => {
+          indexedDB.open("studio").onsuccess = ({ target: { result: database } }) => {
+            const change = database.transaction("photos", "readwrite");
+            change.objectStore("photos").clear();
+            change.oncomplete = () => { database.close(); resolve(); };
+          };
+        })"""
+    )
+    tab.page.reload()
+    wait_for(tab, dict.fromkeys(names, "Failed"))
+    tab.page.get_by_text("went with the closed tab").wait_for()
+    tab.page.unroute("**/api/jobs/remove-bg-batch")
+    choose(tab, *photo_files[:3])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]})
+
+
 @pytest.mark.long
 def test_second_tab_shows_the_same_and_asks_no_more(with_jobs: Studio, tabs: Tabs, many: list[Path]) -> None:
     first = tabs.open(with_jobs.url)
@@ -240,8 +269,8 @@ def test_lost_connection_is_shown_until_it_is_back(direct: Gunicorn, tabs: Tabs,
     tab = tabs.open(direct.url)
     tab.expect(GONE)
     context = tab.page.context
-    poll(lambda: tab.page.title() and tab.asked("library/batch.js"), what="what photos need")
-    tab.page.wait_for_load_state("networkidle")
+    # The page loads this ahead, a second after its first view.
+    tab.page.evaluate("import(document.querySelector('script').src.replace('app/main', 'library/batch'))")
     context.set_offline(True)
     choose(tab, *photo_files[:2])
     tab.page.get_by_text("Reconnecting").wait_for()

@@ -87,10 +87,14 @@ def pending(tab: Tab) -> bool:
     return bool(session(tab.page, read))
 
 
-def apply(tab: Tab, steps: int) -> NDArray[np.uint8]:
+def closed(tab: Tab) -> bool:
+    return bool(session(tab.page, "({overlay}) => overlay.value?.closed && overlay.value.path.length > 2"))
+
+
+def apply(tab: Tab, steps: int, enters: int = 1) -> NDArray[np.uint8]:
     """Apply the selection by Enter; returns the cut-out after that many steps in all."""
     poll(lambda: pending(tab), what="a selection", seconds=15)
-    press(tab.page, "Enter")
+    press(tab.page, *["Enter"] * enters)
     poll(lambda: depth(tab.page) == steps, what="the step", seconds=15)
     return mask_of(tab.page)
 
@@ -132,6 +136,9 @@ def test_outline_erases_restores_or_keeps(editor: Tab, tool: str, mode: str) -> 
     if tool == "polygon":
         for corner in corners:
             click(page, corner)
+        # It is closed first, and used by the next Enter.
+        press(page, "Enter")
+        assert depth(page) == 2
     elif tool == "lasso":
         drag(page, *corners, corners[0])
     else:
@@ -173,16 +180,33 @@ def test_corner_of_a_polygon_is_taken_back_moved_and_dropped(editor: Tab) -> Non
         click(page, corner)
     press(page, "Backspace")
     click(page, (60, 150))
-    press(page, "Enter")
+    assert apply(editor, 2, enters=2)[140, 65] == 0
     fill(page, 255)
     for corner in [(60, 50), (200, 50), (200, 150)]:
         click(page, corner)
     # A click on the first corner closes it; then a corner is dragged.
     click(page, (60, 50))
+    assert closed(editor)
     drag(page, (200, 150), (60, 150))
     found = apply(editor, depth(page) + 1)
     assert found[140, 65] == 0
     assert found[140, 190] == 255
+
+
+def test_double_click_closes_a_polygon(editor: Tab) -> None:
+    page = editor.page
+    set_tool(page, "polygon", mode="erase")
+    for corner in [(60, 50), (200, 50), (200, 150), (200, 150)]:
+        assert not closed(editor)
+        click(page, corner)
+    assert closed(editor)
+    assert apply(editor, 2)[60, 190] == 0
+
+
+def test_brush_after_keep_only_erases(editor: Tab) -> None:
+    set_tool(editor.page, "rectangle", mode="keep")
+    set_tool(editor.page, "brush")
+    assert session(editor.page, "({settings}) => settings.mode.value") == "erase"
 
 
 def test_other_tool_drops_the_selection(editor: Tab) -> None:

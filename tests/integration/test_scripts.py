@@ -35,8 +35,18 @@ def test_bucket_is_made_and_may_be_set_up_again(seaweedfs: SeaweedFS) -> None:
     assert "ok    bucket: there already" in second.stdout
     client = seaweedfs.client()
     rules = client.get_bucket_lifecycle_configuration(Bucket="made-by-script")["Rules"]
-    assert {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules} == {"originals/": 9, "results/": 9}
+    # Results that callers have stored are in the same place as those of jobs.
+    assert {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules} == {
+        **dict.fromkeys(("originals/", "masks/", "previews/", "archives/"), 9)
+    }
     assert client.list_objects_v2(Bucket="made-by-script").get("KeyCount") == 0
+    third = script("init_storage.py", "--results-days", "20", **settings)
+    assert third.returncode == 0, third.stderr
+    rules = client.get_bucket_lifecycle_configuration(Bucket="made-by-script")["Rules"]
+    assert {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules} == {
+        **dict.fromkeys(("originals/", "masks/", "previews/", "archives/"), 30),
+        "results/": 20,
+    }
     client.close()
 
 

@@ -22,6 +22,7 @@ NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 DRAIN_SECONDS = 65
 UNITS = ("background-remover", "background-remover-worker")
 OF_COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "STORAGE_ENCRYPTION_KEY", "HTTP_PORT", "HTTPS_PORT"} | {
+    "APP_IMAGE",
     "PROMETHEUS_PORT",
     "GRAFANA_PORT",
 }
@@ -178,7 +179,7 @@ def test_dockerfile_for_gpus_differs_in_the_engine_alone() -> None:
 
 def test_app_and_worker_share_image_queue_database_and_files() -> None:
     app, worker = SERVICES["app"], SERVICES["worker"]
-    assert app["image"] == worker["image"]
+    assert app["image"] == worker["image"] == "${APP_IMAGE:-background-remover:local}"
     assert worker["command"] == WORKER
     assert app["env_file"] == worker["env_file"]
     assert app["volumes"] == worker["volumes"]

@@ -87,6 +87,13 @@ def test_each_alert_has_a_severity_a_summary_and_documentation() -> None:
         assert rule["alert"] in (ROOT / "docs/guides/operations.md").read_text()
 
 
+def test_each_alert_leads_to_its_paragraph_in_the_runbook() -> None:
+    headings = re.findall(r"^### (BackgroundRemover\w+)$", (ROOT / "docs/guides/runbook.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(rule["alert"] for rule in RULES)
+    for rule in RULES:
+        assert rule["annotations"]["runbook"] == f"docs/guides/runbook.md#{rule['alert'].lower()}"
+
+
 def test_panels_have_unique_ids_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in PANELS}) == len(PANELS)
     cells = [

@@ -70,8 +70,9 @@ def test_images_are_pinned_by_the_digest_of_their_registry(tmp_path: Path, monke
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     pinned = runpy.run_path(str(ROOT / "deploy/digests.py"))["pinned"]
-    once = pinned("FROM python:3 AS build\nFROM python:3\n    image: background-remover:local\n")
-    assert once == (f"FROM python:3@{DIGEST} AS build\nFROM python:3@{DIGEST}\n    image: background-remover:local\n")
+    ours = "    image: background-remover:local\n    image: ${APP_IMAGE:-x:1}\n"
+    once = pinned(f"FROM python:3 AS build\nFROM python:3\n{ours}")
+    assert once == f"FROM python:3@{DIGEST} AS build\nFROM python:3@{DIGEST}\n{ours}"
     assert pinned(once) == once
     with pytest.raises(SystemExit, match="nginx:1 has no digest: no such tag"):
         pinned("    image: nginx:1\n")

@@ -32,6 +32,13 @@ def save(
     return path
 
 
+def saved(
+    path: Path, nodes: list[Any], inputs: dict[str, list[Any]], outputs: dict[str, list[Any]], **tensors: Any
+) -> onnx.ModelProto:
+    """Write a graph of these nodes, and return it."""
+    return onnx.load(str(save(path, nodes, inputs, outputs, **tensors)))
+
+
 def brightness(path: Path, side: int, gain: float = 1.0, outputs: int = 1) -> Path:
     """Write a model with input 1×3×side×side and outputs 1×1×side×side.
 

@@ -28,6 +28,6 @@ export function startConnection() {
 
 export function connectionBanner() {
   if (reachable.value && !reconnecting.value) return nothing;
-  return html`<p class="notice warn banner"><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3l7.5 13.5h-15z M10 8v4 M10 14.3v.1"/></svg>
-    <span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></p>`;
+  return html`<aside class="notice warn banner" aria-label=${t("connection")}><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3l7.5 13.5h-15z M10 8v4 M10 14.3v.1"/></svg>
+    <span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></aside>`;
 }

@@ -22,6 +22,16 @@ export async function hasPhoto(id) {
   return photos.has(id) || Boolean((await db.get("photos", id))?.photo);
 }
 
+/** Kinds of photos that most browsers do not show: the server makes a picture of them. */
+const NOT_SHOWN = /hei[cf]|tiff/;
+/** Pictures of photos that the browser can't show; results are made of the photo itself. @type {Map<string, Blob>} */
+const pictures = new Map();
+
+/** What a browser can show of the photo: a picture by the server, otherwise the photo. @param {string} id @returns {Promise<Blob>} */
+export async function shownOf(id) {
+  return pictures.get(id) ?? (await db.get("photos", id))?.shown ?? photoOf(id);
+}
+
 /** @type {Map<string, Promise<Blob>>} */
 const mattes = new Map();
 
@@ -43,9 +53,10 @@ async function findMatte(id, more) {
   if (doc?.job && doc.state === "completed") return (await api.request(itemUrl(doc.job, "mask"), more)).blob();
   const photo = await photoOf(id);
   const began = performance.now();
-  const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip: doc?.decodes === false });
-  if (found.photo) photos.set(id, found.photo);
-  await keep(id, { photo: found.photo ?? photo, matte: found.matte });
+  const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
+  const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
+  if (found.photo) pictures.set(id, found.photo);
+  await keep(id, { photo, shown: found.photo, matte: found.matte });
   facts.set(id, { confidence: found.confidence, ms: Math.round(performance.now() - began) });
   return found.matte;
 }
@@ -64,7 +75,7 @@ export async function saveMask(id, mask) {
   patch(id, {});
 }
 
-/** Merge into what the browser keeps of a photo. @param {string} id @param {{photo?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
+/** Merge into what the browser keeps of a photo. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
 export async function keep(id, change) {
   const kept = (await db.get("photos", id)) ?? { docId: id };
   return db.put("photos", { ...kept, ...change });

@@ -1,23 +1,23 @@
 // The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
 import { batch, computed, signal } from "../vendor/signals/signals-core.js";
 import * as db from "./db.js";
-import { reduce } from "./events.js";
+import { isOver, reduce } from "./events.js";
 import { broadcast, hear, openTabs, TAB } from "./tabs.js";
 
 export { reduce } from "./events.js";
-export { hasPhoto, maskOf, matteOf, photoOf, saveMask } from "./photos.js";
+export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.js";
 
 /**
  * @typedef {{[name: string]: string}} Options
  * @typedef {{code: string, text: string, solution: string, details: string, retryable: boolean, retryAt?: number}} DocError
  * @typedef {'added'|'uploading'|'queued'|'processing'|'completed'|'failed'|'cancelled'} State
- * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number,
+ * @typedef {{id: string, name: string, path: string, bytes: number, type: string, width?: number, height?: number, addedAt: number, modified?: number, exportedAt?: number,
  *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
  *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
- *   options: Options, applied?: Options, thumb?: Blob, before?: Blob, tab?: string, direct?: boolean}} Doc
- * `options` are wanted; `applied` are those of the job's result. `direct` photos go to `/matte`, not to a job. `tab` sends it.
+ *   options: Options, applied?: Options, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
+ * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `direct` photos go to `/matte`, not to a job. `tab` sends it.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
  * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */
@@ -77,10 +77,13 @@ export function add(added) {
   batch(() => {
     for (const doc of made) docs.set(doc.id, signal(doc));
     order.value = [...order.peek(), ...made.map((doc) => doc.id)];
+    for (const doc of made) changed(doc);
   });
-  for (const doc of made) changed(doc);
   return made;
 }
+
+/** Change many documents, and show them once. */
+export const together = batch;
 
 /** Merge a change into a document and save it. @param {string} id @param {Partial<Doc>} change */
 export function patch(id, change) {
@@ -125,24 +128,32 @@ function drop(ids) {
 
 /** Bring back what earlier visits left, and follow the other tabs. Returns the documents that this tab is to send now. */
 export async function restore() {
-  hear("docs", (/** @type {Doc[]} */ heard) => batch(() => heard.forEach(take)));
+  hear("docs", takeAll);
   hear("forget", drop);
-  const [kept, others] = await Promise.all([/** @type {Promise<Doc[]>} */ (db.list("docs")), openTabs()]);
+  const kept = /** @type {Doc[]} */ (await db.list("docs"));
   kept.sort((one, other) => one.addedAt - other.addedAt);
-  batch(() => kept.forEach(take));
-  const orphans = kept.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
+  takeAll(kept);
+  const open = kept.filter((doc) => !isOver(doc));
+  const others = open.some((doc) => doc.tab !== TAB) ? await openTabs() : new Set();
+  const orphans = open.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
   for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
   return orphans.map((doc) => doc.id);
+}
+
+/** @param {Doc[]} heard */
+function takeAll(heard) {
+  const fresh = heard.filter((doc) => !docs.has(doc.id)).map((doc) => doc.id);
+  batch(() => {
+    heard.forEach(take);
+    if (fresh.length) order.value = [...order.peek(), ...fresh];
+  });
 }
 
 /** Take a document as another tab or an earlier visit has it. @param {Doc} doc */
 function take(doc) {
   const held = docs.get(doc.id);
   if (held) held.value = doc;
-  else {
-    docs.set(doc.id, signal(doc));
-    order.value = [...order.peek(), doc.id];
-  }
+  else docs.set(doc.id, signal(doc));
   changes.value = changes.peek() + 1;
 }
 

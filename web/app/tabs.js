@@ -4,7 +4,8 @@ import { signal } from "../vendor/signals/signals-core.js";
 const LEASE = "studio-leader";
 const RENEW_MS = 2000;
 const EXPIRED_MS = 6000;
-const ANSWER_MS = 250;
+const ANSWER_MS = 1500;
+const LOCK = "studio-tab-";
 
 /** Stays the same when the tab is reloaded. */
 export const TAB = tabId();
@@ -26,7 +27,11 @@ export function hear(kind, listener) {
 }
 
 /** The ids of the other tabs that are open. @returns {Promise<Set<string>>} */
-export function openTabs() {
+export async function openTabs() {
+  if (navigator.locks) {
+    const { held } = await navigator.locks.query();
+    return new Set((held ?? []).flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
+  }
   /** @type {Set<string>} */
   const found = new Set();
   hear("here", (id) => found.add(id));
@@ -35,6 +40,8 @@ export function openTabs() {
 }
 
 export function startTabs() {
+  // Held for as long as the tab is open. Over plain HTTP there are no locks: tabs answer each other instead.
+  navigator.locks?.request(`${LOCK}${TAB}`, () => new Promise(() => undefined));
   channel?.addEventListener("message", ({ data }) => {
     if (data.kind === "who") broadcast("here", TAB);
     else heard.get(data.kind)?.(data.data);

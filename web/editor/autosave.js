@@ -98,11 +98,20 @@ export class Autosave {
   async #save() {
     if (!this.#touched) return true;
     const { document } = this;
+    if (!(await document.lease.isHeld())) {
+      document.readOnly.value = true;
+      return false;
+    }
     await document.history.settled();
     const { tiles, changes, kept } = this.#snapshot();
     for (const tile of tiles) tile.data = await document.work.run("deflate", tile.data);
     const whole = tiles.map((put) => /** @type {import("../app/db.js").Change} */ ({ store: "tiles", put }));
-    const done = (await db.write([...whole, ...changes])) && (await db.isPersistent());
+    const all = [...whole, ...changes];
+    const { isFull, makeRoom } = await import("./room.js");
+    if (await isFull()) await makeRoom(document.id);
+    let written = await db.write(all);
+    while (!written && (await makeRoom(document.id))) written = await db.write(all);
+    const done = written && (await db.isPersistent());
     if (!done) {
       // What could not be written is tried again with the next change.
       for (const { n } of tiles) this.#dirty.add(n);

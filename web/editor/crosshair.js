@@ -90,7 +90,7 @@ export class Crosshair {
     const arm = ARM / viewport.scale.value;
     const busy = tools.get(settings.tool.value)?.pending.peek();
     const cross = /** @type {[number, number][]} */ ([[x - arm, y], [x + arm, y], [x, y], [x, y - arm], [x, y + arm]]);
-    const ring = tools.get(settings.tool.value)?.ring ? settings.size.value / 2 / (settings.screenSize.value ? viewport.scale.value : 1) : 3 / viewport.scale.value;
+    const ring = tools.get(settings.tool.value)?.ring ? settings.size.value / 2 : 3 / viewport.scale.value;
     overlay.value = { ...overlay.peek(), ...(busy ? {} : { path: cross, closed: false, handles: false }), cursor: { x, y, radius: ring } };
   }
 

@@ -1,10 +1,10 @@
 /** An open document: photo, mask, history, options and view, saved as they change. */
 import { signal } from "../vendor/signals/signals-core.js";
 import * as api from "../app/api.js";
-import { docOf, matteOf, patch, photoOf } from "../app/store.js";
+import { docOf, matteOf, patch, photoOf, shownOf } from "../app/store.js";
 import { Autosave, savedState } from "./autosave.js";
 import { DESKTOP_BUDGET, History, PHONE_BUDGET } from "./core/history.js";
-import { decodeMask } from "./core/png8.js";
+import { decodeMask } from "./core/png_read.js";
 import { Lease } from "./lease.js";
 import { loadSettings } from "./settings.js";
 import { startWork } from "./work.js";
@@ -24,6 +24,7 @@ export async function openDocument(id) {
     const [[photo, mask, state], readOnly] = await Promise.all([load(id), lease.take(), loadSettings()]);
     const document = new EditorDocument({ id, photo, mask, state, lease });
     document.readOnly.value = readOnly;
+    import("./room.js").then(({ forgetOld }) => forgetOld(id));
     return document;
   } catch (error) {
     lease.close();
@@ -88,10 +89,9 @@ async function photoFor(id, mask) {
   const large = isPhone() && mask.width * mask.height > PHONE_PIXELS;
   const scale = large ? Math.sqrt(PROXY_PIXELS / (mask.width * mask.height)) : 1;
   const size = large ? { resizeWidth: Math.round(mask.width * scale), resizeHeight: Math.round(mask.height * scale) } : undefined;
-  const blob = await photoOf(id);
-  const photo = await decoded(blob, size);
+  const photo = await decoded(await shownOf(id), size);
   if (photo) return photo;
-  const { blob: jpeg } = await api.compose(blob, docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
+  const { blob: jpeg } = await api.compose(await photoOf(id), docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
   const other = await decoded(jpeg, size);
   if (!other) throw new api.ApiError({ status: 0, code: "not_decoded", text: "The photo cannot be shown" });
   return other;

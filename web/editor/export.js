@@ -8,6 +8,7 @@ import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
+import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
 
@@ -44,6 +45,7 @@ export class Exporter {
     await this.#run(async (signal) => {
       const { blob, name } = await this.#exact(this.session.exportOptions(), signal);
       save(blob, name);
+      noteExport(this.session.id);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
     });
   }
@@ -109,7 +111,7 @@ export class Exporter {
     const renderer = new CanvasRenderer(canvas, document);
     renderer.resize(width, height);
     const pane = { left: 0, top: 0, width, height, shows: /** @type {const} */ ("result") };
-    /** @type {import("./gl/scene.js").Light} */
+    /** @type {import("./gl/types.js").Light} */
     const black = [0, 0, 0];
     renderer.draw({
       ratio: 1, panes: [pane], scale: width / frame.width, x: frame.x + frame.width / 2, y: frame.y + frame.height / 2,

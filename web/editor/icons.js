@@ -19,6 +19,7 @@ const SHAPES = {
   wand: svg`<path d="M11.5 8.500l-8 8"/><path d="M13 3v2.500M13 10v2.500M8.5 7.500H11M15 7.500h2.500M16 4.500l-1.3 1.300M10 4.500l1.3 1.300M16 10.500l-1.3-1.3" />`,
   lasso: svg`<path d="M10 3.500c4 0 7 1.9 7 4.500s-3 4.5-7 4.5-7-1.9-7-4.5 3-4.5 7-4.500z"/><path d="M5.5 11.500c-1.6 1.2-.9 3 .7 2.9 1.5-.1 1.4-2-.2-2.600M6 14.400c.2 1-.2 1.8-1.2 2.3"/>`,
   polygon: svg`<path d="M4.5 8L10 4l6 3.5-2 7.5-8 .5z"/><g fill="currentColor" stroke="none"><circle cx="4.5" cy="8" r="1.6"/><circle cx="10" cy="4" r="1.6"/><circle cx="16" cy="7.5" r="1.6"/><circle cx="14" cy="15" r="1.6"/><circle cx="6" cy="15.5" r="1.6"/></g>`,
+  ellipse: svg`<ellipse cx="10" cy="10" rx="6.5" ry="5" stroke-dasharray="2.6 2.2"/>`,
   rectangle: svg`<rect x="3.5" y="5" width="13" height="10" rx="1" stroke-dasharray="2.6 2.2"/>`,
   object: svg`<path d="M3.5 7V5.500a2 2 0 0 1 2-2H7M13 3.500h1.500a2 2 0 0 1 2 2V7M16.5 13v1.500a2 2 0 0 1-2 2H13M7 16.500H5.500a2 2 0 0 1-2-2V13"/><path d="M8.5 8l5 2-2.2.9-.9 2.200z" fill="currentColor"/>`,
   hand: svg`<path d="M6.5 10V5.300a1.2 1.2 0 0 1 2.4 0V9M8.9 8.500V4.200a1.2 1.2 0 0 1 2.4 0v4.300M11.3 8.700V5a1.2 1.2 0 0 1 2.4 0v5.500M13.7 9a1.2 1.2 0 0 1 2.4 0v3.200c0 3-1.9 5-4.9 5-2.4 0-3.5-.9-4.7-2.700l-2.3-3.500c-.9-1.4.8-2.6 1.9-1.500l1 1"/>`,

@@ -3,7 +3,7 @@
  */
 import { request } from "../app/api.js";
 import { itemUrl } from "../app/photos.js";
-import { dispatch, patch, peek, photoOf, saveMask } from "../app/store.js";
+import { dispatch, patch, peek, saveMask, shownOf } from "../app/store.js";
 import { renewThumb, shrink } from "../library/thumbs.js";
 import { resultOf } from "../library/watcher.js";
 
@@ -19,7 +19,7 @@ export async function keepEdit(id, mask, options) {
   const doc = peek(id);
   if (!doc) return;
   if (doc.job && doc.state === "completed") return remake(id, mask, options);
-  const thumb = await shrink({ photo: await photoOf(id), matte: mask });
+  const thumb = await shrink({ photo: await shownOf(id), matte: mask });
   if (thumb) patch(id, { thumb });
 }
 

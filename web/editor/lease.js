@@ -1,5 +1,7 @@
 /** One tab edits a document; others see it and can take it over. */
 
+import * as db from "../app/db.js";
+
 const CHANNEL = "studio-editor";
 const PATIENCE_MS = 150;
 const HANDOVER_MS = 2000;
@@ -8,12 +10,16 @@ export class Lease {
   /** Called when another tab takes the document over. @type {() => Promise<void> | void} */
   onLost = () => {};
   #held = false;
+  #tab = crypto.getRandomValues(new Uint32Array(2)).join();
   /** @type {Set<(message: {id: string, said: string}) => void>} */
   #waiting = new Set();
+
+  #key;
 
   /** @param {string} id */
   constructor(id) {
     this.id = id;
+    this.#key = `lease ${id}`;
     this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(CHANNEL) : null;
     this.channel?.addEventListener("message", ({ data }) => this.#hear(data));
   }
@@ -23,7 +29,14 @@ export class Lease {
     this.#say("whose");
     const other = await this.#hears("mine", PATIENCE_MS);
     this.#held = !other;
+    if (!other) await db.put("settings", { key: this.#key, tab: this.#tab });
     return other;
+  }
+
+  /** Whether no other tab has taken the document since, as one does that heard no answer. */
+  async isHeld() {
+    const record = await db.get("settings", this.#key);
+    return !record || record.tab === this.#tab;
   }
 
   /** Ask the other tab to save and stop. */

@@ -84,7 +84,9 @@ export function presetList(presets) {
 
 /** The preset whose options are all in use. @param {Preset[]} presets @param {Options} options */
 export function presetOf(presets, options) {
-  const fits = (/** @type {Preset} */ preset) => Object.entries(preset.options).every(([name, value]) => alike(options[name], value));
+  // A passport's head decides its size.
+  const free = (/** @type {Preset} */ preset, /** @type {string} */ name) => preset.name.startsWith("passport") && (name === "scale" || name === "position");
+  const fits = (/** @type {Preset} */ preset) => Object.entries(preset.options).every(([name, value]) => free(preset, name) || alike(options[name], value));
   return presets.filter((preset) => Object.keys(preset.options).length > 1 && fits(preset)).at(-1);
 }
 
@@ -97,6 +99,14 @@ export function withPreset(options, preset) {
   const written = ["format", "quality", "dpi", "max_width", "max_height", "max_pixels", "shadow", "preset"];
   const without = Object.fromEntries([...replaced, ...written].map((name) => [name, ""]));
   return changed(changed(options, without), preset.options);
+}
+
+/** Options with those of the preset that they name, in place of its name. @param {Options} options @param {Preset[]} presets @returns {Options} */
+export function withoutName(options, presets) {
+  if (!options.preset) return options;
+  const preset = presets.find(({ name }) => name === options.preset);
+  const { preset: _, ...given } = options;
+  return preset ? { ...preset.options, ...given } : options;
 }
 
 /** Options without what a preset set. @param {Options} options @param {Preset | undefined} preset */

@@ -13,7 +13,7 @@
  */
 /**
  * @typedef {object} Sheet
- * @property {import("./gl/scene.js").Scene} scene
+ * @property {import("./gl/types.js").Scene} scene
  * @property {Overlay | null} tool
  * @property {Guide[]} guides
  */
@@ -86,7 +86,7 @@ export class OverlayCanvas {
     this.context.fillText(label, left + 8, line - 6);
   }
 
-  /** @param {import("./gl/scene.js").Scene} scene @param {Placer} at */
+  /** @param {import("./gl/types.js").Scene} scene @param {Placer} at */
   #split({ panes, split, frame }, at) {
     const { context } = this;
     const x = Math.round(panes[0].left + Number(split));
@@ -160,7 +160,7 @@ export class OverlayCanvas {
 
 /** @typedef {(x: number, y: number) => [number, number]} Placer */
 
-/** @param {import("./gl/scene.js").Scene} scene @param {import("./gl/scene.js").Pane} pane @returns {Placer} */
+/** @param {import("./gl/types.js").Scene} scene @param {import("./gl/types.js").Pane} pane @returns {Placer} */
 function placer(scene, pane) {
   const [left, top] = [pane.left + pane.width / 2, pane.top + pane.height / 2];
   return (x, y) => [left + (x - scene.x) * scene.scale, top + (y - scene.y) * scene.scale];

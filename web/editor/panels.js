@@ -3,11 +3,11 @@
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
-import { speaker, t } from "../app/i18n/index.js";
+import { has, speaker, t } from "../app/i18n/index.js";
 import { canvasOf } from "./gl/layout.js";
 import { icon } from "./icons.js";
 import {
-  DEFAULT_QUALITY, DEFAULT_STRENGTH, GRADIENTS, LOSSY, SWATCHES, changed, frameKind, groundKind, presetOf, withFrame, withGround, withPreset, withoutPreset,
+  DEFAULT_QUALITY, DEFAULT_STRENGTH, GRADIENTS, LOSSY, SWATCHES, changed, frameKind, groundKind, withFrame, withGround, withPreset, withoutPreset,
 } from "./options.js";
 import { slider } from "./toolbar.js";
 
@@ -126,7 +126,7 @@ function fillFields(session) {
 export function presetPanel(session) {
   const { presets } = session;
   const options = session.options.value;
-  const chosen = presetOf(presets, options);
+  const chosen = session.preset.value;
   const choose = (/** @type {Event} */ event) => {
     const name = /** @type {HTMLSelectElement} */ (event.target).value;
     const preset = presets.find((each) => each.name === name);
@@ -136,15 +136,15 @@ export function presetPanel(session) {
   return group("preset", html`
     <label class="field"><span class="hidden-text">${t("ed_preset")}</span><select aria-label=${t("ed_preset")} @change=${choose}>
       <option value="" .selected=${!chosen}>${t("ed_preset_none")}</option>
-      ${presets.map((preset) => html`<option value=${preset.name} .selected=${preset === chosen}>${preset.title}</option>`)}
+      ${presets.map((preset) => html`<option value=${preset.name} .selected=${preset === chosen}>${has(`preset_${preset.name}`) ? t(`preset_${preset.name}`) : preset.title}</option>`)}
     </select></label>
     ${chosen?.source ? presetNote(chosen) : html``}
-    ${session.guides ? session.guides.panel() : html``}`);
+    ${session.guides.view()}`);
 }
 
 /** @param {import("./options.js").Preset} preset */
-function presetNote({ source, date, note }) {
-  return html`<p class="soft small">${note} ${t("ed_preset_check")} ${/^https:/.test(source) ? html`<a href=${source} target="_blank" rel="noreferrer">${new URL(source).host}</a>` : source}${date ? html` · ${date}` : html``}</p>`;
+function presetNote({ name, source, date }) {
+  return html`<p class="soft small">${t(name.startsWith("passport") ? "ed_preset_check_state" : "ed_preset_check")} ${/^https:/.test(source) ? html`<a href=${source} target="_blank" rel="noreferrer">${new URL(source).host}</a>` : source}${date ? html` · ${date}` : html``}</p>`;
 }
 
 /** @param {Session} session */

@@ -7,7 +7,7 @@ import { t } from "../app/i18n/index.js";
 /** @typedef {{scale: {value: number}, toImage(x: number, y: number): {x: number, y: number}, zoomAt(x: number, y: number, factor: number): void,
  *   pan(dx: number, dy: number): void}} View */
 /** @typedef {{tools: Map<string, Tool>, settings: typeof import("./settings.js"), viewport: View, document: import("./document.js").EditorDocument,
- *   overlay: {value: import("./tools/context.js").Overlay | null, peek(): import("./tools/context.js").Overlay | null}, say: (text: string) => void}} Parts */
+ *   overlay: import("./tools/context.js").Parts["overlay"], say: (text: string) => void}} Parts */
 /** @typedef {"draw" | "pan" | "pinch" | null} Doing */
 
 /** A stroke that is younger than this was the first finger of a pinch. */
@@ -71,6 +71,8 @@ class Pointers {
   /** What another tool has begun is dropped. @param {string} name */
   #changeTool(name) {
     for (const tool of this.parts.tools.values()) if (tool.name !== name && tool.pending.peek()) tool.discard?.();
+    const { tools, settings } = this.parts;
+    if (tools.get(name)?.ring && settings.mode.peek() === "keep") settings.mode.value = "erase";
     this.#ring(null);
   }
 
@@ -212,10 +214,9 @@ class Pointers {
       if (old?.cursor) overlay.value = { ...old, cursor: undefined };
       return;
     }
-    const ahead = predicted(event);
+    const ahead = /** @type {any} */ (event).getPredictedEvents?.()[0] ?? event;
     const { x, y } = viewport.toImage(ahead.clientX, ahead.clientY);
-    const radius = settings.size.peek() / 2 / (settings.screenSize.peek() ? viewport.scale.value : 1);
-    overlay.value = { ...old, cursor: { x, y, radius } };
+    overlay.value = { ...old, cursor: { x, y, radius: settings.size.peek() / 2 } };
   }
 
   /** @param {number} id */
@@ -232,12 +233,6 @@ class Pointers {
 function coalesced(event) {
   const all = event.getCoalescedEvents?.() ?? [];
   return all.length ? all : [event];
-}
-
-/** Return where the pointer is likely to be when the ring is drawn. @param {MouseEvent} event */
-function predicted(event) {
-  const ahead = /** @type {PointerEvent} */ (event).getPredictedEvents?.() ?? [];
-  return ahead[0] ?? event;
 }
 
 /** @param {{x: number, y: number}[]} fingers */

@@ -10,8 +10,9 @@ import { patch, peek } from "../app/store.js";
 import * as png8 from "./core/png8.js";
 import { Exporter } from "./export.js";
 import { Filmstrip } from "./filmstrip.js";
+import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
-import { changed, presetList } from "./options.js";
+import { changed, presetList, presetOf, withoutName } from "./options.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createActions } from "./tools/actions.js";
@@ -32,8 +33,6 @@ export class Session {
   doubt = signal(/** @type {Doubt} */ (null));
   /** Counts changes of the history, which has no signal of its own. */
   #changes = signal(0);
-  /** @type {any} */
-  guides = null;
   /** @type {Blob | null} */
   pictureFile = null;
   #edited = false;
@@ -55,6 +54,10 @@ export class Session {
     this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
     this.presets = presetList(facts?.presets ?? {});
     this.options = document.options;
+    this.options.value = withoutName(this.options.value, this.presets);
+    /** The preset whose options are all in use. */
+    this.preset = computed(() => presetOf(this.presets, this.options.value));
+    this.guides = new Guides(this);
     this.exporter = new Exporter(this);
     this.tools = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts });
     this.actions = createActions({ document, say });
@@ -76,6 +79,7 @@ export class Session {
       stopView();
       this.exporter.cancel();
       this.film.close();
+      this.guides.close();
     };
   }
 

@@ -7,9 +7,8 @@ const KEY = "editor";
 export const tool = signal("brush");
 /** "erase", "restore" or "keep". */
 export const mode = signal("erase");
-/** Diameter in px of the picture, or of the screen where `screenSize` is set. */
+/** Diameter in px of the picture. */
 export const size = signal(48);
-export const screenSize = signal(false);
 export const hardness = signal(0.8);
 export const opacity = signal(1);
 /** 0 to 100. */
@@ -27,7 +26,7 @@ export const shortcuts = signal(true);
 
 /** What comes back in the next visit; what is shown over the picture and the tool do not. */
 const KEPT = /** @type {{[name: string]: import("../vendor/signals/signals-core.js").Signal<any>}} */ ({
-  size, screenSize, hardness, opacity, tolerance, feather, grow, contiguous, sampleHair, shortcuts,
+  size, hardness, opacity, tolerance, feather, grow, contiguous, sampleHair, shortcuts,
 });
 
 /** @type {Promise<void> | undefined} */

@@ -5,15 +5,15 @@ import { effect, signal } from "../vendor/signals/signals-core.js";
 import { union } from "./gl/layout.js";
 import { GLRenderer } from "./gl/renderer.js";
 
-/** @typedef {import("./gl/scene.js").Scene} Scene */
-/** @typedef {import("./gl/scene.js").Light} Light */
+/** @typedef {import("./gl/types.js").Scene} Scene */
+/** @typedef {import("./gl/types.js").Light} Light */
 /**
  * @typedef {object} StageParts
  * @property {any} document
  * @property {import("./viewport.js").Viewport} viewport
  * @property {import("./look.js").Look} look
  * @property {import("./comparing.js").Compare} compare
- * @property {{value: import("./gl/scene.js").OverlayMode}} mode what is shown over the cut-out
+ * @property {{value: import("./gl/types.js").OverlayMode}} mode what is shown over the cut-out
  * @property {{value: import("./overlay.js").Overlay | null}} overlay
  * @property {{value: import("./overlay.js").Guide[]}} guides
  */

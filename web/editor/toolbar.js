@@ -17,9 +17,12 @@ export const TOOLS = [
   { name: "lasso", key: "L", kind: "region" },
   { name: "polygon", key: "P", kind: "region" },
   { name: "rectangle", key: "R", kind: "region" },
+  { name: "ellipse", key: "Shift+R", kind: "region" },
   { name: "object", key: "G", kind: "region" },
   { name: "hand", key: "H", kind: "hand" },
 ];
+/** Tools that are only keys, as the zoom, have no settings either. */
+const HAND = /** @type {ToolFace} */ (TOOLS.at(-1));
 const LARGEST_BRUSH = 2000;
 /** Holes and specks are smaller than this share of the photo. */
 const SPECK = 0.002;
@@ -56,7 +59,7 @@ function rove(event) {
 /** The settings of the tool in use. @param {Session} session */
 export function toolOptions(session) {
   const { settings } = session;
-  const tool = TOOLS.find(({ name }) => name === settings.tool.value) ?? TOOLS[0];
+  const tool = TOOLS.find(({ name }) => name === settings.tool.value) ?? HAND;
   return html`<div class="ed-tool-options" role="group" aria-label=${t(`ed_tool_${tool.name}`)}>
     <h2>${t(`ed_tool_${tool.name}`)}</h2>
     <p class="soft small ed-hint">${t(`ed_hint_${tool.name}`)}</p>

@@ -7,7 +7,8 @@ import { facts, knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, forget, maskOf, patch, peek, photoOf } from "../app/store.js";
+import { add, all, dispatch, forget, maskOf, patch, peek, photoOf, photos as photoBlobs, together } from "../app/store.js";
+import { TAB } from "../app/tabs.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
 import { keepResult } from "./direct.js";
@@ -22,6 +23,8 @@ import { resultOf } from "./watcher.js";
 
 /** What was left out of the last intake. */
 export const leftOut = signal(/** @type {{others: string[], twice: number}|undefined} */ (undefined));
+/** Errors of photos whose bytes are missing. */
+const LOST = new Set(["photo_gone", "result_expired"]);
 /** Files that are being looked into. */
 export const looking = signal(0);
 
@@ -32,10 +35,16 @@ export async function takeIn(found) {
   try {
     const known = await knownFacts();
     await restoreDefaults();
-    const here = new Set(all().map((doc) => identity(doc, doc.bytes)));
-    const { photos, others, twice } = await examine(found, known, here);
+    const here = new Map(all().map((doc) => [identity(doc, doc.bytes), doc]));
+    const lost = new Map([...here].filter(([, doc]) => doc.state === "failed" && LOST.has(doc.error?.code ?? "")));
+    const { photos: taken, others, twice } = await examine(found, known, new Set([...here.keys()].filter((key) => !lost.has(key))));
     leftOut.value = others.length || twice ? { others, twice } : undefined;
-    if (!photos.length) { say(t("nothing_added")); return; }
+    const photos = taken.filter((photo) => !bringBack(photo, lost));
+    if (!photos.length) {
+      if (taken.length) pump();
+      else say(t("nothing_added"));
+      return;
+    }
     const single = photos.length === 1 && !photos[0].error && !all().some((doc) => !isOver(doc));
     const docs = add(photos.map((photo) => ({ ...photo, options: { ...defaults.peek() }, direct: single || undefined })));
     say(t("added", { count: docs.length }));
@@ -45,6 +54,17 @@ export async function takeIn(found) {
   } finally {
     looking.value -= found.length;
   }
+}
+
+/** The bytes of a photo that was lost are here once more: it goes on. @param {import("./intake.js").Photo} photo @param {Map<string, Doc>} lost */
+function bringBack(photo, lost) {
+  const doc = lost.get(identity(photo, photo.blob.size));
+  if (!doc) return false;
+  photoBlobs.set(doc.id, photo.blob);
+  patch(doc.id, { tab: TAB });
+  dispatch(doc.id, { type: "retry" });
+  keepWaiting([doc.id]);
+  return true;
 }
 
 /** @param {string} id */
@@ -58,11 +78,11 @@ export async function resultBlob(id) {
   if (doc.job && same(doc.options, doc.applied)) return (await api.request(itemUrl(doc.job, "download"))).blob();
   const kept = (await get("photos", id))?.result;
   const mask = await maskOf(id);
-  const key = `${JSON.stringify(doc.options)}/${mask.size}/${doc.edit?.revision ?? 0}`;
+  const key = `${JSON.stringify(doc.options)}/${doc.ground?.size ?? ""}/${mask.size}/${doc.edit?.revision ?? 0}`;
   if (kept?.key === key) return kept.blob;
   for (let tries = 0; ; tries += 1) {
     try {
-      const { blob } = await api.compose(await photoOf(id), doc.name, mask, optionsForCompose(doc));
+      const { blob } = await api.compose(await photoOf(id), doc.name, mask, { ...optionsForCompose(doc), background_image: doc.ground });
       await keepResult(id, key, blob);
       return blob;
     } catch (error) {
@@ -149,13 +169,13 @@ const REWORK_AT_ONCE = 2;
 export async function applyOptions(ids, change) {
   /** @type {string[]} */
   const queue = [];
-  for (const id of ids) {
+  together(() => ids.forEach((id) => {
     const doc = peek(id);
-    if (!doc) continue;
+    if (!doc) return;
     const options = Object.fromEntries(Object.entries({ ...doc.options, ...change }).filter(([, value]) => value !== ""));
     patch(id, { options });
     if (doc.job && doc.state === "completed" && !same(options, doc.applied)) queue.push(id);
-  }
+  }));
   await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
 }
 

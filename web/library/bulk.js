@@ -16,10 +16,19 @@ import { selected, selectNone, targets } from "./selection.js";
 
 const GROUNDS = ["", "ffffff", "f1f1ef", "000000"];
 const FORMATS = ["png", "webp", "jpeg"];
+const NAMED = /** @type {{[name: string]: string}} */ ({ white: "ffffff", black: "000000" });
 
 /** What the panel shows, until it is applied. */
 const draft = signal(/** @type {Options|undefined} */ (undefined));
 const shownOptions = computed(() => draft.value ?? defaults.value);
+
+/** The options with those that the preset stands for. @param {Options} options @returns {Options} */
+function effective(options) {
+  const preset = facts.value?.presets[options.preset ?? ""];
+  const own = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== ""));
+  const all = { ...(preset ? optionsOf(preset) : {}), ...own };
+  return { ...all, background: (NAMED[all.background] ?? all.background ?? "").replace("#", "") };
+}
 
 /** @param {Options} change */
 function change(change) {
@@ -38,15 +47,16 @@ export function bulkPanel() {
   changes.value;
   const some = selected.value.size;
   const options = shownOptions.value;
+  const looks = effective(options);
   return html`<aside class="bulk" aria-label=${t("looks")}>
     <div class="looks panel">
     <header><h2>${some ? t("for_selected", { count: some }) : t("for_all", { count: order.value.length })}</h2>
       ${some ? html`<button type="button" class="button quiet" @click=${selectNone}>${t("select_none")}</button>` : nothing}</header>
     ${presetField(options)}
-    <fieldset class="grounds"><legend class="soft small">${t("background")}</legend>${GROUNDS.map((colour) => swatch(options, colour))}${pickSwatch(options)}</fieldset>
+    <fieldset class="grounds"><legend class="soft small">${t("background")}</legend>${GROUNDS.map((colour) => swatch(looks, colour))}${pickSwatch(looks)}</fieldset>
     <div class="field"><span id="format-label">${t("format")}</span>
       <div class="segmented" role="group" aria-labelledby="format-label">${FORMATS.map((format) => html`<button type="button"
-        aria-pressed=${String((options.format || "png") === format)} @click=${() => change({ format })}>${t(`format_${format}`)}</button>`)}</div></div>
+        aria-pressed=${String((looks.format || "png") === format)} @click=${() => change({ format })}>${t(`format_${format}`)}</button>`)}</div></div>
     <button type="button" class="button" ?disabled=${!draft.value} @click=${apply}>${some ? t("apply_selected") : t("apply_all")}</button>
     </div>
     ${results()}
@@ -58,12 +68,17 @@ export function bulkPanel() {
 function presetField({ preset = "" }) {
   const known = facts.value?.presets ?? {};
   return html`<label class="field"><span>${t("preset")}</span>
-    <select .value=${live(preset)} @change=${(/** @type {any} */ event) => change({ preset: event.target.value })}>
+    <select .value=${live(preset)} @change=${(/** @type {any} */ event) => change({ preset: event.target.value, background: "", format: "" })}>
       <option value="" ?selected=${!preset}>${t("preset_none")}</option>
-      ${Object.entries(known).map(([name, facts]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, facts)}</option>`)}
+      ${marketplacesFirst(known).map(([name, facts]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, facts)}</option>`)}
     </select>
-    ${preset && known[preset] ? html`<small>${presetNote(known[preset])}</small>` : nothing}
-  </label>`;
+    </label>
+    ${preset && known[preset] ? html`<p class="soft small">${presetNote(known[preset])} ${known[preset].source ? html`<a href=${known[preset].source} target="_blank" rel="noopener noreferrer">${t("preset_check")}</a>` : nothing}</p>` : nothing}`;
+}
+
+/** @param {{[name: string]: import("../app/api.js").Preset}} presets */
+function marketplacesFirst(presets) {
+  return Object.entries(presets).sort(([, one], [, other]) => Number(!one.source) - Number(!other.source));
 }
 
 /** @param {string} name @param {import("../app/api.js").Preset} preset */
@@ -75,8 +90,8 @@ function presetTitle(name, preset) {
 /** What a preset does: its size, ground and format. @param {import("../app/api.js").Preset} preset */
 function presetNote(preset) {
   const { canvas, max_width: width, max_height: height, format, background } = optionsOf(preset);
-  const size = canvas ? canvas.replace("x", "\u00d7") : width ? `\u2264\u00a0${width}\u00d7${height}` : "";
-  return [size, background, format && t(`format_${format}`)].filter(Boolean).join(" \u00b7 ");
+  const size = canvas ? `${canvas.replace(/[x ]/, "\u00d7")} px` : width ? `\u2264\u00a0${width}\u00d7${height}` : "";
+  return [size, background && t(`ground_${NAMED[background] ?? "colour"}`), format && t(`format_${format}`)].filter(Boolean).join(" \u00b7 ");
 }
 
 /** @param {Options} options @param {string} colour */

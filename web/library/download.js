@@ -29,7 +29,7 @@ export async function downloadAll() {
   if (!docs.length || packing.peek()) return;
   packing.value = { done: 0, of: docs.length };
   try {
-    if (docs.every((doc) => doc.job && same(doc.options, doc.applied) && !doc.edit)) await fromServer(docs);
+    if (docs.every((doc) => doc.job && same(doc.options, doc.applied))) await fromServer(docs);
     else await packed(docs);
   } catch (error) {
     say(t("download_failed", { reason: docError(error).text }));
@@ -103,7 +103,7 @@ export function metadata() {
     return [{
       name, path, status: state, width: result?.width ?? null, height: result?.height ?? null, bytes: result?.bytes || null,
       format: result ? doc.options.format || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
-      seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit), error: error ? error.code : null,
+      seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit?.revision), error: error ? error.code : null,
     }];
   });
 }

@@ -15,7 +15,15 @@ const TICK_MS = 1000;
 const NAMED = 4;
 /** Moves while a countdown runs. */
 const now = signal(Date.now());
-setInterval(() => { if (pause.peek()) now.value = Date.now(); }, TICK_MS);
+setInterval(tick, TICK_MS);
+
+function tick() {
+  const until = pause.peek()?.until;
+  if (!until) return;
+  now.value = Date.now();
+  // Nobody waits for it any more.
+  if (now.peek() > until + TICK_MS) pause.value = undefined;
+}
 
 export function notices() {
   return [countdown(), lostQueue(), slow(), left(), searching()];

@@ -3,7 +3,7 @@ import * as api from "../app/api.js";
 import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";
 import { facts } from "../app/facts.js";
-import { all, dispatch, newId, onForget, patch, peek } from "../app/store.js";
+import { all, dispatch, newId, onForget, patch, peek, together } from "../app/store.js";
 import { hasPhoto, keep, photoOf } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
 import { upload } from "../app/upload.js";
@@ -69,7 +69,7 @@ function nextChunk(waiting, room, { limits }) {
 async function submit(submission) {
   const abort = new AbortController();
   running.set(submission.key, { abort, ids: submission.ids });
-  for (const id of submission.ids) dispatch(id, { type: "upload" });
+  together(() => submission.ids.forEach((id) => dispatch(id, { type: "upload" })));
   try {
     await db.put("outbox", submission);
     await sendUntilAnswered(submission, abort.signal);
@@ -102,7 +102,7 @@ async function sendUntilAnswered(submission, signal) {
 
 /** @param {Submission} submission @param {number} share */
 function show({ ids }, share) {
-  for (const id of ids) dispatch(id, { type: "progress", value: Math.round(share * 100) });
+  together(() => ids.forEach((id) => dispatch(id, { type: "progress", value: Math.round(share * 100) })));
 }
 
 /** The request's form; undefined where a photo is not here any more. @param {Submission} submission */
@@ -128,12 +128,12 @@ async function lose(ids) {
 
 /** @param {Submission} submission @param {string} job */
 async function accept({ ids, options }, job) {
-  ids.forEach((id, index) => {
+  together(() => ids.forEach((id, index) => {
     patch(id, { applied: options });
     dispatch(id, { type: "uploaded", job: { id: job, item: `${job}-${index + 1}`, revision: 0 } });
     const doc = peek(id);
     if (!doc || doc.state === "cancelled") cancelItem(job, `${job}-${index + 1}`);
-  });
+  }));
   watchJobs();
 }
 
@@ -152,7 +152,7 @@ export async function resume(ids) {
   const mine = new Set(ids);
   const begun = /** @type {Submission[]} */ (await db.list("outbox")).filter((submission) => submission.ids.some((id) => mine.has(id)));
   const inOutbox = new Set(begun.flatMap((submission) => submission.ids));
-  for (const submission of begun) submit(submission);
+  for (const submission of begun) if (!running.has(submission.key)) submit(submission);
   for (const id of ids) {
     const doc = peek(id);
     if (!doc || inOutbox.has(id) || isOver(doc)) continue;
@@ -182,10 +182,10 @@ export function keepWaiting(ids) {
 /** Stop photos that have not ended: a job of which nothing else is open as a whole. @param {string[]} ids */
 export async function cancel(ids) {
   const open = ids.flatMap((id) => { const doc = peek(id); return doc && !isOver(doc) ? [doc] : []; });
-  for (const { id } of open) {
+  together(() => open.forEach(({ id }) => {
     stopDirect(id);
     dispatch(id, { type: "cancel" });
-  }
+  }));
   for (const { abort, ids: sent } of running.values()) if (sent.every((id) => (peek(id)?.state ?? "cancelled") === "cancelled")) abort.abort();
   const others = new Set(all().flatMap((doc) => (doc.job && !isOver(doc) ? [doc.job.id] : [])));
   const whole = new Set(open.flatMap(({ job }) => (job && !others.has(job.id) ? [job.id] : [])));

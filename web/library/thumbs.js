@@ -1,10 +1,12 @@
 // Small pictures for the list, made two at a time and only of photos that are seen.
 import { request } from "../app/api.js";
-import { all, hasPhoto, matteOf, onForget, patch, peek, photoOf } from "../app/store.js";
+import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf, shownOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";
+import { passes } from "./pace.js";
 
 const AT_ONCE = 2;
 const MOST_URLS = 200;
+const AGAIN_SECONDS = 5;
 
 /** @type {Worker|undefined} */
 let worker;
@@ -52,7 +54,7 @@ export function renewThumb(id) {
 function missing(id) {
   const doc = peek(id);
   if (!doc) return undefined;
-  if (doc.state === "completed" && !tried.has(afterKey(doc)) ) return "after";
+  if (doc.state === "completed" && doc.thumbKey !== afterKey(doc) && !tried.has(afterKey(doc))) return "after";
   return doc.before || tried.has(`${id}/before`) ? undefined : "before";
 }
 
@@ -69,8 +71,17 @@ function next() {
     running += 1;
     const doc = /** @type {import("../app/store.js").Doc} */ (peek(id));
     tried.add(kind === "after" ? afterKey(doc) : `${id}/before`);
-    (kind === "after" ? makeAfter(doc) : makeBefore(id)).catch(() => undefined).finally(() => { running -= 1; next(); });
+    (kind === "after" ? makeAfter(doc) : makeBefore(id)).catch((error) => later(doc, kind, error)).finally(() => { running -= 1; next(); });
   }
+}
+
+/** A server that is busy is asked once more. @param {import("../app/store.js").Doc} doc @param {string} kind @param {unknown} error */
+function later(doc, kind, error) {
+  if (!passes(error)) return;
+  setTimeout(() => {
+    tried.delete(kind === "after" ? afterKey(doc) : `${doc.id}/before`);
+    if (peek(doc.id)) { wanted.add(doc.id); next(); }
+  }, (error.retryAfter || AGAIN_SECONDS) * 1000);
 }
 
 /** @param {string} id */
@@ -85,12 +96,12 @@ async function makeBefore(id) {
 async function makeAfter(doc) {
   if (doc.job) {
     const answer = await request(`${itemUrl(doc.job, "download")}?preview=1&r=${doc.job.revision}`);
-    patch(doc.id, { thumb: await answer.blob() });
+    patch(doc.id, { thumb: await answer.blob(), thumbKey: afterKey(doc) });
     return;
   }
-  const matte = await matteOf(doc.id);
-  const thumb = await shrink({ photo: await photoOf(doc.id), matte });
-  if (thumb) patch(doc.id, { thumb });
+  const matte = await maskOf(doc.id);
+  const thumb = await shrink({ photo: await shownOf(doc.id), matte });
+  if (thumb) patch(doc.id, { thumb, thumbKey: afterKey(doc) });
 }
 
 /** Object URLs, newest last; the oldest are revoked. @type {Map<string, {blob: Blob, url: string}>} */

@@ -2,7 +2,7 @@
 import { ApiError, request } from "../app/api.js";
 import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
-import { all, dispatch, docs, hasPhoto, peek } from "../app/store.js";
+import { all, dispatch, docs, hasPhoto, peek, together } from "../app/store.js";
 import { listen } from "../app/sse.js";
 import { leads } from "../app/tabs.js";
 import { effect } from "../vendor/signals/signals-core.js";
@@ -107,10 +107,10 @@ function heard(name, job) {
   if (!job?.job_id) return;
   if (job.status === "unknown") { lost(job.job_id); return; }
   const known = byItem(job.job_id);
-  for (const [index, item] of (job.items ?? []).entries()) {
+  together(() => (job.items ?? []).forEach((item, index) => {
     const id = known.get(item.id ?? item.item_id ?? `${job.job_id}-${index + 1}`);
     if (id) apply(id, item, job.eta_seconds ?? undefined);
-  }
+  }));
   hooks.settled();
 }
 

@@ -25,6 +25,10 @@ CONTRAST: Final = 1.15
 GRIP, GRIP_POWER = 0.2, 6
 
 
+Keep = Callable[[Tile, Matte], Matte]
+"""Returns a tile's guided matte, or what it should be instead."""
+
+
 @dataclass(frozen=True)
 class Pass:
     """One solution at about `side` px; `pull` binds an uncertain pixel to its previous alpha."""
@@ -78,17 +82,19 @@ def follow(
     photo: GridPhoto,
     beliefs: Beliefs,
     levels: Sequence[Level],
-    keep: Callable[[Tile, Matte], Matte],
+    trust: Callable[[Plane], Keep],
     deadline: Deadline,
 ) -> Matte:
     """Return the matte of the photo's size that follows its colours where beliefs are unsure; 0 or 255 elsewhere.
 
-    `keep` may take a tile's guided matte back. Raises `DeadlineExceeded`.
+    `trust` gets the solved cells, 0 to 1, and returns what may take a tile's guided matte back. Raises
+    `DeadlineExceeded`.
     """
     rough = np.where(beliefs.unsure, beliefs.alpha, (beliefs.alpha > 0.5).astype(np.float32))
     alpha, colours = solve(Problem(photo.image, rough, beliefs.weight, ~beliefs.unsure), levels, EPSILON, deadline)
     deadline.check()
-    return _apply(photo, colours, alpha, beliefs.unsure, keep)
+    seen = np.clip(alpha * np.float32(CONTRAST) - np.float32((CONTRAST - 1) / 2), 0, 1)
+    return _apply(photo, colours, alpha, beliefs.unsure, trust(seen))
 
 
 def _apply(
@@ -96,7 +102,7 @@ def _apply(
     colours: LocalColours,
     alpha: Plane,
     unsure: NDArray[np.bool_],
-    keep: Callable[[Tile, Matte], Matte],
+    keep: Keep,
 ) -> Matte:
     """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
     cells = photo.cells

@@ -80,8 +80,7 @@ def _guided_by_photo(given: Given, known: Mask, matte: Matte, look: Pass, deadli
         return np.where(matte > 127, np.uint8(255), np.uint8(0))
     weight = cv2.resize(grip(known), size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
     beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))
-    bounds = guard(given.mask, given.soft, photo.image, photo.cells)
-    return follow(photo, beliefs, look.levels, bounds.keep, deadline)
+    return follow(photo, beliefs, look.levels, lambda alpha: guard(given.mask, given.soft, photo, alpha).keep, deadline)
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

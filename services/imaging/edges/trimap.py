@@ -49,7 +49,7 @@ def _filled(trimap: Matte, matte: Matte, pixels: Pixels, look: Pass, deadline: D
     guesses = grip(np.where(unknown, trimap, np.uint8(UNKNOWN)))
     weight = cv2.resize(guesses, photo.cells.size, interpolation=cv2.INTER_AREA) + np.float32(look.pull)
     beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))
-    found = follow(photo, beliefs, look.levels, _as_found, deadline)
+    found = follow(photo, beliefs, look.levels, lambda _alpha: _as_found, deadline)
     return np.where(unknown, found, trimap)
 
 

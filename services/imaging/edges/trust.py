@@ -10,7 +10,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.imaging.edges.grid import Cells, Tile
+from services.imaging.edges.grid import Tile
+from services.imaging.edges.guided import GridPhoto
 from services.imaging.edges.matting import LocalColours
 from services.imaging.rasters import Mask, Matte, Plane
 
@@ -24,38 +25,60 @@ LEAST_VARIANCE: Final = 1e-4
 LOSS_START, GAIN_START, SLOPE = 0.4, 0.7, 4.0
 # The share from which the mask's near certainty bounds the matte, and how fast.
 BOUND_START, BOUND_SLOPE = 0.15, 5.0
-# How near to 0 or 1 the mask must be to bound the matte: not yet at this distance, fully where it is certain.
-MARGIN: Final = 0.15
+# How near to 1, and to 0, the mask must be to bound the matte: not yet at this distance, fully where it is certain.
+SUBJECT_MARGIN, BACKGROUND_MARGIN = 0.5, 0.15
+# An edge that only gets sharper, or moves by a pixel, takes as much alpha as it adds. A net loss, blurred by `AROUND`
+# px of the mask, is a part of the subject that would be lost, a net gain a part of the ground that would be taken for
+# it. Both go back to the mask: from these shares of full scale on, where at least `NET_START` is unexplained.
+AROUND: Final = 3.0
+LEAST_LOSS, LEAST_GAIN, NET_SLOPE = 0.05, 0.1, 10.0
+NET_START, NET_SHARE_SLOPE = 0.1, 5.0
+# The mask's values between which losses begin to go back, and gains: a part of the subject was in the mask before,
+# a part of the ground was not. Hair that the mask has seen may be gained.
+SUBJECT_FROM, SUBJECT_FULLY = 0.3, 0.6
+GROUND_FROM, GROUND_FULLY = 0.3, 0.1
 
 _LEVELS: Final = np.linspace(0, 1, 256)
-LOWEST: Final = np.rint(np.clip((_LEVELS - (1 - MARGIN)) / MARGIN, 0, 1) * 255).astype(np.float32)
-HIGHEST: Final = np.rint(np.clip(_LEVELS / MARGIN, 0, 1) * 255).astype(np.float32)
+LOWEST: Final = np.rint(np.clip((_LEVELS - (1 - SUBJECT_MARGIN)) / SUBJECT_MARGIN, 0, 1) * 255).astype(np.float32)
+HIGHEST: Final = np.rint(np.clip(_LEVELS / BACKGROUND_MARGIN, 0, 1) * 255).astype(np.float32)
+IN_SUBJECT: Final = np.clip((_LEVELS - SUBJECT_FROM) / (SUBJECT_FULLY - SUBJECT_FROM), 0, 1).astype(np.float32)
+IN_GROUND: Final = np.clip((_LEVELS - GROUND_FROM) / (GROUND_FULLY - GROUND_FROM), 0, 1).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Guard:
-    """The matte without the photo's guidance, and the share of the mask that colours do not explain (`Cells.pad`)."""
+    """The matte without the photo's guidance, and two planes of `Cells.pad`: the share of the mask that colours do not
+    explain, and how far a change goes back, above 0 where the subject loses, below 0 where it gains.
+    """
 
     soft: Matte
     unexplained: Plane
+    net: Plane
 
     def keep(self, tile: Tile, guided: Matte) -> Matte:
         """Return the tile's guided matte, back at the mask and bounded by it as far as colours do not explain it."""
         tall, wide = tile.marked.shape
-        cells = self.unexplained[tile.top : tile.top + tall + 2, tile.left : tile.left + wide + 2]
-        most = float(cells.max())
-        if most <= BOUND_START:
+        place = (slice(tile.top, tile.top + tall + 2), slice(tile.left, tile.left + wide + 2))
+        if float(self.unexplained[place].max()) <= min(BOUND_START, NET_START):
             return guided
-        soft, share = self.soft[tile.pixels], tile.grown(self.unexplained)
-        near = guided.astype(np.float32)
-        if most > LOSS_START:
-            # OpenCV takes a second array of four rows and one column for a scalar.
-            back = np.subtract(soft, guided, dtype=np.float32)
-            start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
-            near += _ramp(share - start, SLOPE) * back
-        bounded = np.minimum(np.maximum(near, LOWEST[soft]), HIGHEST[soft])
-        near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
+        soft = self.soft[tile.pixels]
+        near = _bounded(soft, guided.astype(np.float32), tile.grown(self.unexplained))
+        if self.net[place].any():
+            net = tile.grown(self.net)
+            back = np.maximum(net, 0) * IN_SUBJECT[soft] + np.maximum(-net, 0) * IN_GROUND[soft]
+            near += back * (soft - near)
         return np.asarray(np.rint(near), dtype=np.uint8)
+
+
+def _bounded(soft: Matte, near: Plane, share: Plane) -> Plane:
+    """Take a guided matte (0 to 255) back to the mask where little of it is explained, and bound it; in place."""
+    if float(share.max()) > LOSS_START:
+        back = soft - near
+        start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
+        near += _ramp(share - start, SLOPE) * back
+    bounded = np.minimum(np.maximum(near, LOWEST[soft]), HIGHEST[soft])
+    near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
+    return near
 
 
 def _ramp(beyond: Plane, slope: float) -> Plane:
@@ -64,10 +87,22 @@ def _ramp(beyond: Plane, slope: float) -> Plane:
     return np.clip(beyond, 0, 1, out=beyond)
 
 
-def guard(mask: Mask, soft: Matte, image: Plane, cells: Cells) -> Guard:
-    """Return the guard of a mask's guided matte. `image`: the photo's cells, 0 to 1."""
-    share = cv2.resize(unexplained(mask, image), cells.size, interpolation=cv2.INTER_LINEAR)
-    return Guard(soft, cells.pad(np.asarray(share, dtype=np.float32)))
+def guard(mask: Mask, soft: Matte, photo: GridPhoto, alpha: Plane) -> Guard:
+    """Return the guard of a mask's guided matte. `alpha`: the guided matte's cells, 0 to 1."""
+    cells = photo.cells
+    share = np.asarray(
+        cv2.resize(unexplained(mask, photo.image), cells.size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
+    )
+    before = np.rint(cells.means(soft) * np.float32(255)).astype(np.uint8)
+    after = _bounded(before, alpha * np.float32(255), share)
+    change = np.asarray((after - before) / np.float32(255), dtype=np.float32)
+    sigma = max(1.0, AROUND * max(cells.size) / max(mask.shape))
+    change = np.asarray(cv2.GaussianBlur(change, (0, 0), sigma), dtype=np.float32)
+    lost, gained = (
+        _ramp(np.asarray(part, dtype=np.float32), NET_SLOPE) for part in (-change - LEAST_LOSS, change - LEAST_GAIN)
+    )
+    net = (lost - gained) * _ramp(share - np.float32(NET_START), NET_SHARE_SLOPE)
+    return Guard(soft, cells.pad(share), cells.pad(net))
 
 
 def unexplained(mask: Mask, image: Plane) -> Plane:

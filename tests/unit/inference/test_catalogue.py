@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 
 from services.errors import BadOption, EngineUnavailable
 from services.imaging.errors import NoSubject
-from services.inference.bf16 import prepare
 from services.inference.catalogue import CATALOGUE
+from services.inference.prepare import prepare
 from services.inference.runtime import import_rembg, rembg_class
 from tests.support.images import encoded, pixels
 from tests.support.models import picture, remove

@@ -9,11 +9,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from services.inference.bf16 import calibration_photos, emulate_bf16, measure, prepare
+from services.inference.bf16 import emulate_bf16
+from services.inference.calibration import measure as measure_watched
 from services.inference.catalogue import CATALOGUE
-from services.inference.graph import bf16, bf16_parts
-from services.inference.recentre import recentre
-from services.inference.record import BF16_LIMIT, read_record
+from services.inference.graph import Statistics, bf16, bf16_parts
+from services.inference.recentre import recentre, watched_tensors
+from services.inference.record import read_record
 from services.inference.runtime import import_rembg
 from tests.support.waiting import ROOT
 
@@ -67,6 +68,10 @@ def network(seed: int, dilation: int = 1, offset: float = 300.0) -> Any:
 def run(model: Any, feeds: list[dict[str, Any]]) -> list[Any]:
     session = import_rembg().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return [session.run(None, feed)[0] for feed in feeds]
+
+
+def measure(model: Any, feeds: list[dict[str, Any]]) -> dict[str, Statistics]:
+    return measure_watched(model, feeds, watched_tensors(model))
 
 
 def pictures(seed: int) -> list[dict[str, Any]]:
@@ -137,21 +142,9 @@ def test_bf16_rounds_to_the_nearest_and_three_parts_are_f32() -> None:
     assert np.abs(sum(part.astype(np.float64) for part in parts) - values).max() < 1e-4
 
 
-@pytest.mark.slow
-def test_the_default_model_keeps_its_masks_in_bf16(tmp_path: Path) -> None:
-    spec = CATALOGUE["u2netp"]
-    shutil.copy(spec.path(ROOT / "models"), tmp_path)
-    record = prepare(spec, tmp_path, calibration_photos()[:3], threads=2)
-    assert record.f32_largest_difference < 1e-4
-    assert record.emulated_mean_difference < BF16_LIMIT
-    assert any(shift["amount"] == 224.0 for shift in record.shifts)
-    assert record.good
-    assert read_record(spec, tmp_path) == record
-
-
 def test_a_record_counts_only_for_the_very_files_it_was_made_of(tmp_path: Path) -> None:
     spec = CATALOGUE["u2netp"]
-    for name in ("u2netp.onnx", "u2netp.prepared.onnx", "u2netp.prepared.json"):
+    for name in ("u2netp.onnx", "u2netp.prepared.onnx", "u2netp.prepared.json", "u2netp.int8.prepared.onnx"):
         shutil.copy(ROOT / "models" / name, tmp_path)
     assert read_record(spec, tmp_path) is not None
     prepared = spec.prepared_path(tmp_path)

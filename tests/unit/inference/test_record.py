@@ -7,10 +7,21 @@ from pathlib import Path
 import pytest
 
 from services.inference.catalogue import ModelFile, ModelSpec, digest
-from services.inference.record import BF16_LIMIT, PREPARATION, Record, read_record
+from services.inference.record import (
+    BF16_LIMIT,
+    INT8_LIMIT,
+    INT8_WORST_LIMIT,
+    PREPARATION,
+    Difference,
+    Int8,
+    Record,
+    read_record,
+)
 
 SPEC = ModelSpec("mine", "tests", "MIT", "yes", 64, (ModelFile("mine.onnx"),))
 RECORD = Record(PREPARATION, "", "", [], 0.0, BF16_LIMIT, None, None)
+GOOD = Difference(INT8_LIMIT, INT8_WORST_LIMIT)
+INT8 = Int8("", {"a": 3.5}, {"f32": GOOD, "bf16": GOOD}, {}, {})
 
 
 def write(folder: Path, **changes: object) -> Record:
@@ -41,12 +52,37 @@ def test_record_of_other_files_is_ignored(tmp_path: Path, name: str, content: by
     assert read_record(SPEC, tmp_path) is None
 
 
+def test_int8_counts_only_for_its_very_file(tmp_path: Path) -> None:
+    SPEC.int8_path(tmp_path).write_bytes(b"int8")
+    int8 = replace(INT8, sha256=digest(SPEC.int8_path(tmp_path)), measured={"f32": GOOD}, time={"f32": 0.5})
+    written = write(tmp_path, int8=asdict(int8))
+    found = read_record(SPEC, tmp_path)
+    assert found == replace(written, int8=int8)
+    SPEC.int8_path(tmp_path).write_bytes(b"another")
+    assert read_record(SPEC, tmp_path) is None
+    SPEC.int8_path(tmp_path).unlink()
+    assert read_record(SPEC, tmp_path) is None
+
+
+def test_int8_is_refused_beyond_its_budget_and_where_it_gains_nothing() -> None:
+    assert INT8.refusal("f32") == ""
+    for bad in (replace(GOOD, mean=INT8_LIMIT * 1.01), replace(GOOD, worst=INT8_WORST_LIMIT * 1.01)):
+        assert replace(INT8, emulated={"f32": bad, "bf16": GOOD}).refusal("f32").startswith("masks differ from f32 by")
+        assert replace(INT8, measured={"f32": bad}).refusal("f32").startswith("masks differ from f32 by")
+        # The other precision's measurement does not count.
+        assert replace(INT8, measured={"f32": bad}).refusal("bf16") == ""
+    assert replace(INT8, time={"f32": 0.97}).refusal("f32") == "a mask takes 0.97 of the time without it"
+    assert replace(INT8, time={"f32": 0.9}).refusal("f32") == ""
+
+
 def test_record_of_another_version_is_ignored(tmp_path: Path) -> None:
     write(tmp_path, version=PREPARATION + 1)
     assert read_record(SPEC, tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 1}', '{"unknown": 1}', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"version": 1}', '{"unknown": 1}', "null", '{"int8": {"emulated": 1}}']
+)
 def test_malformed_record_is_ignored(tmp_path: Path, text: str) -> None:
     write(tmp_path)
     SPEC.prepared_path(tmp_path).with_suffix(".json").write_text(text)

@@ -10,9 +10,10 @@ import pytest
 from services.errors import EngineUnavailable
 from services.inference import runtime
 from services.inference.catalogue import CATALOGUE
-from services.inference.runtime import EngineSettings, Loaded, bf16_is_fast, open_session
+from services.inference.runtime import EngineSettings, Fast, Loaded, bf16_is_fast, int8_is_fast, open_session
 
-SPEC, F32, BF16 = CATALOGUE["u2netp"], Path("f32.onnx"), Path("bf16.onnx")
+SPEC, F32 = CATALOGUE["u2netp"], Path("f32.onnx")
+BF16, INT8 = Fast(Path("bf16.onnx"), "bf16"), Fast(Path("int8.onnx"), "int8+bf16")
 ALL = ("CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider")
 Open = Callable[..., Loaded]
 
@@ -24,7 +25,13 @@ def attempts() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]]) -> Open:
+def hints() -> list[str]:
+    """The precision that OpenVINO was asked for at each attempt."""
+    return []
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]], hints: list[str]) -> Open:
     """Open a session where these providers are available, some refuse the model, and some are lost while loading."""
 
     def run(
@@ -34,11 +41,13 @@ def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]]) -> 
         refusing: tuple[str, ...] = (),
         lost: tuple[str, ...] = (),
         error: type[Exception] = RuntimeError,
-        bf16: Path | None = BF16,
+        fast: tuple[Fast, ...] = (BF16,),
     ) -> Loaded:
         def session(_spec: object, path: Path, providers: list[Any], _threads: int) -> SimpleNamespace:
             name = providers[0] if isinstance(providers[0], str) else providers[0][0]
             attempts.append((name, path.name))
+            if not isinstance(providers[0], str):
+                hints.append(providers[0][1]["precision"])
             if name in refusing:
                 raise error("refused")
             active = ["CPUExecutionProvider"] if name in lost else [name, "CPUExecutionProvider"]
@@ -46,10 +55,11 @@ def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]]) -> 
             return SimpleNamespace(inner_session=inner, predict=lambda _image: [])
 
         monkeypatch.setattr(runtime, "rembg_session", session)
+        monkeypatch.setattr(runtime, "has_openvino", lambda: ALL[1] in available)
         monkeypatch.setattr(
             runtime, "import_rembg", lambda: SimpleNamespace(get_available_providers=lambda: list(available))
         )
-        return open_session(SPEC, F32, settings, bf16)
+        return open_session(SPEC, F32, settings, fast)
 
     return run
 
@@ -69,14 +79,23 @@ def test_engines_are_tried_from_the_best_to_plain_cpu(opened: Open, attempts: li
 def test_wanted_engine_loads_without_a_warning(opened: Open, attempts: list[tuple[str, str]]) -> None:
     found = opened(EngineSettings("openvino", "bf16"))
     assert (found.engine, found.precision, found.warning) == ("openvino", "bf16", "")
-    assert opened(EngineSettings("onnxruntime", "f32"), bf16=None).warning == ""
+    assert opened(EngineSettings("onnxruntime", "f32"), fast=()).warning == ""
     assert len(attempts) == 2
+
+
+def test_int8_file_is_tried_first_with_the_precision_of_the_rest(
+    opened: Open, attempts: list[tuple[str, str]], hints: list[str]
+) -> None:
+    found = opened(EngineSettings(), available=ALL[1:], fast=(INT8, BF16))
+    assert (found.precision, found.path, found.warning) == ("int8+bf16", INT8.path, "")
+    assert hints == ["bf16"]
+    assert opened(EngineSettings("openvino", "int8"), fast=()).warning == "openvino has no int8 file of this model"
 
 
 def test_missing_engine_or_precision_is_replaced_with_a_warning(opened: Open) -> None:
     found = opened(EngineSettings("openvino"), available=ALL[2:])
     assert found.engine == "onnxruntime"
-    assert found.warning == "openvino is not in this build of onnxruntime"
+    assert found.warning == "openvino is not installed"
     assert opened(EngineSettings("onnxruntime", "bf16")).warning == "onnxruntime has no bf16"
 
 
@@ -104,16 +123,28 @@ def test_model_that_no_engine_takes_is_an_error(opened: Open) -> None:
         opened(EngineSettings(), refusing=ALL)
 
 
+def test_fast_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    for installed, flags, fast in (
+        (True, "fpu avx512_vnni", True),
+        (True, "fpu avx_vnni sse", True),
+        (True, "fpu avx512_bf16", False),
+        (False, "fpu avx512_vnni", False),
+    ):
+        monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
+        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\n")
+        assert int8_is_fast(cpuinfo) is fast, flags
+
+
 def test_fast_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    for providers, flags, fast in (
-        (ALL, "fpu amx_bf16", True),
-        (ALL, "fpu avx512_bf16 sse", True),
-        (ALL, "fpu avx512f", False),
-        (ALL[2:], "fpu amx_bf16", False),
+    for installed, flags, fast in (
+        (True, "fpu amx_bf16", True),
+        (True, "fpu avx512_bf16 sse", True),
+        (True, "fpu avx512f", False),
+        (False, "fpu amx_bf16", False),
     ):
-        library = SimpleNamespace(get_available_providers=lambda found=providers: list(found))
-        monkeypatch.setattr(runtime, "import_rembg", lambda library=library: library)
+        monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
         cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n")
         assert bf16_is_fast(cpuinfo) is fast, flags
     assert bf16_is_fast(tmp_path / "missing") is False

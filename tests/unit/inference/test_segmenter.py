@@ -1,7 +1,8 @@
 """A session as a segmenter: the file that it loads, its identity, and its mask."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,8 @@ from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded, EngineUnavailable
 from services.inference import segmenter
 from services.inference.catalogue import ModelFile, ModelSpec, digest
-from services.inference.record import BF16_LIMIT, PREPARATION, Record
-from services.inference.runtime import EngineSettings, Loaded
+from services.inference.record import BF16_LIMIT, PREPARATION, Difference, Int8, Record
+from services.inference.runtime import EngineSettings, Fast, Loaded
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 
 SPEC = ModelSpec("mine", "tests", "MIT", "yes", 64, (ModelFile("mine.onnx"),))
@@ -36,11 +37,12 @@ class Session:
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Session:
-    """The session that every segmenter of the test opens; in bf16 where it has a file for it."""
+    """The session that every segmenter of the test opens; on the first fast file if there is one."""
     found = Session(10)
 
-    def opened(_spec: object, _path: Path, _settings: object, bf16_path: Path | None) -> Loaded:
-        return Loaded(found, "openvino", "f32" if bf16_path is None else "bf16", "")
+    def opened(_spec: object, path: Path, _settings: object, fast: Sequence[Fast]) -> Loaded:
+        chosen = [*fast, Fast(path, "f32")][0]
+        return Loaded(found, "openvino", chosen.precision, chosen.path, "")
 
     monkeypatch.setattr(segmenter, "open_session", opened)
     return found
@@ -54,9 +56,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_record(folder: Path, difference: float) -> None:
+def write_record(folder: Path, difference: float, int8: Difference | None = None) -> None:
     digests = digest(SPEC.path(folder)), digest(SPEC.prepared_path(folder))
     record = Record(PREPARATION, *digests, [], 0.0, difference, None, None)
+    if int8:
+        SPEC.int8_path(folder).write_bytes(b"int8")
+        found = Int8(digest(SPEC.int8_path(folder)), {"a": 1.0}, {"f32": int8, "bf16": int8}, {}, {})
+        record = replace(record, int8=found)
     SPEC.prepared_path(folder).with_suffix(".json").write_text(json.dumps(asdict(record)))
 
 
@@ -80,7 +86,7 @@ def test_identity_changes_with_the_file_and_the_precision(session: Session, fold
     path, prepared = SPEC.path(folder), SPEC.prepared_path(folder)
 
     def identities() -> list[str]:
-        return [RembgSegmenter(SPEC, path, EngineSettings(), bf16).identity for bf16 in (None, prepared)]
+        return [RembgSegmenter(SPEC, path, EngineSettings(), bf16).identity for bf16 in ([], [Fast(prepared, "bf16")])]
 
     f32, bf16 = identities()
     assert f32 != bf16
@@ -108,17 +114,51 @@ def test_bf16_needs_a_request_or_a_good_record(
 ) -> None:
     if difference is not None:
         write_record(folder, difference)
-    files: list[Path | None] = []
+    assert offered(monkeypatch, folder, precision, bf16=fast) == ([f"{expected} bf16"] if expected else [])
 
-    def opened(_spec: object, path: Path, _settings: object, bf16_path: Path | None) -> Loaded:
+
+@pytest.mark.parametrize(
+    ("precision", "error", "bf16", "int8", "expected"),
+    [
+        ("auto", 0.001, True, True, ["mine.int8.prepared.onnx int8+bf16", "mine.prepared.onnx bf16"]),
+        ("auto", 0.001, False, True, ["mine.int8.prepared.onnx int8+f32"]),
+        ("auto", 0.001, True, False, ["mine.prepared.onnx bf16"]),
+        ("auto", 0.01, True, True, ["mine.prepared.onnx bf16"]),
+        ("int8", 0.01, False, False, ["mine.int8.prepared.onnx int8+f32"]),
+        ("bf16", 0.001, True, True, ["mine.prepared.onnx bf16"]),
+        ("f32", 0.001, True, True, []),
+        ("int8", None, True, True, ["mine.prepared.onnx bf16"]),
+    ],
+)
+def test_int8_needs_a_request_or_a_good_record(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    precision: Any,
+    error: float | None,
+    bf16: bool,
+    int8: bool,
+    expected: list[str],
+) -> None:
+    write_record(folder, BF16_LIMIT, Difference(error, error) if error else None)
+    assert offered(monkeypatch, folder, precision, bf16=bf16, int8=int8) == expected
+
+
+def offered(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, precision: Any, *, bf16: bool, int8: bool = False
+) -> list[str]:
+    """The fast files that loading the model tries, on a processor that is fast at these."""
+    files: list[str] = []
+
+    def opened(_spec: object, path: Path, _settings: object, fast: Sequence[Fast]) -> Loaded:
         assert path == SPEC.path(folder)
-        files.append(bf16_path)
-        return Loaded(Session(), "openvino", "f32", "")
+        files.extend(f"{file.path.name} {file.precision}" for file in fast)
+        return Loaded(Session(), "openvino", "f32", path, "")
 
     monkeypatch.setattr(segmenter, "open_session", opened)
-    monkeypatch.setattr(segmenter, "bf16_is_fast", lambda: fast)
+    monkeypatch.setattr(segmenter, "bf16_is_fast", lambda: bf16)
+    monkeypatch.setattr(segmenter, "int8_is_fast", lambda: int8)
     load_segmenter(SPEC, folder, EngineSettings(precision=precision))
-    assert [path and path.name for path in files] == [expected]
+    return files
 
 
 def test_missing_model_file_is_refused(tmp_path: Path) -> None:

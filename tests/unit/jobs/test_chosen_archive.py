@@ -1,4 +1,4 @@
-"""Archives of chosen items: what is made, what is streamed, and what is said of the rest."""
+"""Archives of chosen items: their content, and the report on the items without a result."""
 
 import io
 import zipfile
@@ -134,7 +134,7 @@ def test_archive_is_bounded_in_bytes(storage: LocalFolder, monkeypatch: pytest.M
         archives(storage, found).make(chosen(found))
 
 
-def test_what_is_lost_before_the_download_is_said_in_the_metadata(storage: LocalFolder) -> None:
+def test_metadata_reports_results_that_are_lost_before_the_download(storage: LocalFolder) -> None:
     found = records(storage, "a.jpg", "b.jpg", "c.jpg")
     parts = archives(storage, found)
     made = parts.make(chosen(found))

@@ -4,9 +4,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.concurrency import asynpool
 
 from services.jobs.errors import QueueUnavailable
-from services.jobs.queue import QUEUE, TASK, Acknowledgements, Queue, make_celery, request_class
+from services.jobs.queue import (
+    QUEUE,
+    TASK,
+    Acknowledgements,
+    Queue,
+    make_celery,
+    pool_class,
+    request_class,
+    with_jitter,
+)
 from tests.support.waiting import free_port
 
 
@@ -96,3 +106,24 @@ def test_lost_acknowledgement_makes_the_worker_reconnect_once() -> None:
         acknowledgements.check()
     for _ in range(3):
         acknowledgements.check()
+
+
+def test_a_child_works_on_up_to_a_tenth_more() -> None:
+    assert {with_jitter(100) for _ in range(2000)} == set(range(100, 111))
+    assert {with_jitter(1) for _ in range(50)} == {1}
+
+
+@pytest.mark.parametrize("most", [None, 1000])
+def test_each_child_has_a_number_of_its_own(monkeypatch: pytest.MonkeyPatch, most: int | None) -> None:
+    given: list[int | None] = []
+    monkeypatch.setattr(
+        asynpool.AsynPool, "_create_worker_process", lambda self, _index: given.append(self._maxtasksperchild)
+    )
+    children = pool_class().Pool
+    pool: Any = children.__new__(children)
+    pool._maxtasksperchild = most
+    for index in range(20):
+        pool._create_worker_process(index)
+    assert pool._maxtasksperchild == most
+    assert (len(set(given)) > 1) is (most is not None)
+    assert all(tasks is None or 1000 <= tasks <= 1100 for tasks in given)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from services.jobs.chosen_archive import KEPT_SECONDS
 from services.jobs.errors import JobNotFound
 from services.jobs.pending import PendingWork
 from services.jobs.queries import JobQueries
@@ -110,3 +111,26 @@ def test_old_orphans_are_deleted_but_not_young_or_callers_files(store: JobStore,
     assert Retention(store, storage, 3600).run().orphans == 2
     left = {f"originals/{kept}/1", f"results/{kept}/1", f"originals/{young}/1", "results/photos/cat.png"}
     assert keys(storage) == left
+
+
+def test_masks_and_previews_go_with_their_job(database: Database, store: JobStore, storage: LocalFolder) -> None:
+    expired, erased = done(store, storage), done(store, storage)
+    for job_id in (expired, erased):
+        for key in (f"masks/{job_id}/1-1ab.png", f"previews/{job_id}/1-1ab.webp"):
+            storage.put(key, b"x", "")
+    end(database, expired, 10)
+    cleanup = Retention(store, storage, record_seconds=3600)
+    assert cleanup.run().files == 4
+    cleanup.erase(erased)
+    assert keys(storage) == set()
+
+
+def test_archive_is_deleted_when_its_link_has_expired(store: JobStore, storage: LocalFolder, tmp_path: Path) -> None:
+    assert KEPT_SECONDS <= ORPHAN_SECONDS
+    old, young = (f"archives/{new_job_id()}/manifest.json" for _ in range(2))
+    for key in (old, young):
+        storage.put(key, b"{}", "application/json")
+    past = time.time() - ORPHAN_SECONDS - 1
+    os.utime(tmp_path / "objects" / old, (past, past))
+    assert Retention(store, storage, record_seconds=3600).run().orphans == 1
+    assert keys(storage) == {young}

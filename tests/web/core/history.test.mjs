@@ -149,3 +149,12 @@ test("a last step is replaced; an earlier one stays", () => {
   assert.deepEqual(mask.toBytes(), replaced);
   assert.equal(history.depth, 1);
 });
+
+test("strokes that come faster than they are deflated are all kept", async () => {
+  const { history } = start({ budget: 150000 });
+  for (let i = 0; i < 20; i++) stroke(history, [{ x: 200 + 9 * i, y: 240 }, { x: 300, y: 150 + 10 * i }], { ...BRUSH, target: i % 2 ? 255 : 0 });
+  assert.ok(history.size > 150000);
+  await history.settled();
+  assert.equal(history.depth, 20);
+  assert.ok(history.size < 150000);
+});

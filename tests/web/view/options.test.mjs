@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changed, frameKind, groundKind, presetList, presetOf, withFrame, withGround, withPreset, withoutPreset } from "../../../web/editor/options.js";
+import { changed, frameKind, groundKind, presetList, presetOf, withFrame, withGround, withPreset, withoutName, withoutPreset } from "../../../web/editor/options.js";
 
 const AMAZON = { options: { canvas: "2000x2000", background: "ffffff", scale: "85%", format: "jpeg", quality: 90 }, title: "Amazon", source: "https://example.com", date: "2026-11-01", note: "Pure white" };
 
@@ -45,4 +45,10 @@ test("a preset in use is found, and taken away again", () => {
   assert.equal(presetOf(presets, changed(options, { background: "#FFFFFF" }))?.name, "amazon");
   assert.equal(presetOf(presets, changed(options, { scale: "70%" })), undefined);
   assert.deepEqual(withoutPreset(options, presets[0]), { shadow_opacity: "30" });
+});
+
+test("the name of a preset is taken for its options", () => {
+  const presets = presetList({ amazon: AMAZON });
+  assert.deepEqual(withoutName({ preset: "amazon", quality: "95" }, presets), { canvas: "2000x2000", background: "ffffff", scale: "85%", format: "jpeg", quality: "95" });
+  assert.deepEqual(withoutName({ format: "png" }, presets), { format: "png" });
 });

@@ -5,17 +5,18 @@ import { boxSums } from "./blur.js";
 /** @typedef {{rgb: Uint8Array | Uint8ClampedArray, width: number, height: number}} Photo 4 bytes a pixel */
 /** @typedef {{width: number, height: number, w: Float32Array, r: Float32Array, g: Float32Array, b: Float32Array, p: Float32Array}} Cells */
 
-/** Return levels that follow the photo's colours: local linear models of the colour, fitted to the known pixels.
+/** Return levels that follow the photo's colours: local linear models of the colour, fitted to the known pixels,
+ * whose own levels stay.
  * @param {Photo} photo @param {Uint8Array} levels @param {Uint8Array | null} known 1 where a level is sure; null: everywhere
  * @param {{radius: number, epsilon?: number}} how radius in px; epsilon in squared colour, 0..1
  * @returns {Uint8Array} */
 export function guidedFilter(photo, levels, known, { radius, epsilon = 1e-4 }) {
-  const step = Math.max(1, Math.min(4, Math.floor(radius / 6)));
+  const step = Math.max(1, Math.min(8, Math.floor(radius / 6)));
   const cells = coarse(photo, levels, known, step);
   const box = (/** @type {Float32Array} */ a) => boxSums(a, cells.width, cells.height, Math.max(1, Math.round(radius / step)));
   const fits = solve(moments(cells, box), epsilon).map(box);
   for (const fit of fits.slice(0, 4)) for (let i = 0; i < fit.length; i++) fit[i] /= fits[4][i];
-  return apply(photo, fits, cells, step);
+  return apply(photo, known ? { levels, known } : null, fits, { ...cells, step });
 }
 
 /** Return the means of cells of step × step pixels; levels and colours by their weight.
@@ -87,9 +88,11 @@ function solve(m, epsilon) {
   return out;
 }
 
-/** Return the models' levels at every pixel, the models interpolated between cells.
- * @param {Photo} photo @param {Float32Array[]} fits @param {{width: number, height: number}} cells @param {number} step */
-function apply({ rgb, width, height }, [ar, ag, ab, c], cells, step) {
+/** Return the models' levels at every pixel that is not known, the models interpolated between cells.
+ * @param {Photo} photo @param {{levels: Uint8Array, known: Uint8Array} | null} sure @param {Float32Array[]} fits
+ * @param {{width: number, height: number, step: number}} cells */
+function apply({ rgb, width, height }, sure, [ar, ag, ab, c], cells) {
+  const { step } = cells;
   const out = new Uint8Array(width * height);
   for (let y = 0, i = 0; y < height; y++) {
     const v = Math.max(0, (y + 0.5) / step - 0.5);
@@ -97,6 +100,10 @@ function apply({ rgb, width, height }, [ar, ag, ab, c], cells, step) {
     const bottom = Math.min(cells.height - 1, top + 1);
     const fy = v - top;
     for (let x = 0; x < width; x++, i++) {
+      if (sure?.known[i]) {
+        out[i] = sure.levels[i];
+        continue;
+      }
       const u = Math.max(0, (x + 0.5) / step - 0.5);
       const left = Math.min(cells.width - 1, Math.floor(u));
       const right = Math.min(cells.width - 1, left + 1);

@@ -28,6 +28,8 @@ export class History {
     /** @type {Transaction | null} */
     this.open = null;
     this.packing = Promise.resolve();
+    /** Entries that wait to be deflated: what they need for the moment says nothing about the budget. @type {Set<Entry>} */
+    this.waiting = new Set();
     /** @type {Set<(entry: Entry | null, what: What) => void>} */
     this.listeners = new Set();
   }
@@ -85,6 +87,7 @@ export class History {
     this.entries.length = this.depth;
     this.entries.push(entry);
     this.depth++;
+    this.waiting.add(entry);
     this.packing = this.packing.then(() => this.#pack(entry));
     this.#report(entry, "commit");
   }
@@ -115,6 +118,11 @@ export class History {
     return entry;
   }
 
+  /** Bytes of the entries that are deflated. */
+  #kept() {
+    return this.entries.reduce((total, entry) => total + (this.waiting.has(entry) ? 0 : bytes(entry)), 0);
+  }
+
   /** Go from before an entry to after it, or back. @param {Entry} entry */
   #flip({ deltas, rect }) {
     for (const { n, data, packed } of deltas) xor(this.mask.tile(n), packed ? summed(inflate(data, SIZE)) : data);
@@ -127,7 +135,8 @@ export class History {
       const data = await this.deflate(differences(delta.data)).catch(() => null);
       if (data) Object.assign(delta, { data, packed: true });
     }
-    while (this.size > this.budget && this.entries.length > 1 && this.depth > 1) {
+    this.waiting.delete(entry);
+    while (this.#kept() > this.budget && this.entries.length > 1 && this.depth > 1) {
       this.entries.shift();
       this.depth--;
       this.#report(null, "other");

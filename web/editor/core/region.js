@@ -14,13 +14,18 @@ export const MAX_GROW = 20;
 export function shaped(region, { grow, feather, width, height }) {
   if (!grow && !feather) return region;
   const margin = Math.max(0, grow) + 2 * feather + 1;
-  const wider = { x: region.x - margin, y: region.y - margin, width: region.width + 2 * margin, height: region.height + 2 * margin };
+  const wider = around(region, margin);
   /** @type {Uint8Array} */
   let bytes = placed(region, wider);
   if (grow) bytes = grown(bytes, wider.width, wider.height, grow);
   if (feather) bytes = blur(bytes, wider.width, wider.height, feather / 2);
   const rect = clip(wider, width, height);
   return { ...rect, bytes: placed({ ...wider, bytes }, rect) };
+}
+
+/** @param {import("./mask.js").Rect} rect @param {number} px @returns {import("./mask.js").Rect} */
+export function around({ x, y, width, height }, px) {
+  return { x: x - px, y: y - px, width: width + 2 * px, height: height + 2 * px };
 }
 
 /** Return a region's levels in another rectangle. @param {Region} region @param {import("./mask.js").Rect} rect */

@@ -39,10 +39,7 @@ export function feather({ width, height, bytes }, px) {
 function components({ width, height, bytes }, inside, most, enclosed) {
   const runs = findRuns(bytes, width, height, inside);
   const { from, to, row, count, parent } = runs;
-  const root = (/** @type {number} */ n) => {
-    while (parent[n] !== n) n = parent[n] = parent[parent[n]];
-    return n;
-  };
+  const root = rootIn(parent);
   const size = new Float64Array(count);
   for (let n = 0; n < count; n++) {
     const edge = enclosed && (row[n] === 0 || row[n] === height - 1 || from[n] === 0 || to[n] === width);
@@ -60,10 +57,7 @@ function findRuns(bytes, width, height, inside) {
   /** @type {number[]} */ const to = [];
   /** @type {number[]} */ const row = [];
   /** @type {number[]} */ const parent = [];
-  const root = (/** @type {number} */ n) => {
-    while (parent[n] !== n) n = parent[n] = parent[parent[n]];
-    return n;
-  };
+  const root = rootIn(parent);
   const table = Uint8Array.from({ length: 256 }, (_, level) => (inside(level) ? 1 : 0));
   let above = 0;
   for (let y = 0; y < height; y++) {
@@ -83,6 +77,14 @@ function findRuns(bytes, width, height, inside) {
     above = first;
   }
   return { from, to, row, parent, count: from.length };
+}
+
+/** @param {number[]} parent @returns {(n: number) => number} */
+function rootIn(parent) {
+  return (n) => {
+    while (parent[n] !== n) n = parent[n] = parent[parent[n]];
+    return n;
+  };
 }
 
 /** Return 1 beside marked pixels, up to two away: the soft edge of a speck. @param {Uint8Array} marks @param {number} width @param {number} height */

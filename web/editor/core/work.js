@@ -4,7 +4,7 @@ import { flood, emptyPlanes, oklab } from "./flood.js";
 import { guidedFilter } from "./guided.js";
 import { deflate } from "./inflate.js";
 import { clip } from "./mask.js";
-import { shaped } from "./region.js";
+import { around, placed, shaped } from "./region.js";
 import * as whole from "./whole.js";
 
 /** @typedef {import("./polygon.js").Region} Region */
@@ -49,6 +49,11 @@ export const work = {
   open(bitmap, width, height) {
     photo = { bitmap, width, height };
     planes = null;
+  },
+
+  /** Read the photo's colours before the wand is used. */
+  prepare() {
+    if (photo) planes ??= planesOf(photo);
   },
 
   /** Return the pixels of a like colour around a point of the mask. `draft`: without a refined edge.
@@ -164,18 +169,14 @@ function hasEdge(bytes, stride, { x, y, width, height }) {
 
 /** @param {Region} region @param {Uint8Array} old @param {import("./mask.js").Rect} part @param {Photo} photo */
 function refineSquare(region, old, part, { bitmap, width }) {
-  const wide = clip({ x: part.x - 2 * RADIUS, y: part.y - 2 * RADIUS, width: part.width + 4 * RADIUS, height: part.height + 4 * RADIUS }, region.width, region.height);
+  const wide = clip(around(part, 2 * RADIUS), region.width, region.height);
   const scale = bitmap.width / width;
   const source = { x: (wide.x + region.x) * scale, y: (wide.y + region.y) * scale, width: wide.width * scale, height: wide.height * scale };
   const rgb = pixels(bitmap, source, wide.width, wide.height);
-  const levels = new Uint8Array(wide.width * wide.height);
-  for (let row = 0; row < wide.height; row++) {
-    const from = (wide.y + row) * region.width + wide.x;
-    levels.set(old.subarray(from, from + wide.width), row * wide.width);
-  }
+  const levels = placed({ ...region, x: 0, y: 0, bytes: old }, wide);
   const guided = guidedFilter({ rgb, width: wide.width, height: wide.height }, levels, null, { radius: RADIUS, epsilon: 1e-3 });
+  const bytes = placed({ ...wide, bytes: guided }, part);
   for (let row = 0; row < part.height; row++) {
-    const from = (part.y + row - wide.y) * wide.width + part.x - wide.x;
-    region.bytes.set(guided.subarray(from, from + part.width), (part.y + row) * region.width + part.x);
+    region.bytes.set(bytes.subarray(row * part.width, (row + 1) * part.width), (part.y + row) * region.width + part.x);
   }
 }

@@ -3,8 +3,8 @@
  */
 import { CHECKER, FADED, SQUARES, placed } from "./scene.js";
 
-/** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./scene.js").Renderer} Renderer */
+/** @typedef {import("./types.js").Scene} Scene */
+/** @typedef {import("./types.js").Renderer} Renderer */
 /** @typedef {Scene["panes"][0]} Pane */
 /** @typedef {{left: number, top: number, width: number, height: number}} Part in device px */
 
@@ -18,7 +18,7 @@ export class CanvasRenderer {
   #cover = document.createElement("canvas");
   #dark = { of: /** @type {unknown} */ (null), canvas: document.createElement("canvas") };
 
-  /** @param {HTMLCanvasElement} canvas @param {import("./scene.js").Source} source */
+  /** @param {HTMLCanvasElement} canvas @param {import("./types.js").Source} source */
   constructor(canvas, source) {
     this.canvas = canvas;
     this.source = source;

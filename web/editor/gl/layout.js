@@ -1,18 +1,12 @@
 /**
  * Where a result's canvas lies on the photo, as the server plans it (`services/imaging/layout.py`).
- *
  * The stage shows everything in px of the photo: the canvas is a frame there, which may reach beyond the photo.
  */
 /** @typedef {import("./small.js").Rect} Rect */
 /** @typedef {{[name: string]: string}} Options */
 /** @typedef {{width: number, height: number}} Size */
 /** @typedef {Size & {ratio: boolean}} CanvasSize */
-/**
- * @typedef {object} Layout
- * @property {number} width of the result, in its own px
- * @property {number} height of the result, in its own px
- * @property {Rect} frame the result's canvas, in px of the photo
- */
+/** @typedef {Size & {frame: Rect}} Layout the result's size in its own px, and its canvas in px of the photo */
 
 /** A shadow's lengths, in shares of the subject's height, or of four times its width where that is less. */
 const SLENDER = 4;
@@ -26,10 +20,7 @@ const MARGIN_PX = 500;
 /** A ratio's canvas has at most so many times the photo's pixels. */
 const RATIO_GROWTH = 4;
 
-/**
- * The layout of a photo of that size whose subject is in this box.
- * @param {number} width @param {number} height @param {Rect | null} subject @param {Options} options @returns {Layout}
- */
+/** The layout of a photo whose subject is in this box. @param {number} width @param {number} height @param {Rect | null} subject @param {Options} options @returns {Layout} */
 export function plan(width, height, subject, options) {
   const photo = { x: 0, y: 0, width, height };
   const crops = isTrue(options.crop);

@@ -5,9 +5,10 @@ import { CHECKER, FADED, GRID, placed } from "./scene.js";
 import { FLAT, GROUND, PHOTO, VERTEX } from "./shaders.js";
 import { Tiles, picture, plane } from "./textures.js";
 
-/** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./scene.js").Rect} Rect */
-/** @typedef {import("./scene.js").Renderer} Renderer */
+/** @typedef {import("./types.js").Scene} Scene */
+/** @typedef {import("./types.js").Rect} Rect */
+/** @typedef {import("./types.js").Renderer} Renderer */
+/** @typedef {Scene["panes"][0]} Pane */
 /** @typedef {{program: WebGLProgram, at: {[name: string]: WebGLUniformLocation | null}}} Program */
 /** @typedef {WebGLTexture | null} Texture */
 
@@ -28,7 +29,7 @@ export class GLRenderer {
   /** @type {import("./colours.js").CleanColours | null} */
   #colours = null;
 
-  /** @param {HTMLCanvasElement} canvas @param {import("./scene.js").Source} source @param {() => void} redraw */
+  /** @param {HTMLCanvasElement} canvas @param {import("./types.js").Source} source @param {() => void} redraw */
   constructor(canvas, source, redraw) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, desynchronized: false });
     if (!gl) throw new Error("no WebGL2");
@@ -109,7 +110,7 @@ export class GLRenderer {
     return this.gpu.tiles.end();
   }
 
-  /** @param {Scene} scene @param {Scene["panes"][0]} pane */
+  /** @param {Scene} scene @param {Pane} pane */
   #drawGround(scene, pane) {
     const { gl } = this;
     const { ground, frame, shadow } = scene;
@@ -140,7 +141,7 @@ export class GLRenderer {
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
-  /** @param {Scene} scene @param {Scene["panes"][0]} pane */
+  /** @param {Scene} scene @param {Pane} pane */
   #drawPhoto(scene, pane) {
     const { gl } = this;
     const { width, height } = this.source.mask;
@@ -166,7 +167,7 @@ export class GLRenderer {
     }
   }
 
-  /** Fade what is outside the canvas. @param {Scene} scene @param {Scene["panes"][0]} pane */
+  /** Fade what is outside the canvas. @param {Scene} scene @param {Pane} pane */
   #fade(scene, pane) {
     const { gl } = this;
     const [left, top, right, bottom] = placed(scene.frame, pane, scene);
@@ -203,7 +204,7 @@ function share(rect, area) {
   return [(rect.x - area.x) / area.width, (rect.y - area.y) / area.height, rect.width / area.width, rect.height / area.height];
 }
 
-/** Where the result begins, in device px; -1 where all is result. @param {Scene} scene @param {Scene["panes"][0]} pane */
+/** Where the result begins, in device px; -1 where all is result. @param {Scene} scene @param {Pane} pane */
 function splitOf(scene, pane) {
   return scene.split === null ? -1 : Math.round((pane.left + scene.split) * scene.ratio);
 }

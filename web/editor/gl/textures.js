@@ -3,8 +3,8 @@
  */
 import { SQUARES, placed } from "./scene.js";
 
-/** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./scene.js").Rect} Rect */
+/** @typedef {import("./types.js").Scene} Scene */
+/** @typedef {import("./types.js").Rect} Rect */
 /** @typedef {{rect: Rect, photo: WebGLTexture | null, mask: WebGLTexture | null, changed: Set<number>, stale: boolean, drawn: number}} Tile */
 
 /** Side of a tile, in px of the photo: within what every device takes. */
@@ -25,7 +25,7 @@ export class Tiles {
   #waiting = false;
   #scale = 1;
 
-  /** @param {WebGL2RenderingContext} gl @param {import("./scene.js").Source} source */
+  /** @param {WebGL2RenderingContext} gl @param {import("./types.js").Source} source */
   constructor(gl, source) {
     this.gl = gl;
     this.source = source;
@@ -66,7 +66,7 @@ export class Tiles {
     return this.#waiting;
   }
 
-  /** The tiles that a pane shows and that are there. @param {import("./scene.js").Pane} pane @param {Scene} scene */
+  /** The tiles that a pane shows and that are there. @param {import("./types.js").Pane} pane @param {Scene} scene */
   *seen(pane, scene) {
     for (const tile of this.#tiles) {
       const [left, top, right, bottom] = placed(tile.rect, pane, scene).map((at) => at / scene.ratio);

@@ -59,15 +59,20 @@ export class Brush {
 
   /** @param {Place} place @returns {import("../core/raster.js").Brush} */
   brush(place) {
-    const { settings, diameter } = this.context;
-    return { target: this.context.target(place), size: diameter, hardness: settings.hardness.value, opacity: settings.opacity.value };
+    const { settings } = this.context;
+    return { target: this.context.target(place), size: settings.size.value, hardness: settings.hardness.value, opacity: settings.opacity.value };
   }
 }
 
 /** @param {Place} place @returns {import("../core/raster.js").Point} */
-export function point({ x, y, pressure, pointer }) {
-  const force = pointer === "pen" ? Math.max(LIGHTEST, pressure ?? 1) : 1;
-  return { x, y, size: force, opacity: force };
+function point(place) {
+  const force = forceOf(place);
+  return { x: place.x, y: place.y, size: force, opacity: force };
+}
+
+/** @param {Place} place */
+export function forceOf({ pressure, pointer }) {
+  return pointer === "pen" ? Math.max(LIGHTEST, pressure ?? 1) : 1;
 }
 
 /** Paint once where nobody sees it: the first strokes run before the browser has compiled the brush. @param {typeof import("../core/mask.js").Mask} Mask */

@@ -36,12 +36,6 @@ export class Context {
     return px / this.viewport.scale.value;
   }
 
-  /** Diameter of the brush in px of the picture. */
-  get diameter() {
-    const { size, screenSize } = this.settings;
-    return Math.max(1, screenSize.value ? this.onScreen(size.value) : size.value);
-  }
-
   /** What a stroke does: erase or restore, turned round by the other button, and "erase" by a pen's other end. @param {Place} place */
   target(place) {
     const erases = this.settings.mode.value === "erase";

@@ -60,7 +60,8 @@ export class Outline extends Selection {
     if (held === null) return;
     const click = this.#isClick();
     if (held >= 0 && !click) return this.#closed ? this.#close() : this.#show();
-    if (held === 0 && click && this.#path.length > 2) return this.#close();
+    // A click on the first corner closes the outline, a double click its last one.
+    if (click && this.#path.length > 2 && (held === 0 || held === this.#path.length - 1)) return this.#close();
     if (held >= 0) return this.#show();
     if (this.name === "lasso" && !click) {
       this.#path.push(...simplify(this.#drawn, this.context.onScreen(1)));
@@ -89,8 +90,10 @@ export class Outline extends Selection {
 
   /** @param {import("./context.js").Mode} [mode] @override */
   async apply(mode) {
-    if (!this.#closed && this.#path.length > 2) this.#close();
-    if (this.#closed) await super.apply(mode);
+    const open = !this.#closed && this.#path.length > 2;
+    if (open) this.#close();
+    // The first time it closes the outline, which can then still be shaped.
+    if (this.#closed && (!open || mode)) await super.apply(mode);
   }
 
   /** @override */

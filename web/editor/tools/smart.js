@@ -5,7 +5,7 @@ import { clip, Mask } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
 import { Stroke } from "../core/raster.js";
 import { pixels } from "../core/work.js";
-import { Brush } from "./brush.js";
+import { Brush, forceOf } from "./brush.js";
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./context.js").Place} Place */
@@ -53,8 +53,8 @@ export class SmartBrush extends Brush {
     const painted = this.active;
     if (!painted) return;
     const turn = this.#turn;
-    const { document, diameter } = this.context;
-    const radius = (diameter / 2) * Math.max(...this.#places.map((place) => point(place)));
+    const { document, settings } = this.context;
+    const radius = (settings.size.value / 2) * Math.max(...this.#places.map(forceOf));
     const hint = this.#hint(this.#places, radius, LOCAL_PIXELS);
     const old = before(document.mask, painted.transaction, hint);
     const levels = await this.#local(hint, old, radius).catch(() => null);
@@ -121,11 +121,6 @@ export class SmartBrush extends Brush {
     const trace = (/** @type {number} */ share) => traced(places, { rect, width, height, scale, size: 2 * radius * share });
     return { rect, width, height, scale, sure: trace(SURE), band: trace(BAND), target: this.#target };
   }
-}
-
-/** @param {Place} place */
-function point({ pressure, pointer }) {
-  return pointer === "pen" ? Math.max(0.05, pressure ?? 1) : 1;
 }
 
 /** Return 1 where a hard stroke of that size goes. @param {Place[]} places

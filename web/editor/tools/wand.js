@@ -24,6 +24,9 @@ export class Wand extends Selection {
   constructor(context) {
     super(context);
     const { tolerance, contiguous } = context.settings;
+    effect(() => {
+      if (context.settings.tool.value === this.name) context.ready.then(() => context.document.work.run("prepare"));
+    });
     // A slider's move searches once more, from the same place.
     effect(() => {
       [tolerance.value, contiguous.value];

@@ -6,10 +6,9 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
-from services.imaging.edges.grid import Tile
-from services.imaging.edges.guided import GRIP, PASSES, REFINED, Beliefs, GridPhoto, follow, grip
+from services.imaging.edges.guided import GRIP, PASSES, REFINED, Beliefs, GridPhoto, Keep, follow, grip
 from services.imaging.options import Edges
-from services.imaging.rasters import Matte
+from services.imaging.rasters import Plane
 
 
 def edge_photo() -> tuple[GridPhoto, Beliefs]:
@@ -23,8 +22,8 @@ def edge_photo() -> tuple[GridPhoto, Beliefs]:
     return photo, Beliefs(alpha, unsure, np.full((40, 60), 0.003, np.float32))
 
 
-def unchanged(_tile: Tile, matte: Matte) -> Matte:
-    return matte
+def unchanged(_alpha: Plane) -> Keep:
+    return lambda _tile, matte: matte
 
 
 def test_unsure_pixels_follow_their_colours_and_others_are_zero_or_full() -> None:
@@ -37,8 +36,10 @@ def test_unsure_pixels_follow_their_colours_and_others_are_zero_or_full() -> Non
 
 
 def test_tiles_can_be_taken_back() -> None:
-    photo, beliefs = edge_photo()
-    matte = follow(photo, beliefs, REFINED.levels, lambda _tile, found: np.full_like(found, 77), Deadline())
+    def instead(_alpha: Plane) -> Keep:
+        return lambda _tile, found: np.full_like(found, 77)
+
+    matte = follow(*edge_photo(), REFINED.levels, instead, Deadline())
     assert set(np.unique(matte)) == {0, 77, 255}
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.edges.grid import Cells
+from services.imaging.edges.guided import GridPhoto
 from services.imaging.edges.trust import HIGHEST, LOWEST, guard, unexplained
 from services.imaging.rasters import Mask, Plane
 
@@ -50,7 +51,8 @@ def test_matte_goes_back_to_the_mask_only_where_colours_are_not_trusted() -> Non
     cells = Cells.about(SIDE, SIDE, SIDE)
     guided = np.zeros_like(mask)
     (tile, *_) = cells.tiles(np.ones((SIDE, SIDE), np.bool_))
-    kept = guard(mask, mask, image, cells).keep(tile, guided[tile.pixels])
+    photo = GridPhoto(np.zeros((SIDE, SIDE, 3), np.uint8), cells, image)
+    kept = guard(mask, mask, photo, guided.astype(np.float32)).keep(tile, guided[tile.pixels])
     rows, columns = tile.pixels
     free = (mask > 60) & (mask < 195)
     left, right = free.copy(), free.copy()
@@ -62,10 +64,55 @@ def test_matte_goes_back_to_the_mask_only_where_colours_are_not_trusted() -> Non
     assert near_mask < 0.3 * np.abs(guided[rows, columns].astype(int) - mask[rows, columns])[right].mean()
 
 
+def half_explaining(mask: Mask) -> GridPhoto:
+    """A photo whose colours explain a part of the mask everywhere."""
+    alpha = mask[..., None].astype(np.float32) / 255
+    image = np.asarray(0.6 * texture() + 0.1 * alpha, dtype=np.float32)
+    return GridPhoto(np.zeros((SIDE, SIDE, 3), np.uint8), Cells.about(SIDE, SIDE, SIDE), image)
+
+
+def kept_all(mask: Mask, photo: GridPhoto, guided: Mask) -> Mask:
+    keep = guard(mask, mask, photo, guided.astype(np.float32) / np.float32(255)).keep
+    found = guided.copy()
+    for tile in photo.cells.tiles(np.ones((SIDE, SIDE), np.bool_)):
+        found[tile.pixels] = keep(tile, guided[tile.pixels])
+    return found
+
+
+def test_part_of_the_subject_that_colours_would_take_comes_back() -> None:
+    mask = disc_mask()
+    faint = np.asarray(mask * 0.7, dtype=np.uint8)
+    eaten = faint.copy()
+    eaten[60:100, 20:80] = 0
+    there = (faint > 150) & (eaten == 0)
+    assert kept_all(faint, half_explaining(mask), eaten)[there].mean() > 0.7 * faint[there].mean()
+
+
+def test_edge_that_only_gets_sharper_stays() -> None:
+    mask = disc_mask()
+    photo = half_explaining(mask)
+    assert 0.1 < np.median(unexplained(mask, photo.image)[outline(mask)]) < 0.7
+    sharp = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    found, edge = kept_all(mask, photo, sharp), outline(mask)
+    assert np.abs(found.astype(int) - sharp)[edge].mean() < 0.5 * np.abs(mask.astype(int) - sharp)[edge].mean()
+
+
+def test_ground_that_colours_would_add_goes_and_hair_that_the_mask_has_seen_stays() -> None:
+    gained = []
+    for seen in (0, 80):
+        mask = disc_mask()
+        mask[70:90, 130:142] = seen
+        more = mask.copy()
+        more[70:90, 130:142] = 200
+        gained.append(float(kept_all(mask, half_explaining(more), more)[70:90, 130:142].mean()))
+    assert gained[0] < 60
+    assert gained[1] > 150
+
+
 def test_mask_bounds_the_matte_more_as_it_is_surer() -> None:
     assert (LOWEST[255], HIGHEST[255]) == (255, 255)
     assert (LOWEST[0], HIGHEST[0]) == (0, 0)
-    assert (LOWEST[128], HIGHEST[128]) == (0, 255)
+    assert (LOWEST[127], HIGHEST[128]) == (0, 255)
     assert (np.diff(LOWEST.astype(int)) >= 0).all()
     assert (np.diff(HIGHEST.astype(int)) >= 0).all()
 

@@ -200,3 +200,16 @@ def test_a_stop_answers_the_request_that_is_being_sent(worker: RunningWorker, mo
         assert b"Connection: close" in received
         assert is_closed(silent)
     assert application(worker).parts.draining.is_set()
+
+
+def test_worker_above_its_memory_ends_after_its_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_worker, "MIN_AGE_SECONDS", 0.0)
+    monkeypatch.setattr(web_worker, "MEMORY_SECONDS", 0.0)
+    with RunningWorker(Application(), connections=20) as running:
+        with running.connect(GET) as caller:
+            assert caller.recv(1000).startswith(b"HTTP/1.1 200")
+        assert running.alive
+        # Any process holds more.
+        running.max_memory_bytes = 1
+        poll(lambda: not running.alive, 10, "the end of the worker")
+        poll(application(running).parts.draining.is_set, 10, "the end of event streams")

@@ -1,0 +1,115 @@
+"""Prepares a model: writes a file whose bf16 masks are f32's, one that is partly in int8, and the record of both.
+
+The record lists the changes and the masks' differences from the original's: in f32 (they must be equal), in bf16 and
+in int8. Workers use bf16 and int8 automatically only with a good record.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from services.inference.bf16 import emulate_bf16
+from services.inference.calibration import measure, model_input
+from services.inference.catalogue import ModelSpec, check_file, digest
+from services.inference.differences import difference, measured_difference, plain_masks, time_ratio
+from services.inference.graph import Floats
+from services.inference.int8 import known_scales, quantise
+from services.inference.recentre import recentre, watched_tensors
+from services.inference.record import PREPARATION, Int8, Record
+from services.inference.runtime import EngineSettings, Fast, bf16_is_fast, int8_is_fast
+from services.inference.segmenter import RembgSegmenter
+
+# Largest difference of any mask value, of 1, that counts as equal.
+F32_LIMIT: Final = 1e-4
+
+
+def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], threads: int) -> Record:
+    """Write the prepared files and their record next to the original.
+
+    Channels are measured on `photos`. Only the first output is kept, as rembg reads no other.
+    Raises `EngineUnavailable` for a missing or damaged file, `ValueError` where the algebra does not hold, or for a
+    model whose mask is made in another way.
+    """
+    import onnx
+
+    if spec.custom or spec.takes_prompt or spec.name.startswith("birefnet-") or spec.name == "u2net_cloth_seg":
+        raise ValueError(f"{spec.name} can't be prepared: its mask is not its first output as it comes; it runs in f32")
+    path, prepared = check_file(spec, folder), spec.prepared_path(folder)
+    feeds = [model_input(spec, path, photo) for photo in photos]
+    model = onnx.load(str(path))
+    del model.graph.output[1:]
+    exact = plain_masks(model.SerializeToString(), feeds)
+    shifts = recentre(model, measure(model, feeds, watched_tensors(model)))
+    onnx.checker.check_model(model)
+    data = model.SerializeToString()
+    largest = max(float(np.abs(a - b).max()) for a, b in zip(exact, plain_masks(data, feeds), strict=True))
+    if largest > F32_LIMIT:
+        raise ValueError(f"the prepared {spec.name} is not equal to the original in f32: {largest:.2g}")
+    _write(prepared, data)
+    before, after = (_fast(spec, Fast(file, "bf16"), threads) for file in (path, prepared))
+    record = Record(
+        version=PREPARATION,
+        original_sha256=digest(path),
+        prepared_sha256=digest(prepared),
+        shifts=json.loads(json.dumps([asdict(shift) for shift in shifts])),
+        f32_largest_difference=largest,
+        emulated_mean_difference=difference(exact, plain_masks(emulate_bf16(model).SerializeToString(), feeds)).mean,
+        measured_mean_difference=measured_difference(after, photos, exact).mean if after else None,
+        measured_before=measured_difference(before, photos, exact).mean if before else None,
+    )
+    scales = known_scales(record.original_sha256)
+    if scales:
+        int8 = _write_int8(spec, folder, model, scales, feeds)
+        record = replace(record, int8=_measured(int8, spec, folder, photos, exact, threads))
+    _write(prepared.with_suffix(".json"), json.dumps(asdict(record), indent=1).encode())
+    return record
+
+
+def _write_int8(
+    spec: ModelSpec, folder: Path, model: Any, scales: dict[str, float], feeds: Sequence[dict[str, Floats]]
+) -> Int8:
+    """Write the recentred model with the convolutions in `scales` in int8; return what the record says of it."""
+    inputs = [node.input[0] for node in model.graph.node if node.output[0] in scales]
+    quantised = quantise(model, scales, measure(model, feeds, list(dict.fromkeys(inputs))))
+    path = spec.int8_path(folder)
+    _write(path, quantised.SerializeToString())
+    exact = plain_masks(model.SerializeToString(), feeds)
+    emulated = {"f32": quantised, "bf16": emulate_bf16(quantised)}
+    differences = {
+        rest: difference(exact, plain_masks(found.SerializeToString(), feeds)) for rest, found in emulated.items()
+    }
+    return Int8(digest(path), scales, differences, {}, {})
+
+
+def _measured(
+    found: Int8, spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], exact: Sequence[Floats], threads: int
+) -> Int8:
+    """Return `found` with what this processor measures."""
+    measured, times = {}, {}
+    for rest in ("bf16", "f32"):
+        int8 = _fast(spec, Fast(spec.int8_path(folder), f"int8+{rest}"), threads)
+        without = _fast(spec, Fast(spec.prepared_path(folder), rest), threads)
+        if int8 and without:
+            measured[rest] = measured_difference(int8, photos, exact)
+            times[rest] = time_ratio(int8, without, photos[0])
+    return replace(found, measured=measured, time=times)
+
+
+def _fast(spec: ModelSpec, file: Fast, threads: int) -> RembgSegmenter | None:
+    """Return the file as a segmenter; None where its precision is not fast here."""
+    slow = ("bf16" in file.precision and not bf16_is_fast()) or ("int8" in file.precision and not int8_is_fast())
+    if slow:
+        return None
+    found = RembgSegmenter(spec, spec.path(file.path.parent), EngineSettings("openvino", threads=threads), [file])
+    return found if found.precision == file.precision else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
