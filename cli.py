@@ -7,8 +7,10 @@ import click
 
 from commands.api_keys import keys
 from commands.database import db
+from commands.mcp import mcp
 from commands.models import fetch_missing_model, models, warmup
 from commands.remove import remove
+from commands.sign import sign
 from commands.watch import watch
 from commands.work import exit_by_signal, handling
 from config import load_settings
@@ -33,7 +35,7 @@ def serve() -> None:
     sys.exit(run.main())
 
 
-for command in (remove, watch, models, warmup, keys, db):
+for command in (remove, watch, sign, mcp, models, warmup, keys, db):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
+    | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS"}
 )
 
 
@@ -198,6 +199,7 @@ class Settings(BaseSettings):
     rate_limit_matte_per_hour: Annotated[int, Field(ge=1)] = 120
     rate_limit_compose_per_hour: Annotated[int, Field(ge=1)] = 300
     rate_limit_refine_per_hour: Annotated[int, Field(ge=1)] = 600
+    rate_limit_signed_per_hour: Annotated[int, Field(ge=1)] = 300
     rate_limit_removebg_per_minute: Annotated[int, Field(ge=1)] = 500
 
     # remove.bg's API
@@ -254,6 +256,10 @@ class Settings(BaseSettings):
     frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
     metrics_token: Annotated[str, AfterValidator(_secret)] = ""
+
+    # signed URLs
+    url_signing_key: Annotated[str, AfterValidator(_secret)] = ""
+    url_signing_key_previous: Annotated[str, AfterValidator(_secret)] = ""
 
     # fetching
     fetch_enabled: bool = True
@@ -366,6 +372,11 @@ class Settings(BaseSettings):
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that sign webhooks, the newest first."""
         return tuple(filter(None, (self.webhook_secret, self.webhook_secret_previous)))
+
+    @property
+    def url_signing_keys(self) -> tuple[str, ...]:
+        """The keys of signed URLs, the newest first; empty: there are no signed URLs."""
+        return tuple(filter(None, (self.url_signing_key, self.url_signing_key_previous)))
 
     @property
     def public_base(self) -> str:

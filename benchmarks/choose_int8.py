@@ -53,13 +53,14 @@ class Trial:
         return round(UNCLIPPED * float(self.statistics[self.inputs[output]].most.max()), 4)
 
     def work(self) -> dict[str, float]:
-        """Return each convolution's part of all multiplications."""
+        """Return each convolution's part of all multiplications. Processors compute outputs in blocks of 16."""
         graph = Graph(self.model)
         found = {}
         for node in self.model.graph.node:
             if node.op_type == "Conv" and node.input[0] in self.statistics:
                 size = self.statistics[node.input[0]]
-                found[node.output[0]] = math.prod(graph.weights[node.input[1]].dims) * size.height * size.width
+                outputs, *others = graph.weights[node.input[1]].dims
+                found[node.output[0]] = math.ceil(outputs / 16) * math.prod(others) * size.height * size.width
         return {output: work / sum(found.values()) for output, work in found.items()}
 
 

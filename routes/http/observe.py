@@ -19,9 +19,19 @@ from services.storage.local import FILES_PATH
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 # Prefixes of the endpoints whose failures are those of an image.
-REMOVALS: Final = ("/remove", "/api/remove", "/v1.0/removebg", "/v1.0/alpha", "/v1/", "/matte", "/compose", "/refine")
+REMOVALS: Final = (
+    "/remove",
+    "/api/remove",
+    "/v1.0/removebg",
+    "/v1.0/alpha",
+    "/v1/",
+    "/matte",
+    "/compose",
+    "/refine",
+    "/i/",
+)
 # Folders of signed links.
-SIGNED: Final = (f"{FILES_PATH}/", "/archives/")
+SIGNED: Final = (f"{FILES_PATH}/", "/archives/", "/i/")
 METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 log = structlog.get_logger("request")
 

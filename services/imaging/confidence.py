@@ -18,6 +18,20 @@ SOFT_EDGE: Final = 2.0
 SMALLEST, LARGEST = 0.01, 0.95
 # Share of the frame that a subject may touch: a portrait does, a wall does more.
 FREE_BORDER: Final = 0.5
+# A rim of the subject, in px, may be undecided. Within it alpha may lack so much, and at `WEAK` the figure is lowest.
+RIM: Final = 2
+LEAST_LACK, WEAK = 0.01, 0.4
+# Alpha a px across the outline (Sobel's measure, 4 at most) from which an outline is steep; its weakest fifth counts.
+STEEP: Final = 0.8
+WEAKEST: Final = 20  # %
+# Shares of the frame's upper half that a subject touches. From the first on the figure is lowest: a part of the ground
+# that is taken for the subject often runs out of the picture. From the second on it rises again, to the third: a
+# close-up fills the frame. Portraits touch the lower half.
+UPPER_LEAK, FILLS, FILLS_FULLY = 0.1, 0.25, 0.4
+# How much the share of decided pixels counts, where there is a subject.
+DECIDED_POWER: Final = 0.7
+# The lowest values of these three factors.
+LEAST_SOLID, LEAST_STEEP, LEAST_UPPER = 0.55, 0.9, 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
 # The smallest share of the picture that counts as a subject, and the largest alpha that it has at least.
 LEAST_SHARE: Final = 0.001
@@ -32,17 +46,22 @@ SMEAR: Final = 0.1
 def confidence(mask: Mask) -> float:
     """Return a figure from 0 (no subject, or anything might be it) to 1 (one clear subject, decided everywhere).
 
-    The product of four factors, each from 0 to 1:
+    The product of factors from 0 to 1:
 
     - decided: sure subject pixels, as a share of these and the undecided ones that no soft edge explains (`SOFT_EDGE`
       px along the subject's outline). This separates a subject from noise, a texture or a plain wall, for which
-      a model's values stay in between or fall into specks;
+      a model's values stay in between or fall into specks. Its power `DECIDED_POWER` counts;
     - size: rises to 1 at `SMALLEST` of the picture, falls from `LARGEST` to 0 where all of the picture is subject;
     - whole: from a half for many equal fragments to 1 for one (the sum of squared shares of the area: Simpson's index);
-    - border: falls from 1 to 0 as the subject takes all of the frame instead of half of it.
+    - border: falls from 1 to 0 as the subject takes all of the frame instead of half of it;
+    - solid: falls as the inside of the subject lacks alpha;
+    - steep: falls with the slope of the weakest fifth of the outline;
+    - upper: falls as the subject touches a little of the upper half of the frame.
 
-    A figure to sort by, not a probability: about 0.75 and more is a clear subject; below 0.3 somebody should look. It
-    does not know whether the subject is the intended one. Takes less than a millisecond.
+    Where the first four alone are below `SMEAR` nothing was found, and their product is the figure.
+
+    A figure to sort by, not a probability; docs/guides/requests.md says which figures need a hand how often. It does
+    not know whether the subject is the intended one. Takes about a millisecond.
     """
     side = max(mask.shape)
     if side > LOOK_SIDE:
@@ -58,7 +77,36 @@ def confidence(mask: Mask) -> float:
     whole = float(np.square(areas / areas.sum()).sum())
     frame = np.concatenate([subject[0], subject[-1], subject[:, 0], subject[:, -1]])
     border = min(1.0, (1.0 - float(frame.mean())) / (1.0 - FREE_BORDER))
-    return round(_decided(mask, subject) * size_factor * (0.5 + 0.5 * whole) * border, 3)
+    decided, rest = _decided(mask, subject), size_factor * (0.5 + 0.5 * whole) * border
+    if decided * rest < SMEAR:
+        return round(decided * rest, 3)
+    doubts = _solid(mask, subject) * _steep(mask, subject) * _upper(subject)
+    return round(max(SMEAR, float(decided**DECIDED_POWER) * rest * doubts), 3)
+
+
+def _solid(mask: Mask, subject: Mask) -> float:
+    kernel = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    inside = cv2.erode(subject, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    lacking = 1 - cv2.mean(mask, inside)[0] / 255
+    share = cv2.countNonZero(inside) / cv2.countNonZero(subject)
+    return min(1.0, max(LEAST_SOLID, 1 - (lacking * share - LEAST_LACK) / WEAK))
+
+
+def _steep(mask: Mask, subject: Mask) -> float:
+    across, down = cv2.Sobel(mask, cv2.CV_16S, 1, 0), cv2.Sobel(mask, cv2.CV_16S, 0, 1)
+    outline = cv2.morphologyEx(subject, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    if not outline.any():
+        return 1.0
+    slopes = np.hypot(across[outline].astype(np.float32), down[outline].astype(np.float32)) / 255
+    return LEAST_STEEP + (1 - LEAST_STEEP) * min(1.0, float(np.percentile(slopes, WEAKEST)) / STEEP)
+
+
+def _upper(subject: Mask) -> float:
+    half = subject[: subject.shape[0] // 2]
+    touched = float(np.concatenate([subject[0], half[:, 0], half[:, -1]]).mean())
+    filling = (FILLS_FULLY - touched) / (FILLS_FULLY - FILLS)
+    leak = min(1.0, touched / UPPER_LEAK) * min(1.0, max(0.0, filling))
+    return 1 - (1 - LEAST_UPPER) * leak
 
 
 def _decided(mask: Mask, subject: Mask) -> float:

@@ -37,3 +37,15 @@ class SourceTimeout(ServiceError):
     code, status, retryable = "source_timeout", 504, True
     message = "The source took too long to send the image"
     solution = "Try again, or download the image and send its bytes"
+
+
+class BadSignature(ServiceError):
+    code, status = "bad_signature", 403
+    message = "The signature of this URL is not valid"
+    solution = "Make the URL with 'bgremove sign' and the key of this server (URL_SIGNING_KEY); change nothing in it"
+
+
+class LinkExpired(ServiceError):
+    code, status = "link_expired", 410
+    message = "This URL was valid until a time that has passed"
+    solution = "Request a new one from the page that linked to it"

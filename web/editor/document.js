@@ -75,12 +75,14 @@ export class EditorDocument {
 /** @param {string} id @returns {Promise<[ImageBitmap, Mask, Awaited<ReturnType<typeof savedState>>]>} */
 async function load(id) {
   const state = await savedState(id);
+  // Decoded while the model works; phones wait for the size, and decode less.
+  const early = isPhone() ? null : decoded(await photoOf(id));
   if (docOf(id)?.decodes === undefined) {
-    const decodes = Boolean(await decoded(await photoOf(id)));
+    const decodes = Boolean(await (early ?? decoded(await photoOf(id))));
     patch(id, { decodes });
   }
   const mask = state?.mask ?? (await decodeMask(await matteOf(id)));
-  const photo = await photoFor(id, mask);
+  const photo = (await early) ?? (await photoFor(id, mask));
   return [photo, mask, state];
 }
 

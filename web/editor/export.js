@@ -13,7 +13,7 @@ import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean}} ExportState */
+/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, final?: boolean}} ExportState */
 
 /** Browsers make larger pictures unreliably; phones stop at this. */
 export const QUICK_PIXELS = 16_000_000;
@@ -88,6 +88,12 @@ export class Exporter {
     }
   }
 
+  /** Say that something can't be done. @param {string} text */
+  refuse(text) {
+    this.state.value = { kind: "failed", text, solution: "", offersQuick: false, final: true };
+    this.session.say(text);
+  }
+
   /** Say what went wrong. @param {unknown} error */
   fail(error) {
     const failure = failureOf(error, this.canQuick);
@@ -158,7 +164,7 @@ export function exportNotice(session) {
   if (state.kind === "done") return html`<div class="ed-toast good">${icon("check")}${state.text}<button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
   if (state.kind !== "failed") return html``;
   return html`<div class="ed-toast bad">${icon("warn")}<div><strong>${state.text}</strong>${state.solution ? html`<p class="small">${state.solution}</p>` : html``}
-    <div class="ed-toast-actions"><button type="button" class="button" @click=${() => exporter.download()}>${t("ed_try_again")}</button>
+    <div class="ed-toast-actions">${state.final ? html`` : html`<button type="button" class="button" @click=${() => exporter.download()}>${t("ed_try_again")}</button>`}
     ${state.offersQuick ? html`<button type="button" class="button" @click=${() => exporter.quick()}>${t("ed_quick")}</button>` : html``}</div></div>
     <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
 }

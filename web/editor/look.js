@@ -8,6 +8,7 @@ import { SmallMask } from "./gl/small.js";
 
 /** ms without a change of the mask until what follows from all of it is made again. */
 const SETTLED_MS = 180;
+const COLOURS_LATER_MS = 120;
 const DEFAULT_STRENGTH = "50";
 
 export class Look {
@@ -49,6 +50,8 @@ export class Look {
         return blurredGround(photo, this.small, amount);
       }),
       this.#follow(this.colours, () => [], async () => {
+        // The picture is seen before its edges are cleaned.
+        await new Promise((done) => setTimeout(done, COLOURS_LATER_MS));
         const { cleanColours } = await import("./gl/colours.js");
         return cleanColours(photo, this.small);
       }),

@@ -29,7 +29,8 @@ export class Picture {
   show(element, flat) {
     const phone = matchMedia("(max-width: 700px)").matches;
     // A fitted picture stays clear of what floats over the stage.
-    this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left: 84, top: 28, right: 28, bottom: 76 };
+    const [left, right] = globalThis.document.documentElement.dir === "rtl" ? [28, 84] : [84, 28];
+    this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left, top: 28, right, bottom: 76 };
     const stage = new Stage(element, { ...this, mode: settings.overlay, guides: this.lines }, flat);
     if (this.document.view.value) this.viewport.restore(this.document.view.value);
     return stage;

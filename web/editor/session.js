@@ -96,8 +96,8 @@ export class Session {
   }
 
   #begin() {
-    const doc = /** @type {any} */ (peek(this.id));
-    if (doc?.ground) this.setPicture(doc.ground);
+    const doc = peek(this.id);
+    if (doc?.ground) this.#showPicture(doc.ground);
     const kept = this.look.kept.value;
     const confidence = doc?.result?.confidence ?? modelFacts.get(this.id)?.confidence;
     if (kept < NOTHING) this.doubt.value = "nothing";
@@ -153,17 +153,26 @@ export class Session {
 
   /** Put a picture behind the subject, or take it away. @param {Blob | null} file */
   async setPicture(file) {
+    if (!(await this.#showPicture(file))) return;
+    if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
+    patch(this.id, { ground: file ?? undefined });
+  }
+
+  /** Returns whether it could be shown. @param {Blob | null} file */
+  async #showPicture(file) {
     const old = this.look.picture.value;
     const made = file ? await createImageBitmap(file).catch(() => null) : null;
-    if (file && !made) return say(t("ed_picture_failed"));
+    if (file && !made) {
+      this.exporter.refuse(t("ed_picture_failed"));
+      return false;
+    }
     batch(() => {
       this.pictureFile = file;
       this.look.picture.value = made;
       this.pickingPicture.value = false;
-      if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
     });
     old?.close();
-    if (this.#opened) patch(this.id, /** @type {any} */ ({ ground: file ?? undefined }));
+    return true;
   }
 
   /** The options that the server is asked for. */

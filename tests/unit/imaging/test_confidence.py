@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.imaging.confidence import confidence, is_blank, without_subject
+from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
 from services.imaging.errors import NoSubject
 from services.imaging.rasters import Mask
 
@@ -31,6 +31,41 @@ def test_equal_fragments_lower_the_confidence() -> None:
 def test_undecided_pixels_lower_the_confidence() -> None:
     unsure = np.maximum(disc(60, value=140), disc(30))
     assert 0.2 < confidence(unsure) < 0.5
+
+
+def test_lack_of_alpha_inside_the_subject_lowers_the_confidence() -> None:
+    worn = disc(60)
+    worn[60:100, 60:100] = 232
+    decided = disc(60)
+    decided[60:100, 60:100] = 255
+    assert confidence(worn) < confidence(decided) == 1.0
+
+
+def test_blurred_part_of_the_outline_lowers_the_confidence() -> None:
+    blurred = disc(60)
+    blurred[:80] = cv2.GaussianBlur(blurred, (0, 0), 1.5)[:80]
+    assert confidence(blurred) > 0.95
+    blurred[:80] = cv2.GaussianBlur(disc(60), (0, 0), 9)[:80]
+    assert confidence(blurred) < 0.95
+
+
+def test_subject_may_touch_the_lower_half_of_the_frame_or_fill_it_and_not_leak_above() -> None:
+    below = np.zeros((160, 160), np.uint8)
+    below[90:, 30:160] = 255
+    assert confidence(below) == 1.0
+    leaking = disc(40)
+    leaking[:80, 70:110] = 255
+    assert confidence(leaking) == pytest.approx(0.5, abs=0.02)
+    filling = np.zeros((160, 160), np.uint8)
+    filling[:, :80] = 255
+    assert confidence(filling) == 1.0
+
+
+def test_smear_is_near_zero_and_a_doubtful_mask_above() -> None:
+    assert confidence(disc(60, value=140)) < SMEAR
+    doubtful = np.maximum(disc(70, value=140), disc(25))
+    doubtful[:30] = 255
+    assert SMEAR <= confidence(doubtful) < 0.5
 
 
 def test_matte_without_a_visible_pixel_is_refused() -> None:

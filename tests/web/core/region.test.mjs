@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { History } from "../../../web/editor/core/history.js";
 import { Mask } from "../../../web/editor/core/mask.js";
 import { ellipse, fill, rectangle, simplify } from "../../../web/editor/core/polygon.js";
-import { applyRegion, grown, shaped } from "../../../web/editor/core/region.js";
+import { blur } from "../../../web/editor/core/blur.js";
+import { applyRegion, grown, placed, shaped } from "../../../web/editor/core/region.js";
 import { deflate, noise, softEllipse } from "./samples.mjs";
 
 const total = (bytes) => bytes.reduce((sum, level) => sum + level, 0) / 255;
@@ -95,4 +96,24 @@ test("a region erases, restores, or keeps only itself, as one step", () => {
     history.undo();
     assert.deepEqual(mask.toBytes(), start);
   }
+});
+
+test("a region across many squares is shaped as in one piece", () => {
+  const region = fill(ellipse([100.5, 80.2], [1300.7, 900.4]), 1400, 1000);
+  for (const how of [{ grow: 9, feather: 12 }, { grow: -14, feather: 0 }, { grow: 0, feather: 30 }]) {
+    const found = shaped(region, { ...how, width: 1400, height: 1000 });
+    let whole = placed(region, { x: 0, y: 0, width: 1400, height: 1000 });
+    if (how.grow) whole = grown(whole, 1400, 1000, how.grow);
+    if (how.feather) whole = blur(whole, 1400, 1000, how.feather / 2);
+    const same = placed(found, { x: 0, y: 0, width: 1400, height: 1000 });
+    assert.ok(same.every((level, i) => Math.abs(level - whole[i]) <= 1), JSON.stringify(how));
+  }
+});
+
+test("a region at the picture's edge has no soft edge there", () => {
+  const region = fill(rectangle([-20, -20], [50, 200]), 100, 100);
+  const found = shaped(region, { grow: -3, feather: 10, width: 100, height: 100 });
+  assert.equal(found.bytes[0], 255);
+  assert.equal(found.bytes[99 * found.width], 255);
+  assert.ok(found.bytes[47] > 90 && found.bytes[47] < 165);
 });

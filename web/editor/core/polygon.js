@@ -12,27 +12,32 @@ const FINE = 4;
 export function fill(path, width, height) {
   const rect = clip(bounds(path), width, height);
   const bytes = new Uint8Array(rect.width * rect.height);
-  const sums = new Uint8Array(rect.width);
+  // How many samples more each pixel of the row has than the one before.
+  const steps = new Int16Array(rect.width + 2);
   for (let row = 0; row < rect.height; row++) {
-    sums.fill(0);
+    steps.fill(0);
     for (let line = 0; line < FINE; line++) {
       const crossings = cross(path, rect.y + row + (line + 0.5) / FINE);
-      for (let i = 0; i + 1 < crossings.length; i += 2) cover(sums, crossings[i] - rect.x, crossings[i + 1] - rect.x);
+      for (let i = 0; i + 1 < crossings.length; i += 2) cover(steps, crossings[i] - rect.x, crossings[i + 1] - rect.x, rect.width);
     }
-    for (let i = 0; i < rect.width; i++) bytes[row * rect.width + i] = (sums[i] * 255 + 8) >> 4;
+    for (let i = 0, at = row * rect.width, sum = 0; i < rect.width; i++, at++) {
+      sum += steps[i];
+      bytes[at] = (sum * 255 + 8) >> 4;
+    }
   }
   return { ...rect, bytes };
 }
 
-/** Add the samples between two columns. @param {Uint8Array} sums @param {number} from @param {number} to */
-function cover(sums, from, to) {
+/** Add the samples between two columns. @param {Int16Array} steps @param {number} from @param {number} to @param {number} width */
+function cover(steps, from, to, width) {
   const first = Math.max(0, Math.ceil(from * FINE - 0.5));
-  const end = Math.min(sums.length * FINE, Math.ceil(to * FINE - 0.5));
-  for (let at = first; at < end; ) {
-    const pixel = at >> 2;
-    const next = Math.min(end, (pixel + 1) * FINE);
-    sums[pixel] += next - at;
-    at = next;
+  const end = Math.min(width * FINE, Math.ceil(to * FINE - 0.5));
+  if (first >= end) return;
+  // From each end on, every pixel has four samples; its own has those to its right.
+  for (const [at, sign] of [[first, 1], [end, -1]]) {
+    const right = FINE - (at & 3);
+    steps[at >> 2] += sign * right;
+    steps[(at >> 2) + 1] += sign * (FINE - right);
   }
 }
 

@@ -1,26 +1,43 @@
 /** A region of levels: grow, feather, and its use on the mask. */
 
-import { clip } from "./mask.js";
+import { clip, overlap } from "./mask.js";
 import { blur } from "./blur.js";
 
 /** @typedef {import("./polygon.js").Region} Region */
 /** @typedef {"erase" | "restore" | "keep"} Mode */
 
-export const MAX_FEATHER = 50;
-export const MAX_GROW = 20;
+/** Side of the squares in which a region is shaped. */
+const SQUARE = 256;
 
-/** Return the region grown (> 0) or shrunk by px, and feathered over px, inside a picture.
- * @param {Region} region @param {{grow: number, feather: number, width: number, height: number}} how */
+/** Return the region grown (> 0) or shrunk by px, and feathered over px, inside a picture. Only squares that its edge
+ * goes through take work. @param {Region} region @param {{grow: number, feather: number, width: number, height: number}} how */
 export function shaped(region, { grow, feather, width, height }) {
   if (!grow && !feather) return region;
-  const margin = Math.max(0, grow) + 2 * feather + 1;
-  const wider = around(region, margin);
-  /** @type {Uint8Array} */
-  let bytes = placed(region, wider);
-  if (grow) bytes = grown(bytes, wider.width, wider.height, grow);
-  if (feather) bytes = blur(bytes, wider.width, wider.height, feather / 2);
-  const rect = clip(wider, width, height);
-  return { ...rect, bytes: placed({ ...wider, bytes }, rect) };
+  const margin = Math.abs(grow) + 2 * feather + 1;
+  const rect = clip(around(region, Math.max(0, grow) + 2 * feather + 1), width, height);
+  const bytes = new Uint8Array(rect.width * rect.height);
+  for (let y = rect.y; y < rect.y + rect.height; y += SQUARE)
+    for (let x = rect.x; x < rect.x + rect.width; x += SQUARE) {
+      const square = overlap({ x, y, width: SQUARE, height: SQUARE }, rect);
+      // At the picture's edge the region goes on as it is there.
+      const source = clip(around(square, margin), width, height);
+      /** @type {Uint8Array} */
+      let levels = placed(region, source);
+      if (!isEven(levels)) {
+        if (grow) levels = grown(levels, source.width, source.height, grow);
+        if (feather) levels = blur(levels, source.width, source.height, feather / 2);
+      }
+      const inner = placed({ ...source, bytes: levels }, square);
+      for (let row = 0; row < square.height; row++)
+        bytes.set(inner.subarray(row * square.width, (row + 1) * square.width), (y - rect.y + row) * rect.width + x - rect.x);
+    }
+  return { ...rect, bytes };
+}
+
+/** Whether all levels are the same. @param {Uint8Array} levels */
+function isEven(levels) {
+  for (let i = 1; i < levels.length; i++) if (levels[i] !== levels[0]) return false;
+  return true;
 }
 
 /** @param {import("./mask.js").Rect} rect @param {number} px @returns {import("./mask.js").Rect} */
@@ -47,37 +64,31 @@ export function placed(region, rect) {
 export function grown(bytes, width, height, px) {
   if (px < 0) return grown(bytes.map(inverse), width, height, -px).map(inverse);
   const out = bytes.slice();
-  const reach = Math.ceil(px);
-  for (let dy = -reach; dy <= reach; dy++) {
-    const half = Math.floor(Math.sqrt(Math.max(0, px * px - dy * dy)));
-    const line = new Uint8Array(width);
-    for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
-      if (!widest(bytes.subarray(y * width, (y + 1) * width), line, half)) continue;
+  for (let y = 0; y < height; y++) {
+    const runs = runsOf(bytes, y * width, width);
+    for (let dy = -Math.min(px, y); runs.length && dy <= Math.min(px, height - 1 - y); dy++) {
+      const half = Math.floor(Math.sqrt(px * px - dy * dy));
       const at = (y + dy) * width;
-      for (let x = 0; x < width; x++) if (line[x] > out[at + x]) out[at + x] = line[x];
+      for (const { from, to, level } of runs) {
+        const end = at + Math.min(width, to + half);
+        const first = at + Math.max(0, from - half);
+        if (level === 255) out.fill(255, first, end);
+        else for (let i = first; i < end; i++) if (out[i] < level) out[i] = level;
+      }
     }
   }
   return out;
 }
 
-/** Write each pixel's largest level within `half` columns; returns whether any is above 0.
- * @param {Uint8Array} row @param {Uint8Array} line @param {number} half */
-function widest(row, line, half) {
-  line.fill(0);
-  let any = false;
-  for (let x = 0; x < row.length; x++) {
-    const level = row[x];
-    if (!level) continue;
-    any = true;
-    // Inside a run of the same level only its ends can reach further.
-    if (x && row[x - 1] === level && row[x + 1] === level) {
-      if (line[x] < level) line[x] = level;
-      continue;
-    }
-    const end = Math.min(row.length - 1, x + half);
-    for (let i = Math.max(0, x - half); i <= end; i++) if (line[i] < level) line[i] = level;
+/** Return the runs of equal levels of a row, without those of 0. @param {Uint8Array} bytes @param {number} at @param {number} width */
+function runsOf(bytes, at, width) {
+  const runs = [];
+  for (let from = 0, to = 0; from < width; from = to) {
+    const level = bytes[at + from];
+    while (to < width && bytes[at + to] === level) to++;
+    if (level) runs.push({ from, to, level });
   }
-  return any;
+  return runs;
 }
 
 /** @param {number} level */
