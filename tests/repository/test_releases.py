@@ -18,7 +18,14 @@ WORKFLOWS = ROOT / ".github/workflows"
 NOTES = runpy.run_path(str(ROOT / "deploy/notes.py"))["notes"]
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2030-02-03\n\n### Added\n\n- A.\n\n## [1.0.0]\n\n- B.\n"
 # URLs that may hold a password, and the secret before a rotation.
-NOT_FILLED = {"REDIS_URL", "DATABASE_URL", "JOB_BROKER_URL", "WEBHOOK_SECRET_PREVIOUS", "MODEL_MIRROR_URL"} | {
+NOT_FILLED = {
+    "REDIS_URL",
+    "DATABASE_URL",
+    "JOB_BROKER_URL",
+    "WEBHOOK_SECRET_PREVIOUS",
+    "URL_SIGNING_KEY_PREVIOUS",
+    "MODEL_MIRROR_URL",
+} | {
     "S3_ENDPOINT_URL",
     "S3_PUBLIC_ENDPOINT_URL",
 }
