@@ -65,7 +65,7 @@ def test_no_state_has_a_barrier(
     tab.page.get_by_role("progressbar").wait_for()
     found = {"working": violations(tab)}
     held.pop(0).fulfill(status=429, headers={"Retry-After": "3"}, json={"error": "Too many", "code": "rate_limited"})
-    tab.page.get_by_text("Goes on in").wait_for()
+    tab.page.get_by_text("Continues in").wait_for()
     found["pause"] = violations(tab)
     answers["now"] = lambda route: route.abort()
     held.pop(0).abort()

@@ -11,6 +11,9 @@ from tests.support.gunicorn import Gunicorn
 from tests.support.studio import Tab, Tabs
 from tests.support.waiting import poll
 
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
+
 # Mean ΔE2000; people see differences from about 2 on.
 BOUND = 2.0
 

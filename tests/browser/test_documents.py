@@ -16,6 +16,9 @@ from tests.support.strokes import Pointers, at, click, depth, drag, fill, press,
 from tests.support.studio import ARGUMENTS, Studio, Tabs, choose, chromium, item, wait_for
 from tests.support.waiting import poll
 
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
+
 COMPLETED = "Completed"
 
 

@@ -10,6 +10,9 @@ from tests.support.editor import open_photo, session, set_options, settle, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import Tab, Tabs
 
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
+
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}

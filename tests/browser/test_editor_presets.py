@@ -6,12 +6,16 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.editor import export, mask_of, open_photo, session, settle, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import Studio, Tabs
+
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
 
 
 def choose_preset(page: Page, name: str) -> None:

@@ -16,6 +16,9 @@ from tests.support.strokes import at, click, depth, fill, press, ready, reset, s
 from tests.support.studio import Tab, Tabs, one_tab
 from tests.support.waiting import poll
 
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def opened(direct: Gunicorn, browser: Browser, photo_files: list[Path]) -> Iterator[Tab]:

@@ -141,7 +141,7 @@ def test_photos_lost_with_the_tab_are_sent_when_they_are_dropped_again(
     )
     tab.page.reload()
     wait_for(tab, dict.fromkeys(names, "Failed"))
-    tab.page.get_by_text("went with the closed tab").wait_for()
+    tab.page.get_by_text("was lost when the tab was closed").wait_for()
     tab.page.unroute("**/api/jobs/remove-bg-batch")
     choose(tab, *photo_files[:3])
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]})
@@ -239,10 +239,10 @@ def test_quota_is_a_countdown_and_no_failure(direct: Gunicorn, tabs: Tabs, photo
 
     tab.page.route("**/matte", answer)
     choose(tab, *photo_files[:2])
-    tab.page.get_by_text("Goes on in").wait_for()
+    tab.page.get_by_text("Continues in").wait_for()
     assert set(states(tab).values()) <= {"Queued", "Processing"}
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
-    tab.page.get_by_text("Goes on in").wait_for(state="detached")
+    tab.page.get_by_text("Continues in").wait_for(state="detached")
 
 
 def test_busy_server_is_asked_again_without_a_word(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
@@ -261,7 +261,7 @@ def test_busy_server_is_asked_again_without_a_word(direct: Gunicorn, tabs: Tabs,
     tab.page.route("**/matte", answer)
     choose(tab, *photo_files[:2])
     poll(lambda: states(tab) and not refusals, what="the refusals")
-    assert tab.page.get_by_text("Goes on in").count() == 0
+    assert tab.page.get_by_text("Continues in").count() == 0
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
 
 

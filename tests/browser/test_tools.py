@@ -20,6 +20,9 @@ from tests.support.strokes import click, depth, drag, fill, press, reset, said, 
 from tests.support.studio import Tab, Tabs, one_tab
 from tests.support.waiting import ROOT, poll
 
+# `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
+pytestmark = pytest.mark.long
+
 SIZE = (320, 240)
 # Two green discs on violet.
 FIRST, SECOND, RADIUS = (90, 120), (230, 120), 50

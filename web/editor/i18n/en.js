@@ -69,7 +69,7 @@ export const en = {
   ed_whole_invert: "Invert",
   ed_whole_full: "Keep everything",
   ed_whole_empty: "Erase everything",
-  ed_whole_reset: "As the model had it",
+  ed_whole_reset: "Back to the automatic result",
   ed_other_tab: "This photo is open in another tab",
   ed_take_over: "Edit it here",
   ed_px: "{count} px",
