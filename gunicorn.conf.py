@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import socket
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -194,10 +195,14 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write what a worker has counted and not written yet."""
+    """Write what a worker has counted and not written yet, and end its process."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions[EXTENSION].keys.close()
+    if isinstance(ending := sys.exc_info()[1], SystemExit) and not ending.code:
+        logging.shutdown()
+        # Without the interpreter's own end: OpenVINO's threads and destructors may crash in it.
+        os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -168,8 +168,8 @@ STATES: Final = (
     *("storage_unavailable", "result_expired", "idempotency_key_reused"),
     # test_items.py, test_owners.py
     *("item_not_found", "item_not_finished", "item_not_cancellable", "item_not_retryable", "item_changed"),
-    # test_owners.py; test_chosen_archive.py
-    *("cross_site_request", "archive_too_large"),
+    # test_owners.py; test_chosen_archive.py; test_signed_urls.py
+    *("cross_site_request", "archive_too_large", "bad_signature", "link_expired"),
 )
 
 

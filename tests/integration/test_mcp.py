@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def talk(root: Path, talking: Callable[[Any], Awaitable[None]]) -> None:
         async with mcp.Client(command, read_timeout_seconds=60) as client:
             await talking(client)
 
-    asyncio.run(run())
+    # In a thread of its own: a browser's driver may have left an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
 
 
 def test_client_finds_three_tools_and_the_models(open_folder: Path) -> None:

@@ -20,8 +20,9 @@ GIVEN = ("photo.jpg", "one.jpg", "matte.png", "part.png", "trimap.png")
 
 
 def examples(language: str) -> list[str]:
-    """The examples of a language, in the README and in the guides."""
-    return [text for page in PAGES for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)]
+    """The examples of a language that call the service, in the README and in the guides."""
+    found = [text for page in PAGES for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)]
+    return [text for text in found if "from bgremove import" not in text]
 
 
 @pytest.fixture
