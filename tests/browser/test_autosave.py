@@ -144,8 +144,8 @@ def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> 
     # What the first tab does in the meantime is taken over with the rest.
     click(page, (100, 160))
     last = mask_of(page)
-    other.page.get_by_role("button", name="Edit it here").click()
-    other.page.wait_for_event("load")
+    with other.page.expect_event("load"):
+        other.page.get_by_role("button", name="Edit it here").click()
     ready(other.page)
     assert not session(other.page, "({document}) => document.readOnly.value")
     assert np.array_equal(mask_of(other.page), last)
