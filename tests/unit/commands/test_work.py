@@ -46,7 +46,7 @@ def test_stop_notes_the_signal_and_restores_the_handlers() -> None:
     before = signal.getsignal(signal.SIGTERM)
     stop = Stop()
     with stop.listening():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert stop
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is before
