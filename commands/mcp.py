@@ -1,12 +1,18 @@
 """Serves the Model Context Protocol over standard input and output: a program that talks to it removes backgrounds."""
 
+import importlib
+import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.remove import jobs_option
 from config import VERSION, load_settings
+
+if TYPE_CHECKING:
+    from commands.mcp_tools import Tools
+    from commands.roots import Roots
 
 
 @click.command()
@@ -22,12 +28,11 @@ from config import VERSION, load_settings
 def mcp(roots: tuple[Path, ...], jobs: int) -> None:
     """Serve the tools remove_background, list_models and job_status to an MCP client, over stdin and stdout."""
     try:
-        from mcp.server import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
+        importlib.import_module("mcp.server")
     except ModuleNotFoundError as exc:
         raise click.ClickException("the package mcp is missing: pip install 'background-remover[mcp]'") from exc
     from bootstrap import configure_logging
-    from commands.mcp_tools import ToolFailed, Tools
+    from commands.mcp_tools import Tools
     from commands.roots import Roots
 
     settings = load_settings()
@@ -35,11 +40,24 @@ def mcp(roots: tuple[Path, ...], jobs: int) -> None:
     configure_logging(settings)
     opened = Roots(roots)
     tools = Tools(settings, opened, jobs)
+    try:
+        _server(tools, opened).run("stdio")
+    finally:
+        tools.stop.number = signal.SIGTERM
+
+
+def _server(tools: "Tools", roots: "Roots") -> Any:
+    """Return an MCP server that offers the tools."""
+    from mcp.server import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    from commands.mcp_tools import ToolFailed
+
     server = MCPServer(
         "background-remover",
         version=VERSION,
         log_level="WARNING",
-        instructions="Removes backgrounds of pictures in these folders: " + ", ".join(map(str, opened.folders)),
+        instructions="Removes backgrounds of pictures in these folders: " + ", ".join(map(str, roots.folders)),
     )
 
     @server.tool()
@@ -70,7 +88,4 @@ def mcp(roots: tuple[Path, ...], jobs: int) -> None:
         """List the models that the option model takes, with their purpose and licence."""
         return tools.list_models()
 
-    try:
-        server.run("stdio")
-    finally:
-        tools.stop.number = 15
+    return server

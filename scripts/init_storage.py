@@ -5,7 +5,7 @@
 `--days` is for originals, masks and whatever else only jobs have. Results expire only with `--results-days`: those that
 callers have stored under keys of their own (`output_key`) are in the same place.
 
-Reads the service's settings (environment and .env). May be repeated: what is there stays. The credentials need the
+Reads the service's settings (environment and .env). Safe to repeat: existing rules stay. The credentials need the
 right to make and configure buckets; the service itself needs only those that are tried at the end
 (docs/guides/operations.md).
 """

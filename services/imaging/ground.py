@@ -24,7 +24,7 @@ BLUR: Final = 0.05
 SMALL_SIGMA: Final = 4.0
 # Bounds of the small picture where the blur is weak.
 WORK_PIXELS, WORK_SIDE = 1 << 21, 16384
-# Beside the subject, of the longer side of the photo: pixels that often have some of the subject's light.
+# Width of the rim around the subject, as a share of the photo's longer side: its pixels often have the subject's light.
 RIM: Final = 0.004
 # A cell's colour counts as known where this share of it is.
 KNOWN_SHARE: Final = 0.25

@@ -135,7 +135,7 @@ export async function clear(store, docId) {
   return attempt(async () => { await (await open()).clear(store, docId); return true; }, false);
 }
 
-/** Whether what is saved is there after a reload. */
+/** Whether saved documents survive a reload. */
 export async function isPersistent() {
   return (await open()).persistent;
 }

@@ -60,7 +60,7 @@ class Cells:
         return np.asarray(columns.reshape(wide, self.side, tall).max(axis=1).T > 0)
 
     def whole(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the marks of the whole cells: a cut-off cell's mark goes to the whole one beside it."""
+        """Return the marks of whole cells; the mark of a cell that the edge cuts goes to its whole neighbour."""
         wide, tall = self.size
         kept = marked[:tall, :wide].copy()
         kept[-1] |= marked[tall:, :wide].any(axis=0)

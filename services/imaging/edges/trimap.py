@@ -21,7 +21,7 @@ def fill_in(trimap: Matte, pixels: Pixels, edges: Edges, deadline: Deadline) -> 
     """Return the trimap with its unknown pixels replaced by the alpha that the photo's colours suggest.
 
     0 and 255 are sure and stay. 128 is unknown. Any other value is unknown as well, but a guess: it pulls the
-    matte towards it, the more the nearer it is to 0 or 255. Raises `DeadlineExceeded`.
+    matte towards it; values nearer to 0 or 255 pull more. Raises `DeadlineExceeded`.
     """
     unknown = (trimap > 0) & (trimap < 255)
     if not unknown.any():

@@ -61,7 +61,7 @@ def test_largest_canvas_bounds_every_crop() -> None:
     assert largest_canvas(400, 300, options) == 800 * 600
     assert largest_canvas(400, 300, Options()) == 400 * 300
     assert largest_canvas(400, 300, Options.parse({"canvas": "1000 50"})) == 50_000
-    # Of another ratio: the photo with room beside it, at most four times its pixels.
+    # A canvas of another ratio has at most four times the photo's pixels.
     assert largest_canvas(400, 300, Options.parse({"canvas": "1:1"})) == 160_000
     assert largest_canvas(400, 300, Options.parse({"canvas": "1:10"})) <= 4 * 400 * 300 + 4000
     widest = Options.parse({"crop": True, "crop_margin": "50%", "canvas": "10:1"})
