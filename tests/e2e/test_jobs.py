@@ -22,7 +22,7 @@ from services.jobs.queue import QUEUE
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Worker
-from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place
+from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place, working_place
 from tests.support.postgres import Postgres
 from tests.support.sources import Source, answer, source
 from tests.support.waiting import free_port, poll
@@ -50,12 +50,7 @@ def here(
     folder = tmp_path_factory.mktemp("jobs")
     opened = f"127.0.0.1:{receiver.port},127.0.0.1:{picture.port}"
     outside = {"WEBHOOK_SECRET": SECRET, "FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": opened}
-    with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **outside) as found,
-        Worker(**found.settings) as worker,
-    ):
-        poll(lambda: "ready." in worker.log(), what="the worker")
-        found.worker = worker
+    with working_place(folder, valkey.port, **outside) as found:
         yield found
 
 

