@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import socket
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -199,10 +198,6 @@ def worker_exit(server: Any, worker: Any) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions[EXTENSION].keys.close()
-    if isinstance(ending := sys.exc_info()[1], SystemExit) and not ending.code:
-        logging.shutdown()
-        # Without the interpreter's own end: OpenVINO's threads and destructors may crash in it.
-        os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:

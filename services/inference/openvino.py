@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -33,6 +34,16 @@ class Terminated(Exception):
 def has_openvino() -> bool:
     """Return whether OpenVINO is installed, without importing it."""
     return importlib.util.find_spec("openvino") is not None
+
+
+@cache
+def shared_core() -> Any:
+    """Return the library's `Core`, one for the whole process, which is never destroyed before its end.
+
+    The first load gives the calling thread an alternate signal stack, and the last owner's destructor unmaps it. In
+    another thread it unmaps it without detaching it, and the first thread dies of its next signal.
+    """
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:
@@ -145,7 +156,7 @@ def _compile(path: Path, hints: dict[str, Any]) -> Any:
     The library's own key has the file's time in whole seconds, so each content gets a folder. What is damaged there is
     made again.
     """
-    core = import_openvino().Core()
+    core = shared_core()
     if os.access(path.parent, os.W_OK) and path.stat().st_size <= MAX_CACHED_BYTES:
         cache = path.parent / CACHE / digest(path)[:32]
         try:

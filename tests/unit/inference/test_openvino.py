@@ -146,6 +146,24 @@ def test_import_starts_no_thread_and_no_telemetry() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=ROOT, timeout=60)
 
 
+def test_a_signal_reaches_the_process_after_another_thread_dropped_its_last_model(tmp_path: Path) -> None:
+    """The library's destructor unmapped the signal stack of the thread that had loaded first."""
+    script = """
+import signal, sys, threading
+from pathlib import Path
+from services.inference.openvino import OpenVinoSession
+models = [OpenVinoSession(Path(sys.argv[1]), "f32", 1)]
+dropping = threading.Thread(target=models.clear)
+dropping.start()
+dropping.join()
+signal.signal(signal.SIGCHLD, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGCHLD)
+"""
+    path = brightness(tmp_path / "bright.onnx", 8)
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "handled\n")
+
+
 def test_openvino_is_looked_for_without_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_openvino()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
