@@ -67,6 +67,21 @@ def test_edges_come_out_where_the_photo_has_them_and_not_where_the_mask_does(edg
     assert error[edges] < 0.35 * error["soft"]
 
 
+def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
+    """The same picture at 400 px and at 800 px: the mask's part in the matte is one half, and none."""
+    moved = {}
+    for width in (400, 800):
+        alpha = cv2.resize(hairy_disc(), (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        mask, pixels = small(alpha), picture(alpha)
+        soft, matte = led(mask, pixels, "soft"), led(mask, pixels, "refined")
+        band = (soft > 20) & (soft < 235)
+        moved[width] = float(np.abs(matte.astype(int) - soft)[band].mean())
+        deep = np.ones((25, 25), np.uint8)
+        assert (matte[cv2.erode((soft == 255).astype(np.uint8), deep) > 0] == 255).all()
+        assert (matte[cv2.erode((soft == 0).astype(np.uint8), deep) > 0] == 0).all()
+    assert 0.4 * moved[800] < moved[400] < 0.6 * moved[800]
+
+
 def test_matting_error_does_not_exceed_that_of_refined() -> None:
     alpha = hairy_disc()
     mask, pixels = small(alpha), picture(alpha)
