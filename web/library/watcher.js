@@ -3,7 +3,6 @@ import { ApiError, request } from "../app/api.js";
 import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
 import { all, dispatch, docs, hasPhoto, peek, together } from "../app/store.js";
-import { listen } from "../app/sse.js";
 import { leads } from "../app/tabs.js";
 import { effect } from "../vendor/signals/signals-core.js";
 import { passes, sleep } from "./pace.js";
@@ -68,7 +67,7 @@ async function run() {
 async function follow(jobs, signal) {
   try {
     if (Date.now() < pollUntil) await poll(jobs, signal);
-    else await listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
+    else await (await import("../app/sse.js")).listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
     reconnecting.value = false;
     return true;
   } catch (error) {
