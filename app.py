@@ -17,6 +17,7 @@ from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
+from routes.http.usage import release_reserved
 from routes.http.visitors import guard_cookies
 
 WEB = Path(__file__).parent / "web"
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     check_host(app, settings)
     guard_cookies(app)
     attach_limiter(app, limiter)
+    release_reserved(app)
     CORS(
         app,
         resources=OPEN_PATHS,

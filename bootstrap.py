@@ -26,6 +26,7 @@ from services.storage.factory import parse_storage_url
 
 if TYPE_CHECKING:
     from services.api_keys.key_cache import KeyCache
+    from services.api_keys.usage_counter import UsageCounter
     from services.capacity.admission import Admission, Bodies
     from services.capacity.single_flight import SingleFlight
     from services.imaging.decode import ImageLimits
@@ -101,6 +102,7 @@ class WebServices:
     bodies: Bodies
     metrics: Metrics
     keys: KeyCache
+    usage: UsageCounter
     fetcher: Fetcher
     coalescer: SingleFlight[Result]
     storage: Storage
@@ -286,6 +288,7 @@ def make_models(settings: Settings, threads: int | None = None) -> Models:
 
 def make_web_services(settings: Settings) -> WebServices:
     """Return the parts of one web process. Its default model begins to load in the background."""
+    from services.api_keys.usage_counter import UsageCounter
     from services.capacity.admission import Admission, Bodies
     from services.capacity.single_flight import SingleFlight
     from services.observability.machine import DiskSpace
@@ -314,6 +317,7 @@ def make_web_services(settings: Settings) -> WebServices:
         bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
         keys=keys,
+        usage=UsageCounter(keys.database, settings.usage_retention_days),
         fetcher=_make_fetcher(settings, metrics),
         coalescer=SingleFlight(admission.onlooker),
         storage=storage,

@@ -210,6 +210,7 @@ class Settings(BaseSettings):
 
     # keys
     auth_required: bool = False
+    usage_retention_days: Annotated[int, Field(ge=31, le=3660)] = 400
     database_url: Annotated[str, AfterValidator(_database_url)] = f"sqlite:///{HOME}/data/background-remover.db"
 
     # storage

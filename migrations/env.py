@@ -5,6 +5,7 @@ from sqlalchemy import Connection, create_engine
 
 # Every module with a table is imported here, so that Alembic can compare them.
 import services.api_keys.keys
+import services.api_keys.usage
 import services.jobs.tables  # noqa: F401
 from services.persistence.database import Base
 

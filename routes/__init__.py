@@ -23,10 +23,12 @@ from routes import (
     studio,
     system,
     uploads,
+    usage,
     withoutbg,
 )
-from routes.http.auth import View, needs_key
+from routes.http.auth import ANY, View, needs_key
 from routes.http.limits import by_quota, is_uncounted
+from routes.http.usage import CHARGED, within_month
 from routes.http.watch_events import is_reconnect
 from routes.openapi import (
     archive_operations,
@@ -41,6 +43,7 @@ from routes.openapi import (
     signed_operations,
     studio_operations,
     swagger_page,
+    usage_operations,
 )
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
@@ -108,6 +111,7 @@ ROUTES = (
         OPEN,
     ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
+    Route("GET", "/api/usage", usage.show_usage, usage_operations.USAGE, "rate_limit_per_minute", ANY),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/studio.json", studio.studio_json, studio_operations.STUDIO, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
@@ -176,6 +180,8 @@ def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
     for route in routes:
         view: View = route.view
+        if route.path in CHARGED:
+            view = within_month(view)
         if route.quota:
             unit = route.quota.rpartition("_per_")[2]
             default = f"{getattr(settings, route.quota)} per {unit}"

@@ -13,6 +13,7 @@ from routes.http.context import caller_gone, extend_connection_deadline, request
 from routes.http.image_forms import FormFile, form_files, need_form, no_image
 from routes.http.limits import Charge, charge, is_free
 from routes.http.observe import count_failure, count_image
+from routes.http.usage import keep_reserved, reserve_images
 from routes.rembg import read_options
 from services.archives.batch import Batch, Item
 from services.archives.errors import TooManyFiles
@@ -38,6 +39,7 @@ def remove_batch() -> Response:
     sources, count = _sources(parts.settings.max_batch_files, parts.settings.max_content_length)
     # A model that is not here fails the request, not each image.
     parts.models.get(options.model, request_deadline())
+    reserve_images(count - 1)
     charged = charge(count)
     batch = Batch(
         _items(sources),
@@ -49,6 +51,7 @@ def remove_batch() -> Response:
     )
     response = Response(stream_with_context(_stream(parts, batch, charged)), mimetype="application/zip")
     response.call_on_close(keep_body())
+    response.call_on_close(keep_reserved())
     response.headers.set("Content-Disposition", "attachment", filename="no-bg.zip")
     return response
 

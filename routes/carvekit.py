@@ -3,6 +3,8 @@
 from flask import Response
 
 from routes import removebg
+from routes.http.auth import optional_key
+from routes.http.context import state
 from services.dialects.carvekit import parse_options
 
 
@@ -12,5 +14,6 @@ def carvekit_removebg() -> Response:
 
 
 def carvekit_account() -> Response:
-    """Return a balance that never ends."""
+    """Return what is left of the key's month; without a quota or a key a balance that never ends."""
+    state().key = optional_key()
     return removebg.account()

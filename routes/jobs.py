@@ -15,11 +15,13 @@ from routes.http.job_events import events, wants_events
 from routes.http.job_requests import read_batch, read_single
 from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
 from routes.http.limits import charged, client_key
+from routes.http.usage import reserve_images
 from routes.http.visitors import visitor
 from routes.http.watch_events import watch_events
 from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot, Lister
+from services.jobs.submit import Submission
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
@@ -37,6 +39,7 @@ class JobId(BaseConverter):
 def submit() -> Response:
     """Submit one image."""
     submission = read_single()
+    reserve_for_job(submission)
     return accepted(jobs().submitter.submit(submission), submission.names)
 
 
@@ -46,6 +49,7 @@ def submit_batch() -> Response:
     # Repeating a submission costs one, like any request.
     if found := submitter.find(submission):
         return accepted(found, submission.names)
+    reserve_for_job(submission)
     with charged(len(submission.files)):
         return accepted(submitter.submit(submission), submission.names)
 
@@ -132,6 +136,14 @@ def not_retryable(snapshot: JobSnapshot) -> JobNotRetryable:
 def result(job_id: str) -> Response:
     """Download the result of a finished job."""
     return download(jobs().queries.unexpired(known(job_id), owner()))
+
+
+def reserve_for_job(submission: Submission) -> None:
+    """Refuse a job for which too little is left of the caller's month, its waiting images counted.
+
+    Raises `MonthlyQuotaUsedUp`.
+    """
+    reserve_images(len(submission.files), lambda: jobs().queries.load_of(submission.caller)[0])
 
 
 def jobs() -> JobServices:

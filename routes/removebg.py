@@ -14,12 +14,14 @@ from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage
 
 from routes.http.answers import json_response
+from routes.http.auth import caller_key
 from routes.http.bodies import decode_base64, hold_body, read_json
 from routes.http.context import request_deadline, run_once, service, state
 from routes.http.fields import wants_json
 from routes.http.limits import client_key
 from routes.http.observe import note_result
 from routes.http.requests import fetch
+from routes.usage import remaining
 from services.dialects.removebg import RemoveBgOptions, check_sources, inspect_image, parse_options, present
 from services.dialects.removebg_answers import Account, Improvement, JsonAnswer, headers
 from services.dialects.removebg_errors import UNREADABLE, RemoveBgError, download_error
@@ -55,8 +57,9 @@ def answer(parse: Callable[[Mapping[str, object]], RemoveBgOptions]) -> Response
 
 
 def account() -> Response:
-    """Return a balance that never ends."""
-    return _json(Account())
+    """Return what is left of the key's month; without a quota a balance that never ends."""
+    key = caller_key()
+    return _json(Account.of(remaining(key) if key else None))
 
 
 def improve() -> Response:

@@ -7,7 +7,7 @@ from routes.http.incoming import S3_KEY
 from routes.http.job_answers import answer
 from routes.http.job_requests import read_single
 from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
-from routes.jobs import jobs, known, owner, page_of, polled
+from routes.jobs import jobs, known, owner, page_of, polled, reserve_for_job
 from services.jobs.archive import result_name
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FINISHED
@@ -16,7 +16,9 @@ from services.storage.local import LocalFolder
 
 def upload() -> Response:
     """Submit an image, from the request or from the bucket."""
-    return answer(UploadAcceptedView.of(jobs().submitter.submit(read_single(S3_KEY))), 202)
+    submission = read_single(S3_KEY)
+    reserve_for_job(submission)
+    return answer(UploadAcceptedView.of(jobs().submitter.submit(submission)), 202)
 
 
 def uploads() -> Response:

@@ -3,11 +3,13 @@
 from flask import Response, request
 
 from routes.http.answers import json_response
+from routes.http.auth import caller_key
 from routes.http.bodies import decode_base64, read_json
 from routes.http.context import request_deadline, service
 from routes.http.image_forms import body_image
 from routes.http.requests import Upload
 from routes.removal import remove
+from routes.usage import remaining
 from services.capacity.deadline import Stopwatch
 from services.dialects.withoutbg import AlphaChannel, Credit, latency_ms, parse_options, processed
 from services.errors import BadBase64, MissingImage
@@ -38,8 +40,10 @@ def withoutbg_alpha_channel() -> Response:
 
 
 def withoutbg_available_credit() -> Response:
-    """Return a balance that never ends."""
-    return json_response(Credit())
+    """Return what is left of the key's month; without a quota a balance that never ends."""
+    key = caller_key()
+    left = remaining(key) if key else None
+    return json_response(Credit() if left is None else Credit(credit=left))
 
 
 def _json_image(key: str) -> Upload:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, request
 
@@ -11,6 +11,8 @@ from routes.http.context import service, state
 from services.api_keys.keys import ADMIN, ApiKey
 from services.errors import BadKey, DatabaseUnavailable, Forbidden, MissingKey
 
+# For routes that any valid key opens, whatever its scopes are.
+ANY: Final = "any"
 View = Callable[..., Response]
 
 
@@ -36,13 +38,13 @@ def caller_key() -> ApiKey | None:
 def identify(scope: str) -> ApiKey | None:
     """Return the caller's key. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `DatabaseUnavailable`.
 
-    Where none is required (`AUTH_REQUIRED=false`, except for `admin`) a key only changes which quota counts. Clients of
-    other services always send one, so an unknown key is treated as absent, and so is any key while the database is lost
-    or does not exist yet.
+    Where none is required (`AUTH_REQUIRED=false`, except for `admin` and `any`) a key only changes which quota counts.
+    Clients of other services always send one, so an unknown key is treated as absent, and so is any key while the
+    database is lost or does not exist yet.
     """
     text = _sent_key()
     keys = service().keys
-    if not (service().settings.auth_required or scope == ADMIN):
+    if not (service().settings.auth_required or scope in (ADMIN, ANY)):
         if key := optional_key():
             keys.note_use(key)
         return key
@@ -54,7 +56,7 @@ def identify(scope: str) -> ApiKey | None:
     if problem := key.problem():
         raise BadKey(f"it is {problem}")
     keys.note_use(key)
-    if scope not in key.scopes:
+    if scope not in (ANY, *key.scopes):
         raise Forbidden(
             f"the key may do: {', '.join(key.scopes)}; this needs: {scope}", "Ask the operator for a key of this scope"
         )

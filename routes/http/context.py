@@ -31,6 +31,8 @@ class RequestState:
     """What the request counts for in its quota."""
     model_fallback: str = ""
     """The model that answers instead of one that is not enabled."""
+    reserved: int = 0
+    """The images of the key's monthly quota that are held for this request."""
     held_bytes: int = 0
     """The bytes of the body that are counted as held in memory."""
 

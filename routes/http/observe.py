@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from flask import Flask, Response, g, request
 
+from routes.http import usage
 from routes.http.auth import caller_key
 from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
@@ -90,6 +91,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
     key = caller_key()
     if key:
         metrics.key_requests.labels(key.name).inc()
+        usage.count_request()
     error = state().error
     if error:
         metrics.refused.labels(error.code).inc()
@@ -103,6 +105,7 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
 
 def count_image(result: Result) -> None:
     """Count an image that was processed."""
+    usage.count_image(result)
     metrics = service().metrics
     metrics.images.labels(result.original_format, "ok").inc()
     metrics.megapixels.observe(result.original_width * result.original_height / 1e6)
@@ -114,6 +117,7 @@ def count_image(result: Result) -> None:
 
 def count_failure(error: ServiceError) -> None:
     """Count an image that failed."""
+    usage.count_failure()
     service().metrics.images.labels("unknown", error.code).inc()
 
 

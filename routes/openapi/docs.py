@@ -9,11 +9,14 @@ from flask import Response
 
 from config import Settings
 from routes.http.answers import ErrorBody
+from routes.http.auth import ANY
+from routes.http.usage import CHARGED, CHARGED_JOBS
 from routes.http.visitors import SAFE_METHODS
 from routes.openapi.headers import HEADERS, IMAGE_HEADERS, PARAMETERS, QUOTA_HEADERS, SECURITY_SCHEMES, header_refs
 from routes.openapi.samples import sample_body
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
+from services.api_keys.errors import MonthlyQuotaUsedUp
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
 from services.imaging.formats import Format, usable_formats
@@ -150,8 +153,8 @@ def _body(kind: str, schema: Schema) -> Schema:
 
 def _security(scope: str, *, required: bool) -> list[Schema]:
     """Return the ways to send a key; also none, where a key only changes the quota."""
-    by_key: list[Schema] = [{name: [scope]} for name in SECURITY_SCHEMES]
-    return by_key if required or scope == ADMIN else [{}, *by_key]
+    by_key: list[Schema] = [{name: [] if scope == ANY else [scope]} for name in SECURITY_SCHEMES]
+    return by_key if required or scope in (ADMIN, ANY) else [{}, *by_key]
 
 
 def _responses(route: Route) -> Schema:
@@ -172,6 +175,8 @@ def _responses(route: Route) -> Schema:
         failures.append(e.RateLimited)
     if route.scope:
         failures += [e.MissingKey, e.BadKey, e.Forbidden, e.DatabaseUnavailable]
+    if route.path in (*CHARGED, *CHARGED_JOBS):
+        failures.append(MonthlyQuotaUsedUp)
     if route.method not in SAFE_METHODS:
         failures.append(e.CrossSiteRequest)
     by_status: dict[int, list[type[ServiceError]]] = {}

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from services.api_keys.background_writer import BackgroundWriter
 from services.api_keys.keys import ApiKey, add_uses, find_key, key_id_of
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
@@ -33,8 +34,7 @@ class KeyCache:
         self._unknown: LruCache[bool] = LruCache(MAX_UNKNOWN)
         self._uses: dict[str, tuple[int, datetime]] = {}
         self._lock = threading.Lock()
-        self._used, self._closing = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._writer = BackgroundWriter(self._flush, FLUSH_SECONDS, "key-uses")
 
     def find(self, text: str) -> ApiKey | None:
         """Return the record of this key, also of a revoked or expired one (see `ApiKey.problem`); None if unknown.
@@ -53,17 +53,11 @@ class KeyCache:
         with self._lock:
             count, _ = self._uses.get(key.id, (0, None))
             self._uses[key.id] = (count + 1, datetime.now(UTC))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="key-uses", daemon=True)
-                self._thread.start()
-        self._used.set()
+        self._writer.wake()
 
     def close(self) -> None:
         """Write the last uses and close the database. Called when the process ends."""
-        self._closing.set()
-        self._used.set()
-        if self._thread:
-            self._thread.join(5)
+        self._writer.close()
         self.database.close()
 
     def _look_up(self, key_id: str) -> ApiKey | None:
@@ -85,19 +79,11 @@ class KeyCache:
             self._unknown.set(key_id, True, asked)
         return record
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            self._used.wait()
-            self._used.clear()
-            self._flush()
-            self._closing.wait(FLUSH_SECONDS)
-        self._flush()
-
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
         with self._lock:
             uses, self._uses = self._uses, {}
         if not uses:
-            return
+            return True
         try:
             add_uses(self.database, uses)
         except DatabaseUnavailable:
@@ -105,5 +91,6 @@ class KeyCache:
                 for key_id, (count, at) in uses.items():
                     newer, last = self._uses.get(key_id, (0, at))
                     self._uses[key_id] = (count + newer, last)
-            self._used.set()
             log.warning("uses of keys not written yet", keys=len(uses))
+            return False
+        return True

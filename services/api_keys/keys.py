@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict, Unpack
 
 from sqlalchemy import JSON, BigInteger, Index, String, bindparam, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +28,9 @@ KEY: Final = re.compile(r"bgr_([0-9a-f]{12})_[0-9a-f]{40}", re.ASCII)
 KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 LIMIT: Final = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*(second|minute|hour|day)s?", re.ASCII | re.IGNORECASE)
 
+# More than a billion images a month is a mistake.
+MAX_QUOTA: Final = 10**9
+
 Problem = Literal["", "revoked", "expired"]
 
 
@@ -42,6 +45,7 @@ class ApiKey(Base):
     owner: Mapped[str] = mapped_column(String(200))
     scopes: Mapped[list[str]] = mapped_column(JSON)
     rate_limit: Mapped[str | None] = mapped_column(String(32))
+    monthly_quota: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -71,19 +75,23 @@ Index(
 )
 
 
-def create_key(
-    database: Database,
-    *,
-    name: str,
-    owner: str = "",
-    scopes: Collection[str] = (REMOVE,),
-    rate_limit: str | None = None,
-    expires_at: datetime | None = None,
-) -> tuple[str, ApiKey]:
-    """Create a key; return its text, which is not stored, and its record.
+class KeyTerms(TypedDict, total=False):
+    """What a key may do: a quota of requests and one of images a month (both optional), and until when."""
+
+    owner: str
+    scopes: Collection[str]
+    rate_limit: str | None
+    monthly_quota: int | None
+    expires_at: datetime | None
+
+
+def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
+    """Create a key, by default of the scope `remove`; return its text, which is not stored, and its record.
 
     Raises ValueError, which says which value is not allowed.
     """
+    owner, scopes, expires_at = terms.get("owner", ""), terms.get("scopes", (REMOVE,)), terms.get("expires_at")
+    rate_limit, monthly_quota = checked_limits(terms.get("rate_limit"), terms.get("monthly_quota"))
     now = datetime.now(UTC)
     if not KEY_NAME.fullmatch(name):
         raise ValueError(f"the name is {name!r}: 1 to 64 of A-Z a-z 0-9 . _ - are allowed, a letter or digit first")
@@ -101,7 +109,8 @@ def create_key(
         name=name,
         owner=owner,
         scopes=sorted(set(scopes), key=SCOPES.index),
-        rate_limit=parse_limit(rate_limit) if rate_limit else None,
+        rate_limit=rate_limit,
+        monthly_quota=monthly_quota,
         created_at=now,
         expires_at=expires_at,
         uses=0,
@@ -112,6 +121,24 @@ def create_key(
     except IntegrityError:
         raise ValueError(f"a key named {name!r} exists already; revoke it first or choose another name") from None
     return text, record
+
+
+def checked_limits(rate_limit: str | None, monthly_quota: int | None) -> tuple[str | None, int | None]:
+    """Return a key's two limits, normalized; absent ones are None. Raises ValueError."""
+    if monthly_quota is not None and not 0 <= monthly_quota <= MAX_QUOTA:
+        raise ValueError(f"the monthly quota is {monthly_quota}: allowed are 0 to {MAX_QUOTA} images")
+    return parse_limit(rate_limit) if rate_limit else None, monthly_quota
+
+
+def set_limits(database: Database, key_id: str, rate_limit: str | None, monthly_quota: int | None) -> ApiKey | None:
+    """Give a key other limits and return it. None when no valid key has this id. Raises ValueError."""
+    rate_limit, monthly_quota = checked_limits(rate_limit, monthly_quota)
+    with database.session() as session:
+        found = session.get(ApiKey, key_id)
+        if found is None or found.revoked_at:
+            return None
+        found.rate_limit, found.monthly_quota = rate_limit, monthly_quota
+        return found
 
 
 def list_keys(database: Database) -> list[ApiKey]:

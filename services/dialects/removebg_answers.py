@@ -11,7 +11,7 @@ from services.imaging.layout import fitted_size
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 
-# Nothing is billed. Some clients stop or warn where one of these figures is low.
+# Of callers without a monthly quota. Some clients stop or warn where one of these figures is low.
 BALANCE: Final = 99_999
 
 
@@ -71,9 +71,17 @@ class AccountData(Body):
 
 
 class Account(Body):
-    """A balance that never ends. Exactly these keys: the official Ruby client takes no others and needs all of them."""
+    """The balance. Exactly these keys: the official Ruby client takes no others and needs all of them."""
 
     data: AccountData = AccountData()
+
+    @classmethod
+    def of(cls, remaining: int | None) -> "Account":
+        """Return the balance of a key with so many images left of its month; None: it has no quota."""
+        if remaining is None:
+            return cls()
+        credits_ = Credits(subscription=remaining, payg=0, enterprise=0, total=remaining)
+        return cls(data=AccountData(attributes=Attributes(credits=credits_, api=FreeCalls(free_calls=remaining))))
 
 
 class Improvement(Body):

@@ -17,6 +17,7 @@ KNOWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "bad_key": (403, "auth_failed", "API Key invalid"),
     "forbidden": (403, "auth_failed", "API Key invalid"),
     "rate_limited": (429, "rate_limit_exceeded", "Rate limit exceeded"),
+    "monthly_quota_used_up": (402, "insufficient_credits", "Insufficient credits"),
     "upload_too_large": (400, "file_too_large", "File too large"),
     "unsupported_format": (400, "invalid_file_type", "Invalid file type"),
     "too_many_pixels": (400, "resolution_too_high", "Image resolution too high"),

@@ -54,7 +54,7 @@ class CloudError(BaseModel):
 
 
 class Credit(BaseModel):
-    """A balance that never ends: nothing is billed."""
+    """What is left of the month; without a quota a balance that never ends."""
 
     credit: int = 99_999
     expiration_date: str = "9999-12-31"

@@ -14,6 +14,7 @@ from sqlalchemy import CursorResult, case, delete, exists, func, or_, select, up
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from services.api_keys.usage import JOBS_ENDPOINT, Counts, Slot, add_usage, today
 from services.jobs.facts import ResultFacts
 from services.jobs.retry import lasting_codes
 from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
@@ -101,7 +102,9 @@ class JobStore:
     def finish(self, claim: Claim, result_key: str, facts: ResultFacts) -> bool:
         """End the item with a stored result. False when it no longer belongs to this worker."""
         result = {"result_key": result_key, "result": facts, "error_code": None, "error_details": None}
-        return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result})
+        megapixels = facts.original_width * facts.original_height / 1e6
+        counts = Counts(images=1, charged=1, megapixels=megapixels, bytes_in=facts.original_bytes)
+        return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result}, counts)
 
     def replace_result(self, item: JobItem, result_key: str, facts: ResultFacts) -> bool:
         """Give a finished item another result. False when another edit came first, or its files are not kept."""
@@ -111,7 +114,8 @@ class JobStore:
 
     def fail(self, claim: Claim, code: str, details: str, *, if_late: bool = False) -> bool:
         """End the item as failed for good. `if_late`: only if its lease has expired."""
-        return self._end_item(claim, FAILED, {"error_code": code, "error_details": details}, if_late=if_late)
+        why = {"error_code": code, "error_details": details}
+        return self._end_item(claim, FAILED, why, Counts(failures=1), if_late=if_late)
 
     def requeue(self, claim: Claim, code: str, details: str, seconds: float, *, if_late: bool = False) -> bool:
         """Let the item be tried again, in `seconds` at the earliest. `if_late`: only if its lease has expired."""
@@ -202,9 +206,17 @@ class JobStore:
         expires = now + timedelta(seconds=self._result_seconds)
         return {"finished_at": now, "expires_at": expires, "callback_due_at": called}
 
-    def _end_item(self, claim: Claim, state: str, values: Mapping[str, object], *, if_late: bool = False) -> bool:
+    def _end_item(
+        self, claim: Claim, state: str, values: Mapping[str, object], counts: Counts, *, if_late: bool = False
+    ) -> bool:
+        """End the item and count the usage of its key in the same transaction: exactly once."""
         ended = {"state": state, "finished_at": _now(), "lease_owner": None, "lease_until": None}
-        return self._update_item(*_held(claim, if_late), **ended, **values)
+        with self.database.session() as session:
+            if not _changed(session, update(JobItem).where(*_held(claim, if_late)).values({**ended, **values})):
+                return False
+            if claim.job.owner:
+                add_usage(session, {Slot(claim.job.owner, today(), JOBS_ENDPOINT): counts})
+        return True
 
     def _update_item(self, *conditions: sa.ColumnElement[bool], **values: object) -> bool:
         return self._execute(update(JobItem).where(*conditions).values(values))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from services.api_keys.keys import (
     parse_limit,
     revoke_key,
 )
+from services.api_keys.usage import Counts, Slot, charged_since, usage_of, write_usage
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database
 from tests.support.postgres import Postgres
@@ -160,7 +161,7 @@ def test_migrations_create_and_drop_the_tables_of_the_code(database: Database) -
         with database.session() as session:
             context = MigrationContext.configure(session.connection())
             assert compare_metadata(context, Base.metadata) == []
-        assert tables(database) == {"api_keys", "jobs", "job_items", "alembic_version"}
+        assert tables(database) == {"api_keys", "daily_usage", "jobs", "job_items", "alembic_version"}
         database.downgrade("base")
         assert tables(database) == {"alembic_version"}
         database.upgrade()
@@ -178,7 +179,7 @@ def test_a_failed_migration_leaves_no_table(database: Database, monkeypatch: pyt
     monkeypatch.undo()
     again = Database(str(database._url.render_as_string(hide_password=False)))
     # The first attempt left no table behind.
-    assert tables(again) == {"api_keys", "jobs", "job_items", "alembic_version"}
+    assert tables(again) == {"api_keys", "daily_usage", "jobs", "job_items", "alembic_version"}
     again.close()
 
 
@@ -218,3 +219,16 @@ def test_a_dead_idle_connection_is_replaced(postgres: Postgres, monkeypatch: pyt
     used.ping()
     used.close()
     other.close()
+
+
+def test_usage_of_concurrent_processes_adds_up(database: Database) -> None:
+    slots = [Slot("a" * 12, date(2026, 2, day), "/remove-bg") for day in range(1, 6)]
+    one = Counts(requests=1, images=1, charged=1, megapixels=0.25, bytes_in=7)
+
+    def add(number: int) -> None:
+        write_usage(database, dict.fromkeys(slots if number % 2 else reversed(slots), one))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(20)))
+    assert set(usage_of(database, ["a" * 12], date(2026, 1, 1)).values()) == {Counts(20, 20, 20, 0, 5.0, 140)}
+    assert charged_since(database, "a" * 12, date(2026, 2, 5)) == 20

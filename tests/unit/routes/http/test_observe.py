@@ -1,6 +1,7 @@
 """Each request gets an id, headers, a log line and metrics."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,12 +13,15 @@ from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
 from routes.http.observe import note_result, observe
 from services.api_keys.keys import ApiKey
+from services.api_keys.usage import Counts, Slot, today, usage_of
+from services.api_keys.usage_counter import UsageCounter
 from services.containers.errors import CorruptImage
 from services.errors import NotFound, RateLimited
 from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.pipeline import Result
 from services.observability.metrics import Metrics
+from services.persistence.database import Database
 
 
 @pytest.fixture
@@ -136,7 +140,9 @@ def test_exceeded_quota_is_not_a_failed_image(app: Flask, metrics: Metrics) -> N
     assert value(metrics, "images_total", format="unknown", outcome="rate_limited") is None
 
 
-def test_key_is_counted_and_logged_by_its_name(app: Flask, metrics: Metrics) -> None:
+def test_key_is_counted_and_logged_by_its_name(app: Flask, metrics: Metrics, tmp_path: Path) -> None:
+    usage = app.extensions[EXTENSION].usage = UsageCounter(Database(f"sqlite:///{tmp_path}/usage.db"), 400)
+
     def view() -> str:
         state().key = ApiKey(id="abc", name="shop")
         return "ok"
@@ -146,6 +152,9 @@ def test_key_is_counted_and_logged_by_its_name(app: Flask, metrics: Metrics) -> 
         app.test_client().get("/keyed")
     assert value(metrics, "key_requests_total", key="shop") == 1
     assert lines[0]["key"] == "shop"
+    usage.close()
+    found = usage_of(Database(f"sqlite:///{tmp_path}/usage.db"), ["abc"], today())
+    assert found == {Slot("abc", today(), "/keyed"): Counts(requests=1)}
 
 
 def test_log_line_has_the_facts_of_the_result(app: Flask) -> None:

@@ -1,0 +1,98 @@
+"""Counts what a caller with an API key sends, and holds it to its monthly quota."""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Final
+
+from flask import Flask, Response, request
+
+from routes.http.auth import caller_key
+from routes.http.context import service, state
+from services.api_keys.usage import Counts
+from services.imaging.pipeline import Result
+
+# The endpoints that run a model: their images count against a monthly quota. Edits by a caller's own mask don't.
+CHARGED: Final = frozenset(
+    {
+        "/remove-background",
+        "/remove-background-preview",
+        "/remove-background-base64",
+        "/remove-bg",
+        "/api/remove",
+        "/api/remove/batch",
+        "/matte",
+        "/v1.0/removebg",
+        "/api/removebg",
+        "/v1/remove-background",
+        "/v1.0/alpha-channel-base64",
+        "/v1/segment",
+        "/remove-background/v1",
+    }
+)
+# Submissions of jobs, whose images count when they are done.
+CHARGED_JOBS: Final = frozenset({"/api/jobs/remove-bg", "/api/jobs/remove-bg-batch", "/api/v1/uploads"})
+
+
+def within_month(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Reserve one image of the caller's monthly quota before the view. Raises `MonthlyQuotaUsedUp`."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Response:
+        reserve_images(1)
+        return view(*args, **kwargs)
+
+    return checked
+
+
+def reserve_images(images: int, waiting: Callable[[], int] = lambda: 0) -> None:
+    """Reserve images of the caller's monthly quota until the request ends; `waiting` are its images in the queue.
+
+    Raises `MonthlyQuotaUsedUp`.
+    """
+    key = caller_key()
+    if key is None or key.monthly_quota is None:
+        return
+    service().usage.reserve(key.id, key.monthly_quota, images, waiting())
+    state().reserved += images
+
+
+def count_request() -> None:
+    """Count a request of a caller with a key."""
+    _count(Counts(requests=1))
+
+
+def count_image(result: Result) -> None:
+    """Count an image that was processed."""
+    megapixels = result.original_width * result.original_height / 1e6
+    charged = int(_endpoint() in CHARGED)
+    _count(Counts(images=1, charged=charged, megapixels=megapixels, bytes_in=result.original_bytes))
+
+
+def count_failure() -> None:
+    """Count an image that failed."""
+    _count(Counts(failures=1))
+
+
+def release_reserved(app: Flask) -> None:
+    """Give back at the end of each request to `app` what it has reserved."""
+
+    @app.teardown_request
+    def give_back(_: BaseException | None = None) -> None:
+        keep_reserved()()
+
+
+def keep_reserved() -> Callable[[], None]:
+    """Keep what this request has reserved while its response is sent, until the returned function is called."""
+    key, images = caller_key(), state().reserved
+    state().reserved = 0
+    return partial(service().usage.release, key.id, images) if key and images else lambda: None
+
+
+def _count(counts: Counts) -> None:
+    key = caller_key()
+    if key:
+        service().usage.add(key.id, _endpoint(), counts)
+
+
+def _endpoint() -> str:
+    return request.url_rule.rule if request.url_rule else "unmatched"

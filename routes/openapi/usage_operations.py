@@ -1,0 +1,22 @@
+"""Describes the endpoints of usage."""
+
+from typing import Final
+
+from routes.openapi.docs import Operation
+from routes.openapi.schemas import schema_of
+from routes.usage import DAYS, MAX_DAYS, UsageView
+from services import errors as e
+
+USAGE: Final = Operation(
+    "usage", "Show what your key has used",
+    "Any valid key, whatever its scopes. Images count when they are done, those of jobs too; other processes of the "
+    "service see them two seconds later. A month and a day are those of UTC.",
+    answers={"application/json": schema_of(UsageView)},
+    failures=(e.BadOption,),
+    parameters={
+        "days": {
+            "type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": DAYS,
+            "description": "How many days, today included.",
+        }
+    },
+)  # fmt: skip

@@ -1,0 +1,129 @@
+"""What a key's holder has used: by day and endpoint, and what is left of the month."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from functools import reduce
+from operator import add
+from typing import Annotated, Final, Self
+
+from flask import Response, request
+from pydantic import Field
+
+from routes.http.answers import Body, Count
+from routes.http.auth import caller_key
+from routes.http.context import service
+from routes.http.job_answers import answer
+from services.api_keys.keys import ApiKey
+from services.api_keys.usage import Counts, Slot, month_of, today, usage_of
+from services.errors import BadOption
+
+DAYS: Final = 30
+MAX_DAYS: Final = 366
+
+
+class UsageCounts(Body):
+    """Sums of usage."""
+
+    requests: Annotated[Count, Field(description="HTTP requests; images of jobs are none of their own.")]
+    images: Annotated[Count, Field(description="Images that were processed.")]
+    failures: Annotated[Count, Field(description="Images that failed.")]
+    megapixels: Annotated[float, Field(description="Of the images as they were sent.")]
+    bytes_in: Annotated[Count, Field(description="Bytes of the images as they were sent.")]
+
+    @classmethod
+    def of(cls, counts: Iterable[Counts]) -> Self:
+        """Sum up."""
+        total = reduce(add, counts, Counts())
+        return cls(
+            requests=total.requests,
+            images=total.images,
+            failures=total.failures,
+            megapixels=round(total.megapixels, 3),
+            bytes_in=total.bytes_in,
+        )
+
+
+class UsageDay(Body):
+    """The usage of one day, in UTC."""
+
+    day: date
+    totals: UsageCounts
+    endpoints: Annotated[dict[str, UsageCounts], Field(description="By endpoint; images of jobs are `/api/jobs`.")]
+
+
+class UsageMonth(Body):
+    """The current calendar month, in UTC, and what is left of its quota."""
+
+    first_day: date
+    renewed_on: Annotated[date, Field(description="When the quota is full again.")]
+    images: Annotated[Count, Field(description="Images that count against the quota: a model ran, and none failed.")]
+    quota: Annotated[Count | None, Field(description="null: there is none.")]
+    remaining: Annotated[Count | None, Field(description="null: as many as you like.")]
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """Describe the month of a key."""
+        first, renewed = month_of(today())
+        used = service().usage.used(key.id)
+        return cls(first_day=first, renewed_on=renewed, images=used, quota=key.monthly_quota, remaining=remaining(key))
+
+
+class UsageView(Body):
+    """The usage of the key that asks."""
+
+    key_id: str
+    name: str
+    month: UsageMonth
+    totals: Annotated[UsageCounts, Field(description="Of all days below.")]
+    days: Annotated[list[UsageDay], Field(description="Days with usage, oldest first.")]
+
+
+def show_usage() -> Response:
+    """Show what the caller's key has used."""
+    key, first = caller_key(), first_day(request.args.get("days", ""))
+    # The route needs a key.
+    assert key
+    # What this process has counted belongs to it, too.
+    service().usage.flush()
+    found = usage_of(service().keys.database, [key.id], first)
+    return answer(
+        UsageView(
+            key_id=key.id,
+            name=key.name,
+            month=UsageMonth.of(key),
+            totals=UsageCounts.of(found.values()),
+            days=days_of(found),
+        )
+    )
+
+
+def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:
+    """Return the usage by day and endpoint, in the order of the days."""
+    return [_day(day, found) for day in dict.fromkeys(slot.day for slot in found)]
+
+
+def remaining(key: ApiKey) -> int | None:
+    """Return how many images are left of the key's month; None without a quota."""
+    if key.monthly_quota is None:
+        return None
+    return max(0, key.monthly_quota - service().usage.used(key.id))
+
+
+def first_day(text: str) -> date:
+    """Return the first of the last days that `text` asks for, today included. Raises `BadOption`."""
+    days = int(text[:4]) if text.isascii() and text.isdigit() else 0
+    if text and not 1 <= days <= MAX_DAYS:
+        raise BadOption("days", text, f"a whole number from 1 to {MAX_DAYS}")
+    return today() - timedelta(days=(days or DAYS) - 1)
+
+
+def _day(day: date, found: Mapping[Slot, Counts]) -> UsageDay:
+    endpoints: dict[str, list[Counts]] = {}
+    for slot, counts in found.items():
+        if slot.day == day:
+            endpoints.setdefault(slot.endpoint, []).append(counts)
+    return UsageDay(
+        day=day,
+        totals=UsageCounts.of(counts for same in endpoints.values() for counts in same),
+        endpoints={endpoint: UsageCounts.of(same) for endpoint, same in endpoints.items()},
+    )
