@@ -71,7 +71,8 @@ def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
     """The same picture at 400 px and at 800 px: the mask's part in the matte is one half, and none."""
     moved = {}
     for width in (400, 800):
-        alpha = hairy_disc(width, width * 3 // 4)
+        sized = cv2.resize(hairy_disc(), (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        alpha = np.asarray(sized, dtype=np.float32)
         mask, pixels = small(alpha), picture(alpha)
         soft, matte = led(mask, pixels, "soft"), led(mask, pixels, "refined")
         band = (soft > 20) & (soft < 235)
