@@ -14,6 +14,7 @@ from skimage.morphology import disk, opening
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
+from services.imaging.edges import guided
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Photo
@@ -81,6 +82,20 @@ def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
         assert (matte[cv2.erode((soft == 255).astype(np.uint8), deep) > 0] == 255).all()
         assert (matte[cv2.erode((soft == 0).astype(np.uint8), deep) > 0] == 0).all()
     assert 0.4 * moved[800] < moved[400] < 0.6 * moved[800]
+
+
+@pytest.mark.parametrize("edges", ["refined", "matting"])
+def test_solving_around_the_edge_alone_gives_what_solving_all_gives(
+    monkeypatch: pytest.MonkeyPatch, edges: str
+) -> None:
+    alpha = np.zeros((900, 1200), np.float32)
+    alpha[100:500, 200:600] = hairy_disc(400, 400)
+    mask, pixels = small(alpha), picture(alpha)
+    around = led(mask, pixels, edges)
+    monkeypatch.setattr(guided, "MARGIN", max(alpha.shape))
+    difference = np.abs(around.astype(int) - led(mask, pixels, edges))
+    assert difference.mean() < 0.1
+    assert (difference > 4).mean() < 0.001
 
 
 def test_matting_error_does_not_exceed_that_of_refined() -> None:
