@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
-from services.imaging.edges.grid import Cells, Tile
+from services.imaging.edges.grid import Cells, Tile, around
 from services.imaging.edges.matting import Level, Problem, solve
 from services.imaging.options import Edges
 from services.imaging.rasters import Matte, Pixels, Plane
@@ -93,7 +93,7 @@ def follow(
     `DeadlineExceeded`.
     """
     rough = np.where(beliefs.unsure, beliefs.alpha, (beliefs.alpha > 0.5).astype(np.float32))
-    window = _around(beliefs.unsure)
+    window = around(beliefs.unsure, MARGIN)
     problem = Problem(photo.image[window], rough[window], beliefs.weight[window], ~beliefs.unsure[window])
     alpha, colours = solve(problem, levels, EPSILON, deadline)
     deadline.check()
@@ -102,15 +102,6 @@ def follow(
     rough[window] = alpha
     seen = np.clip(rough * np.float32(CONTRAST) - np.float32((CONTRAST - 1) / 2), 0, 1)
     return _apply(photo, model, rough, beliefs.unsure, trust(seen))
-
-
-def _around(unsure: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return the rectangle of the unsure cells with what their windows see; all cells where none is unsure."""
-    rows, columns = (np.flatnonzero(unsure.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
-        return slice(None), slice(None)
-    top, left = (max(0, int(found[0]) - MARGIN) for found in (rows, columns))
-    return slice(top, int(rows[-1]) + 1 + MARGIN), slice(left, int(columns[-1]) + 1 + MARGIN)
 
 
 def _apply(
