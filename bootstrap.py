@@ -315,7 +315,9 @@ def make_models(settings: Settings, threads: int | None = None) -> Models:
     from services.inference.registry import Models
 
     engine = engine_settings(settings, threads)
-    return Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
+    models = Models(settings.models, settings.rembg_session_path, engine, max_loaded=settings.max_loaded_models)
+    models.set_tiers(settings.tiers)
+    return models
 
 
 def make_web_services(settings: Settings) -> WebServices:
@@ -455,6 +457,7 @@ def _web_models(settings: Settings, metrics: Metrics) -> Models:
         max_loaded=settings.max_loaded_models,
         on_change=note_change,
     )
+    models.set_tiers(settings.tiers)
     models.start()
     return models
 

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, Pydant
 
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
+from services.inference.tiers import check_tiers, complete_tiers, parse_tiers
 from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
@@ -129,6 +130,11 @@ def _webhook_secret(text: str) -> str:
     return text
 
 
+def _tiers(text: str) -> str:
+    parse_tiers(text)
+    return text
+
+
 def _size(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -173,6 +179,7 @@ class Settings(BaseSettings):
     rembg_session_path: HomePath = in_home(Path("models"))
     rembg_model_name: str = "u2netp"
     models_enabled: Words = ()
+    model_tiers: Annotated[str, AfterValidator(_tiers)] = ""
     max_loaded_models: Annotated[int, Field(ge=2, le=100)] = 2
     model_mirror_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     require_subject: bool = False
@@ -332,6 +339,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
+        try:
+            check_tiers(parse_tiers(self.model_tiers), self.models)
+        except ValueError as exc:
+            raise ValueError(f"MODEL_TIERS is {self.model_tiers!r}: {exc}") from exc
         if self.max_running_images < self.web_concurrency:
             raise ValueError(
                 f"MAX_RUNNING_IMAGES is {self.max_running_images}: at least {self.web_concurrency} are needed, "
@@ -366,6 +377,17 @@ class Settings(BaseSettings):
     def models(self) -> tuple[str, ...]:
         """The names of the models that callers may ask for; the default one first."""
         return tuple(dict.fromkeys((self.rembg_model_name, *self.models_enabled)))
+
+    @property
+    def tiers(self) -> dict[str, str]:
+        """The model of each tier: callers ask for one by either name."""
+        return complete_tiers(parse_tiers(self.model_tiers), self.rembg_model_name)
+
+    def model_name(self, asked: str | None) -> str:
+        """Return the name of the model that a caller asks for by its name, by a tier, or not at all."""
+        if asked in self.models:
+            return asked
+        return self.tiers.get(asked, asked) if asked else self.rembg_model_name
 
     @property
     def quotas_in_redis(self) -> bool:

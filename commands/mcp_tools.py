@@ -94,6 +94,7 @@ class Tools:
             {
                 "name": spec.name,
                 "default": spec.name == self._settings.rembg_model_name,
+                "tiers": [tier for tier, name in self._settings.tiers.items() if name == spec.name],
                 "here": spec.is_here(folder),
                 "purpose": spec.purpose,
                 "licence": spec.licence,

@@ -100,7 +100,7 @@ def make_maker(
     settings: Settings, options: Options, background: bytes | None, jobs: int, gone: Callable[[], bool]
 ) -> Maker:
     """Return the maker of results, with its model loaded. Raises `ServiceError` where the model can't be used."""
-    fetch_missing_model(options.model or settings.rembg_model_name, settings)
+    fetch_missing_model(settings.model_name(options.model), settings)
     tame_allocator()
     with handling(exit_at_once):
         from bootstrap import make_local_remover

@@ -179,9 +179,12 @@ class Remover:
     def _settings(self) -> Settings:
         from config import ConfigError, load_settings
 
-        chosen = {"rembg_model_name": self.model} if self.model else {}
         try:
-            return load_settings(**chosen)
+            settings = load_settings()
+            name = settings.model_name(self.model)
+            if name == settings.rembg_model_name:
+                return settings
+            return load_settings(rembg_model_name=name, models_enabled=settings.models)
         except ConfigError as exc:
             # It ends a process that serves, not the caller's.
             raise ValueError(str(exc)) from exc

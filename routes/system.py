@@ -93,10 +93,15 @@ def models() -> Response:
                 loaded=segmenter is not None,
                 engine=segmenter.engine if segmenter else None,
                 precision=segmenter.precision if segmenter else None,
+                seconds=_rounded(segmenter.seconds) if segmenter else None,
             )
         )
     others = [ModelFacts.model_validate(spec) for spec in source.unusable()]
-    return json_response(ModelList(models=listed, not_here=others), cacheable=False)
+    return json_response(ModelList(models=listed, tiers=source.tiers, not_here=others), cacheable=False)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
 
 
 def _allow_metrics() -> None:

@@ -166,10 +166,15 @@ class UsableModel(ModelFacts):
     loaded: bool
     engine: str | None
     precision: str | None
+    seconds: Annotated[
+        float | None,
+        Field(description="of one mask: the moving mean of the process that answers; null before its first one"),
+    ]
 
 
 class ModelList(Body):
     models: list[UsableModel]
+    tiers: Annotated[dict[str, str], Field(description="names to choose a model by, and the model that each means")]
     not_here: list[ModelFacts]
 
 

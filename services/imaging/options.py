@@ -72,7 +72,8 @@ class Options(BaseModel):
         Field(description="A set of options for a use; an option given as well wins over it."),
     ] = None
     model: Annotated[
-        str | None, Field(max_length=64, description="One of `GET /models`; the server's default if absent.")
+        str | None,
+        Field(max_length=64, description="One of `GET /models`, or a tier: `fast`, `good`, `best`."),
     ] = None
     prompt: Annotated[
         Prompt | None,

@@ -4,7 +4,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from services.inference.catalogue import CATALOGUE, ModelSpec
 from services.inference.custom import find_spec
 from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter, load_segmenter
+from services.inference.tiers import complete_tiers
 
 # How long a failed model is not loaded again.
 RETRY_SECONDS: Final = 30
@@ -47,6 +48,7 @@ class Models:
         self._on_change = on_change
         self._max_loaded = max_loaded
         self.names = tuple(names)
+        self.tiers = complete_tiers({}, self.default)
         self._folder = folder
         self._settings = settings
         self._loaded: dict[str, RembgSegmenter] = {}  # the most recently used is last
@@ -61,6 +63,10 @@ class Models:
     @property
     def default(self) -> str:
         return self.names[0]
+
+    def set_tiers(self, tiers: Mapping[str, str]) -> None:
+        """Set the model of each tier; without a call all have the default one."""
+        self.tiers = complete_tiers(tiers, self.default)
 
     def start(self) -> None:
         """Start loading the default model in a thread; `ready` becomes true when it is warm."""
@@ -90,17 +96,29 @@ class Models:
         return dict(self._loaded)
 
     def get(self, name: str | None, deadline: Deadline) -> RembgSegmenter:
-        """Return the model of that name (None: the default one), loaded.
+        """Return the model of that name or tier (None: the default one), loaded.
 
         Raises `ModelNotFound`, `EngineUnavailable` when it can't be loaded, `DeadlineExceeded` while it loads.
         """
-        name = name or self.default
+        name = self._named(name)
         with self._done:
             if name in self._loaded:
                 return self._touched(name)
-        if name != self.default and name not in self.usable():
-            raise ModelNotFound(f"{name!r:.80} is not one of: {', '.join(self.usable())}")
-        return self._load(name, deadline)
+        return self._load(self.check(name), deadline)
+
+    def check(self, name: str | None) -> str:
+        """Return the name of the model that has that name or tier (None: the default one). Raises `ModelNotFound`."""
+        found = self._named(name)
+        if found != self.default and found not in self.usable():
+            tier = "" if name == found else f" (the tier {name})"
+            raise ModelNotFound(f"{found!r:.80}{tier} is not one of: {', '.join(self.usable())}")
+        return found
+
+    def _named(self, name: str | None) -> str:
+        """Resolve a tier, unless a model has its name."""
+        if name is None or name in self.names:
+            return name or self.default
+        return self.tiers.get(name, name)
 
     def usable(self) -> dict[str, ModelSpec]:
         """Return the models that are enabled, known, and whose files are in place."""

@@ -45,7 +45,9 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(PATCH.format(root=str(ROOT), sums=sums))
     enabled = f"{FP16},mine,sam"
-    with Gunicorn(REMBG_SESSION_PATH=folder, MODELS_ENABLED=enabled, PYTHONPATH=site, MAX_LOADED_MODELS=2) as running:
+    with Gunicorn(
+        REMBG_SESSION_PATH=folder, MODELS_ENABLED=enabled, MODEL_TIERS="best=mine", PYTHONPATH=site, MAX_LOADED_MODELS=2
+    ) as running:
         yield running
 
 
@@ -76,6 +78,21 @@ def test_model_is_usable_once_its_file_exists(server: Gunicorn, folder: Path, na
     assert listed(server)[name]["loaded"] is True
 
 
+def test_tier_answers_as_its_model_does_and_the_list_has_both_with_measured_seconds(
+    server: Gunicorn, folder: Path
+) -> None:
+    tiny_models.brightness(folder / "mine.onnx", 64)
+    listing = requests.get(f"{server.url}/models", timeout=10).json()
+    assert listing["tiers"] == {"fast": "u2netp", "good": "u2netp", "best": "mine"}
+    answers = [remove(server, picture(), model=name) for name in ("best", "mine")]
+    assert answers[0].content == answers[1].content
+    url = f"{server.url}/remove-background-base64"
+    encoded = {"image": base64.b64encode(picture()).decode(), "model": "best"}
+    assert requests.post(url, json=encoded, timeout=60).json()["model"] == "mine"
+    assert 0 < float(str(listed(server)["mine"]["seconds"])) < 60
+    assert listed(server)[FP16]["seconds"] is None or listed(server)[FP16]["loaded"]
+
+
 def test_known_but_disabled_model_is_not_found(server: Gunicorn) -> None:
     answer = remove(server, picture(), model="u2net")
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
@@ -99,6 +116,7 @@ def test_list_shows_installed_and_available_models(server: Gunicorn, folder: Pat
         "engine": found["u2netp"]["engine"],
         # The folder has no bf16 record.
         "precision": "f32",
+        "seconds": found["u2netp"]["seconds"],
     }
     assert len(found["sam"]["checksums"]) == 2
     others = {model["name"]: model for model in body["not_here"]}

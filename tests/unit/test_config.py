@@ -89,6 +89,19 @@ def test_a_storage_is_named_once_and_its_credentials_come_together() -> None:
     assert "hunter2" not in str(stopped.value)
 
 
+def test_tiers_have_enabled_models_and_default_to_the_default_model() -> None:
+    assert load_settings().tiers == {"fast": "u2netp", "good": "u2netp", "best": "u2netp"}
+    settings = load_settings(models_enabled="isnet-general-use", model_tiers="best=isnet-general-use")
+    assert settings.tiers == {"fast": "u2netp", "good": "u2netp", "best": "isnet-general-use"}
+    assert [settings.model_name(asked) for asked in (None, "fast", "best", "isnet-general-use", "sam")] == [
+        *("u2netp", "u2netp", "isnet-general-use", "isnet-general-use", "sam")
+    ]
+    with pytest.raises(ConfigError, match=r"MODEL_TIERS is 'best=sam': the tier best is 'sam', which is not enabled"):
+        load_settings(model_tiers="best=sam")
+    with pytest.raises(ConfigError, match=r"MODEL_TIERS is 'better=u2netp': .*fast, good, best"):
+        load_settings(model_tiers="better=u2netp")
+
+
 def test_results_are_kept_only_where_a_redis_is_named() -> None:
     with pytest.raises(ConfigError, match=r"RESULT_CACHE_SECONDS is 60: .* REDIS_URL"):
         load_settings(result_cache_seconds=60)

@@ -17,7 +17,7 @@ from routes.http.visitors import visitor
 from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
-from services.errors import BadOption, BadRequest, ModelNotFound, ServiceError, UploadTooLarge
+from services.errors import BadOption, BadRequest, ServiceError, UploadTooLarge
 from services.imaging.choices.checks import check_canvas
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
@@ -139,9 +139,7 @@ def _check_options(options: Options) -> None:
     Raises `ModelNotFound` and `BadOption`.
     """
     check_canvas(options, service().limits.max_pixels)
-    models = service().models
-    if options.model is not None and options.model not in models.usable():
-        raise ModelNotFound(f"{options.model!r:.80} is not one of: {', '.join(models.usable())}")
+    service().models.check(options.model)
 
 
 def _callback_url(url: object) -> str | None:

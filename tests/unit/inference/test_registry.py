@@ -101,6 +101,26 @@ def test_a_model_that_is_not_enabled_or_not_here_is_not_found_and_never_fetched(
     assert models.loaded() == {}
 
 
+def test_tier_is_another_name_of_its_model(folder: Path) -> None:
+    models = Models(NAMES[:3], folder, PLAIN)
+    models.set_tiers({"best": "silueta"})
+    assert models.tiers == {"fast": "isnet-anime", "good": "isnet-anime", "best": "silueta"}
+    assert [models.check(name) for name in (None, "fast", "best", "u2net")] == [
+        *("isnet-anime", "isnet-anime", "silueta", "u2net")
+    ]
+    assert models.get("best", Deadline()).name == "silueta"
+    (folder / "silueta.onnx").unlink()
+    with pytest.raises(ModelNotFound, match=r"'silueta' \(the tier best\) is not one of: isnet-anime, u2net$"):
+        models.check("best")
+
+
+def test_model_that_has_a_tiers_name_wins(folder: Path) -> None:
+    (folder / "u2net.onnx").rename(folder / "best.onnx")
+    models = Models(["isnet-anime", "best"], folder, PLAIN)
+    models.set_tiers({"best": "isnet-anime"})
+    assert models.check("best") == "best"
+
+
 def test_default_model_is_the_substitute_of_known_ones_that_are_not_usable(folder: Path) -> None:
     models = Models(NAMES[:3], folder, PLAIN)
     (folder / "silueta.onnx").unlink()

@@ -56,6 +56,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_seconds_are_the_moving_mean_of_the_masks_in_this_process(
+    session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([0.0, 1.0, 10.0, 12.0])
+    loaded = load_segmenter(SPEC, folder, EngineSettings())
+    assert loaded.seconds is None
+    monkeypatch.setattr("services.inference.segmenter.time.perf_counter", lambda: next(ticks))
+    found: list[float | None] = []
+    for _ in range(2):
+        loaded.mask(IMAGE, Deadline())
+        found.append(loaded.seconds)
+    assert found == [1.0, pytest.approx(1.2)]
+
+
 def write_record(folder: Path, difference: float, int8: Difference | None = None) -> None:
     digests = digest(SPEC.path(folder)), digest(SPEC.prepared_path(folder))
     record = Record(PREPARATION, *digests, [], 0.0, difference, None, None)
