@@ -6,7 +6,7 @@ from flask import Flask
 from flask_cors import CORS
 
 import routes
-from bootstrap import load_settings, make_web_services
+from bootstrap import load_settings, make_web_services, start_tracing
 from config import Settings
 from routes import removebg
 from routes.dialect_headers import attach_dialect_headers
@@ -17,6 +17,7 @@ from routes.http.cross_origin import OPEN_PATHS, exact_origins
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, make_limiter
 from routes.http.observe import observe
+from routes.http.traces import trace_requests
 from routes.http.usage import release_reserved
 from routes.http.visitors import guard_cookies
 
@@ -66,9 +67,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=settings.max_encoded_bytes,
         PROPAGATE_EXCEPTIONS=False,
     )
+    start_tracing(settings, "web")
     app.extensions[EXTENSION] = make_web_services(settings)
     limiter = make_limiter(settings)
     observe(app)
+    trace_requests(app)
     attach_dialect_headers(app)
     check_host(app, settings)
     guard_cookies(app)

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +64,17 @@ PROGRESS_CACHE_SECONDS = 0.25
 
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of a process that serves. Raises `ConfigError`, also for a model that is not known."""
-    from services.inference.custom import find_spec
+    from services.inference.custom import find_spec as find_model
 
     settings = config.load_settings(**overrides)
+    if settings.otel_exporter_otlp_endpoint and not _has_exporter():
+        raise ConfigError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is {settings.otel_exporter_otlp_endpoint!r}, and the packages that send "
+            "traces are missing: pip install 'background-remover[otel]', or leave it empty"
+        )
     for name in settings.models:
         try:
-            find_spec(name, settings.rembg_session_path)
+            find_model(name, settings.rembg_session_path)
         except ValueError as exc:
             variable = "REMBG_MODEL_NAME" if name == settings.rembg_model_name else "MODELS_ENABLED"
             raise ConfigError(f"The settings are wrong:\n  {variable} is {name!r}: {exc}") from exc
@@ -147,6 +153,32 @@ def configure_logging(settings: Settings) -> None:
     # services/jobs/process.py logs each item.
     for name in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(name).setLevel("ERROR")
+
+
+def _has_exporter() -> bool:
+    """Return whether the packages that send traces are installed. Another package may bring a part of them."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def start_tracing(settings: Settings, process: str) -> None:
+    """Send this process's traces to a collector, if the settings name one. Starts a thread: call it after the fork."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return
+    from services.observability import tracing
+    from services.observability.otlp import OtlpTracer
+
+    facts = {"service.name": settings.otel_service_name, "service.version": settings.app_version, "process": process}
+    tracing.use(
+        OtlpTracer(
+            settings.otel_exporter_otlp_endpoint,
+            headers=settings.trace_headers,
+            resource=facts,
+            share=settings.otel_traces_sampler_arg,
+        )
+    )
 
 
 def quota_storage(settings: Settings) -> tuple[str, dict[str, object]]:

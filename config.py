@@ -7,6 +7,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -44,7 +45,7 @@ MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
-    | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS"}
+    | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS", "OTEL_EXPORTER_OTLP_HEADERS"}
 )
 
 
@@ -113,6 +114,12 @@ def _origin(text: str) -> str:
 def _secret(text: str) -> str:
     if text and len(text) < MIN_SECRET_CHARS:
         raise ValueError(f"it needs {MIN_SECRET_CHARS} characters or more; `openssl rand -hex 32` makes a good one")
+    return text
+
+
+def _headers(text: str) -> str:
+    if text and not all(part.partition("=")[0].strip() and "=" in part for part in text.split(",")):
+        raise ValueError("Input should be headers as name=value, with commas between them")
     return text
 
 
@@ -285,6 +292,12 @@ class Settings(BaseSettings):
     min_free_disk_mb: Annotated[int, Field(ge=0)] = 100
     max_memory_mb: Annotated[int, Field(ge=0)] = 0
 
+    # traces
+    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$")] = ""
+    otel_exporter_otlp_headers: Annotated[str, AfterValidator(_headers)] = ""
+    otel_service_name: str = "background-remover"
+    otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], *_: Any, **sources: PydanticBaseSettingsSource
@@ -378,6 +391,12 @@ class Settings(BaseSettings):
     def url_signing_keys(self) -> tuple[str, ...]:
         """The keys of signed URLs, the newest first; empty: there are no signed URLs."""
         return tuple(filter(None, (self.url_signing_key, self.url_signing_key_previous)))
+
+    @property
+    def trace_headers(self) -> dict[str, str]:
+        """The headers that go with traces, by name."""
+        pairs = (part.split("=", 1) for part in self.otel_exporter_otlp_headers.split(",") if part)
+        return {name.strip().lower(): unquote(value.strip()) for name, value in pairs}
 
     @property
     def public_base(self) -> str:

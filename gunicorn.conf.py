@@ -30,6 +30,7 @@ from routes.http.errors import unparsed_body  # noqa: E402
 from routes.server.web_worker import WebWorker  # noqa: E402
 from services.capacity.resources import MIB, tame_allocator  # noqa: E402
 from services.errors import BadRequest, ServiceError  # noqa: E402
+from services.observability import tracing  # noqa: E402
 from services.observability.logs import logging_config  # noqa: E402
 from services.observability.metric_files import clear_gauges, metrics_folder, use_metrics_slot  # noqa: E402
 
@@ -199,6 +200,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     if app is not None:
         app.extensions[EXTENSION].usage.close()
         app.extensions[EXTENSION].keys.close()
+    tracing.stop()
 
 
 def child_exit(server: Any, worker: Any) -> None:

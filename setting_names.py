@@ -30,7 +30,7 @@ OTHERS: Final = frozenset(
 )
 OTHERS_BEGIN: Final = (
     *("BG_REMOVER_", "PROMETHEUS_", "COMPOSE_", "DOCKER_", "AWS_", "PYTHON", "GUNICORN_", "CELERY_", "LC_"),
-    *("SSL_", "OMP_", "ORT_", "MALLOC_", "OPENCV_", "NVIDIA_", "PIP_", "UV_"),
+    *("OTEL_", "SSL_", "OMP_", "ORT_", "MALLOC_", "OPENCV_", "NVIDIA_", "PIP_", "UV_"),
 )
 # Names of other programs in the environment that differ from ours in a letter.
 NOT_MISTYPED: Final = frozenset({"LOGLEVEL", "DATABASE_URI", "REDIS_URI"})

@@ -11,15 +11,17 @@ import time
 
 import structlog
 
-from bootstrap import Maintenance, configure_logging, make_maintenance
+from bootstrap import Maintenance, configure_logging, make_maintenance, start_tracing
 from config import Settings, load_settings
 from services.errors import ServiceError
+from services.observability import tracing
 
 log = structlog.get_logger("sweep")
 
 
 def run(settings: Settings) -> None:
     """Run webhooks and maintenance until a signal comes, or the parent process is gone."""
+    start_tracing(settings, "sweeper")
     parts = make_maintenance(settings)
     if parts.webhooks:
         parts.webhooks.start()
@@ -28,6 +30,7 @@ def run(settings: Settings) -> None:
     finally:
         if parts.webhooks:
             parts.webhooks.stop()
+        tracing.stop()
 
 
 def sweep(settings: Settings, parts: Maintenance) -> None:

@@ -26,6 +26,7 @@ from celery.signals import (
     setup_logging,
     worker_init,
     worker_process_init,
+    worker_process_shutdown,
     worker_ready,
     worker_shutting_down,
 )
@@ -34,6 +35,7 @@ import bootstrap
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
 from services.jobs.queue import TASK, Acknowledgements, make_celery, pool_class, request_class
+from services.observability import tracing
 
 if TYPE_CHECKING:
     from services.jobs.process import Worker
@@ -112,7 +114,14 @@ def init_worker_process(**_: Any) -> None:
     tame_allocator()
     cv2.setNumThreads(1)
     configure_process_logging()
+    bootstrap.start_tracing(settings, "worker")
     state.worker = bootstrap.make_job_worker(settings)
+
+
+@worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
+def send_last_spans(**_: Any) -> None:
+    """Send what this child has traced and not sent yet."""
+    tracing.stop()
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]

@@ -28,9 +28,9 @@ from routes import (
     withoutbg,
 )
 from routes.http.auth import ANY, View, needs_key
+from routes.http.jobs.watch_events import is_reconnect
 from routes.http.limits import by_quota, is_uncounted
 from routes.http.usage import CHARGED, within_month
-from routes.http.watch_events import is_reconnect
 from routes.openapi import (
     archive_operations,
     dialect_docs,

@@ -2,8 +2,8 @@
 
 from flask import Response
 
-from routes.http.job_answers import answer
-from routes.http.job_views import CleanupView
+from routes.http.jobs.job_answers import answer
+from routes.http.jobs.job_views import CleanupView
 from routes.jobs import jobs
 
 

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 from routes.http.answers import Body, Count
 from routes.http.bodies import read_json
 from routes.http.context import service
-from routes.http.job_answers import answer
-from routes.http.job_views import Moment
+from routes.http.jobs.job_answers import answer
+from routes.http.jobs.job_views import Moment
 from routes.jobs import jobs, owner
 from services.archives.errors import TooManyFiles
 from services.errors import BadOption

@@ -9,8 +9,8 @@ from flask import Response, request
 from routes.http.bodies import hold_more
 from routes.http.context import request_deadline, service
 from routes.http.fields import MODEL_OPTIONS, boolean
-from routes.http.item_views import ItemView
-from routes.http.job_answers import answer
+from routes.http.jobs.item_views import ItemView
+from routes.http.jobs.job_answers import answer
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
 from routes.jobs import jobs, known, owner

@@ -10,14 +10,22 @@ from bootstrap import JobServices
 from routes.http.answers import Body
 from routes.http.auth import caller_key
 from routes.http.context import service
-from routes.http.job_answers import accepted, answer, download, encoded
-from routes.http.job_events import events, wants_events
-from routes.http.job_requests import read_batch, read_single
-from routes.http.job_views import CancelledView, FailedJobsPage, FailedJobView, JobsPage, JobView, RetriedView, job_url
+from routes.http.jobs.job_answers import accepted, answer, download, encoded
+from routes.http.jobs.job_events import events, wants_events
+from routes.http.jobs.job_requests import read_batch, read_single
+from routes.http.jobs.job_views import (
+    CancelledView,
+    FailedJobsPage,
+    FailedJobView,
+    JobsPage,
+    JobView,
+    RetriedView,
+    job_url,
+)
+from routes.http.jobs.watch_events import watch_events
 from routes.http.limits import charged, client_key
 from routes.http.usage import reserve_images
 from routes.http.visitors import visitor
-from routes.http.watch_events import watch_events
 from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot, Lister

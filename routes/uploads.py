@@ -4,9 +4,9 @@ from flask import Response
 
 from routes.http.context import service
 from routes.http.incoming import S3_KEY
-from routes.http.job_answers import answer
-from routes.http.job_requests import read_single
-from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
+from routes.http.jobs.job_answers import answer
+from routes.http.jobs.job_requests import read_single
+from routes.http.jobs.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
 from routes.jobs import jobs, known, owner, page_of, polled, reserve_for_job
 from services.jobs.archive import result_name
 from services.jobs.queries import JobSnapshot

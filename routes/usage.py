@@ -12,7 +12,7 @@ from pydantic import Field
 from routes.http.answers import Body, Count
 from routes.http.auth import caller_key
 from routes.http.context import service
-from routes.http.job_answers import answer
+from routes.http.jobs.job_answers import answer
 from services.api_keys.keys import ApiKey
 from services.api_keys.usage import Counts, Slot, month_of, today, usage_of
 from services.errors import BadOption

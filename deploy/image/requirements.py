@@ -16,13 +16,11 @@ OF_REMBG: Final = frozenset(
     {"pymatting", "numba", "llvmlite", "scipy", "scikit-image", "imageio", "tifffile", "lazy-loader", "networkx"}
     | {"jsonschema", "jsonschema-specifications", "referencing", "rpds-py", "attrs"}
 )
-# onnxruntime asks for it: its tools for quantisation.
-OF_ONNXRUNTIME: Final = frozenset({"protobuf"})
 # The graph, and the photographs that come with scikit-image.
-TO_PREPARE: Final = frozenset({"onnx", "ml-dtypes", "protobuf", "scikit-image", "lazy-loader"})
+TO_PREPARE: Final = frozenset({"onnx", "ml-dtypes", "scikit-image", "lazy-loader"})
 # Only OpenVINO's command line tools report their use.
 OF_OPENVINO: Final = frozenset({"openvino-telemetry"})
-NEVER_IMPORTED: Final = OF_REMBG | OF_ONNXRUNTIME | OF_OPENVINO | TO_PREPARE
+NEVER_IMPORTED: Final = OF_REMBG | OF_OPENVINO | TO_PREPARE
 # Both builds of ONNX Runtime have the same files; beside a GPU nothing runs on OpenVINO.
 REPLACED: Final = {"onnxruntime-gpu": frozenset({"onnxruntime", "openvino"})}
 

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from flask import current_app, g, request
@@ -35,6 +35,8 @@ class RequestState:
     """The images of the key's monthly quota that are held for this request."""
     held_bytes: int = 0
     """The bytes of the body that are counted as held in memory."""
+    ends: ExitStack | None = None
+    """The request's span, to be closed at its end."""
 
 
 def state() -> RequestState:

@@ -43,6 +43,11 @@ def observe(app: Flask) -> None:
     app.after_request(_finish)
 
 
+def is_quiet(path: str) -> bool:
+    """Return whether requests for this path are left out of log and traces: probes, scrapes and the page's files."""
+    return path.startswith(("/health", "/metrics", "/static"))
+
+
 def note_result(result: Result) -> None:
     """Remember a result for this request's headers, log line and metrics."""
     state().result = result
@@ -130,7 +135,7 @@ def _logged_path() -> str:
 
 
 def _log(response: Response, result: Result | None, elapsed: float) -> None:
-    quiet = request.path.startswith(("/health", "/metrics", "/static")) and response.status_code in (200, 304, 503)
+    quiet = is_quiet(request.path) and response.status_code in (200, 304, 503)
     event: dict[str, object] = {
         "address": client_address(),
         "method": request.method[:16],

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routes.http.item_views import ItemView
+from routes.http.jobs.item_views import ItemView
 from routes.openapi.docs import Operation
 from routes.openapi.schemas import Schema, schema_of
 from routes.openapi.studio_operations import COMPOSE_FAILURES, COMPOSE_OPTIONS

@@ -3,7 +3,7 @@
 from typing import Final
 
 from routes.http.answers import Body
-from routes.http.job_views import (
+from routes.http.jobs.job_views import (
     AcceptedView,
     CancelledView,
     CleanupView,
@@ -12,8 +12,8 @@ from routes.http.job_views import (
     JobView,
     RetriedView,
 )
-from routes.http.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
-from routes.http.watch_events import MAX_IDS, JobEvent
+from routes.http.jobs.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
+from routes.http.jobs.watch_events import MAX_IDS, JobEvent
 from routes.openapi.docs import Operation, option_schemas
 from routes.openapi.operations import REMOVE
 from routes.openapi.schemas import Schema, schema_of

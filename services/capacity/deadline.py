@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from services.errors import ClientGone, DeadlineExceeded
+from services.observability.tracing import span
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Deadline:
 
 @dataclass
 class Stopwatch:
-    """Measures the milliseconds of each step, in order; checks the deadline before each and calls `on_step` with its
-    name.
+    """Measures the milliseconds of each step, in order, with a span for each; checks the deadline before each and calls
+    `on_step` with its name.
     """
 
     deadline: Deadline
@@ -47,6 +48,7 @@ class Stopwatch:
         self.on_step(name)
         start = time.perf_counter()
         try:
-            yield
+            with span(name):
+                yield
         finally:
             self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - start) * 1000

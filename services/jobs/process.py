@@ -25,6 +25,7 @@ from services.jobs.results import files_of, put_result, result_facts
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
 from services.jobs.tables import FAILED, FINISHED, QUEUED, result_key
+from services.observability.tracing import Kind, Span, parent_of, span
 from services.removal import Remover
 from services.storage.base import Storage, read_whole
 from services.storage.errors import StorageUnavailable
@@ -97,15 +98,21 @@ class Worker:
             log.debug("not waiting", item=item_id)
             return
         structlog.contextvars.bind_contextvars(item=item_id, attempt=claim.item.attempts)
-        start = time.perf_counter()
         try:
-            outcome = self._process(claim)
-            seconds = time.perf_counter() - start
-            log.info("item", **log_fields(claim, outcome, seconds))
-            self._count(claim, outcome, seconds)
+            with span("item", Kind.CONSUMER, parent_of(claim.job.traceparent)) as started:
+                structlog.contextvars.bind_contextvars(**started.log_fields())
+                self._run(claim, started)
         finally:
             structlog.contextvars.clear_contextvars()
         self._finish_job(claim)
+
+    def _run(self, claim: Claim, started: Span) -> None:
+        start = time.perf_counter()
+        outcome = self._process(claim)
+        seconds = time.perf_counter() - start
+        log.info("item", **log_fields(claim, outcome, seconds))
+        note_outcome(started, claim, outcome)
+        self._count(claim, outcome, seconds)
 
     def _count(self, claim: Claim, outcome: Outcome, seconds: float) -> None:
         item = claim.item
@@ -196,6 +203,17 @@ class Worker:
         with contextlib.suppress(DatabaseUnavailable):
             self._store.close(claim.job.id)
         self._dispatcher.try_next(claim.job.caller)
+
+
+def note_outcome(started: Span, claim: Claim, outcome: Outcome) -> None:
+    """Add the facts of an attempt to its span: sizes in px and bytes."""
+    started.note({"item.position": claim.item.position, "item.attempt": claim.item.attempts})
+    started.note({"item.status": outcome.status, "image.bytes": claim.item.original_bytes})
+    if facts := outcome.facts:
+        started.note({"image.width": facts.original_width, "image.height": facts.original_height})
+        started.note({"result.format": facts.format, "result.bytes": facts.bytes})
+    else:
+        started.fail(outcome.code)
 
 
 def log_fields(claim: Claim, outcome: Outcome, seconds: float) -> dict[str, object]:

@@ -15,6 +15,7 @@ from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
 from services.jobs.queries import JobQueries
 from services.jobs.store import JobStore
 from services.jobs.tables import FAILED, QUEUED, Job, JobItem, item_id, new_job_id, original_key
+from services.observability.tracing import TRACEPARENT, Kind, current, span
 from services.storage.base import Storage
 
 
@@ -78,6 +79,11 @@ class JobSubmitter:
         """
         if found := self.find(submission):
             return found
+        with span("job", Kind.PRODUCER) as started:
+            started.note({"job.kind": submission.kind, "job.items": len(submission.files)})
+            return self._submit(submission)
+
+    def _submit(self, submission: Submission) -> Job:
         in_flight = self._check_load(submission)
         self._dispatcher.check_queue()
         job, items = _records_of(submission)
@@ -168,6 +174,7 @@ def _records_of(submission: Submission) -> tuple[Job, list[JobItem]]:
         created_at=now,
         callback_url=submission.callback_url,
         callback_attempts=0,
+        traceparent=current().headers().get(TRACEPARENT),
     )
     items = [_item_of(job, file, position) for position, file in enumerate(submission.files, 1)]
     return job, items

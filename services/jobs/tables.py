@@ -33,7 +33,8 @@ class Job(Base):
 
     `owner` is the id of the API key that made it, None without a key; `visitor` is the id in the cookie of the browser
     that made it without a key. Quotas count by `caller`. `expires_at`, set when
-    the job ends, is when its files may be deleted; `removed_at` is when they were.
+    the job ends, is when its files may be deleted; `removed_at` is when they were. `traceparent` names the span that
+    submitted it: those of its images and of its webhook are below it.
     """
 
     __tablename__ = "jobs"
@@ -58,6 +59,7 @@ class Job(Base):
     callback_attempts: Mapped[int] = mapped_column(Integer, default=0)
     callback_due_at: Mapped[datetime | None]
     callback_status: Mapped[str | None] = mapped_column(String(200))
+    traceparent: Mapped[str | None] = mapped_column(String(55))
 
     __table_args__ = (
         Index("uq_jobs_caller_idempotency_key", "caller", "idempotency_key", unique=True),

@@ -1,6 +1,7 @@
 """Notifies callers' servers of a job's end: signed, retried, delivered at least once."""
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ from services.jobs.tables import Job
 from services.net.client import Outbound
 from services.net.stream import Budget
 from services.net.urls import parse_url
+from services.observability.tracing import Kind, parent_of, span
 
 # One attempt takes less than the first interval, so that two of them never overlap.
 ATTEMPT_SECONDS: Final = 10.0
@@ -69,19 +71,24 @@ class Webhooks:
             self._deliver(job, last=delay is None)
 
     def _deliver(self, job: Job, *, last: bool) -> None:
-        outcome = self._post(job)
-        delivered = outcome.startswith("2")
+        with span("webhook", Kind.CLIENT, parent_of(job.traceparent)) as started:
+            outcome = self._post(job, started.headers())
+            delivered = outcome.startswith("2")
+            started.note({"webhook.outcome": outcome, "webhook.attempt": job.callback_attempts + 1})
+            if not delivered:
+                started.fail(outcome)
         self._store.mark_webhook_sent(job, outcome, delivered=delivered)
         answered = f"http_{outcome[0]}xx" if outcome.isdecimal() else outcome
         self._counters.count(WEBHOOKS, OK if delivered else answered)
         write = log.info if delivered else log.warning
         write("webhook", job=job.id, outcome=outcome, attempt=job.callback_attempts + 1, last=last or delivered)
 
-    def _post(self, job: Job) -> str:
-        """Post the payload; return the answer's status, or the code of the error."""
+    def _post(self, job: Job, trace: Mapping[str, str]) -> str:
+        """Post the payload with the headers `trace`; return the answer's status, or the code of the error."""
         body = orjson.dumps(webhook_payload(job, self._public_url).model_dump())
         headers = [("Content-Type", "application/json"), (OLD_ID, job.id)]
         headers += self._signer.headers(message_id(job), body)
+        headers += trace.items()
         try:
             target = parse_url(job.callback_url or "")
             budget = Budget(ATTEMPT_SECONDS, MAX_ANSWER_BYTES, Deadline(gone=self._stopped.is_set))

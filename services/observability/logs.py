@@ -11,7 +11,12 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+from services.observability.tracing import without_sdk
+
+# portalocker, which it is made with, imports redis-py.
+with without_sdk():
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 # Addresses, job ids and names of keys are in the log.
 FILE_MODE: Final = 0o600

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
 from tests.support.gunicorn import Gunicorn
-from tests.support.studio import ARGUMENTS, Tab, Tabs, choose, chromium, item, wait_for
+from tests.support.studio import ARGUMENTS, Tab, Tabs, choose, choose_by_keyboard, chromium, item, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
@@ -88,10 +88,7 @@ def test_no_state_has_a_barrier(
 
 def test_photo_is_chosen_and_saved_by_keyboard_alone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
-    tab.page.get_by_role("button", name="Choose photos").focus()
-    with tab.page.expect_file_chooser() as chooser:
-        tab.page.keyboard.press("Enter")
-    chooser.value.set_files([str(path) for path in photo_files[:2]])
+    choose_by_keyboard(tab, *photo_files[:2])
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
     item(tab, "astronaut.jpg").get_by_role("button", name="Download").focus()
     with tab.page.expect_download() as found:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from tests.support.editor import mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import at, click, depth, fill, press, ready, reset, said, set_tool
-from tests.support.studio import Tab, Tabs, one_tab
+from tests.support.studio import Tab, Tabs, choose_by_keyboard, one_tab
 from tests.support.waiting import poll
 
 # `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
@@ -222,11 +222,7 @@ def test_whole_way_by_keyboard(direct: Gunicorn, tabs: Tabs, photo_files: list[P
     """A photo in by the dialog, erased, undone, erased again and exported: the bytes are those of the mask."""
     tab = tabs.open(direct.url, reduced_motion="reduce")
     page = tab.page
-    choose = page.get_by_label("Choose photos").first
-    choose.focus()
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(photo_files[0])
+    choose_by_keyboard(tab, photo_files[0])
     page.wait_for_url("**/#/edit/*")
     ready(page)
     stage(page).focus()

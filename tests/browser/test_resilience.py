@@ -159,6 +159,17 @@ def test_second_tab_shows_the_same_and_asks_no_more(with_jobs: Studio, tabs: Tab
     poll(lambda: many[0].name not in states(first), what="the removal in the first tab")
 
 
+def test_photos_of_a_second_tab_are_followed_by_the_first(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    first = tabs.open(with_jobs.url)
+    second = tabs.open(with_jobs.url, context=first.page.context)
+    choose(second, *photo_files[:2])
+    wait_for(second, {path.name: COMPLETED for path in photo_files[:2]})
+    wait_for(first, {path.name: COMPLETED for path in photo_files[:2]})
+    assert not second.asked("/api/jobs/events")
+
+
 def test_without_jobs_photos_go_one_by_one(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
     choose(tab, *photo_files)

@@ -195,6 +195,17 @@ def choose(tab: Tab, *files: Path) -> None:
     tab.page.get_by_label("Choose photos").set_input_files(list(files))
 
 
+def choose_by_keyboard(tab: Tab, *files: Path) -> None:
+    """Choose files with the keyboard alone: Enter on the button opens the browser's dialog."""
+    page = tab.page
+    # Playwright begins to catch the dialog a moment after it was asked to: asked early, it has begun by then.
+    page.on("filechooser", lambda _: None)
+    page.get_by_role("button", name="Choose photos").focus()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(list(files))
+
+
 def item(tab: Tab, name: str) -> Locator:
     """Return the photo of the list that has this name."""
     return tab.page.get_by_role("region", name="Photos").get_by_role("listitem", name=name)

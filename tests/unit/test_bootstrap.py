@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import bootstrap
-from config import Settings
+from config import ConfigError, Settings
 from services.errors import ServiceError
 from services.imaging.pipeline import Rules
 from tests.support.waiting import ROOT
@@ -55,3 +55,10 @@ def test_only_bootstrap_builds_a_remover_from_settings() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
         assert not called & builders, path
+
+
+def test_endpoint_of_traces_without_their_packages_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'background-remover\[otel\]'"):
+        bootstrap.load_settings(otel_exporter_otlp_endpoint="http://127.0.0.1:4318")
+    assert bootstrap.load_settings(otel_exporter_otlp_endpoint="")

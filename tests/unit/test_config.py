@@ -185,3 +185,16 @@ def test_webhook_secrets_are_two_while_they_change() -> None:
 def test_links_begin_with_the_public_url_without_its_slash() -> None:
     assert load_settings().public_base == ""
     assert load_settings(public_url="https://api.example/").public_base == "https://api.example"
+
+
+def test_headers_of_traces_are_read_and_never_shown() -> None:
+    settings = load_settings(otel_exporter_otlp_headers="Authorization=Basic%20abc=, x-team = a")
+    assert settings.trace_headers == {"authorization": "Basic abc=", "x-team": "a"}
+    with pytest.raises(ConfigError) as stopped:
+        load_settings(otel_exporter_otlp_headers="hunter2")
+    assert "OTEL_EXPORTER_OTLP_HEADERS is (hidden): Input should be headers" in str(stopped.value)
+
+
+def test_endpoint_of_traces_holds_no_password() -> None:
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        load_settings(otel_exporter_otlp_endpoint="http://ann:hunter2@collector:4318")

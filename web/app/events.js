@@ -16,6 +16,18 @@ export function isOver(doc) {
   return OVER.has(doc.state);
 }
 
+/**
+ * A document as another tab has it. News of two tabs may cross: an end and pictures that are known here stay.
+ * @param {Doc} held @param {Doc} heard @returns {Doc}
+ */
+export function merge(held, heard) {
+  const { state, progress, result, error, job } = held;
+  const late = isOver(held) && !isOver(heard) && heard.attempts === held.attempts && heard.stage !== "compose";
+  const now = late ? { ...heard, state, progress, result, error, job, stage: undefined, eta: undefined } : heard;
+  const pictures = now.thumb ? {} : { thumb: held.thumb, thumbKey: held.thumbKey };
+  return { ...now, ...pictures, before: now.before ?? held.before };
+}
+
 /** The document after an event; the same one where the event does not apply. @param {Doc} doc @param {DocEvent} event @returns {Doc} */
 export function reduce(doc, event) {
   const over = isOver(doc);

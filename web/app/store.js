@@ -1,7 +1,7 @@
 // The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
 import { batch, computed, signal } from "../vendor/signals/signals-core.js";
 import * as db from "./db.js";
-import { isOver, reduce } from "./events.js";
+import { isOver, merge, reduce } from "./events.js";
 import { broadcast, hear, openTabs, TAB } from "./tabs.js";
 
 export { reduce } from "./events.js";
@@ -152,19 +152,19 @@ function takeAll(heard) {
 /** Take a document as another tab or an earlier visit has it. @param {Doc} doc */
 function take(doc) {
   const held = docs.get(doc.id);
-  if (held) held.value = doc;
+  if (held) held.value = merge(held.peek(), doc);
   else docs.set(doc.id, signal(doc));
   changes.value = changes.peek() + 1;
 }
 
-/** @type {Map<string, Doc>} */
-const unsaved = new Map();
+/** Ids of documents that have changed. @type {Set<string>} */
+const unsaved = new Set();
 let saving = false;
 
 /** @param {Doc} doc */
 function changed(doc) {
   changes.value = changes.peek() + 1;
-  unsaved.set(doc.id, doc);
+  unsaved.add(doc.id);
   if (saving) return;
   saving = true;
   setTimeout(flush, 100);
@@ -172,7 +172,8 @@ function changed(doc) {
 
 /** Save what has changed. */
 export async function flush() {
-  const fresh = [...unsaved.values()];
+  // As they are now: another tab may have changed them since.
+  const fresh = [...unsaved].flatMap((id) => peek(id) ?? []);
   unsaved.clear();
   saving = false;
   if (!fresh.length) return;

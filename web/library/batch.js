@@ -1,12 +1,11 @@
 // The view of all photos; loaded with the first of them.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
-import { effect } from "../vendor/signals/signals-core.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { knownFacts } from "../app/facts.js";
 import { counts, order } from "../app/store.js";
 import { cancelAll } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
-import { failedPanel } from "./failed.js";
 import { restoreDefaults } from "./defaults.js";
 import { chooseFolder, choosePhotos } from "./hero.js";
 import { PhotoList } from "./list.js";
@@ -39,7 +38,7 @@ function library() {
     <div class="library-head"><h1>${t("your_photos")}</h1><div class="buttons">${choosePhotos("")}${chooseFolder("")}</div></div>
     ${notices()}
     ${progressCard()}
-    ${failedPanel()}
+    ${failures()}
     <div class="columns">
       <section class="photos-region" id="photos" tabindex="-1" aria-label=${t("photos")}>
         ${filters()}
@@ -49,6 +48,15 @@ function library() {
       ${bulkPanel()}
     </div>
   </div>`;
+}
+
+/** The panel of failed photos, loaded with the first of them. @type {import("../vendor/signals/signals-core.js").Signal<(() => unknown)|undefined>} */
+const failedPanel = signal(/** @type {(() => unknown)|undefined} */ (undefined));
+
+function failures() {
+  if (!counts.value.failed) return nothing;
+  if (!failedPanel.value) import("./failed.js").then((loaded) => { failedPanel.value = loaded.failedPanel; }, () => undefined);
+  return failedPanel.value?.() ?? nothing;
 }
 
 function progressCard() {

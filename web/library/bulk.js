@@ -2,15 +2,15 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { computed, signal } from "../vendor/signals/signals-core.js";
-import { openDialog } from "../app/dialog.js";
+import { say } from "../app/announce.js";
 import { facts, optionsOf } from "../app/facts.js";
 import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
 import { applyOptions, deleteAll } from "./actions.js";
 import { defaults, setDefaults } from "./defaults.js";
-import { done, downloadAll, downloadMetadata, packing } from "./download.js";
 import { icon } from "./icons.js";
-import { selected, selectNone, targets } from "./selection.js";
+import { docError } from "./pace.js";
+import { done, selected, selectNone, targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Options} Options */
 
@@ -20,6 +20,8 @@ const NAMED = /** @type {{[name: string]: string}} */ ({ white: "ffffff", black:
 
 /** What the panel shows, until it is applied. */
 const draft = signal(/** @type {Options|undefined} */ (undefined));
+/** How many of how many are packed; undefined while nothing is. */
+const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
 const shownOptions = computed(() => draft.value ?? defaults.value);
 
 /** The options with those that the preset stands for. @param {Options} options @returns {Options} */
@@ -111,11 +113,29 @@ function results() {
   const count = done().length;
   const busy = packing.value;
   return html`<div class="results panel">
-    <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${downloadAll}>${icon("download")}${t("download_all")}</button>
+    <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${saveAll}>${icon("download")}${t("download_all")}</button>
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
-    <button type="button" class="button quiet" title=${t("download_metadata")} @click=${downloadMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
+    <button type="button" class="button quiet" title=${t("download_metadata")} @click=${saveMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
     <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
   </div>`;
+}
+
+async function saveAll() {
+  const docs = done();
+  if (!docs.length || packing.peek()) return;
+  const of = docs.length;
+  packing.value = { done: 0, of };
+  try {
+    const { downloadAll } = await import("./download.js");
+    await downloadAll(docs, (done) => { packing.value = { done, of }; });
+  } catch (error) {
+    say(t("download_failed", { reason: docError(error).text }));
+  }
+  packing.value = undefined;
+}
+
+async function saveMetadata() {
+  (await import("./download.js")).downloadMetadata();
 }
 
 function kept() {
@@ -125,6 +145,7 @@ function kept() {
 }
 
 async function confirmDelete() {
+  const { openDialog } = await import("../app/dialog.js");
   const answer = await openDialog((dialog) => html`<h2>${t("delete_title")}</h2><p>${t("delete_text", { count: order.peek().length })}</p>
     <div class="dialog-buttons"><button type="button" class="button" @click=${() => dialog.close("")}>${t("keep")}</button>
     <button type="button" class="button primary" @click=${() => dialog.close("yes")}>${t("delete_yes")}</button></div>`, { label: t("delete_title") });

@@ -1,44 +1,24 @@
 // All results in one ZIP file, and what is known of them as JSON.
 import * as api from "../app/api.js";
-import { say } from "../app/announce.js";
-import { t } from "../app/i18n/index.js";
 import { peek } from "../app/store.js";
-import { signal } from "../vendor/signals/signals-core.js";
 import { resultBlob, same, saveBlob } from "./actions.js";
 import { stems } from "./names.js";
-import { docError } from "./pace.js";
 import { targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
-
-/** How many of how many are packed; undefined while nothing is. */
-export const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
 
 // Larger archives are parted: a tab's memory is small.
 const PART_BYTES = 512 * 1024 * 1024;
 const ARCHIVE = "photos.zip";
 
-/** The documents that can be downloaded now. @returns {Doc[]} */
-export function done() {
-  return targets.value.flatMap((id) => { const doc = peek(id); return doc?.state === "completed" ? [doc] : []; });
+/** Save all results: as the server's archive where all of them are there, otherwise packed here. @param {Doc[]} docs @param {(done: number) => void} onPacked */
+export async function downloadAll(docs, onPacked) {
+  if (docs.every((doc) => doc.job && same(doc.options, doc.applied))) await fromServer(docs, onPacked);
+  else await packed(docs, onPacked);
 }
 
-/** Save all results: as the server's archive where all of them are there, otherwise packed here. */
-export async function downloadAll() {
-  const docs = done();
-  if (!docs.length || packing.peek()) return;
-  packing.value = { done: 0, of: docs.length };
-  try {
-    if (docs.every((doc) => doc.job && same(doc.options, doc.applied))) await fromServer(docs);
-    else await packed(docs);
-  } catch (error) {
-    say(t("download_failed", { reason: docError(error).text }));
-  }
-  packing.value = undefined;
-}
-
-/** A plain navigation: the browser streams it to disk. @param {Doc[]} docs */
-async function fromServer(docs) {
+/** A plain navigation: the browser streams it to disk. @param {Doc[]} docs @param {(done: number) => void} onPacked */
+async function fromServer(docs, onPacked) {
   const names = stems(docs);
   const items = docs.map((doc, index) => ({ job_id: doc.job?.id, item_id: doc.job?.item, name: names[index] }));
   let answer;
@@ -46,7 +26,7 @@ async function fromServer(docs) {
     answer = await api.request("/api/archives", { method: "POST", body: JSON.stringify({ items, metadata: false }), headers: { "Content-Type": "application/json" } });
   } catch (error) {
     // A server of before.
-    if (error instanceof api.ApiError && (error.status === 404 || error.status === 405)) return packed(docs);
+    if (error instanceof api.ApiError && (error.status === 404 || error.status === 405)) return packed(docs, onPacked);
     throw error;
   }
   const { url } = await answer.json();
@@ -56,8 +36,8 @@ async function fromServer(docs) {
   link.click();
 }
 
-/** @param {Doc[]} docs */
-async function packed(docs) {
+/** @param {Doc[]} docs @param {(done: number) => void} onPacked */
+async function packed(docs, onPacked) {
   const { downloadZip } = await import("../vendor/client-zip/client-zip.js");
   const names = stems(docs);
   const parts = inParts(docs);
@@ -68,7 +48,7 @@ async function packed(docs) {
         const blob = await resultBlob(doc.id);
         yield { name: `${names[at]}.${endingOf(blob)}`, input: blob, lastModified: new Date(doc.addedAt) };
         at += 1;
-        packing.value = { done: at, of: docs.length };
+        onPacked(at);
       }
     };
     const archive = await downloadZip(entries()).blob();

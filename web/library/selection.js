@@ -53,6 +53,11 @@ export const unsure = computed(() => {
 /** The photos that actions are for: the selected ones, or all. */
 export const targets = computed(() => (selected.value.size ? order.value.filter((id) => selected.value.has(id)) : order.value));
 
+/** The photos that can be downloaded now. @returns {import("../app/store.js").Doc[]} */
+export function done() {
+  return targets.value.flatMap((id) => { const doc = peek(id); return doc?.state === "completed" ? [doc] : []; });
+}
+
 onForget.add((ids) => {
   const next = new Set(selected.peek());
   for (const id of ids) next.delete(id);

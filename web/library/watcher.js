@@ -2,9 +2,8 @@
 import { ApiError, request } from "../app/api.js";
 import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
-import { all, dispatch, docs, hasPhoto, peek, together } from "../app/store.js";
-import { listen } from "../app/sse.js";
-import { leads } from "../app/tabs.js";
+import { all, dispatch, docs, flush, hasPhoto, peek, together } from "../app/store.js";
+import { broadcast, hear, leads } from "../app/tabs.js";
 import { effect } from "../vendor/signals/signals-core.js";
 import { passes, sleep } from "./pace.js";
 
@@ -32,11 +31,16 @@ function openJobs() {
   return [...ids].slice(0, MOST_JOBS);
 }
 
-/** Look which jobs there are; the stream begins again where they are others. */
+/** Look which jobs there are; the stream begins again where they are others. Another tab may be the one that listens. */
 export function watchJobs() {
-  if (!active) run();
+  if (!leads.peek()) {
+    flush();
+    broadcast("jobs", null);
+  } else if (!active) run();
   else gathering ??= setTimeout(restart, GATHER_MS);
 }
+
+hear("jobs", () => { if (leads.peek()) watchJobs(); });
 
 function restart() {
   gathering = undefined;
@@ -68,7 +72,7 @@ async function run() {
 async function follow(jobs, signal) {
   try {
     if (Date.now() < pollUntil) await poll(jobs, signal);
-    else await listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
+    else await (await import("../app/sse.js")).listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
     reconnecting.value = false;
     return true;
   } catch (error) {

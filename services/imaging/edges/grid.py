@@ -16,6 +16,18 @@ from services.imaging.rasters import Plane
 TILE: Final = 144  # px, about: a tile's side
 
 
+def around(marked: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the marked cells and of `margin` more to each side; all where none is marked.
+
+    They start at even numbers: a grid of half the size then has the same cells as the whole picture's.
+    """
+    rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(None), slice(None)
+    top, left = (max(0, int(found[0]) - margin) // 2 * 2 for found in (rows, columns))
+    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
+
+
 @dataclass(frozen=True)
 class Cells:
     """The grid over a picture of `width` × `height` px: whole cells of `side` px. A remainder at the right or bottom,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
-from services.imaging.edges.grid import Cells, Tile
-from services.imaging.edges.matting import Level, LocalColours, Problem, solve
+from services.imaging.edges.grid import Cells, Tile, around
+from services.imaging.edges.matting import Level, Problem, solve
 from services.imaging.options import Edges
 from services.imaging.rasters import Matte, Pixels, Plane
 
@@ -21,6 +21,8 @@ from services.imaging.rasters import Matte, Pixels, Plane
 EPSILON: Final = 1e-6
 # Removes a haze of one part in fifteen at both ends.
 CONTRAST: Final = 1.15
+# Cells around the unsure ones that are solved with them: a window's reach and that of its neighbours.
+MARGIN: Final = 18
 # How firmly the mask's own certainty keeps a pixel: small parts of the subject stay.
 GRIP, GRIP_POWER = 0.2, 6
 
@@ -91,28 +93,35 @@ def follow(
     `DeadlineExceeded`.
     """
     rough = np.where(beliefs.unsure, beliefs.alpha, (beliefs.alpha > 0.5).astype(np.float32))
-    alpha, colours = solve(Problem(photo.image, rough, beliefs.weight, ~beliefs.unsure), levels, EPSILON, deadline)
+    window = around(beliefs.unsure, MARGIN)
+    problem = Problem(photo.image[window], rough[window], beliefs.weight[window], ~beliefs.unsure[window])
+    alpha, colours = solve(problem, levels, EPSILON, deadline)
     deadline.check()
-    seen = np.clip(alpha * np.float32(CONTRAST) - np.float32((CONTRAST - 1) / 2), 0, 1)
-    return _apply(photo, colours, alpha, beliefs.unsure, trust(seen))
+    model = np.zeros((*rough.shape, 4), np.float32)
+    model[window] = np.dstack(colours.fit(alpha))
+    rough[window] = alpha
+    seen = np.clip(rough * np.float32(CONTRAST) - np.float32((CONTRAST - 1) / 2), 0, 1)
+    return _apply(photo, model, rough, beliefs.unsure, trust(seen))
 
 
 def _apply(
     photo: GridPhoto,
-    colours: LocalColours,
+    model: NDArray[np.float32],
     alpha: Plane,
     unsure: NDArray[np.bool_],
     keep: Keep,
 ) -> Matte:
-    """Return the matte at full size: sure cells as they are, others by their colour model, tile by tile."""
+    """Return the matte at full size: sure cells as they are, others by their colour `model` (slopes for red, green and
+    blue, and the offset), tile by tile.
+    """
     cells = photo.cells
     sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
     wide, tall = (length * cells.side for length in cells.size)
     matte = cv2.resize(sure, (wide, tall), interpolation=cv2.INTER_NEAREST)
     matte = cv2.copyMakeBorder(matte, 0, cells.height - tall, 0, cells.width - wide, cv2.BORDER_REPLICATE)
-    model = cells.pad(np.dstack(colours.fit(alpha)))
+    padded = cells.pad(model)
     for tile in cells.tiles(unsure):
-        found = keep(tile, _by_colour(tile.grown(model), photo.pixels[tile.pixels]))
+        found = keep(tile, _by_colour(tile.grown(padded), photo.pixels[tile.pixels]))
         np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
     return np.asarray(matte, dtype=np.uint8)
 

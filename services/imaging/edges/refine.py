@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
-from services.imaging.edges.guided import PASSES, Beliefs, GridPhoto, Pass, follow, grip
+from services.imaging.edges.guided import CONTRAST, PASSES, Beliefs, GridPhoto, Pass, follow, grip
 from services.imaging.edges.trust import guard
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
@@ -21,6 +21,10 @@ MAX_EXACT_SIGMA: Final = 4.0
 SURE_SUBJECT, SURE_BACKGROUND = 252, 3
 # px around an uncertain value that are uncertain too.
 DOUBT: Final = 2
+
+# px of the photo's longer side: a small photo shows little that its mask lacks. The mean of matte and mask is nearer to
+# the truth there, and up to the second size the matte gets more of the weight.
+SMALL_SIDE, LARGE_SIDE = 400, 800
 
 OPENING: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # a disc of radius 1
 SMOOTH_SIGMA: Final = 2.0  # px
@@ -49,9 +53,8 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
         given = Given(mask, soft, on_grey(photo))
         for look in PASSES[options.edges]:
             known = matte = _guided_by_photo(given, known, matte, look, deadline)
-        # The photo is a cut-out already: its own edge is the better one and is not cut twice.
-        if photo.alpha is not None:
-            matte = np.maximum(matte, soft)
+        # A photo that is a cut-out already: its own edge is the better one and is not cut twice.
+        matte = _weighed_by_size(matte, soft) if photo.alpha is None else np.maximum(matte, soft)
     if options.alpha_boost != 1.0:
         matte = _boost(matte, options.alpha_boost)
     if options.threshold is not None:
@@ -81,6 +84,15 @@ def _guided_by_photo(given: Given, known: Mask, matte: Matte, look: Pass, deadli
     weight = cv2.resize(grip(known), size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
     beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))
     return follow(photo, beliefs, look.levels, lambda alpha: guard(given.mask, given.soft, photo, alpha).keep, deadline)
+
+
+def _weighed_by_size(matte: Matte, soft: Matte) -> Matte:
+    """Return a small photo's matte averaged with its mask. Where the mask is sure, both are 0 or 255."""
+    share = (max(matte.shape) - SMALL_SIDE) / (LARGE_SIDE - SMALL_SIDE)
+    weight = 0.5 + 0.5 * min(1.0, max(0.0, share))
+    if weight == 1.0:
+        return matte
+    return np.asarray(cv2.addWeighted(matte, weight, _boost(soft, CONTRAST), 1 - weight, 0), dtype=np.uint8)
 
 
 def _doubt(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

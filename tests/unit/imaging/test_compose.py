@@ -474,7 +474,7 @@ def test_a_crop_grows_so_that_the_shadow_is_not_cut(remove: Remove, cup: Array, 
     assert result.foreground[2:] == bare.foreground[2:]  # the shadow is not the subject
     alpha[result.foreground.slices] = 0
     edges = (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])
-    assert max(int(edge.max()) for edge in edges) <= 10
+    assert max(int(edge.max()) for edge in edges) <= 16
     assert np.array_equal(
         pixels(remove(file(cup), crop="1", output="mask", shadow=kind).data),
         pixels(remove(file(cup), crop="1", output="mask").data),

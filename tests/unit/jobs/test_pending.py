@@ -75,7 +75,7 @@ def test_a_job_whose_items_have_ended_is_unclosed_until_it_is_closed(store: JobS
 def test_expired_jobs_are_found_until_their_files_are_removed(store: JobStore, pending: PendingWork) -> None:
     unexpired, expired, now = insert_job(store), insert_job(store), datetime.now(UTC)
     finish_job(store, unexpired)
-    finish_job(JobStore(store.database, result_seconds=-1), expired)
+    finish_job(JobStore(store.database, result_seconds=-60), expired)
     assert pending.expired_jobs(10) == [expired]
     assert pending.jobs_with_files([expired, unexpired, "0" * 32]) == {expired, unexpired}
     assert pending.old_records(now, 10) == []

@@ -1,7 +1,7 @@
 // Every state with every event: what becomes of a photo.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reduce } from "../../../web/app/events.js";
+import { merge, reduce } from "../../../web/app/events.js";
 
 const JOB = { id: "j", item: "j-1", revision: 0 };
 const RESULT = { width: 4, height: 3, bytes: 9, format: "png", model: "u2netp" };
@@ -56,4 +56,13 @@ test("a retry counts, and forgets error, result and job", () => {
 
 test("a result brings its revision", () => {
   assert.equal(reduce(doc("processing", { job: JOB }), { ...EVENTS.finish, revision: 3 }).job.revision, 3);
+});
+
+test("an end stays where late news of another tab crosses it", () => {
+  const held = doc("completed", { result: RESULT, job: JOB, progress: 100, thumb: "picture", thumbKey: "1/after" });
+  const late = merge(held, doc("processing", { before: "small", job: JOB }));
+  assert.deepEqual([late.state, late.result, late.thumb, late.thumbKey, late.before], ["completed", RESULT, "picture", "1/after", "small"]);
+  assert.equal(merge(held, doc("processing", { stage: "compose", job: JOB })).state, "processing");
+  assert.equal(merge(doc("failed"), doc("added", { attempts: 1 })).state, "added");
+  assert.equal(merge(doc("queued"), doc("processing")).state, "processing");
 });

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.imaging.edges.grid import TILE, Cells
+from services.imaging.edges.grid import TILE, Cells, around
 
 
 def test_grid_has_about_the_wanted_cells_along_the_longer_side() -> None:
@@ -65,3 +65,11 @@ def test_grown_values_are_bilinear_between_the_cells() -> None:
     # The middle of cell n is at 4n + 1.5.
     expected = np.clip((np.arange(40) - 1.5) / 4, 0, 9)
     np.testing.assert_allclose(grown, np.tile(expected, (24, 1)), atol=1e-5)
+
+
+def test_rectangle_around_marks_has_a_margin_and_starts_at_even_cells() -> None:
+    marked = np.zeros((40, 30), np.bool_)
+    marked[20, 9] = marked[22, 12] = True
+    assert around(marked, 3) == (slice(16, 26), slice(6, 16))
+    assert marked[around(marked, 50)].shape == marked.shape
+    assert around(np.zeros((4, 4), np.bool_), 3) == (slice(None), slice(None))

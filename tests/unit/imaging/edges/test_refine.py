@@ -14,6 +14,7 @@ from skimage.morphology import disk, opening
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
+from services.imaging.edges import guided
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Photo
@@ -65,6 +66,36 @@ def test_edges_come_out_where_the_photo_has_them_and_not_where_the_mask_does(edg
     band = cv2.dilate(((alpha > 0) & (alpha < 1)).astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
     error = {how: float(np.abs(led(mask, pixels, how) / 255 - alpha)[band].mean()) for how in ("soft", edges)}
     assert error[edges] < 0.35 * error["soft"]
+
+
+def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
+    """The same picture at 400 px and at 800 px: the mask's part in the matte is one half, and none."""
+    moved = {}
+    for width in (400, 800):
+        sized = cv2.resize(hairy_disc(), (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        alpha = np.asarray(sized, dtype=np.float32)
+        mask, pixels = small(alpha), picture(alpha)
+        soft, matte = led(mask, pixels, "soft"), led(mask, pixels, "refined")
+        band = (soft > 20) & (soft < 235)
+        moved[width] = float(np.abs(matte.astype(int) - soft)[band].mean())
+        deep = np.ones((25, 25), np.uint8)
+        assert (matte[cv2.erode((soft == 255).astype(np.uint8), deep) > 0] == 255).all()
+        assert (matte[cv2.erode((soft == 0).astype(np.uint8), deep) > 0] == 0).all()
+    assert 0.4 * moved[800] < moved[400] < 0.6 * moved[800]
+
+
+@pytest.mark.parametrize("edges", ["refined", "matting"])
+def test_solving_around_the_edge_alone_gives_what_solving_all_gives(
+    monkeypatch: pytest.MonkeyPatch, edges: str
+) -> None:
+    alpha = np.zeros((900, 1200), np.float32)
+    alpha[100:500, 200:600] = hairy_disc(400, 400)
+    mask, pixels = small(alpha), picture(alpha)
+    around = led(mask, pixels, edges)
+    monkeypatch.setattr(guided, "MARGIN", max(alpha.shape))
+    difference = np.abs(around.astype(int) - led(mask, pixels, edges))
+    assert difference.mean() < 0.1
+    assert (difference > 4).mean() < 0.001
 
 
 def test_matting_error_does_not_exceed_that_of_refined() -> None:

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from routes.http.job_answers import encoded
-from routes.http.job_views import JobView
+from routes.http.jobs.job_answers import encoded
+from routes.http.jobs.job_views import JobView
 from routes.openapi.schemas import schema_of
 from services.jobs.queries import JobSnapshot
 from tests.support.jobs import new_records

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from routes.http.answers import Body, Count
-from routes.http.item_views import ErrorView, ItemName, ItemView, RefusedView, Status
+from routes.http.jobs.item_views import ErrorView, ItemName, ItemView, RefusedView, Status
 from services.jobs.queries import JobSnapshot
 from services.jobs.retention import Removed
 from services.jobs.tables import BATCH, CANCELLED, FAILED, FINISHED, QUEUED, Job, item_id

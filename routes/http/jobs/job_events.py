@@ -9,8 +9,8 @@ from flask import Response, request
 
 from bootstrap import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
-from routes.http.job_answers import encoded
-from routes.http.job_views import JobView
+from routes.http.jobs.job_answers import encoded
+from routes.http.jobs.job_views import JobView
 from services.errors import ServiceError
 from services.jobs.listeners import Listeners
 from services.jobs.queries import JobSnapshot

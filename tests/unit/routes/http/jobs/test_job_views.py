@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from routes.http.job_answers import encoded
-from routes.http.job_views import AcceptedView, FailedJobView, JobView, RetriedView, job_url
-from routes.http.upload_views import TaskView
+from routes.http.jobs.job_answers import encoded
+from routes.http.jobs.job_views import AcceptedView, FailedJobView, JobView, RetriedView, job_url
+from routes.http.jobs.upload_views import TaskView
 from services.containers.errors import CorruptImage
 from services.errors import Busy
 from services.jobs.queries import JobSnapshot

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from routes.http.job_answers import encoded
-from routes.http.upload_views import STATUS, TaskView, UploadAcceptedView, UploadView
+from routes.http.jobs.job_answers import encoded
+from routes.http.jobs.upload_views import STATUS, TaskView, UploadAcceptedView, UploadView
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED
 from tests.support.jobs import new_records

@@ -13,9 +13,9 @@ from pydantic import Field
 from bootstrap import JobServices
 from routes.http.answers import Body, Count
 from routes.http.context import service
-from routes.http.item_views import ItemState, Status
-from routes.http.job_answers import encoded
-from routes.http.job_events import KEEP_ALIVE_SECONDS, MAX_STREAM_SECONDS, POLL_SECONDS, RETRY_MS, stream_events
+from routes.http.jobs.item_views import ItemState, Status
+from routes.http.jobs.job_answers import encoded
+from routes.http.jobs.job_events import KEEP_ALIVE_SECONDS, MAX_STREAM_SECONDS, POLL_SECONDS, RETRY_MS, stream_events
 from services.errors import BadOption, ServiceError
 from services.jobs.queries import JobQueries
 from services.jobs.watch import Change, Watch

@@ -10,9 +10,9 @@ import pytest
 from flask import Flask, Response
 
 from bootstrap import JobServices
-from routes.http import job_events
 from routes.http.context import EXTENSION
-from routes.http.job_events import events, wants_events
+from routes.http.jobs import job_events
+from routes.http.jobs.job_events import events, wants_events
 from services.errors import Busy
 from services.jobs.errors import JobNotFound
 from services.jobs.listeners import Listeners

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from routes.http.context import EXTENSION, state
-from routes.http.job_requests import ROOM_FOR_FIELDS, read_batch, read_single
+from routes.http.jobs.job_requests import ROOM_FOR_FIELDS, read_batch, read_single
 from services.api_keys.keys import ApiKey
 from services.archives.errors import TooManyFiles
 from services.capacity.admission import Admission, Bodies

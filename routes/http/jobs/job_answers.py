@@ -7,7 +7,7 @@ from flask import Response, redirect
 
 from routes.http.answers import Body
 from routes.http.context import service
-from routes.http.job_views import AcceptedView
+from routes.http.jobs.job_views import AcceptedView
 from routes.removal import file_name
 from services.jobs.archive import Latest, result_name, stream_archive
 from services.jobs.errors import JobNotFinished

@@ -3,7 +3,7 @@
 from typing import Final, Literal, Self
 
 from routes.http.answers import Body, Count
-from routes.http.job_views import Moment, job_url
+from routes.http.jobs.job_views import Moment, job_url
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED, Job
 

@@ -12,7 +12,7 @@ from flask import Flask
 
 from routes.http.answers import Readiness
 from routes.http.context import EXTENSION
-from routes.http.job_answers import accepted, answer, download
+from routes.http.jobs.job_answers import accepted, answer, download
 from services.jobs.errors import JobNotFinished
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, STARTED
