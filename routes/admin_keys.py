@@ -9,8 +9,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from routes.http.answers import Body, Count
 from routes.http.bodies import read_model
 from routes.http.context import service
-from routes.http.job_answers import answer
-from routes.http.job_views import Moment
+from routes.http.jobs.job_answers import answer
+from routes.http.jobs.job_views import Moment
 from services.api_keys.errors import KeyNotFound
 from services.api_keys.keys import (
     KEY_NAME,
