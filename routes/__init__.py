@@ -115,6 +115,7 @@ ROUTES = (
     ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/api/usage", usage.show_usage, usage_operations.USAGE, "rate_limit_per_minute", ANY),
+    Route("GET", "/api/admin/usage", usage.show_all_usage, usage_operations.ALL_USAGE, "rate_limit_per_minute", ADMIN),
     Route("GET", "/api/admin/keys", admin_keys.list_all_keys, key_operations.LIST, "rate_limit_per_minute", ADMIN),
     Route("POST", "/api/admin/keys", admin_keys.create_a_key, key_operations.CREATE, "rate_limit_per_minute", ADMIN),
     Route("PATCH", ADMIN_KEY, admin_keys.change_limits, key_operations.CHANGE, "rate_limit_per_minute", ADMIN),

@@ -79,6 +79,19 @@ def test_revoked_key_ends_and_leaves_its_name(here: Place, small: bytes) -> None
     assert created(here, name="gone")["id"] != made["id"]
 
 
+def test_usage_of_all_keys_adds_up(here: Place, small: bytes) -> None:
+    made = [created(here, name=name) for name in ("busy", "idle")]
+    for key in (made[0]["key"], made[0]["key"], made[1]["key"]):
+        assert remove(here, key, small).status_code == 200
+    found = here.call("GET", "/api/admin/usage", params={"days": 1}).json()
+    images = {key["name"]: key["totals"]["images"] for key in found["keys"]}
+    assert (images["busy"], images["idle"]) == (2, 1)
+    assert found["totals"]["images"] == sum(images.values()) == found["days"][0]["totals"]["images"]
+    assert found["days"][0]["endpoints"]["/remove-background"]["images"] == found["totals"]["images"]
+    assert_error(here.call("GET", "/api/admin/usage", here.other_key), 403, "forbidden")
+    assert_error(here.call("GET", "/api/admin/usage", params={"days": "x"}), 400, "bad_option")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "found"),
     [
