@@ -173,6 +173,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
         PER_MINUTE,
         JOBS,
     ),
+    Route("GET", "/api/admin/failed-jobs", admin.all_failed_jobs, job_operations.ALL_FAILED, PER_MINUTE, ADMIN),
     Route("POST", "/api/admin/cleanup", admin.cleanup, job_operations.CLEANUP, PER_MINUTE, ADMIN),
 )
 INDEX_PER_HOUR = 50

@@ -181,7 +181,7 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
 
     A caller without a key and without a cookie has none: its jobs are known by their ids alone.
     """
-    limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
+    limit, cursor = page_size(request.args.get("limit", "")), request.args.get("cursor", "")
     lister = Lister(owner(), visitor())
     if lister == Lister():
         return [], ""
@@ -198,7 +198,8 @@ def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
     return FailedJobView(**dict(job_view(snapshot)), retry_url=url)
 
 
-def _limit(text: str) -> int:
+def page_size(text: str) -> int:
+    """Return the number of jobs on a page. Raises `BadOption`."""
     if not text:
         return PAGE
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE:

