@@ -118,6 +118,21 @@ def test_photos_go_on_after_a_reload(own: Studio, tabs: Tabs, many: list[Path]) 
     assert len(items_of(own)) == len(many)
 
 
+def kept(tab: Tab, store: str) -> int:
+    """Return how many records a store of the browser's database has."""
+    return int(
+        tab.page.evaluate(
+            """(store) => new Promise((resolve) => {
+              indexedDB.open("studio").onsuccess = ({ target: { result: database } }) => {
+                const asked = database.transaction(store).objectStore(store).count();
+                asked.onsuccess = () => { database.close(); resolve(asked.result); };
+              };
+            })""",
+            store,
+        )
+    )
+
+
 def test_photos_lost_with_the_tab_are_sent_when_they_are_dropped_again(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -127,9 +142,10 @@ def test_photos_lost_with_the_tab_are_sent_when_they_are_dropped_again(
     names = [path.name for path in photo_files[:2]]
     choose(tab, *photo_files[:2])
     tab.page.get_by_text("Reconnecting").wait_for()
+    poll(lambda: kept(tab, "docs") == kept(tab, "photos") == len(names), what="the browser's database")
     tab.page.reload()
     # Kept in the browser, so not lost.
-    assert set(states(tab).values()) <= {"Queued"}
+    wait_for(tab, dict.fromkeys(names, "Queued"))
     tab.page.evaluate(
         """() => new Promise((resolve) => {
           indexedDB.open("studio").onsuccess = ({ target: { result: database } }) => {
