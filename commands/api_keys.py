@@ -1,11 +1,15 @@
 """Makes, lists and revokes API keys."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
 from commands.database import open_database
 from services.errors import ServiceError
+
+# Takes a limit away.
+NONE: Final = "none"
 
 
 @click.group()
@@ -20,8 +24,16 @@ def keys() -> None:
 @click.option(
     "--limit", help="One quota for all endpoints together, such as 1000/hour; without it, the quota of each endpoint."
 )
+@click.option("--monthly-quota", type=click.IntRange(0), help="Images a calendar month (UTC); without it, any number.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="When it expires, in UTC.")
-def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | None, expires: datetime | None) -> None:
+def create_api_key(
+    name: str,
+    owner: str,
+    scopes: tuple[str, ...],
+    limit: str | None,
+    monthly_quota: int | None,
+    expires: datetime | None,
+) -> None:
     """Make a key and print it. It cannot be shown again."""
     from services.api_keys.keys import create_key
 
@@ -34,6 +46,7 @@ def create_api_key(name: str, owner: str, scopes: tuple[str, ...], limit: str | 
             owner=owner,
             scopes=scopes,
             rate_limit=limit,
+            monthly_quota=monthly_quota,
             expires_at=expires.replace(tzinfo=UTC) if expires else None,
         )
     except (ServiceError, ValueError) as exc:
@@ -54,10 +67,11 @@ def list_api_keys() -> None:
         found = list_keys(open_database())
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
-    head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
+    head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "QUOTA", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
     rows = [
         (
             *(key.id, key.name, key.owner or "-", ",".join(key.scopes), key.rate_limit or "-"),
+            "-" if key.monthly_quota is None else str(key.monthly_quota),
             *(_moment(key.created_at), _moment(key.last_used_at), str(key.uses)),
             *(_moment(key.expires_at), _moment(key.revoked_at)),
         )
@@ -66,6 +80,31 @@ def list_api_keys() -> None:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@keys.command("limit")
+@click.argument("id_or_name")
+@click.option("--limit", help="One quota for all endpoints together, such as 1000/hour; none takes it away.")
+@click.option("--monthly-quota", help="Images in a calendar month (UTC); none takes it away.")
+def limit_api_key(id_or_name: str, limit: str | None, monthly_quota: str | None) -> None:
+    """Change a key's limits; running servers use them within a second."""
+    from services.api_keys.keys import Limits, set_limits
+
+    changed: Limits = {}
+    if limit is not None:
+        changed["rate_limit"] = None if limit == NONE else limit
+    if monthly_quota is not None:
+        changed["monthly_quota"] = None if monthly_quota == NONE else _whole(monthly_quota)
+    if not changed:
+        raise click.UsageError("give --limit, --monthly-quota or both")
+    try:
+        key = set_limits(open_database(), id_or_name, changed)
+    except (ServiceError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    if key is None:
+        raise _unknown(id_or_name)
+    quota = "none" if key.monthly_quota is None else key.monthly_quota
+    click.echo(f"{key.id} ({key.name}): limit {key.rate_limit or NONE}, monthly quota {quota}")
 
 
 @keys.command("revoke")
@@ -79,8 +118,18 @@ def revoke_api_key(id_or_name: str) -> None:
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
     if key is None:
-        raise click.ClickException(f"there is no key {id_or_name!r} that is not revoked; `keys list` lists them")
+        raise _unknown(id_or_name)
     click.echo(f"{key.id} ({key.name}) is revoked")
+
+
+def _unknown(id_or_name: str) -> click.ClickException:
+    return click.ClickException(f"there is no key {id_or_name!r} that is not revoked; `keys list` lists them")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise click.ClickException(f"the monthly quota is {text!r}: allowed is a whole number, or {NONE}")
+    return int(text)
 
 
 def _moment(at: datetime | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from config import Settings
+from docs.access import ACCESS, CALLERS, RULES
 from paths import HOME, ROOT
 from routes import JOB_ROUTES, ROUTES
 from routes.openapi.docs import described_path, option_schemas
@@ -60,6 +61,14 @@ OTHER_NAMES: Final = {
 ENDPOINTS: Final = """\
 `GET /docs` of a running service shows parameters, bodies and answers, and tries them. The scope is what an API key
 needs where keys are required (`AUTH_REQUIRED`; always for `admin`).
+"""
+ACCESS_NOTE: Final = """\
+`tests/e2e/test_access.py` tries each endpoint as each caller. A *browser* has the signed cookie of this server's
+page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has `admin` alone. Paths with `{job_id}`
+(and uploads and tasks) are those of a job that *key* has made; a job made without a key is open to all who know its
+id, for as long as keys are not required. *its own*: the answer has only what the caller has made or used. `/i/`,
+`/files/` and `/archives/` are open by a signed link alone, for every caller. `/metrics` is open to
+`METRICS_ALLOWED_NETWORKS`.
 """
 
 
@@ -151,6 +160,17 @@ def endpoints() -> str:
     )
 
 
+def access() -> str:
+    """The page of who may call what, from the table that a test holds the service to."""
+    lines = ["# Who may call what", NOTE, "", ACCESS_NOTE.rstrip()]
+    for title, required in (("Without AUTH_REQUIRED", 0), ("With AUTH_REQUIRED", 1)):
+        rows = [
+            (f"`{endpoint}`", *RULES[rule][required]) for rule, endpoints in ACCESS.items() for endpoint in endpoints
+        ]
+        lines += ["", f"## {title}", "", *table(("endpoint", *CALLERS), rows)]
+    return "\n".join([*lines, ""])
+
+
 def sections() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
     """(title, rows) of each section of `.env.sample`."""
     title, comment, rows = "", "", list[tuple[str, str, str]]()
@@ -193,6 +213,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "errors.md": errors,
     "settings.md": settings,
     "endpoints.md": endpoints,
+    "access.md": access,
 }
 
 

@@ -6,6 +6,7 @@ from flask_limiter import Limiter
 from config import Settings
 from routes import (
     admin,
+    admin_keys,
     archives,
     batch,
     carvekit,
@@ -36,6 +37,7 @@ from routes.openapi import (
     docs,
     item_operations,
     job_operations,
+    key_operations,
     operations,
     reference_page,
     rembg_operations,
@@ -48,6 +50,7 @@ from routes.openapi import (
 from routes.openapi.docs import OPEN, Route
 from services.api_keys.keys import ADMIN, JOBS
 
+ADMIN_KEY = "/api/admin/keys/<key_id>"
 ROUTES = (
     Route("POST", "/remove-background", removal.remove_background, operations.REMOVE, "rate_limit_remove_bg_per_hour"),
     Route(
@@ -112,6 +115,11 @@ ROUTES = (
     ),
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/api/usage", usage.show_usage, usage_operations.USAGE, "rate_limit_per_minute", ANY),
+    Route("GET", "/api/admin/usage", usage.show_all_usage, usage_operations.ALL_USAGE, "rate_limit_per_minute", ADMIN),
+    Route("GET", "/api/admin/keys", admin_keys.list_all_keys, key_operations.LIST, "rate_limit_per_minute", ADMIN),
+    Route("POST", "/api/admin/keys", admin_keys.create_a_key, key_operations.CREATE, "rate_limit_per_minute", ADMIN),
+    Route("PATCH", ADMIN_KEY, admin_keys.change_limits, key_operations.CHANGE, "rate_limit_per_minute", ADMIN),
+    Route("DELETE", ADMIN_KEY, admin_keys.revoke_a_key, key_operations.REVOKE, "rate_limit_per_minute", ADMIN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
     Route("GET", "/studio.json", studio.studio_json, studio_operations.STUDIO, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
@@ -165,6 +173,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
         PER_MINUTE,
         JOBS,
     ),
+    Route("GET", "/api/admin/failed-jobs", admin.all_failed_jobs, job_operations.ALL_FAILED, PER_MINUTE, ADMIN),
     Route("POST", "/api/admin/cleanup", admin.cleanup, job_operations.CLEANUP, PER_MINUTE, ADMIN),
 )
 INDEX_PER_HOUR = 50

@@ -13,7 +13,7 @@ from routes.http.jobs.item_views import ItemView
 from routes.http.jobs.job_answers import answer
 from routes.http.observe import note_result
 from routes.http.requests import read_upload
-from routes.jobs import jobs, known, owner
+from routes.jobs import jobs, known, owner, reserve_for_job
 from routes.removal import file_name
 from services.archives.filenames import harmless_stem
 from services.containers.sniff import sniff
@@ -78,6 +78,7 @@ def retry_item(job_id: str, item_id: str) -> Response:
     parts = jobs()
     item = kept_item(job_id, item_id)
     parts.queue.check()
+    reserve_for_job(1, item.caller)
     if not parts.store.retry_item(item):
         raise ItemNotRetryable(f"it is {item.state}" + (f" for good ({item.error_code})" if item.error_code else ""))
     parts.dispatcher.try_next(item.caller)

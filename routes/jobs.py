@@ -29,7 +29,6 @@ from routes.http.visitors import visitor
 from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot, Lister
-from services.jobs.submit import Submission
 from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
 
 PAGE: Final = 20
@@ -47,7 +46,7 @@ class JobId(BaseConverter):
 def submit() -> Response:
     """Submit one image."""
     submission = read_single()
-    reserve_for_job(submission)
+    reserve_for_job(len(submission.files), submission.caller)
     return accepted(jobs().submitter.submit(submission), submission.names)
 
 
@@ -57,7 +56,7 @@ def submit_batch() -> Response:
     # Repeating a submission costs one, like any request.
     if found := submitter.find(submission):
         return accepted(found, submission.names)
-    reserve_for_job(submission)
+    reserve_for_job(len(submission.files), submission.caller)
     with charged(len(submission.files)):
         return accepted(submitter.submit(submission), submission.names)
 
@@ -125,6 +124,7 @@ def retry(job_id: str) -> Response:
     parts = jobs()
     snapshot = parts.queries.unexpired(known(job_id), owner())
     parts.queue.check()
+    reserve_for_job(len(snapshot.retryable_items), snapshot.job.caller)
     if not parts.store.retry(snapshot.job.id):
         raise not_retryable(snapshot)
     parts.dispatcher.try_next(snapshot.job.caller)
@@ -146,12 +146,13 @@ def result(job_id: str) -> Response:
     return download(jobs().queries.unexpired(known(job_id), owner()))
 
 
-def reserve_for_job(submission: Submission) -> None:
-    """Refuse a job for which too little is left of the caller's month, its waiting images counted.
+def reserve_for_job(images: int, caller: str) -> None:
+    """Refuse a job of `caller` for which too little is left of its month, its waiting images counted.
 
-    Raises `MonthlyQuotaUsedUp`.
+    Images of other callers are not this one's to pay. Raises `MonthlyQuotaUsedUp`.
     """
-    reserve_images(len(submission.files), lambda: jobs().queries.load_of(submission.caller)[0])
+    if caller == client_key():
+        reserve_images(images, lambda: jobs().queries.load_of(caller)[0])
 
 
 def jobs() -> JobServices:
@@ -180,7 +181,7 @@ def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:
 
     A caller without a key and without a cookie has none: its jobs are known by their ids alone.
     """
-    limit, cursor = _limit(request.args.get("limit", "")), request.args.get("cursor", "")
+    limit, cursor = page_size(request.args.get("limit", "")), request.args.get("cursor", "")
     lister = Lister(owner(), visitor())
     if lister == Lister():
         return [], ""
@@ -197,7 +198,8 @@ def _failed_job(snapshot: JobSnapshot) -> FailedJobView:
     return FailedJobView(**dict(job_view(snapshot)), retry_url=url)
 
 
-def _limit(text: str) -> int:
+def page_size(text: str) -> int:
+    """Return the number of jobs on a page. Raises `BadOption`."""
     if not text:
         return PAGE
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE:

@@ -17,7 +17,7 @@ from services.storage.local import LocalFolder
 def upload() -> Response:
     """Submit an image, from the request or from the bucket."""
     submission = read_single(S3_KEY)
-    reserve_for_job(submission)
+    reserve_for_job(len(submission.files), submission.caller)
     return answer(UploadAcceptedView.of(jobs().submitter.submit(submission)), 202)
 
 

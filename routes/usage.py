@@ -13,8 +13,8 @@ from routes.http.answers import Body, Count
 from routes.http.auth import caller_key
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
-from services.api_keys.keys import ApiKey
-from services.api_keys.usage import Counts, Slot, month_of, today, usage_of
+from services.api_keys.keys import ApiKey, list_keys
+from services.api_keys.usage import Counts, Slot, month_of, today, usage_of, usage_of_all
 from services.errors import BadOption
 
 DAYS: Final = 30
@@ -76,6 +76,36 @@ class UsageView(Body):
     month: UsageMonth
     totals: Annotated[UsageCounts, Field(description="Of all days below.")]
     days: Annotated[list[UsageDay], Field(description="Days with usage, oldest first.")]
+
+
+class KeyUsage(Body):
+    """The usage of one key."""
+
+    key_id: str
+    name: Annotated[str | None, Field(description="null: there is no such key any more.")]
+    totals: UsageCounts
+
+
+class AllUsageView(Body):
+    """The usage of all keys."""
+
+    totals: UsageCounts
+    keys: Annotated[list[KeyUsage], Field(description="Keys with usage, the one with the most images first.")]
+    days: Annotated[list[UsageDay], Field(description="Days with usage, of all keys together, oldest first.")]
+
+
+def show_all_usage() -> Response:
+    """Show what all keys have used."""
+    first, database = first_day(request.args.get("days", "")), service().keys.database
+    service().usage.flush()
+    found = usage_of_all(database, first)
+    names = {key.id: key.name for key in list_keys(database)}
+    by_key: dict[str, list[Counts]] = {}
+    for slot, counts in found.items():
+        by_key.setdefault(slot.caller, []).append(counts)
+    keys = [KeyUsage(key_id=key, name=names.get(key), totals=UsageCounts.of(own)) for key, own in by_key.items()]
+    keys.sort(key=lambda key: -key.totals.images)
+    return answer(AllUsageView(totals=UsageCounts.of(found.values()), keys=keys, days=days_of(found)))
 
 
 def show_usage() -> Response:

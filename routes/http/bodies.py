@@ -3,19 +3,24 @@
 import io
 from collections.abc import Callable
 from functools import partial
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import orjson
 import pybase64
 from flask import Request, request
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import FileStorage
 
 from config import BODY_COPIES
 from routes.http.context import service, state
 from routes.http.form_parser import FormParser
-from services.errors import BadBase64, BadJSON, EmptyImage, UploadTooLarge
+from services.errors import BadBase64, BadJSON, BadOption, EmptyImage, UploadTooLarge
+from services.imaging.choices.texts import no_such_option
 from services.imaging.errors import UnsupportedFormat
 
+# No error shows what was sent in them.
+HIDDEN_FIELDS: Final = frozenset({"password", "token", "email"})
+Read = TypeVar("Read", bound=BaseModel)
 URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -86,6 +91,24 @@ def read_json() -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadJSON(f"an object is needed; found {type(found).__name__}")
     return found
+
+
+def read_model(model: type[Read]) -> Read:
+    """Read the body as a JSON object with the model's keys.
+
+    Raises `UnknownOption`, and `BadOption`, which never shows a password or a token; see `read_json`.
+    """
+    body = read_json()
+    for name in body:
+        if name not in model.model_fields:
+            raise no_such_option(name, [*model.model_fields])
+    try:
+        return model.model_validate(body)
+    except ValidationError as exc:
+        name = str(exc.errors(include_url=False)[0]["loc"][0])
+        allowed = model.model_fields[name].description or "another value"
+        value = None if name in HIDDEN_FIELDS or name not in body else body[name]
+        raise BadOption(name, value, allowed if name in body else f"{allowed}; it is absent") from exc
 
 
 def read_part(part: FileStorage) -> bytes:

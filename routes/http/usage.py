@@ -29,8 +29,16 @@ CHARGED: Final = frozenset(
         "/remove-background/v1",
     }
 )
-# Submissions of jobs, whose images count when they are done.
-CHARGED_JOBS: Final = frozenset({"/api/jobs/remove-bg", "/api/jobs/remove-bg-batch", "/api/v1/uploads"})
+# Submissions of jobs and their repetition: the images count when they are done.
+CHARGED_JOBS: Final = frozenset(
+    {
+        "/api/jobs/remove-bg",
+        "/api/jobs/remove-bg-batch",
+        "/api/v1/uploads",
+        "/api/jobs/<job:job_id>/retry",
+        "/api/jobs/<job:job_id>/items/<item_id>/retry",
+    }
+)
 
 
 def within_month(view: Callable[..., Response]) -> Callable[..., Response]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from routes.admin import AnyFailedJobsPage
 from routes.http.answers import Body
 from routes.http.jobs.job_views import (
     AcceptedView,
@@ -154,6 +155,12 @@ FAILED: Final = Operation(
     "jobs", "List your jobs with a failed image",
     f"{_OWN} `POST` to `retry_url` retries it; null where nothing of it is kept.",
     answers=_json(FailedJobsPage),
+    failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
+)  # fmt: skip
+ALL_FAILED: Final = Operation(
+    "administration", "List the jobs of all callers with a failed image",
+    "Newest first, with the id of the key that made each. Their images stay closed to other keys.",
+    answers=_json(AnyFailedJobsPage),
     failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
 CANCEL: Final = Operation(

@@ -16,8 +16,9 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from sqlalchemy import JSON, BigInteger, Index, String, bindparam, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from services.api_keys.errors import KeyNameTaken
 from services.persistence.database import Base, Database
 
 REMOVE: Final = "remove"
@@ -75,20 +76,25 @@ Index(
 )
 
 
-class KeyTerms(TypedDict, total=False):
-    """What a key may do: a quota of requests and one of images a month (both optional), and until when."""
+class Limits(TypedDict, total=False):
+    """A key's limits: a quota of requests, and one of images a month; None: it has none."""
+
+    rate_limit: str | None
+    monthly_quota: int | None
+
+
+class KeyTerms(Limits, total=False):
+    """What a key may do, and until when."""
 
     owner: str
     scopes: Collection[str]
-    rate_limit: str | None
-    monthly_quota: int | None
     expires_at: datetime | None
 
 
 def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
     """Create a key, by default of the scope `remove`; return its text, which is not stored, and its record.
 
-    Raises ValueError, which says which value is not allowed.
+    Raises ValueError, which says which value is not allowed, and `KeyNameTaken`.
     """
     owner, scopes, expires_at = terms.get("owner", ""), terms.get("scopes", (REMOVE,)), terms.get("expires_at")
     rate_limit, monthly_quota = checked_limits(terms.get("rate_limit"), terms.get("monthly_quota"))
@@ -119,7 +125,7 @@ def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> t
         with database.session() as session:
             session.add(record)
     except IntegrityError:
-        raise ValueError(f"a key named {name!r} exists already; revoke it first or choose another name") from None
+        raise KeyNameTaken(f"the name is {name!r}") from None
     return text, record
 
 
@@ -130,14 +136,18 @@ def checked_limits(rate_limit: str | None, monthly_quota: int | None) -> tuple[s
     return parse_limit(rate_limit) if rate_limit else None, monthly_quota
 
 
-def set_limits(database: Database, key_id: str, rate_limit: str | None, monthly_quota: int | None) -> ApiKey | None:
-    """Give a key other limits and return it. None when no valid key has this id. Raises ValueError."""
-    rate_limit, monthly_quota = checked_limits(rate_limit, monthly_quota)
+def set_limits(database: Database, id_or_name: str, changed: Limits) -> ApiKey | None:
+    """Change the limits that are given, None takes one away, and return the key.
+
+    None when no valid key has this id or name. Raises ValueError.
+    """
+    rate_limit, monthly_quota = checked_limits(changed.get("rate_limit"), changed.get("monthly_quota"))
     with database.session() as session:
-        found = session.get(ApiKey, key_id)
-        if found is None or found.revoked_at:
-            return None
-        found.rate_limit, found.monthly_quota = rate_limit, monthly_quota
+        found = _live_key(session, id_or_name)
+        if found and "rate_limit" in changed:
+            found.rate_limit = rate_limit
+        if found and "monthly_quota" in changed:
+            found.monthly_quota = monthly_quota
         return found
 
 
@@ -150,10 +160,7 @@ def list_keys(database: Database) -> list[ApiKey]:
 def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
     """Revoke a key for good and return it. None when no valid key has this id or name."""
     with database.session() as session:
-        live = select(ApiKey).where(ApiKey.revoked_at.is_(None))
-        found = session.scalar(live.where(ApiKey.id == id_or_name)) or session.scalar(
-            live.where(ApiKey.name == id_or_name)
-        )
+        found = _live_key(session, id_or_name)
         if found:
             found.revoked_at = datetime.now(UTC)
         return found
@@ -196,6 +203,12 @@ def parse_limit(text: str) -> str:
     if not match:
         raise ValueError(f"the limit is {text!r}: allowed is a number per second, minute, hour or day, as 1000/hour")
     return f"{match[1]}/{match[2].lower()}"
+
+
+def _live_key(session: Session, id_or_name: str) -> ApiKey | None:
+    live = select(ApiKey).where(ApiKey.revoked_at.is_(None))
+    by_id = session.scalar(live.where(ApiKey.id == id_or_name))
+    return by_id or session.scalar(live.where(ApiKey.name == id_or_name))
 
 
 def _hash(text: str) -> str:

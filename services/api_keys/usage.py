@@ -96,6 +96,13 @@ def charged_since(database: Database, caller: str, first: date) -> int:
         return int(connection.execute(total).scalar() or 0)
 
 
+def charged_by_caller(database: Database, first: date) -> dict[str, int]:
+    """Return how many charged images each caller has had since this day. Raises `DatabaseUnavailable`."""
+    totals = select(DailyUsage.caller, func.sum(DailyUsage.charged)).where(DailyUsage.day >= first)
+    with database.connection() as connection:
+        return {caller: int(total) for caller, total in connection.execute(totals.group_by(DailyUsage.caller))}
+
+
 def usage_of(database: Database, callers: Sequence[str], first: date) -> dict[Slot, Counts]:
     """Return the usage of these callers since this day, oldest first. Raises `DatabaseUnavailable`."""
     return _read(database, select(DailyUsage).where(DailyUsage.caller.in_(callers), DailyUsage.day >= first))

@@ -67,10 +67,11 @@ class JobSnapshot:
 
 @dataclass(frozen=True)
 class Lister:
-    """Whose jobs are listed: those of an API key, or those that a browser made without one."""
+    """Whose jobs are listed: those of an API key, those that a browser made without one, or, for operators, all."""
 
     key_id: str | None = None
     visitor: str | None = None
+    everybody: bool = False
 
 
 class JobQueries:
@@ -174,7 +175,7 @@ class JobQueries:
         `failed`: only jobs with a failed item. Raises `BadOption` for an invalid cursor.
         """
         own = Job.owner == lister.key_id if lister.key_id else Job.visitor == lister.visitor
-        query = select(Job).where(own)
+        query = select(Job).where(true() if lister.everybody else own)
         if failed:
             failures = select(JobItem.id).where(JobItem.job_id == Job.id, JobItem.state == FAILED)
             query = query.where(Job.state.in_((FAILED, FINISHED)), failures.exists())

@@ -34,6 +34,7 @@ NOT_PROVOKED: Final = {
     "bad_parameter": "the remove.bg API replaces it with its own codes",
     "client_gone": "the caller has disconnected; only the log shows it",
     "monthly_quota_used_up": "it takes a key with a monthly quota, see test_usage.py",
+    **dict.fromkeys(("key_not_found", "key_name_taken"), "they take a key of an administrator, see test_admin_keys.py"),
     "worker_lost": "only a job's record shows it, see test_jobs.py",
     **dict.fromkeys(("bad_archive", "bad_entry"), "only a batch's report shows them, see test_batch.py"),
 }

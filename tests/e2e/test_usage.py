@@ -90,6 +90,21 @@ def test_used_up_quota_is_an_error_that_says_what_to_do(here: Place, small: byte
     assert usage(here, key)["month"]["images"] == 2
 
 
+def test_cancelled_images_are_not_tried_again_beyond_the_quota(
+    valkey: ValkeyServer, tmp_path: Path, small: bytes
+) -> None:
+    broker = f"redis://127.0.0.1:{valkey.port}/1"
+    # No worker takes the image before it is cancelled.
+    with place(tmp_path, broker, f"sqlite:///{tmp_path}/jobs.db") as there:
+        key = new_key(there, "sly", 1)
+        job_id = there.call("POST", SINGLE, key, files={"file": ("a.jpg", small)}).json()["job_id"]
+        assert_error(there.call("POST", SINGLE, key, files={"file": small}), 402, "monthly_quota_used_up")
+        item = f"/api/jobs/{job_id}/items/{job_id}-1"
+        assert there.call("POST", f"{item}/cancel", key).status_code == 202
+        assert send(there, key, small).status_code == 200
+        assert_error(there.call("POST", f"{item}/retry", key), 402, "monthly_quota_used_up")
+
+
 def test_accounts_of_other_apis_have_what_is_left(here: Place, small: bytes) -> None:
     poor, free = new_key(here, "left", 7), new_key(here, "free")
     assert send(here, poor, small).status_code == 200

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from services.api_keys.errors import KeyNameTaken
 from services.api_keys.keys import (
     SCOPES,
     ApiKey,
@@ -91,7 +92,7 @@ def test_a_key_is_compared_in_constant_time(database: Database, monkeypatch: pyt
 
 def test_a_key_is_revoked_by_id_or_name_and_its_name_is_free_again(database: Database) -> None:
     _, first = create_key(database, name="shop")
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(KeyNameTaken, match="already"):
         create_key(database, name="shop")
     revoked = revoke_key(database, "shop")
     assert revoked

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from services.api_keys.errors import KeyNameTaken
 from services.api_keys.keys import (
     ADMIN,
     JOBS,
     KEY,
     REMOVE,
     ApiKey,
+    Limits,
     add_uses,
     create_key,
     find_key,
@@ -19,6 +21,7 @@ from services.api_keys.keys import (
     list_keys,
     parse_limit,
     revoke_key,
+    set_limits,
 )
 from services.persistence.database import Database
 
@@ -70,7 +73,7 @@ def test_scopes_are_stored_once_and_in_order(database: Database) -> None:
 
 def test_a_name_is_unique_among_valid_keys(database: Database) -> None:
     _, first = create_key(database, name="shop")
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(KeyNameTaken, match="exists already"):
         create_key(database, name="shop")
     assert revoke_key(database, "shop")
     _, second = create_key(database, name="shop")
@@ -85,6 +88,23 @@ def test_a_key_is_revoked_once_by_id_or_name(database: Database) -> None:
         assert revoked
         assert (revoked.id, revoked.problem()) == (key.id, "revoked")
         assert revoke_key(database, name) is None
+
+
+def test_only_given_limits_change(database: Database) -> None:
+    _, key = create_key(database, name="shop", rate_limit="5/hour", monthly_quota=100)
+    for changed, expected in (
+        (Limits(monthly_quota=0), ("5/hour", 0)),
+        (Limits(rate_limit="7 per day"), ("7/day", 0)),
+        (Limits(rate_limit=None, monthly_quota=None), (None, None)),
+    ):
+        found = set_limits(database, "shop", changed)
+        assert found
+        assert (found.rate_limit, found.monthly_quota) == expected
+    for bad in (Limits(rate_limit="many"), Limits(monthly_quota=-1), Limits(monthly_quota=10**9 + 1)):
+        with pytest.raises(ValueError, match="allowed"):
+            set_limits(database, key.id, bad)
+    revoke_key(database, key.id)
+    assert set_limits(database, key.id, Limits(monthly_quota=1)) is None
 
 
 def test_uses_are_added_and_the_latest_time_is_kept(database: Database) -> None:

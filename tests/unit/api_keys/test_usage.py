@@ -9,6 +9,7 @@ import pytest
 from services.api_keys.usage import (
     Counts,
     Slot,
+    charged_by_caller,
     charged_since,
     delete_usage_before,
     month_of,
@@ -41,6 +42,7 @@ def test_month_has_only_its_own_charged_images(database: Database) -> None:
     for day in (date(2026, 1, 31), date(2026, 2, 1), DAY):
         write_usage(database, {Slot("a", day, "/remove-bg"): used, Slot("b", day, "/remove-bg"): used})
     assert charged_since(database, "a", date(2026, 2, 1)) == 2
+    assert charged_by_caller(database, date(2026, 2, 1)) == {"a": 2, "b": 2}
     assert charged_since(database, "nobody", date(2026, 2, 1)) == 0
 
 

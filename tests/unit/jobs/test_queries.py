@@ -107,6 +107,17 @@ def test_a_page_of_failed_jobs_has_no_other(store: JobStore, queries: JobQueries
     assert [found.job.id for found in queries.page(Lister(KEY), 10, failed=True)[0]] == [failed]
 
 
+def test_page_of_everybody_has_the_failed_jobs_of_all_callers(store: JobStore, queries: JobQueries) -> None:
+    made = [insert_job(store, owner=KEY), insert_job(store, visitor="a" * 32), insert_job(store)]
+    for job_id in made:
+        assert store.fail(claim_item(store, job_id), "corrupt_image", "")
+        assert store.close(job_id)
+    finish_job(store, insert_job(store, owner=KEY))
+    first, cursor = queries.page(Lister(everybody=True), 2, failed=True)
+    second, _ = queries.page(Lister(everybody=True), 2, cursor, failed=True)
+    assert [found.job.id for found in [*first, *second]] == made[::-1]
+
+
 @pytest.mark.parametrize("cursor", ["x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"])
 def test_an_invalid_cursor_is_refused(queries: JobQueries, cursor: str) -> None:
     with pytest.raises(BadOption, match="cursor"):

