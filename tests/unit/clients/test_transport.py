@@ -1,0 +1,47 @@
+"""Requests of the Python client that are tried again."""
+
+import httpx
+import pytest
+
+from clients.python.bgremove_client import ApiError, QuotaExceeded, Unavailable
+from clients.python.bgremove_client.transport import Transport
+
+
+def transport(slept: list[float], *answers: httpx.Response) -> Transport:
+    """A transport that gets these answers in turn and notes its waits instead of waiting."""
+    left = list(answers)
+    http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(lambda _request: left.pop(0)))
+    return Transport(http, retries=2, max_wait=30, sleep=slept.append)
+
+
+def refused(status: int, seconds: str) -> httpx.Response:
+    return httpx.Response(status, headers={"Retry-After": seconds}, json={"code": "busy", "error": "busy"})
+
+
+def test_busy_service_is_asked_again_after_the_time_that_it_names() -> None:
+    slept: list[float] = []
+    sending = transport(slept, refused(503, "4"), refused(429, "8"), httpx.Response(200, text="done"))
+    assert sending.send("GET", "/").text == "done"
+    assert 4 <= slept[0] <= 5
+    assert 8 <= slept[1] <= 10
+
+
+def test_last_refusal_is_raised() -> None:
+    slept: list[float] = []
+    with pytest.raises(Unavailable):
+        transport(slept, *[refused(503, "1")] * 3).send("GET", "/")
+    assert len(slept) == 2
+
+
+def test_long_wait_is_raised_with_its_seconds() -> None:
+    slept: list[float] = []
+    with pytest.raises(QuotaExceeded) as stopped:
+        transport(slept, refused(429, "3600")).send("GET", "/")
+    assert (stopped.value.retry_after, slept) == (3600, [])
+
+
+def test_mistake_of_the_caller_is_not_tried_again() -> None:
+    slept: list[float] = []
+    with pytest.raises(ApiError, match="busy"):
+        transport(slept, refused(400, "1")).send("GET", "/")
+    assert slept == []
