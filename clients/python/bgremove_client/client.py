@@ -39,14 +39,16 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def remove(self, image: Image, **options: Unpack[Options]) -> bytes:
-        """Return the image without its background. Raises `ApiError`."""
-        files = [("file", read(image))]
+    def remove(self, image: Image | None = None, **options: Unpack[Options]) -> bytes:
+        """Return the image, or the one at `image_url`, without its background. Raises `ApiError`."""
+        files = _single(image)
         return self._transport.send("POST", "/remove-background", files=files, data=_form(options)).content
 
-    def submit(self, image: Image, *, idempotency_key: str | None = None, **options: Unpack[Options]) -> Job:
-        """Submit a job of one image; a worker does it."""
-        return self._submit("/api/jobs/remove-bg", [("file", read(image))], options, idempotency_key)
+    def submit(
+        self, image: Image | None = None, *, idempotency_key: str | None = None, **options: Unpack[Options]
+    ) -> Job:
+        """Submit a job of one image, or of the one at `image_url`; a worker does it."""
+        return self._submit("/api/jobs/remove-bg", _single(image), options, idempotency_key)
 
     def submit_batch(
         self, images: Iterable[Image], *, idempotency_key: str | None = None, **options: Unpack[Options]
@@ -77,6 +79,10 @@ def read(image: Image, number: int = 1) -> tuple[str, bytes]:
     if isinstance(image, (str, Path)):
         return Path(image).name, Path(image).read_bytes()
     return Path(str(getattr(image, "name", f"image-{number}"))).name, image.read()
+
+
+def _single(image: Image | None) -> list[tuple[str, tuple[str, bytes]]]:
+    return [] if image is None else [("file", read(image))]
 
 
 def _form(options: Options) -> dict[str, str]:

@@ -9,13 +9,16 @@ import httpx
 
 from .errors import KINDS, ApiError
 
-AGAIN: Final = frozenset({429, 503, 504})
+# Not 504: the same image would take as long again.
+AGAIN: Final = frozenset({429, 503})
+# Connections that could not be made or broke before the answer. Submissions carry a key, so none is made twice.
+LOST: Final = (httpx.NetworkError, httpx.RemoteProtocolError)
 FIRST_SECONDS: Final = 0.5
 JITTER: Final = 0.25
 
 
 class Transport:
-    """Sends requests; 429, 503, 504 and lost connections are tried `retries` times, as `Retry-After` says.
+    """Sends requests; 429, 503 and lost connections are tried `retries` times more, as `Retry-After` says.
 
     A wait above `max_wait` seconds is not waited for: the error is raised with its `retry_after`.
     """
@@ -31,10 +34,10 @@ class Transport:
             last = attempt == self._retries
             try:
                 answer = self._http.request(method, path, **more)
-            except httpx.ConnectError:
+            except LOST:
                 if last:
                     raise
-                self._sleep(_backoff(attempt))
+                self._sleep(with_jitter(_backoff(attempt)))
                 continue
             if answer.is_success:
                 return answer

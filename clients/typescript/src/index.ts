@@ -11,7 +11,7 @@ export type Image = Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
 
 export interface Settings {
     apiKey?: string;
-    /** How often 429, 503 and 504 are tried again. */
+    /** How often 429, 503 and lost connections are tried again. */
     retries?: number;
     /** Seconds; a longer Retry-After is not waited for. */
     maxWait?: number;
@@ -51,7 +51,8 @@ export class JobFailed extends ApiError {}
 const KINDS: Record<number, typeof ApiError> = {
     401: KeyRefused, 403: KeyRefused, 429: QuotaExceeded, 503: Unavailable, 504: Unavailable,
 };
-const AGAIN = new Set([429, 503, 504]);
+// Not 504: the same image would take as long again.
+const AGAIN = new Set([429, 503]);
 const JITTER = 0.25;
 const FIRST_SECONDS = 0.5;
 const FIRST_POLL_SECONDS = 0.2;
@@ -67,14 +68,14 @@ export class Client {
         this.base = url.replace(/\/$/, "");
     }
 
-    /** Return the image without its background. */
-    async remove(image: Image, options: Options = {}): Promise<Blob> {
-        return (await this.send("POST", "/remove-background", form("file", [image], options))).blob();
+    /** Return the image, or the one at `image_url`, without its background. */
+    async remove(image: Image | null, options: Options = {}): Promise<Blob> {
+        return (await this.send("POST", "/remove-background", form("file", single(image), options))).blob();
     }
 
-    /** Submit a job of one image; a worker does it. */
-    submit(image: Image, options: Options = {}, more: SubmitSettings = {}): Promise<Job> {
-        return this.submitted("/api/jobs/remove-bg", form("file", [image], options), more);
+    /** Submit a job of one image, or of the one at `image_url`; a worker does it. */
+    submit(image: Image | null, options: Options = {}, more: SubmitSettings = {}): Promise<Job> {
+        return this.submitted("/api/jobs/remove-bg", form("file", single(image), options), more);
     }
 
     /** Submit a job of many images or ZIP archives; its result is a ZIP archive. */
@@ -96,10 +97,18 @@ export class Client {
         const { apiKey, retries = 4, maxWait = 60, fetch: call = fetch } = this.settings;
         const all = apiKey ? { ...headers, Authorization: `Bearer ${apiKey}` } : headers;
         for (let attempt = 0; ; attempt++) {
-            const answer = await call(this.base + path, { method, headers: all, ...(body ? { body } : {}) });
+            const backoff = FIRST_SECONDS * 2 ** attempt;
+            let answer: Response;
+            try {
+                answer = await call(this.base + path, { method, headers: all, ...(body ? { body } : {}) });
+            } catch (lost) {
+                if (attempt >= retries) throw lost;
+                await sleep(backoff);
+                continue;
+            }
             if (answer.ok) return answer;
             const error = await errorOf(answer);
-            const wait = error.retryAfter ?? FIRST_SECONDS * 2 ** attempt;
+            const wait = error.retryAfter ?? backoff;
             if (attempt >= retries || !AGAIN.has(error.status) || wait > maxWait) throw error;
             await sleep(wait);
         }
@@ -146,6 +155,10 @@ export class Job {
     async delete(): Promise<void> {
         await this.client.send("DELETE", `/api/jobs/${this.id}`);
     }
+}
+
+function single(image: Image | null): Image[] {
+    return image === null ? [] : [image];
 }
 
 function form(field: string, images: Image[], options: Options): FormData {

@@ -7,10 +7,17 @@ from clients.python.bgremove_client import ApiError, QuotaExceeded, Unavailable
 from clients.python.bgremove_client.transport import Transport
 
 
-def transport(slept: list[float], *answers: httpx.Response) -> Transport:
+def transport(slept: list[float], *answers: httpx.Response | Exception) -> Transport:
     """A transport that gets these answers in turn and notes its waits instead of waiting."""
     left = list(answers)
-    http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(lambda _request: left.pop(0)))
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        found = left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(answer))
     return Transport(http, retries=2, max_wait=30, sleep=slept.append)
 
 
@@ -24,6 +31,20 @@ def test_busy_service_is_asked_again_after_the_time_that_it_names() -> None:
     assert sending.send("GET", "/").text == "done"
     assert 4 <= slept[0] <= 5
     assert 8 <= slept[1] <= 10
+
+
+def test_lost_connection_is_tried_again() -> None:
+    slept: list[float] = []
+    sending = transport(slept, httpx.ReadError("reset"), httpx.RemoteProtocolError("gone"), httpx.Response(200))
+    assert sending.send("GET", "/").status_code == 200
+    assert 0.5 <= slept[0] < 1 <= slept[1]
+
+
+def test_request_that_took_too_long_is_not_tried_again() -> None:
+    slept: list[float] = []
+    with pytest.raises(Unavailable):
+        transport(slept, refused(504, "1")).send("GET", "/")
+    assert slept == []
 
 
 def test_last_refusal_is_raised() -> None:
