@@ -33,6 +33,7 @@ NOT_PROVOKED: Final = {
     "internal_error": "only a bug causes it, and a bug must fail a test",
     "bad_parameter": "the remove.bg API replaces it with its own codes",
     "client_gone": "the caller has disconnected; only the log shows it",
+    "monthly_quota_used_up": "it takes a key with a monthly quota, see test_usage.py",
     "worker_lost": "only a job's record shows it, see test_jobs.py",
     **dict.fromkeys(("bad_archive", "bad_entry"), "only a batch's report shows them, see test_batch.py"),
 }
