@@ -6,10 +6,10 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes library migrations tests benchmarks docs scripts
+CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes library migrations tests benchmarks docs scripts clients/generate.py clients/python/bgremove_client
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clean
+.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clients clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,10 @@ wheel: $(VENV)/.dev  ## build the wheel that `pip install` takes, into dist/
 
 release: $(VENV)/.dev  ## commit and tag a release: VERSION=1.2.0 (the changelog's unreleased changes become its section)
 	@$(PY) deploy/release.py "$(VERSION)"
+
+clients: $(VENV)/.dev  ## write what the clients take from the API's description (TypeScript's needs Node)
+	@if command -v npm >/dev/null 2>&1; then npm --prefix clients/typescript ci --silent --no-audit --no-fund; fi
+	@$(PY) clients/generate.py
 
 reference: $(VENV)/.runtime  ## write docs/reference/ from the code
 	@$(PY) -m docs.generate

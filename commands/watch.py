@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -21,21 +21,30 @@ from config import load_settings
 from services.errors import ServiceError
 
 POLL_MS: Final = 1000
+SCHEME: Final = "s3://"
 # Files are counted again this often although no event came: an event may be lost.
 RESCAN_SECONDS: Final = 30.0
 # How soon a signal is noticed while nothing is to be done.
 TICK_SECONDS: Final = 0.5
 
 
+class FolderOrBucket(click.Path):
+    """A folder's path, or s3://bucket/prefix as it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path, or the text of an address."""
+        return value if str(value).startswith(SCHEME) else super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", metavar="IN", type=FolderOrBucket(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "-o",
     "--output",
     "target",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder of the results.",
+    type=FolderOrBucket(file_okay=False, path_type=Path),
+    help="The folder of the results, or of a bucket s3://bucket/prefix.",
 )
 @image_options.option
 @jobs_option
@@ -49,12 +58,36 @@ TICK_SECONDS: Final = 0.5
 @click.option(
     "--poll", is_flag=True, help="Look at the folder every second instead of waiting for events: for network shares."
 )
-def watch(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, settle: float, poll: bool) -> None:
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.1, 86400),
+    default=10.0,
+    show_default=True,
+    help="Seconds between two looks at a bucket.",
+)
+def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more: float) -> None:
     """Remove the background of every picture that arrives in the folder IN, until Ctrl-C.
 
     Pictures that are there already are done at the start. A picture is then moved to IN/done or, beside a text with
     the reason, to IN/failed. Ctrl-C and SIGTERM finish the pictures in work.
+
+    IN may be s3://bucket/prefix: its objects become jobs of the service with these settings, whose workers do them.
     """
+    if isinstance(source, str) and isinstance(target, str):
+        # The tables of jobs take their time to import.
+        from commands.bucket import watch_bucket
+
+        watch_bucket(source, target, pairs, more["interval"])
+        return
+    if isinstance(source, str) or isinstance(target, str):
+        raise click.UsageError(
+            "a bucket's results go to a bucket: IN and -o are both folders or both s3://bucket/prefix"
+        )
+    watch_folder(source, target, pairs, int(more["jobs"]), more["settle"], bool(more["poll"]))
+
+
+def watch_folder(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, settle: float, poll: bool) -> None:
+    """Watch a folder until Ctrl-C."""
     options, background = parse_options(pairs, None)
     if target.resolve() == source.resolve():
         raise click.UsageError("the results need a folder of their own: -o names the folder that is watched")

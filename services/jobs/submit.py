@@ -67,7 +67,7 @@ class JobSubmitter:
     def __init__(
         self, store: JobStore, queries: JobQueries, storage: Storage, dispatcher: Dispatcher, max_waiting: int
     ) -> None:
-        self._store, self._queries, self._storage = store, queries, storage
+        self._store, self._queries, self.storage = store, queries, storage
         self._dispatcher, self._max_waiting = dispatcher, max_waiting
 
     def submit(self, submission: Submission) -> Job:
@@ -120,9 +120,9 @@ class JobSubmitter:
     def _store_files(self, submission: Submission, job: Job, items: Sequence[JobItem]) -> None:
         for item, file in zip(items, submission.files, strict=True):
             if file.error is None:
-                self._storage.put(item.original_key, file.data, "application/octet-stream")
+                self.storage.put(item.original_key, file.data, "application/octet-stream")
         if job.background_key and submission.background is not None:
-            self._storage.put(job.background_key, submission.background, "application/octet-stream")
+            self.storage.put(job.background_key, submission.background, "application/octet-stream")
 
     def _send(self, job: Job, items: Sequence[JobItem], first: Sequence[str]) -> None:
         """Send the marked items. Raises `QueueUnavailable` if none could be sent; the job is withdrawn then."""
@@ -154,7 +154,7 @@ class JobSubmitter:
         if job.background_key:
             keys.append(job.background_key)
         with contextlib.suppress(ServiceError):
-            self._storage.delete(keys)
+            self.storage.delete(keys)
 
 
 def _records_of(submission: Submission) -> tuple[Job, list[JobItem]]:
