@@ -1,6 +1,7 @@
 """A request becomes a job's submission: what is checked before the job is recorded."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,10 +24,12 @@ from services.errors import (
 )
 from services.imaging.decode import ImageLimits
 from services.imaging.errors import UnsupportedFormat
+from services.inference.registry import Models
 from services.jobs.submit import File, Submission
 from services.net.errors import BadURL
 from services.removal import Remover
 from tests.support.archives import archive
+from tests.support.models import PLAIN
 
 CALLBACK = "https://example.com/hook"
 MAX_FILES = 3
@@ -38,7 +41,7 @@ def app() -> Flask:
     """An application with one model, that takes 3 files of 100 kB together in a batch, and 10 kB in each."""
     made = Flask(__name__)
     limits = ImageLimits(max_bytes=10_000)
-    models = SimpleNamespace(usable=lambda: ("u2netp",))
+    models = Models(["u2netp"], Path(), PLAIN)
     made.extensions[EXTENSION] = SimpleNamespace(
         bodies=Bodies(10 * MAX_BYTES),
         limits=limits,
