@@ -1,7 +1,6 @@
 """A request becomes a job's submission: what is checked before the job is recorded."""
 
 import io
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +29,7 @@ from services.net.errors import BadURL
 from services.removal import Remover
 from tests.support.archives import archive
 from tests.support.models import PLAIN
+from tests.support.waiting import ROOT
 
 CALLBACK = "https://example.com/hook"
 MAX_FILES = 3
@@ -41,7 +41,7 @@ def app() -> Flask:
     """An application with one model, that takes 3 files of 100 kB together in a batch, and 10 kB in each."""
     made = Flask(__name__)
     limits = ImageLimits(max_bytes=10_000)
-    models = Models(["u2netp"], Path(), PLAIN)
+    models = Models(["u2netp"], ROOT / "models", PLAIN)
     made.extensions[EXTENSION] = SimpleNamespace(
         bodies=Bodies(10 * MAX_BYTES),
         limits=limits,
