@@ -17,11 +17,11 @@ import { startWork } from "./work.js";
 const PHONE_PIXELS = 16e6;
 const PROXY_PIXELS = 8e6;
 
-/** Open a document. @param {string} id @returns {Promise<EditorDocument>} */
-export async function openDocument(id) {
+/** Open a document. @param {string} id @param {(photo: ImageBitmap) => void} [onPhoto] called with the photo, mostly while the model works @returns {Promise<EditorDocument>} */
+export async function openDocument(id, onPhoto) {
   const lease = new Lease(id);
   try {
-    const [[photo, mask, state], readOnly] = await Promise.all([load(id), lease.take(), loadSettings()]);
+    const [[photo, mask, state], readOnly] = await Promise.all([load(id, onPhoto), lease.take(), loadSettings()]);
     const document = new EditorDocument({ id, photo, mask, state, lease });
     document.readOnly.value = readOnly;
     import("./room.js").then(({ forgetOld }) => forgetOld(id));
@@ -72,11 +72,12 @@ export class EditorDocument {
   }
 }
 
-/** @param {string} id @returns {Promise<[ImageBitmap, Mask, Awaited<ReturnType<typeof savedState>>]>} */
-async function load(id) {
+/** @param {string} id @param {((photo: ImageBitmap) => void)|undefined} onPhoto @returns {Promise<[ImageBitmap, Mask, Awaited<ReturnType<typeof savedState>>]>} */
+async function load(id, onPhoto) {
   const state = await savedState(id);
   // Decoded while the model works; phones wait for the size, and decode less.
   const early = isPhone() ? null : decoded(await photoOf(id));
+  early?.then((photo) => photo && onPhoto?.(photo));
   if (docOf(id)?.decodes === undefined) {
     const decodes = Boolean(await (early ?? decoded(await photoOf(id))));
     patch(id, { decodes });

@@ -11,7 +11,7 @@ import { peek, photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "../library/failures.js";
 import { openDocument } from "./document.js";
 import { frame } from "./frame.js";
-import { hasWebGL } from "./gl/renderer.js";
+import { GLRenderer, hasWebGL } from "./gl/renderer.js";
 import { Picture } from "./picture.js";
 
 /** What is on the stage. */
@@ -32,6 +32,8 @@ class Opening {
   #stops = [];
   #closed = false;
   #preview = signal("");
+  /** What draws, with the photo, before there is a mask. @type {GLRenderer | undefined} */
+  #warm;
   #error = signal(/** @type {{text: string, solution: string} | null} */ (null));
 
   /** @param {HTMLElement} root @param {string} id */
@@ -42,14 +44,15 @@ class Opening {
 
   async start() {
     const rest = Promise.all([import("./session.js"), import("./views.js")]);
-    const flat = hasWebGL() ? undefined : import("./gl/canvas2d.js");
+    const drawsGL = hasWebGL();
+    const flat = drawsGL ? undefined : import("./gl/canvas2d.js");
     await Promise.all([loadStyle(), loadTexts(language.value)]);
     if (this.#closed) return;
     const stopWaiting = effect(() => { render(this.#waiting(), this.root); });
     this.#stops.push(stopWaiting);
     this.#showPhoto();
     try {
-      const document = await openDocument(this.id);
+      const document = await openDocument(this.id, drawsGL ? (photo) => this.#prepare(photo) : undefined);
       if (this.#closed) return void document.close();
       this.#stops.push(() => document.close());
       const Flat = (await flat)?.CanvasRenderer;
@@ -62,6 +65,24 @@ class Opening {
       say(this.#error.value.text);
       if (!known) throw error;
     }
+  }
+
+  /** Have the photo on the graphics card while the model works. @param {ImageBitmap} photo */
+  #prepare(photo) {
+    if (this.#closed || this.#warm) return;
+    const canvas = document.createElement("canvas");
+    canvas.className = "ed-picture";
+    this.#warm = new GLRenderer(canvas, photo, photo);
+    this.#warm.warm();
+  }
+
+  /** The renderer that has this photo, if there is one. @param {import("./document.js").EditorDocument} shown */
+  #takeWarm({ photo, width, height }) {
+    const warm = this.#warm;
+    this.#warm = undefined;
+    if (warm && warm.source.photo === photo && photo.width === width && photo.height === height) return warm;
+    warm?.close();
+    return undefined;
   }
 
   async #showPhoto() {
@@ -77,7 +98,7 @@ class Opening {
   async #show(document, Flat, rest) {
     render(frame(), this.root);
     const picture = new Picture(document, !document.history.depth && !peek(this.id)?.edit);
-    const stage = picture.show(/** @type {HTMLElement} */ (this.root.querySelector(".ed-stage")), Flat);
+    const stage = picture.show(/** @type {HTMLElement} */ (this.root.querySelector(".ed-stage")), Flat, this.#takeWarm(document));
     this.#stops.push(() => picture.close(), () => stage.close());
     const [[{ Session }, { attachViews }], facts] = await Promise.all([rest, studioFacts().catch(() => null)]);
     if (this.#closed) return;
@@ -111,6 +132,8 @@ class Opening {
   close() {
     this.#closed = true;
     for (const stop of this.#stops.splice(0).reverse()) stop();
+    this.#warm?.close();
+    this.#warm = undefined;
     URL.revokeObjectURL(this.#preview.peek());
     this.#preview.value = "";
     render(html``, this.root);

@@ -30,13 +30,15 @@ export class Stage {
   #scene = null;
 
   /** @param {HTMLElement} element with two canvases and two probes of the checker's colours @param {StageParts} parts
-   * @param {typeof import("./gl/canvas2d.js").CanvasRenderer} [Flat] what draws where there is no WebGL */
-  constructor(element, parts, Flat) {
+   * @param {typeof import("./gl/canvas2d.js").CanvasRenderer} [Flat] what draws where there is no WebGL
+   * @param {GLRenderer} [warm] one that has this photo already */
+  constructor(element, parts, Flat, warm) {
     this.element = element;
     this.parts = parts;
     const [picture, overlay] = element.querySelectorAll("canvas");
-    const source = { photo: parts.document.photo, mask: parts.document.mask };
-    this.renderer = Flat ? new Flat(picture, source) : new GLRenderer(picture, source, () => this.redraw());
+    const { photo, mask } = parts.document;
+    if (warm) picture.replaceWith(warm.canvas);
+    this.renderer = Flat ? new Flat(picture, { photo, mask }) : (warm ?? new GLRenderer(picture, photo, mask)).show(mask, () => this.redraw());
     /** @type {import("./overlay.js").OverlayCanvas | null} */
     this.overlay = null;
     // The picture comes first; what lies over it follows.

@@ -3,7 +3,7 @@
  */
 import { CHECKER, FADED, GRID, placed } from "./scene.js";
 import { FLAT, GROUND, PHOTO, VERTEX } from "./shaders.js";
-import { Tiles, picture, plane } from "./textures.js";
+import { MASK, Tiles, picture, plane } from "./textures.js";
 
 /** @typedef {import("./types.js").Scene} Scene */
 /** @typedef {import("./types.js").Rect} Rect */
@@ -29,13 +29,19 @@ export class GLRenderer {
   /** @type {import("./colours.js").CleanColours | null} */
   #colours = null;
 
-  /** @param {HTMLCanvasElement} canvas @param {import("./types.js").Source} source @param {() => void} redraw */
-  constructor(canvas, source, redraw) {
+  #redraw = () => {};
+  #unsubscribe = () => {};
+  #closed = false;
+
+  /** Begins before there is a mask: shaders and the photo are ready when it comes. @param {HTMLCanvasElement} canvas @param {import("./types.js").Source["photo"]} photo
+   * @param {{width: number, height: number}} size the mask's */
+  constructor(canvas, photo, { width, height }) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, desynchronized: false });
     if (!gl) throw new Error("no WebGL2");
     this.gl = gl;
     this.canvas = canvas;
-    this.source = source;
+    /** @type {import("./types.js").Source} */
+    this.source = { photo, mask: /** @type {any} */ ({ width, height, columns: Math.ceil(width / MASK), rows: Math.ceil(height / MASK) }) };
     this.onLost = (/** @type {Event} */ event) => {
       // Without this the browser never gives the context back.
       event.preventDefault();
@@ -44,12 +50,27 @@ export class GLRenderer {
     this.onRestored = () => {
       this.#lost = false;
       this.gpu = this.#build();
-      redraw();
+      this.#redraw();
     };
     canvas.addEventListener("webglcontextlost", this.onLost);
     canvas.addEventListener("webglcontextrestored", this.onRestored);
-    this.unsubscribe = source.mask.onChange((rect) => this.gpu.tiles.change(rect));
     this.gpu = this.#build();
+  }
+
+  /** Upload the photo in small steps, until the mask is there. */
+  async warm() {
+    for (const step of this.gpu.tiles.warm()) {
+      await step;
+      if (this.#closed || this.#lost) return;
+    }
+  }
+
+  /** Draw with this mask from now on. @param {import("./types.js").Source["mask"]} mask @param {() => void} redraw */
+  show(mask, redraw) {
+    this.source.mask = mask;
+    this.#redraw = redraw;
+    this.#unsubscribe = mask.onChange((rect) => this.gpu.tiles.change(rect));
+    return this;
   }
 
   /** Everything that lives on the graphics card. */
@@ -191,7 +212,8 @@ export class GLRenderer {
   }
 
   close() {
-    this.unsubscribe();
+    this.#closed = true;
+    this.#unsubscribe();
     this.canvas.removeEventListener("webglcontextlost", this.onLost);
     this.canvas.removeEventListener("webglcontextrestored", this.onRestored);
     // Browsers keep few contexts; a page that opens many editors must give them back.

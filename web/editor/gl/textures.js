@@ -10,7 +10,7 @@ import { SQUARES, placed } from "./scene.js";
 /** Side of a tile, in px of the photo: within what every device takes. */
 const SIDE = 1024;
 /** Side of the mask's own tiles. */
-const MASK = 256;
+export const MASK = 256;
 /** ms of a frame that new tiles may take; the others follow in the next frame. */
 const BUDGET_MS = 14;
 /** Tiles that stay on the graphics card; 4 MB of photo and 1 MB of mask each, and a third more for the smaller levels. */
@@ -81,16 +81,29 @@ export class Tiles {
     }
   }
 
+  /** Upload the photo's tiles, one in each step, until something is drawn. @returns {Generator<Promise<void>>} */
+  *warm() {
+    for (const tile of this.#tiles.slice(0, KEPT)) {
+      if (this.#frame) return;
+      this.#make(tile);
+      yield new Promise((done) => setTimeout(done));
+    }
+  }
+
+  /** @param {Tile} tile */
+  #make(tile) {
+    const { gl } = this;
+    tile.photo = this.#photoOf(tile.rect);
+    tile.mask = texture(gl);
+    gl.texStorage2D(gl.TEXTURE_2D, levels(tile.rect.width, tile.rect.height), gl.R8, tile.rect.width, tile.rect.height);
+    this.#all(tile);
+  }
+
   /** @param {Tile} tile */
   #upload(tile) {
     const { gl } = this;
     gl.activeTexture(gl.TEXTURE0);
-    if (!tile.photo) {
-      tile.photo = this.#photoOf(tile.rect);
-      tile.mask = texture(gl);
-      gl.texStorage2D(gl.TEXTURE_2D, levels(tile.rect.width, tile.rect.height), gl.R8, tile.rect.width, tile.rect.height);
-      this.#all(tile);
-    }
+    if (!tile.photo) this.#make(tile);
     gl.bindTexture(gl.TEXTURE_2D, tile.mask);
     for (const n of tile.changed) this.#uploadMask(tile, n);
     tile.stale ||= tile.changed.size > 0;

@@ -17,6 +17,9 @@ addMessages("de", de);
 
 /** @typedef {import("./context.js").Tool} Tool */
 
+/** Until then tools have their copy of the photo. */
+const READY_MS = 500;
+
 /** @param {import("./context.js").Parts & {facts?: import("../../app/api.js").StudioFacts | null}} parts @returns {Map<string, Tool>} */
 export function createTools(parts) {
   const context = new Context(parts);
@@ -31,9 +34,15 @@ export function createTools(parts) {
   document.history.onChange((entry, what) => {
     if (entry) say(stepText(entry, what, document.history.depth));
   });
-  context.ready = openPhoto(document);
+  // The picture is seen before the tools get ready.
+  context.ready = idleTime().then(() => openPhoto(document));
   setTimeout(() => warmUp(Mask));
   return tools;
+}
+
+/** @returns {Promise<unknown>} */
+function idleTime() {
+  return new Promise((done) => { if ("requestIdleCallback" in globalThis) requestIdleCallback(done, { timeout: READY_MS }); else setTimeout(done, READY_MS); });
 }
 
 /** Tools that only move the view: the pointers do that. @param {string} name @returns {Tool} */
