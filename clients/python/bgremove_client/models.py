@@ -14,7 +14,7 @@ class Error(TypedDict):
     """
     What went wrong, for people.
     """
-    code: Literal['archive_too_large', 'bad_archive', 'bad_base64', 'bad_entry', 'bad_json', 'bad_key', 'bad_option', 'bad_parameter', 'bad_request', 'bad_signature', 'bad_url', 'busy', 'client_gone', 'corrupt_image', 'cross_site_request', 'database_unavailable', 'deadline_exceeded', 'empty_image', 'engine_unavailable', 'forbidden', 'forbidden_path', 'forbidden_source', 'host_not_allowed', 'idempotency_key_reused', 'image_too_small', 'internal_error', 'item_changed', 'item_not_cancellable', 'item_not_finished', 'item_not_found', 'item_not_retryable', 'job_not_cancellable', 'job_not_finished', 'job_not_found', 'job_not_retryable', 'link_expired', 'mask_mismatch', 'method_not_allowed', 'missing_image', 'missing_key', 'model_not_found', 'monthly_quota_used_up', 'multiple_images', 'no_subject', 'not_found', 'queue_unavailable', 'rate_limited', 'result_expired', 'shutting_down', 'source_failed', 'source_timeout', 'storage_unavailable', 'too_many_files', 'too_many_pixels', 'unknown_option', 'unsupported_format', 'upload_too_large', 'worker_lost']
+    code: Literal['archive_too_large', 'bad_archive', 'bad_base64', 'bad_entry', 'bad_json', 'bad_key', 'bad_option', 'bad_parameter', 'bad_request', 'bad_signature', 'bad_url', 'busy', 'client_gone', 'corrupt_image', 'cross_site_request', 'database_unavailable', 'deadline_exceeded', 'empty_image', 'engine_unavailable', 'forbidden', 'forbidden_path', 'forbidden_source', 'host_not_allowed', 'idempotency_key_reused', 'image_too_small', 'internal_error', 'item_changed', 'item_not_cancellable', 'item_not_finished', 'item_not_found', 'item_not_retryable', 'job_not_cancellable', 'job_not_finished', 'job_not_found', 'job_not_retryable', 'key_name_taken', 'key_not_found', 'link_expired', 'mask_mismatch', 'method_not_allowed', 'missing_image', 'missing_key', 'model_not_found', 'monthly_quota_used_up', 'multiple_images', 'no_subject', 'not_found', 'queue_unavailable', 'rate_limited', 'result_expired', 'shutting_down', 'source_failed', 'source_timeout', 'storage_unavailable', 'too_many_files', 'too_many_pixels', 'unknown_option', 'unsupported_format', 'upload_too_large', 'worker_lost']
     """
     What went wrong, for programs; stable.
     """
@@ -71,7 +71,7 @@ class Options(TypedDict):
     """
     model: NotRequired[str]
     """
-    One of `GET /models`; the server's default if absent.
+    One of `GET /models`, or a tier: `fast`, `good`, `best`.
     """
     prompt: NotRequired[str]
     """
@@ -395,6 +395,10 @@ class Model(TypedDict):
     loaded: bool
     engine: str | None
     precision: str | None
+    seconds: float | None
+    """
+    of one mask: the moving mean of the process that answers; null before its first one
+    """
 
 
 class NotHereItem(TypedDict):
@@ -417,4 +421,8 @@ class NotHereItem(TypedDict):
 
 class Models(TypedDict):
     models: list[Model]
+    tiers: dict[str, Any]
+    """
+    names to choose a model by, and the model that each means
+    """
     not_here: list[NotHereItem]

@@ -229,7 +229,7 @@ export interface components {
              * @description What went wrong, for programs; stable.
              * @enum {string}
              */
-            code: "archive_too_large" | "bad_archive" | "bad_base64" | "bad_entry" | "bad_json" | "bad_key" | "bad_option" | "bad_parameter" | "bad_request" | "bad_signature" | "bad_url" | "busy" | "client_gone" | "corrupt_image" | "cross_site_request" | "database_unavailable" | "deadline_exceeded" | "empty_image" | "engine_unavailable" | "forbidden" | "forbidden_path" | "forbidden_source" | "host_not_allowed" | "idempotency_key_reused" | "image_too_small" | "internal_error" | "item_changed" | "item_not_cancellable" | "item_not_finished" | "item_not_found" | "item_not_retryable" | "job_not_cancellable" | "job_not_finished" | "job_not_found" | "job_not_retryable" | "link_expired" | "mask_mismatch" | "method_not_allowed" | "missing_image" | "missing_key" | "model_not_found" | "monthly_quota_used_up" | "multiple_images" | "no_subject" | "not_found" | "queue_unavailable" | "rate_limited" | "result_expired" | "shutting_down" | "source_failed" | "source_timeout" | "storage_unavailable" | "too_many_files" | "too_many_pixels" | "unknown_option" | "unsupported_format" | "upload_too_large" | "worker_lost";
+            code: "archive_too_large" | "bad_archive" | "bad_base64" | "bad_entry" | "bad_json" | "bad_key" | "bad_option" | "bad_parameter" | "bad_request" | "bad_signature" | "bad_url" | "busy" | "client_gone" | "corrupt_image" | "cross_site_request" | "database_unavailable" | "deadline_exceeded" | "empty_image" | "engine_unavailable" | "forbidden" | "forbidden_path" | "forbidden_source" | "host_not_allowed" | "idempotency_key_reused" | "image_too_small" | "internal_error" | "item_changed" | "item_not_cancellable" | "item_not_finished" | "item_not_found" | "item_not_retryable" | "job_not_cancellable" | "job_not_finished" | "job_not_found" | "job_not_retryable" | "key_name_taken" | "key_not_found" | "link_expired" | "mask_mismatch" | "method_not_allowed" | "missing_image" | "missing_key" | "model_not_found" | "monthly_quota_used_up" | "multiple_images" | "no_subject" | "not_found" | "queue_unavailable" | "rate_limited" | "result_expired" | "shutting_down" | "source_failed" | "source_timeout" | "storage_unavailable" | "too_many_files" | "too_many_pixels" | "unknown_option" | "unsupported_format" | "upload_too_large" | "worker_lost";
             /** @description What to do about it. */
             solution: string;
             /** @description What was found and what is allowed. */
@@ -273,7 +273,7 @@ export interface components {
              * @enum {string}
              */
             preset?: "web" | "social" | "print" | "optimized" | "mobile" | "desktop" | "thumbnail" | "amazon" | "ebay" | "etsy" | "shopify" | "google" | "square" | "portrait" | "story" | "passport" | "passport_us";
-            /** @description One of `GET /models`; the server's default if absent. */
+            /** @description One of `GET /models`, or a tier: `fast`, `good`, `best`. */
             model?: string;
             /** @description For the model `sam`: points and a box, as JSON; its default is the image's centre. */
             prompt?: string;
@@ -565,7 +565,11 @@ export interface components {
                 loaded: boolean;
                 engine: string | null;
                 precision: string | null;
+                /** @description of one mask: the moving mean of the process that answers; null before its first one */
+                seconds: number | null;
             }[];
+            /** @description names to choose a model by, and the model that each means */
+            tiers: Record<string, never>;
             not_here: {
                 name: string;
                 purpose: string;
@@ -1667,6 +1671,15 @@ export interface operations {
             };
             /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `monthly_quota_used_up`: The monthly quota of this API key is used up. Wait until the next month (UTC), or ask the operator for a larger quota. */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
