@@ -23,6 +23,7 @@ class SharedOptions(TypedDict, total=False):
     preset: str | None
     model: str | None
     prompt: str | None
+    detail: Literal["auto", "off", "always"] | None
     output: Literal["cutout", "mask"] | None
     edges: Literal["soft", "refined", "matting"] | None
     feather: float | None

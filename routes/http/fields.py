@@ -29,11 +29,11 @@ OTHER_FILE_FIELDS: Final = frozenset(
 )
 # Options that shape the matte, and those of its file.
 MATTE_OPTIONS: Final = (
-    *("model", "prompt", "edges", "feather", "alpha_boost", "threshold", "smooth", "roi"),
+    *("model", "prompt", "detail", "edges", "feather", "alpha_boost", "threshold", "smooth", "roi"),
     *("format", "quality"),
 )
 # Options of which a caller's own mask leaves nothing to decide.
-MODEL_OPTIONS: Final = ("model", "prompt", "edges", "roi")
+MODEL_OPTIONS: Final = ("model", "prompt", "detail", "edges", "roi")
 MASK: Final = "mask"
 NON_OPTION_FIELDS: Final = (*FILE_FIELDS, URL_FIELD, BACKGROUND_IMAGE, BACKGROUND_URL)
 

@@ -20,6 +20,7 @@ from services.imaging.values import (
     Bool,
     CanvasSize,
     Colour,
+    Detail,
     Edges,
     Enlarge,
     Gradient,
@@ -80,6 +81,11 @@ class Options(BaseModel):
         BeforeValidator(lambda v: v if v is None else parse_prompt(v), json_schema_input_type=str),
         Field(description="For the model `sam`: points and a box, as JSON; its default is the image's centre."),
     ] = None
+    detail: Annotated[
+        Detail,
+        BeforeValidator(parse_word),
+        Field(description="A second look of the model at its subject alone: for small subjects (`auto`), or `always`."),
+    ] = Detail.OFF
     output: Annotated[Output, BeforeValidator(parse_word), Field(description="The subject, or its mask in grey.")] = (
         Output.CUTOUT
     )

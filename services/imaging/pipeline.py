@@ -25,6 +25,7 @@ from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import part_of, region, spread
 from services.imaging.segment import Segmenter, segment
+from services.imaging.zoom import look_again
 
 # The model of a result whose mask no model made.
 NO_MODEL: Final = "none"
@@ -235,6 +236,7 @@ def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatc
         if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
             # The model stretches its faint values to the whole range.
             mask = np.zeros_like(mask)
+        mask = look_again(part, mask, segmenter, options, watch.deadline)
     with watch.step("refine"):
         matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
         if options.smooth:

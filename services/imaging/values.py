@@ -30,6 +30,14 @@ class CanvasSize(NamedTuple):
     ratio: bool
 
 
+class Detail(StrEnum):
+    """Whether the model looks a second time, at the subject alone."""
+
+    AUTO = "auto"
+    OFF = "off"
+    ALWAYS = "always"
+
+
 class Enlarge(StrEnum):
     """Whether a subject that is smaller than its share of the canvas is enlarged."""
 

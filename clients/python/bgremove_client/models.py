@@ -77,6 +77,10 @@ class Options(TypedDict):
     """
     For the model `sam`: points and a box, as JSON; its default is the image's centre.
     """
+    detail: NotRequired[Literal['auto', 'off', 'always']]
+    """
+    A second look of the model at its subject alone: for small subjects (`auto`), or `always`.
+    """
     output: NotRequired[Literal['cutout', 'mask']]
     """
     The subject, or its mask in grey.

@@ -28,6 +28,7 @@ export interface paths {
          *     | `preset` | web, social, print, optimized, mobile, desktop, thumbnail, amazon, ebay, etsy, shopify, google, square, portrait, story, passport, passport_us | – |
          *     | `model` | a text of at most 64 characters | – |
          *     | `prompt` | a JSON list of 1 to 32 marks in px of the upright image, at most one of them a rectangle: [{"type": "point", "data": [x, y], "label": 1 (subject) or 0 (background)}, {"type": "rectangle", "data": [left, top, right, bottom]}] | – |
+         *     | `detail` | auto, off, always | off |
          *     | `output` | cutout, mask | cutout |
          *     | `edges` | soft, refined, matting | refined |
          *     | `decontaminate` | true, false, 1, 0, yes, no, on, off | True |
@@ -277,6 +278,12 @@ export interface components {
             model?: string;
             /** @description For the model `sam`: points and a box, as JSON; its default is the image's centre. */
             prompt?: string;
+            /**
+             * @description A second look of the model at its subject alone: for small subjects (`auto`), or `always`.
+             * @default off
+             * @enum {string}
+             */
+            detail?: "auto" | "off" | "always";
             /**
              * @description The subject, or its mask in grey.
              * @default cutout

@@ -62,6 +62,7 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
          "-1:1", "1/1", "auto"),
         "'width height' in px, as '1000 1000' or 1000x1000, each from 1 to 16384; or a ratio from 1:10 to 10:1",
     ),
+    "detail": (("sometimes", "true", "1", "always\0", "auto,off"), "auto, off, always"),
     "enlarge": (("sometimes", "true", "1", "always\0", "never,always"), "never, always"),
     "roi": ((*LENGTHS, "0", "0 0 100%", "0 0 1 1", "0 0 100% 100% 0"), "inside the image and not empty"),
     "shadow": (("car", "3D", "true", "drop,contact", "0"), "none, drop, contact"),
