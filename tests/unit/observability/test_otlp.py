@@ -92,7 +92,7 @@ def test_stop_does_not_wait_for_a_collector_that_is_down() -> None:
 
 
 class Scripted(SpanExporter):
-    """An exporter that fails as it is told to, with a line of its own for each attempt."""
+    """An exporter that fails on demand, with a line of its own for each attempt."""
 
     def __init__(self, *results: SpanExportResult) -> None:
         self._left = list(results)
