@@ -132,7 +132,7 @@ def peak_rss(server: Gunicorn) -> int:
 def single() -> Iterator[Gunicorn]:
     """A server that works on one image of a batch at a time: two would meet at other steps, with another peak."""
     with Gunicorn(
-        BATCH_CONCURRENCY=1, MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB
+        BATCH_CONCURRENCY=1, MAX_BATCH_FILES=21, MAX_BATCH_BYTES=16 * MIB, MAX_CONTENT_LENGTH=6 * MIB
     ) as server:
         yield server
 
