@@ -85,6 +85,7 @@ def test_only_the_ending_of_an_image_is_left_out(path: str, stem: str) -> None:
     assert without_ending(path) == stem
 
 
+@pytest.mark.slow
 def test_no_normal_form_makes_a_safe_name_unsafe() -> None:
     every = (chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF)
     found = "".join(harmless_stem(f"a{character}b") for character in every)

@@ -60,6 +60,7 @@ def test_picture_counts_when_its_size_has_rested(inbox: Inbox, clock: Clock) -> 
     assert inbox.complete() == [path]
 
 
+@pytest.mark.slow
 def test_picture_is_moved_beside_its_result_and_names_stay_distinct(inbox: Inbox, maker: Maker, small: bytes) -> None:
     for name in ("a.jpg", "a.png", "sub/a.jpg"):
         (inbox.folder / name).write_bytes(small + name.encode())

@@ -300,6 +300,7 @@ def test_enlarging_leaves_no_fringe_of_the_removed_background(remove: Remove) ->
     assert result[..., 0][edge].min() >= 218
 
 
+@pytest.mark.slow
 def test_outside_the_region_is_background_and_inside_the_model_sees_more(remove: Remove, photo: Load) -> None:
     image = np.asarray(photo("astronaut"))
     result = pixels(remove(file(image), roi="150px 0 60% 200px").data)
@@ -401,6 +402,7 @@ def test_background_colour_and_image_together_are_refused(remove: Remove, cup: A
         remove(file(cup), file(cup), background="red")
 
 
+@pytest.mark.slow
 def test_the_background_images_pixels_count_for_admission(segmenter: RembgSegmenter, cup: Array) -> None:
     asked: list[float] = []
 
@@ -487,6 +489,7 @@ def test_a_resized_mask_is_the_resized_cutouts_alpha(remove: Remove, cup: Array)
         assert np.array_equal(mask, pixels(remove(file(cup), **asked).data)[..., 3])
 
 
+@pytest.mark.slow
 def test_a_long_thin_picture_and_a_tiny_subject_are_fine(remove: Remove) -> None:
     thin = np.zeros((16, 40_000, 4), dtype=np.uint8)
     thin[:, 100:39_000] = 255

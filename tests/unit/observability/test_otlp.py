@@ -82,6 +82,7 @@ def test_error_marks_its_span_by_code_and_not_by_text(collector: Collector) -> N
     assert b"secret" not in collector.raw
 
 
+@pytest.mark.slow
 def test_stop_does_not_wait_for_a_collector_that_is_down() -> None:
     tracer = OtlpTracer("http://127.0.0.1:1", headers={}, resource={})
     with tracer.span("request", Kind.SERVER, {}):

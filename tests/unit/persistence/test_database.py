@@ -106,6 +106,7 @@ def test_an_unavailable_database_fails_immediately_and_logs_no_password(capsys: 
     assert "hunter2" not in logged
 
 
+@pytest.mark.slow
 def test_callers_do_not_pile_up_behind_a_silent_postgresql() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

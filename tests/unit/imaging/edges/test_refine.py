@@ -84,6 +84,7 @@ def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
     assert 0.4 * moved[800] < moved[400] < 0.6 * moved[800]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edges", ["refined", "matting"])
 def test_solving_around_the_edge_alone_gives_what_solving_all_gives(
     monkeypatch: pytest.MonkeyPatch, edges: str
@@ -117,6 +118,7 @@ def test_a_thin_gap_and_a_hole_stay_open(edges: str) -> None:
     assert matte[300:380, 400:500].min() == 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edges", ["refined", "matting"])
 def test_certain_areas_become_fully_opaque_or_transparent(edges: str, photo: Load, segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "coffee"):
@@ -131,6 +133,7 @@ def test_certain_areas_become_fully_opaque_or_transparent(edges: str, photo: Loa
             assert (matte[inside] == value).all()
 
 
+@pytest.mark.slow
 def test_refinement_keeps_nearly_all_certain_pixels(photo: Load, segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"):
         pixels = np.asarray(photo(name))
@@ -222,6 +225,7 @@ def test_soft_edges_are_the_mask_resized_and_nothing_else() -> None:
     assert np.array_equal(led(mask, picture(alpha), "soft"), expected)
 
 
+@pytest.mark.slow
 def test_mask_equals_rembgs(photo: Callable[[str], Image.Image], segmenter: RembgSegmenter) -> None:
     for name in ("astronaut", "chelsea", "coffee"):
         picture = Photo(np.asarray(photo(name)))

@@ -160,6 +160,7 @@ def test_discarding_a_refused_body_is_bounded(worker: RunningWorker, monkeypatch
         poll(lambda: worker.nr_conns == 0)
 
 
+@pytest.mark.slow
 def test_callers_that_keep_closed_connections_delay_nobody(worker: RunningWorker) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(20):
