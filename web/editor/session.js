@@ -155,6 +155,7 @@ export class Session {
   async setPicture(file) {
     if (!(await this.#showPicture(file))) return;
     if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
+    this.#edited = true;
     patch(this.id, { ground: file ?? undefined });
   }
 

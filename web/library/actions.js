@@ -15,9 +15,9 @@ import { keepResult } from "./direct.js";
 import { examine, identity } from "./intake.js";
 import { resultName } from "./names.js";
 import { docError, passes, waitFor } from "./pace.js";
+import { isCurrent, optionsForCompose, remake } from "./remake.js";
 import { cancel, keepWaiting, pump } from "./sender.js";
-import { renewThumb, shrink } from "./thumbs.js";
-import { resultOf } from "./watcher.js";
+import { shrink } from "./thumbs.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
@@ -75,7 +75,7 @@ export function openEditorOf(id) {
 /** The picture as the server makes it, with the document's mask and options. @param {string} id @returns {Promise<Blob>} */
 export async function resultBlob(id) {
   const doc = /** @type {Doc} */ (peek(id));
-  if (doc.job && same(doc.options, doc.applied)) return (await api.request(itemUrl(doc.job, "download"))).blob();
+  if (doc.job && isCurrent(doc)) return (await api.request(itemUrl(doc.job, "download"))).blob();
   const kept = (await get("photos", id))?.result;
   const mask = await maskOf(id);
   const key = `${JSON.stringify(doc.options)}/${doc.ground?.size ?? ""}/${mask.size}/${doc.edit?.revision ?? 0}`;
@@ -90,18 +90,6 @@ export async function resultBlob(id) {
       await waitFor(error, tries);
     }
   }
-}
-
-/** The options without those of the model, which has made the mask already. @param {Doc} doc */
-function optionsForCompose({ options }) {
-  const { model, prompt, edges, roi, ...rest } = options;
-  return rest;
-}
-
-/** @param {import("../app/store.js").Options} one @param {import("../app/store.js").Options|undefined} other */
-export function same(one, other = {}) {
-  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...keys].every((key) => (one[key] ?? "") === (other[key] ?? ""));
 }
 
 /** Save one result. @param {string} id */
@@ -173,33 +161,18 @@ export async function applyOptions(ids, change) {
     const doc = peek(id);
     if (!doc) return;
     const options = Object.fromEntries(Object.entries({ ...doc.options, ...change }).filter(([, value]) => value !== ""));
-    patch(id, { options });
-    if (doc.job && doc.state === "completed" && !same(options, doc.applied)) queue.push(id);
+    // A colour takes the place of an own picture.
+    patch(id, { options, ground: change.background ? undefined : doc.ground });
+    if (doc.state === "completed" && doc.job && !isCurrent({ ...doc, options })) queue.push(id);
   }));
   await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
 }
 
 /** Make a job's result again with the document's options. @param {string} id */
 export async function rework(id) {
-  const doc = peek(id);
-  if (!doc?.job) return;
-  dispatch(id, { type: "rework" });
-  const { options } = doc;
-  for (let tries = 0; ; tries += 1) {
-    try {
-      const mask = await (await api.request(itemUrl(doc.job, "mask"))).blob();
-      const query = new URLSearchParams(optionsForCompose(doc));
-      const answer = await api.request(`${itemUrl(doc.job, "mask")}?${query}`, { method: "PUT", body: mask, headers: { "Content-Type": "image/png" } });
-      const item = await answer.json();
-      patch(id, { applied: options });
-      dispatch(id, { type: "finish", revision: item.revision, result: { ...resultOf(item), confidence: doc.result?.confidence, model: doc.result?.model ?? "" } });
-      renewThumb(id);
-      return;
-    } catch (error) {
-      if (passes(error)) { await waitFor(error, tries); continue; }
-      dispatch(id, { type: "fail", error: docError(error) });
-      return;
-    }
+  try {
+    await remake(id);
+  } catch (error) {
+    dispatch(id, { type: "fail", error: docError(error) });
   }
 }
-

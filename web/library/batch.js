@@ -3,8 +3,8 @@ import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { knownFacts } from "../app/facts.js";
-import { counts, order } from "../app/store.js";
-import { cancelAll } from "./actions.js";
+import { counts, order, peek } from "../app/store.js";
+import { cancelAll, rework } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { restoreDefaults } from "./defaults.js";
 import { chooseFolder, choosePhotos } from "./hero.js";
@@ -94,4 +94,6 @@ function filters() {
 export async function goOn(mine) {
   await Promise.all([knownFacts(), restoreDefaults()]);
   await resume(mine);
+  // Edits that the server did not get before the tab was closed.
+  for (const id of mine) if (peek(id)?.stale) rework(id);
 }
