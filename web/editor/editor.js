@@ -5,6 +5,7 @@ import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import { ApiError, studioFacts } from "../app/api.js";
+import { whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { peek, photoOf } from "../app/store.js";
@@ -61,6 +62,7 @@ class Opening {
       const known = error instanceof ApiError;
       this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
       say(this.#error.value.text);
+      if (known && error.status === 0) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });
       if (!known) throw error;
     }
   }

@@ -77,7 +77,7 @@ export class Session {
       unsubscribe();
       stopOptions();
       stopView();
-      this.exporter.cancel();
+      this.exporter.close();
       this.film.close();
       this.guides.close();
     };
@@ -206,7 +206,7 @@ export class Session {
       this.exporter.state.value = { kind: "idle" };
       this.doubt.value = this.document.mask.kept() < NOTHING ? "nothing" : null;
     } catch (error) {
-      this.exporter.fail(error);
+      this.exporter.fail(error, { again: () => this.detectAgain(model), alone: true });
     }
   }
 }
