@@ -91,7 +91,7 @@ export class Stage {
     const scene = this.#scene;
     if (!scene) return;
     const more = this.renderer.draw(scene);
-    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value });
+    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value, picture: this.renderer.canvas });
     if (more) this.redraw();
   }
 
