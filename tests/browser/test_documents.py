@@ -64,7 +64,6 @@ def test_picture_behind_a_photo_of_a_batch_is_in_its_archive(
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
     item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
     ready(page)
-    page.get_by_role("tab", name="Background").click()
     page.get_by_role("group", name="Background").get_by_text("Picture").click()
     page.get_by_label("Choose a picture").set_input_files(photo_files[3])
     poll(lambda: session(page, "({look}) => Boolean(look.picture.value)"), what="the picture")

@@ -1,8 +1,8 @@
 /**
  * Takes an edit back to where the photo came from: the library's downloads and a job's result are made with it.
  */
-import { dispatch, patch, peek, saveMask, shownOf } from "../app/store.js";
-import { remake } from "../library/remake.js";
+import { patch, peek, saveMask, shownOf } from "../app/store.js";
+import { remakeEdit } from "../library/remake.js";
 import { shrink } from "../library/thumbs.js";
 
 /** @typedef {{[name: string]: string}} Options */
@@ -18,21 +18,10 @@ export async function keepEdit(id, mask, options) {
   if (!doc) return;
   if (doc.job && doc.result) {
     patch(id, { stale: (doc.stale ?? 0) + 1 });
-    return remade(id, doc.result);
+    return remakeEdit(id);
   }
   const thumb = await shrink({ photo: await shownOf(id), matte: mask });
   if (thumb) patch(id, { thumb });
-}
-
-/** @param {string} id @param {import("../app/store.js").Doc["result"]} before */
-async function remade(id, before) {
-  try {
-    await remake(id);
-  } catch (error) {
-    // The result of before is still there; the edit is kept here.
-    if (before) dispatch(id, { type: "finish", result: before });
-    throw error;
-  }
 }
 
 /** The options that the model was asked with. @param {Options} options */

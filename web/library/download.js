@@ -1,7 +1,7 @@
 // All results in one ZIP file, and what is known of them as JSON.
 import * as api from "../app/api.js";
 import { peek } from "../app/store.js";
-import { resultBlob, saveBlob } from "./actions.js";
+import { resultBlob, saveBlob } from "./results.js";
 import { stems } from "./names.js";
 import { isCurrent } from "./remake.js";
 import { targets } from "./selection.js";

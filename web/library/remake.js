@@ -32,6 +32,17 @@ export async function remake(id) {
   }
 }
 
+/** Make the result again after an edit; where the server refuses, the result of before is still there. @param {string} id */
+export async function remakeEdit(id) {
+  const before = peek(id)?.result;
+  try {
+    await remake(id);
+  } catch (error) {
+    if (before) dispatch(id, { type: "finish", result: before });
+    throw error;
+  }
+}
+
 /** @param {string} id */
 async function attempts(id) {
   for (let tries = 0; peek(id); tries += 1) {
