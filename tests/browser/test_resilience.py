@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import zipfile
@@ -11,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import redis
 import requests
 from playwright.sync_api import Route
 from sqlalchemy import select
@@ -102,6 +104,28 @@ def test_batch_survives_a_killed_worker(own: Studio, tabs: Tabs, many: list[Path
     kill(own.worker.process)
     with Worker(**own.settings):
         all_done(tab, many)
+
+
+@pytest.mark.long
+def test_batch_of_200_survives_a_wiped_queue(own: Studio, tabs: Tabs, tmp_path: Path, small: bytes) -> None:
+    files = [tmp_path / f"{number:03}.jpg" for number in range(200)]
+    for number, path in enumerate(files):
+        path.write_bytes(small + number.to_bytes(2))
+    tab = tabs.open(own.url)
+    tab.expect(GONE)
+    choose(tab, *files)
+
+    def completed() -> int:
+        assert not tab.page.get_by_role("region", name="Failed photos").count()
+        shown = tab.page.get_by_role("button", name=re.compile(r"^Completed \d+$"))
+        return int(shown.inner_text().split()[-1]) if shown.count() else 0
+
+    poll(lambda: completed() >= 20, 60, "the first results")
+    with redis.Redis(port=own.valkey.port) as queue:
+        queue.flushall()
+    poll(lambda: completed() == 200, 240, "all photos")
+    # None was made twice.
+    assert len(items_of(own)) == 200
 
 
 @pytest.mark.long
