@@ -84,8 +84,8 @@ class Options(BaseModel):
     detail: Annotated[
         Detail,
         BeforeValidator(parse_word),
-        Field(description="A second look of the model at its subject alone: for small subjects (`auto`), or `always`."),
-    ] = Detail.OFF
+        Field(description="A second look of the model at its subject: `auto` at small ones, `always`, or `off`."),
+    ] = Detail.AUTO
     output: Annotated[Output, BeforeValidator(parse_word), Field(description="The subject, or its mask in grey.")] = (
         Output.CUTOUT
     )

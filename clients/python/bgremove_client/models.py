@@ -79,7 +79,7 @@ class Options(TypedDict):
     """
     detail: NotRequired[Literal['auto', 'off', 'always']]
     """
-    A second look of the model at its subject alone: for small subjects (`auto`), or `always`.
+    A second look of the model at its subject: `auto` at small ones, `always`, or `off`.
     """
     output: NotRequired[Literal['cutout', 'mask']]
     """

@@ -28,7 +28,7 @@ export interface paths {
          *     | `preset` | web, social, print, optimized, mobile, desktop, thumbnail, amazon, ebay, etsy, shopify, google, square, portrait, story, passport, passport_us | – |
          *     | `model` | a text of at most 64 characters | – |
          *     | `prompt` | a JSON list of 1 to 32 marks in px of the upright image, at most one of them a rectangle: [{"type": "point", "data": [x, y], "label": 1 (subject) or 0 (background)}, {"type": "rectangle", "data": [left, top, right, bottom]}] | – |
-         *     | `detail` | auto, off, always | off |
+         *     | `detail` | auto, off, always | auto |
          *     | `output` | cutout, mask | cutout |
          *     | `edges` | soft, refined, matting | refined |
          *     | `decontaminate` | true, false, 1, 0, yes, no, on, off | True |
@@ -280,8 +280,8 @@ export interface components {
             /** @description For the model `sam`: points and a box, as JSON; its default is the image's centre. */
             prompt?: string;
             /**
-             * @description A second look of the model at its subject alone: for small subjects (`auto`), or `always`.
-             * @default off
+             * @description A second look of the model at its subject: `auto` at small ones, `always`, or `off`.
+             * @default auto
              * @enum {string}
              */
             detail?: "auto" | "off" | "always";
