@@ -26,6 +26,7 @@ from services.observability.logs import logging_config
 from services.storage.factory import parse_storage_url
 
 if TYPE_CHECKING:
+    from services.accounts.accounts import Accounts
     from services.api_keys.key_cache import KeyCache
     from services.api_keys.usage_counter import UsageCounter
     from services.capacity.admission import Admission, Bodies
@@ -72,6 +73,11 @@ def load_settings(**overrides: Any) -> Settings:
             f"OTEL_EXPORTER_OTLP_ENDPOINT is {settings.otel_exporter_otlp_endpoint!r}, and the packages that send "
             "traces are missing: pip install 'background-remover[otel]', or leave it empty"
         )
+    if settings.accounts != "off" and not (find_spec("argon2") and find_spec("authlib")):
+        raise ConfigError(
+            f"ACCOUNTS is {settings.accounts!r}, and packages that it needs are missing: "
+            "pip install 'background-remover[accounts]', or ACCOUNTS=off"
+        )
     for name in settings.models:
         try:
             find_model(name, settings.rembg_session_path)
@@ -115,6 +121,7 @@ class WebServices:
     storage_probe: StorageProbe | None = None
     jobs: JobServices | None = None
     redis: RedisProbe | None = None
+    accounts: Accounts | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
     response_deadlines: dict[socket.socket, float] = field(default_factory=dict)
@@ -368,6 +375,29 @@ def make_web_services(settings: Settings) -> WebServices:
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
+        accounts=make_accounts(settings, keys.database) if settings.accounts != "off" else None,
+    )
+
+
+def make_accounts(settings: Settings, database: Database) -> Accounts:
+    """Return the accounts of people."""
+    from services.accounts.accounts import Accounts, Post
+    from services.accounts.mail import Mailer, SmtpServer
+    from services.accounts.outbox import Outbox
+    from services.accounts.passwords import Passwords
+    from services.accounts.sessions import Sessions
+    from services.accounts.signed import SignedTokens
+
+    post = None
+    if settings.smtp_url:
+        mailer = Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from)
+        post = Post(mailer, Outbox(), settings.public_base)
+    return Accounts(
+        database,
+        Sessions(database, SignedTokens(settings.secret_key)),
+        Passwords(),
+        post=post,
+        registration=settings.accounts_registration == "open",
     )
 
 

@@ -183,10 +183,18 @@ def _index_uncounted() -> bool:
     return not system.index_as_json() or is_uncounted()
 
 
+def _account_routes(settings: Settings) -> tuple[Route, ...]:
+    if settings.accounts == "off":
+        return ()
+    from routes.accounts.table import account_routes
+
+    return account_routes(settings.accounts)
+
+
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
     app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
-    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
+    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()), *_account_routes(settings))
     for route in routes:
         view: View = route.view
         if route.path in CHARGED:

@@ -3,7 +3,7 @@
 from flask import Response
 
 from routes import removebg
-from routes.http.auth import optional_key
+from routes.http.auth import optional_caller
 from routes.http.context import state
 from services.dialects.carvekit import parse_options
 
@@ -15,5 +15,5 @@ def carvekit_removebg() -> Response:
 
 def carvekit_account() -> Response:
     """Return what is left of the key's month; without a quota or a key a balance that never ends."""
-    state().key = optional_key()
+    state().caller = optional_caller()
     return removebg.account()
