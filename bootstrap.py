@@ -11,7 +11,7 @@ import logging.config
 import socket
 import threading
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -286,15 +286,23 @@ def make_outbound(settings: Settings) -> Outbound:
 
 
 def image_limits(settings: Settings) -> ImageLimits:
-    """Return what may be decoded."""
-    from services.imaging.decode import ImageLimits
+    """Return what may be decoded by a process without callers that wait."""
+    from services.imaging.decode import FrameLimits, ImageLimits
 
     return ImageLimits(
         settings.max_content_length,
         settings.largest_image_pixels,
         settings.min_image_side,
         settings.allowed_extensions,
+        FrameLimits(settings.max_frames, settings.max_animation_pixels),
     )
+
+
+def web_limits(settings: Settings) -> ImageLimits:
+    """Return what may be decoded in a request: fewer frames, where jobs take more."""
+    limits = image_limits(settings)
+    most, as_job = min(settings.max_request_frames, settings.max_frames), settings.max_frames * settings.jobs_enabled
+    return replace(limits, frames=replace(limits.frames, most=most, as_job=as_job))
 
 
 def engine_settings(settings: Settings, threads: int | None = None) -> EngineSettings:
@@ -375,7 +383,9 @@ def make_web_services(settings: Settings) -> WebServices:
     return WebServices(
         settings=settings,
         models=models,
-        remover=make_remover(settings, models, admission, _make_cache(settings, metrics)),
+        remover=replace(
+            make_remover(settings, models, admission, _make_cache(settings, metrics)), limits=web_limits(settings)
+        ),
         bodies=Bodies(settings.body_bytes_per_worker),
         metrics=metrics,
         keys=keys,
