@@ -8,8 +8,13 @@ from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
+<<<<<<< HEAD
 from routes.http.auth import current_caller
 from routes.http.context import service
+=======
+from routes.http.auth import caller_key
+from routes.http.context import service, state
+>>>>>>> w-animated
 from routes.http.jobs.job_answers import accepted, answer, download, encoded
 from routes.http.jobs.job_events import events, wants_events
 from routes.http.jobs.job_requests import read_batch, read_single
@@ -63,7 +68,9 @@ def submit_submission(submission: Submission) -> Job:
     if found := submitter.find(submission):
         return found
     reserve_for_job(submission.frames, submission.caller)
-    with charged(submission.frames):
+    # Settled with the answer: one long animation may have more frames than the quota of a minute.
+    state().cost += submission.frames - len(submission.files)
+    with charged(len(submission.files)):
         return submitter.submit(submission)
 
 
