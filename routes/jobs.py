@@ -8,13 +8,8 @@ from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
-<<<<<<< HEAD
 from routes.http.auth import current_caller
-from routes.http.context import service
-=======
-from routes.http.auth import caller_key
 from routes.http.context import service, state
->>>>>>> w-animated
 from routes.http.jobs.job_answers import accepted, answer, download, encoded
 from routes.http.jobs.job_events import events, wants_events
 from routes.http.jobs.job_requests import read_batch, read_single
