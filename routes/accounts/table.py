@@ -33,6 +33,9 @@ PASSWORD_ROUTES: Final = (
 )
 
 
+ACCOUNT_ROUTES: Final = (*SESSION_ROUTES, *PASSWORD_ROUTES)
+
+
 def account_routes(kind: str) -> tuple[Route, ...]:
     """Return the routes of this kind of accounts."""
     return (*SESSION_ROUTES, *(PASSWORD_ROUTES if kind == "local" else ()))
