@@ -16,6 +16,7 @@ LIST: Final = "list"
 HOLDER: Final = "holder"
 ADMIN: Final = "admin"
 PERSON: Final = "person"
+PROVIDER: Final = "provider"
 YES, NO, ITS_OWN = "yes", "no", "its own"
 _ADMINISTRATORS: Final = (NO, NO, NO, NO, YES, NO, NO, NO, YES)
 _HOLDERS: Final = (NO, NO, ITS_OWN, ITS_OWN, ITS_OWN, NO, ITS_OWN, ITS_OWN, ITS_OWN)
@@ -24,6 +25,7 @@ _PEOPLE: Final = (NO, NO, NO, NO, NO, NO, ITS_OWN, ITS_OWN, ITS_OWN)
 # By rule: the answers to CALLERS where keys are not required, and where they are.
 RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     OPEN: ((YES,) * 9, (YES,) * 9),
+    PROVIDER: ((YES,) * 9, (YES,) * 9),
     # Open, but a key that is sent must be valid.
     SENT: ((YES,) * 9, (YES, YES, YES, YES, YES, NO, YES, YES, YES)),
     # A link that the service has signed opens it, for any caller; nothing else does.
@@ -67,6 +69,8 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
         "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/failed-jobs",
         "POST /api/admin/cleanup",
     ),
+    # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
+    PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),
     PERSON: (
         "GET /api/v1/account", "PATCH /api/v1/account", "DELETE /api/v1/account", "POST /api/v1/account/password",
         "GET /api/v1/account/keys", "POST /api/v1/account/keys", "DELETE /api/v1/account/keys/{key_id}",

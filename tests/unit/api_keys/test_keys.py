@@ -134,6 +134,7 @@ def test_an_invalid_quota_is_refused(text: str) -> None:
 
 
 def test_log_says_what_happens_to_keys_and_never_the_secret(database: Database) -> None:
+    database.ping()
     with capture_logs() as logs:
         text, key = create_key(database, name="shop")
         set_limits(database, "shop", {"monthly_quota": 5})
