@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 CODE := app.py cli.py config.py bgremove.py bootstrap.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py commands services routes library migrations tests benchmarks docs scripts clients/generate.py clients/python/bgremove_client
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test unit web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clients clean
+.PHONY: help run check test unit long web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clients clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +54,10 @@ test: lint types web $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, 
 	done
 
 unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
-	@$(PY) -m pytest -n 2 -m "not slow" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
+	@$(PY) -m pytest -n 2 -m "not slow and not long" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
+
+long: $(VENV)/.dev $(MODEL)  ## the tests that take many seconds, which `make test` leaves out
+	@$(PY) -m pytest -n 2 --dist loadfile -m long --ignore=tests/browser
 
 # Node checks the page; it is not needed to serve it.
 tests/web/node_modules/.installed: tests/web/package-lock.json

@@ -202,6 +202,9 @@ class Settings(BaseSettings):
     max_content_length: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 * 1024 * 1024
     max_image_pixels: Annotated[int, Field(ge=256, le=500_000_000)] = 50_000_000
     min_image_side: Annotated[int, Field(ge=1, le=1024)] = 16
+    max_frames: Annotated[int, Field(ge=1, le=10_000)] = 300
+    max_request_frames: Annotated[int, Field(ge=1, le=10_000)] = 20
+    max_animation_pixels: Annotated[int, Field(ge=256, le=10_000_000_000)] = 200_000_000
     allowed_extensions: Annotated[
         tuple[Literal["png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic"], ...],
         NoDecode,

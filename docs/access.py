@@ -66,8 +66,8 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     HOLDER: ("GET /api/usage",),
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
-        "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/failed-jobs",
-        "POST /api/admin/cleanup",
+        "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
+        "GET /api/admin/failed-jobs", "POST /api/admin/cleanup",
     ),
     # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
     PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),

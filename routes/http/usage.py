@@ -64,16 +64,28 @@ def reserve_images(images: int, waiting: Callable[[], int] = lambda: 0) -> None:
     state().reserved += images
 
 
+def charge_frames(frames: int) -> None:
+    """Count each frame of an animation as an image, in this request's quota and in the caller's month.
+
+    Raises `MonthlyQuotaUsedUp`.
+    """
+    state().cost = frames
+    # Endpoints that don't count against the month have reserved nothing.
+    if frames > 1 and state().reserved:
+        reserve_images(frames - 1)
+
+
 def count_request() -> None:
     """Count a request of a caller with a key."""
     _count(Counts(requests=1))
 
 
 def count_image(result: Result) -> None:
-    """Count an image that was processed."""
-    megapixels = result.original_width * result.original_height / 1e6
-    charged = int(_endpoint() in CHARGED)
-    _count(Counts(images=1, charged=charged, megapixels=megapixels, bytes_in=result.original_bytes))
+    """Count an image that was processed, or the frames of an animation."""
+    frames = result.frames
+    megapixels = frames * result.original_width * result.original_height / 1e6
+    charged = frames if _endpoint() in CHARGED else 0
+    _count(Counts(images=frames, charged=charged, megapixels=megapixels, bytes_in=result.original_bytes))
 
 
 def count_failure() -> None:

@@ -239,7 +239,7 @@ def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
         merged |= defs[variant["$ref"].rsplit("/", 1)[-1]] | {"description": schema["description"]}
     flat = {k: v for k, v in merged.items() if k not in ("anyOf", "$ref", "title") and v is not None}
     if flat.get("enum") == [f.value for f in Format]:
-        flat["enum"] = [*(f.value for f in usable_formats()), "jpg"]
+        flat["enum"] = [*(f.value for f in usable_formats()), "jpg", Format.GIF.value, Format.AUTO.value]
     return flat
 
 

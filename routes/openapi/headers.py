@@ -38,6 +38,9 @@ HEADERS: Final[Schema] = {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
+    "X-Frames": {"description": "With `animated`: the frames of an animation; absent for a still picture.",
+                 "schema": _WHOLE},
+    "X-Duration": {"description": "With `animated`: milliseconds of one run.", "schema": _WHOLE},
     "X-Cache": {
         "description": "Where results are kept for a while: whether this one was, or is new.",
         "schema": {"enum": ["hit", "miss"]},
@@ -53,7 +56,9 @@ HEADERS: Final[Schema] = {
     "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
+    name
+    for name in HEADERS
+    if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti", "X-Frames", "X-Duration"))
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},

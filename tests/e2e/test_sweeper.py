@@ -67,6 +67,7 @@ def dead_receivers(records: Records, caller: str) -> Iterator[list[str]]:
         yield [receiver.host for receiver in receivers]
 
 
+@pytest.mark.long
 def test_lost_work_is_recovered_in_the_promised_time_beside_twenty_dead_receivers(records: Records) -> None:
     with dead_receivers(records, "caller {}") as hosts:
         records.settings["FETCH_ALLOWED_HOSTS"] = ",".join(hosts)

@@ -78,6 +78,7 @@ def test_request_has_a_span_for_each_step(place: Place, collector: Collector, sm
     assert b"holiday" not in collector.raw
 
 
+@pytest.mark.long
 def test_collector_that_is_down_costs_no_request_and_one_line(small: bytes) -> None:
     with Gunicorn(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", OTEL_BSP_SCHEDULE_DELAY=50) as server:
         for _ in range(5):

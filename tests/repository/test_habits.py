@@ -24,7 +24,7 @@ def test_yaml_files_parse(path: Path) -> None:
 
 def test_workflow_covers_every_python_and_platform() -> None:
     jobs: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
-    assert set(jobs) == {"check", "test", "browser", "image", "buildah", "compose", "audit", "fuzz"}
+    assert set(jobs) == {"check", "test", "long", "browser", "image", "buildah", "compose", "audit", "fuzz"}
     combinations = jobs["check"]["strategy"]["matrix"]["include"]
     pythons = {row["python"] for row in combinations if row["os"] == "ubuntu-latest"}
     assert pythons == {"3.11", "3.12", "3.13", "3.14"}

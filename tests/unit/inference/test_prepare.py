@@ -54,7 +54,7 @@ def test_prepared_model_is_recorded_next_to_the_original(
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_default_model_keeps_its_masks_in_bf16_and_int8(slow: None, tmp_path: Path) -> None:
     spec = CATALOGUE["u2netp"]
     shutil.copy(spec.path(ROOT / "models"), tmp_path)
@@ -72,7 +72,7 @@ def test_default_model_keeps_its_masks_in_bf16_and_int8(slow: None, tmp_path: Pa
     assert read_record(spec, tmp_path) == record
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scales_that_clip_too_much_are_refused(slow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = CATALOGUE["u2netp"]
     shutil.copy(spec.path(ROOT / "models"), tmp_path)
