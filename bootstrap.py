@@ -421,13 +421,21 @@ def make_accounts(settings: Settings, database: Database) -> Accounts:
     if settings.smtp_url:
         mailer = Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from)
         post = Post(mailer, Outbox(), settings.public_base)
-    return Accounts(
+    signed = SignedTokens(settings.secret_key)
+    accounts = Accounts(
         database,
-        Sessions(database, SignedTokens(settings.secret_key)),
+        Sessions(database, signed),
         Passwords(),
         post=post,
         registration=settings.accounts_registration == "open",
     )
+    if settings.accounts == "oidc":
+        from services.accounts.oidc import Provider
+
+        client = settings.oidc_client_id, settings.oidc_client_secret
+        redirect_uri = f"{settings.public_base}/api/v1/auth/oidc/callback"
+        accounts.provider = Provider(settings.oidc_issuer, client, redirect_uri, signed)
+    return accounts
 
 
 def make_overview(settings: Settings, storage: Storage, database: Database) -> Overview:

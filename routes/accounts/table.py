@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routes.accounts import account, sign_in
+from routes.accounts import account, oidc, sign_in
 from routes.http.auth import USER
 from routes.openapi import account_operations as described
 from routes.openapi.docs import OPEN, Route
@@ -33,6 +33,13 @@ PASSWORD_ROUTES: Final = (
 )
 
 
+PROVIDER_ROUTES: Final = (
+    Route("GET", f"{AUTH}/oidc/login", oidc.begin, described.PROVIDER, ATTEMPTS, OPEN),
+    Route("GET", f"{AUTH}/oidc/callback", oidc.finish, described.CALLBACK, ATTEMPTS, OPEN),
+)
+ACCOUNT_ROUTES: Final = (*SESSION_ROUTES, *PASSWORD_ROUTES, *PROVIDER_ROUTES)
+
+
 def account_routes(kind: str) -> tuple[Route, ...]:
     """Return the routes of this kind of accounts."""
-    return (*SESSION_ROUTES, *(PASSWORD_ROUTES if kind == "local" else ()))
+    return (*SESSION_ROUTES, *(PASSWORD_ROUTES if kind == "local" else PROVIDER_ROUTES))

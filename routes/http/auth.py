@@ -78,6 +78,12 @@ def optional_caller() -> Caller | None:
     return None
 
 
+def caller_if_sent() -> Caller | None:
+    """Return who calls, None where no key was sent. Raises `BadKey` where keys are required and this one is not valid,
+    and `DatabaseUnavailable`."""
+    return _proven() if service().settings.auth_required and _sent_key() else optional_caller()
+
+
 def _proven() -> Caller:
     """Return who calls. Raises `MissingKey`, `BadKey`, `DatabaseUnavailable`."""
     text = _sent_key()

@@ -49,6 +49,17 @@ RESET: Final = Operation(
     TAG, "Choose a new password", f"With the token of the mail. All sessions end. {_COOKIE}",
     json_body(bodies.NewPassword), json_body(bodies.AccountView), (*FAILURES, errors.BadToken, errors.BadPassword),
 )  # fmt: skip
+PROVIDER: Final = Operation(
+    TAG, "Sign in at the provider", "With ACCOUNTS=oidc: sends the browser there. `next` is the path to go on with "
+    "afterwards; one of another server is ignored.",
+    parameters={"next": {"type": "string", "default": "/account"}}, status=303, failures=(errors.ProviderUnavailable,),
+)  # fmt: skip
+CALLBACK: Final = Operation(
+    TAG, "Come back from the provider", f"The provider sends the browser here. {_COOKIE}", status=303,
+    parameters={name: {"type": "string"} for name in ("code", "state", "iss", "error")},
+    failures=(errors.ProviderRefused, errors.ProviderUnavailable, errors.SignInFailed, errors.RegistrationClosed,
+              DatabaseUnavailable),
+)  # fmt: skip
 SHOW: Final = Operation(TAG, "Show your account", answers=json_body(bodies.AccountView))
 CHANGE: Final = Operation(
     TAG, "Change your name", "", json_body(bodies.ChangedAccount), json_body(bodies.AccountView), FAILURES

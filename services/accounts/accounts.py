@@ -7,6 +7,7 @@ registration and of a forgotten password is done in the outbox, and without it a
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import update
@@ -21,6 +22,9 @@ from services.accounts.passwords import Passwords, check_password
 from services.accounts.sessions import Sessions
 from services.accounts.users import User, add_user, drop_unconfirmed, end_sessions, find_by_email, new_user
 from services.persistence.database import Database
+
+if TYPE_CHECKING:
+    from services.accounts.oidc import Person, Provider
 
 log = structlog.get_logger("accounts")
 
@@ -53,6 +57,8 @@ class Accounts:
         """`registration`: whether people may make accounts themselves."""
         self.database, self.sessions, self._passwords = database, sessions, passwords
         self.post, self.registration = post, registration
+        # With ACCOUNTS=oidc.
+        self.provider: Provider | None = None
 
     def register(self, email: str, password: str, name: str = "") -> None:
         """Make an account, unless the address has one: the answer is the same.
@@ -100,6 +106,14 @@ class Accounts:
             log.info("sign-in failed", user=user.id if user else None)
             raise SignInFailed
         log.info("signed in", user=user.id)
+        return user
+
+    def sign_in_person(self, person: "Person") -> User:
+        """Return the user of a person whom the provider has identified. See `user_of`."""
+        from services.accounts.bound_users import user_of
+
+        user = user_of(self.database, person, registration=self.registration)
+        self.sessions.forget(user.id)
         return user
 
     def forgot(self, email: str) -> None:

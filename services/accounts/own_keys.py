@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from services.accounts.errors import NotSignedIn, TooManyKeys
-from services.accounts.users import User
+from services.accounts.users import locked
 from services.api_keys.keys import JOBS, REMOVE, ApiKey, add_key, new_key, revoke
 from services.persistence.database import Database
 
@@ -26,8 +26,8 @@ def create_own_key(
     text, record = new_key(name=name, scopes=scopes, expires_at=expires_at, user_id=user_id)
     live = select(func.count()).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     with database.session() as session:
-        # Locked: one who disables the user at the same time finds this key, or it is not made.
-        user = session.get(User, user_id, with_for_update=True)
+        # One who disables the user at the same time finds this key, or it is not made.
+        user = locked(session, user_id)
         if user is None or user.disabled_at:
             raise NotSignedIn
         if session.scalars(live).one() >= MAX_KEYS:
@@ -40,6 +40,7 @@ def revoke_own_key(database: Database, user_id: str, key_id: str) -> ApiKey | No
     """Revoke a key of this user for good and return it. None where no valid key of theirs has this id."""
     own = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     with database.session() as session:
+        locked(session, user_id)
         found = session.scalar(own)
         if found:
             revoke(found)

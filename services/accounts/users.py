@@ -141,6 +141,15 @@ def change_user(database: Database, user_id: str, **values: object) -> User | No
         return session.get(User, user_id)
 
 
+def locked(session: Session, user_id: str) -> User | None:
+    """Return the user, whom no other transaction changes before the end of the caller's.
+
+    The transaction begins with a write: SQLite refuses one that has read, and writes after another has written.
+    """
+    session.execute(update(User).where(User.id == user_id).values(epoch=User.epoch))
+    return session.get(User, user_id)
+
+
 def end_sessions(session: Session, user_id: str) -> None:
     """End all sessions and tokens of a user, within the caller's transaction."""
     session.execute(update(User).where(User.id == user_id).values(epoch=User.epoch + 1))
@@ -185,7 +194,8 @@ def role_of(text: str) -> Role:
 
 def _keep_an_administrator(session: Session, user_id: str) -> None:
     """Raise `LastAdministrator` where this user is the only one who can administer."""
-    active = select(User.id).where(User.role == "admin", User.disabled_at.is_(None)).with_for_update()
-    found = set(session.scalars(active))
+    # Written first: see `locked`.
+    session.execute(update(User).where(User.role == "admin").values(epoch=User.epoch))
+    found = set(session.scalars(select(User.id).where(User.role == "admin", User.disabled_at.is_(None))))
     if found == {user_id}:
         raise LastAdministrator(f"{session.scalar(select(func.count()).select_from(User))} users, 1 administrator")

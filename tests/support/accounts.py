@@ -7,6 +7,8 @@ import requests
 from argon2 import PasswordHasher
 
 from routes.http.auth import SESSION_COOKIE
+from services.accounts.accounts import Accounts
+from services.accounts.passwords import Passwords
 from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
 from services.accounts.users import Role, User, add_user, new_user
@@ -31,6 +33,12 @@ def session_headers(database: Database, user: User) -> dict[str, str]:
     """Return the headers of a browser in which the user is signed in."""
     cookie = Sessions(database, SignedTokens(SECRET_KEY)).cookie(user)
     return {"Cookie": f"{SESSION_COOKIE}={cookie}"}
+
+
+def make_accounts(database: Database, *, registration: bool = False) -> Accounts:
+    """Return accounts without mail, whose passwords cost little."""
+    sessions = Sessions(database, SignedTokens(SECRET_KEY))
+    return Accounts(database, sessions, Passwords(QUICK), registration=registration)
 
 
 @dataclass
