@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from commands.image_options import SUFFIXES, parse_options
+from commands.image_options import SUFFIXES, format_for, parse_options
 from commands.work import Stop
 from config import Settings, load_settings
 from services.errors import Busy, ServiceError, UploadTooLarge, all_errors
+from services.imaging.formats import Format
 from services.jobs.submit import File, Submission
 from services.jobs.tables import ENDED, FINISHED, SINGLE, Job
 from services.storage.base import Storage, Stored, is_key, read_whole
@@ -58,7 +59,7 @@ class BucketWatch:
     target: Place
     jobs: JobServices
     options: Mapping[str, object]
-    extension: str
+    chosen: Format
     max_bytes: int
     background: bytes | None = None
     _open: dict[str, tuple[Stored, str]] = field(default_factory=dict)
@@ -120,11 +121,17 @@ class BucketWatch:
         return Submission(
             kind=SINGLE,
             files=[File(PurePosixPath(stored.key).name, read_whole(self.source.storage, stored.key))],
-            options=self.options,
+            options=self._options_for(stored),
             caller=f"bucket:{self.source.bucket}"[:64],
             background=self.background,
             idempotency_key=hashlib.sha256(version.encode()).hexdigest(),
         )
+
+    def _options_for(self, stored: Stored) -> Mapping[str, object]:
+        """Return the options of an object; its result's name says the format that `auto` means."""
+        if self.chosen is not Format.AUTO:
+            return self.options
+        return {**self.options, "format": format_for(self.chosen, PurePosixPath(stored.key)).value}
 
     def _settle_open(self, done: Mapping[str, datetime]) -> None:
         """Store the results of jobs that have ended, or the reasons of their failure, unless another watcher has."""
@@ -158,7 +165,7 @@ class BucketWatch:
 
     def _result_key(self, stored: Stored) -> str:
         inner = PurePosixPath(stored.key[len(self.source.prefix) :])
-        return f"{self.target.prefix}{inner.with_suffix('.' + self.extension)}"
+        return f"{self.target.prefix}{inner.with_suffix('.' + format_for(self.chosen, inner).extension)}"
 
     def _reason_key(self, stored: Stored) -> str:
         return f"{self.target.prefix}{FAILED}/{stored.key[len(self.source.prefix) :]}.txt"
@@ -201,7 +208,7 @@ def watch_bucket(source: str, target: str, pairs: tuple[str, ...], interval: flo
     given = dict(pair.split("=", 1) for pair in pairs)
     given.pop("background_image", None)
     jobs = make_job_services(settings, make_storage(settings), make_database(settings))
-    watch = BucketWatch(here, there, jobs, given, options.format.extension, settings.max_content_length, background)
+    watch = BucketWatch(here, there, jobs, given, options.format, settings.max_content_length, background)
     stop = Stop()
     with stop.listening():
         click.echo(f"Watching {source}; Ctrl-C ends it.", err=True)

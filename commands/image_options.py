@@ -1,12 +1,12 @@
 """Reads the options of a picture from the command line: `-O NAME=VALUE`, and the ending of `-o`."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import click
 
 from services.errors import BadOption, ModelNotFound, UnknownOption
-from services.imaging.formats import usable_formats
+from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, option_names
 
 SUFFIXES: Final = frozenset(
@@ -21,6 +21,20 @@ option = click.option(
     help=f"One of: {', '.join((*option_names(), BACKGROUND_IMAGE))}; the last one takes a file's path.",
 )
 
+animated = click.option(
+    "--animated", is_flag=True, help="All frames of a GIF, APNG or animated WebP; the same as -O animated=true."
+)
+
+
+def with_animated(pairs: tuple[str, ...], animated: bool) -> tuple[str, ...]:
+    """Return the options with what `--animated` means."""
+    return (*pairs, "animated=true") if animated else pairs
+
+
+def format_for(chosen: Format, picture: PurePath) -> Format:
+    """Return the format of a picture's result: `auto` follows the picture's name, so that a result's name is known."""
+    return chosen.chosen_for(picture.suffix.lower().removeprefix("."))
+
 
 def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options, bytes | None]:
     """Return the options, and the file of the background image. Raises `click.UsageError`."""
@@ -30,7 +44,12 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
         if not equals:
             raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
         given[name] = value
-    if "format" not in given and "preset" not in given and target and (ending := _result_ending(target)):
+    if (
+        "format" not in given
+        and "preset" not in given
+        and target
+        and (ending := _result_ending(target, animated="animated" in given))
+    ):
         given["format"] = ending
     background = str(given.pop(BACKGROUND_IMAGE, ""))
     try:
@@ -40,12 +59,12 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
     return options, _read_background(background) if background else None
 
 
-def _result_ending(target: Path) -> str:
+def _result_ending(target: Path, *, animated: bool) -> str:
     """Return the format that a file's ending names; "" for an ending that is no picture's."""
     ending = target.suffix.lower()
     if ending not in (*SUFFIXES, ".zip"):
         return ""
-    endings = [f".{f.extension}" for f in usable_formats()]
+    endings = [f".{f.extension}" for f in (*usable_formats(), *([Format.GIF] if animated else []))]
     if ending not in (*endings, ".jpeg"):
         raise click.UsageError(f"results can be {', '.join(endings)}, not {ending}")
     return ending.removeprefix(".")

@@ -1,15 +1,21 @@
 """Keeps a watched folder: which pictures are complete, and where picture, result and reason go."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from commands.plan import Picture, find_pictures
 from commands.work import Maker, Outcome, Problem, Status, find_problem, write_whole
+
+# It imports OpenCV: `--help` does without.
+if TYPE_CHECKING:
+    from services.imaging.pipeline import Result
 
 DONE: Final = "done"
 FAILED: Final = "failed"
@@ -25,7 +31,6 @@ class Inbox:
 
     folder: Path
     target: Path
-    extension: str
     settle_seconds: float = 2.0
     _seen: dict[Path, tuple[Shape, float]] = field(default_factory=dict)
     _not_before: dict[Path, float] = field(default_factory=dict)
@@ -72,7 +77,7 @@ class Inbox:
 
     def _settle(self, path: Path, outcome: Outcome) -> Outcome:
         if outcome.result:
-            result, moved = self._places(path, outcome.result.data)
+            result, moved = self._places(path, outcome.result)
             write_whole(result, outcome.result.data)
             _move(path, moved)
             return Outcome(Picture(path, result), Status.DONE, outcome.seconds, result=outcome.result)
@@ -83,16 +88,16 @@ class Inbox:
             self._fail(path, outcome.problem)
         return outcome
 
-    def _places(self, path: Path, data: bytes) -> tuple[Path, Path]:
+    def _places(self, path: Path, made: Result) -> tuple[Path, Path]:
         """Return the paths of the result and of the moved picture: with the first number that both have free.
 
         A result with these bytes is that of a run which ended before the picture was moved.
         """
         inner = path.relative_to(self.folder)
         for stem in _stems(path.stem):
-            result = self.target / inner.parent / f"{stem}-no-bg.{self.extension}"
+            result = self.target / inner.parent / f"{stem}-no-bg.{made.format.extension}"
             moved = self.folder / DONE / inner.parent / f"{stem}{path.suffix}"
-            if not _has_stem(moved) and (not result.exists() or result.read_bytes() == data):
+            if not _has_stem(moved) and (not result.exists() or result.read_bytes() == made.data):
                 return result, moved
         raise AssertionError
 

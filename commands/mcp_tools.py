@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from commands.image_options import format_for
 from commands.models import fetch_missing_model
 from commands.plan import Picture, find_pictures, plan
 from commands.report import outcome_json
@@ -55,7 +56,7 @@ class Tools:
             chosen, background = self._options(options)
             if source.is_dir():
                 return self._start(source, output, replace(self._warm(), options=chosen, background=background))
-            target = self._target(source, output, chosen.format, overwrite)
+            target = self._target(source, output, format_for(chosen.format, source), overwrite)
             outcome = replace(self._warm(), options=chosen, background=background).make(Picture(source, target))
         except OutsideRoots as exc:
             raise ToolFailed(str(exc)) from exc
@@ -129,7 +130,7 @@ class Tools:
         if target == source or (target.exists() and not target.is_dir()):
             raise ToolFailed(f"the results of a folder need a folder of their own, not {target}")
         found = find_pictures(source, target)
-        pictures = plan(found.pictures, source, target, maker.options.format.extension)
+        pictures = plan(found.pictures, source, target, maker.options.format)
         # A link in the results' folder may lead outside.
         pictures = [
             replace(picture, target=self._roots.inside(str(picture.target)))

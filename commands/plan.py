@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from commands.image_options import SUFFIXES
+from commands.image_options import SUFFIXES, format_for
+from services.imaging.formats import Format
 
 NO_PICTURE: Final = "no picture"
 HIDDEN: Final = "hidden"
@@ -77,8 +78,8 @@ def _reason(path: Path) -> str:
     return "" if path.suffix.lower() in SUFFIXES and path.is_file() else NO_PICTURE
 
 
-def plan(pictures: list[Path], source: Path, target: Path, extension: str) -> list[Picture]:
-    """Return the pictures with their results' paths: the same place below the target, `<name>-no-bg.<extension>`.
+def plan(pictures: list[Path], source: Path, target: Path, chosen: Format) -> list[Picture]:
+    """Return the pictures with their results' paths: the same place below the target, `<name>-no-bg.<ending>`.
 
     The old ending becomes part of the name where pictures of one folder differ only in it. What would still meet
     another result, or replace a picture, is refused.
@@ -90,6 +91,7 @@ def plan(pictures: list[Path], source: Path, target: Path, extension: str) -> li
     for picture in pictures:
         has_twin = stems[_key(picture.with_suffix(""))] > 1
         stem = picture.name.replace(".", "-") if has_twin else picture.stem
+        extension = format_for(chosen, picture).extension
         out = target / picture.parent.relative_to(source) / f"{stem}-no-bg.{extension}"
         planned.append(Picture(picture, out, _refusal(_key(out.resolve()), out, inputs, taken)))
         taken.setdefault(_key(out.resolve()), picture)

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from commands import image_options
-from commands.image_options import parse_options
+from commands.image_options import format_for, parse_options, with_animated
 from commands.models import fetch_missing_model
 from commands.plan import Picture, find_pictures, plan
 from commands.report import Report, progress
@@ -52,6 +52,7 @@ class Request:
     help="File or folder; - is standard output.",
 )
 @image_options.option
+@image_options.animated
 @jobs_option
 @click.option("--force", is_flag=True, help="Make results again that are there and newer than their picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print a report as JSON on standard output.")
@@ -62,7 +63,7 @@ def remove(source: Path, target: Path | None, pairs: tuple[str, ...], **more: bo
 
     Exit status: 0 every picture has its result, 1 some failed, 2 nothing was done or the call is wrong, 130 Ctrl-C.
     """
-    options, background = parse_options(pairs, target)
+    options, background = parse_options(with_animated(pairs, bool(more["animated"])), target)
     request = Request(target, options, background, more["jobs"], bool(more["force"]), bool(more["as_json"]))
     try:
         sys.exit(remove_folder(source, request) if source.is_dir() else remove_file(source, request))
@@ -76,7 +77,7 @@ def remove_folder(source: Path, request: Request) -> int:
     target = request.target or settings.output_dir
     _check_folder(source, target)
     found = find_pictures(source, target)
-    pictures = plan(found.pictures, source, target, request.options.format.extension)
+    pictures = plan(found.pictures, source, target, request.options.format)
     report = Report(target, found.left_out)
     waiting: list[Picture] = []
     for picture in pictures:
@@ -135,7 +136,7 @@ def remove_file(source: Path, request: Request) -> int:
     stdin = str(source) == "-"
     target = request.target
     if target is None and not stdin:
-        target = source.with_name(f"{source.stem}-no-bg.{request.options.format.extension}")
+        target = source.with_name(f"{source.stem}-no-bg.{format_for(request.options.format, source).extension}")
     if target is None or str(target) == "-":
         target = STDOUT
     _check_file(source, target, request)

@@ -35,6 +35,8 @@ def sign(source: str, pairs: tuple[str, ...], expires_in: int | None) -> None:
     options, background = parse_options(pairs, None)
     if background is not None or options.format is Format.ZIP:
         raise click.UsageError("a signed URL takes neither background_image nor format=zip")
+    if options.format is Format.AUTO:
+        raise click.UsageError("a signed URL's ending is the format of its result: add -O format=webp, png or gif")
     given = dict(pair.split("=", 1) for pair in pairs)
     given.pop("format", None)
     expires = None if expires_in is None else int(time.time()) + expires_in

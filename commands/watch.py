@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from commands import image_options
-from commands.image_options import parse_options
+from commands.image_options import parse_options, with_animated
 from commands.inbox import Inbox
 from commands.plan import Picture
 from commands.remove import jobs_option, make_maker
@@ -47,6 +47,7 @@ class FolderOrBucket(click.Path):
     help="The folder of the results, or of a bucket s3://bucket/prefix.",
 )
 @image_options.option
+@image_options.animated
 @jobs_option
 @click.option(
     "--settle",
@@ -73,6 +74,7 @@ def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more
 
     IN may be s3://bucket/prefix: its objects become jobs of the service with these settings, whose workers do them.
     """
+    pairs = with_animated(pairs, bool(more["animated"]))
     if isinstance(source, str) and isinstance(target, str):
         # The tables of jobs take their time to import.
         from commands.bucket import watch_bucket
@@ -97,7 +99,7 @@ def watch_folder(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, 
         maker = make_maker(load_settings(), options, background, jobs, lambda: False)
     except ServiceError as exc:
         raise click.ClickException(f"{exc}. {exc.solution}.") from exc
-    inbox = Inbox(source, target, options.format.extension, settle)
+    inbox = Inbox(source, target, settle)
     with stop.listening(), events(source, poll) as changed:
         click.echo(f"Watching {source}; Ctrl-C ends it.", err=True)
         watch_until_stopped(inbox, lambda picture: inbox.take(picture.source, maker), jobs, stop, changed)

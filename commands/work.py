@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from commands.image_options import format_for
 from commands.plan import Picture
 from services.capacity.deadline import Deadline
 from services.errors import ClientGone, ServiceError, UploadTooLarge
@@ -146,7 +147,7 @@ class Maker:
         if picture.refused:
             return Outcome(picture, Status.FAILED, problem=Problem("name_clash", picture.refused))
         try:
-            result = self.remove(self._read(picture.source) if data is None else data)
+            result = self.remove(self._read(picture.source) if data is None else data, picture.source)
             write(picture.target, result.data)
         except ClientGone:
             return Outcome(picture, Status.STOPPED)
@@ -154,9 +155,12 @@ class Maker:
             return Outcome(picture, Status.FAILED, time.monotonic() - start, find_problem(exc))
         return Outcome(picture, Status.DONE, time.monotonic() - start, result=result)
 
-    def remove(self, data: bytes) -> Result:
+    def remove(self, data: bytes, source: Path) -> Result:
         """Return the result of a picture. Raises `ServiceError`, also `ClientGone` after a stop."""
-        return self.remover.remove(data, self.options, background=self.background, deadline=Deadline(gone=self.gone))
+        options = self.options
+        if source.suffix:
+            options = options.model_copy(update={"format": format_for(options.format, source)})
+        return self.remover.remove(data, options, background=self.background, deadline=Deadline(gone=self.gone))
 
     def _read(self, source: Path) -> bytes:
         limit = self.remover.limits.max_bytes

@@ -14,7 +14,7 @@ class SharedOptions(TypedDict, total=False):
     None is the same as absent. A text is taken as in a form: `crop_margin="10%"`.
     """
 
-    format: Literal["png", "webp", "jpeg", "jpg", "avif", "zip"] | None
+    format: Literal["png", "webp", "jpeg", "jpg", "avif", "zip", "gif", "auto"] | None
     quality: int | None
     dpi: int | None
     max_width: int | None
@@ -44,6 +44,7 @@ class SharedOptions(TypedDict, total=False):
     roi: str | None
     shadow: Literal["none", "drop", "contact"] | None
     shadow_opacity: int | None
+    animated: bool | None
 
 
 class AllOptions(SharedOptions, total=False):

@@ -8,8 +8,8 @@ from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
-from routes.http.auth import caller_key
-from routes.http.context import service
+from routes.http.auth import current_caller
+from routes.http.context import service, state
 from routes.http.jobs.job_answers import accepted, answer, download, encoded
 from routes.http.jobs.job_events import events, wants_events
 from routes.http.jobs.job_requests import read_batch, read_single
@@ -29,7 +29,8 @@ from routes.http.visitors import visitor
 from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot, Lister
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID
+from services.jobs.submit import Submission
+from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, Job
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
@@ -44,21 +45,28 @@ class JobId(BaseConverter):
 
 
 def submit() -> Response:
-    """Submit one image."""
+    """Submit one image; an animation costs as many as it has frames."""
     submission = read_single()
-    reserve_for_job(len(submission.files), submission.caller)
-    return accepted(jobs().submitter.submit(submission), submission.names)
+    return accepted(submit_submission(submission), submission.names)
 
 
 def submit_batch() -> Response:
     """Submit many images as one job, which costs as many."""
-    submission, submitter = read_batch(), jobs().submitter
+    submission = read_batch()
+    return accepted(submit_submission(submission), submission.names)
+
+
+def submit_submission(submission: Submission) -> Job:
+    """Submit a job and charge its images. Raises `MonthlyQuotaUsedUp`, `RateLimited` and what submitting does."""
+    submitter = jobs().submitter
     # Repeating a submission costs one, like any request.
     if found := submitter.find(submission):
-        return accepted(found, submission.names)
-    reserve_for_job(len(submission.files), submission.caller)
+        return found
+    reserve_for_job(submission.frames, submission.caller)
+    # Settled with the answer: one long animation may have more frames than the quota of a minute.
+    state().cost += submission.frames - len(submission.files)
     with charged(len(submission.files)):
-        return accepted(submitter.submit(submission), submission.names)
+        return submitter.submit(submission)
 
 
 def show(job_id: str) -> Response:
@@ -171,9 +179,9 @@ def known(job_id: str) -> str:
 
 
 def owner() -> str | None:
-    """Return the id of the caller's API key."""
-    key = caller_key()
-    return key.id if key else None
+    """Return the id of the caller: an API key's or a user's."""
+    caller = current_caller()
+    return caller.id if caller else None
 
 
 def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:

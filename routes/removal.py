@@ -12,6 +12,7 @@ from routes.http.context import request_deadline, service
 from routes.http.fields import OUTPUT_KEY, wants_json
 from routes.http.observe import note_result
 from routes.http.requests import Upload, read_base64_upload, read_upload
+from routes.http.usage import charge_frames
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
@@ -54,6 +55,8 @@ def remove(upload: Upload, options: Options, rules: Rules | None = None) -> Resu
     `rules` replace those of this service.
     """
     remover = replace(service().remover, rules=rules) if rules else service().remover
+    if options.animated:
+        charge_frames(remover.count_frames(upload.data, options, request_deadline()))
     result = remover.remove(upload.data, options, background=upload.background, deadline=request_deadline())
     result = replace(result, timings={**upload.timings, **result.timings})
     note_result(result)
@@ -78,7 +81,7 @@ def as_image(result: Result, stem: str, disposition: str, what: str = "no-bg") -
 def result_headers(result: Result) -> dict[str, str]:
     """Return the headers that describe a result: its size in px and bytes, and how it was made."""
     box = result.foreground
-    headers = {
+    headers: dict[str, object] = {
         "X-Width": result.width,
         "X-Height": result.height,
         "X-Foreground-Top": box.top,
@@ -89,6 +92,8 @@ def result_headers(result: Result) -> dict[str, str]:
         "X-Optimized-Size": len(result.data),
         "X-Optimization-Used": optimization_used(result),
     }
+    if result.duration_ms is not None:
+        headers |= {"X-Frames": result.frames, "X-Duration": result.duration_ms}
     return {name: str(value) for name, value in headers.items()}
 
 

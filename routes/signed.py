@@ -16,7 +16,7 @@ from services.imaging.options import Options
 from services.net.signed_urls import SignedSource, SignedURLs
 
 YEAR: Final = 365 * 86400
-ENDINGS: Final = {format_.extension: format_ for format_ in usable_formats() if format_ is not Format.ZIP}
+ENDINGS: Final = {f.extension: f for f in (*usable_formats(), Format.GIF) if f is not Format.ZIP}
 
 
 def signed_image(signature: str, options: str, name: str) -> Response:

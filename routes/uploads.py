@@ -7,7 +7,7 @@ from routes.http.incoming import S3_KEY
 from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_requests import read_single
 from routes.http.jobs.upload_views import TaskView, UploadAcceptedView, UploadsPage, UploadView
-from routes.jobs import jobs, known, owner, page_of, polled, reserve_for_job
+from routes.jobs import jobs, known, owner, page_of, polled, submit_submission
 from services.jobs.archive import result_name
 from services.jobs.queries import JobSnapshot
 from services.jobs.tables import FINISHED
@@ -17,8 +17,7 @@ from services.storage.local import LocalFolder
 def upload() -> Response:
     """Submit an image, from the request or from the bucket."""
     submission = read_single(S3_KEY)
-    reserve_for_job(len(submission.files), submission.caller)
-    return answer(UploadAcceptedView.of(jobs().submitter.submit(submission)), 202)
+    return answer(UploadAcceptedView.of(submit_submission(submission)), 202)
 
 
 def uploads() -> Response:

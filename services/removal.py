@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline, Stopwatch
 from services.capacity.places import Places
-from services.imaging.choices.checks import check_background, check_canvas
+from services.containers.animation import Animation, find_animation
+from services.imaging.animation.cut_out import cut_out_frames
+from services.imaging.choices.checks import check_animation, check_background, check_canvas
 from services.imaging.choices.weight import weight
 from services.imaging.decode import ImageLimits, Source, inspect
 from services.imaging.extras import Extras
@@ -83,15 +85,19 @@ class Remover:
         check_background(options, background)
         check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
-        sources = Sources(photo, self.inspect(background, watch.deadline) if background is not None else None)
+        options = chosen_format(options, photo)
+        animation = self._animation(photo, options, watch.deadline)
+        behind = self.inspect(background, watch.deadline) if background is not None else None
+        sources = Sources(photo, behind, animation=animation)
         segmenter = self.models.get(options.model, watch.deadline)
+        make = cut_out if animation is None else cut_out_frames
 
         def key(cache: ResultCache) -> str:
             return cache.key(data, background, options, segmenter.identity, self.rules)
 
         def work() -> Result:
             with self.admission.slot(weight(sources, options), watch):
-                return cut_out(sources, options, segmenter, watch, self.rules, extras)
+                return make(sources, options, segmenter, watch, self.rules, extras)
 
         return self._cached(key, work, watch)
 
@@ -115,6 +121,7 @@ class Remover:
         check_background(options, background)
         check_canvas(options, self.limits.max_pixels)
         photo = self.inspect(data, watch.deadline)
+        options = chosen_format(options, photo)
         given = None
         if mask is not None:
             check_kind(mask)
@@ -148,6 +155,35 @@ class Remover:
         with self.admission.slot(weight(sources, options), watch):
             return refine_given(sources, options, watch)
 
+    def count_frames(self, data: bytes, options: Options, deadline: Deadline) -> int:
+        """Return how many frames `remove` would work on: 1 without `options.animated`, and for a still picture.
+
+        Raises what `inspect` does, and the errors of an animation's limits.
+        """
+        if not options.animated:
+            return 1
+        photo = self.inspect(data, deadline)
+        animation = self._animation(photo, chosen_format(options, photo), deadline)
+        return len(animation.frames) if animation else 1
+
+    def for_jobs(self) -> Self:
+        """Return the same remover with the limits that a job has."""
+        frames = self.limits.frames
+        return replace(
+            self, limits=replace(self.limits, frames=replace(frames, most=max(frames.most, frames.as_job), as_job=0))
+        )
+
+    def _animation(self, photo: Source, options: Options, deadline: Deadline) -> Animation | None:
+        """Return the frames to work on, None for a still picture or where the first frame is enough."""
+        if not options.animated:
+            return None
+        limits = self.limits.frames
+        with self.inspections.hold(deadline):
+            found = find_animation(photo.data, photo.format, max(limits.most, limits.as_job))
+        if found:
+            check_animation(found, options, limits)
+        return found
+
     def _cached(self, key: Callable[[ResultCache], str], work: Callable[[], Result], watch: Stopwatch) -> Result:
         """Return the cached result with this key, or that of `work`, which is then cached."""
         if not self.cache:
@@ -160,3 +196,8 @@ class Remover:
         result = replace(work(), cached=False)
         self.cache.put(name, result)
         return result
+
+
+def chosen_format(options: Options, photo: Source) -> Options:
+    """Return the options with the format that they mean for this photo."""
+    return options.model_copy(update={"format": options.format.chosen_for(photo.format)})

@@ -13,8 +13,12 @@ from typing import Final
 AWS_SERVICES: Final = frozenset({"s3", "sts", "sso", "sso-oidc", "signin"})
 # OpenVINO runs on the CPU here (services/inference/openvino.py).
 UNUSED: Final = (
-    *("numpy/**/tests", "openvino/include"),
+    *("numpy/**/tests", "openvino/include", "sqlalchemy/testing"),
+    # Tools that convert and quantise models.
+    *("onnxruntime/transformers", "onnxruntime/tools", "onnxruntime/quantization"),
     *("openvino/libs/libopenvino_intel_gpu_plugin.so*", "openvino/libs/libopenvino_intel_npu_plugin.so*"),
+    # What the plugin for GPUs has tuned.
+    "openvino/libs/cache.json",
     # It reads ONNX, and its own cache.
     *(f"openvino/libs/libopenvino_{name}_frontend.so*" for name in ("gguf", "jax", "paddle", "pytorch", "tensorflow*")),
 )

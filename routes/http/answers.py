@@ -66,6 +66,8 @@ class ImageAnswer(Body):
     foreground: Foreground
     model: str
     confidence: Annotated[float, Field(ge=0, le=1, description="how clear the subject is")]
+    frames: Annotated[int, Field(ge=1, description="of an animation; 1 for a still picture")]
+    duration_ms: Annotated[int | None, Field(description="of one run of an animation; null for a still picture")]
     optimization: Optimization
 
     @classmethod
@@ -89,6 +91,8 @@ class ImageAnswer(Body):
             foreground=Foreground.of(result.foreground),
             model=result.model,
             confidence=result.confidence,
+            frames=result.frames,
+            duration_ms=result.duration_ms,
             optimization=optimization,
         )
 

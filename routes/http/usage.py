@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, request
 
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.context import service, state
 from services.api_keys.usage import Counts
 from services.imaging.pipeline import Result
@@ -57,11 +57,22 @@ def reserve_images(images: int, waiting: Callable[[], int] = lambda: 0) -> None:
 
     Raises `MonthlyQuotaUsedUp`.
     """
-    key = caller_key()
-    if key is None or key.monthly_quota is None:
+    caller = current_caller()
+    if caller is None or caller.monthly_quota is None:
         return
-    service().usage.reserve(key.id, key.monthly_quota, images, waiting())
+    service().usage.reserve(caller.id, caller.monthly_quota, images, waiting())
     state().reserved += images
+
+
+def charge_frames(frames: int) -> None:
+    """Count each frame of an animation as an image, in this request's quota and in the caller's month.
+
+    Raises `MonthlyQuotaUsedUp`.
+    """
+    state().cost = frames
+    # Endpoints that don't count against the month have reserved nothing.
+    if frames > 1 and state().reserved:
+        reserve_images(frames - 1)
 
 
 def count_request() -> None:
@@ -70,10 +81,11 @@ def count_request() -> None:
 
 
 def count_image(result: Result) -> None:
-    """Count an image that was processed."""
-    megapixels = result.original_width * result.original_height / 1e6
-    charged = int(_endpoint() in CHARGED)
-    _count(Counts(images=1, charged=charged, megapixels=megapixels, bytes_in=result.original_bytes))
+    """Count an image that was processed, or the frames of an animation."""
+    frames = result.frames
+    megapixels = frames * result.original_width * result.original_height / 1e6
+    charged = frames if _endpoint() in CHARGED else 0
+    _count(Counts(images=frames, charged=charged, megapixels=megapixels, bytes_in=result.original_bytes))
 
 
 def count_failure() -> None:
@@ -91,15 +103,15 @@ def release_reserved(app: Flask) -> None:
 
 def keep_reserved() -> Callable[[], None]:
     """Keep what this request has reserved while its response is sent, until the returned function is called."""
-    key, images = caller_key(), state().reserved
+    caller, images = current_caller(), state().reserved
     state().reserved = 0
-    return partial(service().usage.release, key.id, images) if key and images else lambda: None
+    return partial(service().usage.release, caller.id, images) if caller and images else lambda: None
 
 
 def _count(counts: Counts) -> None:
-    key = caller_key()
-    if key:
-        service().usage.add(key.id, _endpoint(), counts)
+    caller = current_caller()
+    if caller:
+        service().usage.add(caller.id, _endpoint(), counts)
 
 
 def _endpoint() -> str:

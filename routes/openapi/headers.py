@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from routes.http.auth import SESSION_COOKIE
 from routes.openapi.schemas import Schema
 
 QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -37,6 +38,9 @@ HEADERS: Final[Schema] = {
         "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
+    "X-Frames": {"description": "With `animated`: the frames of an animation; absent for a still picture.",
+                 "schema": _WHOLE},
+    "X-Duration": {"description": "With `animated`: milliseconds of one run.", "schema": _WHOLE},
     "X-Cache": {
         "description": "Where results are kept for a while: whether this one was, or is new.",
         "schema": {"enum": ["hit", "miss"]},
@@ -52,11 +56,17 @@ HEADERS: Final[Schema] = {
     "X-Output-Key": {"description": "With `output_key`: the result's key in storage.", "schema": {"type": "string"}},
 }  # fmt: skip
 IMAGE_HEADERS: Final = tuple(
-    name for name in HEADERS if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti"))
+    name
+    for name in HEADERS
+    if name.startswith(("X-Width", "X-Height", "X-Foreground", "X-Orig", "X-Opti", "X-Frames", "X-Duration"))
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a user's access token."},
+}
+USER_SCHEMES: Final[Schema] = {
+    "Session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+    "Bearer": SECURITY_SCHEMES["Bearer"],
 }
 PARAMETERS: Final[Schema] = {
     "X-Request-ID": {

@@ -9,7 +9,7 @@ from routes.openapi.operations import BEHIND, BINARY, body_object
 from routes.openapi.schemas import Schema, schema_of
 from routes.openapi.studio_operations import COMPOSE_FAILURES, COMPOSE_OPTIONS
 from services import errors as e
-from services.imaging.formats import usable_formats
+from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (
     ItemChanged,
@@ -29,7 +29,7 @@ _CACHED: Final = "`ETag` and `If-None-Match` (304) save the bytes."
 _FILE: Final = (JobNotFound, ItemNotFound, ResultExpired, StorageUnavailable, e.DatabaseUnavailable)
 DOWNLOAD: Final = Operation(
     "items", "Download the result of one image", f"As soon as the image is finished. {_CACHED}",
-    answers={f.mimetype: {} for f in usable_formats()},
+    answers={f.mimetype: {} for f in (*usable_formats(), Format.GIF)},
     failures=(*_FILE, ItemNotFinished, e.BadOption), parameters=_PREVIEW,
 )  # fmt: skip
 ORIGINAL: Final = Operation(

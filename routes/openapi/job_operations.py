@@ -22,7 +22,7 @@ from services import errors as e
 from services.archives.errors import TooManyFiles
 from services.containers.errors import CorruptImage
 from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
-from services.imaging.formats import usable_formats
+from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (
     IdempotencyKeyReused,
@@ -178,7 +178,7 @@ DOWNLOAD: Final = Operation(
     "jobs", "Download the result",
     "The image; of a batch a ZIP with the images, `metadata.json` and `errors.json`; of a cancelled batch the images "
     "that were done. 302 to a link into object storage where the operator has chosen so.",
-    answers={f.mimetype: {} for f in usable_formats()},
+    answers={f.mimetype: {} for f in (*usable_formats(), Format.GIF)},
     failures=(JobNotFound, JobNotFinished, ResultExpired, *_LOST[1:]),
 )  # fmt: skip
 ERASE: Final = Operation(

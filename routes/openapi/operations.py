@@ -16,8 +16,8 @@ from routes.openapi.docs import BACKGROUND_URL, IMAGE_URL, Operation, option_sch
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
 from services.containers.errors import CorruptImage
-from services.imaging.errors import ImageTooSmall, NoSubject, TooManyPixels, UnsupportedFormat
-from services.imaging.formats import usable_formats
+from services.imaging.errors import ImageTooSmall, NoSubject, TooManyFrames, TooManyPixels, UnsupportedFormat
+from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, allowed
 from services.net.errors import BadURL, ForbiddenSource, SourceFailed, SourceTimeout
 from services.storage.base import KEYS
@@ -69,10 +69,11 @@ _IMAGE_BODIES: Final = {
     "application/json": _BY_URL,
 }
 _JSON_RESULT: Final = schema_of(ImageAnswer)
-IMAGE_ANSWERS: Final = {**{f.mimetype: {} for f in usable_formats()}, "application/json": _JSON_RESULT}
+FILES: Final[dict[str, Schema]] = {f.mimetype: {} for f in (*usable_formats(), Format.GIF)}
+IMAGE_ANSWERS: Final = {**FILES, "application/json": _JSON_RESULT}
 IMAGE_FAILURES: Final = (
     e.MissingImage, e.MultipleImages, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource,
-    e.ModelNotFound, e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall,
+    e.ModelNotFound, e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, TooManyFrames, ImageTooSmall,
     NoSubject, SourceFailed, SourceTimeout, e.Busy, e.EngineUnavailable, e.DeadlineExceeded,
 )  # fmt: skip
 _ANY_OBJECT: Final[Schema] = {"application/json": {"type": "object"}}
@@ -91,7 +92,7 @@ REMOVE_BG: Final = Operation(
     "As `/remove-background`, but inline, and a PNG unless `format` says otherwise: made for "
     "`POST /remove-bg?image_url=…`. With `output_key` the result goes to the server's storage too.",
     {kind: _with_output_key(schema) for kind, schema in _IMAGE_BODIES.items()},
-    {f.mimetype: {} for f in usable_formats()}, (*IMAGE_FAILURES, e.BadJSON, StorageUnavailable),
+    FILES, (*IMAGE_FAILURES, e.BadJSON, StorageUnavailable),
     options=True, body_required=False, query={"output_key": OUTPUT_KEY},
 )  # fmt: skip
 PREVIEW: Final = Operation(
@@ -133,7 +134,7 @@ READ_FILE: Final = Operation(
 )  # fmt: skip
 DOWNLOAD_FILE: Final = Operation(
     "files", "Download a stored object", "By a link that the service has signed, until its end.",
-    answers={**{f.mimetype: {} for f in usable_formats()}, "application/octet-stream": {}},
+    answers={**FILES, "application/octet-stream": {}},
     failures=(e.Forbidden, e.NotFound, ResultExpired, StorageUnavailable),
 )  # fmt: skip
 INDEX: Final = Operation(

@@ -16,7 +16,7 @@ SIGNED: Final = Operation(
     "padding. `options` are `name=value` joined by `;`, or `-`; `expires` among them is the end in Unix seconds. "
     "`name` is the source's URL in URL-safe base64 without padding, and an ending, which is the format. "
     "`bgremove sign` makes such URLs.",
-    answers={f.mimetype: {} for f in usable_formats() if f is not Format.ZIP},
+    answers={f.mimetype: {} for f in (*usable_formats(), Format.GIF) if f is not Format.ZIP},
     failures=(
         e.BadOption, e.UnknownOption, BadURL, BadSignature, ForbiddenSource, e.NotFound, e.ModelNotFound, LinkExpired,
         e.UploadTooLarge, UnsupportedFormat, CorruptImage, TooManyPixels, ImageTooSmall, NoSubject, SourceFailed,

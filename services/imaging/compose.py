@@ -14,10 +14,10 @@ from services.imaging.formats import Format
 from services.imaging.geometry import Box
 from services.imaging.ground import ground_on_canvas
 from services.imaging.layout import Layout, plan
-from services.imaging.options import Options, Output
+from services.imaging.options import Options, Output, Shadow
 from services.imaging.rasters import Matte, Photo
 from services.imaging.region import visible_box
-from services.imaging.shadow import cast_shadow
+from services.imaging.shadow import cast_shadow, shadow_area
 from services.imaging.values import Colour
 
 WHITE: Final[Colour] = (255, 255, 255, 255)
@@ -50,16 +50,23 @@ class Canvas:
         return self.alpha is None or int(self.alpha.min()) == 255
 
 
-def compose(photo: Photo, matte: Matte, options: Options, background: Photo | None = None) -> Canvas:
+def compose(
+    photo: Photo, matte: Matte, options: Options, background: Photo | None = None, union: Box | None = None
+) -> Canvas:
     """Return the canvas that the options ask for; `background` is a picture behind the subject, or with
-    `background_blur` the photo's own ground.
+    `background_blur` the photo's own ground. `union` is the box around the subjects of all frames of an animation,
+    which are laid out alike.
 
     A cut-out keeps the photo's pixels bit for bit where it is opaque and nothing resamples. JPEG has no transparency:
     white fills what no background covers. A mask has neither shadow nor background.
     """
     subject = visible_box(matte)
     shadow = cast_shadow(matte, subject, options)
-    layout = plan(photo.width, photo.height, subject, shadow.box if shadow else None, options)
+    dark_box = shadow.box if shadow else None
+    if union is not None:
+        subject = union
+        dark_box = None if options.shadow is Shadow.NONE else shadow_area(union, options.shadow)
+    layout = plan(photo.width, photo.height, subject, dark_box, options)
     if options.output is Output.MASK:
         mask = place_matte(matte, layout)
         return Canvas(mask, None, visible_box(mask))

@@ -11,7 +11,6 @@ from typing import Final, Self
 
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image
 
 from services.containers.errors import CorruptImage
@@ -23,7 +22,7 @@ from services.containers.tiff import tiff_pixels
 from services.errors import EmptyImage, UploadTooLarge
 from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.icc import is_srgb, to_srgb
-from services.imaging.rasters import Matte, Photo, Pixels
+from services.imaging.rasters import Matte, Photo, Pixels, upright
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
@@ -31,13 +30,27 @@ ORIENTATION: Final = 0x0112
 
 
 @dataclass(frozen=True)
+class FrameLimits:
+    """Limits of an animation: its frames, and the pixels of all of them. `as_job` frames are taken by a job, where that
+    is more.
+    """
+
+    most: int = 300
+    pixels: int = 200_000_000
+    as_job: int = 0
+
+
+@dataclass(frozen=True)
 class ImageLimits:
-    """Limits of what is decoded: bytes of the file, pixels of the picture, its shorter side in px, formats."""
+    """Limits of what is decoded: bytes of the file, pixels of the picture, its shorter side in px, formats, and frames
+    of an animation.
+    """
 
     max_bytes: int = 16 * 1024 * 1024
     max_pixels: int = 50_000_000
     min_side: int = 16
     formats: tuple[str, ...] = FORMATS
+    frames: FrameLimits = FrameLimits()
 
     def capped(self, pixels: int) -> Self:
         """Return the same limits with at most this many pixels."""
@@ -114,16 +127,30 @@ def decode(source: Source) -> Photo:
         try:
             fast = _fast_jpeg(source)
             if fast is not None:
-                return _upright(Photo(fast), _orientation(image))
+                return upright(Photo(fast), orientation_of(image))
             image.load()
-            orientation = _orientation(image)
+            orientation = orientation_of(image)
             photo = _to_photo(image)
         except MemoryError:
             raise
         except Exception as exc:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
             raise CorruptImage(f"the {source.format} data could not be decoded ({type(exc).__name__})") from exc
-    return _upright(photo, orientation)
+    return upright(photo, orientation)
+
+
+def decode_frame(data: bytes, kind: str, size: tuple[int, int]) -> Photo:
+    """Decode the file of one frame of an animation, of this (width, height). Raises `CorruptImage`."""
+    with _open(data, kind) as image:
+        if image.size != size:
+            raise CorruptImage(f"its data hold {image.width}×{image.height} px instead of {size[0]}×{size[1]}")
+        try:
+            image.load()
+            return _to_photo(image)
+        except MemoryError:
+            raise
+        except Exception as exc:
+            raise CorruptImage(f"its data could not be decoded ({type(exc).__name__})") from exc
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:
@@ -202,34 +229,10 @@ def _wide_grey(image: Image.Image) -> Photo:
     return Photo(np.repeat(grey[:, :, None], 3, axis=2), alpha)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation 1 to 8; 1 where there is none or the EXIF block is broken."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - a broken EXIF block raises anything and says nothing about the pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _upright(photo: Photo, orientation: int) -> Photo:
-    if orientation == 1:
-        return photo
-    turned = [None if a is None else np.ascontiguousarray(_turn(a, orientation)) for a in (photo.pixels, photo.alpha)]
-    assert turned[0] is not None
-    return Photo(turned[0], turned[1])
-
-
-def _turn(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo one of the eight EXIF orientations: (transpose, flip rows, flip columns)."""
-    transpose, rows, columns = {
-        2: (False, False, True),
-        3: (False, True, True),
-        4: (False, True, False),
-        5: (True, False, False),
-        6: (True, False, True),
-        7: (True, True, True),
-        8: (True, True, False),
-    }[orientation]
-    if transpose:
-        array = array.swapaxes(0, 1)
-    return array[:: -1 if rows else 1, :: -1 if columns else 1]

@@ -13,6 +13,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
 from services.errors import BadOption
+from services.imaging.animation.gif import write_gif
 from services.imaging.blend import resize_cutout
 from services.imaging.compose import Canvas
 from services.imaging.formats import Format
@@ -22,7 +23,7 @@ from services.imaging.rasters import Matte
 
 # AVIF: libavif's own limit for decoding; no reader opens a larger picture.
 MAX_SIDE: Final[Mapping[Format, int]] = {
-    Format.WEBP: 16383, Format.JPEG: 65500, Format.ZIP: 65500, Format.AVIF: 32768,
+    Format.WEBP: 16383, Format.JPEG: 65500, Format.ZIP: 65500, Format.AVIF: 32768, Format.GIF: 65535,
 }  # fmt: skip
 # Of 0 to 10: the slowest speed that costs less than WebP does here.
 AVIF_SPEED: Final = 9
@@ -40,20 +41,18 @@ def encode(canvas: Canvas, options: Options) -> bytes:
 
     Raises `BadOption` where the format can't hold a side of this length.
     """
-    side = max(canvas.width, canvas.height)
-    limit = MAX_SIDE.get(options.format, side)
-    if side > limit:
-        allowed = f"a side of at most {limit} px; this one has {side}"
-        raise BadOption("format", options.format.value, allowed, "Use png, or a smaller max_width and max_height")
+    check_side(canvas, options)
     if options.format is Format.PNG:
         return write_png(canvas.pixels, canvas.alpha, options.dpi)
+    if options.format is Format.GIF:
+        return write_gif(canvas)
     if options.format is Format.ZIP:
         return _zip(canvas, options)
     if options.format is Format.JPEG:
         return _jpeg(canvas.pixels, options)
     out = io.BytesIO()
     image = _image(canvas)
-    exif = _density(options.dpi)
+    exif = density(options.dpi)
     if options.format is Format.WEBP:
         image.save(out, "WEBP", quality=options.quality, method=2, exif=exif)
     else:
@@ -64,7 +63,16 @@ def encode(canvas: Canvas, options: Options) -> bytes:
     return out.getvalue()
 
 
-def _density(dpi: int | None) -> bytes:
+def check_side(canvas: Canvas, options: Options) -> None:
+    """Raise `BadOption` where `options.format` can't hold a side of the canvas's length."""
+    side = max(canvas.width, canvas.height)
+    limit = MAX_SIDE.get(options.format, side)
+    if side > limit:
+        allowed = f"a side of at most {limit} px; this one has {side}"
+        raise BadOption("format", options.format.value, allowed, "Use png, or a smaller max_width and max_height")
+
+
+def density(dpi: int | None) -> bytes:
     """Return an EXIF block with only the density: WebP and AVIF have no field of their own for it."""
     if dpi is None:
         return b""

@@ -15,6 +15,12 @@ class TooManyPixels(ServiceError):
     solution = "Make the image smaller and send it again"
 
 
+class TooManyFrames(ServiceError):
+    code, status = "too_many_frames", 422
+    message = "The animation has too many frames"
+    solution = "Shorten the animation, or leave out animated for its first frame alone"
+
+
 class ImageTooSmall(ServiceError):
     code, status = "image_too_small", 422
     message = "The image is too small"

@@ -1,5 +1,6 @@
 """Makes the files that pages show beside a result: its matte, and a small picture of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,14 +23,16 @@ SAMPLES: Final = 4
 
 @dataclass
 class Extras:
-    """Files that come with a result; empty until the pipeline fills them.
+    """Files that come with a result; empty until the pipeline fills them, for an animation from its first frame.
 
     `mask` is the matte in the upright photo's size, an 8-bit grey PNG, as `output=mask` gives it; `preview` is the
-    result as WebP of at most `PREVIEW_SIDE` px.
+    result as WebP of at most `PREVIEW_SIDE` px. `on_frame` is called as the work on an animation goes on: with the
+    number of frames done, and of all; each pass over the frames counts.
     """
 
     mask: bytes = b""
     preview: bytes = b""
+    on_frame: Callable[[int, int], None] = lambda _done, _all: None
 
     def fill(self, matte: Matte, canvas: Canvas) -> None:
         """Encode both files."""

@@ -7,13 +7,15 @@ from PIL import features
 
 
 class Format(StrEnum):
-    """How a result is encoded."""
+    """How a result is encoded. `GIF` and `AUTO` are for animations: stills in them come from pictures of one frame."""
 
     PNG = "png"
     WEBP = "webp"
     JPEG = "jpeg"
     AVIF = "avif"
     ZIP = "zip"
+    GIF = "gif"
+    AUTO = "auto"
 
     @property
     def mimetype(self) -> str:
@@ -25,10 +27,20 @@ class Format(StrEnum):
 
     @property
     def lossy(self) -> bool:
-        return self is not Format.PNG
+        return self not in (Format.PNG, Format.GIF)
+
+    def chosen_for(self, original: str) -> "Format":
+        """Return the format itself, or what `AUTO` means for a picture that came in the format `original`.
+
+        A GIF becomes WebP as well: its own edges would be jagged.
+        """
+        if self is not Format.AUTO:
+            return self
+        return Format.WEBP if original in ("webp", "gif") else Format.PNG
 
 
 @cache
 def usable_formats() -> tuple[Format, ...]:
-    """The formats that can be written here: not every build of Pillow has AVIF."""
-    return tuple(f for f in Format if f is not Format.AVIF or features.check("avif"))
+    """The formats of still pictures that can be written here: not every build of Pillow has AVIF."""
+    stills = (f for f in Format if f not in (Format.GIF, Format.AUTO))
+    return tuple(f for f in stills if f is not Format.AVIF or features.check("avif"))

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadOption, UnknownOption
-from services.imaging.choices.presets import PRESETS, PresetName
+from services.imaging.choices.presets import PresetName, preset_options
 from services.imaging.choices.texts import allowed_values, no_such_option
 from services.imaging.formats import Format
 from services.imaging.geometry import Corners, Margin, Shares, parse_corners, parse_margin, parse_position, parse_scale
@@ -195,32 +195,33 @@ class Options(BaseModel):
         Field(description="`drop`: a soft copy behind the subject; `contact`: darkness where it touches the ground."),
     ] = Shadow.NONE
     shadow_opacity: Annotated[int, Field(ge=0, le=100, description="%"), Number] = 50
+    animated: Annotated[
+        bool, Bool, Field(description="All frames of a GIF, APNG or animated WebP, not only the first; see the guide.")
+    ] = False
 
     @classmethod
     def parse(cls, raw: Mapping[str, object], *, default_format: Format = Format.PNG) -> Self:
         """Return the options that a caller sent: names to texts, numbers or None; an empty text is the same as absent.
 
-        A preset fills in absent options, its background only where no other one is given; `default_format` is used
-        when neither gives a format. Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value
-        and what is allowed).
+        A preset fills in absent options; `default_format` is used when neither gives a format, or with `animated` AUTO
+        instead of PNG. Raises `UnknownOption` (with the nearest known name) or `BadOption` (with the value and what is
+        allowed).
         """
         given = {name: value for name, value in raw.items() if value is not None and value != ""}
-        preset = parse_word(given.get("preset"))
-        defaults = dict(PRESETS[preset].options) if isinstance(preset, str) and preset in PRESETS else {}
-        if any(name in given for name in BACKGROUNDS):
-            defaults = {name: value for name, value in defaults.items() if name not in BACKGROUNDS}
+        given = preset_options(parse_word(given.get("preset")), given, BACKGROUNDS) | given
         try:
-            return cls.model_validate({"format": default_format, **defaults, **given})
+            chosen = cls.model_validate({"format": default_format, **given})
         except ValidationError as exc:
             raise _as_option_error(exc, given) from exc
+        if not chosen.animated and chosen.format in (Format.GIF, Format.AUTO):
+            raise BadOption("format", given.get("format"), allowed("format"))
+        auto = chosen.animated and "format" not in given and default_format is Format.PNG
+        return chosen.model_copy(update={"format": Format.AUTO}) if auto else chosen
 
     def bounded_by(self, side: int) -> Self:
         """Return the same options with both sides of the result bounded by `side` px."""
-        bounded = {
-            "max_width": min(self.max_width or side, side),
-            "max_height": min(self.max_height or side, side),
-        }
-        return self.model_copy(update=bounded)
+        bounds = {name: min(getattr(self, name) or side, side) for name in ("max_width", "max_height")}
+        return self.model_copy(update=bounds)
 
 
 def option_names() -> tuple[str, ...]:

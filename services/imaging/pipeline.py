@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
+from services.containers.animation import Animation
 from services.imaging.blend import on_grey
-from services.imaging.compose import compose
-from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
+from services.imaging.compose import Canvas, compose
+from services.imaging.confidence import without_subject
 from services.imaging.decode import Source, decode
 from services.imaging.decontaminate import decontaminate
+from services.imaging.edges.matte import find_mask, refined_matte
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.edges.trimap import fill_in
 from services.imaging.encode import encode
@@ -21,11 +23,8 @@ from services.imaging.geometry import Box
 from services.imaging.given_mask import check_size, decode_mask
 from services.imaging.ground import blurred_ground
 from services.imaging.options import Edges, Options, Output
-from services.imaging.prompt import moved
 from services.imaging.rasters import Matte, Photo
-from services.imaging.region import part_of, region, spread
-from services.imaging.segment import Segmenter, segment
-from services.imaging.zoom import look_again
+from services.imaging.segment import Segmenter
 
 # The model of a result whose mask no model made.
 NO_MODEL: Final = "none"
@@ -33,11 +32,14 @@ NO_MODEL: Final = "none"
 
 @dataclass(frozen=True)
 class Sources:
-    """The inspected photo and, optionally, the inspected image that goes behind the subject, and the caller's mask."""
+    """The inspected photo and, optionally, the inspected image that goes behind the subject, the caller's mask, and the
+    photo's frames where all of them are asked for.
+    """
 
     photo: Source
     background: Source | None = None
     mask: Source | None = None
+    animation: Animation | None = None
 
 
 class OwnAlpha(StrEnum):
@@ -92,6 +94,9 @@ class Result:
     """Whether the result comes from the cache; None without a cache."""
     embedded: bool | None = None
     """Whether the model had the photo's embedding from an earlier prompt; None for models without prompts."""
+    frames: int = 1
+    duration_ms: int | None = None
+    """The time of one run of an animation; None for a still picture."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ def cut_out(
     if cut_already and photo.alpha is not None:
         matte, certainty, embedded = photo.alpha, 1.0, None
     else:
-        matte, certainty, embedded = _matte(photo, options, segmenter, watch)
+        found = find_mask(photo, options, segmenter, watch)
+        matte, certainty, embedded = refined_matte(found.mask, found.roi, photo, options, watch), *found[2:]
     absent = without_subject(matte, certainty)
     if absent and rules.require_subject:
         raise absent
@@ -186,7 +192,19 @@ def refine_given(sources: Sources, options: Options, watch: Stopwatch) -> Result
 def _picture(
     subject: Subject, sources: Sources, options: Options, watch: Stopwatch, rules: Rules, extras: Extras | None
 ) -> Result:
-    """Blur the ground, decontaminate, compose and encode."""
+    """Compose and encode."""
+    canvas = composed(subject, options, watch)
+    if rules.jpeg_if_opaque and canvas.opaque:
+        options = options.model_copy(update={"format": Format.JPEG})
+    with watch.step("encode"):
+        encoded = encode(canvas, options)
+        if extras is not None:
+            extras.fill(subject.matte, canvas)
+    return result_of(encoded, canvas, subject, sources, options, watch)
+
+
+def composed(subject: Subject, options: Options, watch: Stopwatch, union: Box | None = None) -> Canvas:
+    """Blur the ground, decontaminate and compose; `union` is that of `compose`. The photo is overwritten."""
     photo, behind = subject.photo, subject.background
     if options.background_blur is not None and options.output is Output.CUTOUT:
         with watch.step("blur"):
@@ -196,22 +214,22 @@ def _picture(
         with watch.step("decontaminate"):
             photo = decontaminate(photo, subject.matte)
     with watch.step("compose"):
-        canvas = compose(photo, subject.matte, options, behind)
-    if rules.jpeg_if_opaque and canvas.opaque:
-        options = options.model_copy(update={"format": Format.JPEG})
-    with watch.step("encode"):
-        encoded = encode(canvas, options)
-        if extras is not None:
-            extras.fill(subject.matte, canvas)
+        return compose(photo, subject.matte, options, behind, union)
+
+
+def result_of(
+    data: bytes, canvas: Canvas, subject: Subject, sources: Sources, options: Options, watch: Stopwatch
+) -> Result:
+    """Return the encoded canvas with the facts about it."""
     return Result(
-        data=encoded,
+        data=data,
         format=options.format,
         width=canvas.width,
         height=canvas.height,
         foreground=canvas.foreground,
         original_format=sources.photo.format,
-        original_width=photo.width,
-        original_height=photo.height,
+        original_width=subject.photo.width,
+        original_height=subject.photo.height,
         original_bytes=sources.photo.size_bytes,
         quality=options.quality if options.format.lossy else None,
         max_width=options.max_width,
@@ -222,23 +240,3 @@ def _picture(
         timings=watch.timings,
         embedded=subject.embedded,
     )
-
-
-def _matte(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopwatch) -> tuple[Matte, float, bool | None]:
-    """Return the photo's matte, the certainty of its mask, and whether its embedding was known."""
-    known: list[bool] = []
-    with watch.step("segment"):
-        roi = region(photo, options)
-        part = part_of(photo, roi)
-        prompt = moved(options.prompt, -roi.left, -roi.top)
-        mask = segment(part, segmenter, watch.deadline, prompt, known.append)
-        certainty = confidence(mask)
-        if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
-            # The model stretches its faint values to the whole range.
-            mask = np.zeros_like(mask)
-        mask = look_again(part, mask, segmenter, options, watch.deadline)
-    with watch.step("refine"):
-        matte = spread(refine(mask, part, options, watch.deadline), roi, photo)
-        if options.smooth:
-            matte = smooth(matte, photo.alpha)
-    return matte, certainty, known[0] if known else None

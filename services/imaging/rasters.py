@@ -34,3 +34,28 @@ class Photo:
     def transparent(self) -> bool:
         """Return whether any pixel is not opaque."""
         return self.alpha is not None and int(self.alpha.min()) < 255
+
+
+def upright(photo: Photo, orientation: int) -> Photo:
+    """Return the photo with its EXIF orientation, 1 to 8, undone."""
+    if orientation == 1:
+        return photo
+    turned = [None if a is None else np.ascontiguousarray(_turn(a, orientation)) for a in (photo.pixels, photo.alpha)]
+    assert turned[0] is not None
+    return Photo(turned[0], turned[1])
+
+
+def _turn(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo one of the eight EXIF orientations: (transpose, flip rows, flip columns)."""
+    transpose, rows, columns = {
+        2: (False, False, True),
+        3: (False, True, True),
+        4: (False, True, False),
+        5: (True, False, False),
+        6: (True, False, True),
+        7: (True, True, True),
+        8: (True, True, False),
+    }[orientation]
+    if transpose:
+        array = array.swapaxes(0, 1)
+    return array[:: -1 if rows else 1, :: -1 if columns else 1]

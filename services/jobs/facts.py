@@ -25,6 +25,8 @@ class ResultFacts(BaseModel):
     model: str
     confidence: float
     timings_ms: dict[str, float]
+    frames: int = 1
+    duration_ms: int | None = None
 
 
 class ResultFactsColumn(TypeDecorator[ResultFacts]):

@@ -19,6 +19,7 @@ class Lease:
     def __init__(self, store: JobStore, claim: Claim, seconds: float) -> None:
         self._store, self._claim, self._seconds = store, claim, seconds
         self._stage: str | None = None
+        self._share: float | None = None
         self._good_until = time.monotonic() + seconds
         self._lost, self._done = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -39,6 +40,10 @@ class Lease:
         """Set the current stage; the next renewal writes it to the record."""
         self._stage = stage
 
+    def note_frames(self, done: int, total: int) -> None:
+        """Set how much of an animation is done: its stages follow each other for every frame."""
+        self._share = done / total
+
     def _keep(self) -> None:
         while not self._done.wait(min(RENEW_SECONDS, self._seconds / 3)):
             asked = time.monotonic()
@@ -49,8 +54,11 @@ class Lease:
     def _renew(self, asked: float) -> bool:
         """Renew the lease. While the database is unavailable the lease stays good until it expires."""
         stage = self._stage
+        progress = PROGRESS.get(stage or "", 0)
+        if self._share is not None:
+            progress = round(self._share * PROGRESS["store"])
         try:
-            held = self._store.renew(self._claim, self._seconds, stage, PROGRESS.get(stage or "", 0))
+            held = self._store.renew(self._claim, self._seconds, stage, progress)
         except DatabaseUnavailable:
             return asked < self._good_until
         self._good_until = asked + self._seconds

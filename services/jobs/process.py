@@ -127,8 +127,8 @@ class Worker:
 
     def _process(self, claim: Claim) -> Outcome:
         """Remove the background, store the result and record the outcome."""
-        extras = Extras()
         with Lease(self._store, claim, self._terms.lease_seconds) as lease:
+            extras = Extras(on_frame=lease.note_frames)
             try:
                 result = self._remove(claim, lease, extras)
                 key = result_key(claim.job.id, claim.item.position, result.format.extension)

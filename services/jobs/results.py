@@ -33,5 +33,7 @@ def result_facts(result: Result) -> ResultFacts:
         original_bytes=result.original_bytes,
         model=result.model,
         confidence=round(result.confidence, 3),
+        frames=result.frames,
+        duration_ms=result.duration_ms,
         timings_ms={name: round(ms, 1) for name, ms in result.timings.items()},
     )

@@ -102,8 +102,8 @@ class JobStore:
     def finish(self, claim: Claim, result_key: str, facts: ResultFacts) -> bool:
         """End the item with a stored result. False when it no longer belongs to this worker."""
         result = {"result_key": result_key, "result": facts, "error_code": None, "error_details": None}
-        megapixels = facts.original_width * facts.original_height / 1e6
-        counts = Counts(images=1, charged=1, megapixels=megapixels, bytes_in=facts.original_bytes)
+        frames, megapixels = facts.frames, facts.original_width * facts.original_height / 1e6
+        counts = Counts(images=frames, charged=frames, megapixels=frames * megapixels, bytes_in=facts.original_bytes)
         return self._end_item(claim, FINISHED, {"stage": None, "progress": 100, **result}, counts)
 
     def replace_result(self, item: JobItem, result_key: str, facts: ResultFacts) -> bool:

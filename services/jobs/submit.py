@@ -21,11 +21,14 @@ from services.storage.base import Storage
 
 @dataclass(frozen=True)
 class File:
-    """An image of a submission: `name` is its relative path as it was sent; `error` is why the image is refused."""
+    """An image of a submission: `name` is its relative path as it was sent; `error` is why the image is refused;
+    `frames` are those of an animation.
+    """
 
     name: str
     data: bytes = field(repr=False)
     error: ServiceError | None = None
+    frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Submission:
     def names(self) -> list[str]:
         """Return the images' names, in their order."""
         return [file.name for file in self.files]
+
+    @property
+    def frames(self) -> int:
+        """Return how many images the job counts for: each frame of an animation is one."""
+        return sum(file.frames for file in self.files)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import zipfile
@@ -18,7 +17,7 @@ from playwright.sync_api import Route
 from sqlalchemy import select
 
 from services.api_keys.keys import JOBS, REMOVE, create_key
-from services.jobs.tables import JobItem
+from services.jobs.tables import FINISHED, JobItem
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.studio import Studio, Tab, Tabs, choose, item, states, studio, wait_for
@@ -107,25 +106,40 @@ def test_batch_survives_a_killed_worker(own: Studio, tabs: Tabs, many: list[Path
 
 
 @pytest.mark.long
-def test_batch_of_200_survives_a_wiped_queue(own: Studio, tabs: Tabs, tmp_path: Path, small: bytes) -> None:
+def test_batch_of_two_hundred_survives_a_wiped_queue_and_the_end_of_server_and_worker(
+    own: Studio, tabs: Tabs, tmp_path: Path, small: bytes
+) -> None:
     files = [tmp_path / f"{number:03}.jpg" for number in range(200)]
     for number, path in enumerate(files):
         path.write_bytes(small + number.to_bytes(2))
     tab = tabs.open(own.url)
     tab.expect(GONE)
     choose(tab, *files)
-
-    def completed() -> int:
-        assert not tab.page.get_by_role("region", name="Failed photos").count()
-        shown = tab.page.get_by_role("button", name=re.compile(r"^Completed \d+$"))
-        return int(shown.inner_text().split()[-1]) if shown.count() else 0
-
-    poll(lambda: completed() >= 20, 60, "the first results")
+    poll(lambda: len(completed(own)) >= 10, 60, "the first results")
     with redis.Redis(port=own.valkey.port) as queue:
         queue.flushall()
-    poll(lambda: completed() == 200, 240, "all photos")
-    # None was made twice.
-    assert len(items_of(own)) == 200
+    poll(lambda: len(completed(own)) >= 60, 120, "results after the queue was wiped")
+    kill(own.worker.process)
+    with Worker(**own.settings):
+        poll(lambda: len(completed(own)) >= 100, 180, "results of the new worker")
+        kill_server(own.server)
+        with Gunicorn(port=own.server.port, **own.settings):
+            poll(lambda: len(completed(own)) == len(files), 240, "the results")
+            tab.page.get_by_text("Reconnecting").wait_for(state="detached")
+            tab.page.get_by_role("progressbar").wait_for(state="detached", timeout=60_000)
+            assert set(states(tab).values()) == {COMPLETED}
+            assert tab.page.get_by_role("region", name="Failed photos").count() == 0
+            # One item for each photo, and none with a second result.
+            assert len(items_of(own)) == len(files)
+
+
+def completed(own: Studio) -> list[str]:
+    """Return the ids of the finished items."""
+    database = Database(own.settings["DATABASE_URL"])
+    with database.session() as session:
+        found = list(session.scalars(select(JobItem.id).where(JobItem.state == FINISHED)))
+    database.close()
+    return found
 
 
 @pytest.mark.long

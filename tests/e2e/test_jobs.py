@@ -56,6 +56,7 @@ def here(
 
 def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> None:
     options = {"format": "webp", "background": "steelblue", "canvas": "600 400", "scale": "90%"}
+    options |= {"model": "best", "detail": "always"}
     done = here.until(here.submit(jpeg, **options), "finished")
     assert (done["progress"], done["attempts"], done["error"], done["eta_seconds"]) == (100, 1, None, None)
     assert done["items"][0]["ms"] > 0
@@ -74,6 +75,8 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
         "format": "webp",
         "model": "u2netp",
         "confidence": 0,
+        "frames": 1,
+        "duration_ms": None,
         "ms": 0,
         "revision": 0,
     }

@@ -25,11 +25,13 @@ Load = Callable[[str], Image.Image]
 
 def test_file_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg)
-    done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.webp", "-O", "quality=50", "-O", "max_width=200")
+    asked = {"quality": "50", "max_width": "200", "model": "best", "detail": "always"}
+    options = [word for name, value in asked.items() for word in ("-O", f"{name}={value}")]
+    done = cli("remove", tmp_path / "photo.jpg", "-o", tmp_path / "out.webp", *options)
     assert done.returncode == 0, done.stderr
-    piped = cli("remove", "-", "-O", "format=webp", "-O", "quality=50", "-O", "max_width=200", data=jpeg)
+    piped = cli("remove", "-", "-O", "format=webp", *options, data=jpeg)
     assert piped.returncode == 0, piped.stderr
-    asked = {"format": "webp", "quality": "50", "max_width": "200"}
+    asked |= {"format": "webp"}
     answer = requests.post(f"{server.url}/remove-background", files={"file": jpeg}, data=asked, timeout=30)
     assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
 

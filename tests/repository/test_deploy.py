@@ -161,7 +161,7 @@ def test_gpu_service_is_the_app_on_another_engine() -> None:
     assert {name: gpu[name] for name in gpu if name not in changed} == {
         name: app[name] for name in app if name not in changed
     }
-    assert gpu["environment"] == {**app["environment"], "INFERENCE_ENGINE": "cuda", "WEB_CONCURRENCY": "1"}
+    assert gpu["environment"] == {**app["environment"], "INFERENCE_ENGINE": "cuda"}
     assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
     # nginx knows one name.
     assert gpu["networks"]["inner"]["aliases"] == ["app"]

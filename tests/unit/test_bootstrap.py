@@ -1,6 +1,7 @@
 """The composition root: every process takes its parts from here."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import bootstrap
 from config import ConfigError, Settings
 from services.errors import ServiceError
+from services.imaging.decode import FrameLimits
 from services.imaging.pipeline import Rules
 from tests.support.waiting import ROOT
 
@@ -21,9 +23,19 @@ def test_command_line_and_service_have_the_same_limits_and_rules(tmp_path: Path)
     given = settings(tmp_path, max_content_length=5_000_000, require_subject=True)
     local = bootstrap.make_local_remover(given)
     web = bootstrap.make_web_services(given)
-    assert local.limits == web.limits == bootstrap.image_limits(given)
+    assert local.limits == bootstrap.image_limits(given)
+    assert replace(web.limits, frames=local.limits.frames) == local.limits
     assert local.rules == web.remover.rules == Rules(require_subject=True)
     assert web.limits.max_bytes == 5_000_000
+
+
+def test_request_takes_fewer_frames_than_a_job(tmp_path: Path) -> None:
+    given = settings(tmp_path, max_frames=100, max_animation_pixels=1_000_000)
+    assert bootstrap.image_limits(given).frames == FrameLimits(100, 1_000_000)
+    assert bootstrap.web_limits(given).frames == FrameLimits(20, 1_000_000, as_job=0)
+    with_jobs = settings(tmp_path, max_frames=100, jobs_enabled=True)
+    assert bootstrap.web_limits(with_jobs).frames == FrameLimits(20, as_job=100)
+    assert bootstrap.web_limits(settings(tmp_path, max_frames=5)).frames.most == 5
 
 
 def test_service_without_jobs_has_no_job_parts(tmp_path: Path) -> None:

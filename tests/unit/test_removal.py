@@ -9,14 +9,16 @@ from PIL import Image
 
 from services.capacity.admission import Admission
 from services.capacity.deadline import Deadline
+from services.containers.errors import CorruptImage
 from services.errors import BadOption, Busy, ConflictingOptions, DeadlineExceeded
-from services.imaging.decode import ImageLimits
-from services.imaging.errors import MaskMismatch, NoSubject, TooManyPixels
+from services.imaging.decode import FrameLimits, ImageLimits
+from services.imaging.errors import MaskMismatch, NoSubject, TooManyFrames, TooManyPixels
 from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
+from tests.support.animations import disc, disc_frames, tiny_gif
 from tests.support.images import encoded
 from tests.support.models import OneModel
 
@@ -197,3 +199,65 @@ def test_variants_of_a_remover_share_their_places(remover: Remover, small: bytes
     variant = replace(remover, limits=replace(remover.limits, max_bytes=1 << 20))
     with remover.inspections.hold(Deadline()), pytest.raises(DeadlineExceeded):
         variant.inspect(small, Deadline(0.1))
+
+
+ANIMATED = {"animated": "true", "edges": "soft"}
+
+
+def test_first_frame_alone_is_worked_on_unless_all_are_asked_for(remover: Remover) -> None:
+    data = disc(3)
+    first = encoded(disc_frames(1)[0].quantize(16).convert("RGB"), "PNG")
+    still = remover.remove(data, Options.parse({"edges": "soft"}))
+    assert (still.frames, still.duration_ms, still.format) == (1, None, Format.PNG)
+    assert (still.width, still.foreground) == (96, remover.remove(first, Options.parse({"edges": "soft"})).foreground)
+    moving = remover.remove(data, Options.parse(ANIMATED))
+    assert (moving.frames, moving.duration_ms, moving.format) == (3, 240, Format.WEBP)
+
+
+def test_animated_still_picture_is_a_still_answer(remover: Remover, small: bytes) -> None:
+    plain = remover.remove(small, Options())
+    animated = remover.remove(small, Options.parse({"animated": "true"}))
+    assert animated.data == plain.data
+    assert (animated.frames, animated.duration_ms, animated.format) == (1, None, Format.PNG)
+    gif = remover.remove(small, Options.parse({"animated": "true", "format": "gif"}))
+    assert gif.data.startswith(b"GIF89a")
+
+
+def test_animations_limits_are_those_of_the_place(remover: Remover) -> None:
+    here = replace(remover, limits=ImageLimits(frames=FrameLimits(2, as_job=4)))
+    with pytest.raises(TooManyFrames, match="it has 3; allowed: 2 in a request, 4 as a job"):
+        here.remove(disc(3), Options.parse(ANIMATED))
+    assert here.remove(disc(3), Options()).frames == 1
+    assert here.for_jobs().remove(disc(3), Options.parse(ANIMATED)).frames == 3
+    with pytest.raises(TooManyFrames, match="it has more than 4; allowed: 4"):
+        here.for_jobs().remove(disc(6), Options.parse(ANIMATED))
+
+
+def test_frames_are_counted_without_work(remover: Remover, small: bytes) -> None:
+    busy = replace(remover, admission=FullAdmission(1, 0))
+    assert busy.count_frames(disc(3), Options.parse(ANIMATED), Deadline()) == 3
+    assert busy.count_frames(disc(3), Options(), Deadline()) == 1
+    assert busy.count_frames(small, Options.parse(ANIMATED), Deadline()) == 1
+    with pytest.raises(TooManyFrames):
+        busy.count_frames(tiny_gif(400), Options.parse(ANIMATED), Deadline())
+
+
+def test_animation_is_cached_as_any_result(remover: Remover) -> None:
+    cache: Any = MemoryCache()
+    caching = replace(remover, cache=cache)
+    first = caching.remove(disc(3), Options.parse(ANIMATED))
+    again = replace(caching, admission=FullAdmission(1, 0)).remove(disc(3), Options.parse(ANIMATED))
+    assert (again.cached, again.data, again.frames) == (True, first.data, 3)
+
+
+def test_hostile_animations_are_refused_before_any_work(remover: Remover) -> None:
+    busy = replace(remover, admission=FullAdmission(1, 0))
+    options = Options.parse(ANIMATED)
+    with pytest.raises(TooManyFrames):
+        busy.remove(tiny_gif(65_535), options)
+    with pytest.raises(CorruptImage, match="the canvas has 16×16"):
+        busy.remove(tiny_gif(3, place=(1, 0, 16, 16)), options)
+    with pytest.raises(TooManyPixels, match="its 200 frames have"):
+        busy.remove(tiny_gif(200, side=7000), options)
+    with pytest.raises(CorruptImage, match="cut off inside frame"):
+        busy.remove(disc(5)[:-40], options)

@@ -14,7 +14,7 @@ class Error(TypedDict):
     """
     What went wrong, for people.
     """
-    code: Literal['archive_too_large', 'bad_archive', 'bad_base64', 'bad_entry', 'bad_json', 'bad_key', 'bad_option', 'bad_parameter', 'bad_request', 'bad_signature', 'bad_url', 'busy', 'client_gone', 'corrupt_image', 'cross_site_request', 'database_unavailable', 'deadline_exceeded', 'empty_image', 'engine_unavailable', 'forbidden', 'forbidden_path', 'forbidden_source', 'host_not_allowed', 'idempotency_key_reused', 'image_too_small', 'internal_error', 'item_changed', 'item_not_cancellable', 'item_not_finished', 'item_not_found', 'item_not_retryable', 'job_not_cancellable', 'job_not_finished', 'job_not_found', 'job_not_retryable', 'key_name_taken', 'key_not_found', 'link_expired', 'mask_mismatch', 'method_not_allowed', 'missing_image', 'missing_key', 'model_not_found', 'monthly_quota_used_up', 'multiple_images', 'no_subject', 'not_found', 'queue_unavailable', 'rate_limited', 'result_expired', 'shutting_down', 'source_failed', 'source_timeout', 'storage_unavailable', 'too_many_files', 'too_many_pixels', 'unknown_option', 'unsupported_format', 'upload_too_large', 'worker_lost']
+    code: Literal['archive_too_large', 'bad_archive', 'bad_base64', 'bad_entry', 'bad_json', 'bad_key', 'bad_option', 'bad_parameter', 'bad_password', 'bad_request', 'bad_signature', 'bad_token', 'bad_url', 'busy', 'client_gone', 'corrupt_image', 'cross_site_request', 'database_unavailable', 'deadline_exceeded', 'empty_image', 'engine_unavailable', 'forbidden', 'forbidden_path', 'forbidden_source', 'host_not_allowed', 'idempotency_key_reused', 'image_too_small', 'internal_error', 'item_changed', 'item_not_cancellable', 'item_not_finished', 'item_not_found', 'item_not_retryable', 'job_not_cancellable', 'job_not_finished', 'job_not_found', 'job_not_retryable', 'key_name_taken', 'key_not_found', 'last_administrator', 'link_expired', 'mask_mismatch', 'method_not_allowed', 'missing_image', 'missing_key', 'model_not_found', 'monthly_quota_used_up', 'multiple_images', 'no_subject', 'not_found', 'not_signed_in', 'provider_refused', 'provider_unavailable', 'queue_unavailable', 'rate_limited', 'registration_closed', 'result_expired', 'shutting_down', 'sign_in_failed', 'source_failed', 'source_timeout', 'storage_unavailable', 'too_many_files', 'too_many_frames', 'too_many_keys', 'too_many_pixels', 'unknown_option', 'unsupported_format', 'upload_too_large', 'worker_lost']
     """
     What went wrong, for programs; stable.
     """
@@ -41,7 +41,7 @@ class Options(TypedDict):
     """
     Where to fetch an image to go behind the subject from; as `image_url`.
     """
-    format: NotRequired[Literal['png', 'webp', 'jpeg', 'avif', 'zip', 'jpg']]
+    format: NotRequired[Literal['png', 'webp', 'jpeg', 'avif', 'zip', 'jpg', 'gif', 'auto']]
     """
     Encoding of the result. `jpg` means `jpeg`.
     """
@@ -161,6 +161,10 @@ class Options(TypedDict):
     """
     %
     """
+    animated: NotRequired[bool]
+    """
+    All frames of a GIF, APNG or animated WebP, not only the first; see the guide.
+    """
 
 
 class Problem(TypedDict):
@@ -242,6 +246,14 @@ class Item(TypedDict):
     format: str | None
     model: str | None
     confidence: float | None
+    frames: int | None
+    """
+    1 for a still picture.
+    """
+    duration_ms: int | None
+    """
+    Milliseconds of one run of an animation.
+    """
     ms: float | None
     """
     Milliseconds that it took a worker.

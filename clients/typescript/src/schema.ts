@@ -19,7 +19,7 @@ export interface paths {
          *
          *     | option | values | default |
          *     |---|---|---|
-         *     | `format` | png, webp, jpeg (or jpg), avif, zip | png |
+         *     | `format` | png, webp, jpeg (or jpg), avif, zip; with animated=true also gif and auto | png |
          *     | `quality` | a whole number from 10 to 100 | 80 |
          *     | `dpi` | a whole number from 72 to 1200 | – |
          *     | `max_width` | a whole number from 1 to 16384 | – |
@@ -49,6 +49,7 @@ export interface paths {
          *     | `roi` | 'x1 y1 x2 y2', each as 30px, 10% or 0, inside the image and not empty | – |
          *     | `shadow` | none, drop, contact | none |
          *     | `shadow_opacity` | a whole number from 0 to 100 | 50 |
+         *     | `animated` | true, false, 1, 0, yes, no, on, off | False |
          */
         post: operations["post_remove_background"];
         delete?: never;
@@ -230,7 +231,7 @@ export interface components {
              * @description What went wrong, for programs; stable.
              * @enum {string}
              */
-            code: "archive_too_large" | "bad_archive" | "bad_base64" | "bad_entry" | "bad_json" | "bad_key" | "bad_option" | "bad_parameter" | "bad_request" | "bad_signature" | "bad_url" | "busy" | "client_gone" | "corrupt_image" | "cross_site_request" | "database_unavailable" | "deadline_exceeded" | "empty_image" | "engine_unavailable" | "forbidden" | "forbidden_path" | "forbidden_source" | "host_not_allowed" | "idempotency_key_reused" | "image_too_small" | "internal_error" | "item_changed" | "item_not_cancellable" | "item_not_finished" | "item_not_found" | "item_not_retryable" | "job_not_cancellable" | "job_not_finished" | "job_not_found" | "job_not_retryable" | "key_name_taken" | "key_not_found" | "link_expired" | "mask_mismatch" | "method_not_allowed" | "missing_image" | "missing_key" | "model_not_found" | "monthly_quota_used_up" | "multiple_images" | "no_subject" | "not_found" | "queue_unavailable" | "rate_limited" | "result_expired" | "shutting_down" | "source_failed" | "source_timeout" | "storage_unavailable" | "too_many_files" | "too_many_pixels" | "unknown_option" | "unsupported_format" | "upload_too_large" | "worker_lost";
+            code: "archive_too_large" | "bad_archive" | "bad_base64" | "bad_entry" | "bad_json" | "bad_key" | "bad_option" | "bad_parameter" | "bad_password" | "bad_request" | "bad_signature" | "bad_token" | "bad_url" | "busy" | "client_gone" | "corrupt_image" | "cross_site_request" | "database_unavailable" | "deadline_exceeded" | "empty_image" | "engine_unavailable" | "forbidden" | "forbidden_path" | "forbidden_source" | "host_not_allowed" | "idempotency_key_reused" | "image_too_small" | "internal_error" | "item_changed" | "item_not_cancellable" | "item_not_finished" | "item_not_found" | "item_not_retryable" | "job_not_cancellable" | "job_not_finished" | "job_not_found" | "job_not_retryable" | "key_name_taken" | "key_not_found" | "last_administrator" | "link_expired" | "mask_mismatch" | "method_not_allowed" | "missing_image" | "missing_key" | "model_not_found" | "monthly_quota_used_up" | "multiple_images" | "no_subject" | "not_found" | "not_signed_in" | "provider_refused" | "provider_unavailable" | "queue_unavailable" | "rate_limited" | "registration_closed" | "result_expired" | "shutting_down" | "sign_in_failed" | "source_failed" | "source_timeout" | "storage_unavailable" | "too_many_files" | "too_many_frames" | "too_many_keys" | "too_many_pixels" | "unknown_option" | "unsupported_format" | "upload_too_large" | "worker_lost";
             /** @description What to do about it. */
             solution: string;
             /** @description What was found and what is allowed. */
@@ -255,7 +256,7 @@ export interface components {
              * @default png
              * @enum {string}
              */
-            format?: "png" | "webp" | "jpeg" | "avif" | "zip" | "jpg";
+            format?: "png" | "webp" | "jpeg" | "avif" | "zip" | "jpg" | "gif" | "auto";
             /**
              * @description For lossy formats.
              * @default 80
@@ -395,6 +396,11 @@ export interface components {
              * @default 50
              */
             shadow_opacity?: number;
+            /**
+             * @description All frames of a GIF, APNG or animated WebP, not only the first; see the guide.
+             * @default false
+             */
+            animated?: boolean;
         };
         /**
          * Problem
@@ -445,6 +451,10 @@ export interface components {
             format: string | null;
             model: string | null;
             confidence: number | null;
+            /** @description 1 for a still picture. */
+            frames: number | null;
+            /** @description Milliseconds of one run of an animation. */
+            duration_ms: number | null;
             /** @description Milliseconds that it took a worker. */
             ms: number | null;
             /** @description How many masks have replaced the model's. */
@@ -618,6 +628,7 @@ export interface operations {
                     "image/jpeg": unknown;
                     "image/avif": unknown;
                     "application/zip": unknown;
+                    "image/gif": unknown;
                     "application/json": {
                         /**
                          * @default true
@@ -643,6 +654,10 @@ export interface operations {
                         model: string;
                         /** @description how clear the subject is */
                         confidence: number;
+                        /** @description of an animation; 1 for a still picture */
+                        frames: number;
+                        /** @description of one run of an animation; null for a still picture */
+                        duration_ms: number | null;
                         optimization: {
                             format: string;
                             /** @description null for PNG */
@@ -1808,6 +1823,7 @@ export interface operations {
                     "image/jpeg": unknown;
                     "image/avif": unknown;
                     "application/zip": unknown;
+                    "image/gif": unknown;
                 };
             };
             /** @description - `bad_request`: The request could not be understood. Check the request's headers and body; GET /docs shows examples. */

@@ -65,6 +65,8 @@ class ItemState(Body):
     format: str | None
     model: str | None
     confidence: float | None
+    frames: Annotated[Count | None, Field(description="1 for a still picture.")]
+    duration_ms: Annotated[Count | None, Field(description="Milliseconds of one run of an animation.")]
     ms: Annotated[float | None, Field(description="Milliseconds that it took a worker.")]
     revision: Annotated[Count, Field(description="How many masks have replaced the model's.")]
 
@@ -85,6 +87,8 @@ class ItemState(Body):
             "format": facts.format if facts else None,
             "model": facts.model if facts else None,
             "confidence": facts.confidence if facts else None,
+            "frames": facts.frames if facts else None,
+            "duration_ms": facts.duration_ms if facts else None,
             "ms": round(spent.total_seconds() * 1000, 1) if spent else None,
             "revision": item.revision,
         }

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from flask import request
 
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import request_deadline, service
 from routes.http.fields import CALLBACK_URL, read_options, unknown_field
@@ -17,7 +18,15 @@ from routes.http.visitors import visitor
 from services.archives.errors import TooManyFiles
 from services.archives.filenames import relative_path
 from services.archives.zip_reader import Archive
-from services.errors import BadOption, BadRequest, ServiceError, UploadTooLarge
+from services.errors import (
+    BadOption,
+    BadRequest,
+    Busy,
+    ClientGone,
+    DeadlineExceeded,
+    ServiceError,
+    UploadTooLarge,
+)
 from services.imaging.choices.checks import check_canvas
 from services.imaging.errors import UnsupportedFormat
 from services.imaging.formats import Format
@@ -38,13 +47,15 @@ def read_single(*own: str) -> Submission:
     `own` names fields of this endpoint alone. Raises the errors of `/remove-background` and of `read_incoming`.
     """
     upload = read_upload(CALLBACK_URL, *own, waits=True)
-    _check_options(upload.options(default_format=Format.PNG))
+    options = upload.options(default_format=Format.PNG)
+    _check_options(options)
     service().remover.inspect(upload.data, request_deadline())
+    file = _counted(File(relative_path(upload.name), upload.data), options)
+    if file.error:
+        raise file.error
     if upload.background is not None:
         service().remover.inspect(upload.background, request_deadline())
-    return _submission(
-        SINGLE, [File(relative_path(upload.name), upload.data)], upload.given, upload.background, upload.callback_url
-    )
+    return _submission(SINGLE, [file], upload.given, upload.background, upload.callback_url)
 
 
 def read_batch() -> Submission:
@@ -63,7 +74,9 @@ def read_batch() -> Submission:
     files = _files(settings.max_batch_files, settings.max_batch_bytes)
     given = read_options(CALLBACK_URL, file_field=FILE_FIELD)
     callback = given.pop(CALLBACK_URL, None)
-    _check_options(Options.parse(given))
+    options = Options.parse(given)
+    _check_options(options)
+    files = [_counted(file, options) for file in files]
     backgrounds = request.files.getlist(BACKGROUND_IMAGE)
     if len(backgrounds) > 1:
         raise BadOption(BACKGROUND_IMAGE, f"{len(backgrounds)} files", "one file")
@@ -76,14 +89,14 @@ def read_batch() -> Submission:
 def _submission(
     kind: str, files: list[File], given: Mapping[str, object], background: bytes | None, callback: object
 ) -> Submission:
-    key = caller_key()
+    caller = current_caller()
     return Submission(
         kind=kind,
         files=files,
         options=given,
         caller=client_key(),
-        owner=key.id if key else None,
-        visitor=None if key else visitor(),
+        owner=caller.id if caller else None,
+        visitor=None if caller else visitor(),
         background=background,
         idempotency_key=_idempotency_key(),
         callback_url=_callback_url(callback),
@@ -131,6 +144,19 @@ def _file(name: str, data: bytes | ServiceError) -> File:
         data = UploadTooLarge(f"the file has {len(data)} bytes; allowed: {limit}")
     path = relative_path(name)
     return File(path, data) if isinstance(data, bytes) else File(path, b"", data)
+
+
+def _counted(file: File, options: Options) -> File:
+    """Return the file with the number of its frames, or with the error that refuses its animation."""
+    if file.error or not options.animated:
+        return file
+    try:
+        frames = service().remover.for_jobs().count_frames(file.data, options, request_deadline())
+    except (Busy, ClientGone, DeadlineExceeded):
+        raise
+    except ServiceError as exc:
+        return replace(file, error=exc)
+    return replace(file, frames=frames)
 
 
 def _check_options(options: Options) -> None:

@@ -3,7 +3,7 @@
 A marketplace's figures change; `source` is the page that has them, `date` the day on which the row was last looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -98,3 +98,11 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
 }
 PresetName = StrEnum("PresetName", list(PRESETS))  # type: ignore[misc]
+
+
+def preset_options(name: object, given: Mapping[str, object], backgrounds: Sequence[str]) -> dict[str, object]:
+    """Return the options of the preset with this name; without its own background where one of them is given."""
+    options = dict(PRESETS[name].options) if isinstance(name, str) and name in PRESETS else {}
+    if any(other in given for other in backgrounds):
+        return {option: value for option, value in options.items() if option not in backgrounds}
+    return options

@@ -21,7 +21,8 @@ def allowed_values(schema: dict[str, Any], name: str) -> str:
     if "$ref" in variant:
         variant = schema["$defs"][variant["$ref"].rsplit("/", 1)[-1]]
     if name == "format":
-        return ", ".join("jpeg (or jpg)" if f is Format.JPEG else f.value for f in usable_formats())
+        stills = ", ".join("jpeg (or jpg)" if f is Format.JPEG else f.value for f in usable_formats())
+        return f"{stills}; with animated=true also gif and auto"
     if name == "prompt":
         return PROMPT_ALLOWED
     if name in WORDS:

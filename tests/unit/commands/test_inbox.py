@@ -1,5 +1,6 @@
 """A watched folder: complete pictures, and where picture, result and reason go."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
+from tests.support.animations import disc
 from tests.support.models import OneModel
 
 
@@ -34,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def inbox(tmp_path: Path) -> Inbox:
     (tmp_path / "in/sub").mkdir(parents=True)
-    return Inbox(tmp_path / "in", tmp_path / "out", "png", settle_seconds=2.0)
+    return Inbox(tmp_path / "in", tmp_path / "out", settle_seconds=2.0)
 
 
 @pytest.fixture
@@ -67,6 +69,13 @@ def test_picture_is_moved_beside_its_result_and_names_stay_distinct(inbox: Inbox
         assert inbox.take(inbox.folder / name, maker).status is Status.DONE
     assert tree(inbox.folder) == ["done/a-2.png", "done/a.jpg", "done/sub/a.jpg"]
     assert tree(inbox.target) == ["a-2-no-bg.png", "a-no-bg.png", "sub/a-no-bg.png"]
+
+
+def test_animations_result_has_the_ending_of_its_format(inbox: Inbox, maker: Maker) -> None:
+    animated = replace(maker, options=Options.parse({"animated": True, "edges": "soft"}))
+    (inbox.folder / "a.gif").write_bytes(disc(2))
+    assert inbox.take(inbox.folder / "a.gif", animated).status is Status.DONE
+    assert tree(inbox.target) == ["a-no-bg.webp"]
 
 
 def test_bad_picture_is_moved_to_failed_with_the_reason(inbox: Inbox, maker: Maker) -> None:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from commands.plan import HIDDEN, LINK, NO_PICTURE, Picture, find_pictures, plan
+from services.imaging.formats import Format
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -26,7 +27,7 @@ def test_pictures_are_found_and_everything_else_is_left_out_with_its_reason(tmp_
 
 def test_results_keep_subfolders_and_twins_get_names_of_their_own(tmp_path: Path) -> None:
     pictures = touch(tmp_path / "in", "a.jpg", "a.png", "sub/a.jpg")
-    planned = plan(pictures, tmp_path / "in", tmp_path / "out", "webp")
+    planned = plan(pictures, tmp_path / "in", tmp_path / "out", Format.WEBP)
     names = [str(picture.target.relative_to(tmp_path / "out")) for picture in planned]
     assert names == ["a-jpg-no-bg.webp", "a-png-no-bg.webp", "sub/a-no-bg.webp"]
     assert not any(picture.refused for picture in planned)
@@ -34,7 +35,7 @@ def test_results_keep_subfolders_and_twins_get_names_of_their_own(tmp_path: Path
 
 def test_clash_of_names_that_remains_is_refused(tmp_path: Path) -> None:
     pictures = touch(tmp_path, "a-jpg.webp", "a.jpg", "a.png")
-    planned = plan(pictures, tmp_path, tmp_path / "out", "png")
+    planned = plan(pictures, tmp_path, tmp_path / "out", Format.PNG)
     assert [bool(picture.refused) for picture in planned] == [False, True, False]
     assert "a-jpg.webp; rename one of them" in planned[1].refused
 
@@ -43,7 +44,7 @@ def test_result_never_has_the_path_of_a_picture(tmp_path: Path) -> None:
     """The output folder holds the folder of the pictures, whose sub-folder has the same name."""
     source = tmp_path / "in"
     pictures = touch(source, "a-no-bg.png", "in/a.jpg")
-    planned = plan(pictures, source, tmp_path, "png")
+    planned = plan(pictures, source, tmp_path, Format.PNG)
     assert [bool(picture.refused) for picture in planned] == [False, True]
     assert "would replace a picture" in planned[1].refused
 
@@ -57,3 +58,10 @@ def test_result_is_done_while_it_is_not_older_than_its_picture(tmp_path: Path) -
     assert not Picture(source, target).is_done()
     target.unlink()
     assert not Picture(source, target).is_done()
+
+
+def test_auto_format_follows_each_pictures_name(tmp_path: Path) -> None:
+    pictures = touch(tmp_path, "a.gif", "b.WEBP", "c.png", "d.jpg")
+    planned = plan(pictures, tmp_path, tmp_path / "out", Format.AUTO)
+    names = [picture.target.name for picture in planned]
+    assert names == ["a-no-bg.webp", "b-no-bg.webp", "c-no-bg.png", "d-no-bg.png"]

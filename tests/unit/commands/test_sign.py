@@ -42,6 +42,7 @@ def test_format_of_a_preset_becomes_the_ending() -> None:
         ((PHOTO, "-O", "colour=red"), {}, "no such option"),
         ((PHOTO, "-O", "quality=5"), {}, "quality is '5'"),
         ((PHOTO, "-O", "format=zip"), {}, "neither background_image nor format=zip"),
+        ((PHOTO, "-O", "animated=true"), {}, "add -O format=webp, png or gif"),
     ],
 )
 def test_mistake_is_named(words: tuple[str, ...], settings: dict[str, str], text: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from commands.plan import Picture
 from commands.work import Maker, Outcome, Status, Stop, work, write_whole
 from services.capacity.admission import Admission
 from services.imaging.decode import ImageLimits
+from services.imaging.formats import Format
 from services.imaging.options import Options
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
+from tests.support.animations import disc
 from tests.support.models import OneModel
 
 
@@ -100,3 +103,14 @@ def test_stopped_picture_ends_at_its_next_step(tmp_path: Path, segmenter: RembgS
     outcome = Maker(remover, Options(), gone=lambda: True).make(Picture(tmp_path / "a.jpg", tmp_path / "a.png"))
     assert outcome.status is Status.STOPPED
     assert not (tmp_path / "a.png").exists()
+
+
+def test_animation_has_the_format_that_its_name_says(tmp_path: Path, segmenter: RembgSegmenter) -> None:
+    animated = replace(
+        maker(segmenter, max_bytes=1_000_000), options=Options.parse({"animated": True, "edges": "soft"})
+    )
+    for name, form in (("a.gif", Format.WEBP), ("a.png", Format.PNG), ("-", Format.WEBP)):
+        outcome = animated.make(Picture(tmp_path / name, tmp_path / "out"), disc(2))
+        assert outcome.result
+        assert (outcome.result.format, outcome.result.frames) == (form, 2)
+        assert (tmp_path / "out").read_bytes() == outcome.result.data

@@ -18,7 +18,8 @@ SOME: Final = ("abc", "NaN", "Infinity", "1e400", "８０", "1_0", "80\0", "9999
 LENGTHS: Final = ("abc", "-5px", "5em", "1e2%", "５%", "5 px", "5px,5px", "NaN%", "%", "10%\0", "auto", "calc(1px)")
 BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "format": (
-        ("svg", "gif", "../png", "png%00", "png\0", "ｐｎｇ", "image/png", "png,webp", "bmp", "0"), "png, webp, jpeg"
+        ("svg", "gif", "auto", "../png", "png%00", "png\0", "ｐｎｇ", "image/png", "png,webp", "bmp", "0"),
+        "png, webp, jpeg",
     ),
     "quality": ((*NO_NUMBERS, "9", "101", "0", "-1", "80.5"), "from 10 to 100"),
     "dpi": ((*NO_NUMBERS, "71", "1201", "0", "-300", "300.5", "300dpi"), "a whole number from 72 to 1200"),
@@ -34,6 +35,7 @@ BAD: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "output": (("alpha", "foreground", "cutout,mask", "1"), "cutout, mask"),
     "edges": (("hard", "none", "soft\0", "1"), "soft, refined, matting"),
     "decontaminate": (("2", "ja", "-1", "yes\0", "null"), "true, false, 1, 0, yes, no, on, off"),
+    "animated": (("2", "ja", "-1", "yes\0", "null", "gif"), "true, false, 1, 0, yes, no, on, off"),
     "smooth": (("2", "ja", "-1", "yes\0", "null"), "true, false, 1, 0, yes, no, on, off"),
     "keep_alpha": (("2", "ja", "-1", "yes\0", "null"), "true, false, 1, 0, yes, no, on, off"),
     "max_pixels": ((*SOME, "0", "-1", "99.5"), "a whole number from 256 to 500000000"),

@@ -16,8 +16,14 @@ def test_pictures_and_archives_have_their_mimetypes() -> None:
     assert Format.ZIP.mimetype == "application/zip"
 
 
-def test_quality_counts_for_every_format_but_png() -> None:
-    assert {form for form in Format if not form.lossy} == {Format.PNG}
+def test_quality_counts_for_every_format_but_png_and_gif() -> None:
+    assert {form for form in Format if not form.lossy} == {Format.PNG, Format.GIF}
+
+
+def test_auto_depends_on_the_original_and_other_formats_do_not() -> None:
+    chosen = {original: Format.AUTO.chosen_for(original) for original in ("gif", "webp", "png", "jpeg", "heic")}
+    assert [*chosen.values()] == [Format.WEBP, Format.WEBP, Format.PNG, Format.PNG, Format.PNG]
+    assert Format.GIF.chosen_for("webp") is Format.GIF
 
 
 @pytest.mark.parametrize("has_avif", [True, False])
@@ -26,6 +32,6 @@ def test_avif_is_offered_only_where_pillow_writes_it(monkeypatch: pytest.MonkeyP
     usable_formats.cache_clear()
     try:
         assert (Format.AVIF in usable_formats()) is has_avif
-        assert {*usable_formats(), Format.AVIF} == set(Format)
+        assert {*usable_formats(), Format.AVIF, Format.GIF, Format.AUTO} == set(Format)
     finally:
         usable_formats.cache_clear()

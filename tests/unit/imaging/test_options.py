@@ -93,6 +93,23 @@ def test_an_explicit_option_wins_over_the_presets() -> None:
     assert Options.parse({}, default_format=Format.WEBP).format is Format.WEBP
 
 
+def test_gif_and_auto_are_for_animations() -> None:
+    for name in ("gif", "auto"):
+        with pytest.raises(
+            errors.BadOption, match=rf"format is '{name}'; allowed: .*; with animated=true also gif and auto"
+        ):
+            Options.parse({"format": name})
+        assert Options.parse({"format": name, "animated": "true"}).format == name
+
+
+def test_animation_is_auto_unless_a_format_was_asked_for() -> None:
+    assert Options.parse({"animated": "1"}).format is Format.AUTO
+    assert Options.parse({"animated": "1", "format": "png"}).format is Format.PNG
+    assert Options.parse({"animated": "1", "preset": "web"}).format is Format.JPEG
+    assert Options.parse({"animated": "1"}, default_format=Format.WEBP).format is Format.WEBP
+    assert Options.parse({"animated": "0"}).format is Format.PNG
+
+
 def test_options_can_not_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Options().quality = 5  # type: ignore[misc]

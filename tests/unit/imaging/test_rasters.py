@@ -4,8 +4,9 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
-from services.imaging.rasters import Photo
+from services.imaging.rasters import Photo, upright
 
 
 def test_width_is_the_number_of_columns() -> None:
@@ -29,3 +30,15 @@ def test_photo_is_transparent_where_any_pixel_is_not_opaque() -> None:
     assert not Photo(pixels, alpha).transparent
     alpha[1, 0] = 254
     assert Photo(pixels, alpha).transparent
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_undone_as_pillow_does(orientation: int) -> None:
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    image, exif = Image.fromarray(pixels), Image.Exif()
+    exif[0x0112] = orientation
+    image.info["exif"] = exif.tobytes()
+    turned = upright(Photo(pixels, pixels[..., 0]), orientation)
+    assert np.array_equal(turned.pixels, np.asarray(ImageOps.exif_transpose(image)))
+    assert turned.alpha is not None
+    assert np.array_equal(turned.alpha, turned.pixels[..., 0])

@@ -50,7 +50,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, attempts: list[tuple[str, str]], hin
         def session(_spec: object, path: Path, providers: list[Any], _threads: int) -> SimpleNamespace:
             name = providers[0] if isinstance(providers[0], str) else providers[0][0]
             attempts.append((name, path.name))
-            if not isinstance(providers[0], str):
+            if name == ALL[1]:
                 hints.append(providers[0][1]["precision"])
             if name in refusing:
                 raise error("refused")

@@ -47,6 +47,18 @@ def test_renewal_records_the_stage_and_its_progress(store: JobStore) -> None:
     assert item.lease_until > claim.item.lease_until
 
 
+def test_progress_of_an_animation_is_the_share_of_its_frames(store: JobStore) -> None:
+    job_id = insert_job(store)
+    queries = JobQueries(store.database)
+    with Lease(store, claim_item(store, job_id), LEASE) as lease:
+        lease.note_stage("segment")
+        lease.note_frames(30, 60)
+        poll(lambda: queries.job(job_id, None).items[0].progress == round(PROGRESS["store"] / 2), 10, "a renewal")
+        lease.note_stage("decode")
+        lease.note_frames(60, 60)
+        poll(lambda: queries.job(job_id, None).items[0].progress == PROGRESS["store"], 10, "a renewal")
+
+
 def test_lease_is_lost_when_the_job_is_cancelled(store: JobStore) -> None:
     job_id = insert_job(store)
     with Lease(store, claim_item(store, job_id), LEASE) as lease:

@@ -5,9 +5,14 @@ from typing import Any, Final
 
 import pytest
 
+from services.containers.animation import Animation, find_animation
 from services.errors import BadOption, ConflictingOptions
-from services.imaging.choices.checks import check_background, check_canvas
+from services.imaging.choices.checks import check_animation, check_background, check_canvas
+from services.imaging.decode import FrameLimits
+from services.imaging.errors import TooManyFrames, TooManyPixels
 from services.imaging.options import Options
+from services.imaging.values import CanvasSize
+from tests.support.animations import tiny_gif
 
 BACKGROUNDS: Final[dict[str, Any]] = {
     "background": "red",
@@ -44,3 +49,45 @@ def test_canvas_has_no_more_pixels_than_a_photo_may_have() -> None:
     check_canvas(Options(), 1)
     with pytest.raises(BadOption, match=r"canvas is '1000 1001'; allowed: at most 1000000 px in all"):
         check_canvas(Options.parse({"canvas": "1000x1001"}), 1_000_000)
+
+
+def clip(frames: int, side: int = 16) -> Animation:
+    found = find_animation(tiny_gif(frames, side), "gif", 300)
+    assert found
+    return found
+
+
+ANIMATED: Final = Options.parse({"animated": True, "format": "webp"})
+
+
+def test_animation_within_the_limits_is_taken() -> None:
+    check_animation(clip(20), ANIMATED, FrameLimits(20, 20 * 256, 300))
+
+
+def test_too_many_frames_for_a_request_are_a_jobs() -> None:
+    with pytest.raises(TooManyFrames) as raised:
+        check_animation(clip(21), ANIMATED, FrameLimits(20, as_job=300))
+    assert raised.value.details == "it has 21; allowed: 20 in a request, 300 as a job"
+    assert "POST /api/jobs/remove-bg" in raised.value.solution
+
+
+def test_too_many_frames_for_a_job_are_refused() -> None:
+    with pytest.raises(TooManyFrames, match=r"it has more than 300; allowed: 300$"):
+        check_animation(clip(65_535), ANIMATED, FrameLimits(300))
+    with pytest.raises(TooManyFrames, match="it has more than 300; allowed: 20 in a request, 300 as a job"):
+        check_animation(clip(65_535), ANIMATED, FrameLimits(20, as_job=300))
+
+
+def test_pixels_of_all_frames_count_as_they_come_and_as_they_go() -> None:
+    limits = FrameLimits(300, 1_000_000)
+    with pytest.raises(TooManyPixels, match="its 5 frames have 1250000 pixels together; allowed: 1000000"):
+        check_animation(clip(5, side=500), ANIMATED, limits)
+    check_animation(clip(5), ANIMATED, limits)
+    wide = ANIMATED.model_copy(update={"canvas": CanvasSize(1000, 1000, ratio=False)})
+    with pytest.raises(TooManyPixels, match="its 5 frames have 5000000 pixels together"):
+        check_animation(clip(5), wide, limits)
+
+
+def test_format_without_animations_is_refused_for_an_animation() -> None:
+    with pytest.raises(BadOption, match="format is 'jpeg'; allowed: webp, png, gif or auto"):
+        check_animation(clip(2), Options.parse({"animated": True, "format": "jpeg"}), FrameLimits())

@@ -3,10 +3,12 @@
 import pytest
 from PIL import Image
 
+from services.containers.animation import find_animation
 from services.imaging.choices.weight import weight
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.options import Options
 from services.imaging.pipeline import Sources
+from tests.support.animations import tiny_gif
 from tests.support.images import encoded
 
 
@@ -22,3 +24,10 @@ def test_weight_counts_canvas_background_and_encoder() -> None:
     assert weight(both, Options.parse({"format": "webp"})) == pytest.approx(0.65)
     assert weight(photo, Options.parse({"crop": True, "crop_margin": "50%"})) == pytest.approx(2.0)
     assert weight(photo, Options.parse({"canvas": "2000 2000"})) == pytest.approx(4.0)
+
+
+def test_animation_weighs_two_frames_and_its_result() -> None:
+    clip = inspect(tiny_gif(32, side=1000), ImageLimits())
+    animation = find_animation(clip.data, "gif", 300)
+    assert weight(Sources(clip), Options()) == pytest.approx(1.0)
+    assert weight(Sources(clip, animation=animation), Options()) == pytest.approx(2.0 + 2.0)

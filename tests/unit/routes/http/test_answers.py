@@ -31,6 +31,8 @@ def test_image_answer_has_the_facts_of_its_result(result: Result) -> None:
         "foreground": {"top": 2, "left": 1, "width": 3, "height": 4},
         "model": "u2net",
         "confidence": 0.5,
+        "frames": 1,
+        "duration_ms": None,
         "optimization": {
             "format": "png",
             "quality": None,
