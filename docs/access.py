@@ -28,9 +28,9 @@ JOB: Final = "/api/jobs/{job_id}"
 ITEM: Final = f"{JOB}/items/{{item_id}}"
 ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (
-        "GET /", "GET /api/account", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
-        "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
-        "GET /openapi.json",
+        "GET /", "GET /admin", "GET /api/account", "GET /studio.json", "GET /models", "GET /health",
+        "GET /api/v1/health", "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs",
+        "GET /redoc", "GET /openapi.json",
     ),
     LINK: ("GET /i/{signature}/{options}/{name}", "GET /files/{token}", "GET /archives/{token}"),
     WORK: (
@@ -51,6 +51,6 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
         "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
-        "GET /api/admin/failed-jobs", "POST /api/admin/cleanup",
+        "GET /api/admin/failed-jobs", "POST /api/admin/failed-jobs/{job_id}/retry", "POST /api/admin/cleanup",
     ),
 }  # fmt: skip

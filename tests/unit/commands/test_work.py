@@ -106,7 +106,9 @@ def test_stopped_picture_ends_at_its_next_step(tmp_path: Path, segmenter: RembgS
 
 
 def test_animation_has_the_format_that_its_name_says(tmp_path: Path, segmenter: RembgSegmenter) -> None:
-    animated = replace(maker(segmenter, max_bytes=1_000_000), options=Options.parse({"animated": True, "edges": "soft"}))
+    animated = replace(
+        maker(segmenter, max_bytes=1_000_000), options=Options.parse({"animated": True, "edges": "soft"})
+    )
     for name, form in (("a.gif", Format.WEBP), ("a.png", Format.PNG), ("-", Format.WEBP)):
         outcome = animated.make(Picture(tmp_path / name, tmp_path / "out"), disc(2))
         assert outcome.result
