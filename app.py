@@ -39,6 +39,8 @@ EXPOSED_HEADERS = (
     "X-Foreground-Height",
     "X-Original-Size",
     "X-Optimized-Size",
+    "X-Frames",
+    "X-Duration",
     "X-Optimization-Used",
     *removebg.HEADERS,
     "X-Latency-Ms",

@@ -26,6 +26,7 @@ from services.observability.logs import logging_config
 from services.storage.factory import parse_storage_url
 
 if TYPE_CHECKING:
+    from services.accounts.accounts import Accounts
     from services.api_keys.key_cache import KeyCache
     from services.api_keys.usage_counter import UsageCounter
     from services.capacity.admission import Admission, Bodies
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from services.inference.registry import Models
     from services.inference.runtime import EngineSettings
     from services.inference.segmenter import RembgSegmenter
+    from services.jobs.buckets.mailbox import Mailbox
     from services.jobs.dispatch import Dispatcher
     from services.jobs.listeners import Listeners
     from services.jobs.metrics import JobCounters
@@ -79,6 +81,11 @@ def load_settings(**overrides: Any) -> Settings:
             f"OTEL_EXPORTER_OTLP_ENDPOINT is {settings.otel_exporter_otlp_endpoint!r}, and the packages that send "
             "traces are missing: pip install 'background-remover[otel]', or leave it empty"
         )
+    if settings.accounts != "off" and not (find_spec("argon2") and find_spec("authlib")):
+        raise ConfigError(
+            f"ACCOUNTS is {settings.accounts!r}, and packages that it needs are missing: "
+            "pip install 'background-remover[accounts]', or ACCOUNTS=off"
+        )
     for name in settings.models:
         try:
             find_model(name, settings.rembg_session_path)
@@ -102,6 +109,7 @@ class JobServices:
     submitter: JobSubmitter
     retention: Retention
     listeners: Listeners
+    mailbox: Mailbox
     recent: TtlCache[tuple[str, bytes]]
 
 
@@ -142,6 +150,7 @@ class WebServices:
     storage_probe: StorageProbe | None = None
     jobs: JobServices | None = None
     redis: RedisProbe | None = None
+    accounts: Accounts | None = None
     overview: Overview | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
@@ -246,6 +255,7 @@ def make_database(settings: Settings) -> Database:
 
 def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
     """Return the job subsystem of a web process or a worker."""
+    from services.jobs.buckets.mailbox import Mailbox
     from services.jobs.dispatch import Dispatcher
     from services.jobs.listeners import Listeners
     from services.jobs.queries import JobQueries
@@ -267,6 +277,7 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
         submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
         retention=Retention(store, storage, settings.cleanup_older_than_seconds),
         listeners=Listeners(settings.listeners_per_worker),
+        mailbox=Mailbox(settings.broker_url),
         recent=TtlCache(PROGRESS_CACHE_SECONDS),
     )
 
@@ -396,8 +407,39 @@ def make_web_services(settings: Settings) -> WebServices:
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
+        accounts=make_accounts(settings, keys.database) if settings.accounts != "off" else None,
         overview=make_overview(settings, storage, keys.database),
     )
+
+
+def make_accounts(settings: Settings, database: Database) -> Accounts:
+    """Return the accounts of people."""
+    from services.accounts.accounts import Accounts, Post
+    from services.accounts.mail import Mailer, SmtpServer
+    from services.accounts.outbox import Outbox
+    from services.accounts.passwords import Passwords
+    from services.accounts.sessions import Sessions
+    from services.accounts.signed import SignedTokens
+
+    post = None
+    if settings.smtp_url:
+        mailer = Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from)
+        post = Post(mailer, Outbox(), settings.public_base)
+    signed = SignedTokens(settings.secret_key)
+    accounts = Accounts(
+        database,
+        Sessions(database, signed),
+        Passwords(),
+        post=post,
+        registration=settings.accounts_registration == "open",
+    )
+    if settings.accounts == "oidc":
+        from services.accounts.oidc import Provider
+
+        client = settings.oidc_client_id, settings.oidc_client_secret
+        redirect_uri = f"{settings.public_base}/api/v1/auth/oidc/callback"
+        accounts.provider = Provider(settings.oidc_issuer, client, redirect_uri, signed)
+    return accounts
 
 
 def make_overview(settings: Settings, storage: Storage, database: Database) -> Overview:

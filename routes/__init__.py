@@ -13,6 +13,7 @@ from routes import (
     clipdrop,
     files,
     health,
+    hooks,
     items,
     jobs,
     overview,
@@ -36,6 +37,7 @@ from routes.openapi import (
     archive_operations,
     dialect_docs,
     docs,
+    hook_operations,
     item_operations,
     job_operations,
     key_operations,
@@ -185,6 +187,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
         JOBS,
     ),
     Route("GET", "/api/admin/failed-jobs", admin.all_failed_jobs, job_operations.ALL_FAILED, PER_MINUTE, ADMIN),
+    Route("POST", "/api/v1/hooks/s3", hooks.s3_events, hook_operations.S3, scope=OPEN),
     Route(
         "POST",
         "/api/admin/failed-jobs/<job:job_id>/retry",
@@ -202,10 +205,18 @@ def _index_uncounted() -> bool:
     return not system.index_as_json() or is_uncounted()
 
 
+def _account_routes(settings: Settings) -> tuple[Route, ...]:
+    if settings.accounts == "off":
+        return ()
+    from routes.accounts.table import account_routes
+
+    return account_routes(settings.accounts)
+
+
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
     app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
-    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
+    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()), *_account_routes(settings))
     for route in routes:
         view: View = route.view
         if route.path in CHARGED:

@@ -8,8 +8,8 @@ from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
-from routes.http.auth import caller_key
-from routes.http.context import service
+from routes.http.auth import current_caller
+from routes.http.context import service, state
 from routes.http.jobs.job_answers import accepted, answer, download, encoded
 from routes.http.jobs.job_events import events, wants_events
 from routes.http.jobs.job_requests import read_batch, read_single
@@ -63,7 +63,9 @@ def submit_submission(submission: Submission) -> Job:
     if found := submitter.find(submission):
         return found
     reserve_for_job(submission.frames, submission.caller)
-    with charged(submission.frames):
+    # Settled with the answer: one long animation may have more frames than the quota of a minute.
+    state().cost += submission.frames - len(submission.files)
+    with charged(len(submission.files)):
         return submitter.submit(submission)
 
 
@@ -183,9 +185,9 @@ def known(job_id: str) -> str:
 
 
 def owner() -> str | None:
-    """Return the id of the caller's API key."""
-    key = caller_key()
-    return key.id if key else None
+    """Return the id of the caller: an API key's or a user's."""
+    caller = current_caller()
+    return caller.id if caller else None
 
 
 def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:

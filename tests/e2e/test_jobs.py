@@ -75,6 +75,8 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
         "format": "webp",
         "model": "u2netp",
         "confidence": 0,
+        "frames": 1,
+        "duration_ms": None,
         "ms": 0,
         "revision": 0,
     }

@@ -20,6 +20,7 @@ from services.imaging.options import Options
 from services.imaging.rasters import Mask, Matte, Photo
 from services.imaging.region import part_of, region, visible_box
 from services.imaging.segment import Segmenter
+from services.imaging.values import Detail
 
 # Of zlib's 1 to 9: masks are flat, more effort gains little.
 LEVEL: Final = 1
@@ -44,13 +45,16 @@ class PackedMask(NamedTuple):
 class FrameMattes:
     """The frames with their mattes; each iteration decodes and refines them again.
 
-    `on_frame` is called with the number of frames done, of `passes` passes, and of all.
+    `on_frame` is called after each frame of each pass.
     """
 
     def __init__(
         self, source: Source, animation: Animation, options: Options, watch: Stopwatch, on_frame: Callable[[], None]
     ) -> None:
-        self._animation, self._options, self._watch, self._on_frame = animation, options, watch, on_frame
+        # A second look at some frames and not at others would make their edges flicker.
+        detail = Detail.OFF if options.detail is Detail.AUTO else options.detail
+        self._options = options.model_copy(update={"detail": detail})
+        self._animation, self._watch, self._on_frame = animation, watch, on_frame
         with source.image as image:
             self._orientation = orientation_of(image)
         self._masks: list[PackedMask] = []

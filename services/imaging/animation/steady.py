@@ -15,13 +15,13 @@ import numpy as np
 from services.imaging.rasters import Mask, Photo, Pixels, Plane
 
 # Frames to either side.
-REACH: Final = 2
+REACH: Final = 3
 # A difference of the pictures, in levels, of which the weight is 0.6; at three times it is 0.01.
-TOLERANCE: Final = 6.0
+TOLERANCE: Final = 8.0
 # px of the mask around a pixel within which the largest difference counts: a subject's edge is soft.
 AROUND: Final = 7
 # px; noise of single pixels, such as a dithered GIF's, is no movement.
-NOISE: Final = 3
+NOISE: Final = 5
 
 
 class Look(NamedTuple):

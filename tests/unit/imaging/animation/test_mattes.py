@@ -86,6 +86,16 @@ def test_deadline_is_checked_between_frames() -> None:
         mattes(disc(3), Stopwatch(Deadline(0.0))).find(Bright())
 
 
+@pytest.mark.parametrize(("detail", "looks"), [("auto", 3), ("off", 3), ("always", 6)])
+def test_second_look_is_one_for_all_frames_or_none(detail: str, looks: int) -> None:
+    segmenter, small = Bright(), [Image.new("RGB", (480, 320), (40, 60, 50)) for _ in range(3)]
+    for number, picture in enumerate(small):
+        picture.paste(disc_frames(1)[0], (40 + number, 60))
+    frames = mattes(animation(small, "PNG"), detail=detail)
+    frames.find(segmenter)
+    assert len(segmenter.seen) == looks
+
+
 def test_packed_mask_is_small_and_comes_back() -> None:
     mask = np.kron(truth(3), np.ones((8, 8), np.uint8))
     packed = PackedMask.of(mask)
