@@ -42,7 +42,7 @@ JOB: Final = "/api/jobs/{job_id}"
 ITEM: Final = f"{JOB}/items/{{item_id}}"
 ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (
-        "GET /", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
+        "GET /", "GET /admin", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
         "GET /openapi.json", "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout", "POST /api/v1/auth/token", "POST /api/v1/auth/forgot", "POST /api/v1/auth/reset",
@@ -67,7 +67,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
         "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
-        "GET /api/admin/failed-jobs", "POST /api/admin/cleanup",
+        "GET /api/admin/failed-jobs", "POST /api/admin/failed-jobs/{job_id}/retry", "POST /api/admin/cleanup",
     ),
     # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
     PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),

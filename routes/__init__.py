@@ -131,6 +131,7 @@ ROUTES = (
     Route("PATCH", ADMIN_KEY, admin_keys.change_limits, key_operations.CHANGE, "rate_limit_per_minute", ADMIN),
     Route("DELETE", ADMIN_KEY, admin_keys.revoke_a_key, key_operations.REVOKE, "rate_limit_per_minute", ADMIN),
     Route("GET", "/", system.index, operations.INDEX, scope=OPEN),
+    Route("GET", "/admin", page.admin_page, operations.ADMIN_PAGE, scope=OPEN),
     Route("GET", "/studio.json", studio.studio_json, studio_operations.STUDIO, scope=OPEN),
     Route("GET", "/models", system.models, operations.MODELS, scope=OPEN),
     Route("GET", "/health", health.health, operations.HEALTH, scope=OPEN, also=("/api/health",)),
@@ -184,6 +185,14 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
         JOBS,
     ),
     Route("GET", "/api/admin/failed-jobs", admin.all_failed_jobs, job_operations.ALL_FAILED, PER_MINUTE, ADMIN),
+    Route(
+        "POST",
+        "/api/admin/failed-jobs/<job:job_id>/retry",
+        admin.retry_any_job,
+        job_operations.RETRY_ANY,
+        PER_MINUTE,
+        ADMIN,
+    ),
     Route("POST", "/api/admin/cleanup", admin.cleanup, job_operations.CLEANUP, PER_MINUTE, ADMIN),
 )
 INDEX_PER_HOUR = 50

@@ -1,6 +1,6 @@
 """What a key's holder has used: by day and endpoint, and what is left of the month."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, timedelta
 from functools import reduce
 from operator import add
@@ -20,6 +20,8 @@ from services.errors import BadOption
 
 DAYS: Final = 30
 MAX_DAYS: Final = 366
+# Keys whose images are shown day by day.
+SHOWN_KEYS: Final = 20
 
 
 class UsageCounts(Body):
@@ -88,12 +90,18 @@ class KeyUsage(Body):
     totals: UsageCounts
 
 
+class AllUsageDay(UsageDay):
+    """The usage of one day by all keys, in UTC."""
+
+    keys: Annotated[dict[str, Count], Field(description=f"Images by key id, of the {SHOWN_KEYS} keys with the most.")]
+
+
 class AllUsageView(Body):
     """The usage of all keys."""
 
     totals: UsageCounts
     keys: Annotated[list[KeyUsage], Field(description="Keys with usage, the one with the most images first.")]
-    days: Annotated[list[UsageDay], Field(description="Days with usage, of all keys together, oldest first.")]
+    days: Annotated[list[AllUsageDay], Field(description="Days with usage, of all keys together, oldest first.")]
 
 
 def show_all_usage() -> Response:
@@ -107,7 +115,19 @@ def show_all_usage() -> Response:
         by_key.setdefault(slot.caller, []).append(counts)
     keys = [KeyUsage(key_id=key, name=names.get(key), totals=UsageCounts.of(own)) for key, own in by_key.items()]
     keys.sort(key=lambda key: -key.totals.images)
-    return answer(AllUsageView(totals=UsageCounts.of(found.values()), keys=keys, days=days_of(found)))
+    images = _images_by_day(found, {key.key_id for key in keys[:SHOWN_KEYS]})
+    days = [AllUsageDay(**dict(day), keys=images.get(day.day, {})) for day in days_of(found)]
+    return answer(AllUsageView(totals=UsageCounts.of(found.values()), keys=keys, days=days))
+
+
+def _images_by_day(found: Mapping[Slot, Counts], callers: Container[str]) -> dict[date, dict[str, int]]:
+    """Return the images of these callers that have any, by day and caller."""
+    images: dict[date, dict[str, int]] = {}
+    for slot, counts in found.items():
+        if slot.caller in callers and counts.images:
+            of_day = images.setdefault(slot.day, {})
+            of_day[slot.caller] = of_day.get(slot.caller, 0) + counts.images
+    return images
 
 
 def show_usage() -> Response:
