@@ -20,6 +20,7 @@ SOMETIMES = ("library/failed.js", "library/download.js", "library/keys.js", "lib
 # What shows a photo on the stage; tools, panels and the worker are loaded after it.
 EDITOR_ENTRIES = ("editor/editor.js", "editor/i18n/en.js")
 KB = 1000
+PARTS = ("app", "library", "editor", "account")
 
 
 def imports(path: Path) -> list[Path]:
@@ -133,7 +134,7 @@ def expression(code: str, at: int, found: list[str]) -> int:
 
 def test_templates_hold_no_text() -> None:
     """A person's language is in `i18n`: between the tags of templates are only expressions."""
-    for path in [*WEB.glob("app/*.js"), *WEB.glob("library/*.js"), *WEB.glob("editor/*.js")]:
+    for path in [path for part in PARTS for path in WEB.glob(f"{part}/*.js")]:
         for html in texts_of_templates(path.read_text(encoding="utf-8")):
             text = re.sub(r"<[^>]*>", "", html)
             assert not re.search(r"[A-Za-z]{2,}", text), (path.name, text)
@@ -146,7 +147,7 @@ def keys(path: Path) -> set[str]:
     return set(re.findall(r"^  (\w+):", path.read_text(encoding="utf-8"), re.M))
 
 
-@pytest.mark.parametrize("folder", ["app/i18n", "editor/i18n"])
+@pytest.mark.parametrize("folder", ["app/i18n", "editor/i18n", "account/i18n"])
 def test_languages_have_the_same_texts(folder: str) -> None:
     english, german = keys(WEB / folder / "en.js"), keys(WEB / folder / "de.js")
     assert english == german
@@ -158,6 +159,16 @@ def test_texts_that_the_library_asks_for_exist() -> None:
     for path in [*WEB.glob("app/*.js"), *WEB.glob("library/*.js")]:
         asked |= set(re.findall(r'\bt\("(\w+)"', path.read_text(encoding="utf-8")))
     assert asked - keys(WEB / "app/i18n/en.js") == set()
+
+
+def test_texts_that_the_account_asks_for_exist() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in WEB.glob("account/*.js"))
+    asked = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r'label: "(\w+)"', code))
+    assert asked - keys(WEB / "app/i18n/en.js") - keys(WEB / "account/i18n/en.js") == set()
+
+
+def test_account_needs_27_kb_of_javascript() -> None:
+    assert gzipped(graph("account/main.js")) <= 27 * KB
 
 
 def test_vendored_files_are_those_of_the_manifest() -> None:
@@ -177,6 +188,7 @@ def test_page_names_no_other_host() -> None:
         *WEB.glob("app/**/*.js"),
         *WEB.glob("library/*.js"),
         *WEB.glob("editor/**/*.js"),
+        *WEB.glob("account/**/*.*"),
     ]:
         addresses = re.findall(r"https?://[^\s\"'`)]+", path.read_text(encoding="utf-8"))
         assert [address for address in addresses if "w3.org" not in address] == [], path
