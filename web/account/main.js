@@ -7,7 +7,7 @@ import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { account } from "./calls.js";
 import { en } from "./i18n/en.js";
 import { load, signedIn } from "./signed_in.js";
-import { signedOut } from "./signed_out.js";
+import { failed, signedOut } from "./signed_out.js";
 
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 /** undefined: not known yet. @type {import("../vendor/signals/signals-core.js").Signal<import("./calls.js").Account|null|undefined>} */
@@ -19,8 +19,9 @@ let link = takeLink();
 
 /** The token of a mail's link, which leaves the address bar and the history. */
 function takeLink() {
-  const found = /^#(confirm|reset)=([\w-]{20,200})$/.exec(location.hash);
+  const found = /^#(?:(confirm|reset)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
   if (found) history.replaceState(null, "", location.pathname);
+  if (found?.[3]) failed.value = found[3];
   return { kind: found?.[1] ?? "", token: found?.[2] ?? "" };
 }
 

@@ -1,7 +1,7 @@
 // For people who are not signed in: sign in, register, a forgotten password, and the links of mails.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { t } from "../app/i18n/index.js";
+import { has, t } from "../app/i18n/index.js";
 import * as calls from "./calls.js";
 import { form, outcome } from "./form.js";
 
@@ -10,6 +10,8 @@ const PASSWORD = /** @type {const} */ ({ name: "password", label: "password", ty
 const NEW_PASSWORD = /** @type {const} */ ({ name: "password", label: "new_password", type: "password", autocomplete: "new-password", least: 10 });
 /** "sign_in", "register" or "forgot". */
 const shown = signal("sign_in");
+/** The code of the error with which the browser comes back from the provider. */
+export const failed = signal("");
 
 /**
  * @param {NonNullable<import("../app/api.js").StudioFacts["accounts"]>} accounts
@@ -30,8 +32,9 @@ export function signedOut(accounts, link, enter) {
 }
 
 function atProvider() {
+  const error = failed.value && (has(`error_${failed.value}`) ? t(`error_${failed.value}`) : t("error_provider_refused"));
   return html`<section class="account narrow"><h1>${t("sign_in")}</h1>
-    <div class="panel"><a class="button primary" href="/api/v1/auth/oidc/login?next=/account">${t("at_provider")}</a></div></section>`;
+    <div class="panel"><p class="wrong" role="status">${error}</p><a class="button primary" href="/api/v1/auth/oidc/login?next=/account">${t("at_provider")}</a></div></section>`;
 }
 
 /** @param {string} name @param {import("./form.js").Field[]} fields @param {(values: {[name: string]: string}) => Promise<void>} send */
