@@ -109,7 +109,7 @@ image: $(VENV)/.dev  ## build the container image from nothing and try it (root,
 lock: $(VENV)/.dev  ## pin the requirements again, with hashes (needs uv); KEEP=1 keeps the versions that are pinned
 	@lock() { uv pip compile --quiet --universal $(if $(KEEP),,--upgrade) --generate-hashes --python-version 3.11 --no-header --no-annotate $$1 -o $$2 && \
 		grep -v '^# Pinned by' $$2 > $$2.tmp; printf '# Pinned by `make lock` from %s; edit that file.\n' $${1##* } | cat - $$2.tmp > $$2; rm $$2.tmp; }; \
-	lock "--extra otel pyproject.toml" requirements.txt && lock requirements-gpu.in requirements-gpu.txt && lock requirements-dev.in requirements-dev.txt
+	lock "--extra otel --extra accounts pyproject.toml" requirements.txt && lock requirements-gpu.in requirements-gpu.txt && lock requirements-dev.in requirements-dev.txt
 
 digests: $(VENV)/.created  ## pin the images of Dockerfile and docker-compose.yml by their digests (needs docker buildx)
 	@$(PY) deploy/digests.py

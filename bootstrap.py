@@ -11,7 +11,7 @@ import logging.config
 import socket
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from services.observability.logs import logging_config
 from services.storage.factory import parse_storage_url
 
 if TYPE_CHECKING:
+    from services.accounts.accounts import Accounts
     from services.api_keys.key_cache import KeyCache
     from services.api_keys.usage_counter import UsageCounter
     from services.capacity.admission import Admission, Bodies
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from services.jobs.dispatch import Dispatcher
     from services.jobs.listeners import Listeners
     from services.jobs.metrics import JobCounters
+    from services.jobs.pending import Backlog
     from services.jobs.process import Worker
     from services.jobs.queries import JobQueries
     from services.jobs.queue import Queue
@@ -47,19 +49,25 @@ if TYPE_CHECKING:
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
     from services.jobs.webhook_sender import WebhookSender
+    from services.jobs.workers.presence import Presence, Seen
     from services.net.client import Outbound
     from services.net.fetch import Fetcher
     from services.observability.metrics import Metrics
+    from services.observability.questions import Question
     from services.persistence.database import Database
     from services.persistence.redis import RedisProbe
     from services.persistence.ttl_cache import TtlCache
     from services.removal import Remover
     from services.result_cache import ResultCache
     from services.storage.base import Storage, StorageProbe
+    from services.storage.census import Census
 
 DEFAULT_STORAGE_URL = f"file:{HOME}/data/objects"
 # A job's progress may be this much out of date in an answer; its state never is.
 PROGRESS_CACHE_SECONDS = 0.25
+# How long an operator's overview reuses its answers, and its count of files.
+OVERVIEW_SECONDS = 2.0
+CENSUS_SECONDS = 30.0
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -71,6 +79,11 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT is {settings.otel_exporter_otlp_endpoint!r}, and the packages that send "
             "traces are missing: pip install 'background-remover[otel]', or leave it empty"
+        )
+    if settings.accounts != "off" and not (find_spec("argon2") and find_spec("authlib")):
+        raise ConfigError(
+            f"ACCOUNTS is {settings.accounts!r}, and packages that it needs are missing: "
+            "pip install 'background-remover[accounts]', or ACCOUNTS=off"
         )
     for name in settings.models:
         try:
@@ -98,6 +111,26 @@ class JobServices:
     recent: TtlCache[tuple[str, bytes]]
 
 
+@dataclass(frozen=True)
+class Overview:
+    """Questions for operators to the parts of the service; None: the part is not in use."""
+
+    database: Question[bool] | None
+    redis: Question[bool] | None
+    broker: Question[bool] | None
+    storage: Question[dict[str, Census]]
+    cache: Question[Census] | None
+    workers: Question[list[Seen]] | None
+    backlog: Question[Backlog] | None
+
+    def begin(self) -> None:
+        """Ask all of them at the same time."""
+        for part in fields(self):
+            question: Question[object] | None = getattr(self, part.name)
+            if question:
+                question.begin()
+
+
 @dataclass
 class WebServices:
     """The parts of one web process. `draining` is set when the process has to stop."""
@@ -115,6 +148,8 @@ class WebServices:
     storage_probe: StorageProbe | None = None
     jobs: JobServices | None = None
     redis: RedisProbe | None = None
+    accounts: Accounts | None = None
+    overview: Overview | None = None
     draining: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.time)
     response_deadlines: dict[socket.socket, float] = field(default_factory=dict)
@@ -368,6 +403,69 @@ def make_web_services(settings: Settings) -> WebServices:
         storage_probe=StorageProbe(storage) if settings.storage_given or settings.jobs_enabled else None,
         jobs=make_job_services(settings, storage, keys.database) if settings.jobs_enabled else None,
         redis=RedisProbe(settings.redis_url) if settings.quotas_in_redis or settings.result_cache_seconds else None,
+        accounts=make_accounts(settings, keys.database) if settings.accounts != "off" else None,
+        overview=make_overview(settings, storage, keys.database),
+    )
+
+
+def make_accounts(settings: Settings, database: Database) -> Accounts:
+    """Return the accounts of people."""
+    from services.accounts.accounts import Accounts, Post
+    from services.accounts.mail import Mailer, SmtpServer
+    from services.accounts.outbox import Outbox
+    from services.accounts.passwords import Passwords
+    from services.accounts.sessions import Sessions
+    from services.accounts.signed import SignedTokens
+
+    post = None
+    if settings.smtp_url:
+        mailer = Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from)
+        post = Post(mailer, Outbox(), settings.public_base)
+    signed = SignedTokens(settings.secret_key)
+    accounts = Accounts(
+        database,
+        Sessions(database, signed),
+        Passwords(),
+        post=post,
+        registration=settings.accounts_registration == "open",
+    )
+    if settings.accounts == "oidc":
+        from services.accounts.oidc import Provider
+
+        client = settings.oidc_client_id, settings.oidc_client_secret
+        redirect_uri = f"{settings.public_base}/api/v1/auth/oidc/callback"
+        accounts.provider = Provider(settings.oidc_issuer, client, redirect_uri, signed)
+    return accounts
+
+
+def make_overview(settings: Settings, storage: Storage, database: Database) -> Overview:
+    """Return the questions of an operator's overview; nothing is asked yet."""
+    import redis
+
+    from services.jobs.pending import PendingWork
+    from services.jobs.tables import FOLDERS
+    from services.jobs.workers.presence import Workers
+    from services.observability.questions import Question
+    from services.persistence.redis import redis_options
+    from services.result_cache import count_cached
+    from services.storage.census import count_all
+
+    def ping() -> bool:
+        database.ping()
+        return True
+
+    cache = redis.Redis.from_url(settings.redis_url, **redis_options(settings.redis_url))
+    broker = redis.Redis.from_url(settings.broker_url, **redis_options(settings.broker_url))
+    uses_redis = settings.quotas_in_redis or settings.result_cache_seconds
+    workers, jobs = Workers(settings.broker_url), settings.jobs_enabled
+    return Overview(
+        database=Question(ping, OVERVIEW_SECONDS) if settings.auth_required or database.exists() or jobs else None,
+        redis=Question(lambda: bool(cache.ping()), OVERVIEW_SECONDS) if uses_redis else None,
+        broker=Question(lambda: bool(broker.ping()), OVERVIEW_SECONDS) if jobs else None,
+        storage=Question(lambda: count_all(storage, FOLDERS), CENSUS_SECONDS),
+        cache=Question(lambda: count_cached(cache), CENSUS_SECONDS) if settings.result_cache_seconds else None,
+        workers=Question(workers.list, OVERVIEW_SECONDS) if jobs else None,
+        backlog=Question(PendingWork(database).backlog, OVERVIEW_SECONDS) if jobs else None,
     )
 
 
@@ -404,6 +502,13 @@ def make_job_worker(settings: Settings) -> Worker:
         terms=Terms(settings.job_lease_seconds, settings.job_soft_timeout_seconds, retry_policy(settings)),
         counters=JobCounters(settings.broker_url),
     )
+
+
+def make_presence(settings: Settings) -> Presence:
+    """Return what a worker process says of itself in Redis; call its `start` after the fork."""
+    from services.jobs.workers.presence import Presence
+
+    return Presence(settings.broker_url)
 
 
 def make_maintenance(settings: Settings) -> Maintenance:

@@ -11,6 +11,7 @@ from commands.mcp import mcp
 from commands.models import fetch_missing_model, models, warmup
 from commands.remove import remove
 from commands.sign import sign
+from commands.users import users
 from commands.watch import watch
 from commands.work import exit_by_signal, handling
 from config import load_settings
@@ -35,7 +36,7 @@ def serve() -> None:
     sys.exit(run.main())
 
 
-for command in (remove, watch, sign, mcp, models, warmup, keys, db):
+for command in (remove, watch, sign, mcp, models, warmup, keys, users, db):
     main.add_command(command)
 
 if __name__ == "__main__":

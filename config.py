@@ -42,11 +42,13 @@ BODIES_SHARE: Final = 0.25
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+# An address, or a name and an address.
+MAIL_FROM: Final = r"^([^<>\r\n@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)?$"
 MIN_SECRET_CHARS: Final = 16
 SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
-    | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS", "OTEL_EXPORTER_OTLP_HEADERS"}
+    | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS", "OTEL_EXPORTER_OTLP_HEADERS", "SMTP_URL", "OIDC_CLIENT_SECRET"}
 )
 
 
@@ -128,6 +130,15 @@ def _webhook_secret(text: str) -> str:
     if text:
         signing_key(text)
     return text
+
+
+def _smtp_url(url: str) -> str:
+    if url:
+        # Only a server with accounts needs it.
+        from services.accounts.mail import SmtpServer
+
+        SmtpServer.parse(url)
+    return url
 
 
 def _tiers(text: str) -> str:
@@ -229,6 +240,17 @@ class Settings(BaseSettings):
     auth_required: bool = False
     usage_retention_days: Annotated[int, Field(ge=31, le=3660)] = 400
     database_url: Annotated[str, AfterValidator(_database_url)] = f"sqlite:///{HOME}/data/background-remover.db"
+
+    # accounts
+    accounts: Literal["off", "local", "oidc"] = "off"
+    accounts_registration: Literal["closed", "open"] = "closed"
+    rate_limit_sign_in_per_minute: Annotated[int, Field(ge=1)] = 10
+    rate_limit_account_per_hour: Annotated[int, Field(ge=1)] = 20
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] = ""
+    mail_from: Annotated[str, Field(pattern=MAIL_FROM)] = ""
+    oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$")] = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
 
     # storage
     storage_url: Annotated[str, AfterValidator(_storage_url)] = ""
@@ -363,6 +385,7 @@ class Settings(BaseSettings):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: give both or none")
         if self.webhook_secret_previous and not self.webhook_secret:
             raise ValueError("WEBHOOK_SECRET_PREVIOUS needs WEBHOOK_SECRET, the secret that replaces it")
+        _check_accounts(self)
         if self.job_soft_timeout_seconds >= self.job_timeout_seconds:
             raise ValueError(
                 f"JOB_SOFT_TIMEOUT_SECONDS is {self.job_soft_timeout_seconds:g}: less than JOB_TIMEOUT_SECONDS "
@@ -473,6 +496,17 @@ class Settings(BaseSettings):
     def removebg_encoded_bytes(self) -> int:
         """The same for remove.bg's API."""
         return _as_base64(self.removebg_max_content_length) + OTHER_FIELDS
+
+
+def _check_accounts(settings: Settings) -> None:
+    """Raise ValueError where a setting of the accounts lacks another one."""
+    if settings.smtp_url and not (settings.mail_from and settings.public_url):
+        raise ValueError("SMTP_URL needs MAIL_FROM, and PUBLIC_URL, which the links in mails begin with")
+    if settings.accounts != "oidc":
+        return
+    needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url")
+    if missing := [name.upper() for name in needed if not getattr(settings, name)]:
+        raise ValueError(f"ACCOUNTS is 'oidc': give {', '.join(missing)} too")
 
 
 def _split_model_path(values: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ from services.observability import tracing
 
 if TYPE_CHECKING:
     from services.jobs.process import Worker
+    from services.jobs.workers.presence import Presence
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 # How often the main process checks that the sweeper runs and that the broker still has our connection.
@@ -60,9 +61,12 @@ app = make_celery(
 
 @dataclass
 class ProcessState:
-    """The long-lived parts of one process: a child has the worker; the main process has the sweeper and its own pid."""
+    """The long-lived parts of one process: a child has the worker and says that it is there; the main process has the
+    sweeper and its own pid.
+    """
 
     worker: Worker | None = None
+    presence: Presence | None = None
     sweeper: subprocess.Popen[bytes] | None = None
     main_pid: int | None = None
 
@@ -74,10 +78,11 @@ acknowledgements = Acknowledgements()
 @app.task(name=TASK, Request=request_class(acknowledgements))  # type: ignore[untyped-decorator]
 def work(item_id: str) -> None:
     """Process the item with this id, for one delivered message."""
-    if state.worker is None:
+    if state.worker is None or state.presence is None:
         raise RuntimeError("init_worker_process has not run in this process")
     try:
-        state.worker.run(item_id)
+        with state.presence.working(item_id):
+            state.worker.run(item_id)
     # The record is unchanged: the sweeper sends the message again.
     except ServiceError as exc:
         log.warning("item not started", item=item_id, code=exc.code, details=exc.details)
@@ -116,11 +121,15 @@ def init_worker_process(**_: Any) -> None:
     configure_process_logging()
     bootstrap.start_tracing(settings, "worker")
     state.worker = bootstrap.make_job_worker(settings)
+    state.presence = bootstrap.make_presence(settings)
+    state.presence.start()
 
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
-def send_last_spans(**_: Any) -> None:
-    """Send what this child has traced and not sent yet."""
+def end_worker_process(**_: Any) -> None:
+    """Take this child off the list of workers, and send what it has traced and not sent yet."""
+    if state.presence:
+        state.presence.stop()
     tracing.stop()
 
 

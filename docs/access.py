@@ -3,35 +3,51 @@
 from collections.abc import Mapping
 from typing import Final
 
-CALLERS: Final = ("nobody", "browser", "key", "other key", "admin key")
+CALLERS: Final = (
+    *("nobody", "browser", "key", "other key", "admin key", "revoked key"),
+    *("user", "other user", "admin user"),
+)
 OPEN: Final = "open"
+SENT: Final = "sent"
 LINK: Final = "link"
 WORK: Final = "work"
 OWN: Final = "own"
 LIST: Final = "list"
 HOLDER: Final = "holder"
 ADMIN: Final = "admin"
+PERSON: Final = "person"
+PROVIDER: Final = "provider"
 YES, NO, ITS_OWN = "yes", "no", "its own"
+_ADMINISTRATORS: Final = (NO, NO, NO, NO, YES, NO, NO, NO, YES)
+_HOLDERS: Final = (NO, NO, ITS_OWN, ITS_OWN, ITS_OWN, NO, ITS_OWN, ITS_OWN, ITS_OWN)
+_OWNERS: Final = (NO, NO, YES, NO, NO, NO, YES, NO, NO)
+_PEOPLE: Final = (NO, NO, NO, NO, NO, NO, ITS_OWN, ITS_OWN, ITS_OWN)
 # By rule: the answers to CALLERS where keys are not required, and where they are.
 RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    OPEN: ((YES,) * 5, (YES,) * 5),
+    OPEN: ((YES,) * 9, (YES,) * 9),
+    PROVIDER: ((YES,) * 9, (YES,) * 9),
+    # Open, but a key that is sent must be valid.
+    SENT: ((YES,) * 9, (YES, YES, YES, YES, YES, NO, YES, YES, YES)),
     # A link that the service has signed opens it, for any caller; nothing else does.
-    LINK: ((NO,) * 5, (NO,) * 5),
-    WORK: ((YES,) * 5, (NO, NO, YES, YES, NO)),
-    # Of a job that "key" has made.
-    OWN: ((NO, NO, YES, NO, NO), (NO, NO, YES, NO, NO)),
-    LIST: ((ITS_OWN,) * 5, (NO, NO, ITS_OWN, ITS_OWN, NO)),
-    HOLDER: ((NO, NO, ITS_OWN, ITS_OWN, ITS_OWN), (NO, NO, ITS_OWN, ITS_OWN, ITS_OWN)),
-    ADMIN: ((NO, NO, NO, NO, YES), (NO, NO, NO, NO, YES)),
+    LINK: ((NO,) * 9, (NO,) * 9),
+    WORK: ((YES,) * 9, (NO, NO, YES, YES, NO, NO, YES, YES, YES)),
+    # Of a job that "key" has made, and of one that "user" has made: each its own.
+    OWN: (_OWNERS, _OWNERS),
+    LIST: ((ITS_OWN,) * 9, (NO, NO, ITS_OWN, ITS_OWN, NO, NO, ITS_OWN, ITS_OWN, ITS_OWN)),
+    HOLDER: (_HOLDERS, _HOLDERS),
+    ADMIN: (_ADMINISTRATORS, _ADMINISTRATORS),
+    PERSON: (_PEOPLE, _PEOPLE),
 }
 JOB: Final = "/api/jobs/{job_id}"
 ITEM: Final = f"{JOB}/items/{{item_id}}"
 ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (
-        "GET /", "GET /api/account", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
+        "GET /", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
-        "GET /openapi.json",
+        "GET /openapi.json", "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
+        "POST /api/v1/auth/logout", "POST /api/v1/auth/token", "POST /api/v1/auth/forgot", "POST /api/v1/auth/reset",
     ),
+    SENT: ("GET /api/account",),
     LINK: ("GET /i/{signature}/{options}/{name}", "GET /files/{token}", "GET /archives/{token}"),
     WORK: (
         "POST /remove-background", "POST /remove-background-preview", "POST /remove-background-base64",
@@ -50,7 +66,13 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     HOLDER: ("GET /api/usage",),
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
-        "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/failed-jobs",
-        "POST /api/admin/cleanup",
+        "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
+        "GET /api/admin/failed-jobs", "POST /api/admin/cleanup",
+    ),
+    # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
+    PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),
+    PERSON: (
+        "GET /api/v1/account", "PATCH /api/v1/account", "DELETE /api/v1/account", "POST /api/v1/account/password",
+        "GET /api/v1/account/keys", "POST /api/v1/account/keys", "DELETE /api/v1/account/keys/{key_id}",
     ),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from config import Settings
 from docs.access import ACCESS, CALLERS, RULES
 from paths import HOME, ROOT
 from routes import JOB_ROUTES, ROUTES
+from routes.accounts.table import ACCOUNT_ROUTES
 from routes.openapi.docs import described_path, option_schemas
 from services.errors import all_errors
 from services.imaging.choices.presets import PRESETS
@@ -60,15 +61,16 @@ OTHER_NAMES: Final = {
 }
 ENDPOINTS: Final = """\
 `GET /docs` of a running service shows parameters, bodies and answers, and tries them. The scope is what an API key
-needs where keys are required (`AUTH_REQUIRED`; always for `admin`).
+needs where keys are required (`AUTH_REQUIRED`; always for `admin`); `user` is a signed-in user. `/api/v1/auth` and
+`/api/v1/account` are there with [accounts](../guides/accounts.md).
 """
 ACCESS_NOTE: Final = """\
 `tests/e2e/test_access.py` tries each endpoint as each caller. A *browser* has the signed cookie of this server's
-page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has `admin` alone. Paths with `{job_id}`
-(and uploads and tasks) are those of a job that *key* has made; a job made without a key is open to all who know its
-id, for as long as keys are not required. *its own*: the answer has only what the caller has made or used. `/i/`,
-`/files/` and `/archives/` are open by a signed link alone, for every caller. `/metrics` is open to
-`METRICS_ALLOWED_NETWORKS`.
+page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has `admin` alone. The users are signed in
+with `ACCOUNTS=local`. Paths with `{job_id}` (and uploads and tasks) are those of a job that *key* has made, or *user*:
+each sees its own. A job made without a key is open to all who know its id, for as long as keys are not required.
+*its own*: the answer has only what the caller has made or used. `/i/`, `/files/` and `/archives/` are open by a signed
+link alone, for every caller. `/metrics` is open to `METRICS_ALLOWED_NETWORKS`.
 """
 
 
@@ -142,7 +144,7 @@ def endpoints() -> str:
     """The page of endpoints, from the map of routes."""
     quotas = {name: field.default for name, field in Settings.model_fields.items()}
     rows = []
-    for route in (*ROUTES, *JOB_ROUTES):
+    for route in (*ROUTES, *JOB_ROUTES, *ACCOUNT_ROUTES):
         paths = " ".join(f"`{described_path(path)}`" for path in (route.path, *route.also))
         limit = f"`{route.quota.upper()}` ({quotas[route.quota]})" if route.quota else "–"
         rows.append(

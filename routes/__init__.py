@@ -15,6 +15,7 @@ from routes import (
     health,
     items,
     jobs,
+    overview,
     page,
     photoroom,
     rembg,
@@ -39,6 +40,7 @@ from routes.openapi import (
     job_operations,
     key_operations,
     operations,
+    overview_operations,
     reference_page,
     rembg_operations,
     removebg_docs,
@@ -116,6 +118,14 @@ ROUTES = (
     Route("GET", "/files/<token>", files.download, operations.DOWNLOAD_FILE, scope=OPEN),
     Route("GET", "/api/usage", usage.show_usage, usage_operations.USAGE, "rate_limit_per_minute", ANY),
     Route("GET", "/api/admin/usage", usage.show_all_usage, usage_operations.ALL_USAGE, "rate_limit_per_minute", ADMIN),
+    Route(
+        "GET",
+        "/api/admin/overview",
+        overview.show_overview,
+        overview_operations.OVERVIEW,
+        "rate_limit_per_minute",
+        ADMIN,
+    ),
     Route("GET", "/api/admin/keys", admin_keys.list_all_keys, key_operations.LIST, "rate_limit_per_minute", ADMIN),
     Route("POST", "/api/admin/keys", admin_keys.create_a_key, key_operations.CREATE, "rate_limit_per_minute", ADMIN),
     Route("PATCH", ADMIN_KEY, admin_keys.change_limits, key_operations.CHANGE, "rate_limit_per_minute", ADMIN),
@@ -183,10 +193,18 @@ def _index_uncounted() -> bool:
     return not system.index_as_json() or is_uncounted()
 
 
+def _account_routes(settings: Settings) -> tuple[Route, ...]:
+    if settings.accounts == "off":
+        return ()
+    from routes.accounts.table import account_routes
+
+    return account_routes(settings.accounts)
+
+
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
     app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
-    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()))
+    routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()), *_account_routes(settings))
     for route in routes:
         view: View = route.view
         if route.path in CHARGED:

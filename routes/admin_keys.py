@@ -38,6 +38,10 @@ RateLimit = Annotated[
     Annotated[str, AfterValidator(parse_limit)] | None,
     Field(description="a number per second, minute, hour or day, as 1000/hour, or null", examples=["1000/hour"]),
 ]
+Expiry = Annotated[
+    Annotated[AwareDatetime, AfterValidator(_future)] | None,
+    Field(description="a moment in the future with its zone, as 2030-01-01T00:00:00Z, or null"),
+]
 MonthlyQuota = Annotated[
     int | None, Field(strict=True, ge=0, le=MAX_QUOTA, description=f"images, 0 to {MAX_QUOTA}, or null for no quota")
 ]
@@ -56,10 +60,7 @@ class NewKey(BaseModel):
     scopes: Annotated[list[Scope], Field(min_length=1, description=f"a list of {', '.join(SCOPES)}")] = ["remove"]
     rate_limit: RateLimit = None
     monthly_quota: MonthlyQuota = None
-    expires_at: Annotated[
-        Annotated[AwareDatetime, AfterValidator(_future)] | None,
-        Field(description="a moment in the future with its zone, as 2030-01-01T00:00:00Z, or null"),
-    ] = None
+    expires_at: Expiry = None
 
 
 class ChangedLimits(BaseModel):
@@ -78,10 +79,13 @@ class KeyView(Body):
     name: str
     owner: str
     scopes: list[Scope]
-    state: Literal["valid", "revoked", "expired"]
+    user_id: Annotated[str | None, Field(description="The user whose key it is; null: the operator's.")]
+    state: Annotated[Literal["valid", "revoked", "expired", "disabled"], Field(description="disabled: its user is.")]
     rate_limit: str | None
     monthly_quota: Count | None
-    images_this_month: Annotated[Count, Field(description="That count against the monthly quota.")]
+    images_this_month: Annotated[
+        Count, Field(description="That count against the monthly quota; of a user's key those of all their keys.")
+    ]
     uses: Count
     created_at: Moment
     expires_at: Moment | None
@@ -96,6 +100,7 @@ class KeyView(Body):
             name=record.name,
             owner=record.owner,
             scopes=record.scopes,
+            user_id=record.user_id,
             state=record.problem() or "valid",
             rate_limit=record.rate_limit,
             monthly_quota=record.monthly_quota,
@@ -149,11 +154,11 @@ def keys_view(keys: list[ApiKey]) -> KeysView:
     """Describe keys, with what they have used this month."""
     service().usage.flush()
     used = charged_by_caller(service().keys.database, month_of(today())[0])
-    return KeysView(keys=[KeyView.of(key, used.get(key.id, 0)) for key in keys])
+    return KeysView(keys=[KeyView.of(key, used.get(key.user_id or key.id, 0)) for key in keys])
 
 
 def key_view(key: ApiKey | None) -> KeyView:
     """Describe a key that was found. Raises `KeyNotFound`."""
     if key is None:
         raise KeyNotFound("no valid key has this id or name")
-    return KeyView.of(key, service().usage.used(key.id))
+    return KeyView.of(key, service().usage.used(key.user_id or key.id))

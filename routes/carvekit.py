@@ -3,7 +3,7 @@
 from flask import Response
 
 from routes import removebg
-from routes.http.auth import optional_key
+from routes.http.auth import caller_if_sent
 from routes.http.context import state
 from services.dialects.carvekit import parse_options
 
@@ -14,6 +14,9 @@ def carvekit_removebg() -> Response:
 
 
 def carvekit_account() -> Response:
-    """Return what is left of the key's month; without a quota or a key a balance that never ends."""
-    state().key = optional_key()
+    """Return what is left of the key's month; without a quota or a key a balance that never ends.
+
+    Where keys are required, one that is sent must be valid.
+    """
+    state().caller = caller_if_sent()
     return removebg.account()

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from routes.http.bodies import hold_more
 from routes.http.context import request_deadline, service
-from routes.http.fields import MODEL_OPTIONS, boolean
+from routes.http.fields import MASK, MODEL_OPTIONS, boolean
 from routes.http.jobs.item_views import ItemView
 from routes.http.jobs.job_answers import answer
 from routes.http.observe import note_result
@@ -28,7 +28,11 @@ from services.storage.errors import ResultExpired
 
 PREVIEW: Final = "preview"
 MASK_TYPE: Final = "image/png"
-MASK_SOLUTION: Final = f"Send the mask as the body, with Content-Type: {MASK_TYPE}, and the options in the query"
+FORM_TYPE: Final = "multipart/form-data"
+MASK_SOLUTION: Final = (
+    f"Send the mask as the body, with Content-Type: {MASK_TYPE}, and the options in the query; or a {FORM_TYPE} with "
+    f"the mask as file {MASK!r}, the options, and optionally a file 'background_image'"
+)
 
 
 def item_download(job_id: str, item_id: str) -> Response:
@@ -63,9 +67,9 @@ def replace_mask(job_id: str, item_id: str) -> Response:
     check_kept(job)
     result_key_of(item)
     assert item.result
-    if request.mimetype != MASK_TYPE:
+    if request.mimetype not in (MASK_TYPE, FORM_TYPE):
         raise UnsupportedFormat(f"the body is declared as {request.mimetype[:80] or 'nothing'}", MASK_SOLUTION)
-    upload = read_upload(refused=MODEL_OPTIONS)
+    upload = read_upload(refused=MODEL_OPTIONS, fields=(MASK,))
     hold_more(item.original_bytes)
     options = upload.options(default_format=Format(item.result.format))
     editor = MaskEditor(jobs().store, service().storage, replace(service().remover, cache=None))

@@ -8,7 +8,7 @@ from werkzeug.routing import BaseConverter
 
 from bootstrap import JobServices
 from routes.http.answers import Body
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.context import service, state
 from routes.http.jobs.job_answers import accepted, answer, download, encoded
 from routes.http.jobs.job_events import events, wants_events
@@ -179,9 +179,9 @@ def known(job_id: str) -> str:
 
 
 def owner() -> str | None:
-    """Return the id of the caller's API key."""
-    key = caller_key()
-    return key.id if key else None
+    """Return the id of the caller: an API key's or a user's."""
+    caller = current_caller()
+    return caller.id if caller else None
 
 
 def page_of(*, failed: bool) -> tuple[list[JobSnapshot], str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage
 
 from routes.http.answers import json_response
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.bodies import decode_base64, hold_body, read_json
 from routes.http.context import request_deadline, run_once, service, state
 from routes.http.fields import wants_json
@@ -58,8 +58,8 @@ def answer(parse: Callable[[Mapping[str, object]], RemoveBgOptions]) -> Response
 
 def account() -> Response:
     """Return what is left of the key's month; without a quota a balance that never ends."""
-    key = caller_key()
-    return _json(Account.of(remaining(key) if key else None))
+    caller = current_caller()
+    return _json(Account.of(remaining(caller) if caller else None))
 
 
 def improve() -> Response:

@@ -10,10 +10,11 @@ from flask import Response, request
 from pydantic import Field
 
 from routes.http.answers import Body, Count
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
-from services.api_keys.keys import ApiKey, list_keys
+from services.api_keys.caller import Caller
+from services.api_keys.keys import list_keys
 from services.api_keys.usage import Counts, Slot, month_of, today, usage_of, usage_of_all
 from services.errors import BadOption
 
@@ -61,17 +62,18 @@ class UsageMonth(Body):
     remaining: Annotated[Count | None, Field(description="null: as many as you like.")]
 
     @classmethod
-    def of(cls, key: ApiKey) -> Self:
-        """Describe the month of a key."""
+    def of(cls, caller: Caller) -> Self:
+        """Describe the month of a caller."""
         first, renewed = month_of(today())
-        used = service().usage.used(key.id)
-        return cls(first_day=first, renewed_on=renewed, images=used, quota=key.monthly_quota, remaining=remaining(key))
+        used = service().usage.used(caller.id)
+        quota, left = caller.monthly_quota, remaining(caller)
+        return cls(first_day=first, renewed_on=renewed, images=used, quota=quota, remaining=left)
 
 
 class UsageView(Body):
-    """The usage of the key that asks."""
+    """The usage of the key, or of the user, that asks."""
 
-    key_id: str
+    key_id: Annotated[str, Field(description="The key's id; a user's, with all their keys and sessions.")]
     name: str
     month: UsageMonth
     totals: Annotated[UsageCounts, Field(description="Of all days below.")]
@@ -109,18 +111,18 @@ def show_all_usage() -> Response:
 
 
 def show_usage() -> Response:
-    """Show what the caller's key has used."""
-    key, first = caller_key(), first_day(request.args.get("days", ""))
-    # The route needs a key.
-    assert key
+    """Show what the caller has used."""
+    caller, first = current_caller(), first_day(request.args.get("days", ""))
+    # The route needs one.
+    assert caller
     # What this process has counted belongs to it, too.
     service().usage.flush()
-    found = usage_of(service().keys.database, [key.id], first)
+    found = usage_of(service().keys.database, [caller.id], first)
     return answer(
         UsageView(
-            key_id=key.id,
-            name=key.name,
-            month=UsageMonth.of(key),
+            key_id=caller.id,
+            name=caller.name,
+            month=UsageMonth.of(caller),
             totals=UsageCounts.of(found.values()),
             days=days_of(found),
         )
@@ -132,11 +134,11 @@ def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:
     return [_day(day, found) for day in dict.fromkeys(slot.day for slot in found)]
 
 
-def remaining(key: ApiKey) -> int | None:
-    """Return how many images are left of the key's month; None without a quota."""
-    if key.monthly_quota is None:
+def remaining(caller: Caller) -> int | None:
+    """Return how many images are left of the caller's month; None without a quota."""
+    if caller.monthly_quota is None:
         return None
-    return max(0, key.monthly_quota - service().usage.used(key.id))
+    return max(0, caller.monthly_quota - service().usage.used(caller.id))
 
 
 def first_day(text: str) -> date:

@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from routes.http.answers import json_response
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.bodies import decode_base64, read_json
 from routes.http.context import request_deadline, service
 from routes.http.image_forms import body_image
@@ -41,8 +41,8 @@ def withoutbg_alpha_channel() -> Response:
 
 def withoutbg_available_credit() -> Response:
     """Return what is left of the key's month; without a quota a balance that never ends."""
-    key = caller_key()
-    left = remaining(key) if key else None
+    caller = current_caller()
+    left = remaining(caller) if caller else None
     return json_response(Credit() if left is None else Credit(credit=left))
 
 

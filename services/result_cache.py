@@ -14,15 +14,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+import redis
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
 from services.persistence.redis import OptionalRedis, RedisUnavailable
+from services.storage.census import Census
 
 # A larger result is not cached.
 MAX_BYTES: Final = 4 * 1024 * 1024
+# A count looks at pages of so many keys of Redis, and at so many pages.
+SCANNED: Final = 1000
+MAX_SCANS: Final = 20
 PREFIX: Final = "bg-remover:result:"
 HIT, MISS, LOST = "hit", "miss", "lost"
 LIBRARIES: Final = (
@@ -53,7 +58,7 @@ class ResultCache:
     def get(self, key: str) -> Result | None:
         """Return the cached result without timings, or None. Never raises."""
         try:
-            value = self._redis.ask(lambda redis: redis.get(key))
+            value = self._redis.ask(lambda client: client.get(key))
         except RedisUnavailable:
             self._on_look(LOST)
             return None
@@ -66,7 +71,7 @@ class ResultCache:
         if len(result.data) <= MAX_BYTES:
             value = _written(result)
             with suppress(RedisUnavailable):
-                self._redis.ask(lambda redis: redis.set(key, value, ex=self._seconds))
+                self._redis.ask(lambda client: client.set(key, value, ex=self._seconds))
 
 
 @cache
@@ -80,6 +85,21 @@ def code() -> str:
         with suppress(PackageNotFoundError):
             digest.update(f"{name} {version(name)}".encode())
     return digest.hexdigest()
+
+
+def count_cached(client: redis.Redis) -> Census:
+    """Count the cached results and their bytes, among `MAX_SCANS` pages of Redis' keys. Raises `RedisError`."""
+    cursor, files, size = 0, 0, 0
+    for _ in range(MAX_SCANS):
+        cursor, keys = client.scan(cursor, match=f"{PREFIX}*", count=SCANNED)
+        lengths = client.pipeline(transaction=False)
+        for key in keys:
+            lengths.strlen(key)
+        size += sum(lengths.execute())
+        files += len(keys)
+        if not cursor:
+            return Census(files, size)
+    return Census(files, size, at_least=True)
 
 
 def _written(result: Result) -> bytes:

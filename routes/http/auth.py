@@ -1,4 +1,4 @@
-"""Finds the caller's API key, and checks that it allows the request."""
+"""Finds out who calls, by an API key or as a signed-in user, and checks that the request is allowed to them."""
 
 import contextlib
 from collections.abc import Callable
@@ -8,21 +8,27 @@ from typing import Any, Final
 from flask import Response, request
 
 from routes.http.context import service, state
-from services.api_keys.keys import ADMIN, ApiKey
+from services.accounts.errors import NotSignedIn
+from services.api_keys.caller import Caller
+from services.api_keys.keys import ADMIN
 from services.errors import BadKey, DatabaseUnavailable, Forbidden, MissingKey
 
 # For routes that any valid key opens, whatever its scopes are.
 ANY: Final = "any"
+# For routes that need a signed-in user: no API key opens them.
+USER: Final = "user"
+# Cookies are not bound to a port: the name says whose it is.
+SESSION_COOKIE: Final = "bgremove_session"
 View = Callable[..., Response]
 
 
 def needs_key(scope: str) -> Callable[[View], View]:
-    """Return a decorator for views that checks the caller's key first. See `identify`."""
+    """Return a decorator for views that identifies the caller first. See `identify`."""
 
     def wrap(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Response:
-            state().key = identify(scope)
+            state().caller = identify(scope)
             return view(*args, **kwargs)
 
         return checked
@@ -30,47 +36,100 @@ def needs_key(scope: str) -> Callable[[View], View]:
     return wrap
 
 
-def caller_key() -> ApiKey | None:
-    """Return the valid key of this request, on routes that look for one."""
-    return state().key
+def current_caller() -> Caller | None:
+    """Return the identified caller of this request, on routes that look for one."""
+    return state().caller
 
 
-def identify(scope: str) -> ApiKey | None:
-    """Return the caller's key. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `DatabaseUnavailable`.
+def identify(scope: str) -> Caller | None:
+    """Return who calls. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `NotSignedIn`,
+    `DatabaseUnavailable`.
 
-    Where none is required (`AUTH_REQUIRED=false`, except for `admin` and `any`) a key only changes which quota counts.
-    Clients of other services always send one, so an unknown key is treated as absent, and so is any key while the
-    database is lost or does not exist yet.
+    A key or a token that is sent counts, and no cookie beside it. Where none is required (`AUTH_REQUIRED=false`, except
+    for `admin`, `any` and `user`) it only changes whose jobs and which quota count. Clients of other services always
+    send one, so an unknown key is treated as absent, and so is any while the database is lost or does not exist yet.
     """
+    if not (service().settings.auth_required or scope in (ADMIN, ANY, USER)):
+        caller = optional_caller()
+        _note_use(caller)
+        if caller is None and _is_our_token(_sent_key()):
+            raise BadKey("the token has expired, or its sessions were ended")
+        return caller
+    caller = _user() if scope == USER else _proven()
+    _note_use(caller)
+    if scope not in (ANY, USER, *caller.scopes):
+        raise Forbidden(
+            f"the {'key' if caller.key_id else 'user'} may do: {', '.join(caller.scopes)}; this needs: {scope}",
+            "Ask the operator for a key of this scope",
+        )
+    return caller
+
+
+def optional_caller() -> Caller | None:
+    """Return who calls; None without a key or session, for one that is not valid, and while the database is lost."""
+    text, keys = _sent_key(), service().keys
+    if not keys.database.exists():
+        return None
+    with contextlib.suppress(DatabaseUnavailable):
+        key = keys.find(text)
+        if key and not key.problem():
+            return Caller.of_key(key)
+        return _signed_in(text)
+    return None
+
+
+def caller_if_sent() -> Caller | None:
+    """Return who calls, None where no key was sent. Raises `BadKey` where keys are required and this one is not valid,
+    and `DatabaseUnavailable`."""
+    return _proven() if service().settings.auth_required and _sent_key() else optional_caller()
+
+
+def _proven() -> Caller:
+    """Return who calls. Raises `MissingKey`, `BadKey`, `DatabaseUnavailable`."""
     text = _sent_key()
-    keys = service().keys
-    if not (service().settings.auth_required or scope in (ADMIN, ANY)):
-        if key := optional_key():
-            keys.note_use(key)
-        return key
-    if not text:
-        raise MissingKey("the request has neither X-Api-Key nor Authorization: Bearer")
-    key = keys.find(text)
+    key = service().keys.find(text)
     if key is None:
-        raise BadKey("this server does not know it")
+        if user := _signed_in(text):
+            return user
+        if text:
+            raise BadKey("this server does not know it")
+        raise MissingKey("the request has neither X-Api-Key nor Authorization: Bearer")
     if problem := key.problem():
         raise BadKey(f"it is {problem}")
-    keys.note_use(key)
-    if scope not in (ANY, *key.scopes):
-        raise Forbidden(
-            f"the key may do: {', '.join(key.scopes)}; this needs: {scope}", "Ask the operator for a key of this scope"
-        )
-    return key
+    return Caller.of_key(key)
 
 
-def optional_key() -> ApiKey | None:
-    """Return the caller's key; None without one, for one that is not valid, and while the database is lost."""
-    text, keys = _sent_key(), service().keys
-    key = None
-    if text and keys.database.exists():
-        with contextlib.suppress(DatabaseUnavailable):
-            key = keys.find(text)
-    return None if key is None or key.problem() else key
+def _user() -> Caller:
+    """Return the signed-in user who calls. Raises `NotSignedIn`, `DatabaseUnavailable`."""
+    user = _signed_in(_sent_key())
+    if user is None:
+        raise NotSignedIn
+    return user
+
+
+def _note_use(caller: Caller | None) -> None:
+    if caller and caller.key_id:
+        service().keys.note_use(caller.key_id)
+
+
+def _signed_in(token: str) -> Caller | None:
+    """Return the user of the token that was sent, or without one of the session's cookie. Raises
+    `DatabaseUnavailable`."""
+    accounts = service().accounts
+    if accounts is None:
+        return None
+    if token:
+        return accounts.sessions.caller("access", token)
+    return accounts.sessions.caller("session", request.cookies.get(SESSION_COOKIE, ""))
+
+
+def _is_our_token(text: str) -> bool:
+    """Return whether it is an access token that we have signed, expired or not.
+
+    Its holder takes the request for theirs, so it is not treated as absent.
+    """
+    accounts = service().accounts
+    return accounts is not None and text != "" and accounts.sessions.is_ours(text)
 
 
 def _sent_key() -> str:

@@ -19,7 +19,7 @@ from services.imaging.choices.texts import no_such_option
 from services.imaging.errors import UnsupportedFormat
 
 # No error shows what was sent in them.
-HIDDEN_FIELDS: Final = frozenset({"password", "token", "email"})
+HIDDEN_FIELDS: Final = frozenset({"password", "new_password", "token", "refresh_token", "email"})
 Read = TypeVar("Read", bound=BaseModel)
 URL_SAFE: Final = str.maketrans("-_", "+/")
 

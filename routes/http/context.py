@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from flask import current_app, g, request
 
 from bootstrap import WebServices
-from services.api_keys.keys import ApiKey
+from services.api_keys.caller import Caller
 from services.capacity.deadline import Deadline
 from services.errors import ServiceError
 from services.imaging.pipeline import Result
@@ -23,8 +23,8 @@ class RequestState:
 
     request_id: str = ""
     started: float = field(default_factory=time.monotonic)
-    key: ApiKey | None = None
-    """The valid key of the caller, on routes that look for one."""
+    caller: Caller | None = None
+    """The identified caller, on routes that look for one."""
     result: Result | None = None
     error: ServiceError | None = None
     cost: int = 1

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-# Metrics, health, the operator's folder and administration are for programs and for this origin's own page.
-CLOSED_PATHS: Final = r"/(?:api/)?(?:metrics|health)|/api/v1/health|/read-file|/api/admin"
+# Metrics, health, the operator's folder, administration and accounts are for programs and for this origin's own page.
+CLOSED_PATHS: Final = r"/(?:api/)?(?:metrics|health)|/api/v1/(?:health|auth|account)|/read-file|/api/admin|/account"
+
 # The paths that CORS opens, as Flask-CORS takes them.
 OPEN_PATHS: Final = re.compile(rf"(?!(?:{CLOSED_PATHS})(?:/|\Z))", re.DOTALL)
 # Nothing comes from elsewhere, and no page shows this one in a frame. nginx.conf has the same for its own errors.

@@ -6,7 +6,7 @@ caller's, and no original or result of a job.
 
 from typing import Final
 
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.bodies import hold_more
 from routes.http.context import service
 from services.errors import BadOption, EmptyImage, Forbidden, NotFound, UploadTooLarge
@@ -45,5 +45,5 @@ def read_incoming(key: object) -> bytes:
 
 
 def _folder() -> str:
-    key = caller_key()
-    return f"{INCOMING}{key.id if key else PUBLIC}/"
+    caller = current_caller()
+    return f"{INCOMING}{caller.id if caller else PUBLIC}/"

@@ -1,18 +1,20 @@
-"""Quotas per API key or client address, by Flask-Limiter, in Redis or in memory."""
+"""Quotas per API key, user or client address, by Flask-Limiter, in Redis or in memory."""
 
 import contextlib
+import hashlib
 import ipaddress
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import structlog
 from flask import Flask, Response, current_app
 from flask_limiter import HeaderNames, Limiter, RateLimitExceeded, RequestLimit, RouteLimit
+from limits import RateLimitItem, RateLimitItemPerHour
 
 from bootstrap import quota_storage
 from config import Settings
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.callers import client_address, is_from_this_machine
 from routes.http.context import service, state
 from routes.http.quota_errors import quota_exceeded
@@ -26,10 +28,10 @@ log = structlog.get_logger("limits")
 
 
 def client_key() -> str:
-    """Return the key of the quota: the API key; else the IPv4 address, or the /64 that an IPv6 caller controls."""
-    key = caller_key()
-    if key:
-        return f"key:{key.id}"
+    """Return the key of the quota: the API key or the user; else the IPv4 address, or the /64 of an IPv6 caller."""
+    caller = current_caller()
+    if caller:
+        return caller.quota_name
     address = parse_address(client_address())
     if address is None:
         # A unix socket's peer has no address.
@@ -60,8 +62,8 @@ def make_limiter(settings: Settings) -> Limiter:
 
 def is_uncounted() -> bool:
     """Return whether no quota counts this request: it is the owner's, and its key has no limit of its own."""
-    key = caller_key()
-    if service().settings.rate_limit_loopback or (key and key.rate_limit):
+    caller = current_caller()
+    if service().settings.rate_limit_loopback or (caller and caller.rate_limit):
         return False
     return is_from_this_machine()
 
@@ -78,16 +80,16 @@ def by_quota(
         return is_uncounted() or (uncounted is not None and uncounted())
 
     def limit() -> str:
-        key = caller_key()
-        return (key and key.rate_limit) or default
+        caller = current_caller()
+        return (caller and caller.rate_limit) or default
 
     def scope(endpoint: str) -> str:
-        key = caller_key()
-        return "key" if key and key.rate_limit else endpoint
+        caller = current_caller()
+        return "key" if caller and caller.rate_limit else endpoint
 
     def set_by() -> str:
-        key = caller_key()
-        return "" if key and key.rate_limit else setting
+        caller = current_caller()
+        return "" if caller and caller.rate_limit else setting
 
     # Flask-Limiter carries the message to `limit_exceeded`.
     return limiter.shared_limit(limit, scope, error_message=set_by, exempt_when=exempt)
@@ -137,6 +139,25 @@ def charge(images: int) -> Charge:
     return Charge(limiter, limits)
 
 
+def count_attempt(kind: str, subject: str) -> Callable[[], None]:
+    """Count an attempt on an account, whatever address it comes from; return the function that takes it back.
+
+    `subject` is a mail address, of which the store gets a hash. Raises `RateLimited`.
+    """
+    limiter: Limiter = current_app.extensions[LIMITER]
+    if not limiter.enabled:
+        return lambda: None
+    most = RateLimitItemPerHour(service().settings.rate_limit_account_per_hour)
+    names = "account", kind, hashlib.sha256(subject.encode()).hexdigest()[:32]
+    if not _hit_item(limiter, most, names, 1):
+        raise RateLimited(f"allowed for one account: {most}", "Wait an hour, or ask for a new password")
+
+    def take_back() -> None:
+        _hit_item(limiter, most, names, -1)
+
+    return take_back
+
+
 @contextlib.contextmanager
 def charged(images: int) -> Iterator[None]:
     """Count this request as `images` images, unless the block fails before any work. Raises `RateLimited`."""
@@ -150,8 +171,12 @@ def charged(images: int) -> Iterator[None]:
 
 
 def _hit(limiter: Limiter, limit: RequestLimit, cost: int) -> bool:
+    return _hit_item(limiter, limit.limit, limit.request_args, cost)
+
+
+def _hit_item(limiter: Limiter, limit: RateLimitItem, names: Iterable[str], cost: int) -> bool:
     try:
-        return bool(limiter.limiter.hit(limit.limit, *limit.request_args, cost=cost))
+        return bool(limiter.limiter.hit(limit, *names, cost=cost))
     except Exception as exc:  # noqa: BLE001 - any storage's error: a lost Redis fails no request
         log.warning("quota not charged", reason=type(exc).__name__)
         return True
@@ -167,8 +192,8 @@ def attach_limiter(app: Flask, limiter: Limiter) -> None:
     def settle(response: Response) -> Response:
         """Settle the charge of 1: give it back where no work was done, or add what the request cost more."""
         cost = -1 if is_free(state().error) else state().cost - 1
-        key = caller_key()
-        if cost > 0 and key and key.rate_limit:
+        caller = current_caller()
+        if cost > 0 and caller and caller.rate_limit:
             # A key's own limit counts requests, of all endpoints alike.
             return response
         for limit in limiter.current_limits if cost else ():

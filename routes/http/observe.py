@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from routes.http import usage
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.callers import client_address
 from routes.http.context import RequestState, service, state
 from routes.http.cross_origin import policy_headers
@@ -93,9 +93,9 @@ def _count(response: Response, result: Result | None, elapsed: float) -> None:
     method = request.method if request.method in METHODS else "other"
     metrics.requests.labels(method, endpoint, str(response.status_code)).inc()
     metrics.request_seconds.labels(endpoint).observe(elapsed)
-    key = caller_key()
-    if key:
-        metrics.key_requests.labels(key.name).inc()
+    caller = current_caller()
+    if caller:
+        metrics.key_requests.labels(caller.label).inc()
         usage.count_request()
     error = state().error
     if error:
@@ -144,9 +144,11 @@ def _log(response: Response, result: Result | None, elapsed: float) -> None:
         "duration_ms": round(elapsed * 1000, 1),
         "bytes_out": response.content_length,
     }
-    key = caller_key()
-    if key:
-        event["key"] = key.name
+    caller = current_caller()
+    if caller and caller.user_id:
+        event["user"] = caller.user_id
+    if caller and caller.key_id:
+        event["key"] = caller.name
     error = state().error
     if error:
         event |= {"code": error.code, "details": error.details}

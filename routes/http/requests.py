@@ -71,12 +71,14 @@ class Upload:
         return Options.parse(self.given, default_format=default_format or format_from_accept())
 
 
-def read_upload(*own: str, waits: bool = False, refused: tuple[str, ...] = ()) -> Upload:
+def read_upload(
+    *own: str, waits: bool = False, refused: tuple[str, ...] = (), fields: tuple[str, ...] = FILE_FIELDS
+) -> Upload:
     """Read the image of a form, of a raw body, or behind `image_url`, with its options.
 
-    `own` names the endpoint's fields that are not options, `refused` the options that it does not take; with `waits`
-    the image is not worked on now. Raises the contract's 400, 403, 413, 415, 502 and 504 errors, and `Busy` before the
-    body is read.
+    `own` names the endpoint's fields that are not options, `refused` the options that it does not take, `fields` the
+    image's own names in a form; with `waits` the image is not worked on now. Raises the contract's 400, 403, 413, 415,
+    502 and 504 errors, and `Busy` before the body is read.
     """
     if not waits:
         service().admission.refuse_when_full()
@@ -88,7 +90,7 @@ def read_upload(*own: str, waits: bool = False, refused: tuple[str, ...] = ()) -
         raise MissingImage("the key 'image_url' is absent", 'Send {"image_url": "https://…"}, or the image as a file')
     hold_body()
     if kind == "multipart/form-data":
-        return _from_form(own, refused)
+        return _from_form(own, refused, fields)
     if kind.startswith("image/") or kind in ("application/octet-stream", ""):
         return _from_body(own, refused)
     if kind == "application/x-www-form-urlencoded":
@@ -146,21 +148,21 @@ def _base64_background(text: object) -> bytes | None:
     return decode_base64(text)
 
 
-def _from_form(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
-    parts = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in FILE_FIELDS]
+def _from_form(own: tuple[str, ...], refused: tuple[str, ...], fields: tuple[str, ...]) -> Upload:
+    parts = [(name, part) for name, part in request.files.items(multi=True) if part.filename or name in fields]
     backgrounds = [part for name, part in parts if name == BACKGROUND_IMAGE]
     masks = [part for name, part in parts if name == MASK and MASK in own]
     files = [(name, part) for name, part in parts if name != BACKGROUND_IMAGE and part not in masks]
-    for name in (name or "" for name, _ in files if name not in FILE_FIELDS):
+    for name in (name or "" for name, _ in files if name not in fields):
         if name in Options.model_fields:
             raise BadOption(name, "a file", allowed(name))
-        raise unknown_field(name)
-    as_text = next((name for name in FILE_FIELDS if name in request.form), None)
+        raise unknown_field(name, file_field=fields[0])
+    as_text = next((name for name in fields if name in request.form), None)
     if len(files) + (as_text is not None) > 1:
         raise MultipleImages(f"{len(files) + (as_text is not None)} image fields were received")
     if as_text is not None:
         raise MissingImage(f"the field {as_text!r} came as text, not as a file")
-    given = raw_options(request.args, request.form, own=own, refused=refused)
+    given = raw_options(request.args, request.form, own=own, file_field=fields[0], refused=refused)
     if backgrounds and BACKGROUND_IMAGE in refused:
         raise refused_field(BACKGROUND_IMAGE, refused)
     if len(backgrounds) > 1:
@@ -174,7 +176,7 @@ def _from_form(own: tuple[str, ...], refused: tuple[str, ...]) -> Upload:
             raise MultipleImages(f"both a file and {name!r} were given")
         return replace(_complete(given, background=background), mask=mask)
     if not files or not (part := files[0][1]).filename:
-        raise MissingImage("the form has no file in the field 'file'")
+        raise MissingImage(f"the form has no file in the field {fields[0]!r}")
     return replace(_complete(given, read_part(part), part.filename, background), mask=mask)
 
 

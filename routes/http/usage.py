@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, request
 
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.context import service, state
 from services.api_keys.usage import Counts
 from services.imaging.pipeline import Result
@@ -57,10 +57,10 @@ def reserve_images(images: int, waiting: Callable[[], int] = lambda: 0) -> None:
 
     Raises `MonthlyQuotaUsedUp`.
     """
-    key = caller_key()
-    if key is None or key.monthly_quota is None:
+    caller = current_caller()
+    if caller is None or caller.monthly_quota is None:
         return
-    service().usage.reserve(key.id, key.monthly_quota, images, waiting())
+    service().usage.reserve(caller.id, caller.monthly_quota, images, waiting())
     state().reserved += images
 
 
@@ -103,15 +103,15 @@ def release_reserved(app: Flask) -> None:
 
 def keep_reserved() -> Callable[[], None]:
     """Keep what this request has reserved while its response is sent, until the returned function is called."""
-    key, images = caller_key(), state().reserved
+    caller, images = current_caller(), state().reserved
     state().reserved = 0
-    return partial(service().usage.release, key.id, images) if key and images else lambda: None
+    return partial(service().usage.release, caller.id, images) if caller and images else lambda: None
 
 
 def _count(counts: Counts) -> None:
-    key = caller_key()
-    if key:
-        service().usage.add(key.id, _endpoint(), counts)
+    caller = current_caller()
+    if caller:
+        service().usage.add(caller.id, _endpoint(), counts)
 
 
 def _endpoint() -> str:

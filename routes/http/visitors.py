@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from routes.http.auth import SESSION_COOKIE
 from routes.http.callers import host_name, is_cross_site
 from routes.http.context import service
 from services.errors import CrossSiteRequest, shown
@@ -22,6 +23,7 @@ KEPT_SECONDS: Final = 365 * 86400
 PURPOSE: Final = b"cookies of visitors"
 FORM: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+ACCOUNT_PATHS: Final = ("/api/v1/auth/", "/api/v1/account")
 # Values of `Sec-Fetch-Site` for requests of our own page, and of the person at the browser.
 OWN_PAGE: Final = frozenset({"same-origin", "none"})
 
@@ -45,7 +47,7 @@ def with_visitor(response: Response) -> Response:
         COOKIE,
         f"{name}.{_signature(name)}",
         max_age=KEPT_SECONDS,
-        secure=_is_encrypted(),
+        secure=is_encrypted(),
         httponly=True,
         samesite="Strict",
     )
@@ -55,19 +57,30 @@ def with_visitor(response: Response) -> Response:
 
 
 def guard_cookies(app: Flask) -> None:
-    """Refuse requests to `app` that would change something in the name of a visitor and come from another page."""
+    """Refuse requests to `app` that would change something for a visitor or a user, and come from another page."""
 
     @app.before_request
     def refuse_other_pages() -> None:
-        if request.method in SAFE_METHODS or not visitor():
-            return
-        site = request.headers.get("Sec-Fetch-Site", "").strip().lower()
-        origin = request.headers.get("Origin", "").strip()
-        if site and site not in OWN_PAGE:
-            raise CrossSiteRequest(f"Sec-Fetch-Site is {shown(site)}; allowed: same-origin, none")
-        # Over plain HTTP browsers send Origin alone. Programs send neither, and no page can make them.
-        if not site and origin and not _is_own(origin):
-            raise CrossSiteRequest(f"the Origin is {shown(origin)}; allowed: this server's own")
+        if request.method not in SAFE_METHODS and (visitor() or _is_of_an_account()):
+            require_own_page()
+
+
+def require_own_page() -> None:
+    """Raise `CrossSiteRequest` for a request that a page of another origin sent."""
+    site = request.headers.get("Sec-Fetch-Site", "").strip().lower()
+    origin = request.headers.get("Origin", "").strip()
+    if site and site not in OWN_PAGE:
+        raise CrossSiteRequest(f"Sec-Fetch-Site is {shown(site)}; allowed: same-origin, none")
+    # Over plain HTTP browsers send Origin alone. Programs send neither, and no page can make them.
+    if not site and origin and not _is_own(origin):
+        raise CrossSiteRequest(f"the Origin is {shown(origin)}; allowed: this server's own")
+
+
+def _is_of_an_account() -> bool:
+    """Return whether the request has a user's session, or may begin one: a page could sign its visitor in as itself."""
+    if service().accounts is None:
+        return False
+    return SESSION_COOKIE in request.cookies or request.path.startswith(ACCOUNT_PATHS)
 
 
 def _is_own(origin: str) -> bool:
@@ -85,7 +98,8 @@ def _is_own(origin: str) -> bool:
     return sent.netloc == host or (settings.trusted_proxies > 0 and sent.hostname == host == host_name())
 
 
-def _is_encrypted() -> bool:
+def is_encrypted() -> bool:
+    """Return whether the browser's connection is encrypted."""
     if service().settings.trusted_proxies:
         return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
     return request.is_secure

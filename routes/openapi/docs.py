@@ -9,13 +9,22 @@ from flask import Response
 
 from config import Settings
 from routes.http.answers import ErrorBody
-from routes.http.auth import ANY
+from routes.http.auth import ANY, USER
 from routes.http.usage import CHARGED, CHARGED_JOBS
 from routes.http.visitors import SAFE_METHODS
-from routes.openapi.headers import HEADERS, IMAGE_HEADERS, PARAMETERS, QUOTA_HEADERS, SECURITY_SCHEMES, header_refs
+from routes.openapi.headers import (
+    HEADERS,
+    IMAGE_HEADERS,
+    PARAMETERS,
+    QUOTA_HEADERS,
+    SECURITY_SCHEMES,
+    USER_SCHEMES,
+    header_refs,
+)
 from routes.openapi.samples import sample_body
 from routes.openapi.schemas import Schema, schema_of
 from services import errors as e
+from services.accounts.errors import NotSignedIn
 from services.api_keys.errors import MonthlyQuotaUsedUp
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
@@ -79,6 +88,7 @@ class Route:
 
 def build(routes: Iterable[Route], settings: Settings) -> Schema:
     """Return the OpenAPI 3.1 document of these routes."""
+    routes = tuple(routes)
     paths: dict[str, Schema] = {}
     for route in routes:
         for path in (route.path, *route.also):
@@ -86,6 +96,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
             operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
             if route.scope:
                 operation["security"] = _security(route.scope, required=settings.auth_required)
+    has_users = any(route.scope == USER for route in routes)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -101,7 +112,7 @@ def build(routes: Iterable[Route], settings: Settings) -> Schema:
             "schemas": {"Error": _error_schema()},
             "headers": HEADERS,
             "parameters": PARAMETERS,
-            "securitySchemes": SECURITY_SCHEMES,
+            "securitySchemes": SECURITY_SCHEMES | (USER_SCHEMES if has_users else {}),
         },
     }
 
@@ -153,6 +164,8 @@ def _body(kind: str, schema: Schema) -> Schema:
 
 def _security(scope: str, *, required: bool) -> list[Schema]:
     """Return the ways to send a key; also none, where a key only changes the quota."""
+    if scope == USER:
+        return [{name: []} for name in USER_SCHEMES]
     by_key: list[Schema] = [{name: [] if scope == ANY else [scope]} for name in SECURITY_SCHEMES]
     return by_key if required or scope in (ADMIN, ANY) else [{}, *by_key]
 
@@ -173,7 +186,9 @@ def _responses(route: Route) -> Schema:
     failures: list[type[ServiceError]] = [*route.operation.failures, e.BadRequest, e.HostNotAllowed, ServiceError]
     if route.quota or route.path == "/":
         failures.append(e.RateLimited)
-    if route.scope:
+    if route.scope == USER:
+        failures += [NotSignedIn, e.DatabaseUnavailable]
+    elif route.scope:
         failures += [e.MissingKey, e.BadKey, e.Forbidden, e.DatabaseUnavailable]
     if route.path in (*CHARGED, *CHARGED_JOBS):
         failures.append(MonthlyQuotaUsedUp)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from routes.http.auth import SESSION_COOKIE
 from routes.openapi.schemas import Schema
 
 QUOTA_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -61,7 +62,11 @@ IMAGE_HEADERS: Final = tuple(
 )
 SECURITY_SCHEMES: Final[Schema] = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a user's access token."},
+}
+USER_SCHEMES: Final[Schema] = {
+    "Session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+    "Bearer": SECURITY_SCHEMES["Bearer"],
 }
 PARAMETERS: Final[Schema] = {
     "X-Request-ID": {

@@ -2,12 +2,15 @@
 
 from typing import Final
 
+from routes.http.fields import MASK as MASK_FIELD
 from routes.http.jobs.item_views import ItemView
 from routes.openapi.docs import Operation
+from routes.openapi.operations import BEHIND, BINARY, body_object
 from routes.openapi.schemas import Schema, schema_of
 from routes.openapi.studio_operations import COMPOSE_FAILURES, COMPOSE_OPTIONS
 from services import errors as e
 from services.imaging.formats import Format, usable_formats
+from services.imaging.options import BACKGROUND_IMAGE
 from services.jobs.errors import (
     ItemChanged,
     ItemNotCancellable,
@@ -42,10 +45,22 @@ MASK: Final = Operation(
 _ITEM: Final[dict[str, Schema]] = {"application/json": schema_of(ItemView)}
 REPLACE_MASK: Final = Operation(
     "items", "Replace the mask of one image",
-    "Makes the result again from the original and your mask, as `/compose` does, with its options in the query. "
+    "Makes the result again from the original and your mask, as `/compose` does. Send the mask as the body with the "
+    "options in the query, or a form with mask, options and an image behind the subject. "
     "Without `format` the result keeps its own, and without a background the job's `background_image` stays. The "
     "result, its preview and the job's ZIP change together, and `revision` counts on.",
-    {"image/png": {}}, _ITEM,
+    {
+        "image/png": {},
+        "multipart/form-data": body_object(
+            [MASK_FIELD],
+            **{
+                MASK_FIELD: {**BINARY, "description": "PNG or WebP: grey, opaque, as large as the upright photo."},
+                BACKGROUND_IMAGE: {**BINARY, "description": BEHIND},
+            },
+            **COMPOSE_OPTIONS,
+        ),
+    },
+    _ITEM,
     (*_FILE, *COMPOSE_FAILURES, ItemNotFinished, ItemChanged), parameters=COMPOSE_OPTIONS,
 )  # fmt: skip
 RETRY: Final = Operation(

@@ -48,11 +48,11 @@ class KeyCache:
         record = self._look_up(key_id)
         return record if record and record.matches(text) else None
 
-    def note_use(self, key: ApiKey) -> None:
+    def note_use(self, key_id: str) -> None:
         """Count a use. The first one is written immediately, later ones within `FLUSH_SECONDS`."""
         with self._lock:
-            count, _ = self._uses.get(key.id, (0, None))
-            self._uses[key.id] = (count + 1, datetime.now(UTC))
+            count, _ = self._uses.get(key_id, (0, None))
+            self._uses[key_id] = (count + 1, datetime.now(UTC))
         self._writer.wake()
 
     def close(self) -> None:

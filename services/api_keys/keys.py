@@ -12,9 +12,10 @@ import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Final, Literal, TypedDict, Unpack
+from typing import Any, Final, Literal, TypedDict, Unpack
 
-from sqlalchemy import JSON, BigInteger, Index, String, bindparam, case, or_, select, update
+import structlog
+from sqlalchemy import JSON, BigInteger, Boolean, Index, String, bindparam, case, false, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -32,7 +33,9 @@ LIMIT: Final = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*(second|minute|hour|
 # More than a billion images a month is a mistake.
 MAX_QUOTA: Final = 10**9
 
-Problem = Literal["", "revoked", "expired"]
+log = structlog.get_logger("keys")
+
+Problem = Literal["", "revoked", "expired", "disabled"]
 
 
 class ApiKey(Base):
@@ -52,6 +55,10 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     uses: Mapped[int] = mapped_column(BigInteger, default=0)
+    # The user whose key it is; None: the operator's.
+    user_id: Mapped[str | None] = mapped_column(String(12), index=True)
+    # The user is disabled.
+    disabled: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     def problem(self, now: datetime | None = None) -> Problem:
         """Return why the key is not valid; empty when it is."""
@@ -59,21 +66,19 @@ class ApiKey(Base):
             return "revoked"
         if self.expires_at and self.expires_at <= (now or datetime.now(UTC)):
             return "expired"
-        return ""
+        return "disabled" if self.disabled else ""
 
     def matches(self, text: str) -> bool:
         """Return whether `text` is this key, in constant time."""
         return hmac.compare_digest(_hash(text), self.hash)
 
 
-# The name of a revoked key can be used again.
-Index(
-    "uq_api_keys_live_name",
-    ApiKey.name,
-    unique=True,
-    sqlite_where=ApiKey.revoked_at.is_(None),
-    postgresql_where=ApiKey.revoked_at.is_(None),
-)
+_LIVE = ApiKey.revoked_at.is_(None)
+_OPERATORS, _USERS = _LIVE & ApiKey.user_id.is_(None), _LIVE & ApiKey.user_id.is_not(None)
+_OF_USER: Final[dict[str, Any]] = {"sqlite_where": _USERS, "postgresql_where": _USERS}
+# The name of a revoked key can be used again, and users don't take names from each other.
+Index("uq_api_keys_live_name", ApiKey.name, unique=True, sqlite_where=_OPERATORS, postgresql_where=_OPERATORS)
+Index("uq_api_keys_live_user_name", ApiKey.user_id, ApiKey.name, unique=True, **_OF_USER)
 
 
 class Limits(TypedDict, total=False):
@@ -89,13 +94,22 @@ class KeyTerms(Limits, total=False):
     owner: str
     scopes: Collection[str]
     expires_at: datetime | None
+    user_id: str | None
 
 
 def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
-    """Create a key, by default of the scope `remove`; return its text, which is not stored, and its record.
+    """Create a key of the operator's, by default of the scope `remove`; return its text and its record.
 
     Raises ValueError, which says which value is not allowed, and `KeyNameTaken`.
     """
+    text, record = new_key(name=name, **terms)
+    with database.session() as session:
+        add_key(session, record)
+    return text, record
+
+
+def new_key(*, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
+    """Return the text of a new key, which is not stored, and its record for `add_key`. Raises ValueError."""
     owner, scopes, expires_at = terms.get("owner", ""), terms.get("scopes", (REMOVE,)), terms.get("expires_at")
     rate_limit, monthly_quota = checked_limits(terms.get("rate_limit"), terms.get("monthly_quota"))
     now = datetime.now(UTC)
@@ -120,13 +134,20 @@ def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> t
         created_at=now,
         expires_at=expires_at,
         uses=0,
+        user_id=terms.get("user_id"),
+        disabled=False,
     )
-    try:
-        with database.session() as session:
-            session.add(record)
-    except IntegrityError:
-        raise KeyNameTaken(f"the name is {name!r}") from None
     return text, record
+
+
+def add_key(session: Session, record: ApiKey) -> None:
+    """Add a key to the table, within the caller's transaction. Raises `KeyNameTaken`."""
+    session.add(record)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise KeyNameTaken(f"the name is {record.name!r}") from None
+    log.info("key created", key=record.name, key_id=record.id, scopes=record.scopes, user=record.user_id)
 
 
 def checked_limits(rate_limit: str | None, monthly_quota: int | None) -> tuple[str | None, int | None]:
@@ -148,13 +169,16 @@ def set_limits(database: Database, id_or_name: str, changed: Limits) -> ApiKey |
             found.rate_limit = rate_limit
         if found and "monthly_quota" in changed:
             found.monthly_quota = monthly_quota
+        if found:
+            log.info("key changed", key=found.name, key_id=found.id, user=found.user_id, **changed)
         return found
 
 
-def list_keys(database: Database) -> list[ApiKey]:
-    """Return all keys, oldest first."""
+def list_keys(database: Database, user_id: str | None = None) -> list[ApiKey]:
+    """Return all keys, or those of a user, oldest first."""
+    keys = select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)
     with database.session() as session:
-        return list(session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)))
+        return list(session.scalars(keys.where(ApiKey.user_id == user_id) if user_id else keys))
 
 
 def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
@@ -162,8 +186,14 @@ def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
     with database.session() as session:
         found = _live_key(session, id_or_name)
         if found:
-            found.revoked_at = datetime.now(UTC)
+            revoke(found)
         return found
+
+
+def revoke(key: ApiKey) -> None:
+    """Revoke a key for good, within the caller's transaction."""
+    key.revoked_at = datetime.now(UTC)
+    log.info("key revoked", key=key.name, key_id=key.id, user=key.user_id)
 
 
 def find_key(database: Database, key_id: str) -> ApiKey | None:
@@ -208,7 +238,8 @@ def parse_limit(text: str) -> str:
 def _live_key(session: Session, id_or_name: str) -> ApiKey | None:
     live = select(ApiKey).where(ApiKey.revoked_at.is_(None))
     by_id = session.scalar(live.where(ApiKey.id == id_or_name))
-    return by_id or session.scalar(live.where(ApiKey.name == id_or_name))
+    # Users name their keys as they like.
+    return by_id or session.scalar(live.where(ApiKey.name == id_or_name, ApiKey.user_id.is_(None)))
 
 
 def _hash(text: str) -> str:

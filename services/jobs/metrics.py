@@ -6,17 +6,16 @@ records are the truth, counters are for rates.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Final, TypeVar
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import and_, case, func, or_, select
 
 from services.errors import DatabaseUnavailable
-from services.jobs.tables import ACTIVE, QUEUED, STARTED, Job, JobItem
+from services.jobs.pending import PendingWork
+from services.jobs.tables import QUEUED, STARTED
 from services.observability.background_check import BackgroundCheck
 from services.persistence.database import Database
 from services.persistence.redis import OptionalRedis, RedisUnavailable
@@ -119,34 +118,15 @@ class JobMetricsCollector(Collector):
 
     def _read_gauges(self) -> list[Metric]:
         items, oldest, webhooks = _gauge_families()
-        states, since, due = dict.fromkeys((WAITING, QUEUED, STARTED), 0), 0.0, 0
         try:
-            # Without a file there is no job yet, and metrics must not create the file.
-            if self._database.exists():
-                states, since, due = self._query_records()
+            found = PendingWork(self._database).backlog()
         except DatabaseUnavailable:
             return []
-        for state, count in states.items():
+        for state, count in ((WAITING, found.unsent), (QUEUED, found.queued), (STARTED, found.started)):
             items.add_metric([state], count)
-        oldest.add_metric([], since)
-        webhooks.add_metric([], due)
+        oldest.add_metric([], found.oldest_seconds)
+        webhooks.add_metric([], found.webhooks_due)
         return [items, oldest, webhooks]
-
-    def _query_records(self) -> tuple[dict[str, int], float, int]:
-        """Count items by state and webhooks to send; return them with the age in seconds of the oldest item to try."""
-        now = datetime.now(UTC)
-        ready = and_(JobItem.state == QUEUED, or_(JobItem.due_at.is_(None), JobItem.due_at <= now))
-        unsent = JobItem.queued_at.is_(None)
-        active = select(JobItem.state, unsent, func.count(), func.min(case((ready, JobItem.created_at))))
-        with self._database.session() as session:
-            grouped = active.where(JobItem.state.in_(ACTIVE)).group_by(JobItem.state, unsent)
-            rows = session.execute(grouped).all()
-            due = session.scalar(select(func.count()).where(Job.callback_due_at.is_not(None))) or 0
-        states = dict.fromkeys((WAITING, QUEUED, STARTED), 0)
-        for state, no_message, count, _ in rows:
-            states[WAITING if state == QUEUED and no_message else state] += count
-        first = min((at for *_, at in rows if at), default=now)
-        return states, max(0.0, (now - first).total_seconds()), due
 
 
 def _observation(name: str, value: float) -> dict[str, float]:

@@ -5,13 +5,28 @@ conditional UPDATE decides whether the answer still holds.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from services.jobs.store import Claim
 from services.jobs.tables import ACTIVE, ENDED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Images that have not ended: `unsent` wait for their turn, `queued` for any worker, `started` are at one.
+
+    `oldest_seconds` is the age of the oldest image that could be tried and is not.
+    """
+
+    unsent: int = 0
+    queued: int = 0
+    started: int = 0
+    oldest_seconds: float = 0.0
+    webhooks_due: int = 0
 
 
 class PendingWork:
@@ -84,6 +99,28 @@ class PendingWork:
     def jobs_with_files(self, job_ids: Collection[str]) -> set[str]:
         """Return those of the ids that belong to a job whose files are kept."""
         return set(self._job_ids(select(Job.id).where(Job.id.in_(job_ids), Job.removed_at.is_(None))))
+
+    def backlog(self) -> Backlog:
+        """Count what has not ended."""
+        # Without a file there is no job yet, and a question must not create the file.
+        if not self._database.exists():
+            return Backlog()
+        now = datetime.now(UTC)
+        ready = and_(JobItem.state == QUEUED, or_(JobItem.due_at.is_(None), JobItem.due_at <= now))
+        unsent = JobItem.queued_at.is_(None)
+        active = select(JobItem.state, unsent, func.count(), func.min(case((ready, JobItem.created_at))))
+        with self._database.session() as session:
+            grouped = active.where(JobItem.state.in_(ACTIVE)).group_by(JobItem.state, unsent)
+            rows = session.execute(grouped).all()
+            due = session.scalar(select(func.count()).where(Job.callback_due_at.is_not(None))) or 0
+        first = min((at for *_, at in rows if at), default=now)
+        return Backlog(
+            unsent=sum(count for state, no_message, count, _ in rows if state == QUEUED and no_message),
+            queued=sum(count for state, no_message, count, _ in rows if state == QUEUED and not no_message),
+            started=sum(count for state, _, count, _ in rows if state == STARTED),
+            oldest_seconds=max(0.0, (now - first).total_seconds()),
+            webhooks_due=due,
+        )
 
     def _job_ids(self, query: Select[str]) -> list[str]:
         with self._database.session() as session:

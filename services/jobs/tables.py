@@ -25,15 +25,17 @@ ACTIVE: Final = (QUEUED, STARTED)
 ENDED: Final = (FINISHED, FAILED, CANCELLED)
 SINGLE: Final = "single"
 BATCH: Final = "batch"
+# The folders of the storage that jobs fill, by what their files are.
+FOLDERS: Final = {"uploads": "originals/", "results": "results/", "masks": "masks/", "previews": "previews/"}
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Job(Base):
     """One submission.
 
-    `owner` is the id of the API key that made it, None without a key; `visitor` is the id in the cookie of the browser
-    that made it without a key. Quotas count by `caller`. `expires_at`, set when
-    the job ends, is when its files may be deleted; `removed_at` is when they were. `traceparent` names the span that
+    `owner` is the id of the API key or of the user that made it, None without them; `visitor` is the id in the cookie
+    of the browser that made it then. Quotas count by `caller`. `expires_at`, set when the job ends, is when its files
+    may be deleted; `removed_at` is when they were. `traceparent` names the span that
     submitted it: those of its images and of its webhook are below it.
     """
 

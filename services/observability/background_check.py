@@ -23,18 +23,24 @@ class BackgroundCheck(Generic[T]):
         self._found, self._found_at = first, time.monotonic()
         self._due = 0.0
 
-    def latest(self) -> tuple[T, float]:
-        """Return the newest answer and its age in seconds. Takes at most `wait_seconds`."""
+    def begin(self) -> None:
+        """Start the check if its last answer is no longer valid. Waits for nothing."""
         with self._changed:
-            if self._asked is None:
-                if time.monotonic() < self._due:
-                    return self._found, time.monotonic() - self._found_at
-                self._asked = time.monotonic()
-                threading.Thread(target=self._run, daemon=True, name="probe").start()
-            end = self._asked + self._wait_seconds
+            self._begin()
+
+    def latest(self) -> tuple[T, float]:
+        """Return the newest answer and its age in seconds. Takes at most `wait_seconds` since the check was started."""
+        with self._changed:
+            self._begin()
+            end = (self._asked or 0.0) + self._wait_seconds
             while self._asked is not None and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
             return self._found, time.monotonic() - self._found_at
+
+    def _begin(self) -> None:
+        if self._asked is None and time.monotonic() >= self._due:
+            self._asked = time.monotonic()
+            threading.Thread(target=self._run, daemon=True, name="probe").start()
 
     def _run(self) -> None:
         try:

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,6 +18,20 @@ def service_pids() -> list[int]:
     """Return this process or, under Gunicorn, its master and siblings."""
     root = os.getppid() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else os.getpid()
     return [root, *_children(root)]
+
+
+class Room(NamedTuple):
+    """The bytes of a disk."""
+
+    total: int
+    used: int
+    free: int
+
+
+def room_on_disk(folder: Path) -> Room | None:
+    """Return the room on the disk of a folder, which may not have been made yet; None where there is none."""
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    return Room(*shutil.disk_usage(existing)) if existing else None
 
 
 class CpuSeconds(Collector):
@@ -45,10 +59,7 @@ class DiskSpace(Collector):
     def collect(self) -> Iterator[Metric]:
         free, size = self._families()
         for name, folder in self._folders.items():
-            # It may not have been made yet.
-            existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
-            if existing:
-                usage = shutil.disk_usage(existing)
+            if usage := room_on_disk(folder):
                 free.add_metric([name], usage.free)
                 size.add_metric([name], usage.total)
         yield from (free, size)

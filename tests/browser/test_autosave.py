@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.editor import mask_of, open_photo, session, set_options
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import click, depth, drag, press, ready, said, set_tool
-from tests.support.studio import Tab, Tabs
+from tests.support.studio import Tab, Tabs, choose
 from tests.support.waiting import poll
 
 # Strokes that each change the cut-out.
@@ -125,10 +126,32 @@ def test_work_goes_on_where_there_is_no_room(editor: Tab) -> None:
     click(page, (60, 60))
     poll(lambda: session(page, "({document}) => document.saved.value") == "off", what="the failed save", seconds=15)
     assert "room" in said(page)
+    banner = page.get_by_role("complementary", name="Storage")
+    expect(banner).to_contain_text("Download what is finished")
+    banner.get_by_role("button", name="OK").click()
     click(page, (120, 120))
     assert depth(page) == 2
     press(page, "Control+z")
     assert depth(page) == 1
+    # Read once, it is not in the way again.
+    expect(banner).to_have_count(0)
+
+
+def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    context = tabs.context()
+    context.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); };")
+    tab = tabs.open(direct.url, context=context)
+    banner = tab.page.get_by_role("complementary", name="Storage")
+    expect(banner).to_have_count(0)
+    choose(tab, photo_files[0])
+    expect(banner).to_contain_text("download what is finished before")
+    ready(tab.page)
+    banner.get_by_role("button", name="OK").click()
+    expect(banner).to_have_count(0)
+    click(tab.page, (60, 60))
+    assert depth(tab.page) == 1
 
 
 def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.support.editor import mask_of, open_photo, session
+from tests.support.editor import export, mask_of, open_photo, session
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
 from tests.support.strokes import Pointers, at, click, depth, drag, fill, press, ready, set_tool
@@ -53,6 +53,33 @@ def test_edit_of_a_batch_is_in_its_archive(with_jobs: Studio, tabs: Tabs, photo_
     ready(page)
     assert np.array_equal(mask_of(page), edited)
     assert depth(page) == 1
+
+
+def test_picture_behind_a_photo_of_a_batch_is_in_its_archive(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url, reduced_motion="reduce")
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    ready(page)
+    page.get_by_role("group", name="Background").get_by_text("Picture").click()
+    page.get_by_label("Choose a picture").set_input_files(photo_files[3])
+    poll(lambda: session(page, "({look}) => Boolean(look.picture.value)"), what="the picture")
+    alone = pixels(export(page))
+    with page.expect_response(lambda answer: answer.request.method == "PUT") as put:
+        page.get_by_role("button", name="Back").click()
+    assert put.value.status == 200
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download all").click()
+    # The server packs it: the result there has the picture.
+    assert tab.asked("POST /api/archives")
+    with zipfile.ZipFile(waiting.value.path()) as packed:
+        name = next(name for name in packed.namelist() if name.startswith("chelsea"))
+        assert np.array_equal(pixels(packed.read(name)), alone)
+    assert alone[..., -1].min() == 255
 
 
 def test_photo_that_the_browser_cannot_show_is_edited(

@@ -11,12 +11,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import redis
 import requests
 from playwright.sync_api import Route
 from sqlalchemy import select
 
 from services.api_keys.keys import JOBS, REMOVE, create_key
-from services.jobs.tables import JobItem
+from services.jobs.tables import FINISHED, JobItem
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.studio import Studio, Tab, Tabs, choose, item, states, studio, wait_for
@@ -102,6 +103,43 @@ def test_batch_survives_a_killed_worker(own: Studio, tabs: Tabs, many: list[Path
     kill(own.worker.process)
     with Worker(**own.settings):
         all_done(tab, many)
+
+
+@pytest.mark.long
+def test_batch_of_two_hundred_survives_a_wiped_queue_and_the_end_of_server_and_worker(
+    own: Studio, tabs: Tabs, tmp_path: Path, small: bytes
+) -> None:
+    files = [tmp_path / f"{number:03}.jpg" for number in range(200)]
+    for number, path in enumerate(files):
+        path.write_bytes(small + number.to_bytes(2))
+    tab = tabs.open(own.url)
+    tab.expect(GONE)
+    choose(tab, *files)
+    poll(lambda: len(completed(own)) >= 10, 60, "the first results")
+    with redis.Redis(port=own.valkey.port) as queue:
+        queue.flushall()
+    poll(lambda: len(completed(own)) >= 60, 120, "results after the queue was wiped")
+    kill(own.worker.process)
+    with Worker(**own.settings):
+        poll(lambda: len(completed(own)) >= 100, 180, "results of the new worker")
+        kill_server(own.server)
+        with Gunicorn(port=own.server.port, **own.settings):
+            poll(lambda: len(completed(own)) == len(files), 240, "the results")
+            tab.page.get_by_text("Reconnecting").wait_for(state="detached")
+            tab.page.get_by_role("progressbar").wait_for(state="detached", timeout=60_000)
+            assert set(states(tab).values()) == {COMPLETED}
+            assert tab.page.get_by_role("region", name="Failed photos").count() == 0
+            # One item for each photo, and none with a second result.
+            assert len(items_of(own)) == len(files)
+
+
+def completed(own: Studio) -> list[str]:
+    """Return the ids of the finished items."""
+    database = Database(own.settings["DATABASE_URL"])
+    with database.session() as session:
+        found = list(session.scalars(select(JobItem.id).where(JobItem.state == FINISHED)))
+    database.close()
+    return found
 
 
 @pytest.mark.long

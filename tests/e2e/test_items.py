@@ -256,6 +256,29 @@ def test_edit_is_in_the_result_its_preview_and_the_zip(here: Place, jpeg: bytes,
     assert len([key for key in here.stored() if job["job_id"] in key]) == 8
 
 
+def test_mask_of_a_form_with_a_picture_behind_gives_what_compose_does(here: Place, jpeg: bytes, small: bytes) -> None:
+    job = here.until(here.submit(jpeg), "finished")
+    files = {"mask": grey(512, 512), "background_image": small}
+    options = {"format": "webp", "scale": "80%"}
+    answer = here.call("PUT", item_url(job, "mask"), files=files, data=options)
+    assert (answer.status_code, answer.json()["revision"]) == (200, 1)
+    made = here.call("POST", "/compose", files={**files, "file": jpeg}, data=options).content
+    assert here.call("GET", item_url(job, "download")).content == made
+    assert here.call("GET", item_url(job, "mask")).content == files["mask"]
+
+
+def test_form_without_a_usable_mask_says_why(here: Place, small: bytes) -> None:
+    job = here.until(here.submit(small), "finished")
+    url = item_url(job, "mask")
+    details = assert_error(here.call("PUT", url, files={"background_image": small}), 400, "missing_image")["details"]
+    assert "'mask'" in details
+    assert_error(here.call("PUT", url, files={"file": small}), 400, "unknown_option")
+    assert_error(here.call("PUT", url, files={"mask": small}, data={"model": "u2net"}), 400, "unknown_option")
+    assert_error(
+        here.call("PUT", url, data="{}", headers={"Content-Type": "application/json"}), 415, "unsupported_format"
+    )
+
+
 def test_mask_that_does_not_fit_changes_nothing(here: Place, small: bytes) -> None:
     job = here.until(here.submit(small), "finished")
     before = here.call("GET", item_url(job, "download")).content

@@ -23,14 +23,18 @@ from services.api_keys.keys import (
     find_key,
     key_id_of,
     list_keys,
+    new_key,
     parse_limit,
     revoke_key,
+    set_limits,
 )
-from services.api_keys.usage import Counts, Slot, charged_since, usage_of, write_usage
+from services.api_keys.usage import Counts, Slot, charged_since, usage_of, usage_of_all, write_usage
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database
 from tests.support.postgres import Postgres
 from tests.support.waiting import ROOT
+
+TABLES = {"api_keys", "users", "one_time_tokens", "daily_usage", "jobs", "job_items", "alembic_version"}
 
 
 @pytest.fixture
@@ -151,6 +155,37 @@ def test_uses_add_up_and_the_latest_time_is_kept(database: Database) -> None:
     assert {(key.uses, key.last_used_at) for key in list_keys(database)} == {(40, start + timedelta(seconds=19))}
 
 
+def test_limits_are_set_and_taken_away(database: Database) -> None:
+    _, key = create_key(database, name="shop", rate_limit="5/hour")
+    assert set_limits(database, "shop", {"monthly_quota": 7})
+    assert (stored(database, key.id).rate_limit, stored(database, key.id).monthly_quota) == ("5/hour", 7)
+    assert set_limits(database, key.id, {"rate_limit": None})
+    assert (stored(database, key.id).rate_limit, stored(database, key.id).monthly_quota) == (None, 7)
+    assert set_limits(database, "nobody", {"monthly_quota": 1}) is None
+    with pytest.raises(ValueError, match="1000/hour"):
+        set_limits(database, "shop", {"rate_limit": "many"})
+
+
+def test_usage_of_all_has_every_caller_and_no_earlier_day(database: Database) -> None:
+    day = date(2030, 5, 6)
+    slots = [Slot(caller, day + timedelta(days=n), "/matte") for caller in ("a", "b") for n in (-1, 0, 1)]
+    for _ in range(2):
+        write_usage(database, {slot: Counts(images=1, megapixels=0.5) for slot in slots})
+    found = usage_of_all(database, day)
+    assert list(found) == sorted((slot for slot in slots if slot.day >= day), key=lambda slot: (slot.day, slot.caller))
+    assert set(found.values()) == {Counts(images=2, megapixels=1.0)}
+
+
+def test_older_version_does_not_take_users_keys_for_the_operators(database: Database) -> None:
+    with database.session() as session:
+        for name, user_id in (("web", "u0123456789a"), ("web", None), ("web", "ub9876543210")):
+            session.add(new_key(name=name, user_id=user_id)[1])
+    database.downgrade("0005")
+    with database.session() as session:
+        assert session.execute(text("SELECT count(*) FROM api_keys")).scalar() == 1
+    database.upgrade()
+
+
 def tables(database: Database) -> set[str]:
     with database.session() as session:
         return set(inspect(session.connection()).get_table_names())
@@ -162,7 +197,7 @@ def test_migrations_create_and_drop_the_tables_of_the_code(database: Database) -
         with database.session() as session:
             context = MigrationContext.configure(session.connection())
             assert compare_metadata(context, Base.metadata) == []
-        assert tables(database) == {"api_keys", "daily_usage", "jobs", "job_items", "alembic_version"}
+        assert tables(database) == TABLES
         database.downgrade("base")
         assert tables(database) == {"alembic_version"}
         database.upgrade()
@@ -180,7 +215,7 @@ def test_a_failed_migration_leaves_no_table(database: Database, monkeypatch: pyt
     monkeypatch.undo()
     again = Database(str(database._url.render_as_string(hide_password=False)))
     # The first attempt left no table behind.
-    assert tables(again) == {"api_keys", "daily_usage", "jobs", "job_items", "alembic_version"}
+    assert tables(again) == TABLES
     again.close()
 
 

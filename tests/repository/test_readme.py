@@ -62,7 +62,8 @@ def test_shell_examples_run(folder: Path, server: Gunicorn, example: str) -> Non
     for image in results(folder):
         with image:
             image.load()
-            assert max(image.size) in (512, 800)
+            # The clip is small, and its crops are smaller.
+            assert getattr(image, "n_frames", 1) == 3 or max(image.size) in (512, 800)
 
 
 @pytest.mark.parametrize(("number", "kind"), [(0, "WEBP"), (1, "JPEG")])

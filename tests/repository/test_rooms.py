@@ -14,7 +14,7 @@ LEVELS: Final = (
     {"errors", "observability"},
     {"capacity", "persistence", "storage", "net", "containers"},
     {"imaging", "api_keys"},
-    {"inference", "archives", "dialects", "removal", "result_cache"},
+    {"inference", "archives", "dialects", "removal", "result_cache", "accounts"},
     {"jobs"},
     {"config", "paths", "setting_names"},
     {"bootstrap"},
@@ -144,9 +144,9 @@ def test_folders_hold_a_limited_number_of_modules() -> None:
         assert len(modules) <= MAX_MODULES, folder
 
 
-def test_services_have_thirteen_rooms_and_three_files() -> None:
+def test_services_have_fourteen_rooms_and_three_files() -> None:
     folder = ROOT / "services"
-    assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 13
+    assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 14
     assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "errors.py", "removal.py", "result_cache.py"}
 
 

@@ -71,6 +71,21 @@ def test_a_result_comes_back_as_it_was_but_for_its_timings(kept: ResultCache, lo
     assert looks == ["miss", "hit"]
 
 
+def test_cached_results_are_counted_up_to_a_bound(
+    url: str, valkey: ValkeyServer, kept: ResultCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        client.set("a quota", 1)
+        for number in range(3):
+            kept.put(kept.key(b"%d" % number, None, Options()), RESULT)
+        found = cache.count_cached(client)
+        assert (found.files, found.at_least) == (3, False)
+        assert found.bytes > 3 * len(RESULT.data)
+        monkeypatch.setattr(cache, "MAX_SCANS", 0)
+        assert cache.count_cached(client).at_least
+
+
 def test_result_expires(url: str, valkey: ValkeyServer, kept: ResultCache) -> None:
     key = kept.key(b"for a minute", None, Options())
     kept.put(key, RESULT)

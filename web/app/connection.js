@@ -20,6 +20,15 @@ async function askAgain() {
   asking = false;
 }
 
+/** Resolves when the server answers. @returns {Promise<void>} */
+export function whenReachable() {
+  return new Promise((resolve) => {
+    const stop = reachable.subscribe((is) => {
+      if (is) queueMicrotask(() => { stop(); resolve(); });
+    });
+  });
+}
+
 export function startConnection() {
   reachable.subscribe((is) => { if (!is) askAgain(); });
   addEventListener("offline", () => { reachable.value = false; });

@@ -1,4 +1,5 @@
 // What the browser keeps: documents, photos, masks, history, submissions, settings.
+import { signal } from "../vendor/signals/signals-core.js";
 import { openDB } from "../vendor/idb/idb.js";
 
 /**
@@ -87,9 +88,15 @@ function rangeOf(store, docId) {
 /** @type {Promise<Memory|Indexed>|undefined} */
 let opened;
 
+/** Why what is done now is gone after a reload; "" while the browser keeps it. */
+export const trouble = signal(/** @type {""|"full"|"blocked"} */ (""));
+
 /** The open database; a stand-in in memory where the browser gives none, with `persistent === false`. */
 export function open() {
-  opened ??= openIndexed().catch(() => new Memory());
+  opened ??= openIndexed().catch(() => {
+    trouble.value = "blocked";
+    return new Memory();
+  });
   return opened;
 }
 

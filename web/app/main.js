@@ -1,16 +1,17 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, render } from "../vendor/lit-html/lit-html.js";
-import { effect } from "../vendor/signals/signals-core.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
 import { prepare, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
 import { said, say } from "./announce.js";
 import { onKeyNeeded } from "./api.js";
 import { connectionBanner, startConnection } from "./connection.js";
+import { trouble } from "./db.js";
 import { knownFacts } from "./facts.js";
 import { header, startScheme } from "./header.js";
 import { startLanguage, t } from "./i18n/index.js";
 import { go, route, startRouter } from "./router.js";
-import { docs, flush, restore } from "./store.js";
+import { docs, flush, order, restore } from "./store.js";
 import { startTabs } from "./tabs.js";
 
 // Loaded when it is opened.
@@ -21,11 +22,22 @@ const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 /** @type {{close(): void}|undefined} */
 let view;
 
+/** What says that the browser keeps nothing, loaded when that matters. */
+const storage = signal(() => /** @type {unknown} */ (""));
+let asked = false;
+
+async function watchStorage() {
+  if (asked || !trouble.value || !order.value.length) return;
+  asked = true;
+  storage.value = (await import("./storage.js")).storageBanner;
+}
+
 function shell() {
   return html`
     <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
     ${connectionBanner()}
+    ${storage.value()}
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
@@ -68,6 +80,7 @@ async function start() {
   startScheme();
   await startLanguage();
   effect(() => { document.title = t("title"); render(shell(), page); });
+  effect(() => { watchStorage().catch(() => undefined); });
   startTabs();
   startRouter();
   startDrops();

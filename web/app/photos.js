@@ -64,21 +64,27 @@ async function findMatte(id, more) {
 /** What the model's answer said besides the matte. @type {Map<string, {confidence?: number, ms: number}>} */
 export const facts = new Map();
 
+/** Edited masks for which the browser has no room. @type {Map<string, Blob>} */
+const masks = new Map();
+
 /** The mask of the result: as edited, otherwise the matte. @param {string} id @returns {Promise<Blob>} */
 export async function maskOf(id) {
-  return (await db.get("photos", id))?.mask ?? matteOf(id);
+  return masks.get(id) ?? (await db.get("photos", id))?.mask ?? matteOf(id);
 }
 
 /** Keep an edited mask (8-bit grey PNG of the upright photo's size); `undefined` goes back to the matte. @param {string} id @param {Blob|undefined} mask */
 export async function saveMask(id, mask) {
-  await keep(id, { mask });
+  if ((await keep(id, { mask })) || !mask) masks.delete(id);
+  else masks.set(id, mask);
   patch(id, {});
 }
 
 /** Merge into what the browser keeps of a photo. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
 export async function keep(id, change) {
   const kept = (await db.get("photos", id)) ?? { docId: id };
-  return db.put("photos", { ...kept, ...change });
+  const done = await db.put("photos", { ...kept, ...change });
+  if (!done) db.trouble.value = "full";
+  return done;
 }
 
 /** @param {{id: string, item: string}} job @param {string} part */

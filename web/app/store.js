@@ -16,8 +16,8 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
  *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
- *   options: Options, applied?: Options, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
- * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `direct` photos go to `/matte`, not to a job. `tab` sends it.
+ *   options: Options, applied?: Options, stale?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
+ * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `direct` photos go to `/matte`, not to a job. `tab` sends it.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
  * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */

@@ -117,6 +117,7 @@ export class Autosave {
       for (const { n } of tiles) this.#dirty.add(n);
       if (document.saved.peek() !== "off") say(t("tool_no_room"));
       document.saved.value = "off";
+      if (!written) db.trouble.value = "full";
       return false;
     }
     this.#kept = kept;

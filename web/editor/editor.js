@@ -5,13 +5,14 @@ import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import { ApiError, studioFacts } from "../app/api.js";
+import { whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { peek, photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "../library/failures.js";
 import { openDocument } from "./document.js";
 import { frame } from "./frame.js";
-import { GLRenderer, hasWebGL } from "./gl/renderer.js";
+import { startGL } from "./gl/renderer.js";
 import { Picture } from "./picture.js";
 
 /** What is on the stage. */
@@ -32,7 +33,7 @@ class Opening {
   #stops = [];
   #closed = false;
   #preview = signal("");
-  /** What draws, with the photo, before there is a mask. @type {GLRenderer | undefined} */
+  /** What draws, with the photo, before there is a mask. @type {import("./gl/renderer.js").GLRenderer | undefined} */
   #warm;
   #error = signal(/** @type {{text: string, solution: string} | null} */ (null));
 
@@ -44,25 +45,24 @@ class Opening {
 
   async start() {
     const rest = Promise.all([import("./session.js"), import("./views.js")]);
-    const drawsGL = hasWebGL();
-    const flat = drawsGL ? undefined : import("./gl/canvas2d.js");
     await Promise.all([loadStyle(), loadTexts(language.value)]);
     if (this.#closed) return;
     const stopWaiting = effect(() => { render(this.#waiting(), this.root); });
     this.#stops.push(stopWaiting);
     this.#showPhoto();
     try {
-      const document = await openDocument(this.id, drawsGL ? (photo) => this.#prepare(photo) : undefined);
+      const document = await openDocument(this.id, (photo) => this.#prepare(photo));
       if (this.#closed) return void document.close();
       this.#stops.push(() => document.close());
-      const Flat = (await flat)?.CanvasRenderer;
-      if (this.#closed) return;
+      const renderer = this.#takeWarm(document) ?? startGL(document.photo, document.mask) ?? (await flatRenderer(document));
+      if (this.#closed) return renderer.close();
       stopWaiting();
-      await this.#show(document, Flat, rest);
+      await this.#show(document, renderer, rest);
     } catch (error) {
       const known = error instanceof ApiError;
       this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
       say(this.#error.value.text);
+      if (known && error.status === 0) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });
       if (!known) throw error;
     }
   }
@@ -70,10 +70,8 @@ class Opening {
   /** Have the photo on the graphics card while the model works. @param {ImageBitmap} photo */
   #prepare(photo) {
     if (this.#closed || this.#warm) return;
-    const canvas = document.createElement("canvas");
-    canvas.className = "ed-picture";
-    this.#warm = new GLRenderer(canvas, photo, photo);
-    this.#warm.warm();
+    this.#warm = startGL(photo, photo);
+    this.#warm?.warm();
   }
 
   /** The renderer that has this photo, if there is one. @param {import("./document.js").EditorDocument} shown */
@@ -92,13 +90,13 @@ class Opening {
 
   /**
    * Show the picture, then what acts on it.
-   * @param {import("./document.js").EditorDocument} document @param {typeof import("./gl/canvas2d.js").CanvasRenderer | undefined} Flat
+   * @param {import("./document.js").EditorDocument} document @param {import("./gl/types.js").Renderer} renderer
    * @param {Promise<[typeof import("./session.js"), typeof import("./views.js")]>} rest
    */
-  async #show(document, Flat, rest) {
+  async #show(document, renderer, rest) {
     render(frame(), this.root);
     const picture = new Picture(document, !document.history.depth && !peek(this.id)?.edit);
-    const stage = picture.show(/** @type {HTMLElement} */ (this.root.querySelector(".ed-stage")), Flat, this.#takeWarm(document));
+    const stage = picture.show(/** @type {HTMLElement} */ (this.root.querySelector(".ed-stage")), renderer);
     this.#stops.push(() => picture.close(), () => stage.close());
     const [[{ Session }, { attachViews }], facts] = await Promise.all([rest, studioFacts().catch(() => null)]);
     if (this.#closed) return;
@@ -138,6 +136,14 @@ class Opening {
     this.#preview.value = "";
     render(html``, this.root);
   }
+}
+
+/** What draws without WebGL. @param {import("./document.js").EditorDocument} shown */
+async function flatRenderer(shown) {
+  const { CanvasRenderer } = await import("./gl/canvas2d.js");
+  const canvas = document.createElement("canvas");
+  canvas.className = "ed-picture";
+  return new CanvasRenderer(canvas, shown);
 }
 
 function back() {

@@ -4,6 +4,7 @@
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { ApiError, compose } from "../app/api.js";
+import { whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "../library/failures.js";
@@ -13,7 +14,9 @@ import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, final?: boolean}} ExportState */
+/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, again?: () => unknown}} ExportState */
+
+/** @typedef {{again: () => unknown, alone?: boolean}} Again what makes it once more, and whether it may without the person */
 
 /** Browsers make larger pictures unreliably; phones stop at this. */
 export const QUICK_PIXELS = 16_000_000;
@@ -47,7 +50,7 @@ export class Exporter {
       save(blob, name);
       noteExport(this.session.id);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
-    });
+    }, { again: () => this.download(), alone: true });
   }
 
   async copy() {
@@ -55,7 +58,7 @@ export class Exporter {
       const png = this.#exact({ ...this.session.exportOptions(), format: "png" }, signal).then(({ blob }) => blob);
       await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
       return t("ed_copied");
-    });
+    }, { again: () => this.copy() });
   }
 
   /** Make a PNG in the browser: colours along soft edges may differ from the server's. */
@@ -64,15 +67,15 @@ export class Exporter {
       const { name } = this.session;
       save(await this.#picture(), `${stemOf(name)}.png`);
       return t("ed_exported_quick");
-    });
+    }, { again: () => this.quick() });
   }
 
   cancel() {
     this.#running?.abort();
   }
 
-  /** @param {(signal: AbortSignal) => Promise<string>} make */
-  async #run(make) {
+  /** @param {(signal: AbortSignal) => Promise<string>} make @param {Again} again */
+  async #run(make, again) {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -84,21 +87,29 @@ export class Exporter {
       this.state.value = { kind: "done", text };
       this.session.say(text);
     } catch (error) {
-      if (!running.signal.aborted) this.fail(error);
+      if (!running.signal.aborted) this.fail(error, again);
     }
   }
 
   /** Say that something can't be done. @param {string} text */
   refuse(text) {
-    this.state.value = { kind: "failed", text, solution: "", offersQuick: false, final: true };
+    this.state.value = { kind: "failed", text, solution: "", offersQuick: false };
     this.session.say(text);
   }
 
-  /** Say what went wrong. @param {unknown} error */
-  fail(error) {
-    const failure = failureOf(error, this.canQuick);
+  /** Say what went wrong; what a lost connection has stopped goes on by itself when it is back. @param {unknown} error @param {Again} more */
+  fail(error, { again, alone }) {
+    const waits = alone && error instanceof ApiError && error.status === 0;
+    const failure = { ...failureOf(error, this.canQuick), again };
+    if (waits) failure.solution = t("ed_offline_waits");
     this.state.value = failure;
-    this.session.say(failure.text);
+    this.session.say(`${failure.text}. ${failure.solution}`);
+    if (waits) whenReachable().then(() => { if (this.state.peek() === failure) again(); });
+  }
+
+  close() {
+    this.#running?.abort();
+    this.state.value = { kind: "idle" };
   }
 
   /** @param {{[name: string]: string}} options @param {AbortSignal} signal */
@@ -164,7 +175,7 @@ export function exportNotice(session) {
   if (state.kind === "done") return html`<div class="ed-toast good">${icon("check")}${state.text}<button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
   if (state.kind !== "failed") return html``;
   return html`<div class="ed-toast bad">${icon("warn")}<div><strong>${state.text}</strong>${state.solution ? html`<p class="small">${state.solution}</p>` : html``}
-    <div class="ed-toast-actions">${state.final ? html`` : html`<button type="button" class="button" @click=${() => exporter.download()}>${t("ed_try_again")}</button>`}
+    <div class="ed-toast-actions">${state.again ? html`<button type="button" class="button" @click=${state.again}>${t("ed_try_again")}</button>` : html``}
     ${state.offersQuick ? html`<button type="button" class="button" @click=${() => exporter.quick()}>${t("ed_quick")}</button>` : html``}</div></div>
     <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
 }

@@ -8,7 +8,7 @@ export function frame() {
     <div class="ed-body">
       <div class="ed-stage-area">
         <div class="ed-stage" role="application" aria-label=${t("ed_stage")} aria-describedby="ed-help" tabindex="0">
-          <canvas class="ed-picture"></canvas><canvas class="ed-overlay"></canvas><i></i><i></i>
+          <canvas class="ed-overlay"></canvas><i></i><i></i>
         </div>
         <p class="hidden-text" id="ed-help">${t("ed_stage_help")}</p>
         <div data-part="split"></div>

@@ -1,6 +1,7 @@
 /**
  * Draws what lies over the picture on the stage: canvas, split, and what a tool shows, in px of the screen.
  */
+import { drawLoupe } from "./loupe.js";
 
 /** @typedef {import("./gl/small.js").Rect} Rect */
 /**
@@ -9,13 +10,14 @@
  * @property {boolean} [closed]
  * @property {boolean} [handles]
  * @property {Rect & {bytes: Uint8Array}} [region]
- * @property {{x: number, y: number, radius: number}} [cursor]
+ * @property {{x: number, y: number, radius: number, finger?: boolean}} [cursor]
  */
 /**
  * @typedef {object} Sheet
  * @property {import("./gl/types.js").Scene} scene
  * @property {Overlay | null} tool
  * @property {Guide[]} guides
+ * @property {HTMLCanvasElement} picture what lies below, as it is drawn
  */
 /** @typedef {{y: number, label: string}} Guide a line across the canvas, in px of the picture */
 
@@ -41,7 +43,7 @@ export class OverlayCanvas {
   }
 
   /** @param {Sheet} sheet */
-  draw({ scene, tool, guides }) {
+  draw({ scene, tool, guides, picture }) {
     const { context } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -58,6 +60,10 @@ export class OverlayCanvas {
       context.restore();
     }
     if (scene.split !== null) this.#split(scene, placer(scene, scene.panes[0]));
+    if (tool?.cursor?.finger) {
+      const [x, y] = placer(scene, /** @type {import("./gl/types.js").Pane} */ (scene.panes.at(-1)))(tool.cursor.x, tool.cursor.y);
+      drawLoupe(context, picture, { x, y, radius: tool.cursor.radius * scene.scale }, scene.ratio);
+    }
   }
 
   /** @param {Rect} frame @param {Placer} at */

@@ -25,14 +25,13 @@ export class Picture {
     if (fresh && this.look.kept.value >= NOTHING) this.compare.mode.value = "split";
   }
 
-  /** Show it on a stage. @param {HTMLElement} element @param {typeof import("./gl/canvas2d.js").CanvasRenderer | undefined} flat what draws without WebGL
-   * @param {import("./gl/renderer.js").GLRenderer} [warm] what has the photo already */
-  show(element, flat, warm) {
+  /** Show it on a stage. @param {HTMLElement} element @param {import("./gl/types.js").Renderer} renderer */
+  show(element, renderer) {
     const phone = matchMedia("(max-width: 700px)").matches;
     // A fitted picture stays clear of what floats over the stage.
     const [left, right] = globalThis.document.documentElement.dir === "rtl" ? [28, 84] : [84, 28];
     this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left, top: 28, right, bottom: 76 };
-    const stage = new Stage(element, { ...this, mode: settings.overlay, guides: this.lines }, flat, warm);
+    const stage = new Stage(element, { ...this, mode: settings.overlay, guides: this.lines }, renderer);
     if (this.document.view.value) this.viewport.restore(this.document.view.value);
     return stage;
   }

@@ -114,6 +114,7 @@ class Pointers {
     this.#tool = tool;
     this.#began = event.timeStamp;
     tool.begin(this.#place(event));
+    this.#ring(event);
   }
 
   /** @param {PointerEvent} event @returns {Place} */
@@ -124,7 +125,8 @@ class Pointers {
   /** @param {PointerEvent} event */
   #move(event) {
     if (this.#fingers.has(event.pointerId) && this.#doing === "pinch") return this.#stretch(event);
-    if (event.pointerType !== "touch") this.#ring(event);
+    // A finger hides what is under it: it has a ring and a magnifier while it paints.
+    if (event.pointerType !== "touch" || (this.#doing === "draw" && event.pointerId === this.#id)) this.#ring(event);
     if (event.pointerId !== this.#id || !this.#doing) {
       if (!this.#doing) this.parts.tools.get(this.parts.settings.tool.peek())?.hover?.(this.#place(event));
       return;
@@ -157,6 +159,7 @@ class Pointers {
   }
 
   #rest() {
+    if (this.#how.pointer === "touch") this.#ring(null);
     this.#doing = null;
     this.#tool = null;
     this.#id = -1;
@@ -195,7 +198,7 @@ class Pointers {
     event.preventDefault();
     const px = event.deltaY * UNITS[event.deltaMode];
     this.parts.viewport.zoomAt(event.clientX, event.clientY, Math.exp(-px * (event.ctrlKey ? TRACKPAD : WHEEL)));
-    this.#ring(event);
+    this.#ring(/** @type {any} */ (event));
   }
 
   /** @param {KeyboardEvent} event @param {boolean} held */
@@ -205,7 +208,7 @@ class Pointers {
     this.#space = held;
   }
 
-  /** Show the brush's ring. @param {MouseEvent | null} event */
+  /** Show the brush's ring. @param {PointerEvent | null} event */
   #ring(event) {
     const { overlay, settings, tools, viewport } = this.parts;
     const shown = event && tools.get(settings.tool.peek())?.ring;
@@ -216,7 +219,7 @@ class Pointers {
     }
     const ahead = /** @type {any} */ (event).getPredictedEvents?.()[0] ?? event;
     const { x, y } = viewport.toImage(ahead.clientX, ahead.clientY);
-    overlay.value = { ...old, cursor: { x, y, radius: settings.size.peek() / 2 } };
+    overlay.value = { ...old, cursor: { x, y, radius: settings.size.peek() / 2, finger: event.pointerType === "touch" } };
   }
 
   /** @param {number} id */

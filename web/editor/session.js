@@ -77,7 +77,7 @@ export class Session {
       unsubscribe();
       stopOptions();
       stopView();
-      this.exporter.cancel();
+      this.exporter.close();
       this.film.close();
       this.guides.close();
     };
@@ -155,6 +155,7 @@ export class Session {
   async setPicture(file) {
     if (!(await this.#showPicture(file))) return;
     if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
+    this.#edited = true;
     patch(this.id, { ground: file ?? undefined });
   }
 
@@ -205,7 +206,7 @@ export class Session {
       this.exporter.state.value = { kind: "idle" };
       this.doubt.value = this.document.mask.kept() < NOTHING ? "nothing" : null;
     } catch (error) {
-      this.exporter.fail(error);
+      this.exporter.fail(error, { again: () => this.detectAgain(model), alone: true });
     }
   }
 }

@@ -3,7 +3,6 @@
  */
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { union } from "./gl/layout.js";
-import { GLRenderer } from "./gl/renderer.js";
 
 /** @typedef {import("./gl/types.js").Scene} Scene */
 /** @typedef {import("./gl/types.js").Light} Light */
@@ -29,16 +28,15 @@ export class Stage {
   /** @type {Scene | null} */
   #scene = null;
 
-  /** @param {HTMLElement} element with two canvases and two probes of the checker's colours @param {StageParts} parts
-   * @param {typeof import("./gl/canvas2d.js").CanvasRenderer} [Flat] what draws where there is no WebGL
-   * @param {GLRenderer} [warm] one that has this photo already */
-  constructor(element, parts, Flat, warm) {
+  /** @param {HTMLElement} element with a canvas for the overlay and two probes of the checker's colours @param {StageParts} parts
+   * @param {import("./gl/types.js").Renderer} renderer what draws the picture */
+  constructor(element, parts, renderer) {
     this.element = element;
     this.parts = parts;
-    const [picture, overlay] = element.querySelectorAll("canvas");
-    const { photo, mask } = parts.document;
-    if (warm) picture.replaceWith(warm.canvas);
-    this.renderer = Flat ? new Flat(picture, { photo, mask }) : (warm ?? new GLRenderer(picture, photo, mask)).show(mask, () => this.redraw());
+    const overlay = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
+    element.prepend(renderer.canvas);
+    this.renderer = renderer;
+    renderer.show(parts.document.mask, () => this.redraw());
     /** @type {import("./overlay.js").OverlayCanvas | null} */
     this.overlay = null;
     // The picture comes first; what lies over it follows.
@@ -93,7 +91,7 @@ export class Stage {
     const scene = this.#scene;
     if (!scene) return;
     const more = this.renderer.draw(scene);
-    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value });
+    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value, picture: this.renderer.canvas });
     if (more) this.redraw();
   }
 

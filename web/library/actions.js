@@ -1,23 +1,16 @@
 // What a person does with photos: take in, open, download, change, remove.
 import * as api from "../app/api.js";
 import { say } from "../app/announce.js";
-import { get } from "../app/db.js";
 import { isOver } from "../app/events.js";
-import { facts, knownFacts } from "../app/facts.js";
+import { knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
-import { itemUrl } from "../app/photos.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, forget, maskOf, patch, peek, photoOf, photos as photoBlobs, together } from "../app/store.js";
+import { add, all, dispatch, forget, patch, photos as photoBlobs } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
-import { keepResult } from "./direct.js";
 import { examine, identity } from "./intake.js";
-import { resultName } from "./names.js";
-import { docError, passes, waitFor } from "./pace.js";
 import { cancel, keepWaiting, pump } from "./sender.js";
-import { renewThumb, shrink } from "./thumbs.js";
-import { resultOf } from "./watcher.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
@@ -72,57 +65,6 @@ export function openEditorOf(id) {
   go({ name: "edit", id });
 }
 
-/** The picture as the server makes it, with the document's mask and options. @param {string} id @returns {Promise<Blob>} */
-export async function resultBlob(id) {
-  const doc = /** @type {Doc} */ (peek(id));
-  if (doc.job && same(doc.options, doc.applied)) return (await api.request(itemUrl(doc.job, "download"))).blob();
-  const kept = (await get("photos", id))?.result;
-  const mask = await maskOf(id);
-  const key = `${JSON.stringify(doc.options)}/${doc.ground?.size ?? ""}/${mask.size}/${doc.edit?.revision ?? 0}`;
-  if (kept?.key === key) return kept.blob;
-  for (let tries = 0; ; tries += 1) {
-    try {
-      const { blob } = await api.compose(await photoOf(id), doc.name, mask, { ...optionsForCompose(doc), background_image: doc.ground });
-      await keepResult(id, key, blob);
-      return blob;
-    } catch (error) {
-      if (!passes(error)) throw error;
-      await waitFor(error, tries);
-    }
-  }
-}
-
-/** The options without those of the model, which has made the mask already. @param {Doc} doc */
-function optionsForCompose({ options }) {
-  const { model, prompt, edges, roi, ...rest } = options;
-  return rest;
-}
-
-/** @param {import("../app/store.js").Options} one @param {import("../app/store.js").Options|undefined} other */
-export function same(one, other = {}) {
-  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...keys].every((key) => (one[key] ?? "") === (other[key] ?? ""));
-}
-
-/** Save one result. @param {string} id */
-export async function downloadOne(id) {
-  const doc = /** @type {Doc} */ (peek(id));
-  try {
-    saveBlob(await resultBlob(id), resultName(doc));
-  } catch (error) {
-    say(t("download_failed", { reason: docError(error).text }));
-  }
-}
-
-/** @param {Blob} blob @param {string} name */
-export function saveBlob(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 /** Remove photos from the page, and their jobs' images from the server where the whole job goes. @param {string[]} ids */
 export async function removePhotos(ids) {
   await cancel(ids);
@@ -147,59 +89,3 @@ export async function deleteAll() {
   leftOut.value = undefined;
   say(t("deleted"));
 }
-
-/** A smaller copy where the photo is too large, then once more. @param {string} id */
-export async function shrinkAndRetry(id) {
-  const known = facts.peek();
-  const doc = peek(id);
-  if (!known || !doc) return;
-  // As JPEG a pixel takes less than two bytes.
-  const pixels = Math.min(known.limits.pixels, known.limits.bytes / 2);
-  const blob = await shrink({ photo: await photoOf(id), pixels });
-  if (!blob) return;
-  await forget([id]);
-  const [made] = add([{ name: doc.name.replace(/\.[^.]+$/, "") + ".jpg", path: doc.path, blob, type: "image/jpeg", modified: doc.modified, options: doc.options }]);
-  keepWaiting([made.id]);
-  pump();
-}
-
-const REWORK_AT_ONCE = 2;
-
-/** Give photos these options; what is done is made again, from the same mask. @param {string[]} ids @param {import("../app/store.js").Options} change */
-export async function applyOptions(ids, change) {
-  /** @type {string[]} */
-  const queue = [];
-  together(() => ids.forEach((id) => {
-    const doc = peek(id);
-    if (!doc) return;
-    const options = Object.fromEntries(Object.entries({ ...doc.options, ...change }).filter(([, value]) => value !== ""));
-    patch(id, { options });
-    if (doc.job && doc.state === "completed" && !same(options, doc.applied)) queue.push(id);
-  }));
-  await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
-}
-
-/** Make a job's result again with the document's options. @param {string} id */
-export async function rework(id) {
-  const doc = peek(id);
-  if (!doc?.job) return;
-  dispatch(id, { type: "rework" });
-  const { options } = doc;
-  for (let tries = 0; ; tries += 1) {
-    try {
-      const mask = await (await api.request(itemUrl(doc.job, "mask"))).blob();
-      const query = new URLSearchParams(optionsForCompose(doc));
-      const answer = await api.request(`${itemUrl(doc.job, "mask")}?${query}`, { method: "PUT", body: mask, headers: { "Content-Type": "image/png" } });
-      const item = await answer.json();
-      patch(id, { applied: options });
-      dispatch(id, { type: "finish", revision: item.revision, result: { ...resultOf(item), confidence: doc.result?.confidence, model: doc.result?.model ?? "" } });
-      renewThumb(id);
-      return;
-    } catch (error) {
-      if (passes(error)) { await waitFor(error, tries); continue; }
-      dispatch(id, { type: "fail", error: docError(error) });
-      return;
-    }
-  }
-}
-

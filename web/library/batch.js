@@ -3,7 +3,7 @@ import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { knownFacts } from "../app/facts.js";
-import { counts, order } from "../app/store.js";
+import { counts, order, peek } from "../app/store.js";
 import { cancelAll } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { restoreDefaults } from "./defaults.js";
@@ -50,6 +50,8 @@ function library() {
   </div>`;
 }
 
+const PREPARE_MS = 1000;
+
 /** The panel of failed photos, loaded with the first of them. @type {import("../vendor/signals/signals-core.js").Signal<(() => unknown)|undefined>} */
 const failedPanel = signal(/** @type {(() => unknown)|undefined} */ (undefined));
 
@@ -90,8 +92,16 @@ function filters() {
   </div>`;
 }
 
+// Loaded while nothing else happens, so that it is there when the server is not.
+setTimeout(() => import("./results.js").catch(() => undefined), PREPARE_MS);
+
 /** Go on with the documents of an earlier visit that are this tab's. @param {string[]} mine */
 export async function goOn(mine) {
   await Promise.all([knownFacts(), restoreDefaults()]);
   await resume(mine);
+  // Edits that the server did not get before the tab was closed.
+  const stale = mine.filter((id) => peek(id)?.stale);
+  if (!stale.length) return;
+  const { remakeEdit } = await import("./remake.js");
+  for (const id of stale) remakeEdit(id).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import { say } from "../app/announce.js";
 import { facts, optionsOf } from "../app/facts.js";
 import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
-import { applyOptions, deleteAll } from "./actions.js";
+import { deleteAll } from "./actions.js";
 import { defaults, setDefaults } from "./defaults.js";
 import { icon } from "./icons.js";
 import { docError } from "./pace.js";
@@ -37,12 +37,12 @@ function change(change) {
   draft.value = { ...shownOptions.peek(), ...change };
 }
 
-function apply() {
+async function apply() {
   const options = { preset: "", background: "", format: "", ...shownOptions.peek() };
   const ids = targets.peek();
   setDefaults(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== "")));
   draft.value = undefined;
-  applyOptions([...ids], options);
+  (await import("./results.js")).applyOptions([...ids], options);
 }
 
 export function bulkPanel() {

@@ -1,8 +1,9 @@
 // All results in one ZIP file, and what is known of them as JSON.
 import * as api from "../app/api.js";
 import { peek } from "../app/store.js";
-import { resultBlob, same, saveBlob } from "./actions.js";
+import { resultBlob, saveBlob } from "./results.js";
 import { stems } from "./names.js";
+import { isCurrent } from "./remake.js";
 import { targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
@@ -13,7 +14,7 @@ const ARCHIVE = "photos.zip";
 
 /** Save all results: as the server's archive where all of them are there, otherwise packed here. @param {Doc[]} docs @param {(done: number) => void} onPacked */
 export async function downloadAll(docs, onPacked) {
-  if (docs.every((doc) => doc.job && same(doc.options, doc.applied))) await fromServer(docs, onPacked);
+  if (docs.every((doc) => isCurrent(doc))) await fromServer(docs, onPacked);
   else await packed(docs, onPacked);
 }
 

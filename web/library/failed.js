@@ -1,11 +1,12 @@
 // What went wrong and what to do, grouped by reason.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { t } from "../app/i18n/index.js";
-import { changes, order, peek } from "../app/store.js";
-import { shrinkAndRetry } from "./actions.js";
+import { facts } from "../app/facts.js";
+import { add, changes, forget, order, peek, photoOf } from "../app/store.js";
 import { errorSolution, errorTitle } from "./failures.js";
 import { icon } from "./icons.js";
-import { retry } from "./sender.js";
+import { keepWaiting, pump, retry } from "./sender.js";
+import { shrink } from "./thumbs.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
@@ -83,4 +84,19 @@ function copyBySelection(text) {
   area.select();
   document.execCommand("copy");
   area.remove();
+}
+
+/** A smaller copy where the photo is too large, then once more. @param {string} id */
+async function shrinkAndRetry(id) {
+  const known = facts.peek();
+  const doc = peek(id);
+  if (!known || !doc) return;
+  // As JPEG a pixel takes less than two bytes.
+  const pixels = Math.min(known.limits.pixels, known.limits.bytes / 2);
+  const blob = await shrink({ photo: await photoOf(id), pixels });
+  if (!blob) return;
+  await forget([id]);
+  const [made] = add([{ name: doc.name.replace(/\.[^.]+$/, "") + ".jpg", path: doc.path, blob, type: "image/jpeg", modified: doc.modified, options: doc.options }]);
+  keepWaiting([made.id]);
+  pump();
 }

@@ -4,7 +4,7 @@ import { live } from "../vendor/lit-html/directives/live.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { cancel, retry } from "./sender.js";
-import { downloadOne, openEditorOf, removePhotos } from "./actions.js";
+import { openEditorOf, removePhotos } from "./actions.js";
 import { errorTitle } from "./failures.js";
 import { groundOf } from "./ground.js";
 import { icon } from "./icons.js";
@@ -54,11 +54,16 @@ function actions(doc) {
   if (doc.state === "completed") {
     return html`
       <button type="button" class="icon-button" aria-label=${t("edit")} title=${t("edit")} @click=${() => openEditorOf(doc.id)}>${icon("edit")}</button>
-      <button type="button" class="icon-button" aria-label=${t("download")} title=${t("download")} @click=${() => downloadOne(doc.id)}>${icon("download")}</button>
+      <button type="button" class="icon-button" aria-label=${t("download")} title=${t("download")} @click=${() => download(doc.id)}>${icon("download")}</button>
       ${remove}`;
   }
   if (isOver(doc)) return html`<button type="button" class="icon-button" aria-label=${t("retry")} title=${t("retry")} @click=${() => retry(doc.id)}>${icon("retry")}</button>${remove}`;
   return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel([doc.id])}>${icon("stop")}</button>${remove}`;
+}
+
+/** @param {string} id */
+async function download(id) {
+  (await import("./results.js")).downloadOne(id);
 }
 
 /** What templates can't say under the page's policy: styles of one element. @param {HTMLLIElement} li @param {Doc} doc @param {boolean} result */

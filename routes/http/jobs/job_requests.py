@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import request
 
-from routes.http.auth import caller_key
+from routes.http.auth import current_caller
 from routes.http.bodies import hold, read_part, refuse_encoded_body
 from routes.http.context import request_deadline, service
 from routes.http.fields import CALLBACK_URL, read_options, unknown_field
@@ -89,14 +89,14 @@ def read_batch() -> Submission:
 def _submission(
     kind: str, files: list[File], given: Mapping[str, object], background: bytes | None, callback: object
 ) -> Submission:
-    key = caller_key()
+    caller = current_caller()
     return Submission(
         kind=kind,
         files=files,
         options=given,
         caller=client_key(),
-        owner=key.id if key else None,
-        visitor=None if key else visitor(),
+        owner=caller.id if caller else None,
+        visitor=None if caller else visitor(),
         background=background,
         idempotency_key=_idempotency_key(),
         callback_url=_callback_url(callback),

@@ -121,12 +121,12 @@ def test_many_uses_are_written_together_and_none_is_lost(database: Counted, monk
     found = keys.find(text)
     assert found
     before = database.sessions
-    keys.note_use(found)
+    keys.note_use(found.id)
 
     uncounted = Database(f"sqlite:///{database.file}")
     poll(lambda: uses_of(uncounted, key.id) == 1, 5, "the first use, written immediately")
     for _ in range(1000):
-        keys.note_use(found)
+        keys.note_use(found.id)
     assert database.sessions == before + 1
     keys.close()
     assert uses_of(uncounted, key.id) == 1001
@@ -151,9 +151,9 @@ def test_uses_are_written_when_the_database_returns(database: Counted, monkeypat
     assert found
     database.lost = True
     for _ in range(7):
-        keys.note_use(found)
+        keys.note_use(found.id)
     poll(lambda: database.refused, 5, "a try to write")
-    keys.note_use(found)
+    keys.note_use(found.id)
     database.lost = False
     poll(lambda: uses_of(database, key.id) == 8, 5, "all uses written")
     keys.close()

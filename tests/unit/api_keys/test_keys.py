@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.api_keys.errors import KeyNameTaken
 from services.api_keys.keys import (
@@ -130,3 +131,16 @@ def test_a_quota_is_normalized(text: str, limit: str) -> None:
 def test_an_invalid_quota_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="1000/hour"):
         parse_limit(text)
+
+
+def test_log_says_what_happens_to_keys_and_never_the_secret(database: Database) -> None:
+    database.ping()
+    with capture_logs() as logs:
+        text, key = create_key(database, name="shop")
+        set_limits(database, "shop", {"monthly_quota": 5})
+        revoke_key(database, "shop")
+    events = [(line["event"], line["key"], line["key_id"]) for line in logs]
+    assert events == [(f"key {done}", "shop", key.id) for done in ("created", "changed", "revoked")]
+    assert logs[1]["monthly_quota"] == 5
+    assert text.rpartition("_")[2] not in str(logs)
+    assert key.hash not in str(logs)

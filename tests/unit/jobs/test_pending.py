@@ -1,12 +1,14 @@
 """What background processes find in the records; each question with one job that it finds and one that it does not."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from services.jobs.pending import PendingWork
+from services.jobs.pending import Backlog, PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import item_id
+from services.persistence.database import Database
 from tests.support.jobs import FACTS, claim_item, finish_job, insert_job
 
 
@@ -86,3 +88,17 @@ def test_expired_jobs_are_found_until_their_files_are_removed(store: JobStore, p
     assert pending.jobs_with_files([expired]) == set()
     assert pending.old_records(now, 10) == [expired]
     assert pending.old_records(now - timedelta(hours=1), 10) == []
+
+
+def test_images_are_counted_by_state_with_the_age_of_the_oldest(store: JobStore) -> None:
+    job_id = insert_job(store, 4, created_at=datetime.now(UTC) - timedelta(minutes=5))
+    assert store.mark_queued(item_id(job_id, 2))
+    claim_item(store, job_id, 3)
+    found = PendingWork(store.database).backlog()
+    assert (found.unsent, found.queued, found.started, found.webhooks_due) == (2, 1, 1, 0)
+    assert 0 <= found.oldest_seconds < 60
+
+
+def test_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    assert PendingWork(Database(f"sqlite:///{tmp_path}/jobs.db")).backlog() == Backlog()
+    assert list(tmp_path.iterdir()) == []

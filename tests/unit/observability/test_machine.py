@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.observability.machine import CpuSeconds, DiskSpace, service_pids
+from services.observability.machine import CpuSeconds, DiskSpace, room_on_disk, service_pids
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +48,9 @@ def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
     assert [sample.labels for sample in free.samples] == [{"folder": "uploads"}, {"folder": "storage"}]
     assert {sample.value for sample in size.samples} == {size.samples[0].value}
     assert 0 < free.samples[0].value <= size.samples[0].value
+
+
+def test_room_of_a_folder_that_is_not_made_yet_is_that_of_its_parent(tmp_path: Path) -> None:
+    found = room_on_disk(tmp_path / "later" / "still")
+    assert found
+    assert 0 < found.free < found.total

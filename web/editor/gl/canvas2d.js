@@ -25,6 +25,9 @@ export class CanvasRenderer {
     this.context = contextOf(canvas);
   }
 
+  /** Each frame is drawn from the mask itself: nothing to prepare. */
+  show() {}
+
   /** @param {number} width @param {number} height */
   resize(width, height) {
     this.canvas.width = width;

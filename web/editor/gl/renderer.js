@@ -15,11 +15,16 @@ import { MASK, Tiles, picture, plane } from "./textures.js";
 const OVERLAYS = { none: 0, red: 1, outline: 2, mask: 3 };
 const GROUNDS = { none: 0, colour: 1, gradient: 2, picture: 3 };
 
-/** Whether this browser draws with WebGL2. */
-export function hasWebGL() {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(context);
+/** A renderer with a canvas of its own; undefined where the browser gives no working WebGL2. @param {import("./types.js").Source["photo"]} photo
+ * @param {{width: number, height: number}} size the mask's */
+export function startGL(photo, size) {
+  const canvas = document.createElement("canvas");
+  canvas.className = "ed-picture";
+  try {
+    return new GLRenderer(canvas, photo, size);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @implements {Renderer} */
@@ -65,12 +70,11 @@ export class GLRenderer {
     }
   }
 
-  /** Draw with this mask from now on. @param {import("./types.js").Source["mask"]} mask @param {() => void} redraw */
+  /** @param {import("./types.js").Source["mask"]} mask @param {() => void} redraw */
   show(mask, redraw) {
     this.source.mask = mask;
     this.#redraw = redraw;
     this.#unsubscribe = mask.onChange((rect) => this.gpu.tiles.change(rect));
-    return this;
   }
 
   /** Everything that lives on the graphics card. */

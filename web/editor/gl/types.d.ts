@@ -37,6 +37,9 @@ export interface Source {
 }
 
 export interface Renderer {
+  canvas: HTMLCanvasElement;
+  /** Draw with this mask from now on; `redraw` is called when the picture has to be drawn again. */
+  show(mask: Source["mask"], redraw: () => void): void;
   /** Returns whether there is more to draw in the next frame. */
   draw(scene: Scene): boolean;
   /** In device px. */

@@ -168,6 +168,7 @@ export const de = {
   ed_quick_note: "Angenähert; geht ohne Server",
   ed_export_failed: "Die Datei ließ sich nicht machen",
   ed_offline: "Der Server antwortet nicht",
+  ed_offline_waits: "Ihre Arbeit bleibt hier erhalten. Es geht von selbst weiter, wenn die Verbindung wieder da ist.",
   ed_offline_solution: "Ihre Arbeit bleibt hier erhalten. Versuchen Sie es noch einmal, wenn die Verbindung wieder da ist.",
   ed_too_many: "Zu viele Exporte in dieser Stunde",
   ed_wait: "Der nächste geht in {time}.",

@@ -168,6 +168,7 @@ export const en = {
   ed_quick_note: "Approximate; works without the server",
   ed_export_failed: "The file could not be made",
   ed_offline: "The server does not answer",
+  ed_offline_waits: "Your work is kept here. This continues by itself when the connection is back.",
   ed_offline_solution: "Your work is kept here. Try again when the connection is back.",
   ed_too_many: "Too many exports for now",
   ed_wait: "The next one is possible in {time}.",

@@ -1,5 +1,6 @@
 /** Objects by clicks: the model `sam` finds what the points and the box mark. */
-import { matte } from "../../app/api.js";
+import { ApiError, matte } from "../../app/api.js";
+import { whenReachable } from "../../app/connection.js";
 import { t } from "../../app/i18n/index.js";
 import { decode } from "../core/png8.js";
 import { rectangle } from "../core/polygon.js";
@@ -102,7 +103,9 @@ export class ObjectTool extends Selection {
       const region = await document.work.run("enlarge", await decode(found.matte));
       if (!asking.signal.aborted) this.select(region);
     } catch (error) {
-      if (!asking.signal.aborted) say(t("tool_object_failed", { reason: /** @type {Error} */ (error).message }));
+      if (asking.signal.aborted) return;
+      say(t("tool_object_failed", { reason: /** @type {Error} */ (error).message }));
+      if (error instanceof ApiError && error.status === 0) whenReachable().then(() => { if (!asking.signal.aborted && this.#asking === asking) this.asked = this.#ask(); });
     }
   }
 

@@ -25,7 +25,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def app(database: Database, *, auth_required: bool) -> Flask:
     made = Flask(__name__)
     keys = KeyCache(database)
-    made.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(auth_required=auth_required), keys=keys)
+    settings = SimpleNamespace(auth_required=auth_required)
+    made.extensions[EXTENSION] = SimpleNamespace(settings=settings, keys=keys, accounts=None)
     return made
 
 

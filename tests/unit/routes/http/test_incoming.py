@@ -9,7 +9,7 @@ from flask import Flask
 
 from routes.http.context import EXTENSION, state
 from routes.http.incoming import read_incoming
-from services.api_keys.keys import ApiKey
+from services.api_keys.caller import Caller
 from services.capacity.admission import Bodies
 from services.errors import BadOption, Busy, EmptyImage, Forbidden, NotFound, ServiceError, UploadTooLarge
 from services.storage.base import Opened
@@ -62,7 +62,7 @@ def test_object_is_read_counted_and_closed(request_of: Flask, bucket: Bucket) ->
 
 def test_caller_with_a_key_reads_its_own_folder_only(app: Flask) -> None:
     with app.test_request_context("/"):
-        state().key = ApiKey(id="abc", name="shop")
+        state().caller = Caller(id="abc", key_id="abc", name="shop", scopes=())
         assert read_incoming("incoming/abc/a") == b"mine"
         with pytest.raises(Forbidden, match="open to you: incoming/abc/"):
             read_incoming("incoming/public/a")

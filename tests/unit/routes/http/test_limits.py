@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +14,13 @@ from config import Settings
 from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
 from routes.http.limits import attach_limiter, by_quota, charge, charged, client_key, make_limiter
-from services.api_keys.keys import ApiKey
+from services.api_keys.caller import Caller
 from services.errors import BadRequest, Busy, DeadlineExceeded, EngineUnavailable, NotFound, ShuttingDown
 from services.net.errors import SourceTimeout
 from services.storage.errors import StorageUnavailable
 
 View = Callable[[], str]
+SHOP = Caller(id="abc", key_id="abc", name="shop", scopes=())
 
 
 @pytest.fixture
@@ -47,12 +49,12 @@ def test_quota_belongs_to_an_ipv4_address_or_an_ipv6_network(app: Flask, peer: s
 
 def test_quota_of_a_caller_with_a_key_belongs_to_the_key(app: Flask) -> None:
     with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.9"}):
-        state().key = ApiKey(id="abc", name="shop")
+        state().caller = SHOP
         assert client_key() == "key:abc"
 
 
 def client_of(
-    *views: View, limit: str = "5 per year", key: ApiKey | None = None, count_loopback: bool = True
+    *views: View, limit: str = "5 per year", key: Caller | None = None, count_loopback: bool = True
 ) -> FlaskClient:
     """A client of an application with these views, each under its name, with a quota of its own."""
     app = Flask(__name__)
@@ -66,7 +68,7 @@ def client_of(
 
     @app.before_request
     def identify() -> None:
-        state().key = key
+        state().caller = key
 
     for view in views:
         app.add_url_rule(f"/{view.__name__}", view_func=by_quota(limiter, limit, "THE_SETTING")(view))
@@ -125,7 +127,7 @@ def test_request_can_cost_more_than_one() -> None:
         return "ok"
 
     assert left(client_of(view).get("/view")) == 2
-    own = client_of(view, key=ApiKey(id="abc", name="shop", rate_limit="5/hour"))
+    own = client_of(view, key=replace(SHOP, rate_limit="5/hour"))
     assert left(own.get("/view")) == 4
 
 
@@ -168,9 +170,9 @@ def test_limit_of_a_key_counts_over_all_endpoints() -> None:
 
     anyone = client_of(one, two)
     assert [left(anyone.get(path)) for path in ("/one", "/two")] == [4, 4]
-    own = client_of(one, two, key=ApiKey(id="abc", name="shop", rate_limit="3/day"))
+    own = client_of(one, two, key=replace(SHOP, rate_limit="3/day"))
     assert [left(own.get(path)) for path in ("/one", "/two")] == [2, 1]
-    key_without_limit = client_of(one, two, key=ApiKey(id="abc", name="shop", rate_limit=None))
+    key_without_limit = client_of(one, two, key=replace(SHOP, rate_limit=None))
     assert [left(key_without_limit.get(path)) for path in ("/one", "/two")] == [4, 4]
 
 
@@ -214,9 +216,9 @@ def test_caller_elsewhere_is_counted() -> None:
 
 
 def test_key_with_its_own_limit_is_counted_on_loopback() -> None:
-    limited = client_of(view, key=ApiKey(id="abc", name="shop", rate_limit="1/day"), count_loopback=False)
+    limited = client_of(view, key=replace(SHOP, rate_limit="1/day"), count_loopback=False)
     assert [limited.get("/view").status_code for _ in range(2)] == [200, 429]
-    unlimited = client_of(view, limit="1 per year", key=ApiKey(id="abc", name="shop"), count_loopback=False)
+    unlimited = client_of(view, limit="1 per year", key=SHOP, count_loopback=False)
     assert [unlimited.get("/view").status_code for _ in range(2)] == [200, 200]
 
 

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
 from routes.http.observe import note_result, observe
-from services.api_keys.keys import ApiKey
+from services.api_keys.caller import Caller
 from services.api_keys.usage import Counts, Slot, today, usage_of
 from services.api_keys.usage_counter import UsageCounter
 from services.containers.errors import CorruptImage
@@ -144,7 +144,7 @@ def test_key_is_counted_and_logged_by_its_name(app: Flask, metrics: Metrics, tmp
     usage = app.extensions[EXTENSION].usage = UsageCounter(Database(f"sqlite:///{tmp_path}/usage.db"), 400)
 
     def view() -> str:
-        state().key = ApiKey(id="abc", name="shop")
+        state().caller = Caller(id="abc", key_id="abc", name="shop", scopes=())
         return "ok"
 
     app.add_url_rule("/keyed", "keyed", view)

@@ -14,7 +14,7 @@ def make_app(**settings: object) -> Flask:
     made = Flask(__name__)
     given = {"secret_key": "a secret of this test", "jobs_enabled": True, "auth_required": False}
     given |= {"trusted_proxies": 0, "public_url": "", **settings}
-    made.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(**given))
+    made.extensions[EXTENSION] = SimpleNamespace(settings=SimpleNamespace(**given), accounts=None)
     guard_cookies(made)
     made.register_error_handler(CrossSiteRequest, lambda error: (error.details, 403))
 

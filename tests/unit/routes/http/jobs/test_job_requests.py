@@ -9,7 +9,7 @@ from flask import Flask
 
 from routes.http.context import EXTENSION, state
 from routes.http.jobs.job_requests import ROOM_FOR_FIELDS, read_batch, read_single
-from services.api_keys.keys import ApiKey
+from services.api_keys.caller import Caller
 from services.archives.errors import TooManyFiles
 from services.capacity.admission import Admission, Bodies
 from services.errors import (
@@ -84,7 +84,7 @@ def test_image_becomes_a_job_of_one_file(app: Flask, small: bytes) -> None:
 
 def test_job_belongs_to_the_key_of_its_caller(app: Flask, small: bytes) -> None:
     with app.test_request_context("/", method="POST", data=small, content_type="image/jpeg"):
-        state().key = ApiKey(id="abc", name="shop")
+        state().caller = Caller(id="abc", key_id="abc", name="shop", scopes=())
         found = read_single()
     assert (found.caller, found.owner) == ("key:abc", "abc")
 

@@ -1,0 +1,167 @@
+"""Makes, lists and changes the accounts of people. They matter with ACCOUNTS=local or oidc."""
+
+import secrets
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.database import open_database
+from services.errors import ServiceError
+
+if TYPE_CHECKING:
+    from services.accounts.users import User
+    from services.persistence.database import Database
+
+
+class _Explained(click.Command):
+    """A command that shows our errors, and wrong values, without a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except (ServiceError, ValueError) as exc:
+            raise click.ClickException(str(exc)) from exc
+
+
+@click.group()
+def users() -> None:
+    """Accounts of people: make, list, disable and change them."""
+
+
+@users.command("create", cls=_Explained)
+@click.argument("email")
+@click.option("--name", default="", help="The person's name.")
+@click.option("--role", default="user", help="user (the default), or admin, who administers keys and jobs.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--no-password", is_flag=True, help="For ACCOUNTS=oidc: the provider knows the person.")
+def create_user(email: str, name: str, role: str, password_stdin: bool, no_password: bool) -> None:
+    """Make an account, whose address counts as confirmed. Without an option a random password is printed."""
+    from services.accounts.passwords import Passwords
+    from services.accounts.users import add_user, new_user, role_of
+
+    user, database = new_user(email, name, role=role_of(role), confirmed=True), open_database()
+    if not no_password:
+        user.password_hash = Passwords().hash(_chosen_password(user.email, password_stdin))
+    user_id, address = user.id, user.email
+    if not add_user(database, user):
+        raise click.ClickException(f"{address} has an account; `users list` lists them")
+    click.echo(f"{user_id} ({address}), {role}, is stored in {database.shown_url}.", err=True)
+
+
+@users.command("list", cls=_Explained)
+def list_all_users() -> None:
+    """List every account."""
+    from services.accounts.users import list_users
+
+    head = ("ID", "EMAIL", "NAME", "ROLE", "CREATED", "CONFIRMED", "DISABLED")
+    rows = [
+        (
+            *(user.id, user.email, user.name or "-", user.role),
+            *map(_moment, (user.created_at, user.confirmed_at, user.disabled_at)),
+        )
+        for user in list_users(open_database())
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@users.command("disable", cls=_Explained)
+@click.argument("email")
+@click.option("--undo", is_flag=True, help="Let the user in again.")
+def disable(email: str, undo: bool) -> None:
+    """Lock a user out: sessions, tokens and keys end within a second."""
+    from services.accounts.users import disable_user
+
+    database = open_database()
+    disable_user(database, _found(database, email).id, disabled=not undo)
+    click.echo(f"{email} is {'enabled' if undo else 'disabled'}")
+
+
+@users.command("set-role", cls=_Explained)
+@click.argument("email")
+@click.argument("role")
+def change_role(email: str, role: str) -> None:
+    """Make a user an administrator (admin), or not (user)."""
+    from services.accounts.users import role_of, set_role
+
+    database = open_database()
+    set_role(database, _found(database, email).id, role_of(role))
+    click.echo(f"{email} is {role}")
+
+
+@users.command("reset", cls=_Explained)
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def reset_password(email: str, password_stdin: bool) -> None:
+    """Set another password, print it unless it was given, and end all sessions."""
+    from services.accounts.accounts import Accounts
+    from services.accounts.passwords import Passwords
+    from services.accounts.sessions import Sessions
+    from services.accounts.signed import SignedTokens
+
+    database = open_database()
+    user = _found(database, email)
+    # It begins no session, so it needs no secret.
+    accounts = Accounts(database, Sessions(database, SignedTokens("")), Passwords())
+    accounts.set_password(user.id, _chosen_password(user.email, password_stdin))
+    click.echo(f"{user.email} has a new password; all sessions are ended", err=True)
+
+
+@users.command("delete", cls=_Explained)
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(email: str, yes: bool) -> None:
+    """Delete an account with its keys, jobs, results and usage."""
+    from services.accounts.users import delete_user
+
+    database = open_database()
+    user = _found(database, email)
+    if not yes:
+        click.confirm(f"{user.email} with all keys, jobs and results will be deleted. Go on?", abort=True, err=True)
+    delete_user(database, user.id)
+    click.echo(f"{user.email} is deleted, with {_erase_jobs(user.id)} jobs")
+
+
+def _erase_jobs(user_id: str) -> int:
+    """Erase the jobs of a user who is deleted; return how many."""
+    from bootstrap import make_job_services, make_storage
+    from config import load_settings
+    from services.jobs.queries import Lister
+
+    settings = load_settings()
+    jobs, erased = make_job_services(settings, make_storage(settings), open_database()), 0
+    while found := jobs.queries.page(Lister(user_id), 100)[0]:
+        for snapshot in found:
+            jobs.retention.erase(snapshot.job.id)
+            erased += 1
+    return erased
+
+
+def _found(database: "Database", email: str) -> "User":
+    from services.accounts.users import find_by_email, normal_email
+
+    user = find_by_email(database, normal_email(email))
+    if user is None:
+        raise click.ClickException(f"there is no account of {email!r}; `users list` lists them")
+    return user
+
+
+def _chosen_password(email: str, from_stdin: bool) -> str:
+    """Return the password on standard input, checked, or a random one, which is printed."""
+    from services.accounts.passwords import check_password
+
+    if not from_stdin:
+        password = secrets.token_urlsafe(12)
+        click.echo("This is the only time that the password is shown:", err=True)
+        click.echo(password)
+        return password
+    password = sys.stdin.readline().rstrip("\r\n")
+    check_password(password, email)
+    return password
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "-"

@@ -1,0 +1,99 @@
+"""What signed-in users see and change of their own: the account and their API keys."""
+
+from flask import Response
+
+from routes.accounts.bodies import AccountView, ChangedAccount, Deletion, NewOwnKey, OtherPassword, read_small
+from routes.accounts.cookies import accounts, signed_in, without_session
+from routes.admin_keys import NewKeyView, key_view, keys_view
+from routes.http.auth import current_caller
+from routes.http.context import service
+from routes.http.jobs.job_answers import answer
+from routes.http.limits import count_attempt
+from services.accounts.errors import NotSignedIn
+from services.accounts.own_keys import create_own_key, revoke_own_key
+from services.accounts.users import User, change_user, delete_user, find_user
+from services.api_keys.keys import list_keys
+from services.jobs.queries import Lister
+
+# Of jobs that are erased with an account in one request; the others expire as all do.
+ERASED: int = 1000
+PAGE: int = 100
+
+
+def show_account() -> Response:
+    """Show the signed-in user."""
+    return answer(AccountView.of(_me()))
+
+
+def change_account() -> Response:
+    """Change the user's name."""
+    asked, me = read_small(ChangedAccount), _me()
+    changed = change_user(accounts().database, me.id, name=asked.name)
+    return answer(AccountView.of(changed or me))
+
+
+def change_password() -> Response:
+    """Change the password, end all other sessions, and begin a new one here."""
+    asked, me = read_small(OtherPassword), _me()
+    take_back = count_attempt("sign-in", me.email)
+    changed = accounts().change_password(me, asked.password, asked.new_password)
+    take_back()
+    return signed_in(changed)
+
+
+def delete_account() -> Response:
+    """Delete the account with its keys, jobs, results and usage."""
+    asked, me = read_small(Deletion), _me()
+    take_back = count_attempt("sign-in", me.email)
+    accounts().check_owner(me, asked.password)
+    take_back()
+    delete_user(accounts().database, me.id)
+    accounts().sessions.forget(me.id)
+    _erase_jobs(me.id)
+    return without_session(Response(status=204))
+
+
+def list_own_keys() -> Response:
+    """List the user's keys, the revoked ones too."""
+    return answer(keys_view(list_keys(accounts().database, _my_id())))
+
+
+def create_a_key_of_ones_own() -> Response:
+    """Create a key of the user's."""
+    asked = read_small(NewOwnKey)
+    text, key = create_own_key(
+        accounts().database, _my_id(), name=asked.name, scopes=tuple(asked.scopes), expires_at=asked.expires_at
+    )
+    return answer(NewKeyView.of(key, 0, key=text), 201)
+
+
+def revoke_a_key_of_ones_own(key_id: str) -> Response:
+    """Revoke a key of the user's for good."""
+    return answer(key_view(revoke_own_key(accounts().database, _my_id(), key_id)))
+
+
+def _my_id() -> str:
+    caller = current_caller()
+    # These routes need a user.
+    assert caller
+    return caller.id
+
+
+def _me() -> User:
+    """Return the signed-in user as the database has them. Raises `NotSignedIn`."""
+    user = find_user(accounts().database, _my_id())
+    if user is None:
+        raise NotSignedIn
+    return user
+
+
+def _erase_jobs(user_id: str) -> None:
+    jobs = service().jobs
+    if jobs is None:
+        return
+    for _ in range(ERASED // PAGE):
+        found, _ = jobs.queries.page(Lister(user_id), PAGE)
+        for snapshot in found:
+            jobs.retention.erase(snapshot.job.id)
+        if len(found) < PAGE:
+            return

@@ -1,0 +1,49 @@
+"""Signs people in at the operator's provider."""
+
+from flask import Response, request
+
+from routes.accounts.cookies import accounts, with_session
+from routes.http.visitors import is_encrypted
+from services.accounts.oidc import STATE_SECONDS, Provider, safe_path
+
+# Sent along when the provider sends the browser back, so it is `Lax`; and only there.
+STATE_COOKIE = "bgremove_sign_in"
+STATE_PATH = "/api/v1/auth/oidc"
+
+
+def begin() -> Response:
+    """Send the browser to the provider. `next` is the path to go on with."""
+    url, state = _provider().begin(safe_path(request.args.get("next", "")))
+    response = _redirect(url)
+    response.set_cookie(
+        STATE_COOKIE,
+        state,
+        max_age=STATE_SECONDS,
+        path=STATE_PATH,
+        secure=is_encrypted(),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def finish() -> Response:
+    """Take the provider's answer, begin a session, and go on."""
+    person, path = _provider().finish(request.args, request.cookies.get(STATE_COOKIE, ""))
+    response = with_session(_redirect(safe_path(path)), accounts().sign_in_person(person))
+    response.delete_cookie(STATE_COOKIE, path=STATE_PATH, secure=is_encrypted(), httponly=True, samesite="Lax")
+    return response
+
+
+def _redirect(location: str) -> Response:
+    response = Response(status=303, headers={"Location": location})
+    response.autocorrect_location_header = False
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _provider() -> Provider:
+    found = accounts().provider
+    # These routes are registered only with one.
+    assert found
+    return found

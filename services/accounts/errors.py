@@ -1,0 +1,57 @@
+"""Errors about accounts. None of them says whether an address has an account."""
+
+from services.errors import ServiceError
+
+
+class NotSignedIn(ServiceError):
+    code, status = "not_signed_in", 401
+    message = "This needs you to be signed in"
+    solution = "Sign in on /account, or at POST /api/v1/auth/login; an API key does not open this"
+
+
+class SignInFailed(ServiceError):
+    code, status = "sign_in_failed", 401
+    message = "The address or the password is not right"
+    solution = "Check both; a new account works when its address is confirmed. A new password: /api/v1/auth/forgot"
+
+
+class BadPassword(ServiceError):
+    code, status = "bad_password", 400
+    message = "This password can't be used"
+    solution = "Choose one of 10 characters or more, at most 256 bytes, that is not your address"
+
+
+class BadToken(ServiceError):
+    code, status = "bad_token", 400
+    message = "This link or token is no longer valid"
+    solution = "Ask for a new one: each works once, for a limited time"
+
+
+class RegistrationClosed(ServiceError):
+    code, status = "registration_closed", 403
+    message = "New accounts are made by the operator"
+    solution = "Ask the operator for an account"
+
+
+class ProviderRefused(ServiceError):
+    code, status = "provider_refused", 401
+    message = "Signing in at the provider did not work"
+    solution = "Start again at /api/v1/auth/oidc/login; if it goes on, give the operator the request id"
+
+
+class ProviderUnavailable(ServiceError):
+    code, status, retryable = "provider_unavailable", 503, True
+    message = "The provider of accounts does not answer"
+    solution = "Try again in a moment"
+
+
+class TooManyKeys(ServiceError):
+    code, status = "too_many_keys", 409
+    message = "You have as many API keys as a user may have"
+    solution = "Revoke one that you no longer use"
+
+
+class LastAdministrator(ServiceError):
+    code, status = "last_administrator", 409
+    message = "This is the only administrator"
+    solution = "Make another user an administrator first"

@@ -1,0 +1,75 @@
+"""Editing while the server does not answer: nothing is lost, and what waits goes on by itself."""
+
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import expect
+
+from tests.support.editor import mask_of, open_photo
+from tests.support.gunicorn import Gunicorn
+from tests.support.images import pixels
+from tests.support.strokes import click, depth, drag, ready, set_tool
+from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
+
+COMPLETED = "Completed"
+
+
+def leave_network(tab: Tab) -> None:
+    tab.expect("ERR_INTERNET_DISCONNECTED")
+    tab.page.context.set_offline(True)
+
+
+def test_export_waits_for_the_connection_while_painting_goes_on(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url)
+    page = tab.page
+    open_photo(tab, photo_files[0])
+    set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    leave_network(tab)
+    click(page, (60, 60))
+    page.get_by_role("button", name="Export", exact=True).click()
+    expect(page.get_by_text("continues by itself when the connection is back").first).to_be_visible()
+    click(page, (160, 160))
+    assert depth(page) == 2
+    with page.expect_download() as waiting:
+        page.context.set_offline(False)
+    # The file has the stroke that was painted meanwhile.
+    assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
+
+
+def test_edit_of_a_batch_reaches_the_server_when_it_answers(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url, reduced_motion="reduce")
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    done = {path.name: COMPLETED for path in photo_files[:2]}
+    wait_for(tab, done)
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    ready(page)
+    set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    leave_network(tab)
+    drag(page, (80, 80), (150, 110))
+    edited = mask_of(page)
+    page.get_by_role("button", name="Back").click()
+    wait_for(tab, {**done, "chelsea.jpg": "Processing"})
+    page.context.set_offline(False)
+    wait_for(tab, done)
+    with page.expect_download() as waiting:
+        item(tab, "chelsea.jpg").get_by_role("button", name="Download").click()
+    assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], edited)
+
+
+def test_photo_opened_without_a_connection_opens_when_it_is_back(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url)
+    page = tab.page
+    open_photo(tab, photo_files[0])
+    page.get_by_role("button", name="Back").click()
+    leave_network(tab)
+    choose(tab, photo_files[1])
+    expect(page.get_by_role("region", name="Editor").get_by_text("The server does not answer")).to_be_visible()
+    page.context.set_offline(False)
+    ready(page)

@@ -1,0 +1,82 @@
+"""Accounts on SQLite and PostgreSQL: what concurrent requests may not do."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import NoneType
+
+import pytest
+
+from services.accounts.errors import BadToken, NotSignedIn, TooManyKeys
+from services.accounts.one_time import issue
+from services.accounts.own_keys import MAX_KEYS, create_own_key
+from services.accounts.users import add_user, disable_user, find_by_email, list_users, new_user
+from services.api_keys.keys import list_keys
+from services.persistence.database import Database
+from tests.support.accounts import PASSWORD, make_accounts, make_user
+
+
+def test_account_lives_from_registration_to_reset(database: Database) -> None:
+    accounts = make_accounts(database, registration=True)
+    accounts.register("Ann@x.y", PASSWORD)
+    accounts.register("ann@x.y", "another password")
+    user = accounts.sign_in("ann@x.y", PASSWORD)
+    cookie = accounts.sessions.cookie(user)
+    assert accounts.sessions.user("session", cookie)
+    with database.session() as session:
+        token = issue(session, user.id, "reset")
+    assert accounts.reset(token, "another password").epoch == 1
+    assert accounts.sessions.user("session", cookie) is None
+    with pytest.raises(BadToken):
+        accounts.reset(token, "a third password")
+
+
+def test_one_of_two_requests_with_the_same_token_gets_it(database: Database) -> None:
+    accounts, user = make_accounts(database), make_user(database, "a@x.y")
+    for _ in range(5):
+        token = accounts.sessions.refresh_token(user)
+
+        def refreshed(_: int, token: str = token) -> bool:
+            return accounts.sessions.refreshed(token) is not None
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(refreshed, range(4))) == 1
+
+
+def test_one_of_two_registrations_of_an_address_makes_the_account(database: Database) -> None:
+    database.ping()
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(lambda _: add_user(database, new_user("a@x.y")), range(4)))
+    assert sorted(added) == [False, False, False, True]
+    assert len(list_users(database)) == 1
+
+
+def test_key_made_while_its_user_is_disabled_is_disabled_or_not_made(database: Database) -> None:
+    user = make_user(database, "a@x.y")
+
+    def create(number: int) -> None:
+        create_own_key(database, user.id, name=f"k{number}", scopes=("remove",))
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(create, number) for number in range(4)]
+        pool.submit(disable_user, database, user.id).result()
+        failures = [one.exception() for one in made]
+    assert {type(failure) for failure in failures} <= {NoneType, NotSignedIn}
+    assert all(key.disabled for key in list_keys(database, user.id))
+    found = find_by_email(database, "a@x.y")
+    assert found
+    assert found.disabled_at
+
+
+def test_number_of_keys_holds_for_concurrent_requests(database: Database) -> None:
+    user = make_user(database, "a@x.y")
+    for number in range(MAX_KEYS - 1):
+        create_own_key(database, user.id, name=f"k{number}", scopes=("remove",))
+
+    def create(number: int) -> bool:
+        try:
+            create_own_key(database, user.id, name=f"more{number}", scopes=("remove",))
+        except TooManyKeys:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(create, range(4))) == 1

@@ -1,0 +1,88 @@
+"""The command line's `users`: the first administrator, and what an operator changes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from commands.users import users
+from services.accounts.passwords import Passwords
+from services.accounts.users import User, find_by_email
+from services.persistence.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/a.db")
+    monkeypatch.setenv("STORAGE_URL", f"file:{tmp_path}/objects")
+    monkeypatch.setenv("BGREMOVE_HOME", str(tmp_path))
+    yield Database(f"sqlite:///{tmp_path}/a.db")
+    # The commands send the log to standard error.
+    structlog.reset_defaults()
+
+
+def call(*words: str, text: str = "") -> Result:
+    return CliRunner().invoke(users, words, input=text)
+
+
+def stored(database: Database, email: str) -> User:
+    found = find_by_email(database, email)
+    assert found
+    return found
+
+
+def test_first_administrator_gets_a_password_that_works(database: Database) -> None:
+    done = call("create", "Chief@x.y", "--name", "Chief", "--role", "admin")
+    assert done.exit_code == 0, done.output
+    user = stored(database, "chief@x.y")
+    assert (user.role, user.name, user.confirmed_at is not None) == ("admin", "Chief", True)
+    assert Passwords().matches(done.stdout.strip(), user.password_hash)
+    assert "chief@x.y" in call("list").output
+    again = call("create", "chief@x.y")
+    assert (again.exit_code, "has an account" in again.output) == (1, True)
+
+
+def test_password_may_come_from_standard_input(database: Database) -> None:
+    assert "10 or more" in call("create", "a@x.y", "--password-stdin", text="short\n").output
+    assert call("create", "a@x.y", "--password-stdin", text="correct horse\n").stdout == ""
+    done = call("reset", "a@x.y", "--password-stdin", text="another horse\n")
+    assert (done.exit_code, done.stdout) == (0, "")
+    user = stored(database, "a@x.y")
+    assert user.epoch == 1
+    assert Passwords().matches("another horse", user.password_hash)
+
+
+def test_operator_changes_roles_and_disables(database: Database) -> None:
+    for email in ("a@x.y", "b@x.y"):
+        assert call("create", email, "--no-password").exit_code == 0
+    assert stored(database, "a@x.y").password_hash is None
+    assert call("set-role", "a@x.y", "admin").output == "a@x.y is admin\n"
+    assert "only administrator" in call("disable", "a@x.y").output
+    assert call("disable", "b@x.y").exit_code == 0
+    assert stored(database, "b@x.y").disabled_at
+    assert call("disable", "b@x.y", "--undo").output == "b@x.y is enabled\n"
+    assert stored(database, "b@x.y").disabled_at is None
+
+
+def test_deleted_user_is_gone(database: Database) -> None:
+    call("create", "a@x.y", "--no-password")
+    assert call("delete", "a@x.y", text="n\n").exit_code == 1
+    assert call("delete", "a@x.y", "--yes").output == "a@x.y is deleted, with 0 jobs\n"
+    assert find_by_email(database, "a@x.y") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("create", "nobody"), "no mail address"),
+        (("create", "a@x.y", "--role", "root"), "user, admin"),
+        (("disable", "a@x.y"), "there is no account"),
+        (("set-role", "a@x.y", "admin"), "there is no account"),
+    ],
+)
+def test_mistake_is_explained(database: Database, words: tuple[str, ...], problem: str) -> None:
+    done = call(*words)
+    assert done.exit_code == 1
+    assert problem in done.output
