@@ -10,6 +10,7 @@ CALLERS: Final = (
 OPEN: Final = "open"
 SENT: Final = "sent"
 LINK: Final = "link"
+OPERATOR: Final = "operator"
 WORK: Final = "work"
 OWN: Final = "own"
 LIST: Final = "list"
@@ -30,6 +31,8 @@ RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     SENT: ((YES,) * 9, (YES, YES, YES, YES, YES, NO, YES, YES, YES)),
     # A link that the service has signed opens it, for any caller; nothing else does.
     LINK: ((NO,) * 9, (NO,) * 9),
+    # A token of the operator's opens it, whoever the caller is.
+    OPERATOR: ((NO,) * 9, (NO,) * 9),
     WORK: ((YES,) * 9, (NO, NO, YES, YES, NO, NO, YES, YES, YES)),
     # Of a job that "key" has made, and of one that "user" has made: each its own.
     OWN: (_OWNERS, _OWNERS),
@@ -50,6 +53,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     SENT: ("GET /api/account",),
     LINK: ("GET /i/{signature}/{options}/{name}", "GET /files/{token}", "GET /archives/{token}"),
+    OPERATOR: ("POST /api/v1/hooks/s3",),
     WORK: (
         "POST /remove-background", "POST /remove-background-preview", "POST /remove-background-base64",
         "POST /remove-bg", "GET /api/remove", "POST /api/remove", "POST /api/remove/batch", "POST /matte",

@@ -13,6 +13,7 @@ from routes import (
     clipdrop,
     files,
     health,
+    hooks,
     items,
     jobs,
     overview,
@@ -36,6 +37,7 @@ from routes.openapi import (
     archive_operations,
     dialect_docs,
     docs,
+    hook_operations,
     item_operations,
     job_operations,
     key_operations,
@@ -185,6 +187,7 @@ JOB_ROUTES = (  # there with JOBS_ENABLED
         JOBS,
     ),
     Route("GET", "/api/admin/failed-jobs", admin.all_failed_jobs, job_operations.ALL_FAILED, PER_MINUTE, ADMIN),
+    Route("POST", "/api/v1/hooks/s3", hooks.s3_events, hook_operations.S3, scope=OPEN),
     Route(
         "POST",
         "/api/admin/failed-jobs/<job:job_id>/retry",
