@@ -47,7 +47,8 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (
         "GET /", "GET /admin", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
-        "GET /openapi.json", "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
+        "GET /openapi.json", "GET /account",
+        "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout", "POST /api/v1/auth/token", "POST /api/v1/auth/forgot", "POST /api/v1/auth/reset",
     ),
     SENT: ("GET /api/account",),

@@ -13,6 +13,7 @@ from services.errors import NotFound
 
 PAGE: Final = "index.html"
 ADMIN_PAGE: Final = "admin/index.html"
+ACCOUNT_PAGE: Final = "account/index.html"
 # What index.html has where a build belongs.
 BUILD_MARK: Final = "{build}"
 YEAR_SECONDS: Final = 31536000
@@ -31,7 +32,7 @@ class Build(BaseConverter):
 
 
 def page(name: str = PAGE) -> Response:
-    """Return the web page, which is asked for each time. Its links name the build, so its files are asked for once."""
+    """Return a page, which is asked for each time. Its links name the build, so its files are asked for once."""
     folder, build = _folder(), _build()
     response = Response(_text(folder, build, name), mimetype="text/html")
     response.headers["Cache-Control"] = "no-cache"
@@ -43,6 +44,11 @@ def page(name: str = PAGE) -> Response:
 def admin_page() -> Response:
     """Return the administrators' page, which has no data: it asks for them with a key."""
     return page(ADMIN_PAGE)
+
+
+def account_page() -> Response:
+    """Return the page on which people sign in and see their account."""
+    return page(ACCOUNT_PAGE)
 
 
 def file_of_build(build: str, filename: str) -> Response:

@@ -86,7 +86,9 @@ class KeyUsage(Body):
     """The usage of one key."""
 
     key_id: str
-    name: Annotated[str | None, Field(description="null: there is no such key any more.")]
+    name: Annotated[
+        str | None, Field(description="A user's is the address. null: there is no such key or user any more.")
+    ]
     totals: UsageCounts
 
 
@@ -109,7 +111,7 @@ def show_all_usage() -> Response:
     first, database = first_day(request.args.get("days", "")), service().keys.database
     service().usage.flush()
     found = usage_of_all(database, first)
-    names = {key.id: key.name for key in list_keys(database)}
+    names = {key.id: key.name for key in list_keys(database)} | _users()
     by_key: dict[str, list[Counts]] = {}
     for slot, counts in found.items():
         by_key.setdefault(slot.caller, []).append(counts)
@@ -147,6 +149,12 @@ def show_usage() -> Response:
             days=days_of(found),
         )
     )
+
+
+def _users() -> dict[str, str]:
+    """Return the addresses of users by their ids; none without accounts."""
+    accounts = service().accounts
+    return {user.id: user.email for user in accounts.users()} if accounts else {}
 
 
 def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:

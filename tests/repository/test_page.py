@@ -24,6 +24,7 @@ SOMETIMES = (
 EDITOR_ENTRIES = ("editor/editor.js", "editor/i18n/en.js")
 ADMIN_ENTRY = "admin/main.js"
 KB = 1000
+PARTS = ("app", "library", "editor", "account", "admin")
 
 
 def imports(path: Path) -> list[Path]:
@@ -142,7 +143,7 @@ def expression(code: str, at: int, found: list[str]) -> int:
 
 def test_templates_hold_no_text() -> None:
     """A person's language is in `i18n`: between the tags of templates are only expressions."""
-    for path in [*WEB.glob("app/*.js"), *WEB.glob("library/*.js"), *WEB.glob("editor/*.js"), *WEB.glob("admin/*.js")]:
+    for path in [path for part in PARTS for path in WEB.glob(f"{part}/*.js")]:
         for html in texts_of_templates(path.read_text(encoding="utf-8")):
             text = re.sub(r"<[^>]*>", "", html)
             assert not re.search(r"[A-Za-z]{2,}", text), (path.name, text)
@@ -155,7 +156,7 @@ def keys(path: Path) -> set[str]:
     return set(re.findall(r"^  (\w+):", path.read_text(encoding="utf-8"), re.M))
 
 
-@pytest.mark.parametrize("folder", ["app/i18n", "editor/i18n", "admin/i18n"])
+@pytest.mark.parametrize("folder", ["app/i18n", "editor/i18n", "admin/i18n", "account/i18n"])
 def test_languages_have_the_same_texts(folder: str) -> None:
     english, german = keys(WEB / folder / "en.js"), keys(WEB / folder / "de.js")
     assert english == german
@@ -179,6 +180,16 @@ def test_texts_of_the_administrators_page_exist_once() -> None:
     assert own & common == set()
 
 
+def test_texts_that_the_account_asks_for_exist() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in WEB.glob("account/*.js"))
+    asked = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r'label: "(\w+)"', code))
+    assert asked - keys(WEB / "app/i18n/en.js") - keys(WEB / "account/i18n/en.js") == set()
+
+
+def test_account_needs_27_kb_of_javascript() -> None:
+    assert gzipped(graph("account/main.js")) <= 27 * KB
+
+
 def test_vendored_files_are_those_of_the_manifest() -> None:
     manifest = json.loads((WEB / "vendor/manifest.json").read_text(encoding="utf-8"))
     listed = {WEB / "vendor" / file["path"]: file["sha256"] for package in manifest for file in package["files"]}
@@ -197,6 +208,7 @@ def test_page_names_no_other_host() -> None:
         *WEB.glob("app/**/*.js"),
         *WEB.glob("library/*.js"),
         *WEB.glob("editor/**/*.js"),
+        *WEB.glob("account/**/*.*"),
     ]:
         addresses = re.findall(r"https?://[^\s\"'`)]+", path.read_text(encoding="utf-8"))
         assert [address for address in addresses if "w3.org" not in address] == [], path
