@@ -62,7 +62,7 @@ function workerRow(worker) {
 function storageCard({ storage, cache }) {
   const kinds = { ...(storage.files ?? {}), ...(cache.results ? { cache: cache.results } : {}) };
   const total = Object.values(storage.files ?? {}).reduce((sum, files) => sum + files.bytes, 0);
-  return card(t("storage"), html`${storage.files
+  return card(t("storage_title"), html`${storage.files
     ? html`<p class="figure"><strong>${speaker().bytes(total)}</strong> <span>${t(`backend_${storage.backend}`)}</span></p>`
     : absent(storage)}
     <dl class="facts">${Object.entries(kinds).map(([kind, files]) => html`<div><dt>${t(`kind_${kind}`)}</dt>

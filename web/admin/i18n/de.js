@@ -35,7 +35,7 @@ export const de = {
   worker_idle: "Frei",
   worker_busy: "Arbeitet",
   worker_silent: "Stumm",
-  storage: "Speicher",
+  storage_title: "Speicher",
   backend_file: "in einem Ordner",
   backend_s3: "in einem Bucket",
   kind_uploads: "Originale",

@@ -35,7 +35,7 @@ export const en = {
   worker_idle: "Idle",
   worker_busy: "Busy",
   worker_silent: "Silent",
-  storage: "Storage",
+  storage_title: "Storage",
   backend_file: "in a folder",
   backend_s3: "in a bucket",
   kind_uploads: "Originals",
