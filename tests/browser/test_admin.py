@@ -74,7 +74,7 @@ def test_only_an_administrators_key_opens_the_page_and_stays_in_the_tab(office: 
     tab.page.get_by_role("button", name="Sign in").click()
     card = tab.page.get_by_role("region", name="Health")
     card.get_by_text("Database").wait_for()
-    tab.page.get_by_role("region", name="Workers").get_by_text("No worker is there").wait_for()
+    tab.page.get_by_role("region", name="Workers").get_by_text("No worker is running").wait_for()
     tab.page.reload()
     card.wait_for()
     assert tab.page.evaluate("[JSON.stringify(localStorage), document.cookie].join()").find(office.chief) == -1

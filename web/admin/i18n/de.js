@@ -27,7 +27,7 @@ export const de = {
   none_waiting: "–",
   webhooks_due: "Webhooks zu senden",
   workers: "Worker",
-  workers_there: ({ count }, say) => say.plural(count, { one: "Prozess ist da", other: "Prozesse sind da" }),
+  workers_there: ({ count }, say) => say.plural(count, { one: "Prozess", other: "Prozesse" }),
   no_workers: "Kein Worker ist da: Aufträge warten.",
   works_on: "Bild {item}",
   seen: "Zuletzt gesehen {time}",
