@@ -31,19 +31,22 @@ from services.imaging.geometry import Box
 from services.imaging.options import Options
 from services.imaging.rasters import Mask, Photo
 from services.imaging.segment import Segmenter
+from services.imaging.values import Detail
 from services.inference.registry import Models
 
 WIDTH, HEIGHT = 480, 360
-FRAMES: Final = 16
+FRAMES: Final = 12
 # Of the picture's height.
 SUBJECT: Final = 0.6
 # px a frame; degrees to either side.
 STEP, SWAY = 6, 4
 NOISE: Final = 3.0  # levels
 QUALITY: Final = 85
-EVERY: Final = 5  # th cut-out
+EVERY: Final = 10  # th cut-out
 MOVES: Final = ("rests", "sways", "crosses")
 EDGES: Final = ("soft", "refined")
+# As in animations.
+ONE_LOOK: Final = Options(detail=Detail.OFF)
 Array = NDArray[Any]
 
 
@@ -69,7 +72,7 @@ def main() -> None:
             rows = np.array([scores(clip, segmenter) for clip in clips(folder, moves, gif=gif)])
             for number, edges in enumerate(EDGES):
                 table.add_row(moves, "GIF" if gif else "JPEG", edges, str(len(rows)), *cells(rows[:, number]))
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def clips(folder: Path, moves: str, *, gif: bool) -> Iterator[Clip]:
@@ -124,7 +127,7 @@ def through_gif(pixels: Array) -> Array:
 def scores(clip: Clip, segmenter: Segmenter) -> list[list[float]]:
     """Return flicker and overlap, each without and with steadying, for each edge mode."""
     watch = Stopwatch(Deadline())
-    masks = [find_mask(photo, Options(), segmenter, watch).mask for photo in clip.photos]
+    masks = [find_mask(photo, ONE_LOOK, segmenter, watch).mask for photo in clip.photos]
     looks = [look_of(mask, photo) for mask, photo in zip(masks, clip.photos, strict=True)]
     return [measured(clip, masks, list(steadied(looks)), edges) for edges in EDGES]
 

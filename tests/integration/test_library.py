@@ -14,6 +14,7 @@ from PIL import Image
 
 from bgremove import Remover, ServiceError, remove
 from services.errors import BadOption, ModelNotFound, UnknownOption
+from tests.support.animations import disc, shown
 from tests.support.commands import cli
 from tests.support.waiting import ROOT
 
@@ -39,6 +40,15 @@ def test_bytes_and_path_give_the_bytes_of_the_command_line(warm: Remover, tmp_pa
     asked = {"format": "webp", "crop": True, "scale": "80%"}
     assert remove(jpeg, session=warm, **asked) == made.stdout  # type: ignore[call-overload] # keywords from a dict
     assert remove(str(tmp_path / "photo.jpg"), session=warm, format="webp", crop=True, scale="80%") == made.stdout
+
+
+def test_animation_gives_the_bytes_of_the_command_line(warm: Remover, tmp_path: Path) -> None:
+    (tmp_path / "clip.gif").write_bytes(disc(3))
+    done = cli("remove", tmp_path / "clip.gif", "--animated", "-O", "edges=soft", "-o", tmp_path / "out.gif")
+    assert done.returncode == 0, done.stderr
+    made = (tmp_path / "out.gif").read_bytes()
+    assert len(shown(made)) == 3
+    assert warm.remove(tmp_path / "clip.gif", animated=True, edges="soft", format="gif") == made
 
 
 def test_result_has_the_kind_that_came(warm: Remover, photo: Load) -> None:

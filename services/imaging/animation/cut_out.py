@@ -41,7 +41,7 @@ def cut_out_frames(
     The layout is that of the box around the subjects of all frames, so that nothing jumps. `extras` are filled from
     the first frame. Raises what `cut_out` does; `CorruptImage` names the damaged frame.
     """
-    animation, extras = sources.animation, extras or Extras()
+    animation = sources.animation
     assert animation is not None
     writer = make_writer(options, len(animation.frames), animation.head.plays)
     passes = 3 if _moves(options) else 2
@@ -60,7 +60,7 @@ def cut_out_frames(
             canvas = _with_alpha(canvas)
         with watch.step("encode"):
             writer.add(canvas, frame.duration)
-            if not extras.mask:
+            if extras is not None and not extras.mask:
                 extras.fill(matte, canvas)
         foreground = joined(foreground, canvas.foreground)
     with watch.step("encode"):
@@ -69,9 +69,9 @@ def cut_out_frames(
     return replace(made, foreground=foreground, frames=len(animation.frames), duration_ms=duration)
 
 
-def _counter(extras: Extras, total: int) -> Callable[[], None]:
-    numbers = count(1)
-    return lambda: extras.on_frame(next(numbers), total)
+def _counter(extras: Extras | None, total: int) -> Callable[[], None]:
+    numbers, on_frame = count(1), (extras or Extras()).on_frame
+    return lambda: on_frame(next(numbers), total)
 
 
 def _moves(options: Options) -> bool:

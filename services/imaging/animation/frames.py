@@ -33,10 +33,10 @@ class Screen:
         self.pixels[box.slices] = 0
         self.alpha[box.slices] = 0
 
-    def picture(self) -> Photo:
-        """Return a copy of the whole."""
-        opaque = int(self.alpha.min()) == 255
-        return Photo(self.pixels.copy(), None if opaque else self.alpha.copy())
+    def picture_of(self, box: Box) -> Photo:
+        """Return a copy of this part."""
+        alpha = self.alpha[box.slices]
+        return Photo(self.pixels[box.slices].copy(), None if int(alpha.min()) == 255 else alpha.copy())
 
 
 def draw_frames(animation: Animation, orientation: int) -> Iterator[Photo]:
@@ -45,17 +45,17 @@ def draw_frames(animation: Animation, orientation: int) -> Iterator[Photo]:
     Raises `CorruptImage` with the number of the frame that is damaged.
     """
     screen = Screen(animation.head.width, animation.head.height)
+    whole = Box(0, 0, animation.head.width, animation.head.height)
     for number, frame in enumerate(animation.frames, 1):
         box = Box(frame.left, frame.top, frame.width, frame.height)
         part = _part(animation, frame, number)
-        # Of the part alone: it may be much smaller than the canvas.
-        before = Photo(screen.pixels[box.slices].copy(), screen.alpha[box.slices].copy())
+        before = screen.picture_of(box) if frame.disposal is Disposal.RESTORE else None
         screen.draw(part, box, blends=frame.blends)
         del part
-        yield upright(screen.picture(), orientation)
+        yield upright(screen.picture_of(whole), orientation)
         if frame.disposal is Disposal.CLEAR:
             screen.clear(box)
-        elif frame.disposal is Disposal.RESTORE:
+        elif before is not None:
             screen.draw(before, box, blends=False)
 
 
