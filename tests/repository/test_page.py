@@ -74,11 +74,11 @@ def test_editor_shows_a_photo_with_33_kb_more_of_javascript() -> None:
     assert gzipped(graph(*EDITOR_ENTRIES) - graph(*LIBRARY_ENTRIES)) <= 33 * KB
 
 
-def test_tools_and_panels_add_60_kb_of_javascript() -> None:
+def test_tools_and_panels_add_61_kb_of_javascript() -> None:
     """They follow the picture; German texts and what the library loads are not counted."""
     folders = [*(WEB / "editor").rglob("*.js"), *(WEB / "workers").rglob("*.js")]
     rest = {str(path.relative_to(WEB)) for path in folders if not path.stem.endswith("de")}
-    assert gzipped(graph(*rest) - graph(*LIBRARY_ENTRIES) - graph(*EDITOR_ENTRIES)) <= 60 * KB
+    assert gzipped(graph(*rest) - graph(*LIBRARY_ENTRIES) - graph(*EDITOR_ENTRIES)) <= 61 * KB
 
 
 def test_what_few_visits_need_is_not_loaded_with_the_page() -> None:
