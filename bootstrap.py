@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from services.inference.registry import Models
     from services.inference.runtime import EngineSettings
     from services.inference.segmenter import RembgSegmenter
+    from services.jobs.buckets.mailbox import Mailbox
     from services.jobs.dispatch import Dispatcher
     from services.jobs.listeners import Listeners
     from services.jobs.metrics import JobCounters
@@ -108,6 +109,7 @@ class JobServices:
     submitter: JobSubmitter
     retention: Retention
     listeners: Listeners
+    mailbox: Mailbox
     recent: TtlCache[tuple[str, bytes]]
 
 
@@ -253,6 +255,7 @@ def make_database(settings: Settings) -> Database:
 
 def make_job_services(settings: Settings, storage: Storage, database: Database) -> JobServices:
     """Return the job subsystem of a web process or a worker."""
+    from services.jobs.buckets.mailbox import Mailbox
     from services.jobs.dispatch import Dispatcher
     from services.jobs.listeners import Listeners
     from services.jobs.queries import JobQueries
@@ -274,6 +277,7 @@ def make_job_services(settings: Settings, storage: Storage, database: Database) 
         submitter=JobSubmitter(store, queries, storage, dispatcher, settings.max_waiting_per_caller),
         retention=Retention(store, storage, settings.cleanup_older_than_seconds),
         listeners=Listeners(settings.listeners_per_worker),
+        mailbox=Mailbox(settings.broker_url),
         recent=TtlCache(PROGRESS_CACHE_SECONDS),
     )
 

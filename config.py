@@ -296,6 +296,7 @@ class Settings(BaseSettings):
     frontend_url: Annotated[str, AfterValidator(_origin)] = ""
     metrics_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
     metrics_token: Annotated[str, AfterValidator(_secret)] = ""
+    watch_webhook_token: Annotated[str, AfterValidator(_secret)] = ""
 
     # signed URLs
     url_signing_key: Annotated[str, AfterValidator(_secret)] = ""

@@ -198,6 +198,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     """Write what a worker has counted and not written yet, and end its process."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
+        if app.extensions[EXTENSION].accounts:
+            app.extensions[EXTENSION].accounts.close()
         app.extensions[EXTENSION].usage.close()
         app.extensions[EXTENSION].keys.close()
     tracing.stop()

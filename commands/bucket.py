@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import click
 
-from commands.image_options import SUFFIXES, format_for, parse_options
-from commands.work import Stop
-from config import Settings, load_settings
+from commands.image_options import SUFFIXES, format_for
 from services.errors import Busy, ServiceError, UploadTooLarge, all_errors
 from services.imaging.formats import Format
 from services.jobs.submit import File, Submission
 from services.jobs.tables import ENDED, FINISHED, SINGLE, Job
 from services.storage.base import Storage, Stored, is_key, read_whole
 from services.storage.errors import ResultExpired
-from services.storage.factory import BUCKET
 
 if TYPE_CHECKING:
     from bootstrap import JobServices
 
 # Jobs of this watcher that have not ended; further objects wait for the next look.
 MAX_OPEN: Final = 100
-TICK_SECONDS: Final = 0.5
 FAILED: Final = "failed"
+# When an object of the target was stored; None: there is none.
+Done = Callable[[str], datetime | None]
 
 
 @dataclass(frozen=True)
@@ -65,22 +62,40 @@ class BucketWatch:
     _open: dict[str, tuple[Stored, str]] = field(default_factory=dict)
     _left_out: set[str] = field(default_factory=set)
 
+    @property
+    def room(self) -> int:
+        """How many more objects can become jobs now."""
+        return MAX_OPEN - len(self._open)
+
     def look(self) -> None:
         """Submit what is new, and store the results that are there. Raises `ServiceError`: the next look goes on."""
         done = {stored.key: stored.modified for stored in self.target.listed()}
+        self._take(self.source.listed(), done.get)
+
+    def look_at(self, keys: Iterable[str]) -> None:
+        """Do what `look` does for these objects alone, wherever they are, and for the jobs that are open."""
+        below = [key for key in keys if key.startswith(self.source.prefix) and is_key(key)]
+        found = [stored for key in below if (stored := find(self.source.storage, key))]
+        self._take(found, self._stored_at)
+
+    def _take(self, listed: Iterable[Stored], done: Done) -> None:
         self._settle_open(done)
         waiting = {stored.key for stored, _ in self._open.values()}
-        for stored in self.source.listed():
-            if len(self._open) >= MAX_OPEN:
+        for stored in listed:
+            if not self.room:
                 return
             if stored.key in waiting or not self._is_picture(stored):
                 continue
             if not self._is_done(stored, done):
                 self._submit(stored)
 
-    def _is_done(self, stored: Stored, done: Mapping[str, datetime]) -> bool:
-        places = (self._result_key(stored), self._reason_key(stored))
-        return any(key in done and done[key] >= stored.modified for key in places)
+    def _stored_at(self, key: str) -> datetime | None:
+        stored = find(self.target.storage, key)
+        return stored.modified if stored else None
+
+    def _is_done(self, stored: Stored, done: Done) -> bool:
+        moments = (done(key) for key in (self._result_key(stored), self._reason_key(stored)))
+        return any(moment and moment >= stored.modified for moment in moments)
 
     def _is_picture(self, stored: Stored) -> bool:
         """Return whether the object is to be worked on; say once which pictures have a name that can't be."""
@@ -133,7 +148,7 @@ class BucketWatch:
             return self.options
         return {**self.options, "format": format_for(self.chosen, PurePosixPath(stored.key)).value}
 
-    def _settle_open(self, done: Mapping[str, datetime]) -> None:
+    def _settle_open(self, done: Done) -> None:
         """Store the results of jobs that have ended, or the reasons of their failure, unless another watcher has."""
         for job_id, (stored, result_key) in list(self._open.items()):
             try:
@@ -154,14 +169,14 @@ class BucketWatch:
         if job.state == FINISHED:
             data = read_whole(self.jobs.submitter.storage, item.result_key)
             self.target.storage.put(result_key, data, item.result.mimetype)
-            click.echo(f"{_now()} done {stored.key} -> {result_key}")
+            click.echo(f"{now_text()} done {stored.key} -> {result_key}")
             return
         code = item.error_code or job.state
         self._note_failure(stored, code, explain(code, item.error_details or ""))
 
     def _note_failure(self, stored: Stored, code: str, text: str) -> None:
         self.target.storage.put(self._reason_key(stored), f"{code}: {text}\n".encode(), "text/plain; charset=utf-8")
-        click.echo(f"{_now()} failed {stored.key}: {text}")
+        click.echo(f"{now_text()} failed {stored.key}: {text}")
 
     def _result_key(self, stored: Stored) -> str:
         inner = PurePosixPath(stored.key[len(self.source.prefix) :])
@@ -171,6 +186,12 @@ class BucketWatch:
         return f"{self.target.prefix}{FAILED}/{stored.key[len(self.source.prefix) :]}.txt"
 
 
+def find(storage: Storage, key: str) -> Stored | None:
+    """Return the object of this key, if there is one. Raises `StorageUnavailable`."""
+    listed = storage.list(key) if is_key(f"{key}x") else iter(())
+    return next((stored for stored in listed if stored.key == key), None)
+
+
 def explain(code: str, details: str) -> str:
     """Return an error's text and what to do about it."""
     kind = next((error for error in all_errors() if error.code == code), None)
@@ -178,53 +199,6 @@ def explain(code: str, details: str) -> str:
     return f"{found}. {found.solution}." if found else details or code
 
 
-def parse_place(text: str, settings: Settings) -> Place:
-    """Return the bucket and the prefix of `s3://bucket/prefix`. Raises `click.UsageError`."""
-    from bootstrap import make_storage
-
-    parts = urlsplit(text)
-    prefix = parts.path.strip("/")
-    if parts.scheme != "s3" or not BUCKET.fullmatch(parts.netloc) or (prefix and not is_key(prefix)):
-        raise click.UsageError(f"{text!r:.200} is not s3://bucket/prefix")
-    storage = make_storage(settings.model_copy(update={"storage_url": f"s3://{parts.netloc}"}))
-    return Place(storage, parts.netloc, f"{prefix}/" if prefix else "")
-
-
-def watch_bucket(source: str, target: str, pairs: tuple[str, ...], interval: float) -> None:
-    """Watch until Ctrl-C. A service that can't be reached is tried again at the next look."""
-    from bootstrap import configure_logging, make_database, make_job_services, make_storage
-
-    options, background = parse_options(pairs, None)
-    settings = load_settings()
-    if not settings.jobs_enabled:
-        raise click.UsageError(
-            "a bucket's objects become jobs: set JOBS_ENABLED=true, and the DATABASE_URL, JOB_BROKER_URL and "
-            "STORAGE_URL of the service whose workers do them"
-        )
-    configure_logging(settings)
-    here, there = parse_place(source, settings), parse_place(target, settings)
-    if (here.bucket, here.prefix) == (there.bucket, there.prefix):
-        raise click.UsageError("the results need a prefix of their own: -o names the one that is watched")
-    given = dict(pair.split("=", 1) for pair in pairs)
-    given.pop("background_image", None)
-    jobs = make_job_services(settings, make_storage(settings), make_database(settings))
-    watch = BucketWatch(here, there, jobs, given, options.format, settings.max_content_length, background)
-    stop = Stop()
-    with stop.listening():
-        click.echo(f"Watching {source}; Ctrl-C ends it.", err=True)
-        while not stop:
-            try:
-                watch.look()
-            except ServiceError as exc:
-                click.echo(f"{_now()} {exc}; it is tried again", err=True)
-            _wait(interval, stop)
-
-
-def _wait(seconds: float, stop: Stop) -> None:
-    end = time.monotonic() + seconds
-    while not stop and (left := end - time.monotonic()) > 0:
-        time.sleep(min(TICK_SECONDS, left))
-
-
-def _now() -> str:
+def now_text() -> str:
+    """Return the time of day for a line of the log."""
     return time.strftime("%Y-%m-%d %H:%M:%S")

@@ -77,7 +77,7 @@ def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more
     pairs = with_animated(pairs, bool(more["animated"]))
     if isinstance(source, str) and isinstance(target, str):
         # The tables of jobs take their time to import.
-        from commands.bucket import watch_bucket
+        from commands.bucket_loop import watch_bucket
 
         watch_bucket(source, target, pairs, more["interval"])
         return

@@ -10,6 +10,7 @@ CALLERS: Final = (
 OPEN: Final = "open"
 SENT: Final = "sent"
 LINK: Final = "link"
+OPERATOR: Final = "operator"
 WORK: Final = "work"
 OWN: Final = "own"
 LIST: Final = "list"
@@ -30,6 +31,8 @@ RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     SENT: ((YES,) * 9, (YES, YES, YES, YES, YES, NO, YES, YES, YES)),
     # A link that the service has signed opens it, for any caller; nothing else does.
     LINK: ((NO,) * 9, (NO,) * 9),
+    # A token of the operator's opens it, whoever the caller is.
+    OPERATOR: ((NO,) * 9, (NO,) * 9),
     WORK: ((YES,) * 9, (NO, NO, YES, YES, NO, NO, YES, YES, YES)),
     # Of a job that "key" has made, and of one that "user" has made: each its own.
     OWN: (_OWNERS, _OWNERS),
@@ -42,13 +45,15 @@ JOB: Final = "/api/jobs/{job_id}"
 ITEM: Final = f"{JOB}/items/{{item_id}}"
 ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (
-        "GET /", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
+        "GET /", "GET /admin", "GET /studio.json", "GET /models", "GET /health", "GET /api/v1/health",
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
-        "GET /openapi.json", "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
+        "GET /openapi.json", "GET /account",
+        "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout", "POST /api/v1/auth/token", "POST /api/v1/auth/forgot", "POST /api/v1/auth/reset",
     ),
     SENT: ("GET /api/account",),
     LINK: ("GET /i/{signature}/{options}/{name}", "GET /files/{token}", "GET /archives/{token}"),
+    OPERATOR: ("POST /api/v1/hooks/s3",),
     WORK: (
         "POST /remove-background", "POST /remove-background-preview", "POST /remove-background-base64",
         "POST /remove-bg", "GET /api/remove", "POST /api/remove", "POST /api/remove/batch", "POST /matte",
@@ -67,7 +72,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
         "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
-        "GET /api/admin/failed-jobs", "POST /api/admin/cleanup",
+        "GET /api/admin/failed-jobs", "POST /api/admin/failed-jobs/{job_id}/retry", "POST /api/admin/cleanup",
     ),
     # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
     PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),

@@ -131,8 +131,14 @@ def retry(job_id: str) -> Response:
     """Restart a job's failed images, without those that would fail again."""
     parts = jobs()
     snapshot = parts.queries.unexpired(known(job_id), owner())
-    parts.queue.check()
     reserve_for_job(len(snapshot.retryable_items), snapshot.job.caller)
+    return restarted(snapshot)
+
+
+def restarted(snapshot: JobSnapshot) -> Response:
+    """Restart a job's failed images and answer 202. Raises `QueueUnavailable`, `JobNotRetryable`."""
+    parts = jobs()
+    parts.queue.check()
     if not parts.store.retry(snapshot.job.id):
         raise not_retryable(snapshot)
     parts.dispatcher.try_next(snapshot.job.caller)

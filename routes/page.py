@@ -12,6 +12,8 @@ from routes.studio import BUILD_CHARS, web_build
 from services.errors import NotFound
 
 PAGE: Final = "index.html"
+ADMIN_PAGE: Final = "admin/index.html"
+ACCOUNT_PAGE: Final = "account/index.html"
 # What index.html has where a build belongs.
 BUILD_MARK: Final = "{build}"
 YEAR_SECONDS: Final = 31536000
@@ -29,14 +31,24 @@ class Build(BaseConverter):
     regex = rf"[0-9a-f]{{{BUILD_CHARS}}}"
 
 
-def page() -> Response:
-    """Return the web page, which is asked for each time. Its links name the build, so its files are asked for once."""
+def page(name: str = PAGE) -> Response:
+    """Return a page, which is asked for each time. Its links name the build, so its files are asked for once."""
     folder, build = _folder(), _build()
-    response = Response(_text(folder, build), mimetype="text/html")
+    response = Response(_text(folder, build, name), mimetype="text/html")
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(build)
     response.make_conditional(request)
     return response
+
+
+def admin_page() -> Response:
+    """Return the administrators' page, which has no data: it asks for them with a key."""
+    return page(ADMIN_PAGE)
+
+
+def account_page() -> Response:
+    """Return the page on which people sign in and see their account."""
+    return page(ACCOUNT_PAGE)
 
 
 def file_of_build(build: str, filename: str) -> Response:
@@ -72,5 +84,5 @@ def _build() -> str:
 
 
 @cache
-def _text(folder: str, build: str) -> str:
-    return (Path(folder) / PAGE).read_text(encoding="utf-8").replace(BUILD_MARK, build)
+def _text(folder: str, build: str, name: str) -> str:
+    return (Path(folder) / name).read_text(encoding="utf-8").replace(BUILD_MARK, build)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from flask import Response, current_app, request
 from pydantic import ConfigDict, Field
@@ -21,6 +21,7 @@ from routes.http.quota_facts import KeyLimit, quotas_of
 from routes.http.requests import read_upload
 from routes.http.visitors import with_visitor
 from routes.removal import as_download, as_image, remove
+from services.api_keys.caller import Caller
 from services.errors import BadOption, MissingImage
 from services.imaging.choices.presets import PRESETS
 from services.imaging.edges.guided import PASSES
@@ -77,6 +78,24 @@ class StudioPreset(Body):
     note: str
 
 
+class StudioAccounts(Body):
+    """How people sign in."""
+
+    kind: Annotated[Literal["local", "oidc"], Field(description="by a password here, or at a provider")]
+    registration: Annotated[bool, Field(description="whether people make accounts themselves")]
+    mail: Annotated[bool, Field(description="whether a forgotten password is replaced by mail")]
+    user: Annotated[str | None, Field(description="the address of the signed-in user")]
+
+    @classmethod
+    def of(cls, settings: Settings, caller: Caller | None) -> Self | None:
+        """Describe the accounts for a caller; None without accounts."""
+        if settings.accounts == "off":
+            return None
+        user = caller.name if caller and caller.user_id and caller.key_id is None else None
+        is_open = settings.accounts_registration == "open"
+        return cls(kind=settings.accounts, registration=is_open, mail=bool(settings.smtp_url), user=user)
+
+
 class StudioFacts(Body):
     """What a page needs to know of this service."""
 
@@ -98,6 +117,7 @@ class StudioFacts(Body):
     presets: dict[str, StudioPreset]
     formats: StudioFormats
     result_ttl_seconds: Annotated[float, Field(description="how long a job's results are kept")]
+    accounts: Annotated[StudioAccounts | None, Field(description="null: there are no accounts, only keys")] = None
 
     @classmethod
     def of(
@@ -173,6 +193,7 @@ def studio_json() -> Response:
     own = KeyLimit.parse(caller.rate_limit) if caller and caller.rate_limit else None
     build = web_build(current_app.static_folder or "web")
     facts = StudioFacts.of(parts.settings, parts.models.usable().values(), build, counted=counted, own=own)
+    facts = facts.model_copy(update={"accounts": StudioAccounts.of(parts.settings, caller)})
     response = json_response(facts)
     # A proxy must not keep it: the quotas are those of one caller.
     response.headers["Cache-Control"] = "private, no-cache"

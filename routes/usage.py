@@ -1,6 +1,6 @@
 """What a key's holder has used: by day and endpoint, and what is left of the month."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, timedelta
 from functools import reduce
 from operator import add
@@ -20,6 +20,8 @@ from services.errors import BadOption
 
 DAYS: Final = 30
 MAX_DAYS: Final = 366
+# Keys whose images are shown day by day.
+SHOWN_KEYS: Final = 20
 
 
 class UsageCounts(Body):
@@ -84,8 +86,16 @@ class KeyUsage(Body):
     """The usage of one key."""
 
     key_id: str
-    name: Annotated[str | None, Field(description="null: there is no such key any more.")]
+    name: Annotated[
+        str | None, Field(description="A user's is the address. null: there is no such key or user any more.")
+    ]
     totals: UsageCounts
+
+
+class AllUsageDay(UsageDay):
+    """The usage of one day by all keys, in UTC."""
+
+    keys: Annotated[dict[str, Count], Field(description=f"Images by key id, of the {SHOWN_KEYS} keys with the most.")]
 
 
 class AllUsageView(Body):
@@ -93,7 +103,7 @@ class AllUsageView(Body):
 
     totals: UsageCounts
     keys: Annotated[list[KeyUsage], Field(description="Keys with usage, the one with the most images first.")]
-    days: Annotated[list[UsageDay], Field(description="Days with usage, of all keys together, oldest first.")]
+    days: Annotated[list[AllUsageDay], Field(description="Days with usage, of all keys together, oldest first.")]
 
 
 def show_all_usage() -> Response:
@@ -101,13 +111,25 @@ def show_all_usage() -> Response:
     first, database = first_day(request.args.get("days", "")), service().keys.database
     service().usage.flush()
     found = usage_of_all(database, first)
-    names = {key.id: key.name for key in list_keys(database)}
+    names = {key.id: key.name for key in list_keys(database)} | _users()
     by_key: dict[str, list[Counts]] = {}
     for slot, counts in found.items():
         by_key.setdefault(slot.caller, []).append(counts)
     keys = [KeyUsage(key_id=key, name=names.get(key), totals=UsageCounts.of(own)) for key, own in by_key.items()]
     keys.sort(key=lambda key: -key.totals.images)
-    return answer(AllUsageView(totals=UsageCounts.of(found.values()), keys=keys, days=days_of(found)))
+    images = _images_by_day(found, {key.key_id for key in keys[:SHOWN_KEYS]})
+    days = [AllUsageDay(**dict(day), keys=images.get(day.day, {})) for day in days_of(found)]
+    return answer(AllUsageView(totals=UsageCounts.of(found.values()), keys=keys, days=days))
+
+
+def _images_by_day(found: Mapping[Slot, Counts], callers: Container[str]) -> dict[date, dict[str, int]]:
+    """Return the images of these callers that have any, by day and caller."""
+    images: dict[date, dict[str, int]] = {}
+    for slot, counts in found.items():
+        if slot.caller in callers and counts.images:
+            of_day = images.setdefault(slot.day, {})
+            of_day[slot.caller] = of_day.get(slot.caller, 0) + counts.images
+    return images
 
 
 def show_usage() -> Response:
@@ -127,6 +149,12 @@ def show_usage() -> Response:
             days=days_of(found),
         )
     )
+
+
+def _users() -> dict[str, str]:
+    """Return the addresses of users by their ids; none without accounts."""
+    accounts = service().accounts
+    return {user.id: user.email for user in accounts.users()} if accounts else {}
 
 
 def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:

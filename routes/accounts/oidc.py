@@ -3,8 +3,10 @@
 from flask import Response, request
 
 from routes.accounts.cookies import accounts, with_session
+from routes.http.observe import note_error
 from routes.http.visitors import is_encrypted
 from services.accounts.oidc import STATE_SECONDS, Provider, safe_path
+from services.errors import ServiceError
 
 # Sent along when the provider sends the browser back, so it is `Lax`; and only there.
 STATE_COOKIE = "bgremove_sign_in"
@@ -28,9 +30,16 @@ def begin() -> Response:
 
 
 def finish() -> Response:
-    """Take the provider's answer, begin a session, and go on."""
-    person, path = _provider().finish(request.args, request.cookies.get(STATE_COOKIE, ""))
-    response = with_session(_redirect(safe_path(path)), accounts().sign_in_person(person))
+    """Take the provider's answer, begin a session, and go on; or show a browser what went wrong on the page."""
+    try:
+        person, path = _provider().finish(request.args, request.cookies.get(STATE_COOKIE, ""))
+        response = with_session(_redirect(safe_path(path)), accounts().sign_in_person(person))
+    except ServiceError as exc:
+        # Programs send `*/*` at most.
+        if "text/html" not in request.accept_mimetypes.values():
+            raise
+        note_error(exc)
+        response = _redirect(f"/account#error={exc.code}")
     response.delete_cookie(STATE_COOKIE, path=STATE_PATH, secure=is_encrypted(), httponly=True, samesite="Lax")
     return response
 

@@ -6,6 +6,7 @@ from routes.accounts import account, oidc, sign_in
 from routes.http.auth import USER
 from routes.openapi import account_operations as described
 from routes.openapi.docs import OPEN, Route
+from routes.page import account_page
 
 AUTH: Final = "/api/v1/auth"
 ACCOUNT: Final = "/api/v1/account"
@@ -14,6 +15,7 @@ KEYS: Final = f"{ACCOUNT}/keys"
 ATTEMPTS: Final = "rate_limit_sign_in_per_minute"
 PER_MINUTE: Final = "rate_limit_per_minute"
 SESSION_ROUTES: Final = (
+    Route("GET", "/account", account_page, described.PAGE, scope=OPEN),
     Route("POST", f"{AUTH}/logout", sign_in.sign_out, described.SIGN_OUT, PER_MINUTE, OPEN),
     Route("POST", f"{AUTH}/token", sign_in.refresh, described.REFRESH, ATTEMPTS, OPEN),
     Route("GET", ACCOUNT, account.show_account, described.SHOW, PER_MINUTE, USER),

@@ -60,6 +60,7 @@ CALLBACK: Final = Operation(
     failures=(errors.ProviderRefused, errors.ProviderUnavailable, errors.SignInFailed, errors.RegistrationClosed,
               DatabaseUnavailable),
 )  # fmt: skip
+PAGE: Final = Operation(TAG, "Return the page of accounts", answers={"text/html": {"type": "string"}})
 SHOW: Final = Operation(TAG, "Show your account", answers=json_body(bodies.AccountView))
 CHANGE: Final = Operation(
     TAG, "Change your name", "", json_body(bodies.ChangedAccount), json_body(bodies.AccountView), FAILURES

@@ -163,6 +163,12 @@ ALL_FAILED: Final = Operation(
     answers=_json(AnyFailedJobsPage),
     failures=(e.BadOption, e.DatabaseUnavailable), parameters=_PAGE,
 )  # fmt: skip
+RETRY_ANY: Final = Operation(
+    "administration", "Retry the failed images of anybody's job",
+    "As its own caller may. The images count for the key that made the job, whatever is left of its month.",
+    answers=_json(RetriedView),
+    failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
+)  # fmt: skip
 CANCEL: Final = Operation(
     "jobs", "Cancel a job", "Ends all images that have not ended, also those being processed.",
     answers=_json(CancelledView),

@@ -142,6 +142,12 @@ INDEX: Final = Operation(
     "A page for a browser; with `Accept: application/json` name, version, model, limits and endpoints.",
     answers={"text/html": {"type": "string"}, "application/json": schema_of(ServiceDescription)},
 )  # fmt: skip
+ADMIN_PAGE: Final = Operation(
+    "administration", "The administrators' page",
+    "A page for a browser: overview, keys, usage, failed jobs. It has no data of its own and asks for a key of "
+    "the scope `admin`.",
+    answers={"text/html": {"type": "string"}},
+)  # fmt: skip
 MODELS: Final = Operation("service", "The models that can be used", answers={"application/json": schema_of(ModelList)})
 HEALTH: Final = Operation(
     "operations", "The state of every part", "503 when a part that serving needs has failed.",

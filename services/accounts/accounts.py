@@ -20,7 +20,7 @@ from services.accounts.one_time import holder, issue, use
 from services.accounts.outbox import Outbox
 from services.accounts.passwords import Passwords, check_password
 from services.accounts.sessions import Sessions
-from services.accounts.users import User, add_user, drop_unconfirmed, end_sessions, find_by_email, new_user
+from services.accounts.users import User, add_user, drop_unconfirmed, end_sessions, find_by_email, list_users, new_user
 from services.persistence.database import Database
 
 if TYPE_CHECKING:
@@ -164,6 +164,10 @@ class Accounts:
         """Raise `SignInFailed` where it is not the password of a user who has one."""
         if user.password_hash and not self._passwords.matches(password, user.password_hash):
             raise SignInFailed
+
+    def users(self) -> list[User]:
+        """Return all users, oldest first."""
+        return list_users(self.database)
 
     def sign_out_everywhere(self, user_id: str) -> None:
         """End all sessions and tokens of a user."""

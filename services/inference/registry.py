@@ -131,11 +131,13 @@ class Models:
         return found
 
     def substitute(self, name: str | None) -> str:
-        """Return the default model's name if `name` is a model of the catalogue that can't be used here; otherwise "".
+        """Return the default model's name if `name` is a model of the catalogue, or the tier of one, that can't be used
+        here; otherwise "".
 
         The log warns once for each name.
         """
-        if name is None or name not in CATALOGUE or name == self.default or name in self.usable():
+        found = self._named(name)
+        if name is None or found not in CATALOGUE or found == self.default or found in self.usable():
             return ""
         with self._done:
             first = name not in self._substituted

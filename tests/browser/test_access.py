@@ -4,24 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
+from tests.support.barriers import DESKTOP, PHONE, violations
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import ARGUMENTS, Tab, Tabs, choose, choose_by_keyboard, chromium, item, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 860}
-
-
-def violations(tab: Tab) -> list[str]:
-    found = Axe().run(tab.page, options=RULES).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for one in found for node in one["nodes"]
-    ]
 
 
 def filled(tab: Tab, files: list[Path], folder: Path) -> None:

@@ -148,6 +148,11 @@ def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
     choose(tab, photo_files[0])
     expect(banner).to_contain_text("download what is finished before")
     ready(tab.page)
+    # It covers nothing of the editor.
+    above, below = banner.bounding_box(), tab.page.get_by_role("region", name="Editor").bounding_box()
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"]
     banner.get_by_role("button", name="OK").click()
     expect(banner).to_have_count(0)
     click(tab.page, (60, 60))

@@ -259,6 +259,8 @@ def test_administrator_administers_and_a_user_does_not(here: Place) -> None:
     ann = registered(here, "a5@example.com")
     assert_error(ann.call("GET", "/api/admin/keys"), 403, "forbidden")
     made = own_key(ann)
+    used = plain.call("GET", "/api/admin/usage", headers=chief).json()["keys"]
+    assert "a5@example.com" in {key["name"] for key in used if key["key_id"] == made["user_id"]}
     listed = plain.call("GET", "/api/admin/keys", headers=chief).json()["keys"]
     assert [key["user_id"] for key in listed if key["id"] == made["id"]] == [made["user_id"]]
 

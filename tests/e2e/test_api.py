@@ -74,6 +74,8 @@ def test_base64_endpoint_gives_the_same_image(server: Gunicorn, jpeg: bytes) -> 
             "foreground": box,
             "model": "u2netp",
             "confidence": body["confidence"],
+            "frames": 1,
+            "duration_ms": None,
             "optimization": {
                 "format": "webp",
                 "quality": 60,

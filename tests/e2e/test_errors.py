@@ -35,6 +35,13 @@ NOT_PROVOKED: Final = {
     "client_gone": "the caller has disconnected; only the log shows it",
     "monthly_quota_used_up": "it takes a key with a monthly quota, see test_usage.py",
     **dict.fromkeys(("key_not_found", "key_name_taken"), "they take a key of an administrator, see test_admin_keys.py"),
+    **dict.fromkeys(
+        ("bad_password", "bad_token", "not_signed_in", "registration_closed", "sign_in_failed"),
+        "they take accounts, see test_accounts.py",
+    ),
+    **dict.fromkeys(("last_administrator", "too_many_keys"), "they take users, see tests/unit/accounts"),
+    **dict.fromkeys(("provider_refused", "provider_unavailable"), "they take a provider, see test_oidc.py"),
+    "too_many_frames": "it takes an animation, see test_animations.py",
     "worker_lost": "only a job's record shows it, see test_jobs.py",
     **dict.fromkeys(("bad_archive", "bad_entry"), "only a batch's report shows them, see test_batch.py"),
 }

@@ -290,7 +290,7 @@ def test_mask_that_does_not_fit_changes_nothing(here: Place, small: bytes) -> No
     assert_error(edited(here, job, grey(96, 64), model="u2net"), 400, "unknown_option")
     assert_error(edited(here, job, grey(96, 64), quality="0"), 400, "bad_option")
     form = here.call("PUT", item_url(job, "mask"), files={"file": grey(96, 64)})
-    assert_error(form, 415, "unsupported_format")
+    assert_error(form, 400, "unknown_option")
     assert_error(here.call("PUT", item_url(job, "mask"), here.other_key, data=grey(96, 64)), 404, "job_not_found")
     assert here.call("GET", item_url(job, "download")).content == before
     assert here.show(job["job_id"])["items"][0]["revision"] == 0

@@ -78,6 +78,15 @@ def test_stranger_gets_no_account_where_registration_is_closed(server: Gunicorn,
     assert SESSION_COOKIE not in browser.session.cookies
 
 
+def test_browser_is_shown_on_the_page_what_went_wrong(server: Gunicorn, provider: OidcProvider) -> None:
+    browser = Browser(server.url)
+    browser.session.headers["Accept"] = "text/html,*/*;q=0.8"
+    back = provider.sign_in(sent_away(browser).headers["Location"], sub="9", email="eve@example.com")
+    done = come_back(browser, back)
+    assert (done.status_code, done.headers["Location"]) == (303, "/account#error=registration_closed")
+    assert SESSION_COOKIE not in browser.session.cookies
+
+
 def test_another_browser_can_not_finish(server: Gunicorn, provider: OidcProvider) -> None:
     """A page can't sign its visitor in as somebody else by a link."""
     back = provider.sign_in(sent_away(Browser(server.url)).headers["Location"])

@@ -354,7 +354,7 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
     facts = answer.json()
     assert list(facts) == [
         *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "key_limit"),
-        *("concurrency", "presets", "formats", "result_ttl_seconds"),
+        *("concurrency", "presets", "formats", "result_ttl_seconds", "accounts"),
     ]
     assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "u2netp")
     assert [model["name"] for model in facts["models"]] == ["u2netp"]

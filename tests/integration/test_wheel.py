@@ -76,6 +76,8 @@ def test_wheel_holds_service_and_library_with_page_and_migrations(wheel: zipfile
     for name in (
         *modules,
         "web/index.html",
+        "web/admin/index.html",
+        "web/admin/i18n/de.js",
         "migrations/env.py",
         "services/imaging/pipeline.py",
         "routes/jobs.py",

@@ -22,6 +22,8 @@ def test_importing_the_app_creates_no_session_and_imports_no_unused_library() ->
         "import app, sys; assert 'onnxruntime' not in sys.modules;"
         "from services.inference.runtime import import_rembg; import_rembg();"
         "assert not {'rembg', 'rembg.bg', 'numba', 'scipy', 'skimage', 'boto3', 'celery'} & set(sys.modules);"
+        "accounts = {'argon2', 'authlib', 'joserfc', 'routes.accounts', 'services.accounts.accounts'};"
+        "assert not accounts & set(sys.modules);"
         "import threading; assert threading.active_count() == 1;"
         "import scipy.ndimage; assert scipy.ndimage.map_coordinates"
     )

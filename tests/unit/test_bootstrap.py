@@ -74,3 +74,23 @@ def test_endpoint_of_traces_without_their_packages_ends_the_start(monkeypatch: p
     with pytest.raises(ConfigError, match=r"pip install 'background-remover\[otel\]'"):
         bootstrap.load_settings(otel_exporter_otlp_endpoint="http://127.0.0.1:4318")
     assert bootstrap.load_settings(otel_exporter_otlp_endpoint="")
+
+
+def test_accounts_without_their_packages_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None if name == "argon2" else name)
+    with pytest.raises(ConfigError, match=r"pip install 'background-remover\[accounts\]'"):
+        bootstrap.load_settings(accounts="local")
+    assert bootstrap.load_settings(accounts="off")
+
+
+def test_accounts_are_made_where_the_settings_say_so(tmp_path: Path) -> None:
+    given = settings(tmp_path, accounts="oidc", accounts_registration="open", public_url="https://cut.example/",
+                     oidc_issuer="https://id.example", oidc_client_id="us", oidc_client_secret="hunter2")  # fmt: skip
+    accounts = bootstrap.make_accounts(given, bootstrap.make_database(given))
+    assert accounts.provider
+    assert (accounts.registration, accounts.post) == (True, None)
+    mails = settings(tmp_path, accounts="local", smtp_url="smtp://mail.example", mail_from="n@x.y",
+                     public_url="https://cut.example/")  # fmt: skip
+    accounts = bootstrap.make_accounts(mails, bootstrap.make_database(mails))
+    assert accounts.post
+    assert (accounts.post.base, accounts.provider) == ("https://cut.example", None)

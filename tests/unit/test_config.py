@@ -211,3 +211,18 @@ def test_headers_of_traces_are_read_and_never_shown() -> None:
 def test_endpoint_of_traces_holds_no_password() -> None:
     with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
         load_settings(otel_exporter_otlp_endpoint="http://ann:hunter2@collector:4318")
+
+
+def test_accounts_say_which_setting_they_lack() -> None:
+    with pytest.raises(ConfigError, match="OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, PUBLIC_URL"):
+        load_settings(accounts="oidc", oidc_issuer="https://id.example")
+    with pytest.raises(ConfigError, match="SMTP_URL needs MAIL_FROM, and PUBLIC_URL"):
+        load_settings(smtp_url="smtp://mail.example", mail_from="n@x.y")
+    with pytest.raises(ConfigError) as stopped:
+        load_settings(smtp_url="smtp://u:hunter2@mail.example?tls=never")
+    assert "SMTP_URL is (hidden): Input should be smtp://" in str(stopped.value)
+    assert "hunter2" not in str(stopped.value)
+    for bad in ("no address", "a@x.y\nBcc: b@x.y", "<a@x.y> trailing"):
+        with pytest.raises(ConfigError, match="MAIL_FROM"):
+            load_settings(mail_from=bad)
+    assert load_settings(mail_from="Cut-outs <n@x.y>").accounts == "off"

@@ -1,6 +1,7 @@
 // The line above every view: name, language, colours, the API.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
+import { facts } from "./facts.js";
 import { LANGUAGES, language, setLanguage, t } from "./i18n/index.js";
 
 const SCHEMES = ["auto", "light", "dark"];
@@ -22,15 +23,17 @@ function nextScheme() {
   apply();
 }
 
-export function header() {
+/** @param {string} [home] where the name leads to */
+export function header(home = "#/") {
   return html`<header class="top">
-    <a class="brand" href="#/">${mark()}<span>${t("title")}</span></a>
+    <a class="brand" href=${home}>${mark()}<span>${t("title")}</span></a>
     <select aria-label=${t("language")} .value=${language.value} @change=${(/** @type {any} */ event) => setLanguage(event.target.value)}>
       ${LANGUAGES.map((name) => html`<option value=${name} ?selected=${name === language.value}>${t(`language_${name}`)}</option>`)}
     </select>
     <button type="button" class="icon-button" aria-label=${t(`scheme_${scheme.value}`)} title=${t(`scheme_${scheme.value}`)} @click=${nextScheme}>
       <svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="10" cy="10" r="7"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/></svg>
     </button>
+    ${home === "#/" && facts.value?.accounts ? html`<a class="button quiet" href="/account">${t(facts.value.accounts.user ? "account" : "sign_in")}</a>` : ""}
     <a class="button quiet" href="/docs">${t("api")}</a>
   </header>`;
 }

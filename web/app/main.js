@@ -36,8 +36,7 @@ function shell() {
   return html`
     <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
-    ${connectionBanner()}
-    ${storage.value()}
+    <div class="banners">${connectionBanner()}${storage.value()}</div>
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }

@@ -141,9 +141,7 @@ class Opening {
 /** What draws without WebGL. @param {import("./document.js").EditorDocument} shown */
 async function flatRenderer(shown) {
   const { CanvasRenderer } = await import("./gl/canvas2d.js");
-  const canvas = document.createElement("canvas");
-  canvas.className = "ed-picture";
-  return new CanvasRenderer(canvas, shown);
+  return new CanvasRenderer(document.createElement("canvas"), shown);
 }
 
 function back() {

@@ -2,7 +2,6 @@
  * Takes an edit back to where the photo came from: the library's downloads and a job's result are made with it.
  */
 import { patch, peek, saveMask, shownOf } from "../app/store.js";
-import { remakeEdit } from "../library/remake.js";
 import { shrink } from "../library/thumbs.js";
 
 /** @typedef {{[name: string]: string}} Options */
@@ -18,7 +17,8 @@ export async function keepEdit(id, mask, options) {
   if (!doc) return;
   if (doc.job && doc.result) {
     patch(id, { stale: (doc.stale ?? 0) + 1 });
-    return remakeEdit(id);
+    // The list of photos has loaded it.
+    return (await import("../library/remake.js")).remakeEdit(id);
   }
   const thumb = await shrink({ photo: await shownOf(id), matte: mask });
   if (thumb) patch(id, { thumb });

@@ -9,6 +9,7 @@ import { SmallMask } from "./gl/small.js";
 /** ms without a change of the mask until what follows from all of it is made again. */
 const SETTLED_MS = 180;
 const COLOURS_LATER_MS = 120;
+const LONGEST_FRAME_MS = 1000;
 const DEFAULT_STRENGTH = "50";
 
 export class Look {
@@ -51,9 +52,10 @@ export class Look {
       }),
       this.#follow(this.colours, () => [], async () => {
         // The picture is seen before its edges are cleaned.
+        await painted();
         await new Promise((done) => setTimeout(done, COLOURS_LATER_MS));
-        const { cleanColours } = await import("./gl/colours.js");
-        return cleanColours(photo, this.small);
+        const { cellsOf } = await import("./gl/colours.js");
+        return document.work.run("cleanColours", cellsOf(photo, this.small));
       }),
     ];
     this.close = () => {
@@ -98,4 +100,10 @@ export class Look {
     this.kept.value = this.document.mask.kept();
     this.#settled.value = untracked(() => this.#settled.value) + 1;
   }
+}
+
+/** Resolves when the next frame is on the screen; a tab in the background has none. */
+export function painted() {
+  const frame = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return Promise.race([frame, new Promise((done) => setTimeout(done, LONGEST_FRAME_MS))]);
 }

@@ -24,6 +24,7 @@ export class Stage {
   /** Where the picture begins and ends on the stage, in CSS px. */
   span = signal({ left: 0, right: 0 });
   #frame = 0;
+  #drawn = false;
   #closed = false;
   /** @type {Scene | null} */
   #scene = null;
@@ -34,6 +35,7 @@ export class Stage {
     this.element = element;
     this.parts = parts;
     const overlay = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
+    renderer.canvas.className = "ed-picture";
     element.prepend(renderer.canvas);
     this.renderer = renderer;
     renderer.show(parts.document.mask, () => this.redraw());
@@ -42,7 +44,8 @@ export class Stage {
     // The picture comes first; what lies over it follows.
     import("./overlay.js").then(({ OverlayCanvas }) => {
       this.overlay = new OverlayCanvas(overlay);
-      this.#resize();
+      this.overlay.resize(renderer.canvas.width, renderer.canvas.height);
+      this.redraw();
     });
     this.colours = coloursOf(element);
     const sizes = new ResizeObserver(() => this.#resize());
@@ -90,6 +93,7 @@ export class Stage {
   draw() {
     const scene = this.#scene;
     if (!scene) return;
+    this.#drawn = true;
     const more = this.renderer.draw(scene);
     this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value, picture: this.renderer.canvas });
     if (more) this.redraw();
@@ -99,11 +103,14 @@ export class Stage {
     if (this.#closed) return;
     const { left, top, width, height } = this.element.getBoundingClientRect();
     const ratio = ratioOf();
-    for (const canvas of [this.renderer, this.overlay]) canvas?.resize(Math.round(width * ratio), Math.round(height * ratio));
+    const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const { canvas } = this.renderer;
+    const other = canvas.width !== across || canvas.height !== down;
+    if (other) for (const each of [this.renderer, this.overlay]) each?.resize(across, down);
     this.parts.viewport.place(left, top, width, height);
     this.#update();
-    // A resized canvas is empty: drawn now, it does not flicker.
-    this.draw();
+    // A resized canvas is empty: drawn now, it does not flicker. The first frame follows with all that it shows.
+    if (other && this.#drawn) this.draw();
   }
 
   /** Make the scene of now. */

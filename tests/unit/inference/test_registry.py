@@ -131,6 +131,16 @@ def test_default_model_is_the_substitute_of_known_ones_that_are_not_usable(folde
     assert [(line["log_level"], line["asked"]) for line in lines] == [("warning", "silueta"), ("warning", "sam")]
 
 
+def test_default_model_is_the_substitute_of_a_tier_whose_file_is_missing(folder: Path) -> None:
+    models = Models(NAMES[:3], folder, PLAIN)
+    models.set_tiers({"best": "silueta"})
+    assert [models.substitute(tier) for tier in ("fast", "good", "best")] == ["", "", ""]
+    (folder / "silueta.onnx").unlink()
+    assert [models.substitute(tier) for tier in ("fast", "good", "best")] == ["", "", "isnet-anime"]
+    with pytest.raises(ModelNotFound, match="the tier best"):
+        models.check("best")
+
+
 def test_sam_is_here_when_both_of_its_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = stand_in("sam", tmp_path, monkeypatch)
     models = Models(["u2netp", "sam"], tmp_path, PLAIN)

@@ -7,6 +7,8 @@ export const de = {
   language_en: "English",
   language_de: "Deutsch",
   api: "API",
+  sign_in: "Anmelden",
+  account: "Konto",
   scheme_auto: "Farben: wie das Gerät",
   scheme_light: "Farben: hell",
   scheme_dark: "Farben: dunkel",

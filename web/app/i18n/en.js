@@ -7,6 +7,8 @@ export const en = {
   language_en: "English",
   language_de: "Deutsch",
   api: "API",
+  sign_in: "Sign in",
+  account: "Account",
   scheme_auto: "Colours: as the device",
   scheme_light: "Colours: light",
   scheme_dark: "Colours: dark",

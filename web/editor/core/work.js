@@ -1,5 +1,6 @@
 /** What takes longer than a frame: run by the worker, or here where the browser gives none. */
 
+import { cleanColours } from "../gl/colours.js";
 import { flood, emptyPlanes, oklab } from "./flood.js";
 import { guidedFilter } from "./guided.js";
 import { deflate } from "./inflate.js";
@@ -44,6 +45,9 @@ export function pixels(bitmap, part, width, height) {
 export const work = {
   /** @param {Uint8Array} bytes */
   deflate,
+
+  /** The subject's own colours along its soft edge. */
+  cleanColours,
 
   /** Keep the photo for the wand. @param {ImageBitmap} bitmap @param {number} width of the mask @param {number} height */
   open(bitmap, width, height) {

@@ -11,8 +11,10 @@ const ACROSS = 400;
 const PASSES = [[2, 6], [1, 6], [1, 2]];
 const TINY = 1e-6;
 
-/** @param {CanvasImageSource} photo @param {SmallMask} small @returns {CleanColours} */
-export function cleanColours(photo, small) {
+/** @typedef {{pixels: Uint8ClampedArray, width: number, height: number, small: {bytes: Uint8Array, width: number, height: number}}} Cells */
+
+/** The photo's cells and the small mask, as copies for a worker. @param {CanvasImageSource} photo @param {SmallMask} small @returns {Cells} */
+export function cellsOf(photo, small) {
   const { mask } = small;
   const step = Math.max(1, Math.max(mask.width, mask.height) / ACROSS);
   const width = Math.max(1, Math.round(mask.width / step));
@@ -24,7 +26,12 @@ export function cleanColours(photo, small) {
   context.imageSmoothingQuality = "high";
   context.drawImage(photo, 0, 0, width, height);
   const { data } = context.getImageData(0, 0, width, height);
-  return estimate(data, shares(small, width, height), width, height);
+  return { pixels: data, width, height, small: { bytes: small.bytes.slice(), width: small.width, height: small.height } };
+}
+
+/** @param {Cells} cells @returns {CleanColours} */
+export function cleanColours({ pixels, width, height, small }) {
+  return estimate(pixels, shares(small, width, height), width, height);
 }
 
 /**
@@ -118,7 +125,7 @@ function sized(plane, width, height, across, down) {
   return out;
 }
 
-/** @param {SmallMask} small @param {number} width @param {number} height */
+/** @param {Cells["small"]} small @param {number} width @param {number} height */
 function shares(small, width, height) {
   /** @type {Float32Array} */
   const whole = Float32Array.from(small.bytes, (byte) => byte / 255);

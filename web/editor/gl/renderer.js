@@ -18,10 +18,8 @@ const GROUNDS = { none: 0, colour: 1, gradient: 2, picture: 3 };
 /** A renderer with a canvas of its own; undefined where the browser gives no working WebGL2. @param {import("./types.js").Source["photo"]} photo
  * @param {{width: number, height: number}} size the mask's */
 export function startGL(photo, size) {
-  const canvas = document.createElement("canvas");
-  canvas.className = "ed-picture";
   try {
-    return new GLRenderer(canvas, photo, size);
+    return new GLRenderer(document.createElement("canvas"), photo, size);
   } catch {
     return undefined;
   }

@@ -59,4 +59,16 @@ export const de = {
   keys_delete_help: "Auswahl entfernen",
   keys_f: "Vollbild",
   keys_list_help: "Diese Liste",
+
+  ed_exporting: "Die Datei entsteht …",
+  ed_exported: "{name} ist gespeichert ({size})",
+  ed_exported_quick: "Gespeichert. Das Bild ist angenähert: Die genaue Datei macht der Server.",
+  ed_copied: "Das Bild ist kopiert",
+  ed_export_failed: "Die Datei ließ sich nicht machen",
+  ed_offline: "Der Server antwortet nicht",
+  ed_offline_waits: "Ihre Arbeit bleibt hier erhalten. Es geht von selbst weiter, wenn die Verbindung wieder da ist.",
+  ed_offline_solution: "Ihre Arbeit bleibt hier erhalten. Versuchen Sie es noch einmal, wenn die Verbindung wieder da ist.",
+  ed_too_many: "Zu viele Exporte in dieser Stunde",
+  ed_wait: "Der nächste geht in {time}.",
+  ed_batch_failed: "Der Stapel konnte die Änderung nicht übernehmen; sie bleibt hier erhalten",
 };

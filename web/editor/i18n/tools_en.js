@@ -59,4 +59,16 @@ export const en = {
   keys_delete_help: "Erase the selection",
   keys_f: "Full screen",
   keys_list_help: "This list",
+
+  ed_exporting: "Making the file …",
+  ed_exported: "{name} is saved ({size})",
+  ed_exported_quick: "Saved. It is approximate: the exact file comes from the server.",
+  ed_copied: "The picture is copied",
+  ed_export_failed: "The file could not be made",
+  ed_offline: "The server does not answer",
+  ed_offline_waits: "Your work is kept here. This continues by itself when the connection is back.",
+  ed_offline_solution: "Your work is kept here. Try again when the connection is back.",
+  ed_too_many: "Too many exports for now",
+  ed_wait: "The next one is possible in {time}.",
+  ed_batch_failed: "The batch could not take this edit; it is kept here",
 };

@@ -5,6 +5,7 @@ import { studioFacts } from "../../app/api.js";
 import { Mask } from "../core/mask.js";
 import { de } from "../i18n/tools_de.js";
 import { en } from "../i18n/tools_en.js";
+import { painted } from "../look.js";
 import { Brush, warmUp } from "./brush.js";
 import { Context } from "./context.js";
 import { ObjectTool } from "./object.js";
@@ -35,8 +36,8 @@ export function createTools(parts) {
     if (entry) say(stepText(entry, what, document.history.depth));
   });
   // The picture is seen before the tools get ready.
-  context.ready = idleTime().then(() => openPhoto(document));
-  setTimeout(() => warmUp(Mask));
+  context.ready = painted().then(idleTime).then(() => openPhoto(document));
+  painted().then(() => warmUp(Mask));
   return tools;
 }
 

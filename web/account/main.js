@@ -1,0 +1,63 @@
+// The account's page: who is signed in, and the view for it.
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
+import { knownFacts } from "../app/facts.js";
+import { header, startScheme } from "../app/header.js";
+import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
+import { account } from "./calls.js";
+import { en } from "./i18n/en.js";
+import { load, signedIn } from "./signed_in.js";
+import { failed, signedOut } from "./signed_out.js";
+
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+/** undefined: not known yet. @type {import("../vendor/signals/signals-core.js").Signal<import("./calls.js").Account|null|undefined>} */
+const user = signal(/** @type {any} */ (undefined));
+const offer = signal(/** @type {import("../app/api.js").StudioFacts["accounts"]} */ (undefined));
+/** Counts the languages whose texts have come. */
+const texts = signal(0);
+let link = takeLink();
+
+/** The token of a mail's link, which leaves the address bar and the history. */
+function takeLink() {
+  const found = /^#(?:(confirm|reset)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
+  if (found) history.replaceState(null, "", location.pathname);
+  if (found?.[3]) failed.value = found[3];
+  return { kind: found?.[1] ?? "", token: found?.[2] ?? "" };
+}
+
+/** @param {import("./calls.js").Account|undefined} found */
+function enter(found) {
+  link = { kind: "", token: "" };
+  user.value = found ?? null;
+  if (found) load();
+}
+
+function view() {
+  if (!offer.value || user.value === undefined) return "";
+  return user.value && !link.kind ? signedIn(user.value, enter) : signedOut(offer.value, link, enter);
+}
+
+/** @param {string} name */
+async function loadTexts(name) {
+  addMessages("en", en);
+  if (name === "de") addMessages("de", (await import("./i18n/de.js")).de);
+}
+
+async function start() {
+  startScheme();
+  await startLanguage();
+  await loadTexts(language.value);
+  effect(() => {
+    texts.value;
+    document.title = `${t("account")} – ${t("title")}`;
+    render(html`${header("/")}<main class="main" id="view">${view()}</main>`, page);
+  });
+  // Texts of another language come later than its choice.
+  effect(() => { const name = language.value; loadTexts(name).then(() => { texts.value += 1; }); });
+  offer.value = (await knownFacts()).accounts;
+  const found = await account().catch(() => null);
+  if (found) load();
+  user.value = found;
+}
+
+start();

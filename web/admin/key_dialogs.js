@@ -1,0 +1,113 @@
+// The dialogs that create, limit and revoke a key.
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { say } from "../app/announce.js";
+import { openDialog } from "../app/dialog.js";
+import { t } from "../app/i18n/index.js";
+import { ask } from "./api.js";
+import { keys } from "./state.js";
+
+/** @typedef {import("./api.js").Key} Key */
+
+const SCOPES = ["remove", "jobs", "admin"];
+const KEYS = "/api/admin/keys";
+
+/**
+ * A dialog with a form whose answer is awaited; an error is shown in it.
+ * @param {string} title @param {unknown} content @param {{button: string, danger?: boolean}} does @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send
+ */
+function formDialog(title, content, { button, danger = false }, send) {
+  return openDialog((dialog) => html`<form class="admin-form" @submit=${(/** @type {SubmitEvent} */ event) => submit(event, dialog, send)}>
+    <h2>${title}</h2>${content}
+    <p class="trouble" role="alert"></p>
+    <button class="button ${danger ? "danger" : "primary"}">${button}</button>
+  </form>`, { label: title });
+}
+
+/** @param {SubmitEvent} event @param {HTMLDialogElement} dialog @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send */
+async function submit(event, dialog, send) {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button:not([type])"));
+  button.disabled = true;
+  try {
+    await send(new FormData(form), dialog);
+    await keys.load();
+  } catch (error) {
+    const { text, details, status } = /** @type {import("./api.js").ApiError} */ (error);
+    const trouble = /** @type {HTMLElement} */ (form.querySelector(".trouble"));
+    trouble.textContent = status ? [text, details].filter(Boolean).join(": ") : t("unreachable");
+    button.disabled = false;
+  }
+}
+
+/** @param {string} name @param {string} value @param {string} hint */
+function field(name, value, hint) {
+  return html`<label class="field"><span>${t(name)}</span><input name=${name} .value=${value} autocomplete="off" spellcheck="false"><small>${hint}</small></label>`;
+}
+
+/** @param {FormData} form */
+function limits(form) {
+  const text = (/** @type {string} */ name) => String(form.get(name) ?? "").trim();
+  return { rate_limit: text("rate_limit") || null, monthly_quota: text("monthly_quota") ? Number(text("monthly_quota")) : null };
+}
+
+/** @param {Key} [key] */
+function limitFields(key) {
+  return html`<label class="field"><span>${t("monthly_quota")}</span><input name="monthly_quota" type="number" min="0" step="1" .value=${String(key?.monthly_quota ?? "")}><small>${t("quota_hint")}</small></label>
+    ${field("rate_limit", key?.rate_limit ?? "", t("rate_hint"))}`;
+}
+
+export function createKey() {
+  return formDialog(t("new_key"), html`
+    <label class="field"><span>${t("key_name")}</span><input name="name" required maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" autocomplete="off" spellcheck="false" autofocus><small>${t("name_hint")}</small></label>
+    ${field("owner", "", t("owner_hint"))}
+    <fieldset class="checks"><legend>${t("scopes")}</legend>${SCOPES.map((scope) => html`<label class="switch"><input type="checkbox" name="scopes" value=${scope} ?checked=${scope !== "admin"}>${t(`scope_${scope}`)}</label>`)}</fieldset>
+    ${limitFields()}`, { button: t("create") }, async (form, dialog) => {
+    const body = { name: String(form.get("name")).trim(), owner: String(form.get("owner")).trim(), scopes: form.getAll("scopes"), ...limits(form) };
+    const made = await ask(KEYS, { method: "POST", body });
+    dialog.close("done");
+    showSecret(made.name, made.key);
+  });
+}
+
+/** @param {string} name @param {string} secret */
+function showSecret(name, secret) {
+  return openDialog((dialog) => html`<div class="admin-form">
+    <h2>${t("key_made", { name })}</h2>
+    <p class="soft">${t("key_once")}</p>
+    <output class="secret">${secret}</output>
+    <div class="buttons"><button type="button" class="button primary" autofocus @click=${(/** @type {Event} */ event) => copy(secret, event)}>${t("copy")}</button>
+      <button type="button" class="button quiet" @click=${() => dialog.close()}>${t("done")}</button></div>
+  </div>`, { label: t("key_made", { name }), name: "secret-dialog" });
+}
+
+/** @param {string} secret @param {Event} event */
+async function copy(secret, event) {
+  const button = /** @type {HTMLElement} */ (event.currentTarget);
+  const output = /** @type {HTMLElement} */ (button.closest(".admin-form")?.querySelector(".secret"));
+  const selection = getSelection();
+  selection?.selectAllChildren(output);
+  // Without a secure origin there is no clipboard but the selection's.
+  await (navigator.clipboard ? navigator.clipboard.writeText(secret) : Promise.reject()).catch(() => document.execCommand("copy"));
+  button.textContent = t("copied");
+  say(t("copied"));
+}
+
+/** @param {Key} key */
+export function limitKey(key) {
+  return formDialog(t("change_limits_of", { name: key.name }), limitFields(key), { button: t("save") }, async (form, dialog) => {
+    await ask(`${KEYS}/${key.id}`, { method: "PATCH", body: limits(form) });
+    dialog.close("done");
+    say(t("saved"));
+  });
+}
+
+/** @param {Key} key */
+export function revokeKey(key) {
+  const text = html`<p class="soft">${t("revoke_text")}</p>${key.images_this_month ? html`<p>${t("revoke_used", { count: key.images_this_month })}</p>` : nothing}`;
+  return formDialog(t("revoke_key", { name: key.name }), text, { button: t("revoke"), danger: true }, async (_, dialog) => {
+    await ask(`${KEYS}/${key.id}`, { method: "DELETE" });
+    dialog.close("done");
+    say(t("revoked_said", { name: key.name }));
+  });
+}

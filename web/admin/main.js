@@ -1,0 +1,95 @@
+// The administrators' page: sign in, then one section at a time, which the address names.
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
+import { said } from "../app/announce.js";
+import { header, startScheme } from "../app/header.js";
+import { addMessages, startLanguage, t } from "../app/i18n/index.js";
+import { icon } from "../library/icons.js";
+import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
+import { failedSection } from "./failed.js";
+import { de } from "./i18n/de.js";
+import { en } from "./i18n/en.js";
+import { keysSection } from "./keys.js";
+import { overviewSection } from "./overview.js";
+import { failed, keys, overview, usage } from "./state.js";
+import { usageSection } from "./usage.js";
+
+const REFRESH_MS = 5000;
+const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection });
+/** @typedef {keyof typeof SECTIONS} Name */
+/** What each section asks for. @type {{[name in Name]: {load(): Promise<void>}[]}} */
+const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys] };
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+const section = signal(named());
+
+/** @returns {Name} */
+function named() {
+  const name = location.hash.slice(1);
+  return name in SECTIONS ? /** @type {Name} */ (name) : "overview";
+}
+
+function shell() {
+  return html`<a class="skip" href="#view" @click=${skip}>${t("skip_section")}</a>
+    ${header()}
+    ${allowed.value ? signedIn() : allowed.value === false ? signIn() : nothing}
+    <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
+}
+
+function signedIn() {
+  return html`<div class="admin">
+    <nav class="sections" aria-label=${t("sections")}>
+      ${Object.keys(SECTIONS).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
+      ${hasKey() ? html`<button type="button" class="button quiet" @click=${leave}>${t("sign_out")}</button>` : nothing}
+    </nav>
+    <main id="view" class="section" tabindex="-1">${SECTIONS[section.value]()}</main>
+  </div>`;
+}
+
+function signIn() {
+  const refused = refusal.value;
+  return html`<main id="view" class="sign-in" tabindex="-1"><form class="panel admin-form" @submit=${enter}>
+    <span class="lock">${icon("lock")}</span>
+    <h1>${t("sign_in_title")}</h1>
+    <p class="soft">${t("sign_in_text")}</p>
+    <label class="field"><span>${t("admin_key")}</span><input name="key" type="password" autocomplete="off" spellcheck="false" required></label>
+    ${refused ? html`<p class="trouble" role="alert">${t(refused.status === 403 ? "key_not_admin" : "key_refused")}</p>` : nothing}
+    <button class="button primary">${t("sign_in")}</button>
+    <p class="soft small">${t("key_kept")}</p>
+  </form></main>`;
+}
+
+/** @param {SubmitEvent} event */
+function enter(event) {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  useKey(String(new FormData(form).get("key")).trim());
+  load();
+}
+
+function leave() {
+  signOut();
+  for (const source of [overview, keys, usage, failed]) source.clear();
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+function load() {
+  for (const source of SOURCES[section.peek()]) source.load();
+}
+
+async function start() {
+  addMessages("en", en);
+  addMessages("de", de);
+  startScheme();
+  await startLanguage();
+  effect(() => { document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
+  addEventListener("hashchange", () => { section.value = named(); load(); scrollTo(0, 0); });
+  setInterval(() => { if (allowed.peek() && section.peek() === "overview" && !document.hidden) overview.load(); }, REFRESH_MS);
+  load();
+}
+
+start();
