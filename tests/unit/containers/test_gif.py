@@ -81,14 +81,14 @@ def test_unknown_block_is_refused() -> None:
 def test_tiny_data_blocks_are_bounded() -> None:
     head = tiny_gif(0)[:-1]
     data = head + b",\0\0\0\0\1\0\1\0\0\2" + b"\1\0" * 400_000 + b"\0;"
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CorruptImage):
         list(gif_frames(data.replace(b"\1\0" * 400_000, b"\1\1" * 400_000)))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 3
 
 
 def test_many_frames_are_walked_quickly() -> None:
     data = tiny_gif(65_535)
-    start = time.perf_counter()
+    start = time.process_time()
     assert sum(1 for _ in gif_frames(data)) == 65_535
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
