@@ -39,7 +39,7 @@ function signedIn() {
   return html`<div class="admin">
     <nav class="sections" aria-label=${t("sections")}>
       ${Object.keys(SECTIONS).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
-      ${hasKey() ? html`<button type="button" class="button quiet" @click=${leave}>${t("sign_out")}</button>` : nothing}
+      ${hasKey() ? html`<button type="button" class="button quiet" @click=${leave}>${t("leave")}</button>` : nothing}
     </nav>
     <main id="view" class="section" tabindex="-1">${SECTIONS[section.value]()}</main>
   </div>`;
@@ -53,7 +53,7 @@ function signIn() {
     <p class="soft">${t("sign_in_text")}</p>
     <label class="field"><span>${t("admin_key")}</span><input name="key" type="password" autocomplete="off" spellcheck="false" required></label>
     ${refused ? html`<p class="trouble" role="alert">${t(refused.status === 403 ? "key_not_admin" : "key_refused")}</p>` : nothing}
-    <button class="button primary">${t("sign_in")}</button>
+    <button class="button primary">${t("enter_key")}</button>
     <p class="soft small">${t("key_kept")}</p>
   </form></main>`;
 }
