@@ -56,7 +56,7 @@ def test_without_a_hash_one_of_nobodys_is_verified(quick: Passwords, monkeypatch
 
     monkeypatch.setattr(PasswordHasher, "verify", spy)
     assert not quick.matches("correct horse", None)
-    assert len(verified) == 1
+    assert [stored[:9] for stored in verified] == ["$argon2id"]
 
 
 @pytest.mark.parametrize("stored", ["", "plain text", "$argon2id$broken"])
