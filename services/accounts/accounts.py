@@ -133,7 +133,7 @@ class Accounts:
                 raise BadToken
             # An error leaves the token valid.
             check_password(password, user.email)
-            # Whoever reads the mail of the address has it.
+            # The reader of mail to this address has it.
             user.confirmed_at = user.confirmed_at or datetime.now(UTC)
             user.password_hash = hashed
             session.flush()
