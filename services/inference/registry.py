@@ -1,5 +1,6 @@
 """The models of one process: loads them when needed, and keeps the most recently used ones."""
 
+import atexit
 import contextlib
 import math
 import threading
@@ -20,6 +21,8 @@ from services.inference.tiers import complete_tiers
 
 # How long a failed model is not loaded again.
 RETRY_SECONDS: Final = 30
+# How long an ending process waits for a model that is being loaded.
+LOAD_END_SECONDS: Final = 10
 log = structlog.get_logger("model")
 
 
@@ -70,7 +73,10 @@ class Models:
 
     def start(self) -> None:
         """Start loading the default model in a thread; `ready` becomes true when it is warm."""
-        threading.Thread(target=self._load_quietly, args=(self.default,), name="load-model", daemon=True).start()
+        loading = threading.Thread(target=self._load_quietly, args=(self.default,), name="load-model", daemon=True)
+        loading.start()
+        # An interpreter that ends while this thread is inside an engine aborts the process.
+        atexit.register(loading.join, LOAD_END_SECONDS)
 
     def retry_when_due(self) -> None:
         """Load the default model again some time after a failure: its file may have come since."""

@@ -168,7 +168,7 @@ def test_only_public_endpoints_work_without_a_key(closed: tuple[Gunicorn, str]) 
                 is_open.add(path)
     assert is_open == {
         "/", "/api", "/models", "/health", "/api/health", "/api/v1/health", "/health/live", "/health/ready", "/metrics",
-        "/api/metrics", "/api/metrics/prometheus", "/docs", "/redoc", "/openapi.json", "/api/account",
+        "/admin", "/api/metrics", "/api/metrics/prometheus", "/docs", "/redoc", "/openapi.json", "/api/account",
         "/studio.json",
     }  # fmt: skip
     assert requests.get(f"{server.url}/static/docs.js", timeout=10).status_code == 200

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -218,3 +220,15 @@ def test_model_file_added_later_is_loaded_without_a_restart(tmp_path: Path, monk
     monkeypatch.setattr(sessions, "RETRY_SECONDS", 0)
     models.retry_when_due()
     poll(models.ready)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
+def test_process_that_ends_while_its_model_loads_ends_cleanly(seconds: float) -> None:
+    program = f"""
+import time
+from bootstrap import load_settings, make_models
+make_models(load_settings()).start()
+time.sleep({seconds})
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
