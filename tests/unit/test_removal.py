@@ -168,6 +168,7 @@ def test_rules_demand_a_subject_and_a_jpeg(remover: Remover, small: bytes, blank
     assert opaque.format is Format.JPEG
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edges", ["soft", "refined", "matting"])
 @pytest.mark.parametrize("side", [64, 300])
 @pytest.mark.parametrize("colour", ["white", "grey", "black"])
@@ -204,6 +205,7 @@ def test_variants_of_a_remover_share_their_places(remover: Remover, small: bytes
 ANIMATED = {"animated": "true", "edges": "soft"}
 
 
+@pytest.mark.slow
 def test_first_frame_alone_is_worked_on_unless_all_are_asked_for(remover: Remover) -> None:
     data = disc(3)
     first = encoded(disc_frames(1)[0].quantize(16).convert("RGB"), "PNG")
@@ -223,6 +225,7 @@ def test_animated_still_picture_is_a_still_answer(remover: Remover, small: bytes
     assert gif.data.startswith(b"GIF89a")
 
 
+@pytest.mark.slow
 def test_animations_limits_are_those_of_the_place(remover: Remover) -> None:
     here = replace(remover, limits=ImageLimits(frames=FrameLimits(2, as_job=4)))
     with pytest.raises(TooManyFrames, match="it has 3; allowed: 2 in a request, 4 as a job"):

@@ -33,6 +33,7 @@ def stored(database: Database, email: str) -> User:
     return found
 
 
+@pytest.mark.slow
 def test_first_administrator_gets_a_password_that_works(database: Database) -> None:
     done = call("create", "Chief@x.y", "--name", "Chief", "--role", "admin")
     assert done.exit_code == 0, done.output
@@ -44,6 +45,7 @@ def test_first_administrator_gets_a_password_that_works(database: Database) -> N
     assert (again.exit_code, "has an account" in again.output) == (1, True)
 
 
+@pytest.mark.slow
 def test_password_may_come_from_standard_input(database: Database) -> None:
     assert "10 or more" in call("create", "a@x.y", "--password-stdin", text="short\n").output
     assert call("create", "a@x.y", "--password-stdin", text="correct horse\n").stdout == ""

@@ -105,6 +105,7 @@ def test_stopped_picture_ends_at_its_next_step(tmp_path: Path, segmenter: RembgS
     assert not (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_animation_has_the_format_that_its_name_says(tmp_path: Path, segmenter: RembgSegmenter) -> None:
     animated = replace(
         maker(segmenter, max_bytes=1_000_000), options=Options.parse({"animated": True, "edges": "soft"})

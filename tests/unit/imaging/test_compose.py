@@ -147,6 +147,7 @@ def expected_size(asked: dict[str, Any], subject: Box, found: Result) -> tuple[i
     return round(width * shrink), round(height * shrink)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)
 def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
     remove: Remove, cup: Array, pair: tuple[str, str]

@@ -63,6 +63,7 @@ def test_guide_has_every_model_with_its_licence() -> None:
         assert [cell.strip() for cell in row.split("|")[2:5]] == [spec.purpose, spec.licence, spec.commercial]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in CATALOGUE if n not in ("u2netp", "sam", "u2net_cloth_seg")])
 def test_every_model_runs_through_the_pipeline(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(name, tmp_path, monkeypatch)
