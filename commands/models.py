@@ -98,7 +98,7 @@ def _int8_line(int8: "Int8", rest: str) -> str:
 @click.command()
 def warmup() -> None:
     """Load the default model once, and report engine and precision."""
-    from bootstrap import make_models
+    from bootstrap.removal import make_models
     from services.capacity.deadline import Deadline
 
     try:
