@@ -7,7 +7,7 @@ import { ApiError, compose } from "../app/api.js";
 import { whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
-import { errorSolution, errorTitle } from "../library/failures.js";
+import { errorSolution, errorTexts, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
 import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
@@ -87,6 +87,7 @@ export class Exporter {
       this.state.value = { kind: "done", text };
       this.session.say(text);
     } catch (error) {
+      await errorTexts().catch(() => undefined);
       if (!running.signal.aborted) this.fail(error, again);
     }
   }

@@ -8,8 +8,8 @@ import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
 import { deleteAll } from "./actions.js";
 import { defaults, setDefaults } from "./defaults.js";
+import { errorText } from "./failures.js";
 import { icon } from "./icons.js";
-import { docError } from "./pace.js";
 import { done, selected, selectNone, targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Options} Options */
@@ -129,7 +129,7 @@ async function saveAll() {
     const { downloadAll } = await import("./download.js");
     await downloadAll(docs, (done) => { packing.value = { done, of }; });
   } catch (error) {
-    say(t("download_failed", { reason: docError(error).text }));
+    say(t("download_failed", { reason: errorText(error) }));
   }
   packing.value = undefined;
 }
