@@ -2,6 +2,7 @@
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { said } from "../app/announce.js";
+import { knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, startLanguage, t } from "../app/i18n/index.js";
 import { icon } from "../library/icons.js";
@@ -30,7 +31,7 @@ function named() {
 
 function shell() {
   return html`<a class="skip" href="#view" @click=${skip}>${t("skip_section")}</a>
-    ${header()}
+    ${header("/")}
     ${allowed.value ? signedIn() : allowed.value === false ? signIn() : nothing}
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
@@ -87,9 +88,11 @@ async function start() {
   startScheme();
   await startLanguage();
   effect(() => { document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
-  addEventListener("hashchange", () => { section.value = named(); load(); scrollTo(0, 0); });
+  addEventListener("hashchange", () => { section.value = named(); if (allowed.peek()) load(); scrollTo(0, 0); });
   setInterval(() => { if (allowed.peek() && section.peek() === "overview" && !document.hidden) overview.load(); }, REFRESH_MS);
-  load();
+  // Not asked where the answer is known: browsers show a refusal as an error.
+  if (hasKey() || (await knownFacts()).accounts?.user) load();
+  else allowed.value = false;
 }
 
 start();
