@@ -6,7 +6,7 @@ from typing import Final
 from flask import Response, request
 from werkzeug.routing import BaseConverter
 
-from bootstrap import JobServices
+from bootstrap.jobs import JobServices
 from routes.http.answers import Body
 from routes.http.auth import current_caller
 from routes.http.context import service, state

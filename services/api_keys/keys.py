@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypedDict, Unpack
 
@@ -163,15 +163,12 @@ def set_limits(database: Database, id_or_name: str, changed: Limits) -> ApiKey |
     None when no valid key has this id or name. Raises ValueError.
     """
     rate_limit, monthly_quota = checked_limits(changed.get("rate_limit"), changed.get("monthly_quota"))
+    checked = {"rate_limit": rate_limit, "monthly_quota": monthly_quota}
     with database.session() as session:
-        found = _live_key(session, id_or_name)
-        if found and "rate_limit" in changed:
-            found.rate_limit = rate_limit
-        if found and "monthly_quota" in changed:
-            found.monthly_quota = monthly_quota
-        if found:
-            log.info("key changed", key=found.name, key_id=found.id, user=found.user_id, **changed)
-        return found
+        found = _change_live_key(session, id_or_name, {name: checked[name] for name in checked if name in changed})
+    if found:
+        log.info("key changed", key=found.name, key_id=found.id, user=found.user_id, **changed)
+    return found
 
 
 def list_keys(database: Database, user_id: str | None = None) -> list[ApiKey]:
@@ -184,16 +181,16 @@ def list_keys(database: Database, user_id: str | None = None) -> list[ApiKey]:
 def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
     """Revoke a key for good and return it. None when no valid key has this id or name."""
     with database.session() as session:
-        found = _live_key(session, id_or_name)
-        if found:
-            revoke(found)
-        return found
+        found = _change_live_key(session, id_or_name, {"revoked_at": datetime.now(UTC)})
+    if found:
+        _log_revoked(found)
+    return found
 
 
 def revoke(key: ApiKey) -> None:
     """Revoke a key for good, within the caller's transaction."""
     key.revoked_at = datetime.now(UTC)
-    log.info("key revoked", key=key.name, key_id=key.id, user=key.user_id)
+    _log_revoked(key)
 
 
 def find_key(database: Database, key_id: str) -> ApiKey | None:
@@ -235,11 +232,24 @@ def parse_limit(text: str) -> str:
     return f"{match[1]}/{match[2].lower()}"
 
 
-def _live_key(session: Session, id_or_name: str) -> ApiKey | None:
-    live = select(ApiKey).where(ApiKey.revoked_at.is_(None))
-    by_id = session.scalar(live.where(ApiKey.id == id_or_name))
+def _change_live_key(session: Session, id_or_name: str, values: Mapping[str, object]) -> ApiKey | None:
+    """Set columns of the valid key with this id, or else of the operator's with this name, and return it.
+
+    One statement finds and changes it. A transaction that reads first and writes after another has written is refused
+    by SQLite, and on PostgreSQL would change a key that was revoked meanwhile.
+    """
     # Users name their keys as they like.
-    return by_id or session.scalar(live.where(ApiKey.name == id_or_name, ApiKey.user_id.is_(None)))
+    for named in (ApiKey.id == id_or_name, (ApiKey.name == id_or_name) & ApiKey.user_id.is_(None)):
+        # A statement needs something to set.
+        change = update(ApiKey).where(_LIVE, named).values(**(values or {"uses": ApiKey.uses}))
+        found: ApiKey | None = session.scalar(change.returning(ApiKey))
+        if found:
+            return found
+    return None
+
+
+def _log_revoked(key: ApiKey) -> None:
+    log.info("key revoked", key=key.name, key_id=key.id, user=key.user_id)
 
 
 def _hash(text: str) -> str:

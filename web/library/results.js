@@ -54,7 +54,7 @@ export function saveBlob(blob, name) {
 
 const REWORK_AT_ONCE = 2;
 
-/** Give photos these options; what is done is made again, from the same mask. @param {string[]} ids @param {import("../app/store.js").Options} change */
+/** Give photos these options; results that are ready are composed again from the same mask. @param {string[]} ids @param {import("../app/store.js").Options} change */
 export async function applyOptions(ids, change) {
   /** @type {string[]} */
   const queue = [];
