@@ -13,6 +13,7 @@ from routes.accounts.bodies import (
     read_small,
 )
 from routes.accounts.cookies import accounts, signed_in, tokens_of, without_session
+from routes.accounts.invitations import mail_language
 from routes.http.auth import optional_caller
 from routes.http.jobs.job_answers import answer
 from routes.http.limits import count_attempt
@@ -23,7 +24,7 @@ def register() -> Response:
     """Make an account. The answer is the same where the address has one."""
     asked = read_small(Registration)
     count_attempt("mail", asked.email)
-    accounts().register(asked.email, asked.password, asked.name)
+    accounts().register(asked.email, asked.password, asked.name, mail_language())
     return _accepted()
 
 
@@ -66,7 +67,7 @@ def forgot() -> Response:
     """Send a link for a new password. The answer is the same where the address has no account."""
     asked = read_small(Forgotten)
     count_attempt("mail", asked.email)
-    accounts().forgot(asked.email)
+    accounts().forgot(asked.email, mail_language())
     return _accepted()
 
 
