@@ -30,7 +30,7 @@ SIGN_IN: Final = Operation(
     json_body(bodies.Credentials),
     {"application/json": {"anyOf": [json_body(model)["application/json"] for model in (bodies.AccountView,
                                                                                      bodies.TokensView)]}},
-    (*FAILURES, errors.SignInFailed),
+    (*FAILURES, errors.SignInFailed, errors.BadToken),
 )  # fmt: skip
 REFRESH: Final = Operation(
     TAG, "Get new tokens", "A refresh token works once; the answer has the next one.",

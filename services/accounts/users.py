@@ -202,7 +202,7 @@ def role_of(text: str) -> Role:
 
 
 def _withdraw_invitations_of(session: Session, user_id: str) -> None:
-    # One could otherwise invite oneself again.
+    # They could otherwise invite themselves again.
     invitations.withdraw(session, Invitation.invited_by == user_id)
 
 

@@ -405,6 +405,12 @@ def test_administrator_invites_and_withdraws(here: Place, browser: Browser) -> N
         return found
 
     made, gone = invite("guest@example.com"), invite("late@example.com")
+    # Neither this nor a mail's link has the name by which somebody calls the server.
+    poisoned = Browser(here.server.url).call(
+        "POST", INVITATIONS, {"email": "late@example.com"}, headers=headers | {"Host": "evil.example"}
+    )
+    assert (poisoned.status_code, "evil" in poisoned.text) == (201, False)
+    gone = poisoned.json()
     assert made["invited_by"] == chief.id
     listed = browser.call("GET", INVITATIONS, headers=headers)
     assert [one["id"] for one in listed.json()["invitations"]] == [made["id"], gone["id"]]

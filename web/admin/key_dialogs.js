@@ -13,7 +13,7 @@ const KEYS = "/api/admin/keys";
 
 /**
  * A dialog with a form whose answer is awaited; an error is shown in it.
- * @param {string} title @param {unknown} content @param {{button: string, danger?: boolean, source?: {load(): Promise<void>}}} does `source`: what is loaded again afterwards
+ * @param {string} title @param {unknown} content @param {{button: string, danger?: boolean, source?: {load(): Promise<void>}}} does `source` is loaded again afterwards
  * @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send
  */
 export function formDialog(title, content, { button, danger = false, source = keys }, send) {
@@ -71,7 +71,7 @@ export function createKey() {
   });
 }
 
-/** Show what the server keeps no copy of. @param {string} title @param {string} text @param {string} secret */
+/** Show a secret that the server does not keep. @param {string} title @param {string} text @param {string} secret */
 export function showOnce(title, text, secret) {
   return openDialog((dialog) => html`<div class="admin-form">
     <h2>${title}</h2>
