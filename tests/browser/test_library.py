@@ -288,6 +288,20 @@ def test_deleting_removes_photos_here_and_on_the_server(with_jobs: Studio, tabs:
     tab.page.get_by_role("heading", name="Remove the background").wait_for()
 
 
+def test_download_that_fails_says_why_to_those_who_see(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(direct.url)
+    tab.expect("410")
+    refusal = {"error": "The file has expired", "code": "result_expired", "details": "UnidentifiedImageError"}
+    tab.page.route("**/compose", lambda route: route.fulfill(status=410, json=refusal))
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
+    item(tab, "astronaut.jpg").get_by_role("button", name="Download").click()
+    said = tab.page.locator(".banners").get_by_text("Results are kept for a limited time. Add the photo again.")
+    said.wait_for()
+    tab.page.get_by_role("button", name="OK").click()
+    said.wait_for(state="detached")
+
+
 def test_ground_and_format_change_for_all_without_the_model(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:

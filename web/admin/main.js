@@ -6,7 +6,7 @@ import { facts, knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, startLanguage, t } from "../app/i18n/index.js";
 import { icon } from "../library/icons.js";
-import { allowed, refusal, signOut, useKey } from "./api.js";
+import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
 import { failedSection } from "./failed.js";
 import { de } from "./i18n/de.js";
 import { en } from "./i18n/en.js";
@@ -32,7 +32,7 @@ function named() {
 
 function shell() {
   return html`<a class="skip" href="#view" @click=${skip}>${t("skip_section")}</a>
-    ${header()}
+    ${header("/")}
     ${allowed.value ? signedIn() : allowed.value === false ? signIn() : nothing}
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
@@ -102,10 +102,13 @@ async function start() {
   startScheme();
   await startLanguage();
   effect(() => { document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
-  addEventListener("hashchange", () => { section.value = named(); load(); scrollTo(0, 0); });
+  addEventListener("hashchange", () => { section.value = named(); if (allowed.peek()) load(); scrollTo(0, 0); });
   setInterval(() => { if (allowed.peek() && section.peek() === "overview" && !document.hidden) overview.load(); }, REFRESH_MS);
-  load();
-  knownFacts();
+  // Not asked where the answer is known: browsers show a refusal as an error.
+  if (hasKey()) load();
+  const { accounts } = await knownFacts();
+  if (accounts?.user && !hasKey()) load();
+  else if (!hasKey()) allowed.value = false;
 }
 
 start();

@@ -57,7 +57,8 @@ export function errorSolution(error) {
 }
 
 /** Both, as one text. @param {unknown} error */
-export function errorText(error) {
+export async function errorText(error) {
+  await errorTexts().catch(() => undefined);
   return `${errorTitle(error)}. ${errorSolution(error)}`.trim();
 }
 

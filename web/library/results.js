@@ -1,6 +1,6 @@
 // The results: downloaded one by one, and made again with other options.
 import * as api from "../app/api.js";
-import { say } from "../app/announce.js";
+import { notify } from "../app/announce.js";
 import { get } from "../app/db.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
@@ -39,7 +39,7 @@ export async function downloadOne(id) {
   try {
     saveBlob(await resultBlob(id), resultName(doc));
   } catch (error) {
-    say(t("download_failed", { reason: errorText(error) }));
+    notify(t("download_failed", { reason: await errorText(error) }));
   }
 }
 

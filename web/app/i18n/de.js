@@ -107,7 +107,7 @@ export const de = {
   apply_all: "Auf alle anwenden",
   apply_selected: "Auf ausgewählte anwenden",
   download_all: "Alle herunterladen",
-  download_metadata: "Angaben herunterladen",
+  download_metadata: "Angaben speichern",
   delete_now: "Jetzt löschen",
   packing: "Packe {done} von {of}\u2026",
   kept: ({ hours }, say) => `Der Server behält Ihre Fotos ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })} und löscht sie dann.`,

@@ -105,7 +105,7 @@ export class ObjectTool extends Selection {
       if (!asking.signal.aborted) this.select(region);
     } catch (error) {
       if (asking.signal.aborted) return;
-      say(t("tool_object_failed", { reason: errorText(error) }));
+      say(t("tool_object_failed", { reason: await errorText(error) }));
       if (error instanceof ApiError && error.status === 0) whenReachable().then(() => { if (!asking.signal.aborted && this.#asking === asking) this.asked = this.#ask(); });
     }
   }

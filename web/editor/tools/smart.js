@@ -93,7 +93,7 @@ export class SmartBrush extends Brush {
       });
     } catch (error) {
       // Busy, too many requests, not reachable: the local edge stays.
-      if (history.isLast(entry)) say(t("tool_edge_local", { reason: errorText(error) }));
+      if (history.isLast(entry)) say(t("tool_edge_local", { reason: await errorText(error) }));
     }
   }
 
