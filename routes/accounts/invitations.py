@@ -12,7 +12,7 @@ from routes.http.auth import current_caller
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_views import Moment
-from routes.http.limits import count_attempt
+from routes.http.limits import attempt
 from services.accounts.invitations import Invitation
 from services.accounts.invited_users import open_invitations, withdraw_invitation
 from services.accounts.messages import LANGUAGES, Language
@@ -85,10 +85,9 @@ def invite_somebody() -> Response:
     asked, caller = read_small(NewInvitation), current_caller()
     # The route needs an administrator.
     assert caller
-    count_attempt("mail", asked.email)
-    record, token = accounts().invite(
-        asked.email, role=asked.role, invited_by=caller.user_id or caller.id, language=asked.language or mail_language()
-    )
+    inviter, language = caller.user_id or caller.id, asked.language or mail_language()
+    with attempt("mail", asked.email, is_free_if_right=False):
+        record, token = accounts().invite(asked.email, role=asked.role, invited_by=inviter, language=language)
     page = f"{service().settings.public_base}/account"
     at_provider = accounts().provider is not None
     link = (page if at_provider else f"{page}#invite={token}") if token else None
