@@ -10,16 +10,17 @@ import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
 import { failedSection } from "./failed.js";
 import { de } from "./i18n/de.js";
 import { en } from "./i18n/en.js";
+import { invitationsSection } from "./invitations.js";
 import { keysSection } from "./keys.js";
 import { overviewSection } from "./overview.js";
-import { failed, keys, overview, usage } from "./state.js";
+import { failed, invitations, keys, overview, usage } from "./state.js";
 import { usageSection } from "./usage.js";
 
 const REFRESH_MS = 5000;
-const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection });
+const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection, invitations: invitationsSection });
 /** @typedef {keyof typeof SECTIONS} Name */
 /** What each section asks for. @type {{[name in Name]: {load(): Promise<void>}[]}} */
-const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys] };
+const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys], invitations: [invitations] };
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const section = signal(named());
 
@@ -39,7 +40,7 @@ function shell() {
 function signedIn() {
   return html`<div class="admin">
     <nav class="sections" aria-label=${t("sections")}>
-      ${Object.keys(SECTIONS).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
+      ${Object.keys(SECTIONS).filter((name) => name !== "invitations" || facts.value?.accounts?.invitations).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
       <button type="button" class="button quiet" @click=${leave}>${t("leave")}</button>
     </nav>
     <main id="view" class="section" tabindex="-1">${SECTIONS[section.value]()}</main>
@@ -81,7 +82,7 @@ async function leave() {
     say(/** @type {import("./api.js").ApiError} */ (error).text);
     return;
   }
-  for (const source of [overview, keys, usage, failed]) source.clear();
+  for (const source of [overview, keys, usage, failed, invitations]) source.clear();
   knownFacts();
 }
 
