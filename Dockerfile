@@ -23,7 +23,8 @@ COPY cli.py config.py paths.py setting_names.py ./
 COPY commands commands
 COPY services services
 RUN python cli.py models fetch u2netp && PYTHONPATH=/opt/preparing python cli.py models prepare u2netp
-COPY app.py gunicorn.conf.py bootstrap.py run.py sweeper.py worker.py LICENSE ./
+COPY app.py gunicorn.conf.py run.py sweeper.py worker.py LICENSE ./
+COPY bootstrap bootstrap
 COPY routes routes
 COPY migrations migrations
 COPY web web

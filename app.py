@@ -6,7 +6,9 @@ from flask import Flask
 from flask_cors import CORS
 
 import routes
-from bootstrap import load_settings, make_web_services, start_tracing
+from bootstrap.observability import start_tracing
+from bootstrap.settings import load_settings
+from bootstrap.web import make_web_services
 from config import Settings
 from routes import removebg
 from routes.dialect_headers import attach_dialect_headers

@@ -23,7 +23,7 @@ import gunicorn.util
 # Until the first fork: looking through everything imported again and again takes a third of the start.
 gc.disable()
 
-from bootstrap import load_settings, require_engine  # noqa: E402
+from bootstrap.settings import load_settings, require_engine  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from routes.http.errors import unparsed_body  # noqa: E402

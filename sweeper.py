@@ -11,7 +11,8 @@ import time
 
 import structlog
 
-from bootstrap import Maintenance, configure_logging, make_maintenance, start_tracing
+from bootstrap.jobs import Maintenance, make_maintenance
+from bootstrap.observability import configure_logging, start_tracing
 from config import Settings, load_settings
 from services.errors import ServiceError
 from services.observability import tracing

@@ -31,7 +31,9 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-import bootstrap
+from bootstrap.jobs import make_job_worker, make_presence
+from bootstrap.observability import configure_logging, start_tracing
+from bootstrap.settings import load_settings, require_engine
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
 from services.jobs.queue import TASK, Acknowledgements, make_celery, pool_class, request_class
@@ -46,7 +48,7 @@ SWEEPER = Path(__file__).with_name("sweeper.py")
 POLL_SECONDS = 2.0
 # More than its webhooks take to end.
 SWEEPER_STOP_SECONDS = 8.0
-settings = bootstrap.load_settings()
+settings = load_settings()
 log = structlog.get_logger("worker")
 app = make_celery(
     settings.broker_url,
@@ -101,7 +103,7 @@ def configure_celery_logging(instance: Any, **_: Any) -> None:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def configure_process_logging(**_: Any) -> None:
     """Configure the logging of this process. Because this handler exists, Celery does not install its own."""
-    bootstrap.configure_logging(settings)
+    configure_logging(settings)
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -109,7 +111,7 @@ def preload_modules(**_: Any) -> None:
     """Import the large modules before the fork, so that children share their memory."""
     from services.inference.runtime import import_rembg
 
-    bootstrap.require_engine(settings)
+    require_engine(settings)
     import_rembg()
 
 
@@ -119,9 +121,9 @@ def init_worker_process(**_: Any) -> None:
     tame_allocator()
     cv2.setNumThreads(1)
     configure_process_logging()
-    bootstrap.start_tracing(settings, "worker")
-    state.worker = bootstrap.make_job_worker(settings)
-    state.presence = bootstrap.make_presence(settings)
+    start_tracing(settings, "worker")
+    state.worker = make_job_worker(settings)
+    state.presence = make_presence(settings)
     state.presence.start()
 
 

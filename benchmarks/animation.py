@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.drawing import Subject
 from benchmarks.quality_losses import drawn, overlap, real_cutout
 from benchmarks.subjects import background
-from bootstrap import engine_settings
+from bootstrap.removal import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline, Stopwatch
 from services.imaging.animation.steady import look_of, steadied

@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 from PIL import Image
 
-from bootstrap import load_settings
+from bootstrap.settings import load_settings
 from services.inference.calibration import calibration_photos, measure, model_input
 from services.inference.catalogue import CATALOGUE, digest
 from services.inference.differences import difference, plain_masks

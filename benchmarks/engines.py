@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.stages import RESULTS
-from bootstrap import load_settings
+from bootstrap.settings import load_settings
 from services.capacity.deadline import Deadline
 from services.inference.calibration import calibration_photos
 from services.inference.catalogue import CATALOGUE

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.engines import photographs
 from benchmarks.stages import RESULTS, photo
 from benchmarks.versus_rembg import Measurement, load, post
-from bootstrap import load_settings
+from bootstrap.settings import load_settings
 from services.capacity.deadline import Deadline
 from services.inference.catalogue import CATALOGUE
 from services.inference.runtime import EngineSettings

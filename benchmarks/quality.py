@@ -33,7 +33,7 @@ from benchmarks.quality_strokes import report_strokes
 from benchmarks.stages import RESULTS
 from benchmarks.subjects import PHOTOGRAPHED, composites
 from benchmarks.versus_rembg import PEER, install_peer
-from bootstrap import engine_settings
+from bootstrap.removal import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline
 from services.imaging.decontaminate import decontaminate

@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.drawing import Subject
 from benchmarks.quality_losses import FAILED, drawn, edge_band, overlap, real_cutout
 from benchmarks.subjects import background, over
-from bootstrap import engine_settings
+from bootstrap.removal import engine_settings
 from config import load_settings
 from services.capacity.deadline import Deadline
 from services.imaging.edges.refine import refine

@@ -10,7 +10,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from bootstrap import load_settings, make_local_remover, make_models
+from bootstrap.removal import make_local_remover, make_models
+from bootstrap.settings import load_settings
 from services.capacity.deadline import Deadline
 from services.imaging.options import Options
 from services.removal import Remover

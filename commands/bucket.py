@@ -21,7 +21,7 @@ from services.storage.base import Storage, Stored, is_key, read_whole
 from services.storage.errors import ResultExpired
 
 if TYPE_CHECKING:
-    from bootstrap import JobServices
+    from bootstrap.jobs import JobServices
 
 # Jobs of this watcher that have not ended; further objects wait for the next look.
 MAX_OPEN: Final = 100

@@ -22,7 +22,7 @@ AGAIN_SECONDS: Final = 10.0
 
 def parse_place(text: str, settings: Settings) -> Place:
     """Return the bucket and the prefix of `s3://bucket/prefix`. Raises `click.UsageError`."""
-    from bootstrap import make_storage
+    from bootstrap.stores import make_storage
 
     parts = urlsplit(text)
     prefix = parts.path.strip("/")
@@ -34,7 +34,9 @@ def parse_place(text: str, settings: Settings) -> Place:
 
 def watch_bucket(source: str, target: str, pairs: tuple[str, ...], interval: float) -> None:
     """Watch until Ctrl-C. A service that can't be reached is tried again at the next look."""
-    from bootstrap import configure_logging, make_database, make_job_services, make_storage
+    from bootstrap.jobs import make_job_services
+    from bootstrap.observability import configure_logging
+    from bootstrap.stores import make_database, make_storage
 
     options, background = parse_options(pairs, None)
     settings = load_settings()

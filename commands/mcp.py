@@ -31,7 +31,7 @@ def mcp(roots: tuple[Path, ...], jobs: int) -> None:
         importlib.import_module("mcp.server")
     except ModuleNotFoundError as exc:
         raise click.ClickException("the package mcp is missing: pip install 'background-remover[mcp]'") from exc
-    from bootstrap import configure_logging
+    from bootstrap.observability import configure_logging
     from commands.mcp_tools import Tools
     from commands.roots import Roots
 

@@ -154,7 +154,7 @@ class Tools:
 
     def _warm(self) -> Maker:
         """Return the maker, whose model loads with the first picture."""
-        from bootstrap import make_local_remover
+        from bootstrap.removal import make_local_remover
 
         with self._lock:
             if self._maker is None:

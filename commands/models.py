@@ -69,7 +69,9 @@ def prepare_model(name: str) -> None:
         raise click.ClickException(str(exc)) from exc
     measured = record.measured_mean_difference
     click.echo(
-        f"{name}: {len(record.shifts)} channels shifted; masks in bf16 differ from f32 by "
+        f"{name}: {len(record.shifts)} channels shifted"
+        + (", side outputs fused" if record.side_outputs_fused else "")
+        + "; masks in bf16 differ from f32 by "
         f"{record.emulated_mean_difference:.5f} (emulated)"
         + (f", {measured:.5f} (measured; {record.measured_before:.5f} before)" if measured is not None else "")
         + (
@@ -98,7 +100,7 @@ def _int8_line(int8: "Int8", rest: str) -> str:
 @click.command()
 def warmup() -> None:
     """Load the default model once, and report engine and precision."""
-    from bootstrap import make_models
+    from bootstrap.removal import make_models
     from services.capacity.deadline import Deadline
 
     try:

@@ -104,7 +104,7 @@ def make_maker(
     fetch_missing_model(settings.model_name(options.model), settings)
     tame_allocator()
     with handling(exit_at_once):
-        from bootstrap import make_local_remover
+        from bootstrap.removal import make_local_remover
 
         remover = make_local_remover(settings, jobs)
         remover.models.get(options.model, Deadline())

@@ -127,7 +127,8 @@ def delete(email: str, yes: bool) -> None:
 
 def _erase_jobs(user_id: str) -> int:
     """Erase the jobs of a user who is deleted; return how many."""
-    from bootstrap import make_job_services, make_storage
+    from bootstrap.jobs import make_job_services
+    from bootstrap.stores import make_storage
     from config import load_settings
     from services.jobs.queries import Lister
 

@@ -192,7 +192,7 @@ class Remover:
     @cached_property
     def _service(self) -> ServiceRemover:
         """The service's remover, without its model; used with the lock held."""
-        from bootstrap import make_local_remover
+        from bootstrap.removal import make_local_remover
         from services.capacity.admission import Admission
 
         admission = Admission(self.jobs, waiting=ANY_SIZE, megapixels=self._settings.max_inflight_megapixels)

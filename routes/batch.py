@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from flask import Response, request, stream_with_context
 
-from bootstrap import WebServices
+from bootstrap.web import WebServices
 from routes.http.bodies import hold_body, keep_body
 from routes.http.context import caller_gone, extend_connection_deadline, request_deadline, service
 from routes.http.image_forms import FormFile, form_files, need_form, no_image

@@ -5,7 +5,7 @@ import time
 
 from flask import Response
 
-from bootstrap import WebServices
+from bootstrap.web import WebServices
 from routes.http.answers import (
     Alive,
     DependencyChecks,

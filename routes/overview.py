@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from flask import Response
 from pydantic import Field
 
-from bootstrap import DEFAULT_STORAGE_URL, Overview, data_folders
+from bootstrap.overview import Overview
+from bootstrap.stores import DEFAULT_STORAGE_URL, data_folders
 from routes.http.answers import Body, Count
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from config import Settings
 from routes.http.answers import Body, Count, json_response
-from routes.http.auth import optional_caller
+from routes.http.auth import caller_if_known
 from routes.http.context import request_deadline, service, state
 from routes.http.fields import BACKGROUND_URL, MASK, MATTE_OPTIONS, MODEL_OPTIONS, URL_FIELD
 from routes.http.limits import is_uncounted
@@ -188,7 +188,7 @@ def refine() -> Response:
 def studio_json() -> Response:
     """Return what a page needs to know of this service; no quota counts it."""
     parts = service()
-    caller = state().caller = optional_caller()
+    caller = state().caller = caller_if_known()
     counted = parts.settings.rate_limit_enabled and not is_uncounted()
     own = KeyLimit.parse(caller.rate_limit) if caller and caller.rate_limit else None
     build = web_build(current_app.static_folder or "web")

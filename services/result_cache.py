@@ -14,13 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-import redis
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.imaging.options import Options
 from services.imaging.pipeline import Result
-from services.persistence.redis import OptionalRedis, RedisUnavailable
+from services.persistence.redis import OptionalRedis, Redis, RedisUnavailable
 from services.storage.census import Census
 
 # A larger result is not cached.
@@ -87,7 +86,7 @@ def code() -> str:
     return digest.hexdigest()
 
 
-def count_cached(client: redis.Redis) -> Census:
+def count_cached(client: Redis) -> Census:
     """Count the cached results and their bytes, among `MAX_SCANS` pages of Redis' keys. Raises `RedisError`."""
     cursor, files, size = 0, 0, 0
     for _ in range(MAX_SCANS):

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.load.callers import differing_results, download_results, remove_synchronously, submit
 from benchmarks.load.stack import Stack, wait
-from bootstrap import make_storage
+from bootstrap.stores import make_storage
 from config import load_settings
 from services.errors import DatabaseUnavailable
 from services.jobs.tables import ACTIVE, FINISHED

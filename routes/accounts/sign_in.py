@@ -56,8 +56,8 @@ def refresh() -> Response:
 
 def sign_out() -> Response:
     """End this browser's session; with `everywhere=true` all sessions and tokens of the user."""
-    caller = optional_caller()
-    if caller and caller.user_id and caller.key_id is None and request.args.get("everywhere") == "true":
+    caller = optional_caller() if request.args.get("everywhere") == "true" else None
+    if caller and caller.user_id and caller.key_id is None:
         accounts().sign_out_everywhere(caller.user_id)
     return without_session(Response(status=204))
 

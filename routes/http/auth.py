@@ -45,9 +45,8 @@ def identify(scope: str) -> Caller | None:
     """Return who calls. Raises `MissingKey`, `BadKey`, `Forbidden` (another scope), `NotSignedIn`,
     `DatabaseUnavailable`.
 
-    A key or a token that is sent counts, and no cookie beside it. Where none is required (`AUTH_REQUIRED=false`, except
-    for `admin`, `any` and `user`) it only changes whose jobs and which quota count. Clients of other services always
-    send one, so an unknown key is treated as absent, and so is any while the database is lost or does not exist yet.
+    A key or a token in a header takes precedence over a session's cookie. Where none is required
+    (`AUTH_REQUIRED=false`, except for `admin`, `any` and `user`) it only changes whose jobs and which quota count.
     """
     if not (service().settings.auth_required or scope in (ADMIN, ANY, USER)):
         caller = optional_caller()
@@ -66,15 +65,25 @@ def identify(scope: str) -> Caller | None:
 
 
 def optional_caller() -> Caller | None:
-    """Return who calls; None without a key or session, for one that is not valid, and while the database is lost."""
+    """Return who calls; None without a key or session, and for one that is not valid.
+
+    Clients of other services always send a key, so an unknown one is treated as absent, and so is any key while the
+    database is lost or does not exist yet. A session or token of ours is never treated as absent: its user would get
+    somebody else's quota and jobs. Raises `DatabaseUnavailable` for those.
+    """
     text, keys = _sent_key(), service().keys
-    if not keys.database.exists():
-        return None
+    if keys.database.exists():
+        with contextlib.suppress(DatabaseUnavailable):
+            key = keys.find(text)
+            if key and not key.problem():
+                return Caller.of_key(key)
+    return _signed_in(text)
+
+
+def caller_if_known() -> Caller | None:
+    """Return who calls; None too while the database is lost. For answers that everybody gets."""
     with contextlib.suppress(DatabaseUnavailable):
-        key = keys.find(text)
-        if key and not key.problem():
-            return Caller.of_key(key)
-        return _signed_in(text)
+        return optional_caller()
     return None
 
 

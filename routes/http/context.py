@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from flask import current_app, g, request
 
-from bootstrap import WebServices
+from bootstrap.web import WebServices
 from services.api_keys.caller import Caller
 from services.capacity.deadline import Deadline
 from services.errors import ServiceError

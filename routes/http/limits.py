@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app
 from flask_limiter import HeaderNames, Limiter, RateLimitExceeded, RequestLimit, RouteLimit
 from limits import RateLimitItem, RateLimitItemPerHour
 
-from bootstrap import quota_storage
+from bootstrap.stores import quota_storage
 from config import Settings
 from routes.http.auth import current_caller
 from routes.http.callers import client_address, is_from_this_machine

@@ -83,7 +83,7 @@ class Sessions:
         if known and known.epoch >= epoch:
             return known
         try:
-            found = find_user(self._database, user_id)
+            found = self._found(user_id)
         except DatabaseUnavailable:
             stale = self._known.get(user_id, asked - STALE_SECONDS)
             if stale is None:
@@ -94,6 +94,12 @@ class Sessions:
         else:
             self._known.drop(user_id)
         return found
+
+    def _found(self, user_id: str) -> User | None:
+        # The user of a token had a database: an SQLite file that is gone is lost, and no new one is made.
+        if not self._database.exists():
+            raise DatabaseUnavailable("its file does not exist")
+        return find_user(self._database, user_id)
 
 
 def _claims(user: User) -> dict[str, object]:

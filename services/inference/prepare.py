@@ -23,6 +23,7 @@ from services.inference.recentre import recentre, watched_tensors
 from services.inference.record import PREPARATION, Int8, Record
 from services.inference.runtime import EngineSettings, Fast, bf16_is_fast, int8_is_fast
 from services.inference.segmenter import RembgSegmenter
+from services.inference.side_outputs import fuse_side_outputs
 
 # Largest difference of any mask value, of 1, that counts as equal.
 F32_LIMIT: Final = 1e-4
@@ -44,6 +45,7 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
     model = onnx.load(str(path))
     del model.graph.output[1:]
     exact = plain_masks(model.SerializeToString(), feeds)
+    fused = fuse_side_outputs(model, measure(model, feeds, watched_tensors(model)))
     shifts = recentre(model, measure(model, feeds, watched_tensors(model)))
     onnx.checker.check_model(model)
     data = model.SerializeToString()
@@ -56,6 +58,7 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
         version=PREPARATION,
         original_sha256=digest(path),
         prepared_sha256=digest(prepared),
+        side_outputs_fused=fused,
         shifts=json.loads(json.dumps([asdict(shift) for shift in shifts])),
         f32_largest_difference=largest,
         emulated_mean_difference=difference(exact, plain_masks(emulate_bf16(model).SerializeToString(), feeds)).mean,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from services.inference.catalogue import ModelSpec, digest
 
 # The method's version: records of other versions are ignored.
-PREPARATION: Final = 2
+PREPARATION: Final = 3
 # bf16 is good up to this mean difference of the masks.
 BF16_LIMIT: Final = 0.0015
 # int8 is good up to this mean difference, and up to this one on the worst photo.
@@ -66,6 +66,8 @@ class Record:
     """What the unprepared model would have given."""
     int8: Int8 | None = None
     """None where no convolutions are known to be good in int8."""
+    side_outputs_fused: bool = False
+    """Whether `services/inference/side_outputs.py` replaced the last step."""
 
     @property
     def good(self) -> bool:

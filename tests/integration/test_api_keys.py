@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Barrier
+from typing import Literal
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -24,10 +26,10 @@ from services.api_keys.keys import (
     key_id_of,
     list_keys,
     new_key,
-    parse_limit,
     revoke_key,
     set_limits,
 )
+from services.api_keys.limits import Limits, parse_limit
 from services.api_keys.usage import Counts, Slot, charged_since, usage_of, usage_of_all, write_usage
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database
@@ -268,3 +270,36 @@ def test_usage_of_concurrent_processes_adds_up(database: Database) -> None:
         list(pool.map(add, range(20)))
     assert set(usage_of(database, ["a" * 12], date(2026, 1, 1)).values()) == {Counts(20, 20, 20, 0, 5.0, 140)}
     assert charged_since(database, "a" * 12, date(2026, 2, 5)) == 20
+
+
+def test_two_administrators_change_a_key_at_the_same_time_and_neither_loses(database_url: str) -> None:
+    first, second = Database(database_url), Database(database_url)
+    _, key = create_key(first, name="shared")
+    both, rounds = Barrier(2), 40
+
+    def change(database: Database, name: Literal["rate_limit", "monthly_quota"]) -> None:
+        for number in range(1, rounds + 1):
+            both.wait(30)
+            limits: Limits = {"rate_limit": f"{number}/hour"} if name == "rate_limit" else {"monthly_quota": number}
+            assert set_limits(database, key.id, limits)
+            both.wait(30)
+            found = stored(database, key.id)
+            assert (found.rate_limit, found.monthly_quota) == (f"{number}/hour", number)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(change, first, "rate_limit"), pool.submit(change, second, "monthly_quota")]
+        for one in done:
+            one.result()
+    first.close()
+    second.close()
+
+
+def test_one_of_two_administrators_revokes_a_key(database: Database) -> None:
+    for number in range(10):
+        name = create_key(database, name=f"k{number}")[1].name
+
+        def revoked(_: int, name: str = name) -> bool:
+            return revoke_key(database, name) is not None
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(revoked, range(4))) == 1

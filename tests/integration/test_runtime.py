@@ -226,7 +226,8 @@ def test_model_file_added_later_is_loaded_without_a_restart(tmp_path: Path, monk
 def test_process_that_ends_while_its_model_loads_ends_cleanly(seconds: float) -> None:
     program = f"""
 import time
-from bootstrap import load_settings, make_models
+from bootstrap.removal import make_models
+from bootstrap.settings import load_settings
 make_models(load_settings()).start()
 time.sleep({seconds})
 """

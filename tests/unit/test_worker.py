@@ -8,7 +8,7 @@ from tests.support.waiting import ROOT
 
 def test_worker_imports_no_web_framework() -> None:
     code = (
-        "import os, sys, worker, bootstrap; bootstrap.make_job_worker(worker.settings);"
+        "import os, sys, worker; worker.make_job_worker(worker.settings);"
         # The model is still loading in a thread.
         "print(*sys.modules, flush=True); os._exit(0)"
     )

@@ -55,7 +55,8 @@ async function start() {
   // Texts of another language come later than its choice.
   effect(() => { const name = language.value; loadTexts(name).then(() => { texts.value += 1; }); });
   offer.value = (await knownFacts()).accounts;
-  const found = await account().catch(() => null);
+  // Not asked where the answer is known: browsers show a refusal as an error.
+  const found = offer.value?.user ? await account().catch(() => null) : null;
   if (found) load();
   user.value = found;
 }

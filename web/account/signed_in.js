@@ -23,6 +23,7 @@ export function signedIn(account, enter) {
     <div class="panel"><p>${account.name ? `${account.name}, ${account.email}` : account.email}</p>
       <p class="soft">${usage.value ? t("usage_of_month", { images: usage.value.month.images, requests: usage.value.totals.requests }) : ""}</p>
       <div class="buttons"><a class="button primary" href="/">${t("to_photos")}</a>
+        ${account.role === "admin" ? html`<a class="button" href="/admin">${t("to_admin")}</a>` : ""}
         <button type="button" class="button" @click=${() => leave(false)}>${t("sign_out")}</button>
         <button type="button" class="button" @click=${() => leave(true)}>${t("sign_out_everywhere")}</button></div></div>
     ${ownKeys()}

@@ -39,9 +39,15 @@ export function useKey(text) {
   try { sessionStorage.setItem(KEY, text); } catch { kept = text; }
 }
 
-export function signOut() {
+function forgetKey() {
   try { sessionStorage.removeItem(KEY); } catch { /* it was not kept */ }
   kept = "";
+}
+
+/** Forget the key; without one end the session of this browser. @throws {ApiError} */
+export async function signOut() {
+  if (!hasKey()) await ask("/api/v1/auth/logout", { method: "POST" });
+  forgetKey();
   refusal.value = undefined;
   allowed.value = false;
 }
@@ -53,12 +59,13 @@ function key() {
 }
 
 /**
- * The JSON of an answer; null where it has none. A refusal asks for a key.
+ * The JSON of an answer; null where it has none. A refused key is forgotten, so that a session counts again.
  * @param {string} path @param {{method?: string, body?: unknown}} [init] @returns {Promise<any>} @throws {ApiError}
  */
 export async function ask(path, { method = "GET", body } = {}) {
   const headers = new Headers({ Accept: "application/json" });
-  if (key()) headers.set("X-Api-Key", key());
+  const sentKey = key();
+  if (sentKey) headers.set("X-Api-Key", sentKey);
   if (body !== undefined) headers.set("Content-Type", "application/json");
   const sent = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
   const answer = await fetch(path, { ...sent, credentials: "same-origin", cache: "no-store" }).catch(() => { throw unreachable(); });
@@ -69,7 +76,8 @@ export async function ask(path, { method = "GET", body } = {}) {
   }
   const error = await errorOf(answer);
   if (error.status === 401 || error.status === 403) {
-    refusal.value = hasKey() ? error : undefined;
+    if (sentKey) refusal.value = error;
+    if (sentKey === key()) forgetKey();
     allowed.value = false;
   }
   throw error;

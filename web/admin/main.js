@@ -1,7 +1,8 @@
 // The administrators' page: sign in, then one section at a time, which the address names.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { said } from "../app/announce.js";
+import { said, say } from "../app/announce.js";
+import { facts, knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, startLanguage, t } from "../app/i18n/index.js";
 import { icon } from "../library/icons.js";
@@ -30,7 +31,7 @@ function named() {
 
 function shell() {
   return html`<a class="skip" href="#view" @click=${skip}>${t("skip_section")}</a>
-    ${header()}
+    ${header("/")}
     ${allowed.value ? signedIn() : allowed.value === false ? signIn() : nothing}
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
@@ -39,7 +40,7 @@ function signedIn() {
   return html`<div class="admin">
     <nav class="sections" aria-label=${t("sections")}>
       ${Object.keys(SECTIONS).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
-      ${hasKey() ? html`<button type="button" class="button quiet" @click=${leave}>${t("leave")}</button>` : nothing}
+      <button type="button" class="button quiet" @click=${leave}>${t("leave")}</button>
     </nav>
     <main id="view" class="section" tabindex="-1">${SECTIONS[section.value]()}</main>
   </div>`;
@@ -55,7 +56,14 @@ function signIn() {
     ${refused ? html`<p class="trouble" role="alert">${t(refused.status === 403 ? "key_not_admin" : "key_refused")}</p>` : nothing}
     <button class="button primary">${t("enter_key")}</button>
     <p class="soft small">${t("key_kept")}</p>
+    ${facts.value?.accounts ? withAccount(facts.value.accounts.user) : nothing}
   </form></main>`;
+}
+
+/** The other way in: a session. @param {string|null} user the address of the signed-in user */
+function withAccount(user) {
+  return html`${user ? html`<p class="trouble">${t("user_not_admin", { user })}</p>` : nothing}
+    <a class="button" href="/account">${t(user ? "other_account" : "with_account")}</a>`;
 }
 
 /** @param {SubmitEvent} event */
@@ -66,9 +74,15 @@ function enter(event) {
   load();
 }
 
-function leave() {
-  signOut();
+async function leave() {
+  try {
+    await signOut();
+  } catch (error) {
+    say(/** @type {import("./api.js").ApiError} */ (error).text);
+    return;
+  }
   for (const source of [overview, keys, usage, failed]) source.clear();
+  knownFacts();
 }
 
 /** @param {Event} event */
@@ -87,9 +101,13 @@ async function start() {
   startScheme();
   await startLanguage();
   effect(() => { document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
-  addEventListener("hashchange", () => { section.value = named(); load(); scrollTo(0, 0); });
+  addEventListener("hashchange", () => { section.value = named(); if (allowed.peek()) load(); scrollTo(0, 0); });
   setInterval(() => { if (allowed.peek() && section.peek() === "overview" && !document.hidden) overview.load(); }, REFRESH_MS);
-  load();
+  // Not asked where the answer is known: browsers show a refusal as an error.
+  if (hasKey()) load();
+  const { accounts } = await knownFacts();
+  if (accounts?.user && !hasKey()) load();
+  else if (!hasKey()) allowed.value = false;
 }
 
 start();

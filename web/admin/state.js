@@ -8,7 +8,7 @@ import { ask } from "./api.js";
  */
 
 /**
- * Something that is asked for when it is shown. What was shown stays until the next answer.
+ * An answer of the server, loaded when its section is shown. The last answer stays until the next one comes.
  * @template T
  */
 export class Source {

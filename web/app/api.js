@@ -105,7 +105,8 @@ export function errorFrom(status, body, retryAfter) {
     status,
     code: body.code ?? `http_${status}`,
     text: body.error ?? `The server answered ${status}`,
-    details: body.details ?? "",
+    // The operator finds our own failures by their request.
+    details: [body.details, status >= 500 && body.request_id].filter(Boolean).join(" "),
     solution: body.solution ?? "",
     retryAfter: Number.isFinite(seconds) ? seconds : undefined,
   });

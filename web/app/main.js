@@ -1,10 +1,10 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
-import { html, render } from "../vendor/lit-html/lit-html.js";
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { EDITOR, prepare, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
-import { said, say } from "./announce.js";
-import { onKeyNeeded } from "./api.js";
+import { notify, said, shown } from "./announce.js";
+import { onKeyNeeded, reachable } from "./api.js";
 import { connectionBanner, startConnection } from "./connection.js";
 import { trouble } from "./db.js";
 import { knownFacts } from "./facts.js";
@@ -34,9 +34,14 @@ function shell() {
   return html`
     <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
-    <div class="banners">${connectionBanner()}${storage.value()}</div>
+    <div class="banners">${connectionBanner()}${storage.value()}${notice()}</div>
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
+}
+
+function notice() {
+  if (!shown.value) return nothing;
+  return html`<div class="notice banner"><span>${shown.value}</span><button type="button" class="button" @click=${() => { shown.value = ""; }}>${t("got_it")}</button></div>`;
 }
 
 /** @param {Event} event */
@@ -66,7 +71,7 @@ async function show(to) {
     if (mine === showing) view = openEditor(root, to.id);
   } catch {
     // Its files are of another build: the page is older than the server.
-    say(t("reload_page"));
+    if (reachable.peek()) notify(t("reload_page"));
     go({ name: "library" });
   }
 }

@@ -9,7 +9,7 @@ import { whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { peek, photoOf } from "../app/store.js";
-import { errorSolution, errorTitle } from "../library/failures.js";
+import { errorSolution, errorTexts, errorTitle } from "../library/failures.js";
 import { openDocument } from "./document.js";
 import { frame } from "./frame.js";
 import { startGL } from "./gl/renderer.js";
@@ -66,6 +66,7 @@ class Opening {
       await this.#show(document, renderer, rest);
     } catch (error) {
       const known = error instanceof ApiError;
+      await errorTexts().catch(() => undefined);
       this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
       say(this.#error.value.text);
       if (known && error.status === 0) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });

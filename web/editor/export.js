@@ -7,7 +7,7 @@ import { ApiError, compose } from "../app/api.js";
 import { whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
-import { errorSolution, errorTitle } from "../library/failures.js";
+import { errorSolution, errorTexts, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
 import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
@@ -20,6 +20,8 @@ import { icon } from "./icons.js";
 
 /** Browsers make larger pictures unreliably; phones stop at this. */
 export const QUICK_PIXELS = 16_000_000;
+/** How long a success is shown. */
+const DONE_MS = 6000;
 const EXTENSIONS = { jpeg: "jpg", png: "png", webp: "webp", avif: "avif" };
 
 export class Exporter {
@@ -84,9 +86,12 @@ export class Exporter {
     this.session.say(t("ed_exporting"));
     try {
       const text = await make(running.signal);
-      this.state.value = { kind: "done", text };
+      const done = { kind: /** @type {const} */ ("done"), text };
+      this.state.value = done;
       this.session.say(text);
+      setTimeout(() => { if (this.state.peek() === done) this.state.value = { kind: "idle" }; }, DONE_MS);
     } catch (error) {
+      await errorTexts().catch(() => undefined);
       if (!running.signal.aborted) this.fail(error, again);
     }
   }
@@ -144,7 +149,12 @@ export class Exporter {
 export function exportButtons(session) {
   const { exporter } = session;
   const busy = exporter.state.value.kind === "busy";
-  return html`<div class="ed-export">
+  const close = (/** @type {Event} */ event) => {
+    const to = /** @type {FocusEvent} */ (event).relatedTarget ?? document.activeElement;
+    const stays = event.type === "focusout" ? !to || /** @type {Element} */ (event.currentTarget).contains(/** @type {Node} */ (to)) : /** @type {KeyboardEvent} */ (event).key !== "Escape";
+    if (!stays) exporter.open.value = false;
+  };
+  return html`<div class="ed-export" @keydown=${close} @focusout=${close}>
     <button type="button" class="button primary" aria-busy=${String(busy)} ?disabled=${busy} @click=${() => exporter.download()}>
       ${busy ? html`<span class="ed-spinner"></span>` : icon("down")}<span>${t("ed_export")}</span></button>
     <button type="button" class="button primary ed-more" aria-label=${t("ed_export_more")} aria-haspopup="true" aria-expanded=${String(exporter.open.value)}
@@ -158,8 +168,7 @@ function exportMenu(session) {
   const { exporter } = session;
   const format = session.options.value.format || "png";
   const { width, height } = session.look.layout.value;
-  const close = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") exporter.open.value = false; };
-  return html`<div class="ed-menu" @keydown=${close}>
+  return html`<div class="ed-menu">
     <p class="soft small">${t("ed_export_facts", { format: t(`ed_format_${format}`), width: speaker().number(width), height: speaker().number(height) })}</p>
     ${exporter.canCopy ? html`<button type="button" class="button quiet" @click=${() => exporter.copy()}>${icon("copy")}${t("ed_copy")}</button>` : html``}
     ${exporter.canQuick ? html`<button type="button" class="button quiet" @click=${() => exporter.quick()}>${icon("down")}<span>${t("ed_quick")}<small class="soft">${t("ed_quick_note")}</small></span></button>` : html``}

@@ -131,7 +131,7 @@ class Keys {
 
   /** @param {KeyboardEvent} event */
   #help({ key }) {
-    if (key === "?") this.list();
+    if (key === "?") showKeys(this.parts.settings);
     return key === "?";
   }
 
@@ -209,16 +209,15 @@ class Keys {
     if (document.fullscreenElement) document.exitFullscreen();
     else (this.element.closest("[role=region]") ?? this.element).requestFullscreen?.().catch(() => {});
   }
+}
 
-  /** Show the list of keys, with the switch that turns those without Ctrl off. */
-  list() {
-    const { shortcuts } = this.parts.settings;
-    const change = (/** @type {Event} */ event) => { shortcuts.value = /** @type {HTMLInputElement} */ (event.target).checked; };
-    openDialog(html`<h2>${t("keys_title")}</h2>
-      <p class="soft">${t("keys_focus")}</p>
-      <label class="switch"><input type="checkbox" ?checked=${shortcuts.value} @change=${change}><span>${t("keys_switch")}</span></label>
-      <dl class="keys">${LIST.map(([keys, text]) => html`<div><dt>${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${t(text)}</dd></div>`)}</dl>
-      <p class="soft">${t("forget_what")}</p>
-      <button type="button" class="button" @click=${forget}>${t("forget")}</button>`, { label: t("keys_title"), name: "keys" });
-  }
+/** Show the list of keys, with the switch that turns those without Ctrl off. @param {Pick<typeof import("./settings.js"), "shortcuts">} settings */
+export function showKeys({ shortcuts }) {
+  const change = (/** @type {Event} */ event) => { shortcuts.value = /** @type {HTMLInputElement} */ (event.target).checked; };
+  openDialog(html`<h2>${t("keys_title")}</h2>
+    <p class="soft">${t("keys_focus")}</p>
+    <label class="switch"><input type="checkbox" ?checked=${shortcuts.value} @change=${change}><span>${t("keys_switch")}</span></label>
+    <dl class="keys">${LIST.map(([keys, text]) => html`<div><dt>${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${t(text)}</dd></div>`)}</dl>
+    <p class="soft">${t("forget_what")}</p>
+    <button type="button" class="button" @click=${forget}>${t("forget")}</button>`, { label: t("keys_title"), name: "keys" });
 }

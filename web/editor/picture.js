@@ -27,7 +27,7 @@ export class Picture {
 
   /** Show it on a stage. @param {HTMLElement} element @param {import("./gl/types.js").Renderer} renderer */
   show(element, renderer) {
-    const phone = matchMedia("(max-width: 700px)").matches;
+    const phone = matchMedia("(max-width: 700px), (max-width: 900px) and (orientation: portrait)").matches;
     // A fitted picture stays clear of what floats over the stage.
     const [left, right] = globalThis.document.documentElement.dir === "rtl" ? [28, 84] : [84, 28];
     this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left, top: 28, right, bottom: 76 };

@@ -2,7 +2,7 @@
  * One open document with everything that acts on it: what the views read and what their buttons do.
  */
 import { batch, computed, effect, signal } from "../vendor/signals/signals-core.js";
-import { say } from "../app/announce.js";
+import { notify, say } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { facts as modelFacts } from "../app/photos.js";
@@ -91,7 +91,7 @@ export class Session {
     try {
       await keepEdit(this.id, await png8.encode(this.document.mask), options);
     } catch {
-      say(t("ed_batch_failed"));
+      notify(t("ed_batch_failed"));
     }
   }
 

@@ -115,7 +115,7 @@ function pendingActions(session, tool) {
 function wholeActions({ actions, document }) {
   const area = document.width * document.height;
   const button = (/** @type {string} */ name, /** @type {() => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${run}>${t(`ed_whole_${name}`)}</button>`;
-  return html`<details class="ed-whole"><summary>${t("ed_whole")}</summary><div class="ed-chips">
+  return html`<details class="ed-whole" @toggle=${(/** @type {any} */ event) => event.currentTarget.scrollIntoView({ block: "nearest" })}><summary>${t("ed_whole")}</summary><div class="ed-chips">
     ${button("holes", () => actions.fillHoles(Math.round(area * SPECK)))}
     ${button("specks", () => actions.dropSpecks(Math.round(area * SPECK)))}
     ${button("contrast", () => actions.contrast(CONTRAST))}

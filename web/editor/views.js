@@ -7,6 +7,7 @@ import { speaker, t } from "../app/i18n/index.js";
 import { compareSlider, placeSlider } from "./compare.js";
 import { exportButtons, exportNotice } from "./export.js";
 import { icon } from "./icons.js";
+import { showKeys } from "./keys.js";
 import { attachEditorKeys } from "./shortcuts.js";
 import { backgroundPanel, canvasPanel, filePanel, paintSwatches, presetPanel, shadowPanel } from "./panels.js";
 import { toolOptions, toolbar } from "./toolbar.js";
@@ -85,6 +86,7 @@ function hud(session) {
       <button type="button" class="icon-button" aria-label=${t("ed_compare")} data-tip=${t("ed_compare")} aria-pressed=${String(mode === "split")} @click=${() => by("split")}>${icon("split")}</button>
       <button type="button" class="icon-button" aria-label=${t("ed_sides")} data-tip=${t("ed_sides")} aria-pressed=${String(mode === "sides")} @click=${() => by("sides")}>${icon("sides")}</button>
       <button type="button" class="icon-button" aria-label=${t(`ed_overlay_${overlay}`)} data-tip=${t(`ed_overlay_${overlay}`)} aria-keyshortcuts="Q" aria-pressed=${String(overlay !== "none")} @click=${nextOverlay}>${icon("eye")}</button>
+      <button type="button" class="icon-button ed-wide" aria-label=${t("keys_title")} data-tip=${t("keys_title")} aria-haspopup="dialog" @click=${() => showKeys(settings)}>${icon("keys")}</button>
     </div>
     <p class="ed-facts small soft">${t("ed_kept", { share: speaker().number(session.look.kept.value, { style: "percent", maximumFractionDigits: 0 }) })}</p>`;
 }

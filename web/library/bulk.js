@@ -2,14 +2,14 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { computed, signal } from "../vendor/signals/signals-core.js";
-import { say } from "../app/announce.js";
+import { notify } from "../app/announce.js";
 import { facts, optionsOf } from "../app/facts.js";
 import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
 import { deleteAll } from "./actions.js";
 import { defaults, setDefaults } from "./defaults.js";
+import { errorText } from "./failures.js";
 import { icon } from "./icons.js";
-import { docError } from "./pace.js";
 import { done, selected, selectNone, targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Options} Options */
@@ -22,6 +22,8 @@ const NAMED = /** @type {{[name: string]: string}} */ ({ white: "ffffff", black:
 const draft = signal(/** @type {Options|undefined} */ (undefined));
 /** How many of how many are packed; undefined while nothing is. */
 const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
+/** Whether the looks are open where they have no column of their own. */
+const open = signal(false);
 const shownOptions = computed(() => draft.value ?? defaults.value);
 
 /** The options with those that the preset stands for. @param {Options} options @returns {Options} */
@@ -42,6 +44,7 @@ async function apply() {
   const ids = targets.peek();
   setDefaults(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== "")));
   draft.value = undefined;
+  open.value = false;
   (await import("./results.js")).applyOptions([...ids], options);
 }
 
@@ -51,9 +54,10 @@ export function bulkPanel() {
   const options = shownOptions.value;
   const looks = effective(options);
   return html`<aside class="bulk" aria-label=${t("looks")}>
-    <div class="looks panel">
+    <div class="looks panel" id="looks" ?data-open=${open.value} @keydown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") open.value = false; }}>
     <header><h2>${some ? t("for_selected", { count: some }) : t("for_all", { count: order.value.length })}</h2>
-      ${some ? html`<button type="button" class="button quiet" @click=${selectNone}>${t("select_none")}</button>` : nothing}</header>
+      ${some ? html`<button type="button" class="button quiet" @click=${selectNone}>${t("select_none")}</button>` : nothing}
+      <button type="button" class="icon-button looks-close" aria-label=${t("close")} @click=${() => { open.value = false; }}>${icon("close")}</button></header>
     ${presetField(options)}
     <fieldset class="grounds"><legend class="soft small">${t("background")}</legend>${GROUNDS.map((colour) => swatch(looks, colour))}${pickSwatch(looks)}</fieldset>
     <div class="field"><span id="format-label">${t("format")}</span>
@@ -115,6 +119,7 @@ function results() {
   return html`<div class="results panel">
     <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${saveAll}>${icon("download")}${t("download_all")}</button>
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
+    <button type="button" class="icon-button looks-toggle" aria-label=${t("looks")} title=${t("looks")} aria-expanded=${String(open.value)} aria-controls="looks" @click=${() => { open.value = !open.value; }}>${icon("looks")}</button>
     <button type="button" class="button quiet" title=${t("download_metadata")} @click=${saveMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
     <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
   </div>`;
@@ -129,7 +134,7 @@ async function saveAll() {
     const { downloadAll } = await import("./download.js");
     await downloadAll(docs, (done) => { packing.value = { done, of }; });
   } catch (error) {
-    say(t("download_failed", { reason: docError(error).text }));
+    notify(t("download_failed", { reason: await errorText(error) }));
   }
   packing.value = undefined;
 }
@@ -148,6 +153,6 @@ async function confirmDelete() {
   const { openDialog } = await import("../app/dialog.js");
   const answer = await openDialog((dialog) => html`<h2>${t("delete_title")}</h2><p>${t("delete_text", { count: order.peek().length })}</p>
     <div class="dialog-buttons"><button type="button" class="button" @click=${() => dialog.close("")}>${t("keep")}</button>
-    <button type="button" class="button primary" @click=${() => dialog.close("yes")}>${t("delete_yes")}</button></div>`, { label: t("delete_title") });
+    <button type="button" class="button primary danger" @click=${() => dialog.close("yes")}>${t("delete_yes")}</button></div>`, { label: t("delete_title") });
   if (answer === "yes") await deleteAll();
 }

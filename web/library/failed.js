@@ -3,7 +3,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
 import { add, changes, forget, order, peek, photoOf } from "../app/store.js";
-import { errorSolution, errorTitle } from "./failures.js";
+import { errorFacts, errorSolution, errorTexts, errorTitle } from "./failures.js";
 import { icon } from "./icons.js";
 import { keepWaiting, pump, retry } from "./sender.js";
 import { shrink } from "./thumbs.js";
@@ -12,6 +12,8 @@ import { shrink } from "./thumbs.js";
 
 const NAMED = 6;
 const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
+
+await errorTexts();
 
 /** @returns {Map<string, Doc[]>} */
 function groups() {
@@ -60,13 +62,20 @@ function group(docs) {
       <strong>${errorTitle(error)}</strong>
       <p>${errorSolution(error)}</p>
       <p class="soft small">${names} ${more}</p>
-      ${error.details ? html`<p class="soft small">${error.details}</p>` : nothing}
+      ${technical(docs)}
     </div>
     <div class="buttons">
       ${SHRINKS.has(error.code) ? html`<button type="button" class="button" @click=${() => docs.forEach((doc) => shrinkAndRetry(doc.id))}>${t("resize_and_retry")}</button>` : nothing}
       ${docs.some(canRetry) ? html`<button type="button" class="button" @click=${() => retryAll(docs.filter(canRetry))}>${t("retry_these")}</button>` : nothing}
     </div>
   </li>`;
+}
+
+/** What the server says of each, folded away. @param {Doc[]} docs */
+function technical(docs) {
+  const said = docs.flatMap(({ name, error }) => (error && errorFacts(error) ? [t("technical", { name, facts: errorFacts(error) })] : []));
+  if (!said.length) return nothing;
+  return html`<details class="soft small"><summary>${t("details")}</summary><ul>${said.slice(0, NAMED).map((line) => html`<li lang="en">${line}</li>`)}</ul></details>`;
 }
 
 /** @param {Doc[]} docs */

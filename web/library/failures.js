@@ -1,8 +1,37 @@
-// Errors in plain words: by their code where the page knows it, otherwise as the server says them.
-import { has, speaker, t } from "../app/i18n/index.js";
+// Errors in plain words, by their code. What the server says of them, in English and for programs, is for the details.
+import { signal } from "../vendor/signals/signals-core.js";
+import { addMessages, has, speaker, t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
 
 /** @typedef {import("../app/store.js").DocError} DocError */
+
+/** Answers of a proxy in front of the server, which have no code. @type {{[code: string]: string}} */
+const SAME = {
+  http_401: "missing_key", http_403: "forbidden", http_413: "upload_too_large", http_415: "unsupported_format",
+  http_429: "rate_limited", http_502: "busy", http_503: "busy", http_504: "deadline_exceeded",
+};
+const LATE_MS = 1000;
+
+/** Whether the texts are there. */
+const ready = signal(false);
+/** @type {Promise<void>|undefined} */
+let loading;
+
+/** Load the texts of errors. */
+export function errorTexts() {
+  loading ??= load().catch((error) => { loading = undefined; throw error; });
+  return loading;
+}
+
+async function load() {
+  const [{ en }, { de }] = await Promise.all([import("./i18n/en.js"), import("./i18n/de.js")]);
+  addMessages("en", en);
+  addMessages("de", de);
+  ready.value = true;
+}
+
+// While nothing else happens, so that they are there when the server is not.
+setTimeout(() => errorTexts().catch(() => undefined), LATE_MS);
 
 function values() {
   const limits = facts.value?.limits;
@@ -10,12 +39,31 @@ function values() {
   return limits ? { bytes: say.bytes(limits.bytes), pixels: say.pixels(limits.pixels), side: limits.side } : { bytes: "", pixels: "", side: 0 };
 }
 
-/** What went wrong. @param {{code: string, text: string}} error */
-export function errorTitle({ code, text }) {
-  return has(`error_${code}`) ? t(`error_${code}`, values()) : text || t("error_unexpected");
+/** The code that the texts go by. @param {unknown} error */
+function known(error) {
+  const { code } = /** @type {{code?: unknown}} */ (error ?? {});
+  const name = SAME[String(code)] ?? code;
+  return ready.value && has(`error_${name}`) && has(`solution_${name}`) ? name : "unexpected";
 }
 
-/** What to do. @param {{code: string, solution: string}} error */
-export function errorSolution({ code, solution }) {
-  return has(`solution_${code}`) ? t(`solution_${code}`, values()) : solution;
+/** What went wrong. @param {unknown} error */
+export function errorTitle(error) {
+  return t(`error_${known(error)}`, values());
+}
+
+/** What to do. @param {unknown} error */
+export function errorSolution(error) {
+  return ready.value ? t(`solution_${known(error)}`, values()) : "";
+}
+
+/** Both, as one text. @param {unknown} error */
+export async function errorText(error) {
+  await errorTexts().catch(() => undefined);
+  return `${errorTitle(error)}. ${errorSolution(error)}`.trim();
+}
+
+/** What the server says of it; "" where this page itself found the error. @param {DocError} error */
+export function errorFacts({ code, text, details }) {
+  const said = [text, details].filter(Boolean).join(": ");
+  return said && `${said} (${code})`;
 }

@@ -32,7 +32,7 @@ export function hero() {
     <div class="drop-area">
       <div class="drop-mark" aria-hidden="true">${mark()}</div>
       ${choosePhotos("primary large")}
-      <p class="soft">${t("or_drop")} ${chooseFolder("link")}</p>
+      <p class="soft"><span class="by-mouse">${t("or_drop")} </span>${chooseFolder("link")}</p>
     </div>
     <p class="soft small limits">${limits()}</p>
     <div class="examples">

@@ -13,6 +13,8 @@ const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 // Answers that are tried again without a word.
 const SILENT_TRIES = 3;
 const DEFAULT_SECONDS = 5;
+// The same photo would be refused again.
+const LASTING = new Set([413, 415, 422]);
 
 /** Whether the same request may succeed later. @param {unknown} error @returns {error is ApiError} */
 export function passes(error) {
@@ -54,7 +56,7 @@ export function sleep(milliseconds, signal) {
 
 /** @param {unknown} error @returns {import("../app/store.js").DocError} */
 export function docError(error) {
-  if (error instanceof ApiError) return { code: error.code, text: error.text, solution: error.solution, details: error.details, retryable: true };
+  if (error instanceof ApiError) return { code: error.code, text: error.text, solution: error.solution, details: error.details, retryable: !LASTING.has(error.status) };
   return { code: "unexpected", text: String(error), solution: "", details: "", retryable: true };
 }
 

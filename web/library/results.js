@@ -1,11 +1,12 @@
 // The results: downloaded one by one, and made again with other options.
 import * as api from "../app/api.js";
-import { say } from "../app/announce.js";
+import { notify } from "../app/announce.js";
 import { get } from "../app/db.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
 import { dispatch, maskOf, patch, peek, photoOf, together } from "../app/store.js";
 import { keepResult } from "./direct.js";
+import { errorText } from "./failures.js";
 import { resultName } from "./names.js";
 import { docError, passes, waitFor } from "./pace.js";
 import { isCurrent, optionsForCompose, remake } from "./remake.js";
@@ -38,7 +39,7 @@ export async function downloadOne(id) {
   try {
     saveBlob(await resultBlob(id), resultName(doc));
   } catch (error) {
-    say(t("download_failed", { reason: docError(error).text }));
+    notify(t("download_failed", { reason: await errorText(error) }));
   }
 }
 
@@ -53,7 +54,7 @@ export function saveBlob(blob, name) {
 
 const REWORK_AT_ONCE = 2;
 
-/** Give photos these options; what is done is made again, from the same mask. @param {string[]} ids @param {import("../app/store.js").Options} change */
+/** Give photos these options; results that are ready are composed again from the same mask. @param {string[]} ids @param {import("../app/store.js").Options} change */
 export async function applyOptions(ids, change) {
   /** @type {string[]} */
   const queue = [];

@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Response, request
 
-from bootstrap import JobServices
+from bootstrap.jobs import JobServices
 from routes.http.context import caller_gone, extend_connection_deadline, service
 from routes.http.jobs.job_answers import encoded
 from routes.http.jobs.job_views import JobView

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from flask import Response, request
 from pydantic import Field
 
-from bootstrap import JobServices
+from bootstrap.jobs import JobServices
 from routes.http.answers import Body, Count
 from routes.http.context import service
 from routes.http.jobs.item_views import ItemState, Status

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import redis
-
 from services.jobs.errors import QueueUnavailable
-from services.persistence.redis import redis_options
+from services.persistence.redis import RedisError, connect
 
 # When each watch was there last, by its place: bucket/prefix.
 WATCHES: Final = "bg-remover:watches"
@@ -26,7 +24,7 @@ class Mailbox:
     """Keys that watches have not taken yet. Making one opens nothing."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._clock = redis.Redis.from_url(url, **redis_options(url)), clock
+        self._client, self._clock = connect(url), clock
 
     def take(self, place: str, most: int) -> list[str]:
         """Return at most so many keys for the watch of a place, `bucket/prefix`, and say that it is there.
@@ -36,7 +34,7 @@ class Mailbox:
         try:
             self._client.hset(WATCHES, place, self._clock())
             taken: list[bytes] = self._client.spop(KEYS + place, most) if most > 0 else []  # type: ignore[assignment] # redis-py types it for async too
-        except redis.RedisError:
+        except RedisError:
             return []
         return [key.decode() for key in taken]
 
@@ -47,7 +45,7 @@ class Mailbox:
         """
         try:
             return self._put(list(objects))
-        except redis.RedisError as exc:
+        except RedisError as exc:
             raise QueueUnavailable(type(exc).__name__) from exc
 
     def _put(self, objects: list[tuple[str, str]]) -> int:

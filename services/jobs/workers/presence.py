@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-import redis
 from pydantic import TypeAdapter, ValidationError
 
-from services.persistence.redis import OptionalRedis, RedisUnavailable, redis_options
+from services.persistence.redis import OptionalRedis, RedisUnavailable, connect
 
 HASH: Final = "bg-remover:workers"
 BEAT_SECONDS: Final = 5.0
@@ -99,7 +98,7 @@ class Workers:
     """All worker processes, as they have last written themselves down. Making one opens nothing."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._clock = redis.Redis.from_url(url, **redis_options(url)), clock
+        self._client, self._clock = connect(url), clock
 
     def list(self) -> list[Seen]:
         """Return the workers by name, without those that are long gone, which are forgotten. Raises `RedisError`."""

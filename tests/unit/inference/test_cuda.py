@@ -3,7 +3,7 @@
 import onnxruntime
 import pytest
 
-import bootstrap
+from bootstrap.settings import require_engine
 from config import ConfigError, load_settings
 from services.inference import cuda
 from services.inference.cuda import TINY_GRAPH, missing_cuda
@@ -33,7 +33,7 @@ def test_crash_of_the_library_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_only_cuda_on_request_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "missing_cuda", lambda: "no device")
-    bootstrap.require_engine(load_settings())
+    require_engine(load_settings())
     monkeypatch.setenv("INFERENCE_ENGINE", "cuda")
     with pytest.raises(ConfigError, match="INFERENCE_ENGINE is 'cuda': no device"):
-        bootstrap.require_engine(load_settings())
+        require_engine(load_settings())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bootstrap import load_settings
+from bootstrap.settings import load_settings
 from config import ConfigError
 from services.errors import EngineUnavailable
 from services.inference.catalogue import CATALOGUE

@@ -68,8 +68,8 @@ def test_parent_of_nothing_has_no_headers() -> None:
 @pytest.mark.parametrize("module", ["app", "worker", "sweeper", "cli"])
 def test_processes_without_an_endpoint_import_nothing_of_opentelemetry(module: str) -> None:
     script = (
-        f"import {module}, sys, bootstrap; settings = bootstrap.load_settings();"
-        "bootstrap.start_tracing(settings, 'web');"
+        f"import {module}, sys; from bootstrap.settings import load_settings; settings = load_settings();"
+        "from bootstrap.observability import start_tracing; start_tracing(settings, 'web');"
         + ("app.create_app(settings);" if module == "app" else "")
         + "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )

@@ -23,6 +23,7 @@ export const de = {
   reset_lead: "Es beendet alle Sitzungen auf anderen Geräten.",
   reset_button: "Speichern und anmelden",
   to_photos: "Zu Ihren Fotos",
+  to_admin: "Verwaltung",
   sign_out: "Abmelden",
   sign_out_everywhere: "Überall abmelden",
   usage_of_month: "In diesem Monat: {images} Bilder. In 30 Tagen: {requests} Anfragen.",

@@ -23,6 +23,7 @@ export const en = {
   reset_lead: "It ends all sessions on other devices.",
   reset_button: "Save and sign in",
   to_photos: "Go to your photos",
+  to_admin: "Administration",
   sign_out: "Sign out",
   sign_out_everywhere: "Sign out everywhere",
   usage_of_month: "This month: {images} images. Last 30 days: {requests} requests.",

@@ -14,7 +14,10 @@ export const de = {
   admin_key: "Schlüssel der Verwaltung",
   key_refused: "Diesen Schlüssel kennt der Server nicht.",
   key_not_admin: "Dieser Schlüssel darf den Server nicht verwalten. Er braucht den Bereich „admin“.",
-  key_kept: "Der Schlüssel bleibt in diesem Tab und ist vergessen, wenn du ihn schließt.",
+  key_kept: "Der Schlüssel bleibt in diesem Tab und ist vergessen, wenn Sie ihn schließen.",
+  with_account: "Mit Ihrem Konto anmelden",
+  other_account: "Ein anderes Konto verwenden",
+  user_not_admin: "Sie sind als {user} angemeldet. Dieses Konto darf den Server nicht verwalten.",
   loading: "Einen Moment …",
   unreachable: "Der Server antwortet nicht.",
 

@@ -15,6 +15,9 @@ export const en = {
   key_refused: "This server does not know the key.",
   key_not_admin: "This key may not administer the server. It needs the scope “admin”.",
   key_kept: "The key stays in this tab and is forgotten when you close it.",
+  with_account: "Sign in with your account",
+  other_account: "Use another account",
+  user_not_admin: "You are signed in as {user}. This account may not administer the server.",
   loading: "One moment …",
   unreachable: "The server does not answer.",
 

@@ -2,6 +2,7 @@
 import { ApiError, matte } from "../../app/api.js";
 import { whenReachable } from "../../app/connection.js";
 import { t } from "../../app/i18n/index.js";
+import { errorText } from "../../library/failures.js";
 import { decode } from "../core/png8.js";
 import { rectangle } from "../core/polygon.js";
 import { Selection } from "./selection.js";
@@ -104,7 +105,7 @@ export class ObjectTool extends Selection {
       if (!asking.signal.aborted) this.select(region);
     } catch (error) {
       if (asking.signal.aborted) return;
-      say(t("tool_object_failed", { reason: /** @type {Error} */ (error).message }));
+      say(t("tool_object_failed", { reason: await errorText(error) }));
       if (error instanceof ApiError && error.status === 0) whenReachable().then(() => { if (!asking.signal.aborted && this.#asking === asking) this.asked = this.#ask(); });
     }
   }

@@ -1,6 +1,7 @@
 /** The smart brush: the stroke is a hint; the edge beside it is found in the photo's colours. */
 import { refine } from "../../app/api.js";
 import { t } from "../../app/i18n/index.js";
+import { errorText } from "../../library/failures.js";
 import { clip, Mask } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
 import { Stroke } from "../core/raster.js";
@@ -92,7 +93,7 @@ export class SmartBrush extends Brush {
       });
     } catch (error) {
       // Busy, too many requests, not reachable: the local edge stays.
-      if (history.isLast(entry)) say(t("tool_edge_local", { reason: /** @type {Error} */ (error).message }));
+      if (history.isLast(entry)) say(t("tool_edge_local", { reason: await errorText(error) }));
     }
   }
 

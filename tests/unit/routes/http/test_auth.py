@@ -7,12 +7,16 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from routes.http.auth import identify
+from routes.http.auth import SESSION_COOKIE, caller_if_known, identify
 from routes.http.context import EXTENSION
+from services.accounts.sessions import Sessions
+from services.accounts.signed import SignedTokens
 from services.api_keys.key_cache import KeyCache
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, create_key
-from services.errors import Forbidden, MissingKey
+from services.errors import BadKey, DatabaseUnavailable, Forbidden, MissingKey
 from services.persistence.database import Database
+from tests.support.accounts import make_user
+from tests.support.waiting import free_port
 
 
 @pytest.fixture
@@ -22,11 +26,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def app(database: Database, *, auth_required: bool) -> Flask:
+def app(database: Database, *, auth_required: bool, accounts: object = None) -> Flask:
     made = Flask(__name__)
     keys = KeyCache(database)
     settings = SimpleNamespace(auth_required=auth_required)
-    made.extensions[EXTENSION] = SimpleNamespace(settings=settings, keys=keys, accounts=None)
+    made.extensions[EXTENSION] = SimpleNamespace(settings=settings, keys=keys, accounts=accounts)
     return made
 
 
@@ -55,3 +59,28 @@ def test_scope_is_checked_only_where_a_key_is_required(database: Database) -> No
     assert name_for(app(database, auth_required=True), JOBS, worker) == "worker"
     assert name_for(app(database, auth_required=False), REMOVE, worker) == "worker"
     assert name_for(app(database, auth_required=False), REMOVE) is None
+
+
+@pytest.mark.parametrize("lost", ["no server", "no file"])
+def test_user_who_cannot_be_looked_up_is_neither_unknown_nor_refused(
+    database: Database, tmp_path: Path, lost: str
+) -> None:
+    signed = SignedTokens("a secret of this test")
+    user, made = make_user(database, "ann@example.com"), Sessions(database, signed)
+    at = f"postgresql://u@127.0.0.1:{free_port()}/d" if lost == "no server" else f"sqlite:///{tmp_path}/gone/a.db"
+    away = Database(at)
+    here = app(away, auth_required=False, accounts=SimpleNamespace(sessions=Sessions(away, signed)))
+    ways = {"Authorization": f"Bearer {made.access_token(user)}"}, {"Cookie": f"{SESSION_COOKIE}={made.cookie(user)}"}
+    for headers in ways:
+        with here.test_request_context(headers=headers):
+            with pytest.raises(DatabaseUnavailable):
+                identify(REMOVE)
+            assert caller_if_known() is None
+    # One that has expired needs no database to be refused, and others' keys are absent as ever.
+    old = SignedTokens("a secret of this test", clock=lambda: 1000.0).sign("access", {"sub": user.id, "epoch": 0}, 1)
+    with here.test_request_context(headers={"X-Api-Key": old}), pytest.raises(BadKey):
+        identify(REMOVE)
+    for text in ("of another service", f"bgr_{'0' * 12}_{'0' * 40}"):
+        with here.test_request_context(headers={"X-Api-Key": text}):
+            assert identify(REMOVE) is None
+    assert not (tmp_path / "gone").exists()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from flask import Flask, Response
 
-from bootstrap import JobServices
+from bootstrap.jobs import JobServices
 from routes.http.context import EXTENSION
 from routes.http.jobs import job_events
 from routes.http.jobs.job_events import events, wants_events
