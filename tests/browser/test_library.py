@@ -14,7 +14,7 @@ from playwright.sync_api import Route
 
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
-from tests.support.studio import Studio, Tab, Tabs, choose, drop, item, paste, states, wait_for
+from tests.support.studio import Studio, Tab, Tabs, choose, drag, drop, item, paste, states, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
@@ -47,6 +47,18 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     tab.page.goto(f"{direct.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED})
     assert tab.asked("POST") == ["POST /matte"]
+
+
+def test_editor_is_loaded_while_one_photo_is_dragged_over_the_page(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    several, tab = tabs.open(direct.url), tabs.open(direct.url)
+    drag(several, *photo_files[:2], kinds=("dragEnter", "dragOver"))
+    drag(tab, photo_files[0], kinds=("dragEnter", "dragOver"))
+    for part in ("views.js", "session.js", "overlay.js", "editor.css", "i18n/en.js"):
+        poll(lambda part=part: tab.page.title() and tab.asked(f"GET .*/editor/{part}"), what=part)
+    # Several photos become a list.
+    assert not several.asked("GET .*/editor/")
 
 
 def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:

@@ -211,11 +211,18 @@ def item(tab: Tab, name: str) -> Locator:
     return tab.page.get_by_role("region", name="Photos").get_by_role("listitem", name=name)
 
 
-def drop(tab: Tab, *paths: Path) -> None:
+def drop(tab: Tab, *paths: Path, over_ms: int = 0) -> None:
     """Drop files and folders onto the page, as from a file manager; Playwright itself drops none."""
+    drag(tab, *paths, kinds=("dragEnter", "dragOver"))
+    tab.page.wait_for_timeout(over_ms)
+    drag(tab, *paths, kinds=("drop",))
+
+
+def drag(tab: Tab, *paths: Path, kinds: tuple[str, ...]) -> None:
+    """Send the events of files that are dragged over the page."""
     session = tab.page.context.new_cdp_session(tab.page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
+    for kind in kinds:
         session.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
     session.detach()
 
