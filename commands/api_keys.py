@@ -88,7 +88,8 @@ def list_api_keys() -> None:
 @click.option("--monthly-quota", help="Images in a calendar month (UTC); none takes it away.")
 def limit_api_key(id_or_name: str, limit: str | None, monthly_quota: str | None) -> None:
     """Change a key's limits; running servers use them within a second."""
-    from services.api_keys.keys import Limits, set_limits
+    from services.api_keys.keys import set_limits
+    from services.api_keys.limits import Limits
 
     changed: Limits = {}
     if limit is not None:

@@ -14,16 +14,14 @@ from routes.http.jobs.job_views import Moment
 from services.api_keys.errors import KeyNotFound
 from services.api_keys.keys import (
     KEY_NAME,
-    MAX_QUOTA,
     SCOPES,
     ApiKey,
-    Limits,
     create_key,
     list_keys,
-    parse_limit,
     revoke_key,
     set_limits,
 )
+from services.api_keys.limits import MAX_QUOTA, Limits, parse_limit
 from services.api_keys.usage import charged_by_caller, month_of, today
 
 

@@ -161,12 +161,12 @@ def result(job_id: str) -> Response:
 
 
 def reserve_for_job(images: int, caller: str) -> None:
-    """Refuse a job of `caller` for which too little is left of its month, its waiting images counted.
+    """Refuse a job of `caller` for which too little is left of its month.
 
     Images of other callers are not this one's to pay. Raises `MonthlyQuotaUsedUp`.
     """
     if caller == client_key():
-        reserve_images(images, lambda: jobs().queries.load_of(caller)[0])
+        reserve_images(images)
 
 
 def jobs() -> JobServices:

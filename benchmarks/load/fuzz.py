@@ -1,9 +1,9 @@
 """Send thousands of damaged images to a running service: `make fuzz` (FUZZ="--count 5000 --seed 7").
 
 Photographs in every accepted format are damaged: a third at random, a third by extreme numbers in their headers, a
-third PNG chunk by PNG chunk. The files of `tests/support/corpus.py` follow. Each response must be 200 or 4xx.
-Afterwards the worker processes must be the same, no file may be left behind, and an intact image must give the same
-bytes as before.
+third PNG chunk by PNG chunk. A quarter of the cases are animations whose frames are all cut out. The files of
+`tests/support/corpus.py` follow. Each response must be 200 or 4xx. Afterwards the worker processes must be the same, no
+file may be left behind, and an intact image must give the same bytes as before.
 """
 
 import argparse
@@ -12,7 +12,10 @@ import random
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pillow_heif
 import requests
@@ -27,6 +30,8 @@ from tests.support.hostile import tiff_strips, tiff_tile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SLOW_SECONDS = 10.0
+ANIMATIONS = ("GIF", "PNG", "WEBP")
+OUTPUTS = ("webp", "png", "gif")
 
 
 def main() -> None:
@@ -40,8 +45,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, Gunicorn(TMPDIR=scratch) as server:
         url, good = f"{server.url}/remove-background", originals[0]
         expected, pids, files = send(url, good).content, server.workers(), sorted(Path(scratch).rglob("*"))
-        for number in track(range(chosen.count), description="damaged"):
-            statuses[check(url, case(originals, chosen.seed + number), f"seed {chosen.seed + number}")] += 1
+        for seed in track(range(chosen.seed, chosen.seed + chosen.count), description="damaged"):
+            moves = seed % 4 == 0
+            options = {"animated": "true", "format": random.Random(seed).choice(OUTPUTS)} if moves else {}
+            statuses[check(url, case(animations() if moves else originals, seed), f"seed {seed}", options)] += 1
         for file in track(FILES, description="corpus"):
             statuses[check(url, file.make(), file.name)] += 1
         assert server.workers() == pids, "a worker died"
@@ -61,6 +68,20 @@ def images() -> list[bytes]:
     out = io.BytesIO()
     pillow_heif.from_pillow(image).save(out, quality=60)
     return [*found, out.getvalue(), tiff_tile(48), tiff_tile(48, order=">", big=True), tiff_strips(64, big=True)]
+
+
+@cache
+def animations() -> list[bytes]:
+    """Return three moving frames in every form, with differing durations, and disposal where the form has it."""
+    image = Image.open(io.BytesIO(photo(96, 72)))
+    frames = [image, image.rotate(20), image.rotate(40)]
+    found = []
+    for form in ANIMATIONS:
+        out = io.BytesIO()
+        disposal = {} if form == "WEBP" else {"disposal": [0, 1, 2]}
+        frames[0].save(out, form, save_all=True, append_images=frames[1:], duration=[30, 40, 100], loop=0, **disposal)
+        found.append(out.getvalue())
+    return found
 
 
 def case(originals: list[bytes], seed: int) -> bytes:
@@ -103,10 +124,10 @@ def damaged(originals: list[bytes], seed: int) -> bytes:
     return bytes(data)
 
 
-def check(url: str, data: bytes, name: str) -> int:
+def check(url: str, data: bytes, name: str, options: Mapping[str, str] = MappingProxyType({})) -> int:
     """Send a case; return the status. Exits if it is neither 200 nor 4xx, or if the response took too long."""
     start = time.monotonic()
-    answer = send(url, data)
+    answer = send(url, data, options)
     if answer.status_code != 200 and not 400 <= answer.status_code < 500:
         raise SystemExit(f"{name}: {answer.status_code} {answer.text[:300]}")
     if time.monotonic() - start > SLOW_SECONDS:
@@ -114,9 +135,9 @@ def check(url: str, data: bytes, name: str) -> int:
     return answer.status_code
 
 
-def send(url: str, data: bytes) -> requests.Response:
-    """Post a file."""
-    return requests.post(url, files={"file": ("a.jpg", data)}, timeout=90)
+def send(url: str, data: bytes, options: Mapping[str, str] = MappingProxyType({})) -> requests.Response:
+    """Post a file with options."""
+    return requests.post(url, files={"file": ("a.jpg", data)}, data=options, timeout=90)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Counts what a caller with an API key sends, and holds it to its monthly quota."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Final
@@ -9,6 +10,7 @@ from flask import Flask, Response, request
 from routes.http.auth import current_caller
 from routes.http.context import service, state
 from services.api_keys.usage import Counts
+from services.errors import DatabaseUnavailable
 from services.imaging.pipeline import Result
 
 # The endpoints that run a model: their images count against a monthly quota. Edits by a caller's own mask don't.
@@ -52,16 +54,26 @@ def within_month(view: Callable[..., Response]) -> Callable[..., Response]:
     return checked
 
 
-def reserve_images(images: int, waiting: Callable[[], int] = lambda: 0) -> None:
-    """Reserve images of the caller's monthly quota until the request ends; `waiting` are its images in the queue.
+def reserve_images(images: int) -> None:
+    """Reserve images of the caller's monthly quota until the request ends; its images in the queue count as used.
 
     Raises `MonthlyQuotaUsedUp`.
     """
     caller = current_caller()
     if caller is None or caller.monthly_quota is None:
         return
-    service().usage.reserve(caller.id, caller.monthly_quota, images, waiting())
+    service().usage.reserve(caller.id, caller.monthly_quota, images, _waiting(caller.quota_name))
     state().reserved += images
+
+
+def _waiting(caller: str) -> int:
+    """Return how many images of the caller are in the queue; 0 while the database is lost, and without jobs."""
+    jobs = service().jobs
+    if jobs is None:
+        return 0
+    with contextlib.suppress(DatabaseUnavailable):
+        return jobs.queries.load_of(caller)[0]
+    return 0
 
 
 def charge_frames(frames: int) -> None:

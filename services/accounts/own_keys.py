@@ -38,10 +38,5 @@ def create_own_key(
 
 def revoke_own_key(database: Database, user_id: str, key_id: str) -> ApiKey | None:
     """Revoke a key of this user for good and return it. None where no valid key of theirs has this id."""
-    own = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     with database.session() as session:
-        locked(session, user_id)
-        found = session.scalar(own)
-        if found:
-            revoke(found)
-        return found
+        return revoke(session, (ApiKey.id == key_id) & (ApiKey.user_id == user_id))

@@ -12,14 +12,28 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypedDict, Unpack
+from typing import Any, Final, Literal, Unpack
 
 import structlog
-from sqlalchemy import JSON, BigInteger, Boolean, Index, String, bindparam, case, false, or_, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Index,
+    String,
+    bindparam,
+    case,
+    false,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.api_keys.errors import KeyNameTaken
+from services.api_keys.limits import Limits, checked_limits
 from services.persistence.database import Base, Database
 
 REMOVE: Final = "remove"
@@ -28,11 +42,6 @@ ADMIN: Final = "admin"
 SCOPES: Final = (REMOVE, JOBS, ADMIN)
 KEY: Final = re.compile(r"bgr_([0-9a-f]{12})_[0-9a-f]{40}", re.ASCII)
 KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-LIMIT: Final = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*(second|minute|hour|day)s?", re.ASCII | re.IGNORECASE)
-
-# More than a billion images a month is a mistake.
-MAX_QUOTA: Final = 10**9
-
 log = structlog.get_logger("keys")
 
 Problem = Literal["", "revoked", "expired", "disabled"]
@@ -79,13 +88,6 @@ _OF_USER: Final[dict[str, Any]] = {"sqlite_where": _USERS, "postgresql_where": _
 # The name of a revoked key can be used again, and users don't take names from each other.
 Index("uq_api_keys_live_name", ApiKey.name, unique=True, sqlite_where=_OPERATORS, postgresql_where=_OPERATORS)
 Index("uq_api_keys_live_user_name", ApiKey.user_id, ApiKey.name, unique=True, **_OF_USER)
-
-
-class Limits(TypedDict, total=False):
-    """A key's limits: a quota of requests, and one of images a month; None: it has none."""
-
-    rate_limit: str | None
-    monthly_quota: int | None
 
 
 class KeyTerms(Limits, total=False):
@@ -150,13 +152,6 @@ def add_key(session: Session, record: ApiKey) -> None:
     log.info("key created", key=record.name, key_id=record.id, scopes=record.scopes, user=record.user_id)
 
 
-def checked_limits(rate_limit: str | None, monthly_quota: int | None) -> tuple[str | None, int | None]:
-    """Return a key's two limits, normalized; absent ones are None. Raises ValueError."""
-    if monthly_quota is not None and not 0 <= monthly_quota <= MAX_QUOTA:
-        raise ValueError(f"the monthly quota is {monthly_quota}: allowed are 0 to {MAX_QUOTA} images")
-    return parse_limit(rate_limit) if rate_limit else None, monthly_quota
-
-
 def set_limits(database: Database, id_or_name: str, changed: Limits) -> ApiKey | None:
     """Change the limits that are given, None takes one away, and return the key.
 
@@ -165,7 +160,8 @@ def set_limits(database: Database, id_or_name: str, changed: Limits) -> ApiKey |
     rate_limit, monthly_quota = checked_limits(changed.get("rate_limit"), changed.get("monthly_quota"))
     checked = {"rate_limit": rate_limit, "monthly_quota": monthly_quota}
     with database.session() as session:
-        found = _change_live_key(session, id_or_name, {name: checked[name] for name in checked if name in changed})
+        values = {name: checked[name] for name in checked if name in changed}
+        found = _change_live_key(session, values, *_called(id_or_name))
     if found:
         log.info("key changed", key=found.name, key_id=found.id, user=found.user_id, **changed)
     return found
@@ -181,16 +177,15 @@ def list_keys(database: Database, user_id: str | None = None) -> list[ApiKey]:
 def revoke_key(database: Database, id_or_name: str) -> ApiKey | None:
     """Revoke a key for good and return it. None when no valid key has this id or name."""
     with database.session() as session:
-        found = _change_live_key(session, id_or_name, {"revoked_at": datetime.now(UTC)})
+        return revoke(session, *_called(id_or_name))
+
+
+def revoke(session: Session, *conditions: ColumnElement[bool]) -> ApiKey | None:
+    """Revoke the valid key of the first condition that one meets, within the caller's transaction, and return it."""
+    found = _change_live_key(session, {"revoked_at": datetime.now(UTC)}, *conditions)
     if found:
-        _log_revoked(found)
+        log.info("key revoked", key=found.name, key_id=found.id, user=found.user_id)
     return found
-
-
-def revoke(key: ApiKey) -> None:
-    """Revoke a key for good, within the caller's transaction."""
-    key.revoked_at = datetime.now(UTC)
-    _log_revoked(key)
 
 
 def find_key(database: Database, key_id: str) -> ApiKey | None:
@@ -224,32 +219,23 @@ def key_id_of(text: str) -> str | None:
     return match[1] if match else None
 
 
-def parse_limit(text: str) -> str:
-    """Normalize a quota to the form `1000/hour`. Raises ValueError."""
-    match = LIMIT.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"the limit is {text!r}: allowed is a number per second, minute, hour or day, as 1000/hour")
-    return f"{match[1]}/{match[2].lower()}"
-
-
-def _change_live_key(session: Session, id_or_name: str, values: Mapping[str, object]) -> ApiKey | None:
-    """Set columns of the valid key with this id, or else of the operator's with this name, and return it.
-
-    One statement finds and changes it. A transaction that reads first and writes after another has written is refused
-    by SQLite, and on PostgreSQL would change a key that was revoked meanwhile.
-    """
+def _called(id_or_name: str) -> tuple[ColumnElement[bool], ...]:
     # Users name their keys as they like.
-    for named in (ApiKey.id == id_or_name, (ApiKey.name == id_or_name) & ApiKey.user_id.is_(None)):
+    return ApiKey.id == id_or_name, (ApiKey.name == id_or_name) & ApiKey.user_id.is_(None)
+
+
+def _change_live_key(session: Session, values: Mapping[str, object], *conditions: ColumnElement[bool]) -> ApiKey | None:
+    """Set columns of the valid key of the first condition that one meets.
+
+    One statement finds and changes it: SQLite refuses a transaction that reads, and writes after another has written.
+    """
+    for condition in conditions:
         # A statement needs something to set.
-        change = update(ApiKey).where(_LIVE, named).values(**(values or {"uses": ApiKey.uses}))
+        change = update(ApiKey).where(_LIVE, condition).values(**(values or {"uses": ApiKey.uses}))
         found: ApiKey | None = session.scalar(change.returning(ApiKey))
         if found:
             return found
     return None
-
-
-def _log_revoked(key: ApiKey) -> None:
-    log.info("key revoked", key=key.name, key_id=key.id, user=key.user_id)
 
 
 def _hash(text: str) -> str:

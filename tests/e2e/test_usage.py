@@ -99,6 +99,8 @@ def test_cancelled_images_are_not_tried_again_beyond_the_quota(
         key = new_key(there, "sly", 1)
         job_id = there.call("POST", SINGLE, key, files={"file": ("a.jpg", small)}).json()["job_id"]
         assert_error(there.call("POST", SINGLE, key, files={"file": small}), 402, "monthly_quota_used_up")
+        # The image in the queue has the last place of the month.
+        assert_error(send(there, key, small), 402, "monthly_quota_used_up")
         item = f"/api/jobs/{job_id}/items/{job_id}-1"
         assert there.call("POST", f"{item}/cancel", key).status_code == 202
         assert send(there, key, small).status_code == 200

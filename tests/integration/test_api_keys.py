@@ -20,17 +20,16 @@ from services.api_keys.errors import KeyNameTaken
 from services.api_keys.keys import (
     SCOPES,
     ApiKey,
-    Limits,
     add_uses,
     create_key,
     find_key,
     key_id_of,
     list_keys,
     new_key,
-    parse_limit,
     revoke_key,
     set_limits,
 )
+from services.api_keys.limits import Limits, parse_limit
 from services.api_keys.usage import Counts, Slot, charged_since, usage_of, usage_of_all, write_usage
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database

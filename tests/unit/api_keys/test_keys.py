@@ -14,16 +14,15 @@ from services.api_keys.keys import (
     KEY,
     REMOVE,
     ApiKey,
-    Limits,
     add_uses,
     create_key,
     find_key,
     key_id_of,
     list_keys,
-    parse_limit,
     revoke_key,
     set_limits,
 )
+from services.api_keys.limits import Limits
 from services.persistence.database import Database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,22 +114,6 @@ def test_uses_are_added_and_the_latest_time_is_kept(database: Database) -> None:
     found = find_key(database, key.id)
     assert found
     assert (found.uses, found.last_used_at) == (5, NOW)
-
-
-@pytest.mark.parametrize(
-    ("text", "limit"),
-    [("1000/hour", "1000/hour"), (" 5 per MINUTE ", "5/minute"), ("1/seconds", "1/second"), ("7/day", "7/day")],
-)
-def test_a_quota_is_normalized(text: str, limit: str) -> None:
-    assert parse_limit(text) == limit
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0/hour", "-1/hour", "1000", "hour", "1/week", "1/hour/day", "9999999999/hour", "٣/hour"]
-)
-def test_an_invalid_quota_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="1000/hour"):
-        parse_limit(text)
 
 
 def test_log_says_what_happens_to_keys_and_never_the_secret(database: Database) -> None:

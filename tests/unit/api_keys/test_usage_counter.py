@@ -1,10 +1,12 @@
 """Usage is counted in memory and written in the background; a month's quota holds meanwhile."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import Connection
@@ -13,13 +15,27 @@ from sqlalchemy.orm import Session
 from services.api_keys import usage_counter
 from services.api_keys.errors import MonthlyQuotaUsedUp
 from services.api_keys.usage import Counts, Slot, charged_since, usage_of, write_usage
-from services.api_keys.usage_counter import UsageCounter
+from services.api_keys.usage_counter import FLUSH_SECONDS, FRESH_SECONDS, UsageCounter
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
 from tests.support.waiting import poll
 
 DAY = date(2026, 2, 3)
 ONE = Counts(requests=1, images=1, charged=1, megapixels=0.5, bytes_in=10)
+QUOTA = 60
+
+
+class NoThread:
+    """A writer that writes nothing by itself."""
+
+    def __init__(self, *_: object) -> None:
+        """Take what a `BackgroundWriter` takes."""
+
+    def wake(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class Losable(Database):
@@ -146,6 +162,63 @@ def test_concurrent_requests_get_no_more_than_the_quota(database: Losable) -> No
     counter.close()
     assert done <= 50
     assert charged_since(database, "a", DAY.replace(day=1)) == done
+
+
+@dataclass
+class Process:
+    """A web process, with the images that it works on, and the moments at which it finished others."""
+
+    counter: UsageCounter
+    running: list[float] = field(default_factory=list)
+    finished: list[float] = field(default_factory=list)
+
+    def step(self, now: float, seconds: Callable[[], float]) -> bool:
+        """Finish what is due; try to begin one more image and return whether the quota lets it."""
+        for _ in [end for end in self.running if end <= now]:
+            self.counter.add("a", "/remove-bg", ONE)
+            self.counter.release("a", 1)
+            self.finished.append(now)
+        self.running = [end for end in self.running if end > now]
+        try:
+            self.counter.reserve("a", QUOTA, 1)
+        except MonthlyQuotaUsedUp:
+            return False
+        self.running.append(now + seconds())
+        return True
+
+    def unseen(self, now: float) -> int:
+        """Return how many of its images another process may not know of."""
+        late = FLUSH_SECONDS + FRESH_SECONDS
+        return len(self.running) + sum(at >= now - late for at in self.finished)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_quota_is_exceeded_at_most_by_what_other_processes_are_doing(
+    database: Losable, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    # The test's clock says when each process writes: as seldom as the thread would.
+    monkeypatch.setattr(usage_counter, "BackgroundWriter", NoThread)
+    clock, random = Clock(), Random(seed)
+    processes = [Process(UsageCounter(database, 400, clock)) for _ in range(3)]
+    begun, most = 0, 0
+    for tick in range(150):
+        clock.now = 1000.0 + tick / 10
+        for number, process in enumerate(processes):
+            if tick % int(FLUSH_SECONDS * 10) == number:
+                process.counter.flush()
+            if random.random() < 0.3 and process.step(clock.now, lambda: random.uniform(0.1, 3)):
+                begun += 1
+                others = sum(other.unseen(clock.now) for other in processes if other is not process)
+                assert begun - QUOTA <= others
+        most = max(most, begun - QUOTA)
+    # Otherwise the bound would say nothing. When all have written, each process knows.
+    assert most > 0
+    assert begun == QUOTA + most
+    for process in processes:
+        process.step(clock.now + 3, lambda: 1.0)
+        process.counter.flush()
+    clock.now += FRESH_SECONDS + 0.1
+    assert {process.counter.used("a") for process in processes} == {begun}
 
 
 def test_last_month_is_not_counted(database: Losable) -> None:

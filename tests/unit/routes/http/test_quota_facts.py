@@ -5,7 +5,7 @@ import pytest
 from config import Settings, load_settings
 from routes.http.quota_facts import KeyLimit, quotas_of
 from routes.studio import StudioFacts
-from services.api_keys.keys import parse_limit
+from services.api_keys.limits import parse_limit
 
 ITEMS = "/api/jobs/{job_id}/items/{item_id}"
 
