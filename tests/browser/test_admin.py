@@ -140,7 +140,7 @@ def test_invited_person_makes_an_account_by_the_link(office: Office, tabs: Tabs)
 def test_page_says_who_may_not_administer_and_forgets_a_refused_key(office: Office, tabs: Tabs) -> None:
     tab = tabs.open(office.url, "/admin")
     enter_account(tab, "ann@example.com")
-    tab.page.goto(f"{office.url}/admin")
+    tab.page.goto(f"{tab.url}/admin")
     tab.page.get_by_text("This account may not administer the server").wait_for()
     assert tab.page.get_by_role("link", name="Use another account").get_attribute("href") == "/account"
     tab.page.get_by_label("Administrator’s key").fill("nonsense")
