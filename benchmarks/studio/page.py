@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import requests
@@ -42,6 +43,14 @@ new MutationObserver((_, watching) => {
 }).observe(document, { subtree: true, childList: true });
 URL.revokeObjectURL = (url) => { seen.urls -= 1; return gone.call(URL, url); };
 """  # noqa: E501 (JavaScript)
+# Photographs in a row, and how long one is dragged over the page before it is dropped.
+RUNS = 5
+DRAGGED_MS = 500
+TOOK = """() => {
+  const call = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/matte"));
+  const server = call.serverTiming.find(({ name }) => name === "total").duration;
+  return { took: (seen.shown - seen.dropped) / 1000, server: server / 1000 };
+}"""
 COMPLETED = "Completed"
 # From the press, as the browser has stamped it, to the first changed pixel of the cut-out.
 FIRST_STROKE = """({document: {mask}, settings}) => {
@@ -115,36 +124,54 @@ def first(browser: Browser, _: Path) -> None:
 
 
 def one(browser: Browser, folder: Path) -> None:
-    """One photo of 12 MP: from the drop to the result in the editor."""
+    """One photo of 12 MP: from the drop to the result in the editor; nothing is cached."""
     with Image.open(PHOTOS / "astronaut.png") as image:
         photo = encoded(image.convert("RGB").resize((4000, 3000)), "JPEG", quality=85)
-    (folder / "warm.jpg").write_bytes(photo)
-    (folder / "photo.jpg").write_bytes(photo + b"1")
+    path = folder / "photo.jpg"
     with Gunicorn() as server:
-        for _ in range(2):
-            began = time.monotonic()
-            answer = requests.post(f"{server.url}/matte", files={"file": photo + os.urandom(4)}, timeout=60)
-            alone = time.monotonic() - began
-        assert answer.status_code == 200
-        tabs, tab = opened(browser, server.url)
-        tab.page.wait_for_timeout(2500)
-        drop(tab, folder / "photo.jpg")
-        tab.page.get_by_role("slider", name="Before and after").wait_for()
-        poll(lambda: tab.page.evaluate("seen.shown"), what="the frame")
-        # As the page has it: the test's own way to the browser and back takes longer than the page.
-        took = tab.page.evaluate("(seen.shown - seen.dropped) / 1000")
-        calls = len(tab.asked("POST /"))
-        stroke = first_stroke(tab)
-        tabs.close()
-    more = took - alone
-    row(
-        "3 one photo of 12 MP: more than the server's",
-        f"{more * 1000:.0f} ms ({alone:.2f} s server)",
-        "<= 400 ms",
-        more <= 0.4,
-    )
-    row("3 calls of the model", str(calls), "1", calls == 1)
-    row("first stroke: press to changed pixels", f"{stroke:.0f} ms", "(<= 100 ms)", stroke <= 100)
+        for over_ms in (DRAGGED_MS, 0):
+            alone, runs = [], []
+            for _ in range(RUNS):
+                # Another photo for the server each time, with the same pixels.
+                alone.append(answered(server.url, photo + os.urandom(4)))
+                path.write_bytes(photo + os.urandom(4))
+                runs.append(dropped(browser, server.url, path, over_ms))
+            report(over_ms, median(alone[1:]), runs)
+
+
+def answered(url: str, photo: bytes) -> float:
+    """Return the seconds of a request for the cut-out, with nothing beside it."""
+    began = time.monotonic()
+    assert requests.post(f"{url}/matte", files={"file": photo}, timeout=60).status_code == 200
+    return time.monotonic() - began
+
+
+def dropped(browser: Browser, url: str, path: Path, over_ms: int) -> dict[str, float]:
+    """Drop a photo; return the seconds as the page has them, without the test's own way to the browser."""
+    tabs, tab = opened(browser, url)
+    tab.page.wait_for_timeout(2500)
+    drop(tab, path, over_ms=over_ms)
+    tab.page.get_by_role("slider", name="Before and after").wait_for()
+    poll(lambda: tab.page.evaluate("seen.shown"), what="the frame")
+    took: dict[str, float] = tab.page.evaluate(TOOK)
+    took["calls"] = len(tab.asked("POST /"))
+    took["stroke"] = first_stroke(tab)
+    tabs.close()
+    return took
+
+
+def report(over_ms: int, alone: float, runs: list[dict[str, float]]) -> None:
+    took = median(run["took"] for run in runs)
+    own = median(run["took"] - run["server"] for run in runs)
+    what = f"3 one photo of 12 MP, dragged for {over_ms} ms"
+    row(what, f"{took * 1000:.0f} ms to the result", "", True)
+    value = f"{(took - alone) * 1000:.0f} ms ({alone * 1000:.0f} ms alone)"
+    row("  beyond the server's time without a browser", value, "<= 400 ms", took - alone <= 0.4)
+    row("  beyond the server's time in this very run", f"{own * 1000:.0f} ms", "<= 400 ms", own <= 0.4)
+    calls = {run["calls"] for run in runs}
+    row("  calls of the model", str(calls), "1", calls == {1})
+    stroke = median(run["stroke"] for run in runs)
+    row("  first stroke: press to changed pixels", f"{stroke:.0f} ms", "(<= 100 ms)", stroke <= 100)
 
 
 def first_stroke(tab: Tab) -> float:

@@ -14,7 +14,7 @@ from playwright.sync_api import Route
 
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
-from tests.support.studio import Studio, Tab, Tabs, choose, drop, item, paste, states, wait_for
+from tests.support.studio import Studio, Tab, Tabs, choose, drag, drop, item, paste, states, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
@@ -44,9 +44,21 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     drop(tab, photo_files[0])
     tab.page.get_by_role("region", name="Editor").wait_for()
     poll(lambda: tab.page.title() and tab.asked("POST /matte"), what="the model's call")
-    tab.page.goto(f"{direct.url}/#/")
+    tab.page.goto(f"{tab.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED})
     assert tab.asked("POST") == ["POST /matte"]
+
+
+def test_editor_is_loaded_while_one_photo_is_dragged_over_the_page(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    several, tab = tabs.open(direct.url), tabs.open(direct.url)
+    drag(several, *photo_files[:2], kinds=("dragEnter", "dragOver"))
+    drag(tab, photo_files[0], kinds=("dragEnter", "dragOver"))
+    for part in ("views.js", "session.js", "overlay.js", "editor.css", "i18n/en.js"):
+        poll(lambda part=part: tab.page.title() and tab.asked(f"GET .*/editor/{part}"), what=part)
+    # Several photos become a list.
+    assert not several.asked("GET .*/editor/")
 
 
 def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
@@ -55,7 +67,7 @@ def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[P
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
     paste(tab, photo_files[2])
     poll(lambda: tab.page.evaluate("location.hash").startswith("#/edit/"), what="the editor")
-    tab.page.goto(f"{direct.url}/#/")
+    tab.page.goto(f"{tab.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED, "coffee.jpg": COMPLETED})
 
 

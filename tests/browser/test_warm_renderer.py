@@ -10,7 +10,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 
-from tests.support.editor import add_photo, difference, export, mask_of, seen, session, set_options
+from tests.support.editor import (
+    add_photo,
+    difference,
+    export,
+    mask_of,
+    on_stage,
+    open_photo,
+    seen,
+    session,
+    set_options,
+)
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
 from tests.support.strokes import ready
@@ -30,6 +40,20 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 ALIVE: Final = "contexts.filter((one) => !one.isContextLost()).length"
 # The context is there, but no shader becomes a program.
 BROKEN: Final = "WebGL2RenderingContext.prototype.getProgramParameter = () => false;"
+# What is drawn from the moment on that the graphics card has nothing.
+FRAMES: Final = """async ({stage: {renderer}}) => {
+  const draw = renderer.draw.bind(renderer);
+  window.frames = [];
+  renderer.draw = (scene) => {
+    const more = draw(scene);
+    frames.push({more, url: renderer.canvas.toDataURL()});
+    return more;
+  };
+  const loss = renderer.gl.getExtension("WEBGL_lose_context");
+  loss.loseContext();
+  await new Promise((done) => setTimeout(done, 50));
+  loss.restoreContext();
+}"""
 
 
 @pytest.fixture
@@ -112,3 +136,24 @@ def test_cut_out_of_another_size_than_the_photo_gets_a_renderer_of_its_own(tab: 
     assert mask_of(page).shape == (120, 120)
     assert session(page, "({stage}) => stage.renderer.source.mask.width") == 120
     assert page.evaluate(ALIVE) == 1
+
+
+def test_large_photo_is_shown_whole_before_its_tiles_are_there(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "large.jpg"
+    with Image.open(photo_files[0]) as photo:
+        path.write_bytes(encoded(photo.convert("RGB").resize((2300, 1530)), "JPEG"))
+    tab = tabs.open(direct.url)
+    page = tab.page
+    open_photo(tab, path)
+    set_options(page, background="#3b82f6")
+    session(page, "(session) => session.compareBy('off')")
+    exported = Image.open(io.BytesIO(export(page)))
+    session(page, FRAMES)
+    poll(lambda: page.evaluate("frames.length && !frames.at(-1).more"), what="every tile")
+    first, *_, last = page.evaluate("frames")
+    # The first frame has no tile, as that of a new photo.
+    assert first["more"]
+    assert difference(on_stage(page, first["url"]), exported) <= 3
+    assert difference(on_stage(page, last["url"]), exported) <= 2

@@ -106,8 +106,12 @@ def frame_on_screen(page: Page) -> tuple[float, float, float, float]:
 
 def seen(page: Page) -> Image.Image:
     """Return the result as the stage draws it, without what lies over it."""
-    read = "({stage}) => { stage.draw(); return [stage.renderer.canvas.toDataURL(), stage.element.clientWidth]; }"
-    url, across = session(page, read)
+    return on_stage(page, session(page, "({stage}) => { stage.draw(); return stage.renderer.canvas.toDataURL(); }"))
+
+
+def on_stage(page: Page, url: str) -> Image.Image:
+    """Return the result in a picture of the whole stage."""
+    across = session(page, "({stage}) => stage.element.clientWidth")
     whole = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
     box = stage(page).bounding_box()
     assert box

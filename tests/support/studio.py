@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,12 @@ from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.waiting import free_port, poll
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+# This machine by a name that is no secure origin to Chromium, as a server of a local network is to a phone.
+PLAIN_HOST: Final = "studio.test"
+# With INSECURE_ORIGIN every tab opens the page there.
+HOST: Final = PLAIN_HOST if os.environ.get("INSECURE_ORIGIN") else "127.0.0.1"
 ARGUMENTS: Final = (
+    f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
@@ -94,8 +100,11 @@ class Tabs:
         self.contexts: list[BrowserContext] = []
         self.open_tabs: list[Tab] = []
 
-    def open(self, url: str, path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
+    def open(
+        self, url: str, path: str = "/", context: BrowserContext | None = None, *, host: str = HOST, **options: Any
+    ) -> Tab:
         """Open the page of a service; `options` are Playwright's of a context (viewport, color_scheme, locale ...)."""
+        url = url.replace("127.0.0.1", host)
         context = context or self.context(**options)
         page = context.new_page()
         page.set_default_timeout(20_000)
@@ -211,11 +220,18 @@ def item(tab: Tab, name: str) -> Locator:
     return tab.page.get_by_role("region", name="Photos").get_by_role("listitem", name=name)
 
 
-def drop(tab: Tab, *paths: Path) -> None:
+def drop(tab: Tab, *paths: Path, over_ms: int = 0) -> None:
     """Drop files and folders onto the page, as from a file manager; Playwright itself drops none."""
+    drag(tab, *paths, kinds=("dragEnter", "dragOver"))
+    tab.page.wait_for_timeout(over_ms)
+    drag(tab, *paths, kinds=("drop",))
+
+
+def drag(tab: Tab, *paths: Path, kinds: tuple[str, ...]) -> None:
+    """Send the events of files that are dragged over the page."""
     session = tab.page.context.new_cdp_session(tab.page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
+    for kind in kinds:
         session.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
     session.detach()
 

@@ -1,6 +1,5 @@
 // What the browser keeps: documents, photos, masks, history, submissions, settings.
 import { signal } from "../vendor/signals/signals-core.js";
-import { openDB } from "../vendor/idb/idb.js";
 
 /**
  * @typedef {"docs"|"photos"|"tiles"|"history"|"outbox"|"settings"} StoreName
@@ -49,29 +48,54 @@ class Memory {
 class Indexed {
   persistent = true;
 
-  /** @param {import("../vendor/idb/idb.js").Database} database */
+  /** @param {IDBDatabase} database */
   constructor(database) { this.database = database; }
 
   /** @param {StoreName} store @param {any} key */
-  async get(store, key) { return this.database.get(store, key); }
+  async get(store, key) { return answer(this.#store(store).get(key)); }
 
   /** @param {StoreName} store @param {string} [docId] */
-  async list(store, docId) { return this.database.getAll(store, docId === undefined ? undefined : rangeOf(store, docId)); }
+  async list(store, docId) { return answer(this.#store(store).getAll(docId === undefined ? undefined : rangeOf(store, docId))); }
 
   /** All or nothing. @param {Change[]} changes */
   async write(changes) {
     if (!changes.length) return;
     const transaction = this.database.transaction([...new Set(changes.map((change) => change.store))], "readwrite");
-    const requests = changes.map(({ store, put, delete: gone }) =>
-      put !== undefined ? transaction.objectStore(store).put(put) : transaction.objectStore(store).delete(gone));
-    await Promise.all([...requests, transaction.done]);
+    for (const { store, put, delete: gone } of changes) {
+      const records = transaction.objectStore(store);
+      if (put !== undefined) records.put(put);
+      else records.delete(gone);
+    }
+    await committed(transaction);
   }
 
   /** @param {StoreName} store @param {string} [docId] */
   async clear(store, docId) {
-    if (docId === undefined) return this.database.clear(store);
-    return this.database.delete(store, rangeOf(store, docId));
+    const records = this.#store(store, "readwrite");
+    if (docId === undefined) records.clear();
+    else records.delete(rangeOf(store, docId));
+    await committed(records.transaction);
   }
+
+  /** @param {StoreName} store @param {IDBTransactionMode} [mode] */
+  #store(store, mode) { return this.database.transaction(store, mode).objectStore(store); }
+}
+
+/** What a request answers. @param {IDBRequest} request @returns {Promise<any>} */
+function answer(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Resolves when all of a transaction is written. @param {IDBTransaction} transaction @returns {Promise<void>} */
+function committed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    // No room, or the connection was closed.
+    transaction.onabort = () => reject(transaction.error);
+  });
 }
 
 /** @param {StoreName} store @param {any} record */
@@ -101,14 +125,15 @@ export function open() {
 }
 
 async function openIndexed() {
-  const database = await openDB(NAME, VERSION, {
-    upgrade(made) {
-      for (const [name, keyPath] of Object.entries(KEYS)) made.createObjectStore(name, { keyPath });
-    },
-    // Another tab has a newer page: let it have the database.
-    blocking() { database.close(); },
-    terminated() { opened = undefined; },
-  });
+  const opening = indexedDB.open(NAME, VERSION);
+  opening.onupgradeneeded = () => {
+    for (const [name, keyPath] of Object.entries(KEYS)) opening.result.createObjectStore(name, { keyPath });
+  };
+  /** @type {IDBDatabase} */
+  const database = await answer(opening);
+  // Another tab has a newer page: let it have the database.
+  database.onversionchange = () => database.close();
+  database.onclose = () => { opened = undefined; };
   return new Indexed(database);
 }
 

@@ -1,7 +1,7 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { prepare, startDrops } from "../library/drop.js";
+import { EDITOR, prepare, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
 import { notify, said, shown } from "./announce.js";
 import { onKeyNeeded, reachable } from "./api.js";
@@ -14,8 +14,6 @@ import { go, route, startRouter } from "./router.js";
 import { docs, flush, order, restore } from "./store.js";
 import { startTabs } from "./tabs.js";
 
-// Loaded when it is opened.
-const EDITOR = "../editor/editor.js";
 // After the first view, before a person has found a photo.
 const PREPARE_MS = 1000;
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));

@@ -56,7 +56,8 @@ async function findMatte(id, more) {
   const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
   const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
   if (found.photo) pictures.set(id, found.photo);
-  await keep(id, { photo, shown: found.photo, matte: found.matte });
+  // Seen first, kept then.
+  keep(id, { photo, shown: found.photo, matte: found.matte });
   facts.set(id, { confidence: found.confidence, ms: Math.round(performance.now() - began) });
   return found.matte;
 }
@@ -79,8 +80,18 @@ export async function saveMask(id, mask) {
   patch(id, {});
 }
 
-/** Merge into what the browser keeps of a photo. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
-export async function keep(id, change) {
+/** @type {Promise<unknown>} */
+let keeping = Promise.resolve();
+
+/** Merge into what the browser keeps of a photo, one change after another. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
+export function keep(id, change) {
+  const kept = keeping.then(() => merge(id, change));
+  keeping = kept;
+  return kept;
+}
+
+/** @param {string} id @param {Parameters<typeof keep>[1]} change */
+async function merge(id, change) {
   const kept = (await db.get("photos", id)) ?? { docId: id };
   const done = await db.put("photos", { ...kept, ...change });
   if (!done) db.trouble.value = "full";

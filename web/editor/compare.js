@@ -1,6 +1,6 @@
 /** The slider that moves the split between photo and result. */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { live } from "../vendor/lit-html/directives/live.js";
+import { live } from "../app/live.js";
 import { t } from "../app/i18n/index.js";
 
 /** @typedef {import("./comparing.js").Compare} Compare */

@@ -20,6 +20,12 @@ export const shown = signal(/** @type {import("./session.js").Session | null} */
 
 const STYLE = new URL("./editor.css", import.meta.url).href;
 
+/** Load what shows a photo, and what acts on it: before there is one, where it is expected. */
+export function prepareEditor() {
+  const rest = Promise.all([import("./session.js"), import("./views.js"), import("./overlay.js")]);
+  return { shows: Promise.all([loadStyle(), loadTexts(language.value)]), rest };
+}
+
 /** Open the editor of a document. @param {HTMLElement} root @param {string} id @returns {{close(): void}} */
 export function openEditor(root, id) {
   const opening = new Opening(root, id);
@@ -44,8 +50,8 @@ class Opening {
   }
 
   async start() {
-    const rest = Promise.all([import("./session.js"), import("./views.js")]);
-    await Promise.all([loadStyle(), loadTexts(language.value)]);
+    const { shows, rest } = prepareEditor();
+    await shows;
     if (this.#closed) return;
     const stopWaiting = effect(() => { render(this.#waiting(), this.root); });
     this.#stops.push(stopWaiting);
@@ -92,7 +98,7 @@ class Opening {
   /**
    * Show the picture, then what acts on it.
    * @param {import("./document.js").EditorDocument} document @param {import("./gl/types.js").Renderer} renderer
-   * @param {Promise<[typeof import("./session.js"), typeof import("./views.js")]>} rest
+   * @param {ReturnType<typeof prepareEditor>["rest"]} rest
    */
   async #show(document, renderer, rest) {
     render(frame(), this.root);

@@ -97,7 +97,7 @@ export class Look {
     this.small.update();
     const box = this.small.box();
     if (JSON.stringify(box) !== JSON.stringify(this.subject.peek())) this.subject.value = box;
-    this.kept.value = this.document.mask.kept();
+    this.kept.value = this.small.kept();
     this.#settled.value = untracked(() => this.#settled.value) + 1;
   }
 }

@@ -2,7 +2,7 @@
  * The panels beside the stage: what is behind the subject, its shadow, the canvas, presets, and the file.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { live } from "../vendor/lit-html/directives/live.js";
+import { live } from "../app/live.js";
 import { has, speaker, t } from "../app/i18n/index.js";
 import { canvasOf } from "./gl/layout.js";
 import { icon } from "./icons.js";

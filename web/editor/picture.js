@@ -33,6 +33,7 @@ export class Picture {
     this.viewport.insets = phone ? { left: 12, top: 12, right: 12, bottom: 60 } : { left, top: 28, right, bottom: 76 };
     const stage = new Stage(element, { ...this, mode: settings.overlay, guides: this.lines }, renderer);
     if (this.document.view.value) this.viewport.restore(this.document.view.value);
+    stage.first();
     return stage;
   }
 

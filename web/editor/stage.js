@@ -3,6 +3,7 @@
  */
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { union } from "./gl/layout.js";
+import { painted } from "./look.js";
 
 /** @typedef {import("./gl/types.js").Scene} Scene */
 /** @typedef {import("./gl/types.js").Light} Light */
@@ -25,6 +26,8 @@ export class Stage {
   span = signal({ left: 0, right: 0 });
   #frame = 0;
   #drawn = false;
+  /** Whether the first frame is on its way to the screen. */
+  #held = false;
   #closed = false;
   /** @type {Scene | null} */
   #scene = null;
@@ -38,16 +41,17 @@ export class Stage {
     renderer.canvas.className = "ed-picture";
     element.prepend(renderer.canvas);
     this.renderer = renderer;
-    renderer.show(parts.document.mask, () => this.redraw());
+    renderer.show(parts.document.mask, parts.look.small, () => this.redraw());
     /** @type {import("./overlay.js").OverlayCanvas | null} */
     this.overlay = null;
     // The picture comes first; what lies over it follows.
     import("./overlay.js").then(({ OverlayCanvas }) => {
       this.overlay = new OverlayCanvas(overlay);
       this.overlay.resize(renderer.canvas.width, renderer.canvas.height);
-      this.redraw();
+      this.#drawOverlay();
     });
     this.colours = coloursOf(element);
+    this.#held = true;
     const sizes = new ResizeObserver(() => this.#resize());
     sizes.observe(element);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -80,9 +84,18 @@ export class Stage {
     };
   }
 
+  /** Draw at once, so that the graphics card works while the rest of the page is made; what changes until that is seen follows in the next frame. */
+  async first() {
+    this.#held = true;
+    this.draw();
+    await painted();
+    this.#held = false;
+    this.redraw();
+  }
+
   /** Draw in the next frame. */
   redraw() {
-    if (this.#frame || this.#closed) return;
+    if (this.#frame || this.#held || this.#closed) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.draw();
@@ -95,8 +108,12 @@ export class Stage {
     if (!scene) return;
     this.#drawn = true;
     const more = this.renderer.draw(scene);
-    this.overlay?.draw({ scene, tool: this.parts.overlay.value, guides: this.parts.guides.value, picture: this.renderer.canvas });
+    this.#drawOverlay();
     if (more) this.redraw();
+  }
+
+  #drawOverlay() {
+    if (this.#scene) this.overlay?.draw({ scene: this.#scene, tool: this.parts.overlay.value, guides: this.parts.guides.value, picture: this.renderer.canvas });
   }
 
   #resize() {

@@ -2,7 +2,7 @@
  * The tools, and the settings of the one in use.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { live } from "../vendor/lit-html/directives/live.js";
+import { live } from "../app/live.js";
 import { t } from "../app/i18n/index.js";
 import { icon } from "./icons.js";
 

@@ -9,7 +9,7 @@ import { add, all, dispatch, forget, patch, photos as photoBlobs } from "../app/
 import { TAB } from "../app/tabs.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
-import { examine, identity } from "./intake.js";
+import { examine, filesIn, identity } from "./intake.js";
 import { cancel, keepWaiting, pump } from "./sender.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
@@ -21,8 +21,9 @@ const LOST = new Set(["photo_gone", "result_expired"]);
 /** Files that are being looked into. */
 export const looking = signal(0);
 
-/** Take files in. One photo goes straight to the model and opens; several become jobs. @param {import("./intake.js").Found[]} found */
-export async function takeIn(found) {
+/** Take files in. One photo goes straight to the model and opens; several become jobs. @param {import("./drop.js").Dropped[]} items */
+export async function takeIn(items) {
+  const found = await filesIn(items);
   if (!found.length) return;
   looking.value += found.length;
   try {

@@ -2,14 +2,14 @@
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { knownFacts } from "../app/facts.js";
+import { facts, knownFacts } from "../app/facts.js";
 import { counts, order, peek } from "../app/store.js";
-import { cancelAll } from "./actions.js";
+import { cancelAll, leftOut, looking } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { restoreDefaults } from "./defaults.js";
 import { chooseFolder, choosePhotos } from "./hero.js";
 import { PhotoList } from "./list.js";
-import { notices } from "./notices.js";
+import { pause, queueLost } from "./pace.js";
 import { resume } from "./sender.js";
 import { announce, eta, noteTimes, overall } from "./progress.js";
 import { filter, selected, shown, unsure } from "./selection.js";
@@ -52,13 +52,25 @@ function library() {
 
 const PREPARE_MS = 1000;
 
-/** The panel of failed photos, loaded with the first of them. @type {import("../vendor/signals/signals-core.js").Signal<(() => unknown)|undefined>} */
-const failedPanel = signal(/** @type {(() => unknown)|undefined} */ (undefined));
+/** A part of the view that is loaded when it is shown for the first time. @param {() => Promise<() => unknown>} load */
+function loadedLater(load) {
+  const part = signal(/** @type {(() => unknown)|undefined} */ (undefined));
+  return () => {
+    if (!part.value) load().then((loaded) => { part.value = loaded; }, () => undefined);
+    return part.value?.() ?? nothing;
+  };
+}
+
+const failedPanel = loadedLater(async () => (await import("./failed.js")).failedPanel);
+const lines = loadedLater(async () => (await import("./notices.js")).notices);
 
 function failures() {
-  if (!counts.value.failed) return nothing;
-  if (!failedPanel.value) import("./failed.js").then((loaded) => { failedPanel.value = loaded.failedPanel; }, () => undefined);
-  return failedPanel.value?.() ?? nothing;
+  return counts.value.failed ? failedPanel() : nothing;
+}
+
+function notices() {
+  const known = facts.value;
+  return pause.value || queueLost.value || leftOut.value || looking.value || (known?.quotas && !known.jobs) ? lines() : nothing;
 }
 
 function progressCard() {

@@ -1,6 +1,6 @@
 // Looks for all photos or the selected ones, and what to do with the results.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { live } from "../vendor/lit-html/directives/live.js";
+import { live } from "../app/live.js";
 import { computed, signal } from "../vendor/signals/signals-core.js";
 import { notify } from "../app/announce.js";
 import { facts, optionsOf } from "../app/facts.js";

@@ -2,18 +2,21 @@
 
 import { reachable } from "../app/api.js";
 
-/** @typedef {{file: File, path: string}} Found a file and the folder it is in ("" or "a/b/") */
-
-/** The path of a file that is only counted. */
-export const HIDDEN_PATH = "\0";
-const HIDDEN = /^(\.|Thumbs\.db$|desktop\.ini$|__MACOSX$)/;
+/** @typedef {File | FileSystemEntry} Dropped */
 
 const AGAIN_MS = 2000;
+/** Loaded when it is opened, or a photo is expected. */
+export const EDITOR = "../editor/editor.js";
 
-/** Take files in; what that needs is loaded with the first of them, as soon as the server answers. @param {Found[]} found */
-export async function take(found) {
+/** Load the editor while a photo is on its way: dragged over the page, or being chosen. */
+export function expectPhoto() {
+  import(EDITOR).then(({ prepareEditor }) => Promise.all(Object.values(prepareEditor()))).catch(() => undefined);
+}
+
+/** Take files in; what that needs is loaded with the first of them, as soon as the server answers. @param {Dropped[]} items */
+export async function take(items) {
   const { takeIn } = await loaded();
-  await takeIn(found);
+  await takeIn(items);
 }
 
 async function loaded() {
@@ -33,67 +36,33 @@ export function prepare() {
   import("./batch.js").catch(() => undefined);
 }
 
-/** The files of a drop, with those of dropped folders. @param {DataTransfer} transfer @returns {Promise<Found[]>} */
-export async function droppedFiles(transfer) {
-  // The entries are only there while the event is handled.
-  const entries = [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? null);
-  const files = [...transfer.files];
-  if (!entries.length || entries.some((entry) => !entry)) return files.map((file) => ({ file, path: "" }));
-  /** @type {Found[]} */
-  const found = [];
-  for (const entry of entries) await walk(/** @type {FileSystemEntry} */ (entry), "", found);
-  return found;
-}
-
-/** @param {FileSystemEntry} entry @param {string} path @param {Found[]} found */
-async function walk(entry, path, found) {
-  if (path && HIDDEN.test(entry.name)) found.push({ file: new File([], entry.name), path: HIDDEN_PATH });
-  else if (entry.isFile) {
-    const file = await new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, () => resolve(null)));
-    if (file) found.push({ file, path });
-  } else {
-    for (const child of await children(/** @type {FileSystemDirectoryEntry} */ (entry))) await walk(child, `${path}${entry.name}/`, found);
-  }
-}
-
-/** @param {FileSystemDirectoryEntry} folder @returns {Promise<FileSystemEntry[]>} */
-async function children(folder) {
-  const reader = folder.createReader();
-  /** @type {FileSystemEntry[]} */
-  const all = [];
-  for (;;) {
-    // Chromium gives at most 100 entries at a time.
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!some.length) return all;
-    all.push(...some);
-  }
-}
-
-/** The files of an input or the clipboard. @param {FileList|File[]} files @returns {Found[]} */
-export function pickedFiles(files) {
-  return [...files].map((file) => {
-    const folder = (file.webkitRelativePath ?? "").split("/").slice(0, -1);
-    const hidden = folder.some((part) => HIDDEN.test(part)) || (folder.length > 0 && HIDDEN.test(file.name));
-    return { file, path: hidden ? HIDDEN_PATH : folder.map((part) => `${part}/`).join("") };
-  });
+/** What is dropped: files, or entries that may be folders. They are only there while the event is handled. @param {DataTransfer} transfer @returns {Dropped[]} */
+export function dropped({ items, files }) {
+  const entries = [...items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? null);
+  return entries.length && entries.every(Boolean) ? /** @type {FileSystemEntry[]} */ (entries) : [...files];
 }
 
 export function startDrops() {
   let inside = 0;
   /** @param {DragEvent} event */
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => { if (hasFiles(event)) mark(inside += 1); });
+  addEventListener("dragenter", (event) => {
+    if (!hasFiles(event)) return;
+    mark(inside += 1);
+    // A photo alone opens in the editor.
+    if (event.dataTransfer?.items.length === 1) expectPhoto();
+  });
   addEventListener("dragleave", (event) => { if (hasFiles(event)) mark(inside = Math.max(0, inside - 1)); });
   addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); });
-  addEventListener("drop", async (event) => {
+  addEventListener("drop", (event) => {
     if (!event.dataTransfer || !hasFiles(event)) return;
     event.preventDefault();
     mark(inside = 0);
-    take(await droppedFiles(event.dataTransfer));
+    take(dropped(event.dataTransfer));
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) take(pickedFiles(files));
+    if (files.length) take(files);
   });
 }
 

@@ -3,22 +3,21 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
 import { icon } from "./icons.js";
-import { pickedFiles, take } from "./drop.js";
+import { expectPhoto, take } from "./drop.js";
 
 const EXAMPLES = ["cat", "portrait", "coffee"];
 const ACCEPTED = "image/*,.heic,.heif,.avif,.zip,application/zip";
 
 /** @param {Event & {currentTarget: any}} event */
 function picked({ currentTarget: input }) {
-  const files = pickedFiles(input.files);
-  take(files);
+  take([...input.files]);
   // The same file may be chosen again.
   input.value = "";
 }
 
 /** @param {string} look */
 export function choosePhotos(look) {
-  return html`<label class="button file ${look}">${icon("photo")}<span>${t("choose_photos")}</span><input type="file" multiple accept=${ACCEPTED} @change=${picked}></label>`;
+  return html`<label class="button file ${look}">${icon("photo")}<span>${t("choose_photos")}</span><input type="file" multiple accept=${ACCEPTED} @click=${expectPhoto} @change=${picked}></label>`;
 }
 
 /** @param {string} look */
@@ -58,8 +57,9 @@ function exampleUrl(name) {
 
 /** @param {string} name */
 async function tryExample(name) {
+  expectPhoto();
   const blob = await (await fetch(exampleUrl(name))).blob();
-  await take([{ file: new File([blob], `${name}.jpg`, { type: "image/jpeg", lastModified: 0 }), path: "" }]);
+  await take([new File([blob], `${name}.jpg`, { type: "image/jpeg", lastModified: 0 })]);
 }
 
 /** A picture half cut out. */

@@ -1,16 +1,60 @@
 // What the files are: photos with their sizes and errors, ZIP files of photos, others.
-import { HIDDEN_PATH } from "./drop.js";
 import { HEAD_BYTES, sniff } from "./sniff.js";
 
 /**
- * @typedef {import("./drop.js").Found} Found
+ * @typedef {{file: File, path: string}} Found a file and the folder it is in ("" or "a/b/")
  * @typedef {{name: string, path: string, blob: Blob, type: string, modified: number, width?: number, height?: number, error?: import("../app/store.js").DocError}} Photo
  * @typedef {{photos: Photo[], others: string[], hidden: number, twice: number}} Intake
  * @typedef {import("../app/api.js").StudioFacts} Facts
  */
 
 const AT_ONCE = 8;
+/** The path of a file that is only counted. */
+const HIDDEN_PATH = "\0";
+const HIDDEN = /^(\.|Thumbs\.db$|desktop\.ini$|__MACOSX$)/;
 const TYPES = /** @type {{[kind: string]: string}} */ ({ jpeg: "image/jpeg", png: "image/png", webp: "image/webp", gif: "image/gif", bmp: "image/bmp", tiff: "image/tiff", avif: "image/avif", heic: "image/heic" });
+
+/** The files, with those in folders. @param {import("./drop.js").Dropped[]} items @returns {Promise<Found[]>} */
+export async function filesIn(items) {
+  /** @type {Found[]} */
+  const found = [];
+  for (const item of items) {
+    if (item instanceof File) found.push(picked(item));
+    else await walk(item, "", found);
+  }
+  return found;
+}
+
+/** A file of an input, which has its folder in its path. @param {File} file @returns {Found} */
+function picked(file) {
+  const folder = (file.webkitRelativePath ?? "").split("/").slice(0, -1);
+  const hidden = folder.length > 0 && [...folder, file.name].some((part) => HIDDEN.test(part));
+  return { file, path: hidden ? HIDDEN_PATH : folder.map((part) => `${part}/`).join("") };
+}
+
+/** @param {FileSystemEntry} entry @param {string} path @param {Found[]} found */
+async function walk(entry, path, found) {
+  if (path && HIDDEN.test(entry.name)) found.push({ file: new File([], entry.name), path: HIDDEN_PATH });
+  else if (entry.isFile) {
+    const file = await new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, () => resolve(null)));
+    if (file) found.push({ file, path });
+  } else {
+    for (const child of await children(/** @type {FileSystemDirectoryEntry} */ (entry))) await walk(child, `${path}${entry.name}/`, found);
+  }
+}
+
+/** @param {FileSystemDirectoryEntry} folder @returns {Promise<FileSystemEntry[]>} */
+async function children(folder) {
+  const reader = folder.createReader();
+  /** @type {FileSystemEntry[]} */
+  const all = [];
+  for (;;) {
+    // Chromium gives at most 100 entries at a time.
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) return all;
+    all.push(...some);
+  }
+}
 
 /** What identifies a photo that is dropped again. @param {{path: string, name: string, bytes?: number, modified?: number}} photo @param {number} [bytes] */
 export function identity({ path, name, modified }, bytes) {

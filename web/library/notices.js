@@ -1,11 +1,9 @@
-// Lines above the list: a pause, a lost queue, files that were left out.
+// Lines above the list: a pause, a lost queue, files that were left out. Loaded with the first of them.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { reachable } from "../app/api.js";
 import { facts } from "../app/facts.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { all, counts, dispatch, patch } from "../app/store.js";
-import { TAB } from "../app/tabs.js";
+import { counts } from "../app/store.js";
 import { leftOut, looking } from "./actions.js";
 import { icon } from "./icons.js";
 import { pause, queueLost } from "./pace.js";
@@ -69,16 +67,3 @@ function left() {
 function searching() {
   return looking.value ? html`<p class="notice">${t("looking", { count: looking.value })}</p>` : nothing;
 }
-
-reachable.subscribe((is) => { if (is) queueMicrotask(pump); });
-
-/** Photos of a lost queue go to the model one by one. */
-queueLost.subscribe((is) => {
-  if (!is) return;
-  for (const doc of all()) {
-    if (doc.tab !== TAB || doc.job) continue;
-    if (doc.state === "uploading") dispatch(doc.id, { type: "rollback" });
-    if (doc.state === "added" || doc.state === "uploading") patch(doc.id, { direct: true });
-  }
-  queueMicrotask(pump);
-});

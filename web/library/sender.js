@@ -235,3 +235,16 @@ export async function retry(id) {
   dispatch(id, { type: "retry" });
   pump();
 }
+
+api.reachable.subscribe((is) => { if (is) queueMicrotask(pump); });
+
+/** Photos of a lost queue go to the model one by one. */
+queueLost.subscribe((is) => {
+  if (!is) return;
+  for (const doc of all()) {
+    if (doc.tab !== TAB || doc.job) continue;
+    if (doc.state === "uploading") dispatch(doc.id, { type: "rollback" });
+    if (doc.state === "added" || doc.state === "uploading") patch(doc.id, { direct: true });
+  }
+  queueMicrotask(pump);
+});

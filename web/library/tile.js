@@ -1,6 +1,6 @@
 // One photo of the list.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { live } from "../vendor/lit-html/directives/live.js";
+import { live } from "../app/live.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { cancel, retry } from "./sender.js";

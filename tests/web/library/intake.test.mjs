@@ -1,8 +1,8 @@
 // What files are: their kind and size by their first bytes, their limits, their places in folders.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { droppedFiles, pickedFiles } from "../../../web/library/drop.js";
-import { examine } from "../../../web/library/intake.js";
+import { dropped } from "../../../web/library/drop.js";
+import { examine, filesIn } from "../../../web/library/intake.js";
 import { sniff } from "../../../web/library/sniff.js";
 
 const FACTS = { limits: { bytes: 5000, pixels: 1_000_000, side: 16 } };
@@ -53,7 +53,7 @@ test("a photo that is here already is not taken twice", async () => {
 });
 
 test("hidden files of folders are counted, not shown", async () => {
-  const picked = pickedFiles([
+  const picked = await filesIn([
     Object.defineProperty(file(png(100, 100), "a.png"), "webkitRelativePath", { value: "shop/shoes/a.png" }),
     Object.defineProperty(file("x", ".DS_Store"), "webkitRelativePath", { value: "shop/.DS_Store" }),
     Object.defineProperty(file(png(100, 100), "b.png"), "webkitRelativePath", { value: "shop/.cache/b.png" }),
@@ -75,7 +75,14 @@ const entry = (name) => ({ name, isFile: true, file: (done) => done(file("x", na
 
 test("folders with more than a hundred entries are read to their end", async () => {
   const tree = folder("all", [folder("deep", [folder("er", Array.from({ length: 1500 }, (_, n) => entry(`${n}.jpg`)))]), ...Array.from({ length: 500 }, (_, n) => entry(`${n}.jpg`))]);
-  const found = await droppedFiles({ items: [{ kind: "file", webkitGetAsEntry: () => tree }], files: [file("", "all")] });
+  const found = await filesIn(dropped({ items: [{ kind: "file", webkitGetAsEntry: () => tree }], files: [file("", "all")] }));
   assert.equal(found.length, 2000);
   assert.equal(found.filter((one) => one.path === "all/deep/er/").length, 1500);
+});
+
+test("files are taken as they are where the browser has no entries", async () => {
+  const photo = file("x", "a.jpg");
+  for (const items of [[], [{ kind: "file" }], [{ kind: "file", webkitGetAsEntry: () => null }]]) {
+    assert.deepEqual(await filesIn(dropped({ items, files: [photo] })), [{ file: photo, path: "" }]);
+  }
 });

@@ -44,10 +44,13 @@ export class Mask {
     return found;
   }
 
-  /** @param {number} width @param {number} height @param {Uint8Array} bytes row-major, width·height */
-  static fromBytes(width, height, bytes) {
+  /** @param {number} width @param {number} height @param {Uint8Array} bytes rows of `stride` bytes, the first of them at `start` */
+  static fromBytes(width, height, bytes, { start = 0, stride = width } = {}) {
     const mask = new Mask(width, height, 0);
-    mask.tiles.forEach((tile, n) => mask.#copyRows(n, (own, at, count) => tile.set(bytes.subarray(at, at + count), own)));
+    mask.tiles.forEach((tile, n) => {
+      const { x, y, width: count, height: lines } = mask.tileRect(n);
+      for (let line = 0, at = start + y * stride + x; line < lines; line++, at += stride) tile.set(bytes.subarray(at, at + count), line * TILE);
+    });
     return mask;
   }
 
@@ -123,8 +126,18 @@ export class Mask {
   }
 }
 
+/** The level of all of a tile's pixels; -1 where they differ. @param {Uint8Array} tile */
+export function levelOf(tile) {
+  const words = new Uint32Array(tile.buffer, tile.byteOffset, tile.length >> 2);
+  const first = Math.imul(tile[0], 0x01010101) >>> 0;
+  for (let i = 0; i < words.length; i++) if (words[i] !== first) return -1;
+  return tile[0];
+}
+
 /** @param {Uint8Array} bytes */
 function sum(bytes) {
+  const level = levelOf(bytes);
+  if (level >= 0) return level * bytes.length;
   let total = 0;
   for (let i = 0; i < bytes.length; i++) total += bytes[i];
   return total;

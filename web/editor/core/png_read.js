@@ -10,21 +10,30 @@ const SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 /** Return the grey levels of a PNG file, row-major; of colours, the luminance. Throws for anything else.
  * @param {Blob} blob @returns {Promise<{width: number, height: number, bytes: Uint8Array}>} */
 export async function decode(blob) {
-  const file = new Uint8Array(await blob.arrayBuffer());
-  const { width, height, depth, type, palette, data } = parse(file);
-  const bits = depth * SAMPLES[type];
-  const stride = Math.ceil((width * bits) / 8);
-  const raw = await through(new DecompressionStream("deflate"), data);
-  if (raw.length < height * (stride + 1)) throw new Error("The PNG file ends early.");
-  unfilter(raw, height, stride, Math.max(1, bits >> 3));
-  if (type === 0 && depth === 8) return { width, height, bytes: packed(raw, width, height) };
+  const read = await rows(blob);
+  return { width: read.width, height: read.height, bytes: levels(read) };
+}
+
+/** @param {Awaited<ReturnType<typeof rows>>} read */
+function levels({ width, height, depth, type, palette, stride, raw }) {
   const bytes = new Uint8Array(width * height);
   const read = sampler(depth, type, palette);
   for (let y = 0; y < height; y++) {
     const row = raw.subarray(y * (stride + 1) + 1, (y + 1) * (stride + 1));
     for (let x = 0; x < width; x++) bytes[y * width + x] = read(row, x);
   }
-  return { width, height, bytes };
+  return bytes;
+}
+
+/** Return the rows, each after its filter's byte. @param {Blob} blob */
+async function rows(blob) {
+  const { data, ...head } = parse(new Uint8Array(await blob.arrayBuffer()));
+  const bits = head.depth * SAMPLES[head.type];
+  const stride = Math.ceil((head.width * bits) / 8);
+  const raw = await through(new DecompressionStream("deflate"), data);
+  if (raw.length < head.height * (stride + 1)) throw new Error("The PNG file ends early.");
+  for (let y = 0; y < head.height; y++) unfilter(raw, y * (stride + 1), stride, y > 0, Math.max(1, bits >> 3));
+  return { ...head, stride, raw };
 }
 
 /** @param {Uint8Array} file */
@@ -47,18 +56,20 @@ function parse(file) {
   return { width: view.getUint32(16), height: view.getUint32(20), depth, type, palette, data };
 }
 
-/** Undo the rows" filters in place. @param {Uint8Array} raw @param {number} height @param {number} stride
- * @param {number} step bytes to the sample on the left */
-function unfilter(raw, height, stride, step) {
-  for (let y = 0; y < height; y++) {
-    const at = y * (stride + 1) + 1;
-    const filter = raw[at - 1];
-    const up = y ? stride + 1 : 0;
-    for (let i = 0; filter && i < stride; i++) {
-      const left = i >= step ? raw[at + i - step] : 0;
-      const above = up ? raw[at + i - up] : 0;
-      const corner = up && i >= step ? raw[at + i - up - step] : 0;
-      raw[at + i] += filter === 1 ? left : filter === 2 ? above : filter === 3 ? (left + above) >> 1 : paeth(left, above, corner);
+/** Undo a row's filter in place: a loop for each, since a mask has millions of bytes. @param {Uint8Array} raw @param {number} start of the row
+ * @param {number} stride @param {boolean} below whether there is a row above @param {number} step bytes to the sample on the left */
+function unfilter(raw, start, stride, below, step) {
+  const filter = raw[start];
+  const [first, end] = [start + 1, start + 1 + stride];
+  const up = stride + 1;
+  if (filter === 1) for (let at = first + step; at < end; at++) raw[at] += raw[at - step];
+  else if (filter === 2) for (let at = first; below && at < end; at++) raw[at] += raw[at - up];
+  else if (filter > 2) {
+    for (let at = first; at < end; at++) {
+      const left = at >= first + step ? raw[at - step] : 0;
+      const above = below ? raw[at - up] : 0;
+      const corner = below && at >= first + step ? raw[at - up - step] : 0;
+      raw[at] += filter === 3 ? (left + above) >> 1 : paeth(left, above, corner);
     }
   }
 }
@@ -69,12 +80,6 @@ function paeth(left, above, corner) {
   const b = Math.abs(left - corner);
   const c = Math.abs(left + above - 2 * corner);
   return a <= b && a <= c ? left : b <= c ? above : corner;
-}
-
-/** Return the rows without their filter bytes, moved in place. @param {Uint8Array} raw @param {number} width @param {number} height */
-function packed(raw, width, height) {
-  for (let y = 0; y < height; y++) raw.copyWithin(y * width, y * (width + 1) + 1, (y + 1) * (width + 1));
-  return raw.slice(0, width * height);
 }
 
 /** @param {number} depth @param {number} type @param {Uint8Array} palette
@@ -95,6 +100,9 @@ function sampler(depth, type, palette) {
 
 /** Return the mask of a PNG file. @param {Blob} blob */
 export async function decodeMask(blob) {
-  const { width, height, bytes } = await decode(blob);
-  return Mask.fromBytes(width, height, bytes);
+  const read = await rows(blob);
+  const { width, height, raw } = read;
+  // As the server makes them: from the rows straight into tiles.
+  if (read.type === 0 && read.depth === 8) return Mask.fromBytes(width, height, raw, { start: 1, stride: width + 1 });
+  return Mask.fromBytes(width, height, levels(read));
 }

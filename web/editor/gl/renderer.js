@@ -7,11 +7,14 @@ import { MASK, Tiles, picture, plane } from "./textures.js";
 
 /** @typedef {import("./types.js").Scene} Scene */
 /** @typedef {import("./types.js").Rect} Rect */
+/** @typedef {import("./types.js").Light} Light */
 /** @typedef {import("./types.js").Renderer} Renderer */
 /** @typedef {Scene["panes"][0]} Pane */
 /** @typedef {{program: WebGLProgram, at: {[name: string]: WebGLUniformLocation | null}}} Program */
 /** @typedef {WebGLTexture | null} Texture */
 
+/** A tile of the mask before there is one. */
+const NOTHING = new Uint8Array(MASK * MASK);
 const OVERLAYS = { none: 0, red: 1, outline: 2, mask: 3 };
 const GROUNDS = { none: 0, colour: 1, gradient: 2, picture: 3 };
 
@@ -34,7 +37,6 @@ export class GLRenderer {
 
   #redraw = () => {};
   #unsubscribe = () => {};
-  #closed = false;
 
   /** Begins before there is a mask: shaders and the photo are ready when it comes. @param {HTMLCanvasElement} canvas @param {import("./types.js").Source["photo"]} photo
    * @param {{width: number, height: number}} size the mask's */
@@ -44,7 +46,7 @@ export class GLRenderer {
     this.gl = gl;
     this.canvas = canvas;
     /** @type {import("./types.js").Source} */
-    this.source = { photo, mask: /** @type {any} */ ({ width, height, columns: Math.ceil(width / MASK), rows: Math.ceil(height / MASK) }) };
+    this.source = { photo, mask: /** @type {any} */ ({ width, height, columns: Math.ceil(width / MASK), rows: Math.ceil(height / MASK), tile: () => NOTHING }) };
     this.onLost = (/** @type {Event} */ event) => {
       // Without this the browser never gives the context back.
       event.preventDefault();
@@ -60,17 +62,20 @@ export class GLRenderer {
     this.gpu = this.#build();
   }
 
-  /** Upload the photo in small steps, until the mask is there. */
-  async warm() {
-    for (const step of this.gpu.tiles.warm()) {
-      await step;
-      if (this.#closed || this.#lost) return;
-    }
+  /** Draw the photo unseen: what the first frame shows of it is on the graphics card then, and shaders are compiled, which most drivers do when they are used. */
+  warm() {
+    const { width, height } = this.source.mask;
+    const black = /** @type {Light} */ ([0, 0, 0]);
+    this.draw({
+      ratio: 1, panes: [{ left: 0, top: 0, width: this.canvas.width, height: this.canvas.height, shows: "result" }], scale: this.canvas.width / width, x: width / 2, y: height / 2,
+      frame: { x: 0, y: 0, width, height: height / 2 }, ground: { kind: "none" }, shadow: null, overlay: "none", split: null, colours: { stage: black, checker: [black, black] },
+    });
   }
 
-  /** @param {import("./types.js").Source["mask"]} mask @param {() => void} redraw */
-  show(mask, redraw) {
-    this.source.mask = mask;
+  /** @param {import("./types.js").Source["mask"]} mask @param {import("./small.js").SmallMask} small @param {() => void} redraw */
+  show(mask, small, redraw) {
+    Object.assign(this.source, { mask, small });
+    if (!this.#lost) this.gpu.tiles.renew();
     this.#redraw = redraw;
     this.#unsubscribe = mask.onChange((rect) => this.gpu.tiles.change(rect));
   }
@@ -124,13 +129,23 @@ export class GLRenderer {
     this.gpu.tiles.begin(scene.scale * scene.ratio);
     gl.enable(gl.SCISSOR_TEST);
     for (const pane of scene.panes) {
-      const [left, top, right, bottom] = [pane.left, pane.top, pane.left + pane.width, pane.top + pane.height].map((at) => Math.round(at * scene.ratio));
-      gl.scissor(left, this.canvas.height - bottom, right - left, bottom - top);
+      const sides = [pane.left, pane.top, pane.left + pane.width, pane.top + pane.height].map((at) => at * scene.ratio);
+      this.#scissor(sides);
       if (pane.shows === "result") this.#drawGround(scene, pane);
-      this.#drawPhoto(scene, pane);
+      this.#drawPhoto(scene, pane, sides);
       if (pane.shows === "result") this.#fade(scene, pane);
     }
+    // The graphics card begins now, while the page goes on: without a fence it waits until the picture is asked for.
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    gl.deleteSync(fence);
     return this.gpu.tiles.end();
+  }
+
+  /** Draw within these sides only: left, top, right, bottom in device px. @param {number[]} sides */
+  #scissor(sides) {
+    const [left, top, right, bottom] = sides.map(Math.round);
+    this.gl.scissor(left, this.canvas.height - bottom, Math.max(0, right - left), Math.max(0, bottom - top));
   }
 
   /** @param {Scene} scene @param {Pane} pane */
@@ -164,8 +179,8 @@ export class GLRenderer {
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
-  /** @param {Scene} scene @param {Pane} pane */
-  #drawPhoto(scene, pane) {
+  /** @param {Scene} scene @param {Pane} pane @param {number[]} sides of the pane */
+  #drawPhoto(scene, pane, sides) {
     const { gl } = this;
     const { width, height } = this.source.mask;
     gl.enable(gl.BLEND);
@@ -179,14 +194,15 @@ export class GLRenderer {
     gl.uniform1f(at.grid, scene.scale >= GRID ? deviceScale : 0);
     bind(gl, at.own, 2, this.gpu.clean[0] ?? null);
     bind(gl, at.contrast, 3, this.gpu.clean[1] ?? null);
-    for (const tile of this.gpu.tiles.seen(pane, scene)) {
-      const { rect } = tile;
+    for (const { rect, photo, mask, missing } of this.gpu.tiles.seen(pane, scene)) {
+      if (missing) this.#scissor(common(sides, placed(missing, pane, scene)));
       gl.uniform4fv(at.rect, placed(rect, pane, scene));
       gl.uniform2f(at.pixels, rect.width, rect.height);
       gl.uniform4f(at.place, rect.x / width, rect.y / height, rect.width / width, rect.height / height);
-      bind(gl, at.photo, 0, tile.photo);
-      bind(gl, at.mask, 1, tile.mask);
+      bind(gl, at.photo, 0, photo);
+      bind(gl, at.mask, 1, mask);
       gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+      if (missing) this.#scissor(sides);
     }
   }
 
@@ -214,7 +230,6 @@ export class GLRenderer {
   }
 
   close() {
-    this.#closed = true;
     this.#unsubscribe();
     this.canvas.removeEventListener("webglcontextlost", this.onLost);
     this.canvas.removeEventListener("webglcontextrestored", this.onRestored);
@@ -226,6 +241,11 @@ export class GLRenderer {
 /** Where a rectangle lies in another one: left, top, width, height, as shares of it. @param {Rect} rect @param {Rect} area @returns {[number, number, number, number]} */
 function share(rect, area) {
   return [(rect.x - area.x) / area.width, (rect.y - area.y) / area.height, rect.width / area.width, rect.height / area.height];
+}
+
+/** What lies within the sides of both. @param {number[]} one @param {number[]} other */
+function common(one, other) {
+  return one.map((side, n) => (n < 2 ? Math.max : Math.min)(side, other[n]));
 }
 
 /** Where the result begins, in device px; -1 where all is result. @param {Scene} scene @param {Pane} pane */

@@ -2,10 +2,13 @@
  * Textures of the WebGL2 renderer: the photo and its mask in tiles, and single pictures.
  */
 import { SQUARES, placed } from "./scene.js";
+import { stepOf } from "./small.js";
 
 /** @typedef {import("./types.js").Scene} Scene */
 /** @typedef {import("./types.js").Rect} Rect */
 /** @typedef {{rect: Rect, photo: WebGLTexture | null, mask: WebGLTexture | null, changed: Set<number>, stale: boolean, drawn: number}} Tile */
+/** @typedef {{rect: Rect, photo: WebGLTexture | null, mask: WebGLTexture | null, revision: number}} Whole all of the photo and its mask, made small */
+/** @typedef {{rect: Rect, photo: WebGLTexture | null, mask: WebGLTexture | null, missing?: Rect}} Drawn `missing`: the part of it that stands in for a tile */
 
 /** Side of a tile, in px of the photo: within what every device takes. */
 const SIDE = 1024;
@@ -24,6 +27,9 @@ export class Tiles {
   #until = 0;
   #waiting = false;
   #scale = 1;
+  /** Shown where tiles are missing. @type {Whole | null} */
+  #whole = null;
+  #fresh = true;
 
   /** @param {WebGL2RenderingContext} gl @param {import("./types.js").Source} source */
   constructor(gl, source) {
@@ -56,7 +62,10 @@ export class Tiles {
   begin(scale) {
     this.#frame++;
     this.#scale = scale;
-    this.#until = performance.now() + BUDGET_MS;
+    if (!this.#whole) this.warm();
+    // The first frame waits for no tile.
+    this.#until = this.#fresh && this.#whole ? 0 : performance.now() + BUDGET_MS;
+    this.#fresh = false;
     this.#waiting = false;
   }
 
@@ -66,13 +75,15 @@ export class Tiles {
     return this.#waiting;
   }
 
-  /** The tiles that a pane shows and that are there. @param {import("./types.js").Pane} pane @param {Scene} scene */
+  /** What a pane shows: the tiles that are there, and what stands in for the others. @param {import("./types.js").Pane} pane @param {Scene} scene
+   * @returns {Generator<Drawn>} */
   *seen(pane, scene) {
     for (const tile of this.#tiles) {
       const [left, top, right, bottom] = placed(tile.rect, pane, scene).map((at) => at / scene.ratio);
       if (right < pane.left || bottom < pane.top || left > pane.left + pane.width || top > pane.top + pane.height) continue;
       if (!tile.photo && performance.now() > this.#until) {
         this.#waiting = true;
+        if (this.#whole) yield { ...this.#standIn(), missing: tile.rect };
         continue;
       }
       this.#upload(tile);
@@ -81,13 +92,35 @@ export class Tiles {
     }
   }
 
-  /** Upload the photo's tiles, one in each step, until something is drawn. @returns {Generator<Promise<void>>} */
-  *warm() {
-    for (const tile of this.#tiles.slice(0, KEPT)) {
-      if (this.#frame) return;
-      this.#make(tile);
-      yield new Promise((done) => setTimeout(done));
+  /** Upload what the first frame shows of the photo. */
+  warm() {
+    if (stepOf(this.source.mask) > 1) this.#whole = this.#smallPhoto();
+  }
+
+  /** Take the mask that has come, before the next frame. */
+  renew() {
+    this.#fresh = true;
+    for (const tile of this.#tiles) if (tile.mask) this.#all(tile);
+  }
+
+  /** The small picture with the mask of now. */
+  #standIn() {
+    const whole = /** @type {Whole} */ (this.#whole);
+    const { small } = this.source;
+    if (small && whole.revision !== small.update().revision) {
+      whole.mask = plane(this.gl, small.bytes, small.width, small.height, 1, whole.mask);
+      whole.revision = small.revision;
     }
+    return whole;
+  }
+
+  /** The photo in px of the small mask's cells. */
+  #smallPhoto() {
+    const { photo, mask } = this.source;
+    const step = stepOf(mask);
+    const [width, height] = [Math.ceil(mask.width / step), Math.ceil(mask.height / step)];
+    const scratch = this.#drawn(width, height, (context) => context.drawImage(photo, 0, 0, mask.width / step, mask.height / step));
+    return { rect: { x: 0, y: 0, width: width * step, height: height * step }, photo: picture(this.gl, scratch), mask: null, revision: -1 };
   }
 
   /** @param {Tile} tile */
@@ -148,12 +181,20 @@ export class Tiles {
     // On phones the photo in memory is smaller than the mask.
     const across = photo.width / mask.width;
     const down = photo.height / mask.height;
+    const [width, height] = [Math.max(1, Math.round(rect.width * across)), Math.max(1, Math.round(rect.height * down))];
+    const draw = (/** @type {CanvasRenderingContext2D} */ context) =>
+      context.drawImage(photo, rect.x * across, rect.y * down, rect.width * across, rect.height * down, 0, 0, width, height);
+    return picture(gl, this.#drawn(width, height, draw));
+  }
+
+  /** @param {number} width @param {number} height @param {(context: CanvasRenderingContext2D) => void} draw */
+  #drawn(width, height, draw) {
     const scratch = this.#scratch;
-    scratch.width = Math.max(1, Math.round(rect.width * across));
-    scratch.height = Math.max(1, Math.round(rect.height * down));
+    [scratch.width, scratch.height] = [width, height];
     const context = /** @type {CanvasRenderingContext2D} */ (scratch.getContext("2d"));
-    context.drawImage(photo, rect.x * across, rect.y * down, rect.width * across, rect.height * down, 0, 0, scratch.width, scratch.height);
-    return picture(gl, scratch);
+    context.imageSmoothingQuality = "medium";
+    draw(context);
+    return scratch;
   }
 
   /** Delete the tiles that were not drawn for the longest time, where there are too many. */

@@ -2,7 +2,7 @@
 import type { CleanColours } from "./colours.js";
 import type { Ground } from "./ground.js";
 import type { SoftShadow } from "./shadow.js";
-import type { Rect, Tiled } from "./small.js";
+import type { Rect, SmallMask, Tiled } from "./small.js";
 import type { Pane } from "../viewport.js";
 
 export type { Pane, Rect };
@@ -34,12 +34,14 @@ export interface Scene {
 export interface Source {
   photo: ImageBitmap | HTMLCanvasElement;
   mask: Tiled;
+  /** The same mask made small. */
+  small?: SmallMask;
 }
 
 export interface Renderer {
   canvas: HTMLCanvasElement;
   /** Draw with this mask from now on; `redraw` is called when the picture has to be drawn again. */
-  show(mask: Source["mask"], redraw: () => void): void;
+  show(mask: Source["mask"], small: SmallMask, redraw: () => void): void;
   /** Returns whether there is more to draw in the next frame. */
   draw(scene: Scene): boolean;
   /** In device px. */

@@ -28,7 +28,7 @@ export function createTools(parts) {
   /** @type {Tool[]} */
   const made = [
     new Brush(context), new SmartBrush(context), new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
-    new Box(context, "rectangle"), new Box(context, "ellipse"), idle("hand"), idle("zoom"),
+    new Box(context, "rectangle"), new Box(context, "ellipse"), still("hand"), still("zoom"),
   ];
   const tools = new Map(made.map((tool) => [tool.name, tool]));
   offerObject(tools, context, parts.facts);
@@ -36,8 +36,9 @@ export function createTools(parts) {
     if (entry) say(stepText(entry, what, document.history.depth));
   });
   // The picture is seen before the tools get ready.
-  context.ready = painted().then(idleTime).then(() => openPhoto(document));
-  painted().then(() => warmUp(Mask));
+  const idle = painted().then(idleTime);
+  context.ready = idle.then(() => openPhoto(document));
+  idle.then(() => warmUp(Mask));
   return tools;
 }
 
@@ -47,7 +48,7 @@ function idleTime() {
 }
 
 /** Tools that only move the view: the pointers do that. @param {string} name @returns {Tool} */
-function idle(name) {
+function still(name) {
   const nothing = () => {};
   return { name, pending: signal(false), begin: nothing, move: nothing, end: nothing, cancel: nothing };
 }
