@@ -62,7 +62,7 @@ def main() -> None:
         for pixels, alpha in pictures(folder, share):
             photo = Photo(pixels)
             first = segment(photo, segmenter, Deadline())
-            second = look_again(photo, first, segmenter, Options.parse({"detail": "auto"}), Deadline())
+            second = look_again(photo, first, segmenter, Options.parse({"detail": "auto"}), Deadline()).mask
             if second is first:
                 continue
             band = edge_band(alpha)

@@ -1,4 +1,4 @@
-"""Estimates how clear the subject is: one figure from 0 to 1, from the mask alone."""
+"""Estimates how clear the subject is: one figure from 0 to 1, from the mask and, if there was one, a second look."""
 
 from typing import Final
 
@@ -24,14 +24,16 @@ LEAST_LACK, WEAK = 0.01, 0.4
 # Alpha a px across the outline (Sobel's measure, 4 at most) from which an outline is steep; its weakest fifth counts.
 STEEP: Final = 0.8
 WEAKEST: Final = 20  # %
-# Shares of the frame's upper half that a subject touches. From the first on the figure is lowest: a part of the ground
+# Shares of the frame's upper half that a subject touches. From the first on the factor is lowest: a part of the ground
 # that is taken for the subject often runs out of the picture. From the second on it rises again, to the third: a
 # close-up fills the frame. Portraits touch the lower half.
 UPPER_LEAK, FILLS, FILLS_FULLY = 0.1, 0.25, 0.4
 # How much the share of decided pixels counts, where there is a subject.
 DECIDED_POWER: Final = 0.7
 # The lowest values of these three factors.
-LEAST_SOLID, LEAST_STEEP, LEAST_UPPER = 0.55, 0.9, 0.5
+LEAST_SOLID, LEAST_STEEP, LEAST_UPPER = 0.55, 0.9, 0.7
+# How much a second look's agreement counts.
+AGREEMENT_POWER: Final = 0.5
 VISIBLE: Final = 10  # an alpha above this can be seen
 # The smallest share of the picture that counts as a subject, and the largest alpha that it has at least.
 LEAST_SHARE: Final = 0.001
@@ -82,6 +84,16 @@ def confidence(mask: Mask) -> float:
         return round(decided * rest, 3)
     doubts = _solid(mask, subject) * _steep(mask, subject) * _upper(subject)
     return round(max(SMEAR, float(decided**DECIDED_POWER) * rest * doubts), 3)
+
+
+def confirmed(certainty: float, agreement: float) -> float:
+    """Return the confidence after a second look whose mask agrees with the first so far, from 0 to 1.
+
+    What was found stays at `SMEAR` at least: a look that sees something else is a doubt, and no empty picture.
+    """
+    if certainty < SMEAR:
+        return certainty
+    return round(max(SMEAR, float(certainty * agreement**AGREEMENT_POWER)), 3)
 
 
 def _solid(mask: Mask, subject: Mask) -> float:

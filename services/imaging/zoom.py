@@ -4,7 +4,7 @@ The two masks become one of finer resolution: for each pixel the surer of the tw
 looked at again the first one takes over gradually, so that no seam shows.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,18 +29,26 @@ FINEST: Final = 4
 LEAST_SIDE: Final = 32
 
 
-def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> Mask:
+class Looked(NamedTuple):
+    """A mask, and how far a second look agrees with the first, from 0 to 1; 1 where there was none."""
+
+    mask: Mask
+    agreement: float
+
+
+def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> Looked:
     """Return the photo's mask with the details of a second look, where `options.detail` asks for one; else `mask`.
 
     Models that take a prompt have one chance: their prompt names the subject. Raises `DeadlineExceeded`.
     """
     if options.detail is Detail.OFF or segmenter.takes_prompt:
-        return mask
+        return Looked(mask, 1.0)
     area = second_look(mask, photo, always=options.detail is Detail.ALWAYS)
     if area is None:
-        return mask
+        return Looked(mask, 1.0)
     deadline.check()
-    return joined(mask, segment(part_of(photo, area), segmenter, deadline), area, photo)
+    second = segment(part_of(photo, area), segmenter, deadline)
+    return Looked(joined(mask, second, area, photo), agreement(mask, second, area, photo))
 
 
 def second_look(mask: Mask, photo: Photo, *, always: bool) -> Box | None:
@@ -56,6 +64,22 @@ def second_look(mask: Mask, photo: Photo, *, always: bool) -> Box | None:
     area = Box(left, top, right - left, bottom - top)
     whole = (area.width, area.height) == (photo.width, photo.height)
     return None if whole or min(area.width, area.height) < LEAST_SIDE else area
+
+
+def agreement(first: Mask, second: Mask, area: Box, photo: Photo) -> float:
+    """Return the alpha that both masks have in the photo's `area`, as a share of the alpha that either has: 0 to 1."""
+    columns = _part(area.left, area.width, first.shape[1] / photo.width, first.shape[1])
+    rows = _part(area.top, area.height, first.shape[0] / photo.height, first.shape[0])
+    before = first[rows, columns]
+    after = cv2.resize(second, (before.shape[1], before.shape[0]), interpolation=cv2.INTER_AREA)
+    either = int(np.maximum(before, after).sum(dtype=np.int64))
+    return int(np.minimum(before, after).sum(dtype=np.int64)) / either if either else 1.0
+
+
+def _part(start: int, length: int, scale: float, side: int) -> slice:
+    """Return a part of the photo's side as a part of the mask's, one px at least."""
+    first = min(round(start * scale), side - 1)
+    return slice(first, max(first + 1, round((start + length) * scale)))
 
 
 def joined(first: Mask, second: Mask, area: Box, photo: Photo) -> Mask:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.capacity.deadline import Stopwatch
-from services.imaging.confidence import SMEAR, confidence, is_blank
+from services.imaging.confidence import SMEAR, confidence, confirmed, is_blank
 from services.imaging.edges.refine import refine, smooth
 from services.imaging.geometry import Box
 from services.imaging.options import Options
@@ -37,8 +37,8 @@ def find_mask(photo: Photo, options: Options, segmenter: Segmenter, watch: Stopw
         if certainty < SMEAR and not photo.transparent and is_blank(part.pixels):
             # The model stretches its faint values to the whole range.
             mask = np.zeros_like(mask)
-        mask = look_again(part, mask, segmenter, options, watch.deadline)
-    return Found(mask, roi, certainty, known[0] if known else None)
+        looked = look_again(part, mask, segmenter, options, watch.deadline)
+    return Found(looked.mask, roi, confirmed(certainty, looked.agreement), known[0] if known else None)
 
 
 def refined_matte(mask: Mask, roi: Box, photo: Photo, options: Options, watch: Stopwatch) -> Matte:

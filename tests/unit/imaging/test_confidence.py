@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.imaging.confidence import SMEAR, confidence, is_blank, without_subject
+from services.imaging.confidence import SMEAR, confidence, confirmed, is_blank, without_subject
 from services.imaging.errors import NoSubject
 from services.imaging.rasters import Mask
 
@@ -55,10 +55,20 @@ def test_subject_may_touch_the_lower_half_of_the_frame_or_fill_it_and_not_leak_a
     assert confidence(below) == 1.0
     leaking = disc(40)
     leaking[:80, 70:110] = 255
-    assert confidence(leaking) == pytest.approx(0.5, abs=0.02)
+    assert confidence(leaking) == pytest.approx(0.7, abs=0.02)
     filling = np.zeros((160, 160), np.uint8)
     filling[:, :80] = 255
     assert confidence(filling) == 1.0
+
+
+def test_second_look_that_sees_something_else_lowers_the_confidence() -> None:
+    assert confirmed(0.9, 1.0) == 0.9
+    assert confirmed(0.9, 0.25) == pytest.approx(0.45)
+
+
+def test_second_look_makes_no_picture_empty_and_saves_none() -> None:
+    assert confirmed(0.9, 0.0) == SMEAR
+    assert confirmed(0.05, 0.0) == confirmed(0.05, 1.0) == 0.05
 
 
 def test_smear_is_near_zero_and_a_doubtful_mask_above() -> None:

@@ -14,7 +14,7 @@ from services.imaging.options import Options
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask, Photo
 from services.imaging.segment import segment
-from services.imaging.zoom import joined, look_again, second_look
+from services.imaging.zoom import Looked, agreement, joined, look_again, second_look
 
 SIDE = 64  # px of the mask
 
@@ -45,9 +45,13 @@ def disc(radius: int, width: int = 1200, height: int = 900) -> Photo:
     return Photo(pixels)
 
 
-def found(photo: Photo, segmenter: Red, **options: Any) -> Mask:
+def looked(photo: Photo, segmenter: Red, **options: Any) -> Looked:
     first = segment(photo, segmenter, Deadline())
     return look_again(photo, first, segmenter, Options.parse(options), Deadline())
+
+
+def found(photo: Photo, segmenter: Red, **options: Any) -> Mask:
+    return looked(photo, segmenter, **options).mask
 
 
 def error(mask: Mask, photo: Photo) -> float:
@@ -89,6 +93,30 @@ def test_nothing_is_looked_at_again_without_a_subject_or_with_a_prompt() -> None
 
 def test_whole_photo_is_not_looked_at_again() -> None:
     assert second_look(np.full((SIDE, SIDE), 255, np.uint8), disc(90), always=True) is None
+
+
+def test_masks_agree_by_the_alpha_that_both_have_in_the_area() -> None:
+    photo, area = disc(90, 640, 640), Box(160, 160, 320, 320)
+    first, second = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    assert agreement(first, second, area, photo) == 1.0
+    first[16:48, 16:48] = second[:] = 200
+    assert agreement(first, second, area, photo) == 1.0
+    second[:, :32] = 0
+    assert agreement(first, second, area, photo) == 0.5
+    second[:] = 0
+    assert agreement(first, second, area, photo) == 0.0
+
+
+@pytest.mark.parametrize("left", [0, 288, 608])
+def test_area_of_less_than_a_pixel_of_the_mask_is_compared_by_one(left: int) -> None:
+    full = np.full((8, 8), 255, np.uint8)
+    assert agreement(full, full, Box(left, 0, 32, 640), disc(90, 640, 640)) == 1.0
+
+
+def test_second_look_agrees_at_a_clear_subject_and_one_look_with_itself() -> None:
+    assert 0.8 < looked(disc(90), Red()).agreement < 1.0
+    assert looked(disc(90), Red(), detail="off").agreement == 1.0
+    assert looked(disc(400), Red()).agreement == 1.0
 
 
 def test_surer_mask_decides_and_the_border_has_no_seam() -> None:

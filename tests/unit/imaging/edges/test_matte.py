@@ -6,7 +6,8 @@ from PIL import Image
 from services.capacity.deadline import Deadline, Stopwatch
 from services.imaging.edges.matte import find_mask, refined_matte
 from services.imaging.options import Options
-from services.imaging.rasters import Photo
+from services.imaging.prompt import Prompt
+from services.imaging.rasters import Mask, Photo
 from tests.support.animations import disc_frames, truth
 from tests.support.brightness import Bright
 
@@ -43,3 +44,22 @@ def test_smooth_matte_is_hard() -> None:
     watch, options = Stopwatch(Deadline()), Options(smooth=True)
     found = find_mask(photo(), options, Bright(), watch)
     assert set(np.unique(refined_matte(found.mask, found.roi, photo(), options, watch))) == {0, 255}
+
+
+class Fickle(Bright):
+    """Sees the whole picture as subject when it looks again."""
+
+    looks = 0
+
+    def mask(self, image: Image.Image, deadline: Deadline, prompt: Prompt | None = None) -> Mask:
+        self.looks += 1
+        mask = super().mask(image, deadline, prompt)
+        return mask if self.looks == 1 else np.full_like(mask, 255)
+
+
+def test_second_look_that_disagrees_lowers_the_certainty() -> None:
+    once, steady, fickle = (
+        find_mask(photo(), Options.parse({"detail": detail}), segmenter, Stopwatch(Deadline())).certainty
+        for detail, segmenter in (("off", Bright()), ("always", Bright()), ("always", Fickle()))
+    )
+    assert fickle < 0.9 * steady <= once
