@@ -70,8 +70,9 @@ web:  ## types and unit tests of the page's modules (skipped without Node)
 		&& node --test --test-reporter=dot $$(find tests/web -name '*.test.mjs' -not -path '*/node_modules/*') && echo "web: clean"; \
 	else echo "web: skipped, there is no Node"; fi
 
-browser: $(VENV)/.dev $(MODEL)  ## the page in Chromium, with the long tests: batches, kills, measures
+browser: $(VENV)/.dev $(MODEL)  ## the page in Chromium: the long tests too, and the others once more over plain HTTP by a name
 	@$(PY) -m pytest -n 2 --dist loadfile tests/browser
+	@INSECURE_ORIGIN=1 $(PY) -m pytest -n 2 --dist loadfile -m "not long" tests/browser
 
 coverage: $(VENV)/.dev $(MODEL)  ## run the unit and integration tests and report what they cover
 	@$(PY) -m pytest -n 2 --dist loadfile --cov=services --cov=routes --cov-report=term:skip-covered tests/unit tests/integration

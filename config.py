@@ -243,7 +243,7 @@ class Settings(BaseSettings):
 
     # accounts
     accounts: Literal["off", "local", "oidc"] = "off"
-    accounts_registration: Literal["closed", "open"] = "closed"
+    accounts_registration: Literal["closed", "invited", "open"] = "closed"
     rate_limit_sign_in_per_minute: Annotated[int, Field(ge=1)] = 10
     rate_limit_account_per_hour: Annotated[int, Field(ge=1)] = 20
     smtp_url: Annotated[str, AfterValidator(_smtp_url)] = ""

@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gunicorn.util
 
 # Until the first fork: looking through everything imported again and again takes a third of the start.
@@ -188,8 +189,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Set up what must not be shared: the allocator, the metrics slot, the log handlers with their locks."""
+    """Set up what must not be shared: the allocator, OpenCV, the metrics slot, the log handlers with their locks."""
     tame_allocator()
+    # Its threads would wait for each other beside those of other requests: 4 to 6 % more processor time.
+    cv2.setNumThreads(1)
     logging.config.dictConfig(logconfig_dict)
     use_metrics_slot(Path(METRICS_DIR), worker.metrics_slot)
 

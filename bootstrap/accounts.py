@@ -30,7 +30,7 @@ def make_accounts(settings: Settings, database: Database) -> Accounts:
         Sessions(database, signed),
         Passwords(),
         post=post,
-        registration=settings.accounts_registration == "open",
+        registration=settings.accounts_registration,
     )
     if settings.accounts == "oidc":
         from services.accounts.oidc import Provider

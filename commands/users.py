@@ -3,7 +3,7 @@
 import secrets
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -48,6 +48,35 @@ def create_user(email: str, name: str, role: str, password_stdin: bool, no_passw
     if not add_user(database, user):
         raise click.ClickException(f"{address} has an account; `users list` lists them")
     click.echo(f"{user_id} ({address}), {role}, is stored in {database.shown_url}.", err=True)
+
+
+@users.command("invite", cls=_Explained)
+@click.argument("email")
+@click.option("--role", default="user", help="user (the default), or admin.")
+@click.option("--language", default="en", type=click.Choice(["en", "de"]), help="Of the mail.")
+def invite_user(email: str, role: str, language: Literal["en", "de"]) -> None:
+    """Send somebody a link to make an account, which works once, for seven days; without SMTP_URL print it."""
+    from config import load_settings
+    from services.accounts import messages
+    from services.accounts.invited_users import invite, withdraw_invitation
+    from services.accounts.mail import Mailer, SmtpServer
+    from services.accounts.users import role_of
+
+    settings, database = load_settings(), open_database()
+    if settings.accounts_registration == "closed":
+        raise click.ClickException("ACCOUNTS_REGISTRATION is 'closed': set it to 'invited', or use `users create`")
+    token, invitation = invite(database, email, role=role_of(role))
+    message = messages.invite(language, settings.public_base, token, at_provider=settings.accounts == "oidc")
+    if not settings.smtp_url:
+        click.echo(f"Hand over this link, which works once, until {_moment(invitation.expires_at)}:", err=True)
+        click.echo(message.link)
+        return
+    try:
+        Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from).send(invitation.email, message)
+    except OSError as exc:
+        withdraw_invitation(database, invitation.id)
+        raise click.ClickException(f"the mail was not sent ({type(exc).__name__}); nobody is invited") from exc
+    click.echo(f"{invitation.email} is invited until {_moment(invitation.expires_at)}", err=True)
 
 
 @users.command("list", cls=_Explained)

@@ -49,6 +49,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /api/metrics", "GET /docs", "GET /redoc",
         "GET /openapi.json", "GET /account",
         "POST /api/v1/auth/register", "POST /api/v1/auth/confirm", "POST /api/v1/auth/login",
+        "POST /api/v1/auth/accept",
         "POST /api/v1/auth/logout", "POST /api/v1/auth/token", "POST /api/v1/auth/forgot", "POST /api/v1/auth/reset",
     ),
     SENT: ("GET /api/account",),
@@ -72,6 +73,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     ADMIN: (
         "GET /api/admin/keys", "POST /api/admin/keys", "PATCH /api/admin/keys/{key_id}",
         "DELETE /api/admin/keys/{key_id}", "GET /api/admin/usage", "GET /api/admin/overview",
+        "GET /api/admin/invitations", "POST /api/admin/invitations", "DELETE /api/admin/invitations/{invitation_id}",
         "GET /api/admin/failed-jobs", "POST /api/admin/failed-jobs/{job_id}/retry", "POST /api/admin/cleanup",
     ),
     # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.

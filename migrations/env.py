@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 # Every module with a table is imported here, so that Alembic can compare them.
+import services.accounts.invitations
 import services.accounts.one_time
 import services.accounts.users
 import services.api_keys.keys

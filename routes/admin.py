@@ -16,7 +16,7 @@ from services.jobs.queries import JobSnapshot, Lister, check_kept
 class AnyFailedJobView(JobView):
     """A job of any caller with a failed image."""
 
-    key_id: Annotated[str | None, Field(description="Of the key that made it; null: made without one.")]
+    key_id: Annotated[str | None, Field(description="Of the key or user that made it; null: made without one.")]
     retry_url: Annotated[str | None, Field(description="POST there tries it again; null: it would fail again.")]
 
     @classmethod

@@ -83,6 +83,7 @@ class StudioAccounts(Body):
 
     kind: Annotated[Literal["local", "oidc"], Field(description="by a password here, or at a provider")]
     registration: Annotated[bool, Field(description="whether people make accounts themselves")]
+    invitations: Annotated[bool, Field(description="whether administrators may invite people")]
     mail: Annotated[bool, Field(description="whether a forgotten password is replaced by mail")]
     user: Annotated[str | None, Field(description="the address of the signed-in user")]
 
@@ -92,8 +93,13 @@ class StudioAccounts(Body):
         if settings.accounts == "off":
             return None
         user = caller.name if caller and caller.user_id and caller.key_id is None else None
-        is_open = settings.accounts_registration == "open"
-        return cls(kind=settings.accounts, registration=is_open, mail=bool(settings.smtp_url), user=user)
+        return cls(
+            kind=settings.accounts,
+            registration=settings.accounts_registration == "open",
+            invitations=settings.accounts_registration != "closed",
+            mail=bool(settings.smtp_url),
+            user=user,
+        )
 
 
 class StudioFacts(Body):

@@ -8,7 +8,7 @@ from routes.admin_keys import NewKeyView, key_view, keys_view
 from routes.http.auth import current_caller
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
-from routes.http.limits import count_attempt
+from routes.http.limits import attempt
 from services.accounts.errors import NotSignedIn
 from services.accounts.own_keys import create_own_key, revoke_own_key
 from services.accounts.users import User, change_user, delete_user, find_user
@@ -35,18 +35,16 @@ def change_account() -> Response:
 def change_password() -> Response:
     """Change the password, end all other sessions, and begin a new one here."""
     asked, me = read_small(OtherPassword), _me()
-    take_back = count_attempt("sign-in", me.email)
-    changed = accounts().change_password(me, asked.password, asked.new_password)
-    take_back()
+    with attempt("sign-in", me.email):
+        changed = accounts().change_password(me, asked.password, asked.new_password)
     return signed_in(changed)
 
 
 def delete_account() -> Response:
     """Delete the account with its keys, jobs, results and usage."""
     asked, me = read_small(Deletion), _me()
-    take_back = count_attempt("sign-in", me.email)
-    accounts().check_owner(me, asked.password)
-    take_back()
+    with attempt("sign-in", me.email):
+        accounts().check_owner(me, asked.password)
     delete_user(accounts().database, me.id)
     accounts().sessions.forget(me.id)
     _erase_jobs(me.id)

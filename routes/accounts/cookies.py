@@ -3,10 +3,10 @@
 from flask import Response
 
 from routes.accounts.bodies import AccountView, TokensView
-from routes.http.auth import SESSION_COOKIE
+from routes.http.auth import session_cookie
+from routes.http.callers import is_encrypted
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
-from routes.http.visitors import is_encrypted
 from services.accounts.accounts import Accounts
 from services.accounts.sessions import ACCESS_SECONDS, SESSION_SECONDS
 from services.accounts.users import User
@@ -28,7 +28,7 @@ def signed_in(user: User) -> Response:
 def with_session(response: Response, user: User) -> Response:
     """Set the cookie of a new session. Pages of other sites never send it (`SameSite=Strict`)."""
     response.set_cookie(
-        SESSION_COOKIE,
+        session_cookie(),
         accounts().sessions.cookie(user),
         max_age=SESSION_SECONDS,
         secure=is_encrypted(),
@@ -40,7 +40,7 @@ def with_session(response: Response, user: User) -> Response:
 
 def without_session(response: Response) -> Response:
     """Clear the session's cookie."""
-    response.delete_cookie(SESSION_COOKIE, secure=is_encrypted(), httponly=True, samesite="Strict")
+    response.delete_cookie(session_cookie(), secure=is_encrypted(), httponly=True, samesite="Strict")
     return response
 
 

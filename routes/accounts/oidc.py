@@ -3,8 +3,8 @@
 from flask import Response, request
 
 from routes.accounts.cookies import accounts, with_session
+from routes.http.callers import is_encrypted
 from routes.http.observe import note_error
-from routes.http.visitors import is_encrypted
 from services.accounts.oidc import STATE_SECONDS, Provider, safe_path
 from services.errors import ServiceError
 

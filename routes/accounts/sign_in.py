@@ -13,36 +13,34 @@ from routes.accounts.bodies import (
     read_small,
 )
 from routes.accounts.cookies import accounts, signed_in, tokens_of, without_session
+from routes.accounts.invitations import mail_language
 from routes.http.auth import optional_caller
 from routes.http.jobs.job_answers import answer
-from routes.http.limits import count_attempt
+from routes.http.limits import attempt
 from services.accounts.errors import BadToken
 
 
 def register() -> Response:
     """Make an account. The answer is the same where the address has one."""
     asked = read_small(Registration)
-    count_attempt("mail", asked.email)
-    accounts().register(asked.email, asked.password, asked.name)
+    with attempt("mail", asked.email, is_free_if_right=False):
+        accounts().register(asked.email, asked.password, asked.name, mail_language())
     return _accepted()
 
 
 def confirm() -> Response:
     """Confirm a mail address with the token that was sent there, and sign in."""
     asked = read_small(Confirmation)
-    take_back = count_attempt("confirm", asked.token)
-    user = accounts().confirm(asked.token, asked.password)
-    take_back()
+    with attempt("confirm", asked.token):
+        user = accounts().confirm(asked.token, asked.password)
     return signed_in(user)
 
 
 def sign_in() -> Response:
     """Sign in with address and password."""
     asked = read_small(Credentials)
-    take_back = count_attempt("sign-in", asked.email)
-    user = accounts().sign_in(asked.email, asked.password)
-    # Only wrong ones count.
-    take_back()
+    with attempt("sign-in", asked.email):
+        user = accounts().sign_in(asked.email, asked.password)
     return tokens_of(user) if asked.tokens else signed_in(user)
 
 
@@ -65,8 +63,8 @@ def sign_out() -> Response:
 def forgot() -> Response:
     """Send a link for a new password. The answer is the same where the address has no account."""
     asked = read_small(Forgotten)
-    count_attempt("mail", asked.email)
-    accounts().forgot(asked.email)
+    with attempt("mail", asked.email, is_free_if_right=False):
+        accounts().forgot(asked.email, mail_language())
     return _accepted()
 
 

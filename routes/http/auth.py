@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from routes.http.callers import is_encrypted
 from routes.http.context import service, state
 from services.accounts.errors import NotSignedIn
 from services.api_keys.caller import Caller
@@ -17,7 +18,7 @@ from services.errors import BadKey, DatabaseUnavailable, Forbidden, MissingKey
 ANY: Final = "any"
 # For routes that need a signed-in user: no API key opens them.
 USER: Final = "user"
-# Cookies are not bound to a port: the name says whose it is.
+# Cookies are not bound to a port: the name says whose it is. See `session_cookie`.
 SESSION_COOKIE: Final = "bgremove_session"
 View = Callable[..., Response]
 
@@ -87,6 +88,15 @@ def caller_if_known() -> Caller | None:
     return None
 
 
+def session_cookie() -> str:
+    """Return the name of the session's cookie.
+
+    Over https it begins with `__Host-`: browsers take it from this host alone, so another host of the domain can't sign
+    somebody in as another user.
+    """
+    return f"__Host-{SESSION_COOKIE}" if is_encrypted() else SESSION_COOKIE
+
+
 def caller_if_sent() -> Caller | None:
     """Return who calls, None where no key was sent. Raises `BadKey` where keys are required and this one is not valid,
     and `DatabaseUnavailable`."""
@@ -129,7 +139,7 @@ def _signed_in(token: str) -> Caller | None:
         return None
     if token:
         return accounts.sessions.caller("access", token)
-    return accounts.sessions.caller("session", request.cookies.get(SESSION_COOKIE, ""))
+    return accounts.sessions.caller("session", request.cookies.get(session_cookie(), ""))
 
 
 def _is_our_token(text: str) -> bool:

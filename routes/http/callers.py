@@ -64,6 +64,21 @@ def is_forwarded() -> bool:
     return any(name in request.headers for name in FORWARDING)
 
 
+def is_encrypted() -> bool:
+    """Return whether the browser's connection is encrypted, as the first trusted proxy saw it."""
+    settings = service().settings
+    public = urlsplit(settings.public_url)
+    # A proxy between the one that ends TLS and this server says http.
+    if public.scheme == "https" and request.headers.get("Host", "").strip().lower() == public.netloc.lower():
+        return True
+    hops = settings.trusted_proxies
+    if not hops:
+        return request.is_secure
+    chain = [part.strip().lower() for part in request.headers.get("X-Forwarded-Proto", "").split(",")]
+    # Most proxies replace the header; some add to it. Further left stands the caller's own claim.
+    return chain[-min(hops, len(chain))] == "https"
+
+
 def is_cross_site() -> bool:
     """Return whether a page of another site sent this request: the browser says so in `Sec-Fetch-Site` or `Origin`."""
     if request.headers.get("Sec-Fetch-Site", "").strip().lower() == "cross-site":

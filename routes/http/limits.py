@@ -139,23 +139,29 @@ def charge(images: int) -> Charge:
     return Charge(limiter, limits)
 
 
-def count_attempt(kind: str, subject: str) -> Callable[[], None]:
-    """Count an attempt on an account, whatever address it comes from; return the function that takes it back.
+@contextlib.contextmanager
+def attempt(kind: str, subject: str, *, is_free_if_right: bool = True) -> Iterator[None]:
+    """Count the block as an attempt on an account, whatever address it comes from.
 
-    `subject` is a mail address, of which the store gets a hash. Raises `RateLimited`.
+    One that succeeds costs nothing unless `is_free_if_right` is false, and one that the service fails never does, see
+    `is_free`. `subject` is a mail address, of which the store gets a hash. Raises `RateLimited`.
     """
     limiter: Limiter = current_app.extensions[LIMITER]
     if not limiter.enabled:
-        return lambda: None
+        yield
+        return
     most = RateLimitItemPerHour(service().settings.rate_limit_account_per_hour)
     names = "account", kind, hashlib.sha256(subject.encode()).hexdigest()[:32]
     if not _hit_item(limiter, most, names, 1):
         raise RateLimited(f"allowed for one account: {most}", "Wait an hour, or ask for a new password")
-
-    def take_back() -> None:
+    try:
+        yield
+    except ServiceError as exc:
+        if is_free(exc):
+            _hit_item(limiter, most, names, -1)
+        raise
+    if is_free_if_right:
         _hit_item(limiter, most, names, -1)
-
-    return take_back
 
 
 @contextlib.contextmanager

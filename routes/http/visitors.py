@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from routes.http.auth import SESSION_COOKIE
-from routes.http.callers import host_name, is_cross_site
+from routes.http.auth import session_cookie
+from routes.http.callers import host_name, is_cross_site, is_encrypted
 from routes.http.context import service
 from services.errors import CrossSiteRequest, shown
 
@@ -80,7 +80,7 @@ def _is_of_an_account() -> bool:
     """Return whether the request has a user's session, or may begin one: a page could sign its visitor in as itself."""
     if service().accounts is None:
         return False
-    return SESSION_COOKIE in request.cookies or request.path.startswith(ACCOUNT_PATHS)
+    return session_cookie() in request.cookies or request.path.startswith(ACCOUNT_PATHS)
 
 
 def _is_own(origin: str) -> bool:
@@ -96,13 +96,6 @@ def _is_own(origin: str) -> bool:
     host = request.headers.get("Host", "").strip().lower()
     # A proxy may leave the port out of Host.
     return sent.netloc == host or (settings.trusted_proxies > 0 and sent.hostname == host == host_name())
-
-
-def is_encrypted() -> bool:
-    """Return whether the browser's connection is encrypted."""
-    if service().settings.trusted_proxies:
-        return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
-    return request.is_secure
 
 
 def _signature(name: str) -> str:

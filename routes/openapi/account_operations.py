@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routes.accounts import bodies
+from routes.accounts import bodies, invitations
 from routes.admin_keys import KeysView, KeyView, NewKeyView
 from routes.openapi.docs import Operation
 from routes.openapi.key_operations import BODY_FAILURES, json_body
@@ -30,7 +30,7 @@ SIGN_IN: Final = Operation(
     json_body(bodies.Credentials),
     {"application/json": {"anyOf": [json_body(model)["application/json"] for model in (bodies.AccountView,
                                                                                      bodies.TokensView)]}},
-    (*FAILURES, errors.SignInFailed),
+    (*FAILURES, errors.SignInFailed, errors.BadToken),
 )  # fmt: skip
 REFRESH: Final = Operation(
     TAG, "Get new tokens", "A refresh token works once; the answer has the next one.",
@@ -48,6 +48,25 @@ FORGOT: Final = Operation(
 RESET: Final = Operation(
     TAG, "Choose a new password", f"With the token of the mail. All sessions end. {_COOKIE}",
     json_body(bodies.NewPassword), json_body(bodies.AccountView), (*FAILURES, errors.BadToken, errors.BadPassword),
+)  # fmt: skip
+ACCEPT: Final = Operation(
+    TAG, "Accept an invitation", f"Makes the account, with the token of the link. {_COOKIE}",
+    json_body(invitations.Acceptance), json_body(bodies.AccountView),
+    (*FAILURES, errors.BadToken, errors.BadPassword, errors.RegistrationClosed),
+)  # fmt: skip
+LIST_INVITATIONS: Final = Operation(
+    "administration", "List the open invitations", answers=json_body(invitations.InvitationsView),
+    failures=(DatabaseUnavailable,),
+)  # fmt: skip
+INVITE: Final = Operation(
+    "administration", "Invite somebody", "Where ACCOUNTS_REGISTRATION=invited or open. A mail with a link that works "
+    "once, for seven days, instead of an earlier invitation of the address; without mail the answer has the link.",
+    json_body(invitations.NewInvitation), json_body(invitations.NewInvitationView),
+    (*FAILURES, errors.RegistrationClosed, errors.UserExists, errors.TooManyInvitations), status=201,
+)  # fmt: skip
+WITHDRAW: Final = Operation(
+    "administration", "Withdraw an invitation", "Its link ends.",
+    failures=(errors.InvitationNotFound, DatabaseUnavailable), status=204,
 )  # fmt: skip
 PROVIDER: Final = Operation(
     TAG, "Sign in at the provider", "With ACCOUNTS=oidc: sends the browser there. `next` is the path to go on with "

@@ -14,13 +14,25 @@ from sqlalchemy import update
 
 from services.accounts import messages
 from services.accounts.errors import BadToken, RegistrationClosed, SignInFailed
+from services.accounts.invitations import Invitation
+from services.accounts.invited_users import add_invited, invite, invited_email
 from services.accounts.mail import Mailer
-from services.accounts.messages import Message
+from services.accounts.messages import Language, Message
 from services.accounts.one_time import holder, issue, use
 from services.accounts.outbox import Outbox
 from services.accounts.passwords import Passwords, check_password
 from services.accounts.sessions import Sessions
-from services.accounts.users import User, add_user, drop_unconfirmed, end_sessions, find_by_email, list_users, new_user
+from services.accounts.users import (
+    Registration,
+    Role,
+    User,
+    add_user,
+    drop_unconfirmed,
+    end_sessions,
+    find_by_email,
+    list_users,
+    new_user,
+)
 from services.persistence.database import Database
 
 if TYPE_CHECKING:
@@ -39,7 +51,7 @@ class Post:
 
     def send(self, to: str, message: Message) -> None:
         """Send one mail, on the outbox's thread."""
-        self.mailer.send(to, message.subject, message.text)
+        self.mailer.send(to, message)
 
 
 class Accounts:
@@ -52,20 +64,19 @@ class Accounts:
         passwords: Passwords,
         *,
         post: Post | None = None,
-        registration: bool = False,
+        registration: Registration = "closed",
     ) -> None:
-        """`registration`: whether people may make accounts themselves."""
         self.database, self.sessions, self._passwords = database, sessions, passwords
         self.post, self.registration = post, registration
         # With ACCOUNTS=oidc.
         self.provider: Provider | None = None
 
-    def register(self, email: str, password: str, name: str = "") -> None:
+    def register(self, email: str, password: str, name: str = "", language: Language = "en") -> None:
         """Make an account, unless the address has one: the answer is the same.
 
         Raises `RegistrationClosed`, `BadPassword`, ValueError, `Busy`, `DatabaseUnavailable`.
         """
-        if not self.registration:
+        if self.registration != "open":
             raise RegistrationClosed
         user = new_user(email, name, confirmed=self.post is None)
         check_password(password, user.email)
@@ -74,7 +85,31 @@ class Accounts:
         if self.post is None:
             self._add(user, password)
         else:
-            self.post.outbox.add(partial(self._register_by_mail, self.post, user, password))
+            self.post.outbox.add(partial(self._register_by_mail, self.post, user, password, language))
+
+    def invite(
+        self, email: str, *, role: Role, invited_by: str | None, language: Language
+    ) -> tuple[Invitation, str | None]:
+        """Send somebody a link to make an account; return the invitation, and without mail the token of the link.
+
+        Raises `RegistrationClosed`, ValueError, `UserExists`, `TooManyInvitations`, `Busy`, `DatabaseUnavailable`.
+        """
+        if self.registration == "closed":
+            raise RegistrationClosed
+        text, invitation = invite(self.database, email, role=role, invited_by=invited_by)
+        if self.post is None:
+            return invitation, text
+        message = messages.invite(language, self.post.base, text, at_provider=self.provider is not None)
+        self.post.outbox.add(partial(self.post.send, invitation.email, message))
+        return invitation, None
+
+    def accept(self, token: str, password: str, name: str = "") -> User:
+        """Make the account of an invitation, whose link proves the address. Raises `RegistrationClosed`, `BadToken`,
+        `BadPassword`, ValueError, `Busy`, `DatabaseUnavailable`."""
+        if self.registration == "closed":
+            raise RegistrationClosed
+        check_password(password, invited_email(self.database, token))
+        return add_invited(self.database, token, name=name, password_hash=self._passwords.hash(password))
 
     def confirm(self, token: str, password: str) -> User:
         """Confirm the address that the token was sent to. Raises `BadToken`, `SignInFailed`, `Busy`.
@@ -116,15 +151,19 @@ class Accounts:
         self.sessions.forget(user.id)
         return user
 
-    def forgot(self, email: str) -> None:
+    def forgot(self, email: str, language: Language = "en") -> None:
         """Send a link for a new password, if the address has an account. Raises `Busy`, `DatabaseUnavailable`."""
         if self.post:
             self.database.ping()
-            self.post.outbox.add(partial(self._send_reset, self.post, email))
+            self.post.outbox.add(partial(self._send_reset, self.post, email, language))
 
     def reset(self, token: str, password: str) -> User:
         """Set the password of the token's user and end all sessions. Raises `BadToken`, `BadPassword`, `Busy`."""
         check_password(password, "")
+        with self.database.session() as session:
+            # Hashing is dear, so a wrong token does not get so far.
+            if holder(session, token, "reset") is None:
+                raise BadToken
         hashed = self._passwords.hash(password)
         with self.database.session() as session:
             user_id = use(session, token, "reset")
@@ -187,26 +226,23 @@ class Accounts:
         log.info("registered" if added else "registration of a known address", user=user_id if added else None)
         return added
 
-    def _register_by_mail(self, post: Post, user: User, password: str) -> None:
+    def _register_by_mail(self, post: Post, user: User, password: str, language: Language) -> None:
         email, user_id = user.email, user.id
         # The latest registration counts, and its password.
         drop_unconfirmed(self.database, email)
         if self._add(user, password):
-            self._send_confirmation(post, user_id, email)
+            with self.database.session() as session:
+                token = issue(session, user_id, "confirm")
+            post.send(email, messages.confirm(language, post.base, token))
             return
         found = find_by_email(self.database, email)
         if found and not found.disabled_at:
-            post.send(email, messages.known(post.base))
+            post.send(email, messages.known(language, post.base))
 
-    def _send_confirmation(self, post: Post, user_id: str, email: str) -> None:
-        with self.database.session() as session:
-            token = issue(session, user_id, "confirm")
-        post.send(email, messages.confirm(post.base, token))
-
-    def _send_reset(self, post: Post, email: str) -> None:
+    def _send_reset(self, post: Post, email: str, language: Language) -> None:
         user = find_by_email(self.database, email)
         if user is None or user.disabled_at:
             return
         with self.database.session() as session:
             token = issue(session, user.id, "reset")
-        post.send(email, messages.reset(post.base, token))
+        post.send(email, messages.reset(language, post.base, token))

@@ -30,7 +30,7 @@ class BadToken(ServiceError):
 class RegistrationClosed(ServiceError):
     code, status = "registration_closed", 403
     message = "New accounts are made by the operator"
-    solution = "Ask the operator for an account"
+    solution = "Ask the operator for an account or an invitation"
 
 
 class ProviderRefused(ServiceError):
@@ -43,6 +43,24 @@ class ProviderUnavailable(ServiceError):
     code, status, retryable = "provider_unavailable", 503, True
     message = "The provider of accounts does not answer"
     solution = "Try again in a moment"
+
+
+class UserExists(ServiceError):
+    code, status = "user_exists", 409
+    message = "This address has an account"
+    solution = "Let its owner sign in, or choose a new password"
+
+
+class TooManyInvitations(ServiceError):
+    code, status = "too_many_invitations", 409
+    message = "There are as many open invitations as there may be"
+    solution = "Withdraw one that is no longer needed"
+
+
+class InvitationNotFound(ServiceError):
+    code, status = "invitation_not_found", 404
+    message = "There is no such invitation"
+    solution = "List the invitations: it was used, has expired, or was withdrawn"
 
 
 class TooManyKeys(ServiceError):

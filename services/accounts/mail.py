@@ -8,6 +8,8 @@ from email.utils import formatdate, make_msgid
 from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from services.accounts.messages import Message
+
 TIMEOUT_SECONDS: Final = 10.0
 FORM: Final = "smtp://user:password@host:587, smtps://user:password@host:465, or smtp://host:25?tls=none"
 PORTS: Final = {"smtp": 587, "smtps": 465}
@@ -55,21 +57,24 @@ class Mailer:
         """`context` trusts the certificates of other authorities than the system's."""
         self._server, self._sender, self._timeout, self._context = server, sender, timeout, context
 
-    def send(self, to: str, subject: str, text: str) -> None:
+    def send(self, to: str, content: Message) -> None:
         """Send one mail. Raises OSError, which `smtplib.SMTPException` is."""
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self._sender, to, subject
+        message["From"], message["To"], message["Subject"] = self._sender, to, content.subject
         message["Date"], message["Message-ID"] = (
             formatdate(),
             make_msgid(domain=self._sender.rpartition("@")[2].strip("> ")),
         )
         # Out-of-office replies would go to nobody.
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text)
+        message.set_content(content.text)
+        # The content replaces such headers.
+        message["Content-Language"] = content.language
         with self._connected() as smtp:
             if self._server.user:
                 smtp.login(self._server.user, self._server.password)
-            smtp.send_message(message)
+            # The address as it was checked: a reader of headers may find another one in it (RFC 2047).
+            smtp.send_message(message, to_addrs=[to])
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server

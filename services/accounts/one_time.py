@@ -9,13 +9,15 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.persistence.database import Base
 
 Purpose = Literal["confirm", "reset", "refresh"]
 SECONDS: Final[dict[Purpose, int]] = {"confirm": 24 * 3600, "reset": 3600, "refresh": 30 * 86400}
+# Tokens of one user for one purpose: repeated sign-ins do not fill the table.
+MAX_KEPT: Final = 50
 # Longer texts are no tokens.
 MAX_CHARS: Final = 100
 
@@ -37,12 +39,13 @@ class OneTimeToken(Base):
 
 
 def issue(session: Session, user_id: str, purpose: Purpose, now: datetime | None = None) -> str:
-    """Return a new token for this purpose. Of `reset` and `confirm` the newest alone is valid."""
+    """Return a new token for this purpose. Of `reset` and `confirm` the newest alone is valid, of others `MAX_KEPT`."""
     now = now or datetime.now(UTC)
-    old = OneTimeToken.expires_at <= now
-    if purpose != "refresh":
-        old |= (OneTimeToken.user_id == user_id) & (OneTimeToken.purpose == purpose)
-    session.execute(delete(OneTimeToken).where(old))
+    same = (OneTimeToken.user_id == user_id) & (OneTimeToken.purpose == purpose)
+    kept = MAX_KEPT - 1 if purpose == "refresh" else 0
+    newest = select(OneTimeToken.hash).where(same).order_by(OneTimeToken.expires_at.desc()).limit(kept)
+    old = OneTimeToken.expires_at <= now, same & OneTimeToken.hash.not_in(newest)
+    session.execute(delete(OneTimeToken).where(or_(*old)))
     text = secrets.token_urlsafe(32)
     expires = now + timedelta(seconds=SECONDS[purpose])
     session.add(OneTimeToken(hash=_hash(text), user_id=user_id, purpose=purpose, expires_at=expires))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from services.accounts.errors import NotSignedIn, TooManyKeys
 from services.accounts.users import locked
@@ -12,6 +12,8 @@ from services.persistence.database import Database
 
 OWN_SCOPES: Final = (REMOVE, JOBS)
 MAX_KEYS: Final = 20
+# Shown among a user's keys; older ones are deleted.
+MAX_REVOKED: Final = 50
 
 
 def create_own_key(
@@ -33,6 +35,9 @@ def create_own_key(
         if session.scalars(live).one() >= MAX_KEYS:
             raise TooManyKeys(f"allowed: {MAX_KEYS}")
         add_key(session, record)
+        revoked = select(ApiKey.id).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_not(None))
+        oldest = revoked.order_by(ApiKey.revoked_at.desc(), ApiKey.id).offset(MAX_REVOKED)
+        session.execute(delete(ApiKey).where(ApiKey.id.in_(oldest)))
     return text, record
 
 

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from services.accounts.errors import BadToken
 from services.accounts.one_time import issue, use
 from services.accounts.signed import Purpose, SignedTokens
-from services.accounts.users import User, find_user
+from services.accounts.users import User, find_user, locked
 from services.api_keys.caller import Caller
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
@@ -40,8 +41,15 @@ class Sessions:
         return self._signed.sign("access", _claims(user), ACCESS_SECONDS)
 
     def refresh_token(self, user: User) -> str:
-        """Return a token for one more pair of tokens. Raises `DatabaseUnavailable`."""
+        """Return a token for one more pair of tokens.
+
+        Raises `DatabaseUnavailable`, and `BadToken` where the user's sessions were ended since `user` was read: an old
+        password that was checked a moment too early would otherwise go on.
+        """
         with self._database.session() as session:
+            now = locked(session, user.id)
+            if now is None or now.epoch != user.epoch or now.disabled_at:
+                raise BadToken
             return issue(session, user.id, "refresh")
 
     def refreshed(self, text: str) -> User | None:

@@ -13,13 +13,17 @@ from sqlalchemy import Index, Integer, String, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from services.accounts import invitations
 from services.accounts.errors import LastAdministrator
+from services.accounts.invitations import Invitation
 from services.accounts.one_time import OneTimeToken
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, ApiKey
 from services.api_keys.usage import DailyUsage
 from services.persistence.database import Base, Database
 
 Role = Literal["user", "admin"]
+# Who makes accounts: the operator alone, people with an invitation too, or everybody.
+Registration = Literal["closed", "invited", "open"]
 ROLES: Final[tuple[Role, ...]] = ("user", "admin")
 MAX_EMAIL_CHARS: Final = 254
 MAX_NAME_CHARS: Final = 100
@@ -65,7 +69,9 @@ def normal_email(text: str) -> str:
     except idna.IDNAError:
         domain = ""
     found = f"{local}@{domain}".lower()
-    if len(found) > MAX_EMAIL_CHARS or not EMAIL.fullmatch(found):
+    # Some letters of other scripts are ASCII in lower case, as the Kelvin sign: that would be another person's address.
+    # Mail programs read =?utf-8?q?…?= as an encoded word (RFC 2047), which can be any other address.
+    if len(found) > MAX_EMAIL_CHARS or not local.isascii() or "=?" in local or not EMAIL.fullmatch(found):
         raise ValueError(f"it is no mail address of at most {MAX_EMAIL_CHARS} characters")
     return found
 
@@ -162,6 +168,7 @@ def disable_user(database: Database, user_id: str, *, disabled: bool = True) -> 
         if disabled:
             _keep_an_administrator(session, user_id)
             end_sessions(session, user_id)
+            _withdraw_invitations_of(session, user_id)
         now = datetime.now(UTC) if disabled else None
         session.execute(update(User).where(User.id == user_id).values(disabled_at=now))
         session.execute(update(ApiKey).where(ApiKey.user_id == user_id).values(disabled=disabled))
@@ -172,6 +179,7 @@ def set_role(database: Database, user_id: str, role: Role) -> None:
     with database.session() as session:
         if role != "admin":
             _keep_an_administrator(session, user_id)
+            _withdraw_invitations_of(session, user_id)
         session.execute(update(User).where(User.id == user_id).values(role=role))
 
 
@@ -180,6 +188,7 @@ def delete_user(database: Database, user_id: str) -> None:
     with database.session() as session:
         _keep_an_administrator(session, user_id)
         end_sessions(session, user_id)
+        _withdraw_invitations_of(session, user_id)
         session.execute(delete(ApiKey).where(ApiKey.user_id == user_id))
         session.execute(delete(DailyUsage).where(DailyUsage.caller == user_id))
         session.execute(delete(User).where(User.id == user_id))
@@ -190,6 +199,11 @@ def role_of(text: str) -> Role:
     if text not in ROLES:
         raise ValueError(f"the role is {text!r}: allowed are {', '.join(ROLES)}")
     return text
+
+
+def _withdraw_invitations_of(session: Session, user_id: str) -> None:
+    # They could otherwise invite themselves again.
+    invitations.withdraw(session, Invitation.invited_by == user_id)
 
 
 def _keep_an_administrator(session: Session, user_id: str) -> None:

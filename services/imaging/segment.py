@@ -13,6 +13,7 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.errors import BadOption
+from services.imaging import lanczos
 from services.imaging.prompt import Prompt, outside, scaled
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
 
@@ -65,7 +66,7 @@ def segment(
         _check_prompt(prompt, photo, segmenter)
         prompt = scaled(prompt, size[0] / photo.width, size[1] / photo.height)
     if photo.alpha is None:
-        small = Image.fromarray(_halved(photo.pixels, size)).resize(size, Image.Resampling.LANCZOS)
+        small = Image.fromarray(lanczos.resize(_halved(photo.pixels, size), size))
     else:
         small = _over_contrast(photo.pixels, photo.alpha, size)
     if isinstance(segmenter, Embedder):

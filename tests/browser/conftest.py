@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
-from tests.support.studio import ARGUMENTS, Studio, Tabs, chromium, studio
+from tests.support.studio import ARGUMENTS, HOST, PLAIN_HOST, Studio, Tabs, chromium, studio
 
 # Every test here starts a browser.
 HERE = Path(__file__).parent
@@ -39,6 +39,8 @@ def tabs(browser: Browser) -> Iterator[Tabs]:
     """Opens tabs; the test fails if one had a console error, a policy report, or a failed or foreign request."""
     opened = Tabs(browser)
     yield opened
+    if HOST == PLAIN_HOST:
+        assert not any(tab.page.evaluate("isSecureContext") for tab in opened.open_tabs if not tab.page.is_closed())
     problems = opened.unexpected()
     opened.close()
     assert not problems

@@ -94,6 +94,18 @@ def test_new_user_confirms_and_replaces_a_forgotten_password(here: Gunicorn, tab
     again.page.get_by_text("new@example.com").wait_for()
 
 
+def test_mail_is_in_the_language_that_the_page_is_set_to(here: Gunicorn, tabs: Tabs, smtp: SmtpReceiver) -> None:
+    sent = len(smtp.mails)
+    tab = tabs.open(here.url, "/account", locale="en-GB")
+    tab.expect("401")
+    tab.page.get_by_label("Language").select_option("de")
+    tab.page.get_by_role("button", name="Passwort vergessen").click()
+    tab.page.get_by_label("E-Mail-Adresse").fill("ann@example.com")
+    tab.page.get_by_role("button", name="Link senden").click()
+    poll(lambda: len(smtp.mails) == sent + 1, what="the mail")
+    assert smtp.mails[-1]["Subject"] == "Wählen Sie ein neues Passwort"
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewport: dict[str, int]) -> None:

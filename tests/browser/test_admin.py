@@ -23,7 +23,7 @@ from tests.support.studio import Tab, Tabs, settings_of
 from tests.support.waiting import free_port, poll
 
 RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
-SECTIONS: Final = ("Overview", "Keys", "Usage", "Failed jobs")
+SECTIONS: Final = ("Overview", "Keys", "Usage", "Failed jobs", "Invitations")
 PHONE: Final = {"width": 390, "height": 844}
 
 
@@ -50,7 +50,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         write_usage(database, {Slot(key_id_of(shop) or "", day, "/remove-background"): used for day in days})
         make_user(database, "chief@example.com", role="admin")
         make_user(database, "ann@example.com")
-        with Gunicorn(**settings, RATE_LIMIT_PER_MINUTE=10_000, ACCOUNTS="local") as server:
+        with Gunicorn(
+            **settings, RATE_LIMIT_PER_MINUTE=10_000, ACCOUNTS="local", ACCOUNTS_REGISTRATION="invited"
+        ) as server:
             yield Office(server.url, chief, shop, JobStore(database, result_seconds=3600))
         database.close()
 
@@ -111,10 +113,34 @@ def test_administrator_who_is_signed_in_does_everything_without_a_key(office: Of
     assert tab.page.evaluate("fetch('/api/admin/keys').then((answer) => answer.status)") == 401
 
 
+def test_invited_person_makes_an_account_by_the_link(office: Office, tabs: Tabs) -> None:
+    tab = signed_in(tabs, office)
+    tab.page.get_by_role("link", name="Invitations").click()
+    for email in ("new@example.com", "gone@example.com"):
+        tab.page.get_by_role("button", name="Invite somebody").click()
+        tab.page.get_by_role("dialog").get_by_label("Mail address").fill(email)
+        tab.page.get_by_role("button", name="Invite", exact=True).click()
+        link = tab.page.locator(".secret").inner_text()
+        tab.page.get_by_role("button", name="Done").click()
+        if email == "new@example.com":
+            there = tabs.open(link.partition("#")[0].removesuffix("/account"), f"/account#{link.partition('#')[2]}")
+            there.expect("401")
+            there.page.get_by_label("New password").fill(PASSWORD)
+            assert "#" not in there.page.url
+            there.page.get_by_role("button", name="Make the account").click()
+            there.page.get_by_text("new@example.com").wait_for()
+            there.page.get_by_label("Language").select_option("de")
+            there.page.get_by_role("button", name="Überall abmelden").click()
+            there.page.get_by_role("heading", name="Anmelden").wait_for()
+    tab.page.get_by_role("button", name="Withdraw the invitation of gone@example.com").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    tab.page.get_by_text("There is no open invitation").wait_for()
+
+
 def test_page_says_who_may_not_administer_and_forgets_a_refused_key(office: Office, tabs: Tabs) -> None:
     tab = tabs.open(office.url, "/admin")
     enter_account(tab, "ann@example.com")
-    tab.page.goto(f"{office.url}/admin")
+    tab.page.goto(f"{tab.url}/admin")
     tab.page.get_by_text("This account may not administer the server").wait_for()
     assert tab.page.get_by_role("link", name="Use another account").get_attribute("href") == "/account"
     tab.page.get_by_label("Administrator’s key").fill("nonsense")

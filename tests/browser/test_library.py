@@ -44,7 +44,7 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     drop(tab, photo_files[0])
     tab.page.get_by_role("region", name="Editor").wait_for()
     poll(lambda: tab.page.title() and tab.asked("POST /matte"), what="the model's call")
-    tab.page.goto(f"{direct.url}/#/")
+    tab.page.goto(f"{tab.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED})
     assert tab.asked("POST") == ["POST /matte"]
 
@@ -67,7 +67,7 @@ def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[P
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
     paste(tab, photo_files[2])
     poll(lambda: tab.page.evaluate("location.hash").startswith("#/edit/"), what="the editor")
-    tab.page.goto(f"{direct.url}/#/")
+    tab.page.goto(f"{tab.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED, "coffee.jpg": COMPLETED})
 
 

@@ -36,6 +36,7 @@ def here(
         "READ_FILE_DIR": folder,
         "URL_SIGNING_KEY": "a key for tests alone",
         "ACCOUNTS": "local",
+        "ACCOUNTS_REGISTRATION": "invited",
     }
     with place(folder, f"redis://127.0.0.1:{valkey.port}/0", f"sqlite:///{folder}/jobs.db", **settings) as found:
         yield found
@@ -114,7 +115,14 @@ def test_endpoint_answers_only_those_of_the_table(
 def asked(here: Place, endpoint: str, headers: dict[str, str], job_id: str) -> requests.Response:
     method, path = endpoint.split(" ")
     names = {"job_id": job_id, "item_id": item_id(job_id, 1), "upload_id": job_id, "task_id": job_id}
-    names |= {"key_id": "none", "token": "none", "signature": "none", "options": "none", "name": "bm9uZQ.png"}
+    names |= {
+        "key_id": "none",
+        "invitation_id": "none",
+        "token": "none",
+        "signature": "none",
+        "options": "none",
+        "name": "bm9uZQ.png",
+    }
     params = {"job": new_job_id()} if path.endswith("/events") else None
     url = here.server.url + path.format_map(names)
     return requests.request(method, url, headers=headers, timeout=30, stream=True, params=params)

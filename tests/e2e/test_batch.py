@@ -163,6 +163,7 @@ def test_archive_bombs_and_many_results_use_little_memory(
     assert peak_rss(single) - after_bomb < 36 * MIB
 
 
+@pytest.mark.long
 def test_images_of_a_batch_overlap_and_give_the_bytes_of_one_after_the_other(
     small: bytes, photo: Callable[[str], Image.Image]
 ) -> None:

@@ -49,9 +49,9 @@ def executed(window: Browser, block: str) -> str:
     ("tag", "name", "field"),
     [
         ("removal", "post_remove_background", "file"),
-        ("removal", "post_remove_background_preview", "file"),
-        ("rembg", "post_api_remove", "file"),
-        ("remove.bg", "post_v1_0_removebg", "image_file"),
+        pytest.param("removal", "post_remove_background_preview", "file", marks=pytest.mark.long),
+        pytest.param("rembg", "post_api_remove", "file", marks=pytest.mark.long),
+        pytest.param("remove.bg", "post_v1_0_removebg", "image_file", marks=pytest.mark.long),
     ],
 )
 def test_form_with_the_file_alone_gives_a_picture(

@@ -39,7 +39,10 @@ NOT_PROVOKED: Final = {
         ("bad_password", "bad_token", "not_signed_in", "registration_closed", "sign_in_failed"),
         "they take accounts, see test_accounts.py",
     ),
-    **dict.fromkeys(("last_administrator", "too_many_keys"), "they take users, see tests/unit/accounts"),
+    **dict.fromkeys(
+        ("last_administrator", "too_many_keys", "user_exists", "too_many_invitations", "invitation_not_found"),
+        "they take users, see tests/unit/accounts",
+    ),
     **dict.fromkeys(("provider_refused", "provider_unavailable"), "they take a provider, see test_oidc.py"),
     "too_many_frames": "it takes an animation, see test_animations.py",
     "worker_lost": "only a job's record shows it, see test_jobs.py",

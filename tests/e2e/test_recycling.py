@@ -12,6 +12,7 @@ from tests.support.place import place
 from tests.support.waiting import poll
 
 
+@pytest.mark.long
 def test_web_workers_are_replaced_without_losing_a_request(jpeg: bytes) -> None:
     with Gunicorn(WEB_CONCURRENCY=2, MAX_REQUESTS=10, MAX_WAITING_IMAGES=100) as server:
         poll(lambda: len(server.workers()) == 2, what="both workers")

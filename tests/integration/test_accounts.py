@@ -15,7 +15,7 @@ from tests.support.accounts import PASSWORD, make_accounts, make_user
 
 
 def test_account_lives_from_registration_to_reset(database: Database) -> None:
-    accounts = make_accounts(database, registration=True)
+    accounts = make_accounts(database, registration="open")
     accounts.register("Ann@x.y", PASSWORD)
     accounts.register("ann@x.y", "another password")
     user = accounts.sign_in("ann@x.y", PASSWORD)

@@ -344,3 +344,15 @@ print(before, gc.isenabled())
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_forked_worker_has_one_thread_for_opencv() -> None:
+    script = """
+import cv2, os, runpy, types
+cv2.setNumThreads(4)
+conf = runpy.run_path("gunicorn.conf.py")
+conf["post_fork"](types.SimpleNamespace(), types.SimpleNamespace(metrics_slot=0))
+print(cv2.getNumThreads())
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "1"

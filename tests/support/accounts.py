@@ -11,7 +11,7 @@ from services.accounts.accounts import Accounts
 from services.accounts.passwords import Passwords
 from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
-from services.accounts.users import Role, User, add_user, new_user
+from services.accounts.users import Registration, Role, User, add_user, new_user
 from services.persistence.database import Database
 from tests.support.answers import REQUEST_ID
 from tests.support.gunicorn import SECRET_KEY
@@ -35,7 +35,7 @@ def session_headers(database: Database, user: User) -> dict[str, str]:
     return {"Cookie": f"{SESSION_COOKIE}={cookie}"}
 
 
-def make_accounts(database: Database, *, registration: bool = False) -> Accounts:
+def make_accounts(database: Database, *, registration: Registration = "closed") -> Accounts:
     """Return accounts without mail, whose passwords cost little."""
     sessions = Sessions(database, SignedTokens(SECRET_KEY))
     return Accounts(database, sessions, Passwords(QUICK), registration=registration)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,12 @@ from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.waiting import free_port, poll
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+# This machine by a name that is no secure origin to Chromium, as a server of a local network is to a phone.
+PLAIN_HOST: Final = "studio.test"
+# With INSECURE_ORIGIN every tab opens the page there.
+HOST: Final = PLAIN_HOST if os.environ.get("INSECURE_ORIGIN") else "127.0.0.1"
 ARGUMENTS: Final = (
+    f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
@@ -94,8 +100,11 @@ class Tabs:
         self.contexts: list[BrowserContext] = []
         self.open_tabs: list[Tab] = []
 
-    def open(self, url: str, path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
+    def open(
+        self, url: str, path: str = "/", context: BrowserContext | None = None, *, host: str = HOST, **options: Any
+    ) -> Tab:
         """Open the page of a service; `options` are Playwright's of a context (viewport, color_scheme, locale ...)."""
+        url = url.replace("127.0.0.1", host)
         context = context or self.context(**options)
         page = context.new_page()
         page.set_default_timeout(20_000)

@@ -93,7 +93,7 @@ def test_accounts_are_made_where_the_settings_say_so(tmp_path: Path) -> None:
                      oidc_issuer="https://id.example", oidc_client_id="us", oidc_client_secret="hunter2")  # fmt: skip
     accounts = make_accounts(given, make_database(given))
     assert accounts.provider
-    assert (accounts.registration, accounts.post) == (True, None)
+    assert (accounts.registration, accounts.post) == ("open", None)
     mails = settings(tmp_path, accounts="local", smtp_url="smtp://mail.example", mail_from="n@x.y",
                      public_url="https://cut.example/")  # fmt: skip
     accounts = make_accounts(mails, make_database(mails))

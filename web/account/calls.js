@@ -1,5 +1,6 @@
 // Requests of the account's page: JSON in and out, with the session's cookie.
 import { errorOf, unreachable } from "../app/api.js";
+import { language } from "../app/i18n/index.js";
 
 const AUTH = "/api/v1/auth";
 const ACCOUNT = "/api/v1/account";
@@ -12,8 +13,10 @@ const ACCOUNT = "/api/v1/account";
 
 /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} @throws {import("../app/api.js").ApiError} */
 async function call(method, path, body) {
-  const json = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(path, { method, ...json }).catch(() => { throw unreachable(); });
+  // A mail that follows is in the page's language.
+  const headers = new Headers({ "Accept-Language": language.value === "xx" ? "en" : language.value });
+  if (body) headers.set("Content-Type", "application/json");
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => { throw unreachable(); });
   if (!answer.ok) throw await errorOf(answer);
   return answer.status === 204 ? undefined : answer.json();
 }
@@ -28,6 +31,8 @@ export const confirm = (token, password) => call("POST", `${AUTH}/confirm`, { to
 export const forgot = (email) => call("POST", `${AUTH}/forgot`, { email });
 /** @param {string} token @param {string} password @returns {Promise<Account>} */
 export const reset = (token, password) => call("POST", `${AUTH}/reset`, { token, new_password: password });
+/** @param {string} token @param {string} password @param {string} name @returns {Promise<Account>} */
+export const accept = (token, password, name) => call("POST", `${AUTH}/accept`, { token, password, name });
 /** @param {boolean} everywhere */
 export const signOut = (everywhere) => call("POST", `${AUTH}/logout${everywhere ? "?everywhere=true" : ""}`);
 /** @returns {Promise<Account>} */

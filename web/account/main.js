@@ -19,7 +19,7 @@ let link = takeLink();
 
 /** The token of a mail's link, which leaves the address bar and the history. */
 function takeLink() {
-  const found = /^#(?:(confirm|reset)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
+  const found = /^#(?:(confirm|reset|invite)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
   if (found) history.replaceState(null, "", location.pathname);
   if (found?.[3]) failed.value = found[3];
   return { kind: found?.[1] ?? "", token: found?.[2] ?? "" };

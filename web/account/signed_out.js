@@ -8,6 +8,7 @@ import { form, outcome } from "./form.js";
 const EMAIL = /** @type {const} */ ({ name: "email", label: "email", type: "email", autocomplete: "username" });
 const PASSWORD = /** @type {const} */ ({ name: "password", label: "password", type: "password", autocomplete: "current-password" });
 const NEW_PASSWORD = /** @type {const} */ ({ name: "password", label: "new_password", type: "password", autocomplete: "new-password", least: 10 });
+const NAME = /** @type {const} */ ({ name: "name", label: "your_name", autocomplete: "name", optional: true });
 /** "sign_in", "register" or "forgot". */
 const shown = signal("sign_in");
 /** The code of the error with which the browser comes back from the provider. */
@@ -22,6 +23,7 @@ export function signedOut(accounts, link, enter) {
   if (accounts.kind === "oidc") return atProvider();
   if (link.kind === "confirm") return withLink("confirm", [PASSWORD], async ({ password }) => enter(await calls.confirm(link.token, password)));
   if (link.kind === "reset") return withLink("reset", [NEW_PASSWORD], async ({ password }) => enter(await calls.reset(link.token, password)));
+  if (link.kind === "invite") return withLink("invite", [NAME, NEW_PASSWORD], async ({ name, password }) => enter(await calls.accept(link.token, password, name)));
   if (shown.value === "register") return registration();
   if (shown.value === "forgot") return forgotten();
   return html`<section class="account narrow"><h1>${t("sign_in")}</h1>
@@ -44,9 +46,8 @@ function withLink(name, fields, send) {
 }
 
 function registration() {
-  const fields = [{ name: "name", label: "your_name", autocomplete: /** @type {const} */ ("name"), optional: true }, EMAIL, NEW_PASSWORD];
   return html`<section class="account narrow"><h1>${t("register_title")}</h1><p class="soft">${t("password_rule")}</p>
-    <div class="panel">${form("register", fields, "register_button", async ({ name, email, password }) =>
+    <div class="panel">${form("register", [NAME, EMAIL, NEW_PASSWORD], "register_button", async ({ name, email, password }) =>
       t((await calls.register(name, email, password)).mail ? "mail_follows" : "registered"))}</div>
     ${switchTo("sign_in", "back")}</section>`;
 }

@@ -15,6 +15,7 @@ import { errorOf, unreachable } from "../app/api.js";
  * @typedef {{id: string, name: string, owner: string, scopes: string[], state: "valid"|"revoked"|"expired", rate_limit: string|null,
  *   monthly_quota: number|null, images_this_month: number, uses: number, created_at: string, expires_at: string|null,
  *   revoked_at: string|null, last_used_at: string|null}} Key
+ * @typedef {{id: string, email: string, role: "user"|"admin", invited_by: string|null, created_at: string, expires_at: string}} Invitation
  * @typedef {{requests: number, images: number, failures: number, megapixels: number, bytes_in: number}} Counts
  * @typedef {{totals: Counts, keys: {key_id: string, name: string|null, totals: Counts}[],
  *   days: {day: string, totals: Counts, endpoints: {[endpoint: string]: Counts}, keys: {[id: string]: number}}[]}} Usage

@@ -13,25 +13,26 @@ const KEYS = "/api/admin/keys";
 
 /**
  * A dialog with a form whose answer is awaited; an error is shown in it.
- * @param {string} title @param {unknown} content @param {{button: string, danger?: boolean}} does @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send
+ * @param {string} title @param {unknown} content @param {{button: string, danger?: boolean, source?: {load(): Promise<void>}}} does `source` is loaded again afterwards
+ * @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send
  */
-function formDialog(title, content, { button, danger = false }, send) {
-  return openDialog((dialog) => html`<form class="admin-form" @submit=${(/** @type {SubmitEvent} */ event) => submit(event, dialog, send)}>
+export function formDialog(title, content, { button, danger = false, source = keys }, send) {
+  return openDialog((dialog) => html`<form class="admin-form" @submit=${(/** @type {SubmitEvent} */ event) => submit(event, () => send(new FormData(/** @type {HTMLFormElement} */ (event.target)), dialog), source)}>
     <h2>${title}</h2>${content}
     <p class="trouble" role="alert"></p>
     <button class="button ${danger ? "danger" : "primary"}">${button}</button>
   </form>`, { label: title });
 }
 
-/** @param {SubmitEvent} event @param {HTMLDialogElement} dialog @param {(form: FormData, dialog: HTMLDialogElement) => Promise<void>} send */
-async function submit(event, dialog, send) {
+/** @param {SubmitEvent} event @param {() => Promise<void>} send @param {{load(): Promise<void>}} source */
+async function submit(event, send, source) {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button:not([type])"));
   button.disabled = true;
   try {
-    await send(new FormData(form), dialog);
-    await keys.load();
+    await send();
+    await source.load();
   } catch (error) {
     const { text, details, status } = /** @type {import("./api.js").ApiError} */ (error);
     const trouble = /** @type {HTMLElement} */ (form.querySelector(".trouble"));
@@ -66,19 +67,19 @@ export function createKey() {
     const body = { name: String(form.get("name")).trim(), owner: String(form.get("owner")).trim(), scopes: form.getAll("scopes"), ...limits(form) };
     const made = await ask(KEYS, { method: "POST", body });
     dialog.close("done");
-    showSecret(made.name, made.key);
+    showOnce(t("key_made", { name: made.name }), t("key_once"), made.key);
   });
 }
 
-/** @param {string} name @param {string} secret */
-function showSecret(name, secret) {
+/** Show a secret that the server does not keep. @param {string} title @param {string} text @param {string} secret */
+export function showOnce(title, text, secret) {
   return openDialog((dialog) => html`<div class="admin-form">
-    <h2>${t("key_made", { name })}</h2>
-    <p class="soft">${t("key_once")}</p>
+    <h2>${title}</h2>
+    <p class="soft">${text}</p>
     <output class="secret">${secret}</output>
     <div class="buttons"><button type="button" class="button primary" autofocus @click=${(/** @type {Event} */ event) => copy(secret, event)}>${t("copy")}</button>
       <button type="button" class="button quiet" @click=${() => dialog.close()}>${t("done")}</button></div>
-  </div>`, { label: t("key_made", { name }), name: "secret-dialog" });
+  </div>`, { label: title, name: "secret-dialog" });
 }
 
 /** @param {string} secret @param {Event} event */

@@ -4,24 +4,26 @@ import { effect, signal } from "../vendor/signals/signals-core.js";
 import { said, say } from "../app/announce.js";
 import { facts, knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
-import { addMessages, startLanguage, t } from "../app/i18n/index.js";
+import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { icon } from "../library/icons.js";
 import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
 import { failedSection } from "./failed.js";
-import { de } from "./i18n/de.js";
 import { en } from "./i18n/en.js";
+import { invitationsSection } from "./invitations.js";
 import { keysSection } from "./keys.js";
 import { overviewSection } from "./overview.js";
-import { failed, keys, overview, usage } from "./state.js";
+import { failed, invitations, keys, overview, usage } from "./state.js";
 import { usageSection } from "./usage.js";
 
 const REFRESH_MS = 5000;
-const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection });
+const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection, invitations: invitationsSection });
 /** @typedef {keyof typeof SECTIONS} Name */
 /** What each section asks for. @type {{[name in Name]: {load(): Promise<void>}[]}} */
-const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys] };
+const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys], invitations: [invitations] };
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const section = signal(named());
+/** Counts the languages whose texts have come. */
+const texts = signal(0);
 
 /** @returns {Name} */
 function named() {
@@ -39,7 +41,7 @@ function shell() {
 function signedIn() {
   return html`<div class="admin">
     <nav class="sections" aria-label=${t("sections")}>
-      ${Object.keys(SECTIONS).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
+      ${Object.keys(SECTIONS).filter((name) => name !== "invitations" || facts.value?.accounts?.invitations).map((name) => html`<a href="#${name}" aria-current=${name === section.value ? "page" : nothing}>${t(`nav_${name}`)}</a>`)}
       <button type="button" class="button quiet" @click=${leave}>${t("leave")}</button>
     </nav>
     <main id="view" class="section" tabindex="-1">${SECTIONS[section.value]()}</main>
@@ -81,7 +83,7 @@ async function leave() {
     say(/** @type {import("./api.js").ApiError} */ (error).text);
     return;
   }
-  for (const source of [overview, keys, usage, failed]) source.clear();
+  for (const source of [overview, keys, usage, failed, invitations]) source.clear();
   knownFacts();
 }
 
@@ -95,12 +97,19 @@ function load() {
   for (const source of SOURCES[section.peek()]) source.load();
 }
 
+/** @param {string} name */
+async function loadTexts(name) {
+  if (name === "de") addMessages("de", (await import("./i18n/de.js")).de);
+}
+
 async function start() {
   addMessages("en", en);
-  addMessages("de", de);
   startScheme();
   await startLanguage();
-  effect(() => { document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
+  await loadTexts(language.value);
+  // Texts of another language come later than its choice.
+  effect(() => { loadTexts(language.value).then(() => { texts.value += 1; }); });
+  effect(() => { texts.value; document.title = `${t("admin")} – ${t("title")}`; render(shell(), page); });
   addEventListener("hashchange", () => { section.value = named(); if (allowed.peek()) load(); scrollTo(0, 0); });
   setInterval(() => { if (allowed.peek() && section.peek() === "overview" && !document.hidden) overview.load(); }, REFRESH_MS);
   // Not asked where the answer is known: browsers show a refusal as an error.

@@ -49,6 +49,9 @@ export const usage = new Source(() => `/api/admin/usage?days=${days.peek()}`);
 /** @type {Source<{jobs: import("./api.js").FailedJob[], next_cursor: string|null}>} */
 export const failed = new Source(() => "/api/admin/failed-jobs?limit=50");
 
+/** @type {Source<{invitations: import("./api.js").Invitation[]}>} */
+export const invitations = new Source(() => "/api/admin/invitations");
+
 /** The name of a key; its id where the list is not here. @param {string|null} id */
 export function keyName(id) {
   return id === null ? undefined : keys.state.value.data?.keys.find((key) => key.id === id)?.name ?? id;

@@ -8,7 +8,7 @@ import { signal } from "../vendor/signals/signals-core.js";
  *   limits: {bytes: number, pixels: number, side: number, batch_files: number, batch_bytes: number, preview_side: number},
  *   quotas: {[path: string]: number} | null, concurrency: number, presets: {[name: string]: Preset},
  *   formats: {accepted: string[], results: string[]}, result_ttl_seconds: number,
- *   accounts?: {kind: "local"|"oidc", registration: boolean, mail: boolean, user: string|null} | null}} StudioFacts
+ *   accounts?: {kind: "local"|"oidc", registration: boolean, invitations: boolean, mail: boolean, user: string|null} | null}} StudioFacts
  * @typedef {{signal?: AbortSignal}} Abortable
  */
 

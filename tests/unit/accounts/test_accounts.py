@@ -33,7 +33,7 @@ def make(database: Database, passwords: Passwords, smtp: SmtpReceiver | None = N
         mailer = Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{smtp.port}?tls=none"), "n@cut.example")
         post = Post(mailer, Outbox(), BASE)
     sessions = Sessions(database, SignedTokens("a secret of this test"))
-    return Accounts(database, sessions, passwords, post=post, registration=True)
+    return Accounts(database, sessions, passwords, post=post, registration="open")
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_unknown_and_disabled_addresses_get_no_mail(accounts: Accounts, smtp: Sm
 
 def test_closed_registration_makes_nothing(database: Database, quick: Passwords) -> None:
     accounts = make(database, quick)
-    accounts.registration = False
+    accounts.registration = "closed"
     with pytest.raises(RegistrationClosed):
         accounts.register("a@x.y", GOOD)
     assert find_by_email(database, "a@x.y") is None
@@ -160,3 +160,44 @@ def test_changed_password_needs_the_old_one(database: Database, quick: Passwords
     found = find_by_email(database, "a@x.y")
     assert found
     assert found.epoch == 2
+
+
+def test_invited_person_chooses_a_password_once(accounts: Accounts, smtp: SmtpReceiver) -> None:
+    accounts.registration = "invited"
+    with pytest.raises(RegistrationClosed):
+        accounts.register("a@x.y", GOOD)
+    _, shown = accounts.invite("a@x.y", role="user", invited_by=None, language="de")
+    assert shown is None
+    text = mailed(smtp, 1)
+    assert "innerhalb von sieben Tagen" in text
+    token = token_in(text)
+    for bad, password in ((token, "short"), (token, "a@x.y"), ("none", GOOD)):
+        with pytest.raises((BadPassword, BadToken)):
+            accounts.accept(bad, password)
+    assert accounts.accept(token, GOOD, "Ann").name == "Ann"
+    assert accounts.sign_in("a@x.y", GOOD)
+    with pytest.raises(BadToken):
+        accounts.accept(token, "another password")
+
+
+def test_without_mail_the_link_is_handed_over(database: Database, quick: Passwords) -> None:
+    accounts = make(database, quick)
+    _, token = accounts.invite("a@x.y", role="admin", invited_by="u1", language="en")
+    assert token
+    accounts.registration = "closed"
+    with pytest.raises(RegistrationClosed):
+        accounts.accept(token, GOOD)
+    with pytest.raises(RegistrationClosed):
+        accounts.invite("b@x.y", role="user", invited_by=None, language="en")
+    accounts.registration = "invited"
+    assert accounts.accept(token, GOOD).role == "admin"
+
+
+def test_mail_is_in_the_language_that_was_asked_for(accounts: Accounts, smtp: SmtpReceiver) -> None:
+    accounts.register("a@x.y", GOOD, language="de")
+    assert "Bestätigen Sie Ihre Adresse" in mailed(smtp, 1)
+    assert smtp.mails[0]["Content-Language"] == "de"
+    accounts.forgot("a@x.y", "de")
+    assert "innerhalb einer Stunde" in mailed(smtp, 2)
+    accounts.forgot("a@x.y")
+    assert "within an hour" in mailed(smtp, 3)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from services.accounts.mail import Mailer, SmtpServer
+from services.accounts.messages import Message
 from tests.support.smtp import SmtpReceiver
 
 
@@ -53,7 +54,7 @@ def encrypted(certificate: Path) -> Iterator[SmtpReceiver]:
 def test_mail_goes_out_encrypted_and_signed_in(encrypted: SmtpReceiver, certificate: Path) -> None:
     server = SmtpServer.parse(f"smtp://ann:p%40ss@localhost:{encrypted.port}")
     trust = ssl.create_default_context(cafile=str(certificate))
-    Mailer(server, "Cut-outs <noreply@cut.example>", context=trust).send("a@x.y", "Grüße", "Hallo\n.\nEnde\n")
+    Mailer(server, "Cut-outs <noreply@cut.example>", context=trust).send("a@x.y", Message("Grüße", "Hallo\n.\nEnde\n"))
     (mail,) = encrypted.mails
     assert (mail["To"], mail["From"], mail["Subject"]) == ("a@x.y", "Cut-outs <noreply@cut.example>", "Grüße")
     assert mail.get_content().replace("\r\n", "\n") == "Hallo\n.\nEnde\n"
@@ -66,15 +67,15 @@ def test_mail_goes_out_encrypted_and_signed_in(encrypted: SmtpReceiver, certific
 
 def test_server_of_an_unknown_authority_gets_no_mail(encrypted: SmtpReceiver) -> None:
     with pytest.raises(ssl.SSLError):
-        Mailer(SmtpServer.parse(f"smtp://localhost:{encrypted.port}"), "n@x.y").send("a@x.y", "s", "t")
+        Mailer(SmtpServer.parse(f"smtp://localhost:{encrypted.port}"), "n@x.y").send("a@x.y", Message("s", "t"))
     assert encrypted.mails == []
 
 
 def test_server_without_encryption_gets_mail_only_where_the_setting_says_so() -> None:
     with SmtpReceiver() as server:
         with pytest.raises(smtplib.SMTPNotSupportedError):
-            Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{server.port}"), "n@x.y").send("a@x.y", "s", "t")
-        Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{server.port}?tls=none"), "n@x.y").send("a@x.y", "s", "t")
+            Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{server.port}"), "n@x.y").send("a@x.y", Message("s", "t"))
+        Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{server.port}?tls=none"), "n@x.y").send("a@x.y", Message("s", "t"))
         assert len(server.mails) == 1
 
 
@@ -82,13 +83,22 @@ def test_silent_server_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}?tls=none"
         with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
-            Mailer(SmtpServer.parse(url), "n@x.y", timeout=0.1).send("a@x.y", "s", "t")
+            Mailer(SmtpServer.parse(url), "n@x.y", timeout=0.1).send("a@x.y", Message("s", "t"))
+
+
+def test_envelope_has_the_address_as_it_was_given() -> None:
+    with SmtpReceiver() as server:
+        mailer = Mailer(SmtpServer.parse(f"smtp://127.0.0.1:{server.port}?tls=none"), "n@x.y")
+        mailer.send("=?utf-8?q?b=40evil.example=2C?=@x.y", Message("s", "t"))
+        assert [line for line in server.lines if line.lower().startswith("rcpt")] == [
+            "rcpt TO:<=?utf-8?q?b=40evil.example=2C?=@x.y>"
+        ]
 
 
 def test_header_can_not_be_ended_by_a_value() -> None:
     mailer = Mailer(SmtpServer.parse("smtp://127.0.0.1:9?tls=none"), "n@x.y")
     with pytest.raises(ValueError, match="linefeed"):
-        mailer.send("a@x.y", "s\r\nBcc: b@x.y", "t")
+        mailer.send("a@x.y", Message("s\r\nBcc: b@x.y", "t"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from services.accounts.one_time import SECONDS, Purpose, holder, issue, use
+from services.accounts.one_time import MAX_KEPT, SECONDS, Purpose, holder, issue, use
 from services.accounts.users import add_user, new_user
 from services.persistence.database import Database
 
@@ -59,3 +59,13 @@ def test_table_has_hashes_alone(database: Database, user_id: str) -> None:
         stored = str(session.execute(text("SELECT * FROM one_time_tokens")).all())
     assert token not in stored
     assert user_id in stored
+
+
+def test_number_of_refresh_tokens_is_bounded_and_the_newest_stay(database: Database, user_id: str) -> None:
+    start = datetime.now(UTC)
+    with database.session() as session:
+        tokens = [issue(session, user_id, "refresh", start + timedelta(seconds=n)) for n in range(MAX_KEPT + 5)]
+        reset = issue(session, user_id, "reset")
+        assert [holder(session, token, "refresh") for token in tokens[:5]] == [None] * 5
+        assert {holder(session, token, "refresh") for token in tokens[5:]} == {user_id}
+        assert holder(session, reset, "reset") == user_id

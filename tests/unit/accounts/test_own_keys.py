@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.accounts.errors import NotSignedIn, TooManyKeys
-from services.accounts.own_keys import MAX_KEYS, create_own_key, revoke_own_key
+from services.accounts.own_keys import MAX_KEYS, MAX_REVOKED, create_own_key, revoke_own_key
 from services.accounts.users import add_user, disable_user, new_user
 from services.api_keys.errors import KeyNameTaken
 from services.api_keys.keys import create_key, find_key, list_keys, revoke_key
@@ -67,3 +67,17 @@ def test_disabled_user_gets_no_key(database: Database) -> None:
     with pytest.raises(NotSignedIn):
         create_own_key(database, ann, name="web", scopes=("remove",))
     assert list_keys(database) == []
+
+
+def test_number_of_revoked_keys_is_bounded_and_the_newest_stay(database: Database) -> None:
+    ann, bob = made_user(database, "a@x.y"), made_user(database, "b@x.y")
+    _, others = create_own_key(database, bob, name="web", scopes=("remove",))
+    revoke_own_key(database, bob, others.id)
+    for _ in range(MAX_REVOKED + 3):
+        _, key = create_own_key(database, ann, name="web", scopes=("remove",))
+        revoke_own_key(database, ann, key.id)
+    _, live = create_own_key(database, ann, name="web", scopes=("remove",))
+    found = list_keys(database, ann)
+    assert len(found) == MAX_REVOKED + 1
+    assert {key.id for key in found} >= {live.id, key.id}
+    assert len(list_keys(database, bob)) == 1

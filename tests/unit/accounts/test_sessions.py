@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from services.accounts.errors import BadToken
 from services.accounts.sessions import FRESH_SECONDS, STALE_SECONDS, Sessions
 from services.accounts.signed import SignedTokens
-from services.accounts.users import User, add_user, disable_user, end_sessions, find_user, new_user
+from services.accounts.users import User, add_user, delete_user, disable_user, end_sessions, find_user, new_user
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
 
@@ -109,3 +110,17 @@ def test_refresh_token_gives_the_user_once(sessions: Sessions, user: User, datab
     token = sessions.refresh_token(user)
     ended(database, user.id)
     assert sessions.refreshed(token) is None
+
+
+def test_sign_in_that_a_new_password_overtakes_gets_no_refresh_token(
+    sessions: Sessions, user: User, database: Database
+) -> None:
+    ended(database, user.id)
+    with pytest.raises(BadToken):
+        sessions.refresh_token(user)
+    current = find_user(database, user.id)
+    assert current
+    assert sessions.refreshed(sessions.refresh_token(current))
+    delete_user(database, user.id)
+    with pytest.raises(BadToken):
+        sessions.refresh_token(current)

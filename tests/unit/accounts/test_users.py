@@ -36,7 +36,22 @@ def test_address_is_stored_in_one_form(text: str, email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ann", "@x.y", "a@", "a b@x.y", "a@x.y\nBcc: b@x.y", "ä@x.y", f"{'a' * 250}@x.yz", "a@x..y", "<a@x.y>"]
+    "text",
+    [
+        "",
+        "ann",
+        "@x.y",
+        "a@",
+        "a b@x.y",
+        "a@x.y\nBcc: b@x.y",
+        "ä@x.y",
+        f"{'a' * 250}@x.yz",
+        "a@x..y",
+        "<a@x.y>",
+        "=?utf-8?q?b=40evil.example?=@x.y",
+        "mi\u212ae@x.y",
+        "\u0130@x.y",
+    ],
 )
 def test_text_that_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no mail address"):

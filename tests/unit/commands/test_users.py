@@ -8,9 +8,11 @@ import structlog
 from click.testing import CliRunner, Result
 
 from commands.users import users
+from services.accounts.invited_users import open_invitations
 from services.accounts.passwords import Passwords
 from services.accounts.users import User, find_by_email
 from services.persistence.database import Database
+from tests.support.smtp import SmtpReceiver
 
 
 @pytest.fixture
@@ -88,3 +90,21 @@ def test_mistake_is_explained(database: Database, words: tuple[str, ...], proble
     done = call(*words)
     assert done.exit_code == 1
     assert problem in done.output
+
+
+def test_operator_invites_by_a_link_or_by_mail(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ACCOUNTS_REGISTRATION" in call("invite", "a@x.y").output
+    monkeypatch.setenv("ACCOUNTS_REGISTRATION", "invited")
+    done = call("invite", "a@x.y", "--role", "admin")
+    assert (done.exit_code, done.stdout.startswith("/account#invite=")) == (0, True), done.output
+    with SmtpReceiver() as smtp:
+        monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{smtp.port}?tls=none")
+        monkeypatch.setenv("MAIL_FROM", "n@cut.example")
+        monkeypatch.setenv("PUBLIC_URL", "https://cut.example")
+        assert call("invite", "b@x.y", "--language", "de").exit_code == 0
+        assert "https://cut.example/account#invite=" in smtp.mails[0].get_content()
+        assert smtp.mails[0]["Subject"] == "Sie sind eingeladen"
+        smtp.refuses = True
+        lost = call("invite", "c@x.y")
+    assert (lost.exit_code, "nobody is invited" in lost.output) == (1, True)
+    assert [one.email for one in open_invitations(database)] == ["a@x.y", "b@x.y"]

@@ -26,10 +26,10 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def app(database: Database, *, auth_required: bool, accounts: object = None) -> Flask:
+def app(database: Database, *, auth_required: bool, accounts: object = None, public_url: str = "") -> Flask:
     made = Flask(__name__)
     keys = KeyCache(database)
-    settings = SimpleNamespace(auth_required=auth_required)
+    settings = SimpleNamespace(auth_required=auth_required, public_url=public_url, trusted_proxies=0)
     made.extensions[EXTENSION] = SimpleNamespace(settings=settings, keys=keys, accounts=accounts)
     return made
 
@@ -84,3 +84,23 @@ def test_user_who_cannot_be_looked_up_is_neither_unknown_nor_refused(
         with here.test_request_context(headers={"X-Api-Key": text}):
             assert identify(REMOVE) is None
     assert not (tmp_path / "gone").exists()
+
+
+def test_session_over_https_is_of_this_host_alone(database: Database) -> None:
+    signed = SignedTokens("a secret of this test")
+    user, sessions = make_user(database, "ann@example.com"), Sessions(database, signed)
+    here = app(
+        database, auth_required=True, accounts=SimpleNamespace(sessions=sessions), public_url="https://cut.example"
+    )
+    cookie = sessions.cookie(user)
+
+    def name(cookie_name: str, url: str) -> str | None:
+        with here.test_request_context(base_url=url, headers={"Cookie": f"{cookie_name}={cookie}"}):
+            found = caller_if_known()
+            return found.name if found else None
+
+    # Another host of the domain can set the one, and not the other.
+    assert name(f"__Host-{SESSION_COOKIE}", "http://cut.example") == "ann@example.com"
+    assert name(SESSION_COOKIE, "http://cut.example") is None
+    assert name(SESSION_COOKIE, "http://127.0.0.1:5001") == "ann@example.com"
+    assert name(f"__Host-{SESSION_COOKIE}", "http://127.0.0.1:5001") is None

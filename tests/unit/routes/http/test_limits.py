@@ -13,13 +13,22 @@ from werkzeug.test import TestResponse
 from config import Settings
 from routes.http.context import EXTENSION, state
 from routes.http.errors import handle_errors
-from routes.http.limits import attach_limiter, by_quota, charge, charged, client_key, make_limiter
+from routes.http.limits import attach_limiter, attempt, by_quota, charge, charged, client_key, make_limiter
 from services.api_keys.caller import Caller
-from services.errors import BadRequest, Busy, DeadlineExceeded, EngineUnavailable, NotFound, ShuttingDown
+from services.errors import (
+    BadRequest,
+    Busy,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    EngineUnavailable,
+    NotFound,
+    ShuttingDown,
+)
 from services.net.errors import SourceTimeout
 from services.storage.errors import StorageUnavailable
 
 View = Callable[[], str]
+ACCOUNT_ATTEMPTS: int = Settings.model_fields["rate_limit_account_per_hour"].default
 SHOP = Caller(id="abc", key_id="abc", name="shop", scopes=())
 
 
@@ -242,3 +251,28 @@ def test_setting_is_named_to_the_owner_alone() -> None:
     assert "Wait " in stranger["solution"]
     assert "SETTING" not in stranger["solution"]
     assert "RATE_LIMIT" not in stranger["solution"]
+
+
+def test_only_wrong_attempts_on_an_account_count_and_never_a_failure_of_ours() -> None:
+    def lost() -> str:
+        with attempt("sign-in", "a@x.y"):
+            raise DatabaseUnavailable
+
+    def right() -> str:
+        with attempt("sign-in", "a@x.y"):
+            return "in"
+
+    def wrong() -> str:
+        with attempt("sign-in", "a@x.y"):
+            raise BadRequest
+
+    def mail() -> str:
+        with attempt("mail", "a@x.y", is_free_if_right=False):
+            return "sent"
+
+    client, most = client_of(lost, right, wrong, mail, limit="100 per year"), ACCOUNT_ATTEMPTS
+    assert {client.get("/lost").status_code for _ in range(most + 1)} == {503}
+    assert {client.get("/right").status_code for _ in range(most + 1)} == {200}
+    assert [client.get("/wrong").status_code for _ in range(most + 1)] == [400] * most + [429]
+    assert client.get("/right").status_code == 429
+    assert [client.get("/mail").status_code for _ in range(most + 1)] == [200] * most + [429]

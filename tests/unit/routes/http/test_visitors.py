@@ -55,6 +55,13 @@ def test_cookie_is_for_this_site_and_no_script() -> None:
     behind = make_app(trusted_proxies=1)
     assert "Secure" in cookie_of(behind, **{"X-Forwarded-Proto": "https"})
     assert "Secure" not in cookie_of(app, **{"X-Forwarded-Proto": "https"})
+    # A further proxy inside says http, or adds to the header; a caller claims what it likes.
+    public = make_app(trusted_proxies=2, public_url="https://box:5001")
+    assert "Secure" in cookie_of(public, **{"X-Forwarded-Proto": "http"})
+    assert "Secure" not in cookie_of(public, "http://other/", **{"X-Forwarded-Proto": "http"})
+    two = make_app(trusted_proxies=2)
+    assert "Secure" in cookie_of(two, **{"X-Forwarded-Proto": "https, http"})
+    assert "Secure" not in cookie_of(two, **{"X-Forwarded-Proto": "https, http, http"})
 
 
 def test_browser_keeps_its_cookie_and_another_gets_another() -> None:
