@@ -157,6 +157,7 @@ function take(doc) {
   changes.value = changes.peek() + 1;
 }
 
+const SAVED_AT_ONCE = 50;
 /** Ids of documents that have changed. @type {Set<string>} */
 const unsaved = new Set();
 let saving = false;
@@ -167,15 +168,26 @@ function changed(doc) {
   unsaved.add(doc.id);
   if (saving) return;
   saving = true;
-  setTimeout(flush, 100);
+  setTimeout(saveSome, 100);
 }
 
-/** Save what has changed. */
+/** Save what has changed, in parts that keep no frame waiting. */
+function saveSome() {
+  saveNow([...unsaved].slice(0, SAVED_AT_ONCE));
+  saving = unsaved.size > 0;
+  if (saving) setTimeout(saveSome);
+}
+
+/** Save all that has changed. */
 export async function flush() {
+  await saveNow([...unsaved]);
+}
+
+/** @param {string[]} ids */
+async function saveNow(ids) {
+  for (const id of ids) unsaved.delete(id);
   // As they are now: another tab may have changed them since.
-  const fresh = [...unsaved].flatMap((id) => peek(id) ?? []);
-  unsaved.clear();
-  saving = false;
+  const fresh = ids.flatMap((id) => peek(id) ?? []);
   if (!fresh.length) return;
   broadcast("docs", fresh);
   await db.write(fresh.map((doc) => ({ store: "docs", put: doc })));

@@ -42,6 +42,8 @@ export async function takeIn(items) {
     const single = photos.length === 1 && !photos[0].error && !all().some((doc) => !isOver(doc));
     const docs = add(photos.map((photo) => ({ ...photo, options: { ...defaults.peek() }, direct: single || undefined })));
     say(t("added", { count: docs.length }));
+    // Many photos are shown before they are sent.
+    if (!single) await new Promise((done) => setTimeout(done));
     keepWaiting(docs.map((doc) => doc.id));
     pump();
     if (single) openEditorOf(docs[0].id);

@@ -19,6 +19,8 @@ export function openLibrary(root) {
   });
   async function openLoaded() {
     const { openBatch } = await import("./batch.js");
+    // Not in the task that has taken in hundreds of photos.
+    await new Promise((done) => setTimeout(done));
     if (closed || batch || empty.peek()) return;
     render(nothing, root);
     batch = openBatch(root);

@@ -74,8 +74,13 @@ export class SmartBrush extends Brush {
   #local(hint, old, radius) {
     const { document } = this.context;
     const rgb = photoOf(document, hint);
-    const levels = old.map((level, i) => (hint.sure[i] ? hint.target : level));
-    const known = hint.band.map((inside, i) => (inside && !hint.sure[i] ? 0 : 1));
+    const { sure, band, target } = hint;
+    const levels = old.slice();
+    const known = new Uint8Array(old.length);
+    for (let i = 0; i < old.length; i++) {
+      if (sure[i]) levels[i] = target;
+      known[i] = sure[i] | (1 - band[i]);
+    }
     const how = { radius: Math.max(2, Math.round(BAND * radius * hint.scale)), epsilon: 1e-4 };
     return document.work.run("guided", { rgb, width: hint.width, height: hint.height }, levels, known, how);
   }
@@ -130,7 +135,9 @@ function traced(places, { rect, width, height, scale, size }) {
   const mask = new Mask(width, height, 0);
   const stroke = new Stroke(mask, { touch: (n) => mask.tile(n).slice() }, { target: 255, size: Math.max(1, size * scale), hardness: 1, opacity: 1 });
   for (const { x, y } of places) stroke.to({ x: (x - rect.x) * scale, y: (y - rect.y) * scale });
-  return mask.toBytes().map((level) => (level > 127 ? 1 : 0));
+  const inside = mask.toBytes();
+  for (let i = 0; i < inside.length; i++) inside[i] >>= 7;
+  return inside;
 }
 
 /** Return the photo's pixels on a hint's grid. @param {import("../document.js").EditorDocument} document @param {Hint} hint */
@@ -143,8 +150,11 @@ function photoOf({ photo, photoScale }, { rect, width, height }) {
 function read(mask, { rect, width, height, scale }) {
   if (scale === 1) return mask.read(rect);
   const levels = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) levels[y * width + x] = mask.at(rect.x + Math.floor((x + 0.5) / scale), rect.y + Math.floor((y + 0.5) / scale));
+  const columns = Int32Array.from({ length: width }, (_, x) => Math.floor((x + 0.5) / scale));
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = rect.y + Math.floor((y + 0.5) / scale);
+    for (let x = 0; x < width; x++) levels[at++] = mask.at(rect.x + columns[x], row);
+  }
   return levels;
 }
 
@@ -166,7 +176,12 @@ function before(mask, { bases }, hint) {
 
 /** Return the old levels, moved in the band towards the target where the found ones are. @param {Hint} hint @param {Uint8Array} old @param {Uint8Array} found */
 function merged({ sure, band, target }, old, found) {
-  return old.map((level, i) => (sure[i] ? target : !band[i] ? level : target ? Math.max(level, found[i]) : Math.min(level, found[i])));
+  const levels = old.slice();
+  for (let i = 0; i < levels.length; i++) {
+    if (sure[i]) levels[i] = target;
+    else if (band[i]) levels[i] = target ? Math.max(levels[i], found[i]) : Math.min(levels[i], found[i]);
+  }
+  return levels;
 }
 
 /** Write a grid's levels into the mask; of a coarser grid only what differs from the old levels.
@@ -175,12 +190,14 @@ function write(mask, transaction, { rect, width, height, scale, band, target }, 
   for (const n of mask.tilesIn(rect)) transaction.touch(n);
   if (scale === 1) return mask.write(rect, levels);
   const bytes = mask.read(rect);
-  for (let y = 0; y < rect.height; y++)
-    for (let x = 0; x < rect.width; x++) {
-      const from = Math.min(height - 1, Math.floor((y + 0.5) * scale)) * width + Math.min(width - 1, Math.floor((x + 0.5) * scale));
-      const at = y * rect.width + x;
+  const columns = Int32Array.from({ length: rect.width }, (_, x) => Math.min(width - 1, Math.floor((x + 0.5) * scale)));
+  for (let y = 0, at = 0; y < rect.height; y++) {
+    const row = Math.min(height - 1, Math.floor((y + 0.5) * scale)) * width;
+    for (let x = 0; x < rect.width; x++, at++) {
+      const from = row + columns[x];
       if (band[from]) bytes[at] = target ? Math.max(bytes[at], levels[from]) : Math.min(bytes[at], levels[from]);
     }
+  }
   return mask.write(rect, bytes);
 }
 
