@@ -327,3 +327,17 @@ def test_stage_has_most_of_a_phone(
         target = button.bounding_box()
         assert target
         assert min(target["width"], target["height"]) >= 44
+
+
+def test_german_tools_fit_a_phone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    phone = {"width": 390, "height": 844}
+    tab = tabs.open(direct.url, viewport=phone, has_touch=True, is_mobile=True, locale="de-DE")
+    add_photo(tab, photo_files[0])
+    page = tab.page
+    page.get_by_role("toolbar", name="Werkzeuge").wait_for()
+    beyond = """() => [...document.querySelectorAll(".ed-panel input, .editor button")]
+      .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => element.ariaLabel || element.textContent)"""
+    for button in page.get_by_role("toolbar", name="Werkzeuge").get_by_role("button").all():
+        button.click()
+        assert page.evaluate(beyond) == [], button.get_attribute("aria-label")

@@ -322,7 +322,17 @@ def test_ground_and_format_change_for_all_without_the_model(
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
     tab.page.get_by_role("radio", name="White").check(force=True)
     tab.page.get_by_role("button", name="JPEG").click()
+    held: list[Route] = []
+    tab.page.route(
+        "**/mask?*", lambda route: held.append(route) if route.request.method == "PUT" else route.continue_()
+    )
     tab.page.get_by_role("button", name="Apply to all").click()
+    # The bar counts what is made again; the results of before stay until then.
+    tab.page.get_by_text("0 of 2").wait_for()
+    poll(lambda: states(tab) and len(held) == 2, what="the masks")
+    assert tab.page.locator(".tile img.result").count() == 2
+    for route in held:
+        route.continue_()
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
     # Requests are seen while Playwright is asked for something.
     poll(lambda: states(tab) and len(tab.asked("PUT /api/jobs/.*/mask")) == 2, what="the masks")

@@ -14,10 +14,16 @@ const WINDOW = 12;
 /** The photos of this run: since the last time that nothing was open. @type {Set<string>} */
 let run = new Set();
 let highest = 0;
+/** How many of how many results are made again with other looks. */
+export const remade = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
 
 /** Percent of the run's way; never less than before, unless photos are added. */
 export const overall = computed(() => {
   changes.value;
+  if (remade.value) {
+    const { done, of } = remade.value;
+    return { percent: Math.floor((100 * done) / of), of, done, failed: 0, open: of - done };
+  }
   const open = order.value.filter((id) => { const doc = peek(id); return doc && !isOver(doc); });
   if (open.some((id) => !run.has(id))) {
     if (![...run].some((id) => { const doc = peek(id); return doc && !isOver(doc); })) run = new Set();

@@ -9,6 +9,7 @@ import { keepResult } from "./direct.js";
 import { errorText } from "./failures.js";
 import { resultName } from "./names.js";
 import { docError, passes, waitFor } from "./pace.js";
+import { remade } from "./progress.js";
 import { isCurrent, optionsForCompose, remake } from "./remake.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
@@ -66,7 +67,21 @@ export async function applyOptions(ids, change) {
     patch(id, { options, ground: change.background ? undefined : doc.ground });
     if (doc.state === "completed" && doc.job && !isCurrent({ ...doc, options })) queue.push(id);
   }));
-  await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => { for (let id = queue.shift(); id; id = queue.shift()) await rework(id); }));
+  if (!queue.length) return;
+  count(0, queue.length);
+  await Promise.all(Array.from({ length: REWORK_AT_ONCE }, async () => {
+    for (let id = queue.shift(); id; id = queue.shift()) {
+      await rework(id);
+      count(1, 0);
+    }
+  }));
+}
+
+/** Count results that are made again, those of several changes together. @param {number} more @param {number} of */
+function count(more, of) {
+  const before = remade.peek() ?? { done: 0, of: 0 };
+  const now = { done: before.done + more, of: before.of + of };
+  remade.value = now.done < now.of ? now : undefined;
 }
 
 /** Make a job's result again with the document's options. @param {string} id */

@@ -24,7 +24,8 @@ export function tile(doc, li) {
   li.ariaLabel = t("item", { name: doc.path + doc.name, state: stateWord(doc) });
   li.dataset.state = doc.state;
   li.dataset.selected = String(picked);
-  const result = doc.state === "completed" && doc.thumb;
+  // The result of before stays while it is made again.
+  const result = (doc.state === "completed" || doc.state === "processing") && doc.thumb;
   const url = result ? urlOf(`${doc.id}/thumb`, doc.thumb) : urlOf(`${doc.id}/before`, doc.before);
   queueMicrotask(() => paint(li, doc, Boolean(result)));
   return html`

@@ -106,7 +106,7 @@ export const de = {
   format_jpg: "JPEG",
   apply_all: "Auf alle anwenden",
   apply_selected: "Auf ausgewählte anwenden",
-  download_all: "Alle herunterladen",
+  download_all: "Alle speichern",
   download_metadata: "Angaben speichern",
   delete_now: "Jetzt löschen",
   packing: "Packe {done} von {of}\u2026",

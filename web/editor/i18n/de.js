@@ -156,7 +156,7 @@ export const de = {
   ed_dpi: "Druckauflösung, dpi",
   ed_jpeg_white: "Ein JPEG kennt keine Transparenz: Es bekommt einen weißen Hintergrund.",
 
-  ed_export: "Exportieren",
+  ed_export: "Export",
   ed_export_more: "Weitere Wege zu exportieren",
   ed_export_facts: "{format} · {width} × {height} px",
   ed_copy: "Kopieren",
