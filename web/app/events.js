@@ -17,13 +17,15 @@ export function isOver(doc) {
 }
 
 /**
- * A document as another tab has it. News of two tabs may cross: an end and pictures that are known here stay.
+ * A document as another tab has it. News of two tabs may cross: what happened later stays, and so do an end and pictures that are known here.
  * @param {Doc} held @param {Doc} heard @returns {Doc}
  */
 export function merge(held, heard) {
-  const { state, progress, result, error, job } = held;
+  const { state, stage, progress, eta, result, error, job, attempts, applied, moves } = held;
   const late = isOver(held) && !isOver(heard) && heard.attempts === held.attempts && heard.stage !== "compose";
-  const now = late ? { ...heard, state, progress, result, error, job, stage: undefined, eta: undefined } : heard;
+  let now = late ? { ...heard, state, progress, result, error, job, stage: undefined, eta: undefined } : heard;
+  // The other tab changed something else, before it knew of the last events.
+  if ((heard.moves ?? 0) < (moves ?? 0)) now = { ...heard, state, stage, progress, eta, result, error, job, attempts, applied, moves };
   const pictures = now.thumb ? {} : { thumb: held.thumb, thumbKey: held.thumbKey };
   return { ...now, ...pictures, before: now.before ?? held.before };
 }

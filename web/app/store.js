@@ -16,8 +16,8 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
  *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
- *   options: Options, applied?: Options, stale?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
- * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `direct` photos go to `/matte`, not to a job. `tab` sends it.
+ *   options: Options, applied?: Options, stale?: number, moves?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
+ * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
  * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */
@@ -100,9 +100,10 @@ export function dispatch(id, event) {
   const before = held.peek();
   const after = reduce(before, event);
   if (after === before) return;
-  held.value = after;
+  const moved = after.state !== before.state || after.job !== before.job;
+  held.value = moved ? { ...after, moves: (before.moves ?? 0) + 1 } : after;
   // Progress alone is not worth a write.
-  if (after.state !== before.state || after.job !== before.job) changed(after);
+  if (moved) changed(held.peek());
   else changes.value = changes.peek() + 1;
 }
 

@@ -66,3 +66,11 @@ test("an end stays where late news of another tab crosses it", () => {
   assert.equal(merge(doc("failed"), doc("added", { attempts: 1 })).state, "added");
   assert.equal(merge(doc("queued"), doc("processing")).state, "processing");
 });
+
+test("a picture added in another tab brings back no earlier state", () => {
+  const held = doc("queued", { job: JOB, moves: 2, applied: { format: "png" } });
+  const other = merge(held, doc("uploading", { before: "small", moves: 1 }));
+  assert.deepEqual([other.state, other.job, other.before, other.moves, other.applied], ["queued", JOB, "small", 2, { format: "png" }]);
+  // A rollback is later.
+  assert.equal(merge(held, doc("added", { moves: 3 })).state, "added");
+});
