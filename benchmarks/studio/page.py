@@ -140,7 +140,7 @@ def one(browser: Browser, folder: Path) -> None:
 
 
 def answered(url: str, photo: bytes) -> float:
-    """Return the seconds of a request for the cut-out, with nothing beside it."""
+    """Return the seconds of a request for the cut-out, without a browser running."""
     began = time.monotonic()
     assert requests.post(f"{url}/matte", files={"file": photo}, timeout=60).status_code == 200
     return time.monotonic() - began

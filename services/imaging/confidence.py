@@ -89,7 +89,7 @@ def confidence(mask: Mask) -> float:
 def confirmed(certainty: float, agreement: float) -> float:
     """Return the confidence after a second look whose mask agrees with the first so far, from 0 to 1.
 
-    What was found stays at `SMEAR` at least: a look that sees something else is a doubt, and no empty picture.
+    A subject that was found keeps at least `SMEAR`: a second look that disagrees is a doubt, not an empty picture.
     """
     if certainty < SMEAR:
         return certainty

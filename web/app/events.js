@@ -23,9 +23,9 @@ export function isOver(doc) {
 export function merge(held, heard) {
   const { state, stage, progress, eta, result, error, job, attempts, applied, moves } = held;
   const late = isOver(held) && !isOver(heard) && heard.attempts === held.attempts && heard.stage !== "compose";
-  let now = late ? { ...heard, state, progress, result, error, job, stage: undefined, eta: undefined } : heard;
   // The other tab changed something else, before it knew of the last events.
-  if ((heard.moves ?? 0) < (moves ?? 0)) now = { ...heard, state, stage, progress, eta, result, error, job, attempts, applied, moves };
+  const older = (heard.moves ?? 0) < (moves ?? 0);
+  const now = late || older ? { ...heard, state, stage, progress, eta, result, error, job, attempts, applied, moves } : heard;
   const pictures = now.thumb ? {} : { thumb: held.thumb, thumbKey: held.thumbKey };
   return { ...now, ...pictures, before: now.before ?? held.before };
 }

@@ -85,9 +85,9 @@ let keeping = Promise.resolve();
 
 /** Merge into what the browser keeps of a photo, one change after another. @param {string} id @param {{photo?: Blob, shown?: Blob, matte?: Blob, mask?: Blob, result?: {key: string, blob: Blob}}} change */
 export function keep(id, change) {
-  const kept = keeping.then(() => merge(id, change));
-  keeping = kept;
-  return kept;
+  // One that fails does not hold up the others.
+  const next = () => merge(id, change);
+  return keeping = keeping.then(next, next);
 }
 
 /** @param {string} id @param {Parameters<typeof keep>[1]} change */
