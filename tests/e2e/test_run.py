@@ -207,7 +207,7 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
         assert len(pids) >= 4
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(30) == 0
-        assert [pid for pid in pids if is_running(pid)] == []
+        poll(lambda: not any(map(is_running, pids)), 5, f"the end of {pids}")
         assert "killed" not in running.log()
         lines = [
             line.split(" |")[0].strip() for line in running.log().splitlines() if "bye" in line or "Master" in line
