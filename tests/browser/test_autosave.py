@@ -69,7 +69,7 @@ def test_edit_is_there_after_a_reload(editor: Tab) -> None:
     set_options(page, background="#ff0000")
     session(page, "({viewport}) => { viewport.restore({scale: 3, x: 100, y: 80}); }")
     last = mask_of(page)
-    page.wait_for_timeout(1000)
+    wait_saved(editor)
     reload(editor)
     assert np.array_equal(mask_of(page), last)
     assert session(page, "({options}) => options.value.background") == "#ff0000"
@@ -224,11 +224,11 @@ def test_everything_is_forgotten(editor: Tab) -> None:
     poll(lambda: page.evaluate(count) == [0, 0, 0, 0, 0], what="empty stores", seconds=15)
 
 
-def test_stroke_by_drag_is_saved_within_a_second(editor: Tab) -> None:
+def test_stroke_by_drag_is_saved_by_itself(editor: Tab) -> None:
     page = editor.page
     drag(page, (60, 60), (120, 90))
     last = mask_of(page)
-    page.wait_for_timeout(1000)
+    wait_saved(editor)
     reload(editor)
     assert np.array_equal(mask_of(page), last)
 

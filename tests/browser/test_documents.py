@@ -139,7 +139,6 @@ def test_editor_works_without_what_only_secure_pages_have(
     press(page, "Enter")
     last = mask_of(page)
     poll(lambda: session(page, "({document}) => document.saved.value") == "saved", what="the save", seconds=20)
-    page.wait_for_timeout(700)
     page.reload()
     ready(page)
     assert np.array_equal(mask_of(page), last)
