@@ -13,7 +13,9 @@ from typing import Final
 AWS_SERVICES: Final = frozenset({"s3", "sts", "sso", "sso-oidc", "signin"})
 # OpenVINO runs on the CPU here (services/inference/openvino.py).
 UNUSED: Final = (
-    *("numpy/**/tests", "openvino/include", "sqlalchemy/testing"),
+    *("numpy/**/tests", "numpy/f2py", "openvino/include", "sqlalchemy/testing"),
+    # Databases that the service does not know.
+    *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle")),
     # Tools that convert and quantise models.
     *("onnxruntime/transformers", "onnxruntime/tools", "onnxruntime/quantization"),
     *("openvino/libs/libopenvino_intel_gpu_plugin.so*", "openvino/libs/libopenvino_intel_npu_plugin.so*"),
@@ -21,6 +23,7 @@ UNUSED: Final = (
     "openvino/libs/cache.json",
     # It reads ONNX, and its own cache.
     *(f"openvino/libs/libopenvino_{name}_frontend.so*" for name in ("gguf", "jax", "paddle", "pytorch", "tensorflow*")),
+    *(f"openvino/frontend/{name}" for name in ("jax", "paddle", "pytorch")),
 )
 
 

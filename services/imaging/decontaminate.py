@@ -58,19 +58,17 @@ def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
     Weights are squared, so that pure pixels count for more than mixed ones: on composites with known foreground this
     halves the error.
     """
-    cover = cv2.merge([alpha] * 3)
     foreground = background = colour
     for shrink, radius in BLUR_PASSES:
         size = [max(1, length // shrink) for length in colour.shape[1::-1]]
-        planes = (colour, cover, foreground, background)
-        seen, covered, foreground, background = (_sized(plane, size) for plane in planes)
+        seen, covered, foreground, background = (_sized(p, size) for p in (colour, alpha, foreground, background))
         bare = 1 - covered
         foreground = _mean(foreground, covered * covered, radius)
         background = _mean(background, bare * bare, radius)
         if (shrink, radius) != BLUR_PASSES[-1]:
-            missing = seen - covered * foreground - bare * background
-            foreground = np.clip(foreground + covered * missing, 0, 1)
-            background = np.clip(background + bare * missing, 0, 1)
+            missing = seen - _times(foreground, covered) - _times(background, bare)
+            foreground = np.clip(foreground + _times(missing, covered), 0, 1)
+            background = np.clip(background + _times(missing, bare), 0, 1)
     return foreground * np.float32(255), (foreground - background) * np.float32(255)
 
 
@@ -82,5 +80,10 @@ def _sized(plane: NDArray[Any], size: Sequence[int]) -> Plane:
 def _mean(colour: Plane, weight: Plane, radius: int) -> Plane:
     """Return the neighbourhood's weighted mean colour; where nothing has weight, the colour itself."""
     window = (2 * radius + 1, 2 * radius + 1)
-    total, weights = (cv2.blur(p, window, borderType=cv2.BORDER_REPLICATE) for p in (colour * weight, weight))
-    return np.asarray((total + TINY * colour) / (weights + TINY), dtype=np.float32)
+    total, weights = (cv2.blur(p, window, borderType=cv2.BORDER_REPLICATE) for p in (_times(colour, weight), weight))
+    return np.asarray(cv2.divide(total + TINY * colour, cv2.merge([weights + TINY] * 3)), dtype=np.float32)
+
+
+def _times(colour: Plane, factor: Plane) -> Plane:
+    """Multiply each channel by the factor."""
+    return np.asarray(cv2.multiply(colour, cv2.merge([factor] * 3)), dtype=np.float32)

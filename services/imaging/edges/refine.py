@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
 from services.imaging.edges.guided import CONTRAST, PASSES, Beliefs, GridPhoto, Pass, follow, grip
-from services.imaging.edges.trust import guard
+from services.imaging.edges.trust import SoftMatte, guard
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
 
@@ -82,8 +82,10 @@ def _guided_by_photo(given: Given, known: Mask, matte: Matte, look: Pass, deadli
     if not unsure.any():
         return np.where(matte > 127, np.uint8(255), np.uint8(0))
     weight = cv2.resize(grip(known), size, interpolation=cv2.INTER_LINEAR) + np.float32(look.pull)
-    beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))
-    return follow(photo, beliefs, look.levels, lambda alpha: guard(given.mask, given.soft, photo, alpha).keep, deadline)
+    means = photo.cells.means(matte)
+    soft = SoftMatte(given.mask, given.soft, means if matte is given.soft else photo.cells.means(given.soft))
+    beliefs = Beliefs(means, unsure, np.asarray(weight, dtype=np.float32))
+    return follow(photo, beliefs, look.levels, lambda alpha: guard(soft, photo, alpha).keep, deadline)
 
 
 def _weighed_by_size(matte: Matte, soft: Matte) -> Matte:

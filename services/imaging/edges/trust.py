@@ -46,6 +46,17 @@ IN_GROUND: Final = np.clip((_LEVELS - GROUND_FROM) / (GROUND_FULLY - GROUND_FROM
 
 
 @dataclass(frozen=True)
+class SoftMatte:
+    """The matte without the photo's guidance: the model's mask, the same mask at the photo's size, and the mean of each
+    of its cells, 0 to 1.
+    """
+
+    mask: Mask
+    matte: Matte
+    means: Plane
+
+
+@dataclass(frozen=True)
 class Guard:
     """The matte without the photo's guidance, and two planes of `Cells.pad`: the share of the mask that colours do not
     explain, and how far a change goes back, above 0 where the subject loses, below 0 where it gains.
@@ -65,7 +76,7 @@ class Guard:
         near = _bounded(soft, guided.astype(np.float32), tile.grown(self.unexplained))
         if self.net[place].any():
             net = tile.grown(self.net)
-            back = np.maximum(net, 0) * IN_SUBJECT[soft] + np.maximum(-net, 0) * IN_GROUND[soft]
+            back = np.maximum(net, 0) * cv2.LUT(soft, IN_SUBJECT) + np.maximum(-net, 0) * cv2.LUT(soft, IN_GROUND)
             near += back * (soft - near)
         return np.asarray(np.rint(near), dtype=np.uint8)
 
@@ -76,7 +87,7 @@ def _bounded(soft: Matte, near: Plane, share: Plane) -> Plane:
         back = soft - near
         start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
         near += _ramp(share - start, SLOPE) * back
-    bounded = np.minimum(np.maximum(near, LOWEST[soft]), HIGHEST[soft])
+    bounded = cv2.min(cv2.max(near, cv2.LUT(soft, LOWEST)), cv2.LUT(soft, HIGHEST))
     near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
     return near
 
@@ -84,25 +95,26 @@ def _bounded(soft: Matte, near: Plane, share: Plane) -> Plane:
 def _ramp(beyond: Plane, slope: float) -> Plane:
     """Return `beyond · slope` between 0 and 1, in place."""
     beyond *= np.float32(slope)
-    return np.clip(beyond, 0, 1, out=beyond)
+    np.maximum(beyond, 0, out=beyond)
+    return np.minimum(beyond, 1, out=beyond)
 
 
-def guard(mask: Mask, soft: Matte, photo: GridPhoto, alpha: Plane) -> Guard:
+def guard(soft: SoftMatte, photo: GridPhoto, alpha: Plane) -> Guard:
     """Return the guard of a mask's guided matte. `alpha`: the guided matte's cells, 0 to 1."""
     cells = photo.cells
     share = np.asarray(
-        cv2.resize(unexplained(mask, photo.image), cells.size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
+        cv2.resize(unexplained(soft.mask, photo.image), cells.size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
-    before = np.rint(cells.means(soft) * np.float32(255)).astype(np.uint8)
+    before = np.rint(soft.means * np.float32(255)).astype(np.uint8)
     after = _bounded(before, alpha * np.float32(255), share)
     change = np.asarray((after - before) / np.float32(255), dtype=np.float32)
-    sigma = max(1.0, AROUND * max(cells.size) / max(mask.shape))
+    sigma = max(1.0, AROUND * max(cells.size) / max(soft.mask.shape))
     change = np.asarray(cv2.GaussianBlur(change, (0, 0), sigma), dtype=np.float32)
     lost, gained = (
         _ramp(np.asarray(part, dtype=np.float32), NET_SLOPE) for part in (-change - LEAST_LOSS, change - LEAST_GAIN)
     )
     net = (lost - gained) * _ramp(share - np.float32(NET_START), NET_SHARE_SLOPE)
-    return Guard(soft, cells.pad(share), cells.pad(net))
+    return Guard(soft.matte, cells.pad(share), cells.pad(net))
 
 
 def unexplained(mask: Mask, image: Plane) -> Plane:

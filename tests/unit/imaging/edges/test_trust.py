@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from services.imaging.edges.grid import Cells
 from services.imaging.edges.guided import GridPhoto
-from services.imaging.edges.trust import HIGHEST, LOWEST, guard, unexplained
+from services.imaging.edges.trust import HIGHEST, LOWEST, SoftMatte, guard, unexplained
 from services.imaging.rasters import Mask, Plane
 
 SIDE = 160
@@ -52,7 +52,9 @@ def test_matte_goes_back_to_the_mask_only_where_colours_are_not_trusted() -> Non
     guided = np.zeros_like(mask)
     (tile, *_) = cells.tiles(np.ones((SIDE, SIDE), np.bool_))
     photo = GridPhoto(np.zeros((SIDE, SIDE, 3), np.uint8), cells, image)
-    kept = guard(mask, mask, photo, guided.astype(np.float32)).keep(tile, guided[tile.pixels])
+    kept = guard(SoftMatte(mask, mask, photo.cells.means(mask)), photo, guided.astype(np.float32)).keep(
+        tile, guided[tile.pixels]
+    )
     rows, columns = tile.pixels
     free = (mask > 60) & (mask < 195)
     left, right = free.copy(), free.copy()
@@ -72,7 +74,8 @@ def half_explaining(mask: Mask) -> GridPhoto:
 
 
 def kept_all(mask: Mask, photo: GridPhoto, guided: Mask) -> Mask:
-    keep = guard(mask, mask, photo, guided.astype(np.float32) / np.float32(255)).keep
+    soft = SoftMatte(mask, mask, photo.cells.means(mask))
+    keep = guard(soft, photo, guided.astype(np.float32) / np.float32(255)).keep
     found = guided.copy()
     for tile in photo.cells.tiles(np.ones((SIDE, SIDE), np.bool_)):
         found[tile.pixels] = keep(tile, guided[tile.pixels])
