@@ -17,6 +17,7 @@ from services.accounts import invitations
 from services.accounts.errors import LastAdministrator
 from services.accounts.invitations import Invitation
 from services.accounts.one_time import OneTimeToken
+from services.accounts.sign_ins import SignIn
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, ApiKey
 from services.api_keys.usage import DailyUsage
 from services.persistence.database import Base, Database
@@ -122,6 +123,12 @@ def find_user(database: Database, user_id: str) -> User | None:
         return session.get(User, user_id)
 
 
+def find_by_sign_in(database: Database, sign_in_id: str) -> User | None:
+    """Return the user of a sign-in that has not ended."""
+    with database.session() as session:
+        return session.scalar(select(User).join(SignIn).where(SignIn.id == sign_in_id))
+
+
 def find_by_email(database: Database, email: str) -> User | None:
     """Return the user with this address, as `normal_email` returns it."""
     with database.session() as session:
@@ -159,7 +166,8 @@ def locked(session: Session, user_id: str) -> User | None:
 def end_sessions(session: Session, user_id: str) -> None:
     """End all sessions and tokens of a user, within the caller's transaction."""
     session.execute(update(User).where(User.id == user_id).values(epoch=User.epoch + 1))
-    session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
+    for table in (OneTimeToken, SignIn):
+        session.execute(delete(table).where(table.user_id == user_id))
 
 
 def disable_user(database: Database, user_id: str, *, disabled: bool = True) -> None:
