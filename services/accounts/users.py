@@ -5,6 +5,7 @@ A user's id begins with `u` and an API key's is hexadecimal, so both can stand i
 
 import re
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -21,6 +22,7 @@ from services.accounts.sign_ins import SignIn
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, ApiKey
 from services.api_keys.usage import DailyUsage
 from services.persistence.database import Base, Database
+from services.persistence.lookup import values_by_id
 
 Role = Literal["user", "admin"]
 # Who makes accounts: the operator alone, people with an invitation too, or everybody.
@@ -145,6 +147,11 @@ def list_users(database: Database) -> list[User]:
     """Return all users, oldest first."""
     with database.session() as session:
         return list(session.scalars(select(User).order_by(User.created_at, User.id)))
+
+
+def emails_of(database: Database, user_ids: Collection[str]) -> dict[str, str]:
+    """Return the addresses of users by their ids."""
+    return values_by_id(database, User.id, User.email, user_ids)
 
 
 def change_user(database: Database, user_id: str, **values: object) -> User | None:

@@ -17,10 +17,12 @@ from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
 from services.accounts.users import delete_user, disable_user
 from services.api_keys.keys import ADMIN, create_key, find_key, key_id_of
+from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
 from tests.support.gunicorn import SECRET_KEY, Gunicorn
+from tests.support.jobs import claim_item, insert_job
 from tests.support.place import Place, place
 from tests.support.postgres import Postgres
 from tests.support.waiting import poll
@@ -313,8 +315,33 @@ def test_administrator_administers_and_a_user_does_not(here: Place) -> None:
     made = own_key(ann)
     used = plain.call("GET", "/api/admin/usage", headers=chief).json()["keys"]
     assert "a5@example.com" in {key["name"] for key in used if key["key_id"] == made["user_id"]}
-    listed = plain.call("GET", "/api/admin/keys", headers=chief).json()["keys"]
-    assert [key["user_id"] for key in listed if key["id"] == made["id"]] == [made["user_id"]]
+
+
+def test_administrator_sees_addresses_and_names_beside_ids(here: Place) -> None:
+    chief = session_headers(here.database, make_user(here.database, "boss@example.com", role="admin"))
+    plain, ann = Browser(here.server.url), registered(here, "seen@example.com")
+    mine, jobs = own_key(ann), JobStore(here.database, result_seconds=3600)
+    gone = make_user(here.database, "gone@example.com")
+    named = {mine["user_id"]: "seen@example.com", key_id_of(here.key): "ann", gone.id: None, None: None}
+    made = {}
+    for owner in named:
+        job_id = made[owner] = insert_job(jobs, owner=owner)
+        jobs.fail(claim_item(jobs, job_id), "corrupt_image", "it was so")
+        jobs.close(job_id)
+    delete_user(here.database, gone.id)
+
+    def asked(path: str) -> Any:
+        return plain.call("GET", f"/api/admin/{path}", headers=chief).json()
+
+    keys = {key["id"]: key["user_email"] for key in asked("keys")["keys"]}
+    assert (keys[mine["id"]], keys[key_id_of(here.key)]) == (mine["user_email"], None) == ("seen@example.com", None)
+    assert [key["user_email"] for key in ann.call("GET", f"{ACCOUNT}/keys").json()["keys"]] == ["seen@example.com"]
+    failed = {job["job_id"]: (job["key_id"], job["key_name"]) for job in asked("failed-jobs")["jobs"]}
+    assert {owner: failed[job_id] for owner, job_id in made.items()} == {one: (one, named[one]) for one in named}
+    invited = plain.call("POST", INVITATIONS, {"email": "new@example.com"}, headers=chief).json()
+    listed = {one["email"]: one["invited_by_name"] for one in asked("invitations")["invitations"]}
+    assert invited["invited_by_name"] == listed["new@example.com"] == "boss@example.com"
+    assert plain.call("DELETE", f"{INVITATIONS}/{invited['id']}", headers=chief).status_code == 204
 
 
 def test_deleted_account_leaves_nothing(here: Place, small: bytes) -> None:

@@ -10,8 +10,8 @@ from services.accounts.one_time import issue
 from services.accounts.own_keys import MAX_KEYS, create_own_key
 from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
-from services.accounts.users import add_user, disable_user, find_by_email, list_users, new_user
-from services.api_keys.keys import list_keys
+from services.accounts.users import add_user, disable_user, emails_of, find_by_email, list_users, new_user
+from services.api_keys.keys import create_key, list_keys, names_of
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_accounts, make_user
 from tests.support.gunicorn import SECRET_KEY
@@ -110,3 +110,10 @@ def test_number_of_keys_holds_for_concurrent_requests(database: Database) -> Non
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(create, range(4))) == 1
+
+
+def test_names_of_users_and_keys_are_found_by_their_ids(database: Database) -> None:
+    users = {make_user(database, f"{number}@x.y").id: f"{number}@x.y" for number in range(3)}
+    keys = {create_key(database, name=f"k{number}")[1].id: f"k{number}" for number in range(3)}
+    assert emails_of(database, [*users, *keys, "nobody"]) == users
+    assert names_of(database, [*users, *keys, "nobody"]) == keys
