@@ -149,6 +149,43 @@ def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewpor
     tab.page.get_by_role("heading", name="Meine API-Schlüssel").wait_for()
 
 
+def test_what_does_not_work_is_said_in_the_pages_language(here: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(here.url, "/account", locale="de-DE")
+    tab.expect("400|401|403|ERR_INTERNET_DISCONNECTED")
+    tab.page.get_by_role("button", name="Konto anlegen").click()
+    tab.page.get_by_label("Neues Passwort").fill(PASSWORD)
+    # A browser takes it for an address; the service does not.
+    tab.page.get_by_label("E-Mail-Adresse").fill("=?a@example.com")
+    tab.page.get_by_role("button", name="Konto anlegen").click()
+    tab.page.get_by_text("Eine der Angaben ist nicht möglich").wait_for()
+    tab.page.get_by_role("button", name="Zurück").click()
+    tab.page.get_by_label("E-Mail-Adresse").fill("ann@example.com")
+    tab.page.get_by_label("Passwort", exact=True).fill(PASSWORD)
+    tab.page.get_by_role("button", name="Anmelden").click()
+    tab.page.get_by_label("Name des neuen Schlüssels").fill("offline")
+    tab.page.get_by_role("button", name="Schlüssel anlegen").click()
+    tab.page.get_by_role("button", name="offline widerrufen").wait_for()
+    tab.page.context.set_offline(True)
+    for name in ("offline widerrufen", "Überall abmelden"):
+        tab.page.get_by_role("button", name=name).click()
+        tab.page.get_by_role("status").get_by_text("Der Server antwortet nicht").wait_for()
+    tab.page.context.set_offline(False)
+    # In the words of the page with photos, where this page has none of its own.
+    tab.page.context.clear_cookies()
+    tab.page.get_by_role("button", name="offline widerrufen").click()
+    tab.page.get_by_role("status").get_by_text("Sie sind nicht angemeldet").wait_for()
+
+
+def test_link_that_has_ended_leads_back_to_signing_in(here: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(here.url, f"/account#reset={'x' * 43}")
+    tab.expect("400")
+    tab.page.get_by_label("New password").fill(PASSWORD)
+    tab.page.get_by_role("button", name="Save and sign in").click()
+    tab.page.get_by_text("This link is no longer valid").wait_for()
+    tab.page.get_by_role("link", name="Back to signing in").click()
+    tab.page.get_by_role("button", name="Forgotten").wait_for()
+
+
 def test_phones_have_a_way_to_sign_in(here: Gunicorn, tabs: Tabs) -> None:
     tab = tabs.open(here.url, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     tab.page.get_by_role("link", name="Sign in").click()

@@ -23,7 +23,7 @@ export function invitationsSection() {
 
 /** @param {Invitation} invitation */
 function row(invitation) {
-  return html`<li class="panel key" aria-label=${invitation.email}>
+  return html`<li class="panel key invitation" aria-label=${invitation.email}>
     <div class="who"><h2>${invitation.email}</h2>
       <p class="soft small">${t("invited", { time: ago(invitation.created_at), who: inviter(invitation) })} · ${t("expires", { date: date(invitation.expires_at) })}</p>
       <p class="scopes"><span class="badge">${t(`role_${invitation.role}`)}</span></p></div>
