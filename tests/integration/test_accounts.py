@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import NoneType
 
 import pytest
+from sqlalchemy import text
 
 from services.accounts.errors import BadToken, NotSignedIn, TokenReused, TooManyKeys
-from services.accounts.one_time import issue
+from services.accounts.one_time import issue, use
 from services.accounts.own_keys import MAX_KEYS, create_own_key
 from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
@@ -69,6 +70,21 @@ def test_new_password_ends_the_sign_ins_that_are_exchanged_meanwhile(database: D
         with pytest.raises(BadToken):
             accounts.sessions.refreshed(one.refresh)
         assert Sessions(database, SignedTokens(SECRET_KEY)).user("access", one.access) is None
+
+
+def test_refresh_tokens_that_belong_to_no_sign_in_end_with_the_migration(database: Database) -> None:
+    user = make_user(database, "a@x.y")
+    with database.session() as session:
+        reset = issue(session, user.id, "reset")
+    database.downgrade("0007")
+    with database.session() as session:
+        session.execute(text("UPDATE one_time_tokens SET hash = 'old', purpose = 'refresh'"))
+        issue(session, user.id, "confirm")
+    database.upgrade()
+    with database.session() as session:
+        assert session.execute(text("SELECT purpose FROM one_time_tokens")).scalars().all() == ["confirm"]
+        assert use(session, reset, "reset") is None
+    make_accounts(database).sessions.tokens(user)
 
 
 def test_one_of_two_registrations_of_an_address_makes_the_account(database: Database) -> None:
