@@ -1,12 +1,15 @@
 """Makes, lists and revokes API keys."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from commands.database import open_database
 from services.errors import ServiceError
+
+if TYPE_CHECKING:
+    from services.persistence.database import Database
 
 # Takes a limit away.
 NONE: Final = "none"
@@ -20,7 +23,15 @@ def keys() -> None:
 @keys.command("create")
 @click.option("--name", required=True, help="A unique name, for lists, logs and metrics.")
 @click.option("--owner", default="", help="The holder: a person, a team or an address.")
-@click.option("--scope", "scopes", multiple=True, default=("remove",), help="remove (the default), jobs or admin.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["remove", "jobs", "admin"]),
+    multiple=True,
+    default=("remove",),
+    show_default=True,
+    help="What the key may do; more than once for several.",
+)
 @click.option(
     "--limit", help="One quota for all endpoints together, such as 1000/hour; without it, the quota of each endpoint."
 )
@@ -63,14 +74,17 @@ def list_api_keys() -> None:
     """Every key, without its secret."""
     from services.api_keys.keys import list_keys
 
+    database = open_database()
     try:
-        found = list_keys(open_database())
+        found = list_keys(database)
+        users = _users(database, {key.user_id for key in found if key.user_id})
     except ServiceError as exc:
         raise click.ClickException(str(exc)) from exc
     head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "QUOTA", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
     rows = [
         (
-            *(key.id, key.name, key.owner or "-", ",".join(key.scopes), key.rate_limit or "-"),
+            *(key.id, key.name, users.get(key.user_id or "", key.owner) or "-"),
+            *(",".join(key.scopes), key.rate_limit or "-"),
             "-" if key.monthly_quota is None else str(key.monthly_quota),
             *(_moment(key.created_at), _moment(key.last_used_at), str(key.uses)),
             *(_moment(key.expires_at), _moment(key.revoked_at)),
@@ -121,6 +135,15 @@ def revoke_api_key(id_or_name: str) -> None:
     if key is None:
         raise _unknown(id_or_name)
     click.echo(f"{key.id} ({key.name}) is revoked")
+
+
+def _users(database: "Database", ids: set[str]) -> dict[str, str]:
+    """Return the addresses of users by their ids; whose account is gone is named by the id."""
+    if not ids:
+        return {}
+    from services.accounts.users import emails_of
+
+    return {user_id: user_id for user_id in ids} | emails_of(database, ids)
 
 
 def _unknown(id_or_name: str) -> click.ClickException:

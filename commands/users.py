@@ -3,7 +3,7 @@
 import secrets
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -11,8 +11,10 @@ from commands.database import open_database
 from services.errors import ServiceError
 
 if TYPE_CHECKING:
-    from services.accounts.users import User
+    from services.accounts.users import Role, User
     from services.persistence.database import Database
+
+ROLE: Final = click.Choice(["user", "admin"])
 
 
 class _Explained(click.Command):
@@ -25,50 +27,72 @@ class _Explained(click.Command):
             raise click.ClickException(str(exc)) from exc
 
 
+class _Email(click.ParamType[str]):
+    """A mail address, as it is stored."""
+
+    name = "email"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> str:
+        from services.accounts.users import normal_email
+
+        try:
+            return normal_email(value)
+        except ValueError as exc:
+            self.fail(f"{value!r}: {exc}", param, context)
+
+
+EMAIL: Final = _Email()
+
+
 @click.group()
 def users() -> None:
     """Accounts of people: make, list, disable and change them."""
 
 
 @users.command("create", cls=_Explained)
-@click.argument("email")
+@click.argument("email", type=EMAIL)
 @click.option("--name", default="", help="The person's name.")
-@click.option("--role", default="user", help="user (the default), or admin, who administers keys and jobs.")
+@click.option("--role", type=ROLE, default="user", show_default=True, help="admin: administers keys and jobs.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--no-password", is_flag=True, help="For ACCOUNTS=oidc: the provider knows the person.")
-def create_user(email: str, name: str, role: str, password_stdin: bool, no_password: bool) -> None:
-    """Make an account, whose address counts as confirmed. Without an option a random password is printed."""
+def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_password: bool) -> None:
+    """Make an account. Its address counts as confirmed. Without an option a random password is printed."""
     from services.accounts.passwords import Passwords
-    from services.accounts.users import add_user, new_user, role_of
+    from services.accounts.users import add_user, new_user
 
-    user, database = new_user(email, name, role=role_of(role), confirmed=True), open_database()
-    if not no_password:
-        user.password_hash = Passwords().hash(_chosen_password(user.email, password_stdin))
-    user_id, address = user.id, user.email
+    if password_stdin and no_password:
+        raise click.UsageError("give --password-stdin or --no-password, not both")
+    user, database = new_user(email, name, role=role, confirmed=True), open_database()
+    password = "" if no_password else _chosen_password(email, password_stdin)
+    if password:
+        user.password_hash = Passwords().hash(password)
+    user_id = user.id
     if not add_user(database, user):
-        raise click.ClickException(f"{address} has an account; `users list` lists them")
-    click.echo(f"{user_id} ({address}), {role}, is stored in {database.shown_url}.", err=True)
+        raise click.ClickException(f"{email} has an account; `users list` lists them")
+    click.echo(f"{user_id} ({email}), {role}, is stored in {database.shown_url}.", err=True)
+    if password and not password_stdin:
+        _show(password)
 
 
 @users.command("invite", cls=_Explained)
-@click.argument("email")
-@click.option("--role", default="user", help="user (the default), or admin.")
-@click.option("--language", default="en", type=click.Choice(["en", "de"]), help="Of the mail.")
-def invite_user(email: str, role: str, language: Literal["en", "de"]) -> None:
-    """Send somebody a link to make an account, which works once, for seven days; without SMTP_URL print it."""
+@click.argument("email", type=EMAIL)
+@click.option("--role", type=ROLE, default="user", show_default=True, help="admin: administers keys and jobs.")
+@click.option("--language", default="en", type=click.Choice(["en", "de"]), show_default=True, help="Of the mail.")
+def invite_user(email: str, role: "Role", language: Literal["en", "de"]) -> None:
+    """Send a link to make an account. It works once, for seven days; without SMTP_URL it is printed."""
     from config import load_settings
     from services.accounts import messages
     from services.accounts.invited_users import invite, withdraw_invitation
     from services.accounts.mail import Mailer, SmtpServer
-    from services.accounts.users import role_of
 
     settings, database = load_settings(), open_database()
     if settings.accounts_registration == "closed":
         raise click.ClickException("ACCOUNTS_REGISTRATION is 'closed': set it to 'invited', or use `users create`")
-    token, invitation = invite(database, email, role=role_of(role))
+    token, invitation = invite(database, email, role=role)
     message = messages.invite(language, settings.public_base, token, at_provider=settings.accounts == "oidc")
     if not settings.smtp_url:
-        click.echo(f"Hand over this link, which works once, until {_moment(invitation.expires_at)}:", err=True)
+        where = "" if settings.public_base else "below the address of your service, "
+        click.echo(f"Hand over this link, {where}which works once, until {_moment(invitation.expires_at)}:", err=True)
         click.echo(message.link)
         return
     try:
@@ -98,7 +122,7 @@ def list_all_users() -> None:
 
 
 @users.command("disable", cls=_Explained)
-@click.argument("email")
+@click.argument("email", type=EMAIL)
 @click.option("--undo", is_flag=True, help="Let the user in again.")
 def disable(email: str, undo: bool) -> None:
     """Lock a user out: sessions, tokens and keys end within a second."""
@@ -110,22 +134,22 @@ def disable(email: str, undo: bool) -> None:
 
 
 @users.command("set-role", cls=_Explained)
-@click.argument("email")
-@click.argument("role")
-def change_role(email: str, role: str) -> None:
+@click.argument("email", type=EMAIL)
+@click.argument("role", type=ROLE)
+def change_role(email: str, role: "Role") -> None:
     """Make a user an administrator (admin), or not (user)."""
-    from services.accounts.users import role_of, set_role
+    from services.accounts.users import set_role
 
     database = open_database()
-    set_role(database, _found(database, email).id, role_of(role))
+    set_role(database, _found(database, email).id, role)
     click.echo(f"{email} is {role}")
 
 
 @users.command("reset", cls=_Explained)
-@click.argument("email")
+@click.argument("email", type=EMAIL)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def reset_password(email: str, password_stdin: bool) -> None:
-    """Set another password, print it unless it was given, and end all sessions."""
+    """Set another password. It is printed unless it was given, and all sessions end."""
     from services.accounts.accounts import Accounts
     from services.accounts.passwords import Passwords
     from services.accounts.sessions import Sessions
@@ -135,12 +159,15 @@ def reset_password(email: str, password_stdin: bool) -> None:
     user = _found(database, email)
     # It begins no session, so it needs no secret.
     accounts = Accounts(database, Sessions(database, SignedTokens("")), Passwords())
-    accounts.set_password(user.id, _chosen_password(user.email, password_stdin))
-    click.echo(f"{user.email} has a new password; all sessions are ended", err=True)
+    password = _chosen_password(email, password_stdin)
+    accounts.set_password(user.id, password)
+    click.echo(f"{email} has a new password; all sessions are ended", err=True)
+    if not password_stdin:
+        _show(password)
 
 
 @users.command("delete", cls=_Explained)
-@click.argument("email")
+@click.argument("email", type=EMAIL)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(email: str, yes: bool) -> None:
     """Delete an account with its keys, jobs, results and usage."""
@@ -171,26 +198,28 @@ def _erase_jobs(user_id: str) -> int:
 
 
 def _found(database: "Database", email: str) -> "User":
-    from services.accounts.users import find_by_email, normal_email
+    from services.accounts.users import find_by_email
 
-    user = find_by_email(database, normal_email(email))
+    user = find_by_email(database, email)
     if user is None:
         raise click.ClickException(f"there is no account of {email!r}; `users list` lists them")
     return user
 
 
 def _chosen_password(email: str, from_stdin: bool) -> str:
-    """Return the password on standard input, checked, or a random one, which is printed."""
+    """Return the password on standard input, checked, or a random one."""
     from services.accounts.passwords import check_password
 
     if not from_stdin:
-        password = secrets.token_urlsafe(12)
-        click.echo("This is the only time that the password is shown:", err=True)
-        click.echo(password)
-        return password
+        return secrets.token_urlsafe(12)
     password = sys.stdin.readline().rstrip("\r\n")
     check_password(password, email)
     return password
+
+
+def _show(password: str) -> None:
+    click.echo("This is the only time that the password is shown:", err=True)
+    click.echo(password)
 
 
 def _moment(at: datetime | None) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, create_engine
 # Every module with a table is imported here, so that Alembic can compare them.
 import services.accounts.invitations
 import services.accounts.one_time
+import services.accounts.sign_ins
 import services.accounts.users
 import services.api_keys.keys
 import services.api_keys.usage

@@ -9,6 +9,7 @@ from routes.http.answers import Body
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_views import CleanupView, JobView
+from routes.http.names import names
 from routes.jobs import job_view, jobs, known, page_size, restarted
 from services.jobs.queries import JobSnapshot, Lister, check_kept
 
@@ -17,15 +18,19 @@ class AnyFailedJobView(JobView):
     """A job of any caller with a failed image."""
 
     key_id: Annotated[str | None, Field(description="Of the key or user that made it; null: made without one.")]
+    key_name: Annotated[
+        str | None, Field(description="A user's is the address. null: made without one, or it is there no more.")
+    ]
     retry_url: Annotated[str | None, Field(description="POST there tries it again; null: it would fail again.")]
 
     @classmethod
-    def of_any(cls, snapshot: JobSnapshot) -> Self:
+    def of_any(cls, snapshot: JobSnapshot, key_name: str | None) -> Self:
         """Describe a failed job with its key."""
         path = f"{service().settings.public_base}/api/admin/failed-jobs/{snapshot.job.id}/retry"
         return cls(
             **dict(job_view(snapshot)),
             key_id=snapshot.job.owner,
+            key_name=key_name,
             retry_url=path if snapshot.retryable_items else None,
         )
 
@@ -46,7 +51,8 @@ def all_failed_jobs() -> Response:
     """List the jobs of all callers with a failed image, newest first."""
     limit, cursor = page_size(request.args.get("limit", "")), request.args.get("cursor", "")
     found, following = jobs().queries.page(Lister(everybody=True), limit, cursor, failed=True)
-    views = [AnyFailedJobView.of_any(snapshot) for snapshot in found]
+    named = names(snapshot.job.owner for snapshot in found)
+    views = [AnyFailedJobView.of_any(snapshot, named.get(snapshot.job.owner or "")) for snapshot in found]
     return answer(AnyFailedJobsPage(jobs=views, next_cursor=following or None))
 
 

@@ -1,5 +1,6 @@
 """Administers API keys, with a key of the scope `admin`: what the command line's `keys` does."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -11,6 +12,7 @@ from routes.http.bodies import read_model
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_views import Moment
+from routes.http.names import addresses
 from services.api_keys.errors import KeyNotFound
 from services.api_keys.keys import (
     KEY_NAME,
@@ -78,6 +80,7 @@ class KeyView(Body):
     owner: str
     scopes: list[Scope]
     user_id: Annotated[str | None, Field(description="The user whose key it is; null: the operator's.")]
+    user_email: Annotated[str | None, Field(description="The user's address, while there is an account.")]
     state: Annotated[Literal["valid", "revoked", "expired", "disabled"], Field(description="disabled: its user is.")]
     rate_limit: str | None
     monthly_quota: Count | None
@@ -91,14 +94,15 @@ class KeyView(Body):
     last_used_at: Moment | None
 
     @classmethod
-    def of(cls, record: ApiKey, images: int, **more: Any) -> Self:
-        """Describe a key that has used so many images this month."""
+    def of(cls, record: ApiKey, images: int, emails: Mapping[str, str], **more: Any) -> Self:
+        """Describe a key that has used so many images this month; `emails` has the addresses of users by their ids."""
         return cls(
             id=record.id,
             name=record.name,
             owner=record.owner,
             scopes=record.scopes,
             user_id=record.user_id,
+            user_email=emails.get(record.user_id or ""),
             state=record.problem() or "valid",
             rate_limit=record.rate_limit,
             monthly_quota=record.monthly_quota,
@@ -133,7 +137,7 @@ def create_a_key() -> Response:
     """Create a key."""
     asked = read_model(NewKey)
     text, key = create_key(service().keys.database, **asked.model_dump())
-    return answer(NewKeyView.of(key, 0, key=text), 201)
+    return answer(NewKeyView.of(key, 0, {}, key=text), 201)
 
 
 def change_limits(key_id: str) -> Response:
@@ -152,11 +156,12 @@ def keys_view(keys: list[ApiKey]) -> KeysView:
     """Describe keys, with what they have used this month."""
     service().usage.flush()
     used = charged_by_caller(service().keys.database, month_of(today())[0])
-    return KeysView(keys=[KeyView.of(key, used.get(key.user_id or key.id, 0)) for key in keys])
+    emails = addresses(key.user_id for key in keys)
+    return KeysView(keys=[KeyView.of(key, used.get(key.user_id or key.id, 0), emails) for key in keys])
 
 
 def key_view(key: ApiKey | None) -> KeyView:
     """Describe a key that was found. Raises `KeyNotFound`."""
     if key is None:
         raise KeyNotFound("no valid key has this id or name")
-    return KeyView.of(key, service().usage.used(key.user_id or key.id))
+    return KeyView.of(key, service().usage.used(key.user_id or key.id), addresses([key.user_id]))

@@ -13,8 +13,8 @@ from routes.http.answers import Body, Count
 from routes.http.auth import current_caller
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
+from routes.http.names import names
 from services.api_keys.caller import Caller
-from services.api_keys.keys import list_keys
 from services.api_keys.usage import Counts, Slot, month_of, today, usage_of, usage_of_all
 from services.errors import BadOption
 
@@ -111,11 +111,11 @@ def show_all_usage() -> Response:
     first, database = first_day(request.args.get("days", "")), service().keys.database
     service().usage.flush()
     found = usage_of_all(database, first)
-    names = {key.id: key.name for key in list_keys(database)} | _users()
     by_key: dict[str, list[Counts]] = {}
     for slot, counts in found.items():
         by_key.setdefault(slot.caller, []).append(counts)
-    keys = [KeyUsage(key_id=key, name=names.get(key), totals=UsageCounts.of(own)) for key, own in by_key.items()]
+    named = names(by_key)
+    keys = [KeyUsage(key_id=key, name=named.get(key), totals=UsageCounts.of(own)) for key, own in by_key.items()]
     keys.sort(key=lambda key: -key.totals.images)
     images = _images_by_day(found, {key.key_id for key in keys[:SHOWN_KEYS]})
     days = [AllUsageDay(**dict(day), keys=images.get(day.day, {})) for day in days_of(found)]
@@ -149,12 +149,6 @@ def show_usage() -> Response:
             days=days_of(found),
         )
     )
-
-
-def _users() -> dict[str, str]:
-    """Return the addresses of users by their ids; none without accounts."""
-    accounts = service().accounts
-    return {user.id: user.email for user in accounts.users()} if accounts else {}
 
 
 def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:

@@ -12,6 +12,7 @@ from routes.http.limits import attempt
 from services.accounts.errors import NotSignedIn
 from services.accounts.own_keys import create_own_key, revoke_own_key
 from services.accounts.users import User, change_user, delete_user, find_user
+from services.api_keys.caller import Caller
 from services.api_keys.keys import list_keys
 from services.jobs.queries import Lister
 
@@ -59,10 +60,11 @@ def list_own_keys() -> Response:
 def create_a_key_of_ones_own() -> Response:
     """Create a key of the user's."""
     asked = read_small(NewOwnKey)
+    me = _caller()
     text, key = create_own_key(
-        accounts().database, _my_id(), name=asked.name, scopes=tuple(asked.scopes), expires_at=asked.expires_at
+        accounts().database, me.id, name=asked.name, scopes=tuple(asked.scopes), expires_at=asked.expires_at
     )
-    return answer(NewKeyView.of(key, 0, key=text), 201)
+    return answer(NewKeyView.of(key, 0, {me.id: me.name}, key=text), 201)
 
 
 def revoke_a_key_of_ones_own(key_id: str) -> Response:
@@ -70,11 +72,15 @@ def revoke_a_key_of_ones_own(key_id: str) -> Response:
     return answer(key_view(revoke_own_key(accounts().database, _my_id(), key_id)))
 
 
-def _my_id() -> str:
+def _caller() -> Caller:
     caller = current_caller()
     # These routes need a user.
     assert caller
-    return caller.id
+    return caller
+
+
+def _my_id() -> str:
+    return _caller().id
 
 
 def _me() -> User:

@@ -74,7 +74,7 @@ class OtherPassword(Asked):
 class Refresh(Asked):
     """A refresh token, which works once."""
 
-    refresh_token: Annotated[str, Field(max_length=200, description="a refresh token")]
+    refresh_token: Annotated[str, Field(max_length=1000, description="a refresh token")]
 
 
 class ChangedAccount(Asked):

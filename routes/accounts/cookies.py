@@ -8,7 +8,7 @@ from routes.http.callers import is_encrypted
 from routes.http.context import service
 from routes.http.jobs.job_answers import answer
 from services.accounts.accounts import Accounts
-from services.accounts.sessions import ACCESS_SECONDS, SESSION_SECONDS
+from services.accounts.sessions import ACCESS_SECONDS, SESSION_SECONDS, Tokens
 from services.accounts.users import User
 
 
@@ -44,13 +44,6 @@ def without_session(response: Response) -> Response:
     return response
 
 
-def tokens_of(user: User) -> Response:
+def with_tokens(tokens: Tokens) -> Response:
     """Answer with an access and a refresh token."""
-    sessions = accounts().sessions
-    return answer(
-        TokensView(
-            access_token=sessions.access_token(user),
-            expires_in=ACCESS_SECONDS,
-            refresh_token=sessions.refresh_token(user),
-        )
-    )
+    return answer(TokensView(access_token=tokens.access, expires_in=ACCESS_SECONDS, refresh_token=tokens.refresh))

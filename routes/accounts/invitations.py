@@ -1,5 +1,6 @@
 """Invites people, and lets those who come make their account."""
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from flask import Response, request
@@ -13,6 +14,7 @@ from routes.http.context import service
 from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_views import Moment
 from routes.http.limits import attempt
+from routes.http.names import names
 from services.accounts.invitations import Invitation
 from services.accounts.invited_users import open_invitations, withdraw_invitation
 from services.accounts.messages import LANGUAGES, Language
@@ -44,17 +46,19 @@ class InvitationView(Body):
     email: str
     role: Role
     invited_by: Annotated[str | None, Field(description="A user's or a key's id; null: the command line.")]
+    invited_by_name: Annotated[str | None, Field(description="The user's address, or the key's name.")]
     created_at: Moment
     expires_at: Moment
 
     @classmethod
-    def of(cls, record: Invitation, **more: str | None) -> Self:
-        """Describe an invitation."""
+    def of(cls, record: Invitation, named: Mapping[str, str], **more: str | None) -> Self:
+        """Describe an invitation; `named` has the names of those who invite, by their ids."""
         return cls(
             id=record.id,
             email=record.email,
             role=role_of(record.role),
             invited_by=record.invited_by,
+            invited_by_name=named.get(record.invited_by or ""),
             created_at=record.created_at,
             expires_at=record.expires_at,
             **more,
@@ -75,9 +79,9 @@ class InvitationsView(Body):
 
 def list_invitations() -> Response:
     """List the invitations that can be used."""
-    return answer(
-        InvitationsView(invitations=[InvitationView.of(one) for one in open_invitations(accounts().database)])
-    )
+    found = open_invitations(accounts().database)
+    named = names(one.invited_by for one in found)
+    return answer(InvitationsView(invitations=[InvitationView.of(one, named) for one in found]))
 
 
 def invite_somebody() -> Response:
@@ -91,7 +95,7 @@ def invite_somebody() -> Response:
     page = f"{service().settings.public_base}/account"
     at_provider = accounts().provider is not None
     link = (page if at_provider else f"{page}#invite={token}") if token else None
-    return answer(NewInvitationView.of(record, link=link), 201)
+    return answer(NewInvitationView.of(record, {inviter: caller.name}, link=link), 201)
 
 
 def withdraw_an_invitation(invitation_id: str) -> Response:

@@ -12,12 +12,11 @@ from routes.accounts.bodies import (
     Registration,
     read_small,
 )
-from routes.accounts.cookies import accounts, signed_in, tokens_of, without_session
+from routes.accounts.cookies import accounts, signed_in, with_tokens, without_session
 from routes.accounts.invitations import mail_language
 from routes.http.auth import optional_caller
 from routes.http.jobs.job_answers import answer
 from routes.http.limits import attempt
-from services.accounts.errors import BadToken
 
 
 def register() -> Response:
@@ -41,15 +40,12 @@ def sign_in() -> Response:
     asked = read_small(Credentials)
     with attempt("sign-in", asked.email):
         user = accounts().sign_in(asked.email, asked.password)
-    return tokens_of(user) if asked.tokens else signed_in(user)
+    return with_tokens(accounts().sessions.tokens(user)) if asked.tokens else signed_in(user)
 
 
 def refresh() -> Response:
     """Return a new pair of tokens for a refresh token, which is used up."""
-    user = accounts().sessions.refreshed(read_small(Refresh).refresh_token)
-    if user is None:
-        raise BadToken
-    return tokens_of(user)
+    return with_tokens(accounts().sessions.refreshed(read_small(Refresh).refresh_token))
 
 
 def sign_out() -> Response:

@@ -33,8 +33,9 @@ SIGN_IN: Final = Operation(
     (*FAILURES, errors.SignInFailed, errors.BadToken),
 )  # fmt: skip
 REFRESH: Final = Operation(
-    TAG, "Get new tokens", "A refresh token works once; the answer has the next one.",
-    json_body(bodies.Refresh), json_body(bodies.TokensView), (*FAILURES, errors.BadToken),
+    TAG, "Get new tokens", "A refresh token works once; the answer has the next one. For a minute a repeated request "
+    "gets the same again; later it ends all tokens of the sign-in, since the token has a copy.",
+    json_body(bodies.Refresh), json_body(bodies.TokensView), (*FAILURES, errors.BadToken, errors.TokenReused),
 )  # fmt: skip
 SIGN_OUT: Final = Operation(
     TAG, "Sign out", "Clears the cookie. With `everywhere` all sessions and tokens of the user end.",

@@ -4,6 +4,7 @@ Nothing here shows whether an address has an account, by an answer or by its tim
 registration and of a forgotten password is done in the outbox, and without it a registration always hashes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,9 +29,9 @@ from services.accounts.users import (
     User,
     add_user,
     drop_unconfirmed,
+    emails_of,
     end_sessions,
     find_by_email,
-    list_users,
     new_user,
 )
 from services.persistence.database import Database
@@ -204,9 +205,9 @@ class Accounts:
         if user.password_hash and not self._passwords.matches(password, user.password_hash):
             raise SignInFailed
 
-    def users(self) -> list[User]:
-        """Return all users, oldest first."""
-        return list_users(self.database)
+    def emails(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Return the addresses of users by their ids."""
+        return emails_of(self.database, user_ids)
 
     def sign_out_everywhere(self, user_id: str) -> None:
         """End all sessions and tokens of a user."""

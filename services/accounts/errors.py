@@ -24,7 +24,13 @@ class BadPassword(ServiceError):
 class BadToken(ServiceError):
     code, status = "bad_token", 400
     message = "This link or token is no longer valid"
-    solution = "Ask for a new one: each works once, for a limited time"
+    solution = "Ask for a new link, or sign in again: each works once, for a limited time"
+
+
+class TokenReused(ServiceError):
+    code, status = "token_reused", 400
+    message = "This refresh token was exchanged before, so all tokens of its sign-in have ended"
+    solution = "Sign in again, and keep the newest token only; if you did not send it twice, change the password"
 
 
 class RegistrationClosed(ServiceError):

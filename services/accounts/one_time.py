@@ -1,4 +1,4 @@
-"""One-time tokens of users: in links of mails, and for new access tokens. The table has only their SHA-256.
+"""One-time tokens of users, in links of mails. The table has only their SHA-256.
 
 A token is 256 random bits, so a plain hash is enough, as for API keys. Using one deletes it: of two requests at the
 same time, one gets the user.
@@ -14,10 +14,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.persistence.database import Base
 
-Purpose = Literal["confirm", "reset", "refresh"]
-SECONDS: Final[dict[Purpose, int]] = {"confirm": 24 * 3600, "reset": 3600, "refresh": 30 * 86400}
-# Tokens of one user for one purpose: repeated sign-ins do not fill the table.
-MAX_KEPT: Final = 50
+Purpose = Literal["confirm", "reset"]
+SECONDS: Final[dict[Purpose, int]] = {"confirm": 24 * 3600, "reset": 3600}
 # Longer texts are no tokens.
 MAX_CHARS: Final = 100
 
@@ -39,13 +37,10 @@ class OneTimeToken(Base):
 
 
 def issue(session: Session, user_id: str, purpose: Purpose, now: datetime | None = None) -> str:
-    """Return a new token for this purpose. Of `reset` and `confirm` the newest alone is valid, of others `MAX_KEPT`."""
+    """Return a new token for this purpose, instead of an earlier one."""
     now = now or datetime.now(UTC)
     same = (OneTimeToken.user_id == user_id) & (OneTimeToken.purpose == purpose)
-    kept = MAX_KEPT - 1 if purpose == "refresh" else 0
-    newest = select(OneTimeToken.hash).where(same).order_by(OneTimeToken.expires_at.desc()).limit(kept)
-    old = OneTimeToken.expires_at <= now, same & OneTimeToken.hash.not_in(newest)
-    session.execute(delete(OneTimeToken).where(or_(*old)))
+    session.execute(delete(OneTimeToken).where(or_(OneTimeToken.expires_at <= now, same)))
     text = secrets.token_urlsafe(32)
     expires = now + timedelta(seconds=SECONDS[purpose])
     session.add(OneTimeToken(hash=_hash(text), user_id=user_id, purpose=purpose, expires_at=expires))

@@ -1,17 +1,21 @@
 """Begins sessions of users and says whose a session is.
 
-A session is a signed token with the user's id and epoch. Nothing is stored for it: raising the epoch ends all of them,
-in each process within `FRESH_SECONDS`.
+A session is a signed token with the user's id and epoch. Nothing is stored for a browser's: raising the epoch ends all
+of them, in each process within `FRESH_SECONDS`. A program's sign-in is stored, and ends alone, too.
 """
 
 import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from services.accounts.errors import BadToken
-from services.accounts.one_time import issue, use
+import structlog
+
+from services.accounts import sign_ins
+from services.accounts.errors import BadToken, TokenReused
+from services.accounts.sign_ins import SignIn
 from services.accounts.signed import Purpose, SignedTokens
-from services.accounts.users import User, find_user, locked
+from services.accounts.users import User, find_by_sign_in, find_user, locked
 from services.api_keys.caller import Caller
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Database
@@ -23,6 +27,15 @@ ACCESS_SECONDS: Final = 15 * 60
 FRESH_SECONDS: Final = 0.8
 STALE_SECONDS: Final = 300.0
 MAX_KNOWN: Final = 10_000
+log = structlog.get_logger("accounts")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a program signs its requests with: `access` for `ACCESS_SECONDS`, and `refresh` for the next pair."""
+
+    access: str
+    refresh: str
 
 
 class Sessions:
@@ -34,14 +47,10 @@ class Sessions:
 
     def cookie(self, user: User) -> str:
         """Return the value of a new session's cookie."""
-        return self._signed.sign("session", _claims(user), SESSION_SECONDS)
+        return self._signed.sign("session", {"sub": user.id, "epoch": user.epoch}, SESSION_SECONDS)
 
-    def access_token(self, user: User) -> str:
-        """Return a token that identifies the user for `ACCESS_SECONDS`."""
-        return self._signed.sign("access", _claims(user), ACCESS_SECONDS)
-
-    def refresh_token(self, user: User) -> str:
-        """Return a token for one more pair of tokens.
+    def tokens(self, user: User) -> Tokens:
+        """Begin a sign-in of a program, and return its tokens.
 
         Raises `DatabaseUnavailable`, and `BadToken` where the user's sessions were ended since `user` was read: an old
         password that was checked a moment too early would otherwise go on.
@@ -50,14 +59,31 @@ class Sessions:
             now = locked(session, user.id)
             if now is None or now.epoch != user.epoch or now.disabled_at:
                 raise BadToken
-            return issue(session, user.id, "refresh")
+            return self._tokens(user, sign_ins.begin(session, user.id))
 
-    def refreshed(self, text: str) -> User | None:
-        """Return the user of a refresh token, which is used up. Raises `DatabaseUnavailable`."""
+    def refreshed(self, text: str) -> Tokens:
+        """Return the next tokens of a refresh token's sign-in.
+
+        Raises `DatabaseUnavailable`, `BadToken`, and `TokenReused` where the sign-in is ended, since the token has a
+        copy. A repeated request gets the same tokens again: see `REPEATABLE_FOR`.
+        """
+        claims = self._signed.read("refresh", text)
+        if claims is None:
+            raise BadToken
+        number, sign_in_id = claims["number"], claims["sign_in"]
         with self._database.session() as session:
-            user_id = use(session, text, "refresh")
-            user = session.get(User, user_id) if user_id else None
-        return user if user and not user.disabled_at else None
+            sign_in = sign_ins.exchange(session, sign_in_id, number)
+            user = session.get(User, sign_in.user_id) if sign_in else None
+            if reused := sign_in is not None and sign_in.is_reuse(number):
+                sign_ins.end(session, sign_in_id)
+        if reused:
+            self._known.drop(sign_in_id)
+            log.warning("refresh token used again", user=claims["sub"], sign_in=sign_in_id)
+            raise TokenReused
+        # A number that is not counted yet: the database was restored from a backup.
+        if sign_in is None or user is None or user.disabled_at or number >= sign_in.number:
+            raise BadToken
+        return self._tokens(user, sign_in)
 
     def caller(self, purpose: Purpose, text: str) -> Caller | None:
         """Return the caller of a session's cookie or an access token. See `user`."""
@@ -77,38 +103,44 @@ class Sessions:
         if claims is None:
             return None
         epoch = claims["epoch"]
-        user = self._look_up(claims["sub"], epoch)
+        user = self._look_up(claims, epoch)
         return user if user and user.epoch == epoch and not user.disabled_at else None
 
     def forget(self, user_id: str) -> None:
         """Ask the database next time: this process has changed the user."""
         self._known.drop(user_id)
 
-    def _look_up(self, user_id: str, epoch: int) -> User | None:
-        asked = self._clock()
-        known = self._known.get(user_id, asked - FRESH_SECONDS)
+    def _tokens(self, user: User, sign_in: SignIn) -> Tokens:
+        this = {"sub": user.id, "sign_in": sign_in.id}
+        seconds = int(sign_ins.VALID_FOR.total_seconds())
+        return Tokens(
+            access=self._signed.sign("access", {**this, "epoch": user.epoch}, ACCESS_SECONDS),
+            refresh=self._signed.sign("refresh", {**this, "number": sign_in.number}, seconds),
+        )
+
+    def _look_up(self, claims: dict[str, Any], epoch: int) -> User | None:
+        asked, name = self._clock(), claims.get("sign_in", claims["sub"])
+        known = self._known.get(name, asked - FRESH_SECONDS)
         # A session that another process began after a change is newer than what is known here.
         if known and known.epoch >= epoch:
             return known
         try:
-            found = self._found(user_id)
+            found = self._found(claims)
         except DatabaseUnavailable:
-            stale = self._known.get(user_id, asked - STALE_SECONDS)
+            stale = self._known.get(name, asked - STALE_SECONDS)
             if stale is None:
                 raise
             return stale
         if found:
-            self._known.set(user_id, found, asked)
+            self._known.set(name, found, asked)
         else:
-            self._known.drop(user_id)
+            self._known.drop(name)
         return found
 
-    def _found(self, user_id: str) -> User | None:
+    def _found(self, claims: dict[str, Any]) -> User | None:
         # The user of a token had a database: an SQLite file that is gone is lost, and no new one is made.
         if not self._database.exists():
             raise DatabaseUnavailable("its file does not exist")
-        return find_user(self._database, user_id)
-
-
-def _claims(user: User) -> dict[str, object]:
-    return {"sub": user.id, "epoch": user.epoch}
+        if "sign_in" in claims:
+            return find_by_sign_in(self._database, claims["sign_in"])
+        return find_user(self._database, claims["sub"])

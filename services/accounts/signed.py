@@ -9,8 +9,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-# A session's cookie, an access token in a header, and the state of a sign-in at a provider.
-Purpose = Literal["session", "access", "state"]
+# A session's cookie, the tokens of a program, and the state of a sign-in at a provider.
+Purpose = Literal["session", "access", "refresh", "state"]
 ALGORITHM: Final = "HS256"
 MAX_CHARS: Final = 4096
 

@@ -5,6 +5,7 @@ A user's id begins with `u` and an API key's is hexadecimal, so both can stand i
 
 import re
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -17,9 +18,11 @@ from services.accounts import invitations
 from services.accounts.errors import LastAdministrator
 from services.accounts.invitations import Invitation
 from services.accounts.one_time import OneTimeToken
+from services.accounts.sign_ins import SignIn
 from services.api_keys.keys import ADMIN, JOBS, REMOVE, ApiKey
 from services.api_keys.usage import DailyUsage
 from services.persistence.database import Base, Database
+from services.persistence.lookup import values_by_id
 
 Role = Literal["user", "admin"]
 # Who makes accounts: the operator alone, people with an invitation too, or everybody.
@@ -122,6 +125,12 @@ def find_user(database: Database, user_id: str) -> User | None:
         return session.get(User, user_id)
 
 
+def find_by_sign_in(database: Database, sign_in_id: str) -> User | None:
+    """Return the user of a sign-in that has not ended."""
+    with database.session() as session:
+        return session.scalar(select(User).join(SignIn).where(SignIn.id == sign_in_id))
+
+
 def find_by_email(database: Database, email: str) -> User | None:
     """Return the user with this address, as `normal_email` returns it."""
     with database.session() as session:
@@ -138,6 +147,11 @@ def list_users(database: Database) -> list[User]:
     """Return all users, oldest first."""
     with database.session() as session:
         return list(session.scalars(select(User).order_by(User.created_at, User.id)))
+
+
+def emails_of(database: Database, user_ids: Collection[str]) -> dict[str, str]:
+    """Return the addresses of users by their ids."""
+    return values_by_id(database, User.id, User.email, user_ids)
 
 
 def change_user(database: Database, user_id: str, **values: object) -> User | None:
@@ -159,7 +173,8 @@ def locked(session: Session, user_id: str) -> User | None:
 def end_sessions(session: Session, user_id: str) -> None:
     """End all sessions and tokens of a user, within the caller's transaction."""
     session.execute(update(User).where(User.id == user_id).values(epoch=User.epoch + 1))
-    session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
+    for table in (OneTimeToken, SignIn):
+        session.execute(delete(table).where(table.user_id == user_id))
 
 
 def disable_user(database: Database, user_id: str, *, disabled: bool = True) -> None:

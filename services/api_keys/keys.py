@@ -35,6 +35,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from services.api_keys.errors import KeyNameTaken
 from services.api_keys.limits import Limits, checked_limits
 from services.persistence.database import Base, Database
+from services.persistence.lookup import values_by_id
 
 REMOVE: Final = "remove"
 JOBS: Final = "jobs"
@@ -192,6 +193,11 @@ def find_key(database: Database, key_id: str) -> ApiKey | None:
     """Return the key with this public id, also a revoked or expired one."""
     with database.session() as session:
         return session.get(ApiKey, key_id)
+
+
+def names_of(database: Database, key_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of keys by their ids, also of revoked ones."""
+    return values_by_id(database, ApiKey.id, ApiKey.name, key_ids)
 
 
 def add_uses(database: Database, uses: dict[str, tuple[int, datetime]]) -> None:

@@ -17,10 +17,12 @@ from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
 from services.accounts.users import delete_user, disable_user
 from services.api_keys.keys import ADMIN, create_key, find_key, key_id_of
+from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
 from tests.support.gunicorn import SECRET_KEY, Gunicorn
+from tests.support.jobs import claim_item, insert_job
 from tests.support.place import Place, place
 from tests.support.postgres import Postgres
 from tests.support.waiting import poll
@@ -158,20 +160,37 @@ def test_disabled_user_is_refused_everywhere(here: Place) -> None:
     assert_error(ann.sign_in("a4@example.com"), 401, "sign_in_failed")
 
 
-def test_refresh_token_works_once(here: Place, browser: Browser) -> None:
+def test_refresh_token_works_once_and_a_copy_ends_its_sign_in(here: Place, browser: Browser) -> None:
     make_user(here.database, "t@example.com")
     body = {"email": "t@example.com", "password": PASSWORD, "tokens": True}
     first = browser.call("POST", f"{AUTH}/login", body).json()
-    second = browser.call("POST", f"{AUTH}/token", {"refresh_token": first["refresh_token"]}).json()
+    other = browser.call("POST", f"{AUTH}/login", body).json()
+
+    def refresh(tokens: dict[str, Any]) -> requests.Response:
+        return browser.call("POST", f"{AUTH}/token", {"refresh_token": tokens["refresh_token"]})
+
+    def owner(tokens: dict[str, Any]) -> requests.Response:
+        access = {"Authorization": f"Bearer {tokens['access_token']}"}
+        return Browser(here.server.url).call("GET", ACCOUNT, headers=access)
+
+    second = refresh(first).json()
     assert second["refresh_token"] != first["refresh_token"]
     assert (second["token_type"], second["expires_in"]) == ("Bearer", 900)
-    again = browser.call("POST", f"{AUTH}/token", {"refresh_token": first["refresh_token"]})
-    assert_error(again, 400, "bad_token")
-    access = {"Authorization": f"Bearer {second['access_token']}"}
-    assert browser.call("GET", ACCOUNT, headers=access).json()["email"] == "t@example.com"
+    # The answer was lost, or another process sent the same.
+    assert refresh(first).status_code == 200
+    third = refresh(second).json()
+    assert owner(third).json()["email"] == "t@example.com"
     # A token is none of another purpose.
-    wrong = {"Cookie": f"{SESSION_COOKIE}={second['access_token']}"}
+    wrong = {"Cookie": f"{SESSION_COOKIE}={third['access_token']}"}
     assert_error(Browser(here.server.url).call("GET", ACCOUNT, headers=wrong), 401, "not_signed_in")
+    assert_error(refresh(first), 400, "token_reused")
+    assert_error(refresh(third), 400, "bad_token")
+    poll(lambda: owner(third).status_code == 401, 3, "the access token's end")
+    assert owner(other).status_code == 200
+    assert refresh(other).status_code == 200
+    lines = [line for line in here.server.log().splitlines() if "refresh token used again" in line]
+    assert len(lines) == 1
+    assert first["refresh_token"] not in here.server.log()
 
 
 def test_changed_password_ends_other_sessions(here: Place, browser: Browser) -> None:
@@ -296,8 +315,33 @@ def test_administrator_administers_and_a_user_does_not(here: Place) -> None:
     made = own_key(ann)
     used = plain.call("GET", "/api/admin/usage", headers=chief).json()["keys"]
     assert "a5@example.com" in {key["name"] for key in used if key["key_id"] == made["user_id"]}
-    listed = plain.call("GET", "/api/admin/keys", headers=chief).json()["keys"]
-    assert [key["user_id"] for key in listed if key["id"] == made["id"]] == [made["user_id"]]
+
+
+def test_administrator_sees_addresses_and_names_beside_ids(here: Place) -> None:
+    chief = session_headers(here.database, make_user(here.database, "boss@example.com", role="admin"))
+    plain, ann = Browser(here.server.url), registered(here, "seen@example.com")
+    mine, jobs = own_key(ann), JobStore(here.database, result_seconds=3600)
+    gone = make_user(here.database, "gone@example.com")
+    named = {mine["user_id"]: "seen@example.com", key_id_of(here.key): "ann", gone.id: None, None: None}
+    made = {}
+    for owner in named:
+        job_id = made[owner] = insert_job(jobs, owner=owner)
+        jobs.fail(claim_item(jobs, job_id), "corrupt_image", "it was so")
+        jobs.close(job_id)
+    delete_user(here.database, gone.id)
+
+    def asked(path: str) -> Any:
+        return plain.call("GET", f"/api/admin/{path}", headers=chief).json()
+
+    keys = {key["id"]: key["user_email"] for key in asked("keys")["keys"]}
+    assert (keys[mine["id"]], keys[key_id_of(here.key)]) == (mine["user_email"], None) == ("seen@example.com", None)
+    assert [key["user_email"] for key in ann.call("GET", f"{ACCOUNT}/keys").json()["keys"]] == ["seen@example.com"]
+    failed = {job["job_id"]: (job["key_id"], job["key_name"]) for job in asked("failed-jobs")["jobs"]}
+    assert {owner: failed[job_id] for owner, job_id in made.items()} == {one: (one, named[one]) for one in named}
+    invited = plain.call("POST", INVITATIONS, {"email": "new@example.com"}, headers=chief).json()
+    listed = {one["email"]: one["invited_by_name"] for one in asked("invitations")["invitations"]}
+    assert invited["invited_by_name"] == listed["new@example.com"] == "boss@example.com"
+    assert plain.call("DELETE", f"{INVITATIONS}/{invited['id']}", headers=chief).status_code == 204
 
 
 def test_deleted_account_leaves_nothing(here: Place, small: bytes) -> None:
@@ -368,8 +412,8 @@ def test_session_whose_user_is_unknown_for_the_moment_waits_and_is_not_charged(s
         url = postgres.new_database()
         database = Database(url)
         user = make_user(database, "ann@example.com")
-        tokens = Sessions(database, SignedTokens(SECRET_KEY))
-        ways = [session_headers(database, user), {"Authorization": f"Bearer {tokens.access_token(user)}"}]
+        sessions = Sessions(database, SignedTokens(SECRET_KEY))
+        ways = [session_headers(database, user), {"Authorization": f"Bearer {sessions.tokens(user).access}"}]
         database.close()
         with Gunicorn(ACCOUNTS="local", DATABASE_URL=url, RATE_LIMIT_ENABLED="true") as server:
             browser, image = Browser(server.url), {"files": {"file": ("a.jpg", small)}}

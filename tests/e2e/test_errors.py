@@ -36,7 +36,7 @@ NOT_PROVOKED: Final = {
     "monthly_quota_used_up": "it takes a key with a monthly quota, see test_usage.py",
     **dict.fromkeys(("key_not_found", "key_name_taken"), "they take a key of an administrator, see test_admin_keys.py"),
     **dict.fromkeys(
-        ("bad_password", "bad_token", "not_signed_in", "registration_closed", "sign_in_failed"),
+        ("bad_password", "bad_token", "token_reused", "not_signed_in", "registration_closed", "sign_in_failed"),
         "they take accounts, see test_accounts.py",
     ),
     **dict.fromkeys(

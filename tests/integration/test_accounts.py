@@ -4,14 +4,18 @@ from concurrent.futures import ThreadPoolExecutor
 from types import NoneType
 
 import pytest
+from sqlalchemy import text
 
-from services.accounts.errors import BadToken, NotSignedIn, TooManyKeys
-from services.accounts.one_time import issue
+from services.accounts.errors import BadToken, NotSignedIn, TokenReused, TooManyKeys
+from services.accounts.one_time import issue, use
 from services.accounts.own_keys import MAX_KEYS, create_own_key
-from services.accounts.users import add_user, disable_user, find_by_email, list_users, new_user
-from services.api_keys.keys import list_keys
+from services.accounts.sessions import Sessions
+from services.accounts.signed import SignedTokens
+from services.accounts.users import add_user, disable_user, emails_of, find_by_email, list_users, new_user
+from services.api_keys.keys import create_key, list_keys, names_of
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_accounts, make_user
+from tests.support.gunicorn import SECRET_KEY
 
 
 def test_account_lives_from_registration_to_reset(database: Database) -> None:
@@ -29,16 +33,58 @@ def test_account_lives_from_registration_to_reset(database: Database) -> None:
         accounts.reset(token, "a third password")
 
 
-def test_one_of_two_requests_with_the_same_token_gets_it(database: Database) -> None:
+def test_requests_with_the_same_refresh_token_get_the_same_next_one(database: Database) -> None:
+    accounts, user = make_accounts(database), make_user(database, "a@x.y")
+    signed = SignedTokens(SECRET_KEY)
+    tokens = accounts.sessions.tokens(user)
+    for number in range(1, 6):
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(accounts.sessions.refreshed, [tokens.refresh] * 4))
+        assert {(signed.read("refresh", one.refresh) or {})["number"] for one in found} == {number}
+        tokens = found[0]
+
+
+def test_copy_of_a_refresh_token_ends_the_sign_in_whichever_request_comes_first(database: Database) -> None:
     accounts, user = make_accounts(database), make_user(database, "a@x.y")
     for _ in range(5):
-        token = accounts.sessions.refresh_token(user)
-
-        def refreshed(_: int, token: str = token) -> bool:
-            return accounts.sessions.refreshed(token) is not None
-
+        first = accounts.sessions.tokens(user)
+        newest = accounts.sessions.refreshed(accounts.sessions.refreshed(first.refresh).refresh)
         with ThreadPoolExecutor(4) as pool:
-            assert sum(pool.map(refreshed, range(4))) == 1
+            tries = [pool.submit(accounts.sessions.refreshed, one.refresh) for one in (first, newest, first, newest)]
+            failures = [one.exception() for one in tries]
+        assert TokenReused in {type(failures[0]), type(failures[2])}
+        assert {type(failure) for failure in failures} <= {NoneType, TokenReused, BadToken}
+        for token in (newest.refresh, *(one.result().refresh for one in tries if not one.exception())):
+            with pytest.raises(BadToken):
+                accounts.sessions.refreshed(token)
+
+
+def test_new_password_ends_the_sign_ins_that_are_exchanged_meanwhile(database: Database) -> None:
+    accounts, user = make_accounts(database), make_user(database, "a@x.y")
+    tokens = accounts.sessions.tokens(user)
+    with ThreadPoolExecutor(4) as pool:
+        tries = [pool.submit(accounts.sessions.refreshed, tokens.refresh) for _ in range(3)]
+        pool.submit(accounts.sign_out_everywhere, user.id).result()
+        left = [tokens, *(one.result() for one in tries if not one.exception())]
+    for one in left:
+        with pytest.raises(BadToken):
+            accounts.sessions.refreshed(one.refresh)
+        assert Sessions(database, SignedTokens(SECRET_KEY)).user("access", one.access) is None
+
+
+def test_refresh_tokens_that_belong_to_no_sign_in_end_with_the_migration(database: Database) -> None:
+    user = make_user(database, "a@x.y")
+    with database.session() as session:
+        reset = issue(session, user.id, "reset")
+    database.downgrade("0007")
+    with database.session() as session:
+        session.execute(text("UPDATE one_time_tokens SET hash = 'old', purpose = 'refresh'"))
+        issue(session, user.id, "confirm")
+    database.upgrade()
+    with database.session() as session:
+        assert session.execute(text("SELECT purpose FROM one_time_tokens")).scalars().all() == ["confirm"]
+        assert use(session, reset, "reset") is None
+    make_accounts(database).sessions.tokens(user)
 
 
 def test_one_of_two_registrations_of_an_address_makes_the_account(database: Database) -> None:
@@ -80,3 +126,10 @@ def test_number_of_keys_holds_for_concurrent_requests(database: Database) -> Non
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(create, range(4))) == 1
+
+
+def test_names_of_users_and_keys_are_found_by_their_ids(database: Database) -> None:
+    users = {make_user(database, f"{number}@x.y").id: f"{number}@x.y" for number in range(3)}
+    keys = {create_key(database, name=f"k{number}")[1].id: f"k{number}" for number in range(3)}
+    assert emails_of(database, [*users, *keys, "nobody"]) == users
+    assert names_of(database, [*users, *keys, "nobody"]) == keys

@@ -36,7 +36,10 @@ from services.persistence.database import Base, Database
 from tests.support.postgres import Postgres
 from tests.support.waiting import ROOT
 
-TABLES = {"api_keys", "users", "one_time_tokens", "invitations", "daily_usage", "jobs", "job_items", "alembic_version"}
+TABLES = {
+    *("api_keys", "users", "one_time_tokens", "sign_ins", "invitations"),
+    *("daily_usage", "jobs", "job_items", "alembic_version"),
+}
 
 
 @pytest.fixture

@@ -163,7 +163,9 @@ def keys(path: Path) -> set[str]:
     return set(re.findall(r"^  (\w+):", path.read_text(encoding="utf-8"), re.M))
 
 
-@pytest.mark.parametrize("folder", ["app/i18n", "library/i18n", "editor/i18n", "admin/i18n", "account/i18n"])
+@pytest.mark.parametrize(
+    "folder", ["app/i18n", "library/i18n", "editor/i18n", "admin/i18n", "admin/errors", "account/i18n"]
+)
 def test_languages_have_the_same_texts(folder: str) -> None:
     english, german = keys(WEB / folder / "en.js"), keys(WEB / folder / "de.js")
     assert english == german

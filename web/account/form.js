@@ -22,28 +22,39 @@ export function form(name, fields, button, send, kind = "primary") {
     const values = Object.fromEntries([...new FormData(element)].map(([field, value]) => [field, String(value)]));
     busy.value = name;
     outcome.value = undefined;
-    try {
+    await tried(name, async () => {
       const text = await send(values);
       element.reset();
       if (text) outcome.value = { form: name, text, wrong: false };
-    } catch (error) {
-      outcome.value = { form: name, text: said(/** @type {any} */ (error)), wrong: true };
-    } finally {
-      busy.value = "";
-    }
+    });
+    busy.value = "";
   };
-  const shown = outcome.value?.form === name ? outcome.value : undefined;
   return html`<form @submit=${submit} name=${name}>
     ${fields.map((field) => html`<label class="field">${t(field.label)}
       <input name=${field.name} type=${field.type ?? "text"} autocomplete=${field.autocomplete ?? "off"} ?required=${!field.optional}
         minlength=${field.least ?? 0} maxlength="256" pattern=${field.pattern ?? ".*"} spellcheck="false" autocapitalize="none"></label>`)}
-    <p class=${shown?.wrong ? "wrong" : "soft"} role="status">${shown?.text ?? ""}</p>
+    ${status(name)}
     <button class="button ${kind}" ?disabled=${busy.value === name}>${t(button)}</button>
   </form>`;
 }
 
-/** @param {{code?: string, text?: string, details?: string}} error */
-function said(error) {
-  const known = `error_${error.code}`;
-  return has(known) ? t(known) : [error.text, error.details].filter(Boolean).join(": ");
+/** What came of a form. @param {string} name */
+export function status(name) {
+  const shown = outcome.value?.form === name ? outcome.value : undefined;
+  return html`<p class=${shown?.wrong ? "wrong" : "soft"} role="status">${shown?.text ?? ""}</p>`;
+}
+
+/** Do something, and show beside this form why it did not work. @param {string} name @param {() => Promise<unknown>} work */
+export async function tried(name, work) {
+  try {
+    await work();
+  } catch (error) {
+    outcome.value = { form: name, text: await said(/** @type {any} */ (error)), wrong: true };
+  }
+}
+
+/** What went wrong, in this page's words or in those for every page. @param {{code?: string}} error */
+async function said(error) {
+  const known = `wrong_${error.code}`;
+  return has(known) ? t(known) : (await import("../library/failures.js")).errorText(error);
 }

@@ -5,6 +5,7 @@ import { knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { account } from "./calls.js";
+import { tried } from "./form.js";
 import { en } from "./i18n/en.js";
 import { load, signedIn } from "./signed_in.js";
 import { failed, signedOut } from "./signed_out.js";
@@ -29,7 +30,7 @@ function takeLink() {
 function enter(found) {
   link = { kind: "", token: "" };
   user.value = found ?? null;
-  if (found) load();
+  if (found) tried("key", load);
 }
 
 function view() {
@@ -57,7 +58,7 @@ async function start() {
   offer.value = (await knownFacts()).accounts;
   // Not asked where the answer is known: browsers show a refusal as an error.
   const found = offer.value?.user ? await account().catch(() => null) : null;
-  if (found) load();
+  if (found) tried("key", load);
   user.value = found;
 }
 

@@ -3,7 +3,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { language, t } from "../app/i18n/index.js";
 import * as calls from "./calls.js";
-import { form } from "./form.js";
+import { form, status, tried } from "./form.js";
 
 const PASSWORD = /** @type {const} */ ({ name: "password", label: "password", type: "password", autocomplete: "current-password" });
 const keys = signal(/** @type {calls.Key[]} */ ([]));
@@ -18,14 +18,14 @@ export async function load() {
 /** @param {calls.Account} account @param {(account: calls.Account|undefined) => void} enter */
 export function signedIn(account, enter) {
   /** @param {boolean} everywhere */
-  const leave = async (everywhere) => { await calls.signOut(everywhere); secret.value = ""; enter(undefined); };
+  const leave = (everywhere) => tried("leave", async () => { await calls.signOut(everywhere); secret.value = ""; enter(undefined); });
   return html`<section class="account"><h1>${t("account")}</h1>
     <div class="panel"><p>${account.name ? `${account.name}, ${account.email}` : account.email}</p>
       <p class="soft">${usage.value ? t("usage_of_month", { images: usage.value.month.images, requests: usage.value.totals.requests }) : ""}</p>
       <div class="buttons"><a class="button primary" href="/">${t("to_photos")}</a>
         ${account.role === "admin" ? html`<a class="button" href="/admin">${t("to_admin")}</a>` : ""}
         <button type="button" class="button" @click=${() => leave(false)}>${t("sign_out")}</button>
-        <button type="button" class="button" @click=${() => leave(true)}>${t("sign_out_everywhere")}</button></div></div>
+        <button type="button" class="button" @click=${() => leave(true)}>${t("sign_out_everywhere")}</button></div>${status("leave")}</div>
     ${ownKeys()}
     ${account.has_password ? html`<div class="panel"><h2>${t("change_password")}</h2><p class="soft small">${t("password_rule")}</p>${passwordForm(enter)}</div>` : ""}
     <div class="panel"><h2>${t("delete_account")}</h2><p class="soft small">${t("delete_lead")}</p>
@@ -40,9 +40,9 @@ function ownKeys() {
   };
   const valid = keys.value.filter((key) => key.state === "valid");
   return html`<div class="panel"><h2>${t("my_keys")}</h2><p class="soft small">${t("keys_lead")}</p>
-    ${valid.length ? html`<table><thead><tr><th scope="col">${t("name")}</th><th scope="col">${t("created")}</th><th scope="col">${t("last_used")}</th><th scope="col"><span class="hidden-text">${t("revoke")}</span></th></tr></thead>
-      <tbody>${valid.map((key) => html`<tr><td>${key.name}</td><td>${day(key.created_at)}</td><td>${key.last_used_at ? day(key.last_used_at) : t("never")}</td>
-        <td><button type="button" class="button danger" aria-label=${t("revoke_key", { name: key.name })} @click=${() => calls.revokeKey(key.id).then(load)}>${t("revoke")}</button></td></tr>`)}</tbody></table>` : ""}
+    ${valid.length ? html`<ul>${valid.map((key) => html`<li><div><strong>${key.name}</strong>
+        <p class="soft small">${t("created", { day: day(key.created_at) })} · ${key.last_used_at ? t("last_used", { day: day(key.last_used_at) }) : t("never")}</p></div>
+      <button type="button" class="button danger" aria-label=${t("revoke_key", { name: key.name })} @click=${() => tried("key", () => calls.revokeKey(key.id).then(load))}>${t("revoke")}</button></li>`)}</ul>` : ""}
     ${secret.value ? html`<p>${t("shown_once")}</p><code class="secret">${secret.value}</code>` : ""}
     ${form("key", [{ name: "name", label: "key_name", pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" }], "create_key", create)}</div>`;
 }

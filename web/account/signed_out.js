@@ -34,7 +34,7 @@ export function signedOut(accounts, link, enter) {
 }
 
 function atProvider() {
-  const error = failed.value && (has(`error_${failed.value}`) ? t(`error_${failed.value}`) : t("error_provider_refused"));
+  const error = failed.value && t(has(`wrong_${failed.value}`) ? `wrong_${failed.value}` : "wrong_provider_refused");
   return html`<section class="account narrow"><h1>${t("sign_in")}</h1>
     <div class="panel"><p class="wrong" role="status">${error}</p><a class="button primary" href="/api/v1/auth/oidc/login?next=/account">${t("at_provider")}</a></div></section>`;
 }
@@ -42,13 +42,14 @@ function atProvider() {
 /** @param {string} name @param {import("./form.js").Field[]} fields @param {(values: {[name: string]: string}) => Promise<void>} send */
 function withLink(name, fields, send) {
   return html`<section class="account narrow"><h1>${t(`${name}_title`)}</h1><p class="soft">${t(`${name}_lead`)}</p>
-    <div class="panel">${form(name, fields, `${name}_button`, send)}</div></section>`;
+    <div class="panel">${form(name, fields, `${name}_button`, send)}</div>
+    <p><a href="/account">${t("back")}</a></p></section>`;
 }
 
 function registration() {
   return html`<section class="account narrow"><h1>${t("register_title")}</h1><p class="soft">${t("password_rule")}</p>
     <div class="panel">${form("register", [NAME, EMAIL, NEW_PASSWORD], "register_button", async ({ name, email, password }) =>
-      t((await calls.register(name, email, password)).mail ? "mail_follows" : "registered"))}</div>
+      t((await calls.register(name, email, password)).mail ? "confirm_follows" : "registered"))}</div>
     ${switchTo("sign_in", "back")}</section>`;
 }
 

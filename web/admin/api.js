@@ -12,15 +12,15 @@ import { errorOf, unreachable } from "../app/api.js";
  *   storage: Part & {backend: string, files: {[kind: string]: Files}|null, disks: {[folder: string]: {free_bytes: number, size_bytes: number}}},
  *   cache: Part & {results: Files|null}, workers: Part & {workers: Worker[]|null}, models: LoadedModel[],
  *   queue: Part & {waiting: number|null, queued: number|null, running: number|null, oldest_seconds: number|null, webhooks_due: number|null}}} Overview
- * @typedef {{id: string, name: string, owner: string, scopes: string[], state: "valid"|"revoked"|"expired", rate_limit: string|null,
+ * @typedef {{id: string, name: string, owner: string, user_id: string|null, user_email: string|null, scopes: string[], state: "valid"|"revoked"|"expired"|"disabled", rate_limit: string|null,
  *   monthly_quota: number|null, images_this_month: number, uses: number, created_at: string, expires_at: string|null,
  *   revoked_at: string|null, last_used_at: string|null}} Key
- * @typedef {{id: string, email: string, role: "user"|"admin", invited_by: string|null, created_at: string, expires_at: string}} Invitation
+ * @typedef {{id: string, email: string, role: "user"|"admin", invited_by: string|null, invited_by_name: string|null, created_at: string, expires_at: string}} Invitation
  * @typedef {{requests: number, images: number, failures: number, megapixels: number, bytes_in: number}} Counts
  * @typedef {{totals: Counts, keys: {key_id: string, name: string|null, totals: Counts}[],
  *   days: {day: string, totals: Counts, endpoints: {[endpoint: string]: Counts}, keys: {[id: string]: number}}[]}} Usage
  * @typedef {{code: string, message: string, details: string, solution: string, retryable: boolean}} JobError
- * @typedef {{job_id: string, status: string, created_at: string, error: JobError|null, key_id: string|null, retry_url: string|null,
+ * @typedef {{job_id: string, status: string, created_at: string, error: JobError|null, key_id: string|null, key_name: string|null, retry_url: string|null,
  *   items: {name: string, status: string, error: JobError|null}[], metrics: {items: number, failed: number}}} FailedJob
  */
 
@@ -45,9 +45,9 @@ function forgetKey() {
   kept = "";
 }
 
-/** Forget the key; without one end the session of this browser. @throws {ApiError} */
-export async function signOut() {
-  if (!hasKey()) await ask("/api/v1/auth/logout", { method: "POST" });
+/** Forget the key, and end the session of this browser. @param {boolean} hasSession @throws {ApiError} */
+export async function signOut(hasSession) {
+  if (hasSession) await ask("/api/v1/auth/logout", { method: "POST" });
   forgetKey();
   refusal.value = undefined;
   allowed.value = false;

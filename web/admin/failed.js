@@ -3,10 +3,11 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
+import { errorFacts, errorTitle } from "../library/failures.js";
 import { icon } from "../library/icons.js";
 import { ask } from "./api.js";
-import { ago, heading, waiting } from "./parts.js";
-import { failed, keyName } from "./state.js";
+import { ago, details, heading, waiting } from "./parts.js";
+import { failed } from "./state.js";
 
 /** @typedef {import("./api.js").FailedJob} FailedJob */
 
@@ -27,15 +28,17 @@ export function failedSection() {
 
 /** @param {FailedJob} job */
 function row(job) {
-  const names = job.items.filter((item) => item.status === "failed").map((item) => item.name);
-  const { error, metrics } = job;
+  const items = job.items.filter((item) => item.status === "failed");
+  const names = items.map((item) => item.name);
+  const { metrics, key_id: id } = job;
+  const error = job.error ?? items[0]?.error;
   return html`<li class="panel failed-job" aria-label=${job.job_id}>
-    <div><h2>${error?.message ?? t("failed_unknown")}</h2>
-      ${error?.details ? html`<p class="small">${error.details}</p>` : nothing}
-      <p class="soft small">${names.slice(0, NAMES).join(", ")}${names.length > NAMES ? ` ${t("and_more_names", { count: names.length - NAMES })}` : nothing}</p></div>
+    <div><h2>${error ? errorTitle(error) : t("failed_unknown")}</h2>
+      <p class="soft small">${names.slice(0, NAMES).join(", ")}${names.length > NAMES ? ` ${t("and_more_names", { count: names.length - NAMES })}` : nothing}</p>
+      ${error ? details(errorFacts({ ...error, text: error.message })) : nothing}</div>
     <dl class="facts">
       <div><dt>${t("when")}</dt><dd>${ago(job.created_at)}</dd></div>
-      <div><dt>${t("whose")}</dt><dd>${keyName(job.key_id) ?? t("without_key")}</dd></div>
+      <div><dt>${t("whose")}</dt><dd>${id ? job.key_name ?? t("unknown", { id }) : t("without_key")}</dd></div>
       <div><dt>${t("failures")}</dt><dd>${t("failed_of", { failed: metrics.failed, items: metrics.items })}</dd></div></dl>
     <div class="buttons">${retried.value.has(job.job_id) ? html`<span class="badge processing">${t("again")}</span>`
       : job.retry_url ? html`<button type="button" class="button" @click=${() => retry(job)}>${icon("retry")}${t("retry_job")}</button>`
@@ -51,7 +54,7 @@ async function retry(job) {
     retried.value = new Set([...retried.peek(), job.job_id]);
     say(t("again"));
   } catch (error) {
-    say(/** @type {import("./api.js").ApiError} */ (error).text);
+    say(errorTitle(error));
     failed.load();
   }
 }

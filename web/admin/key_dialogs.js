@@ -1,9 +1,10 @@
 // The dialogs that create, limit and revoke a key.
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { say } from "../app/announce.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
 import { ask } from "./api.js";
+import { keyTitle, problem } from "./parts.js";
 import { keys } from "./state.js";
 
 /** @typedef {import("./api.js").Key} Key */
@@ -19,7 +20,7 @@ const KEYS = "/api/admin/keys";
 export function formDialog(title, content, { button, danger = false, source = keys }, send) {
   return openDialog((dialog) => html`<form class="admin-form" @submit=${(/** @type {SubmitEvent} */ event) => submit(event, () => send(new FormData(/** @type {HTMLFormElement} */ (event.target)), dialog), source)}>
     <h2>${title}</h2>${content}
-    <p class="trouble" role="alert"></p>
+    <div class="trouble" role="alert"></div>
     <button class="button ${danger ? "danger" : "primary"}">${button}</button>
   </form>`, { label: title });
 }
@@ -29,14 +30,14 @@ async function submit(event, send, source) {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button:not([type])"));
+  const trouble = /** @type {HTMLElement} */ (form.querySelector(".trouble"));
   button.disabled = true;
+  render(nothing, trouble);
   try {
     await send();
     await source.load();
   } catch (error) {
-    const { text, details, status } = /** @type {import("./api.js").ApiError} */ (error);
-    const trouble = /** @type {HTMLElement} */ (form.querySelector(".trouble"));
-    trouble.textContent = status ? [text, details].filter(Boolean).join(": ") : t("unreachable");
+    render(problem(/** @type {import("./api.js").ApiError} */ (error)), trouble);
     button.disabled = false;
   }
 }
@@ -96,7 +97,7 @@ async function copy(secret, event) {
 
 /** @param {Key} key */
 export function limitKey(key) {
-  return formDialog(t("change_limits_of", { name: key.name }), limitFields(key), { button: t("save") }, async (form, dialog) => {
+  return formDialog(t("change_limits_of", { name: keyTitle(key) }), limitFields(key), { button: t("save") }, async (form, dialog) => {
     await ask(`${KEYS}/${key.id}`, { method: "PATCH", body: limits(form) });
     dialog.close("done");
     say(t("saved"));
@@ -106,9 +107,9 @@ export function limitKey(key) {
 /** @param {Key} key */
 export function revokeKey(key) {
   const text = html`<p class="soft">${t("revoke_text")}</p>${key.images_this_month ? html`<p>${t("revoke_used", { count: key.images_this_month })}</p>` : nothing}`;
-  return formDialog(t("revoke_key", { name: key.name }), text, { button: t("revoke"), danger: true }, async (_, dialog) => {
+  return formDialog(t("revoke_key", { name: keyTitle(key) }), text, { button: t("revoke"), danger: true }, async (_, dialog) => {
     await ask(`${KEYS}/${key.id}`, { method: "DELETE" });
     dialog.close("done");
-    say(t("revoked_said", { name: key.name }));
+    say(t("revoked_said", { name: keyTitle(key) }));
   });
 }

@@ -3,8 +3,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { t } from "../app/i18n/index.js";
 import { icon } from "../library/icons.js";
-import { createKey, limitKey, revokeKey } from "./key_dialogs.js";
-import { ago, date, heading, meter, number, waiting } from "./parts.js";
+import { ago, date, dialog, heading, keyTitle, meter, number, waiting } from "./parts.js";
 import { keys } from "./state.js";
 
 /** @typedef {import("./api.js").Key} Key */
@@ -17,7 +16,7 @@ export function keysSection() {
   const all = loaded.data?.keys ?? [];
   const valid = all.filter((key) => key.state === "valid");
   const over = all.length - valid.length;
-  return html`${heading(t("keys"), html`<button type="button" class="button primary" @click=${createKey}>${t("new_key")}</button>`)}
+  return html`${heading(t("keys"), html`<button type="button" class="button primary" @click=${() => dialog((all) => all.createKey())}>${t("new_key")}</button>`)}
     ${waiting(loaded)}
     ${loaded.data && !valid.length ? html`<p class="panel nothing soft">${t("no_keys")}</p>` : nothing}
     <ul class="rows">${[...valid].reverse().map(row)}</ul>
@@ -28,18 +27,24 @@ export function keysSection() {
 /** @param {Key} key */
 function row(key) {
   const valid = key.state === "valid";
-  return html`<li class="panel key" aria-label=${key.name}>
+  const title = keyTitle(key);
+  return html`<li class="panel key" aria-label=${title}>
     <div class="who"><h2>${key.name}</h2>
-      <p class="soft small">${key.owner ? html`${key.owner} · ` : nothing}${t("created", { date: date(key.created_at) })}${key.expires_at ? html` · ${t("expires", { date: date(key.expires_at) })}` : nothing}</p>
+      <p class="soft small">${owner(key)} · ${t("created", { date: date(key.created_at) })}${key.expires_at ? html` · ${t("expires", { date: date(key.expires_at) })}` : nothing}</p>
       <p class="scopes">${key.scopes.map((scope) => html`<span class="badge">${t(`scope_${scope}`)}</span>`)}${valid ? nothing : html`<span class="badge failed">${t(`key_${key.state}`)}</span>`}</p></div>
     <div class="month">${month(key)}</div>
     <dl class="facts"><div><dt>${t("rate_limit")}</dt><dd>${key.rate_limit ?? t("usual")}</dd></div>
       <div><dt>${t("last_used")}</dt><dd>${key.last_used_at ? ago(key.last_used_at) : t("never")}</dd></div></dl>
     ${valid ? html`<div class="buttons">
-      <button type="button" class="icon-button" aria-label=${t("change_limits_of", { name: key.name })} title=${t("change_limits")} @click=${() => limitKey(key)}>${icon("edit")}</button>
-      <button type="button" class="icon-button danger" aria-label=${t("revoke_key", { name: key.name })} title=${t("revoke")} @click=${() => revokeKey(key)}>${icon("remove")}</button>
+      <button type="button" class="icon-button" aria-label=${t("change_limits_of", { name: title })} title=${t("change_limits")} @click=${() => dialog((all) => all.limitKey(key))}>${icon("edit")}</button>
+      <button type="button" class="icon-button danger" aria-label=${t("revoke_key", { name: title })} title=${t("revoke")} @click=${() => dialog((all) => all.revokeKey(key))}>${icon("remove")}</button>
     </div>` : nothing}
   </li>`;
+}
+
+/** @param {Key} key */
+function owner({ user_id: id, user_email: email, owner: name }) {
+  return id ? email ?? t("unknown", { id }) : name || t("no_owner");
 }
 
 /** @param {Key} key */

@@ -5,6 +5,7 @@ import { said, say } from "../app/announce.js";
 import { facts, knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
+import { errorTexts, errorTitle } from "../library/failures.js";
 import { icon } from "../library/icons.js";
 import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
 import { failedSection } from "./failed.js";
@@ -12,14 +13,15 @@ import { en } from "./i18n/en.js";
 import { invitationsSection } from "./invitations.js";
 import { keysSection } from "./keys.js";
 import { overviewSection } from "./overview.js";
+import { problem } from "./parts.js";
 import { failed, invitations, keys, overview, usage } from "./state.js";
 import { usageSection } from "./usage.js";
 
 const REFRESH_MS = 5000;
 const SECTIONS = /** @type {const} */ ({ overview: overviewSection, keys: keysSection, usage: usageSection, failed: failedSection, invitations: invitationsSection });
 /** @typedef {keyof typeof SECTIONS} Name */
-/** What each section asks for. @type {{[name in Name]: {load(): Promise<void>}[]}} */
-const SOURCES = { overview: [overview], keys: [keys], usage: [usage], failed: [failed, keys], invitations: [invitations] };
+/** What each section asks for. @type {{[name in Name]: import("./state.js").Source<any>}} */
+const SOURCES = { overview, keys, usage, failed, invitations };
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const section = signal(named());
 /** Counts the languages whose texts have come. */
@@ -34,7 +36,7 @@ function named() {
 function shell() {
   return html`<a class="skip" href="#view" @click=${skip}>${t("skip_section")}</a>
     ${header("/")}
-    ${allowed.value ? signedIn() : allowed.value === false ? signIn() : nothing}
+    ${allowed.value ? signedIn() : allowed.value === false ? signIn() : unknown()}
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
 
@@ -48,14 +50,29 @@ function signedIn() {
   </div>`;
 }
 
+/** Why the server has not said who this person is, other than by refusing the key. */
+function failure() {
+  const { error } = SOURCES[section.value].state.value;
+  return error && ![401, 403].includes(error.status) ? error : undefined;
+}
+
+/** Before the server has said whether this person is let in. */
+function unknown() {
+  const error = failure();
+  return error ? html`<main id="view" class="sign-in" tabindex="-1"><div class="panel admin-form"><div role="alert">${problem(error)}</div>
+    <button type="button" class="button primary" @click=${load}>${t("try_again")}</button></div></main>` : nothing;
+}
+
 function signIn() {
   const refused = refusal.value;
+  const error = failure();
   return html`<main id="view" class="sign-in" tabindex="-1"><form class="panel admin-form" @submit=${enter}>
     <span class="lock">${icon("lock")}</span>
     <h1>${t("sign_in_title")}</h1>
     <p class="soft">${t("sign_in_text")}</p>
     <label class="field"><span>${t("admin_key")}</span><input name="key" type="password" autocomplete="off" spellcheck="false" required></label>
     ${refused ? html`<p class="trouble" role="alert">${t(refused.status === 403 ? "key_not_admin" : "key_refused")}</p>` : nothing}
+    ${error && !refused ? html`<div class="trouble" role="alert">${problem(error)}</div>` : nothing}
     <button class="button primary">${t("enter_key")}</button>
     <p class="soft small">${t("key_kept")}</p>
     ${facts.value?.accounts ? withAccount(facts.value.accounts.user) : nothing}
@@ -77,14 +94,15 @@ function enter(event) {
 }
 
 async function leave() {
+  const known = facts.value;
   try {
-    await signOut();
+    await signOut(Boolean(known?.accounts?.user));
   } catch (error) {
-    say(/** @type {import("./api.js").ApiError} */ (error).text);
+    say(errorTitle(error));
     return;
   }
-  for (const source of [overview, keys, usage, failed, invitations]) source.clear();
-  knownFacts();
+  for (const source of Object.values(SOURCES)) source.clear();
+  if (known?.accounts) facts.value = { ...known, accounts: { ...known.accounts, user: null } };
 }
 
 /** @param {Event} event */
@@ -94,7 +112,14 @@ function skip(event) {
 }
 
 function load() {
-  for (const source of SOURCES[section.peek()]) source.load();
+  SOURCES[section.peek()].load();
+}
+
+/** What administrators read of an error, instead of what the page with photos says. */
+async function loadErrors() {
+  const [own, german] = await Promise.all([import("./errors/en.js"), import("./errors/de.js"), errorTexts()]);
+  addMessages("en", own.en);
+  addMessages("de", german.de);
 }
 
 /** @param {string} name */
@@ -105,7 +130,7 @@ async function loadTexts(name) {
 async function start() {
   addMessages("en", en);
   startScheme();
-  await startLanguage();
+  await Promise.all([startLanguage(), loadErrors().catch(() => undefined)]);
   await loadTexts(language.value);
   // Texts of another language come later than its choice.
   effect(() => { loadTexts(language.value).then(() => { texts.value += 1; }); });

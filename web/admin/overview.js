@@ -1,7 +1,7 @@
 // The whole service at a glance: workers, queue, storage, health.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { ago, heading, meter, number, span, waiting } from "./parts.js";
+import { ago, details, heading, meter, number, span, waiting } from "./parts.js";
 import { overview } from "./state.js";
 
 /** @typedef {import("./api.js").Overview} Overview */
@@ -25,7 +25,7 @@ function card(title, content, size = "") {
 
 /** What a part says where it has nothing to show. @param {import("./api.js").Part} part */
 function absent(part) {
-  return part.status === "off" ? html`<p class="soft">${t("part_off")}</p>` : html`<p class="trouble">${t("part_failed", { problem: part.problem })}</p>`;
+  return part.status === "off" ? html`<p class="soft">${t("part_off")}</p>` : html`<p class="trouble">${t("no_answer")}</p>${details(part.problem)}`;
 }
 
 /** @param {Overview} found */
@@ -85,8 +85,8 @@ function healthCard(found) {
 
 /** @param {string} name @param {import("./api.js").Part} part */
 function healthRow(name, part) {
-  const says = part.status === "ok" ? t("milliseconds", { value: number(part.milliseconds ?? 0) }) : part.status === "off" ? t("part_off") : part.problem;
-  return html`<li><span class="dot ${part.status}"></span><span>${t(`part_${name}`)}</span><span class="soft small">${says}</span></li>`;
+  const says = part.status === "ok" ? t("milliseconds", { value: number(part.milliseconds ?? 0) }) : part.status === "off" ? t("part_off") : t("no_answer");
+  return html`<li><span class="dot ${part.status}"></span><span>${t(`part_${name}`)}</span><span class="soft small">${says}</span>${details(part.problem)}</li>`;
 }
 
 /** @param {Overview} found */

@@ -1,15 +1,37 @@
 // Small parts that all sections use.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { say } from "../app/announce.js";
 import { language, speaker, t } from "../app/i18n/index.js";
+import { errorFacts, errorSolution, errorTitle } from "../library/failures.js";
 
 /** A section's heading with its buttons. @param {string} title @param {unknown} [actions] */
 export function heading(title, actions = nothing) {
   return html`<header class="section-head"><h1>${title}</h1><div class="buttons">${actions}</div></header>`;
 }
 
+/** What the server says, in English, folded away. @param {string|null} said */
+export function details(said) {
+  return said ? html`<details class="soft small"><summary>${t("details")}</summary><p lang="en">${said}</p></details>` : nothing;
+}
+
+/** What went wrong and what to do. @param {import("./api.js").ApiError} error */
+export function problem(error) {
+  return html`<strong>${errorTitle(error)}.</strong> ${errorSolution(error)}${details(errorFacts(/** @type {any} */ (error)))}`;
+}
+
+/** Open a dialog; their code is loaded with the first one. @param {(dialogs: typeof import("./key_dialogs.js")) => unknown} open */
+export function dialog(open) {
+  return import("./key_dialogs.js").then(open, () => say(errorTitle({ code: "unreachable" })));
+}
+
+/** The name of a key for its dialogs: users may give their keys the same. @param {import("./api.js").Key} key */
+export function keyTitle({ name, user_email: user }) {
+  return user ? `${name} (${user})` : name;
+}
+
 /** Why there is nothing to show, or that it is on its way. @param {{data?: unknown, error?: import("./api.js").ApiError, busy: boolean}} loaded */
 export function waiting({ data, error }) {
-  if (error) return html`<p class="notice warn" role="alert"><span><strong>${error.status ? error.text : t("unreachable")}</strong> ${error.solution || error.details}</span></p>`;
+  if (error) return html`<div class="notice warn" role="alert"><span>${problem(error)}</span></div>`;
   return data === undefined ? html`<p class="soft nothing">${t("loading")}</p>` : nothing;
 }
 

@@ -51,8 +51,3 @@ export const failed = new Source(() => "/api/admin/failed-jobs?limit=50");
 
 /** @type {Source<{invitations: import("./api.js").Invitation[]}>} */
 export const invitations = new Source(() => "/api/admin/invitations");
-
-/** The name of a key; its id where the list is not here. @param {string|null} id */
-export function keyName(id) {
-  return id === null ? undefined : keys.state.value.data?.keys.find((key) => key.id === id)?.name ?? id;
-}

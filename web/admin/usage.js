@@ -66,7 +66,7 @@ function add(map, all, day, found) {
     for (const [endpoint, counts] of Object.entries(day.endpoints)) put(endpoint, counts.images);
     return map;
   }
-  const names = new Map(found.keys.map((key) => [key.key_id, key.name ?? key.key_id]));
+  const names = new Map(found.keys.map((key) => [key.key_id, key.name ?? t("unknown", { id: key.key_id })]));
   for (const [id, images] of Object.entries(day.keys)) put(names.get(id) ?? id, images);
   const listed = Object.values(day.keys).reduce((sum, images) => sum + images, 0);
   if (day.totals.images > listed) put(t("others"), day.totals.images - listed);

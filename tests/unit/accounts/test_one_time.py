@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from services.accounts.one_time import MAX_KEPT, SECONDS, Purpose, holder, issue, use
+from services.accounts.one_time import SECONDS, Purpose, holder, issue, use
 from services.accounts.users import add_user, new_user
 from services.persistence.database import Database
 
@@ -46,11 +46,11 @@ def test_reset_works_for_an_hour(database: Database, user_id: str) -> None:
     assert used(database, token, "reset", late - timedelta(seconds=5)) == user_id
 
 
-def test_newest_reset_alone_is_valid_but_every_refresh_token_is(database: Database, user_id: str) -> None:
+def test_newest_token_of_a_purpose_alone_is_valid(database: Database, user_id: str) -> None:
+    confirm = issued(database, user_id, "confirm")
     resets = [issued(database, user_id, "reset") for _ in range(2)]
-    refreshes = [issued(database, user_id, "refresh") for _ in range(2)]
     assert [used(database, token, "reset") for token in resets] == [None, user_id]
-    assert [used(database, token, "refresh") for token in refreshes] == [user_id, user_id]
+    assert used(database, confirm, "confirm") == user_id
 
 
 def test_table_has_hashes_alone(database: Database, user_id: str) -> None:
@@ -59,13 +59,3 @@ def test_table_has_hashes_alone(database: Database, user_id: str) -> None:
         stored = str(session.execute(text("SELECT * FROM one_time_tokens")).all())
     assert token not in stored
     assert user_id in stored
-
-
-def test_number_of_refresh_tokens_is_bounded_and_the_newest_stay(database: Database, user_id: str) -> None:
-    start = datetime.now(UTC)
-    with database.session() as session:
-        tokens = [issue(session, user_id, "refresh", start + timedelta(seconds=n)) for n in range(MAX_KEPT + 5)]
-        reset = issue(session, user_id, "reset")
-        assert [holder(session, token, "refresh") for token in tokens[:5]] == [None] * 5
-        assert {holder(session, token, "refresh") for token in tokens[5:]} == {user_id}
-        assert holder(session, reset, "reset") == user_id

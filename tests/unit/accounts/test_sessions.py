@@ -1,11 +1,15 @@
 """Sessions: whose they are, how they end, and what holds while the database is lost."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete, select, update
+from structlog.testing import capture_logs
 
-from services.accounts.errors import BadToken
-from services.accounts.sessions import FRESH_SECONDS, STALE_SECONDS, Sessions
+from services.accounts.errors import BadToken, TokenReused
+from services.accounts.sessions import FRESH_SECONDS, STALE_SECONDS, Sessions, Tokens
+from services.accounts.sign_ins import REPEATABLE_FOR, SignIn
 from services.accounts.signed import SignedTokens
 from services.accounts.users import User, add_user, delete_user, disable_user, end_sessions, find_user, new_user
 from services.errors import DatabaseUnavailable
@@ -49,10 +53,13 @@ def test_session_and_access_token_identify_the_user(sessions: Sessions, user: Us
     assert caller
     assert (caller.id, caller.name, caller.user_id, caller.key_id) == (user.id, "a@x.y", user.id, None)
     assert (caller.quota_name, caller.label) == (f"user:{user.id}", "users")
-    assert sessions.user("access", sessions.access_token(user))
+    tokens = sessions.tokens(user)
+    assert sessions.user("access", tokens.access)
     assert sessions.user("access", sessions.cookie(user)) is None
+    assert sessions.user("access", tokens.refresh) is None
     assert sessions.caller("session", "") is None
-    assert sessions.is_ours(sessions.access_token(user))
+    assert sessions.is_ours(tokens.access)
+    assert not sessions.is_ours(tokens.refresh)
     assert not sessions.is_ours(sessions.cookie(user))
 
 
@@ -101,26 +108,104 @@ def test_known_user_stays_signed_in_while_the_database_is_lost(
         sessions.user("session", cookie)
 
 
-def test_refresh_token_gives_the_user_once(sessions: Sessions, user: User, database: Database) -> None:
-    token = sessions.refresh_token(user)
-    found = sessions.refreshed(token)
+def moved_back(database: Database, by: timedelta) -> None:
+    """Let the last exchange of every sign-in have been earlier."""
+    with database.session() as session:
+        for sign_in in session.scalars(select(SignIn)):
+            sign_in.exchanged_at -= by
+
+
+def test_refresh_token_gives_the_next_tokens(sessions: Sessions, user: User, database: Database) -> None:
+    first = sessions.tokens(user)
+    second = sessions.refreshed(first.refresh)
+    third = sessions.refreshed(second.refresh)
+    assert len({first.refresh, second.refresh, third.refresh}) == 3
+    found = sessions.user("access", third.access)
     assert found
     assert found.id == user.id
-    assert sessions.refreshed(token) is None
-    token = sessions.refresh_token(user)
+    for wrong in (third.access, sessions.cookie(user), "none", third.refresh[:-2]):
+        with pytest.raises(BadToken):
+            sessions.refreshed(wrong)
     ended(database, user.id)
-    assert sessions.refreshed(token) is None
+    with pytest.raises(BadToken):
+        sessions.refreshed(third.refresh)
 
 
-def test_sign_in_that_a_new_password_overtakes_gets_no_refresh_token(
+def test_repeated_request_gets_the_same_tokens_for_a_minute(sessions: Sessions, user: User, database: Database) -> None:
+    token = sessions.tokens(user).refresh
+    next_number = number_of(sessions.refreshed(token))
+    moved_back(database, REPEATABLE_FOR - timedelta(seconds=5))
+    assert number_of(sessions.refreshed(token)) == next_number == 1
+
+
+@pytest.mark.parametrize("copy", ["late", "older"])
+def test_token_that_is_used_again_ends_its_sign_in_and_no_other(
+    sessions: Sessions, clock: Clock, user: User, database: Database, copy: str
+) -> None:
+    stolen, other, cookie = sessions.tokens(user), sessions.tokens(user), sessions.cookie(user)
+    newest = sessions.refreshed(stolen.refresh)
+    if copy == "late":
+        moved_back(database, REPEATABLE_FOR)
+    else:
+        newest = sessions.refreshed(newest.refresh)
+    assert sessions.user("access", newest.access)
+    with capture_logs() as logs, pytest.raises(TokenReused):
+        sessions.refreshed(stolen.refresh)
+    assert [(line["event"], line["log_level"], line["user"]) for line in logs] == [
+        ("refresh token used again", "warning", user.id)
+    ]
+    assert stolen.refresh not in str(logs)
+    # In this process at once, in others within a second.
+    assert sessions.user("access", newest.access) is None
+    for token in (newest.refresh, stolen.refresh):
+        with pytest.raises(BadToken):
+            sessions.refreshed(token)
+    clock.now += FRESH_SECONDS + 0.1
+    assert sessions.user("session", cookie)
+    assert sessions.user("access", other.access)
+    assert sessions.refreshed(other.refresh)
+
+
+def test_access_token_ends_with_its_sign_in_within_a_second(
+    sessions: Sessions, clock: Clock, user: User, database: Database
+) -> None:
+    tokens, elsewhere = sessions.tokens(user), Sessions(database, SignedTokens("a secret of this test"), clock)
+    assert elsewhere.user("access", tokens.access)
+    for _ in range(2):
+        tokens = sessions.refreshed(tokens.refresh)
+    with database.session() as session:
+        session.execute(delete(SignIn))
+    clock.now += FRESH_SECONDS + 0.1
+    assert elsewhere.user("access", tokens.access) is None
+
+
+def test_token_that_a_restored_database_has_not_counted_is_no_copy(
+    sessions: Sessions, user: User, database: Database
+) -> None:
+    token = sessions.refreshed(sessions.tokens(user).refresh).refresh
+    with database.session() as session:
+        session.execute(update(SignIn).values(number=0))
+    with pytest.raises(BadToken):
+        sessions.refreshed(token)
+    with database.session() as session:
+        assert session.scalar(select(SignIn.number)) == 0
+
+
+def test_sign_in_that_a_new_password_overtakes_gets_no_tokens(
     sessions: Sessions, user: User, database: Database
 ) -> None:
     ended(database, user.id)
     with pytest.raises(BadToken):
-        sessions.refresh_token(user)
+        sessions.tokens(user)
     current = find_user(database, user.id)
     assert current
-    assert sessions.refreshed(sessions.refresh_token(current))
+    assert sessions.refreshed(sessions.tokens(current).refresh)
     delete_user(database, user.id)
     with pytest.raises(BadToken):
-        sessions.refresh_token(current)
+        sessions.tokens(current)
+
+
+def number_of(tokens: Tokens) -> int:
+    claims = SignedTokens("a secret of this test").read("refresh", tokens.refresh)
+    assert claims
+    return int(claims["number"])

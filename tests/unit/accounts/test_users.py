@@ -94,14 +94,14 @@ def test_disabled_user_loses_sessions_and_keys_and_gets_the_keys_back(database: 
     _, key = new_key(name="web", user_id=user.id)
     with database.session() as session:
         session.add(key)
-        token = issue(session, user.id, "refresh")
+        token = issue(session, user.id, "reset")
     disable_user(database, user.id)
     stored, ended = find_key(database, key.id), find_user(database, user.id)
     assert stored
     assert ended
     assert (stored.problem(), ended.epoch) == ("disabled", 1)
     with database.session() as session:
-        assert use(session, token, "refresh") is None
+        assert use(session, token, "reset") is None
     disable_user(database, user.id, disabled=False)
     stored = find_key(database, key.id)
     assert stored

@@ -7,10 +7,13 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from commands.api_keys import keys
 from commands.users import users
 from services.accounts.invited_users import open_invitations
+from services.accounts.own_keys import create_own_key
 from services.accounts.passwords import Passwords
 from services.accounts.users import User, find_by_email
+from services.api_keys.keys import create_key
 from services.persistence.database import Database
 from tests.support.smtp import SmtpReceiver
 
@@ -44,7 +47,8 @@ def test_first_administrator_gets_a_password_that_works(database: Database) -> N
     assert Passwords().matches(done.stdout.strip(), user.password_hash)
     assert "chief@x.y" in call("list").output
     again = call("create", "chief@x.y")
-    assert (again.exit_code, "has an account" in again.output) == (1, True)
+    # No password of an account that was not made.
+    assert (again.exit_code, "has an account" in again.output, again.stdout) == (1, True, "")
 
 
 @pytest.mark.slow
@@ -78,18 +82,32 @@ def test_deleted_user_is_gone(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("words", "code", "problem"),
     [
-        (("create", "nobody"), "no mail address"),
-        (("create", "a@x.y", "--role", "root"), "user, admin"),
-        (("disable", "a@x.y"), "there is no account"),
-        (("set-role", "a@x.y", "admin"), "there is no account"),
+        (("create", "nobody"), 2, "'nobody': it is no mail address"),
+        (("delete", "nobody"), 2, "'nobody': it is no mail address"),
+        (("create", "a@x.y", "--role", "root"), 2, "'user', 'admin'"),
+        (("create", "a@x.y", "--no-password", "--password-stdin"), 2, "not both"),
+        (("set-role", "a@x.y", "root"), 2, "'user', 'admin'"),
+        (("disable", "a@x.y"), 1, "there is no account"),
+        (("set-role", "a@x.y", "admin"), 1, "there is no account"),
     ],
 )
-def test_mistake_is_explained(database: Database, words: tuple[str, ...], problem: str) -> None:
+def test_mistake_is_explained(database: Database, words: tuple[str, ...], code: int, problem: str) -> None:
     done = call(*words)
-    assert done.exit_code == 1
+    assert done.exit_code == code
     assert problem in done.output
+    assert done.stdout == ""
+
+
+def test_list_of_keys_names_the_users_whose_they_are(database: Database) -> None:
+    call("create", "a@x.y", "--no-password")
+    user = stored(database, "a@x.y")
+    create_own_key(database, user.id, name="web", scopes=("remove",))
+    create_key(database, name="shop", owner="Ann")
+    create_key(database, name="old", user_id="u00000000000")
+    rows = CliRunner().invoke(keys, ["list"]).stdout.splitlines()[1:]
+    assert [row.split()[1:3] for row in rows] == [["web", "a@x.y"], ["shop", "Ann"], ["old", "u00000000000"]]
 
 
 def test_operator_invites_by_a_link_or_by_mail(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +115,7 @@ def test_operator_invites_by_a_link_or_by_mail(database: Database, monkeypatch: 
     monkeypatch.setenv("ACCOUNTS_REGISTRATION", "invited")
     done = call("invite", "a@x.y", "--role", "admin")
     assert (done.exit_code, done.stdout.startswith("/account#invite=")) == (0, True), done.output
+    assert "below the address of your service" in done.stderr
     with SmtpReceiver() as smtp:
         monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{smtp.port}?tls=none")
         monkeypatch.setenv("MAIL_FROM", "n@cut.example")

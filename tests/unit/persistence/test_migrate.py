@@ -11,7 +11,10 @@ from services.persistence.database import parse_url
 from services.persistence.engine import make_engine
 from services.persistence.migrate import MIGRATIONS, downgrade, upgrade, upgrade_unless_newer
 
-ALL = {"api_keys", "users", "invitations", "one_time_tokens", "daily_usage", "jobs", "job_items", "alembic_version"}
+ALL = {
+    *("api_keys", "users", "invitations", "one_time_tokens", "sign_ins"),
+    *("daily_usage", "jobs", "job_items", "alembic_version"),
+}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ const OWN = ["unreadable_file", "photo_gone", "unreachable", "http_413", "http_4
 const OTHERS = new Set([
   "bad_base64", "bad_json", "bad_parameter", "bad_request", "bad_url", "multiple_images", "forbidden_path", "forbidden_source", "bad_signature",
   "not_found", "method_not_allowed", "client_gone", "source_failed", "source_timeout", "idempotency_key_reused",
-  "bad_password", "bad_token", "provider_refused", "provider_unavailable", "sign_in_failed", "registration_closed",
+  "bad_password", "bad_token", "token_reused", "provider_refused", "provider_unavailable", "sign_in_failed", "registration_closed",
   "key_not_found", "key_name_taken", "last_administrator", "too_many_keys", "user_exists", "too_many_invitations", "invitation_not_found",
   "item_not_cancellable", "job_not_cancellable", "job_not_finished", "job_not_retryable",
 ]);

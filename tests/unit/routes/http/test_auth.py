@@ -70,7 +70,7 @@ def test_user_who_cannot_be_looked_up_is_neither_unknown_nor_refused(
     at = f"postgresql://u@127.0.0.1:{free_port()}/d" if lost == "no server" else f"sqlite:///{tmp_path}/gone/a.db"
     away = Database(at)
     here = app(away, auth_required=False, accounts=SimpleNamespace(sessions=Sessions(away, signed)))
-    ways = {"Authorization": f"Bearer {made.access_token(user)}"}, {"Cookie": f"{SESSION_COOKIE}={made.cookie(user)}"}
+    ways = {"Authorization": f"Bearer {made.tokens(user).access}"}, {"Cookie": f"{SESSION_COOKIE}={made.cookie(user)}"}
     for headers in ways:
         with here.test_request_context(headers=headers):
             with pytest.raises(DatabaseUnavailable):
