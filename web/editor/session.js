@@ -54,7 +54,7 @@ export class Session {
     this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
     this.presets = presetList(facts?.presets ?? {});
     this.options = document.options;
-    this.options.value = withoutName(this.options.value, this.presets);
+    document.autosave.reword(withoutName(this.options.value, this.presets));
     /** The preset whose options are all in use. */
     this.preset = computed(() => presetOf(this.presets, this.options.value));
     this.guides = new Guides(this);

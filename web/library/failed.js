@@ -3,7 +3,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
 import { add, changes, forget, order, peek, photoOf } from "../app/store.js";
-import { errorFacts, errorSolution, errorTexts, errorTitle } from "./failures.js";
+import { errorFacts, errorSolution, moreTexts, errorTitle } from "./failures.js";
 import { icon } from "./icons.js";
 import { keepWaiting, pump, retry } from "./sender.js";
 import { shrink } from "./thumbs.js";
@@ -13,7 +13,7 @@ import { shrink } from "./thumbs.js";
 const NAMED = 6;
 const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
 
-await errorTexts();
+await moreTexts();
 
 /** @returns {Map<string, Doc[]>} */
 function groups() {
