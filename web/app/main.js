@@ -41,7 +41,7 @@ function shell() {
 
 function notice() {
   if (!shown.value) return nothing;
-  return html`<div class="notice banner"><span>${shown.value}</span><button type="button" class="button" @click=${() => { shown.value = ""; }}>${t("got_it")}</button></div>`;
+  return html`<aside class="notice banner" aria-label=${t("notice")}><span>${shown.value}</span><button type="button" class="button" @click=${() => { shown.value = ""; }}>${t("got_it")}</button></aside>`;
 }
 
 /** @param {Event} event */

@@ -64,6 +64,7 @@ export const de = {
   added: ({ count }, say) => say.plural(count, { one: "# Foto hinzugefügt", other: "# Fotos hinzugefügt" }),
   nothing_added: "Es kam kein Foto dazu.",
   cancelled_all: ({ count }, say) => say.plural(count, { one: "# Foto abgebrochen", other: "# Fotos abgebrochen" }),
+  notice: "Hinweis",
   got_it: "OK",
 
   looks: "Wie die Ergebnisse aussehen",

@@ -64,6 +64,7 @@ export const en = {
   added: ({ count }, say) => say.plural(count, { one: "# photo added", other: "# photos added" }),
   nothing_added: "No photo was added.",
   cancelled_all: ({ count }, say) => say.plural(count, { one: "# photo cancelled", other: "# photos cancelled" }),
+  notice: "Notice",
   got_it: "OK",
 
   looks: "How the results look",
