@@ -79,6 +79,32 @@ def apply(tab: Tab, steps: int, enters: int = 1) -> NDArray[np.uint8]:
     return mask_of(tab.page)
 
 
+def test_smart_brush_gets_ready_unseen_and_waits_for_nothing_in_its_worker(
+    direct: Gunicorn, tabs: Tabs, discs: Path
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    open_photo(tab, discs, "image/png")
+    before = mask_of(page)
+    count = """({document}) => {
+      const run = document.work.run;
+      window.asked = [];
+      document.work.run = (name, ...parts) => { asked.push(name); return run(name, ...parts); };
+    }"""
+    session(page, count)
+    set_tool(page, "smart", mode="erase", size=40, sampleHair=False)
+    poll(lambda: page.evaluate("asked.length") == 4, what="the strokes that nobody sees")
+    assert np.array_equal(mask_of(page), before)
+    assert depth(page) == 0
+    drag(page, (FIRST[0] - 20, FIRST[1]), (FIRST[0] + 20, FIRST[1]))
+    poll(lambda: depth(page) == 1, what="the stroke")
+    # Edges are cleaned and edits are saved by a worker of their own.
+    poll(lambda: page.title() and len(page.workers) == 2, what="the other worker")
+    assert set(page.evaluate("asked")) == {"guided"}
+    page.get_by_role("button", name="Back").click()
+    poll(lambda: page.title() and not any(one.url.endswith("/mask.js") for one in page.workers), what="the end")
+
+
 @pytest.mark.parametrize("contiguous", [True, False])
 def test_wand_takes_one_part_or_all_of_the_colour(editor: Tab, contiguous: bool) -> None:
     set_tool(editor.page, "wand", mode="erase", tolerance=12, contiguous=contiguous)

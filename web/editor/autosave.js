@@ -112,7 +112,7 @@ export class Autosave {
     await document.history.settled();
     const { tiles, changes, kept } = this.#snapshot();
     const edit = { revision: document.mask.revision, options: document.options.peek(), view: document.view.peek() ?? undefined, kept: document.mask.kept() };
-    for (const tile of tiles) tile.data = await document.work.run("deflate", tile.data);
+    for (const tile of tiles) tile.data = await document.later.run("deflate", tile.data);
     const whole = tiles.map((put) => /** @type {import("../app/db.js").Change} */ ({ store: "tiles", put }));
     const all = [...whole, ...changes];
     // The mark of the list is there after a reload where the edit is.

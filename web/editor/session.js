@@ -77,6 +77,7 @@ export class Session {
       unsubscribe();
       stopOptions();
       stopView();
+      for (const tool of this.tools.values()) tool.stop?.();
       this.exporter.close();
       this.film.close();
       this.guides.close();
