@@ -11,6 +11,7 @@ from tests.support.editor import set_options
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import drag, ready, set_tool
 from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
+from tests.support.waiting import poll
 
 COMPLETED = "Completed"
 
@@ -90,3 +91,22 @@ def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_fi
     expect(item(tab, "chelsea.jpg, Completed, Edited")).to_be_visible()
     facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Download metadata")))
     assert {one["name"]: one["edited"] for one in facts} == {"astronaut.jpg": False, "chelsea.jpg": True}
+    tab.page.get_by_role("button", name="Delete now").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    tab.page.get_by_role("heading", name="Remove the background").wait_for()
+    poll(lambda: kept(tab) == [], what="the browser's database")
+
+
+def kept(tab: Tab) -> list[str]:
+    """Return what the browser keeps of photos; how tools are set stays."""
+    read = """async () => {
+      const main = document.querySelector("script[type=module]").src;
+      const db = await import(main.replace("main.js", "db.js"));
+      const found = [];
+      for (const store of ["docs", "photos", "tiles", "history", "outbox", "settings"]) {
+        for (const record of await db.list(store)) found.push(`${store} ${record.key ?? record.id ?? record.docId}`);
+      }
+      return found.filter((name) => !name.startsWith("settings ") || name.startsWith("settings lease"));
+    }"""
+    found: list[str] = tab.page.evaluate(read)
+    return found

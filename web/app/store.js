@@ -118,7 +118,7 @@ export function dispatch(id, event) {
 export async function forget(ids) {
   drop(ids);
   broadcast("forget", ids);
-  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }]));
+  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }, { store: "settings", delete: `lease ${id}` }]));
   for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
 }
 
