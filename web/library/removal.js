@@ -113,6 +113,6 @@ function text() {
 function notice() {
   if (!removed.value.length || route.value.name !== "library") return nothing;
   // The time stands still for those who are at it.
-  return html`<aside class="notice banner" aria-label=${t("removal")} @pointerenter=${() => clearTimeout(timer)} @pointerleave=${wait} @focusin=${() => clearTimeout(timer)} @focusout=${wait}>
+  return html`<aside class="notice banner undo" aria-label=${t("removal")} @pointerenter=${() => clearTimeout(timer)} @pointerleave=${wait} @focusin=${() => clearTimeout(timer)} @focusout=${wait}>
     <span>${text()}</span><button type="button" class="button" aria-keyshortcuts="Control+Z" title=${t("undo_key")} @click=${undo}>${t("undo")}</button></aside>`;
 }
