@@ -14,6 +14,14 @@ TWO = {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED}
 THREE = {**TWO, "coffee.jpg": COMPLETED}
 
 
+# How many photos are removed in the browser's database.
+MARKED = """async () => {
+  const main = document.querySelector("script[type=module]").src;
+  const db = await import(main.replace("main.js", "db.js"));
+  return (await db.list("docs")).filter(({ removed }) => removed).length;
+}"""
+
+
 def remove(tab: Tab, name: str) -> None:
     item(tab, name).get_by_role("button", name="Remove").click()
 
@@ -122,6 +130,7 @@ def test_closed_page_removes_for_good(with_jobs: Studio, tabs: Tabs, photo_files
     wait_for(tab, {"chelsea.jpg": COMPLETED})
     remove(tab, "chelsea.jpg")
     undo(tab).wait_for()
+    poll(lambda: tab.page.evaluate(MARKED) == 2, what="the browser's database")
     tab.page.close()
     poll(lambda: answers(with_jobs, tab) == [404], what="the job's end")
     other = tabs.open(with_jobs.url, context=tabs.contexts[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.support.editor import mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
@@ -99,10 +99,15 @@ def test_smart_brush_gets_ready_unseen_and_waits_for_nothing_in_its_worker(
     drag(page, (FIRST[0] - 20, FIRST[1]), (FIRST[0] + 20, FIRST[1]))
     poll(lambda: depth(page) == 1, what="the stroke")
     # Edges are cleaned and edits are saved by a worker of their own.
-    poll(lambda: page.title() and len(page.workers) == 2, what="the other worker")
+    poll(lambda: page.title() and workers(page) == 2, what="the other worker")
     assert set(page.evaluate("asked")) == {"guided"}
     page.get_by_role("button", name="Back").click()
-    poll(lambda: page.title() and not any(one.url.endswith("/mask.js") for one in page.workers), what="the end")
+    poll(lambda: page.title() and workers(page) == 0, what="the end")
+
+
+def workers(page: Page) -> int:
+    """Return how many workers the editor has."""
+    return sum(one.url.endswith("/mask.js") for one in page.workers)
 
 
 @pytest.mark.parametrize("contiguous", [True, False])

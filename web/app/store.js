@@ -84,9 +84,9 @@ export function add(added) {
   return made;
 }
 
-/** Show the documents that are not removed. */
+/** Show the documents that are not removed, in the order in which they were added: news of other tabs come in any. */
 export function arrange() {
-  order.value = [...docs.keys()].filter((id) => !peek(id)?.removed);
+  order.value = [...docs.values()].map((held) => held.peek()).filter((doc) => !doc.removed).sort((one, other) => one.addedAt - other.addedAt).map(({ id }) => id);
 }
 
 /** Change many documents, and show them once. */
@@ -138,7 +138,6 @@ export async function restore() {
   hear("docs", takeAll);
   hear("forget", drop);
   const kept = /** @type {Doc[]} */ (await db.list("docs"));
-  kept.sort((one, other) => one.addedAt - other.addedAt);
   takeAll(kept);
   const open = kept.filter((doc) => doc.removed || !isOver(doc));
   const others = open.some((doc) => ownerOf(doc) !== TAB) ? await openTabs() : new Set();

@@ -5,7 +5,7 @@ import { offer, say } from "../app/announce.js";
 import { request } from "../app/api.js";
 import { t } from "../app/i18n/index.js";
 import { route } from "../app/router.js";
-import { arrange, docs, forget, order, patch, peek, together } from "../app/store.js";
+import { arrange, docs, flush, forget, patch, peek, together } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { moreTexts } from "./failures.js";
 import { select } from "./selection.js";
@@ -78,6 +78,8 @@ function mark(ids, by) {
     }
     arrange();
   });
+  // At once: a page that is closed may have no time for it.
+  flush();
 }
 
 /** Count the time from now on. */
