@@ -1,7 +1,7 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { EDITOR, prepare, startDrops } from "../library/drop.js";
+import { EDITOR, prepare, prepareEditing, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
 import { notify, offer, said, say, shown } from "./announce.js";
 import { onKeyNeeded } from "./api.js";
@@ -109,7 +109,7 @@ async function start() {
   const known = knownFacts();
   const mine = await restored;
   if (docs.size) (await import("../library/batch.js")).goOn(mine);
-  else known.then(() => setTimeout(prepare, PREPARE_MS));
+  else known.then(() => setTimeout(() => { prepare(); if (!docs.size) prepareEditing(); }, PREPARE_MS));
 }
 
 start();

@@ -108,8 +108,14 @@ function filters() {
 // Loaded while nothing else happens, so that it is there when the server is not.
 setTimeout(() => {
   Promise.all([import("./results.js"), import("./delete.js")]).catch(() => undefined);
-  prepareEditing();
+  editLater();
 }, PREPARE_MS);
+
+/** Photos that are being sent go first. */
+function editLater() {
+  if (overall.peek().open) setTimeout(editLater, PREPARE_MS);
+  else prepareEditing();
+}
 
 /** Go on with the documents of an earlier visit that are this tab's. @param {string[]} mine */
 export async function goOn(mine) {

@@ -34,7 +34,6 @@ async function loaded() {
 export function prepare() {
   import("./actions.js").catch(() => undefined);
   import("./batch.js").catch(() => undefined);
-  prepareEditing();
 }
 
 /** Load the editor while nothing else happens, unless the person saves data. */
