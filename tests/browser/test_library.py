@@ -52,13 +52,25 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
 def test_editor_is_loaded_while_one_photo_is_dragged_over_the_page(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
-    several, tab = tabs.open(direct.url), tabs.open(direct.url)
+    opened = []
+    for _ in range(2):
+        context = tabs.context()
+        # The time does not come in which nothing else happens, and the editor is loaded anyway.
+        context.add_init_script("window.requestIdleCallback = () => undefined")
+        opened.append(tabs.open(direct.url, context=context))
+    several, tab = opened
     drag(several, *photo_files[:2], kinds=("dragEnter", "dragOver"))
     drag(tab, photo_files[0], kinds=("dragEnter", "dragOver"))
     for part in ("views.js", "session.js", "overlay.js", "editor.css", "i18n/en.js"):
         poll(lambda part=part: tab.page.title() and tab.asked(f"GET .*/editor/{part}"), what=part)
     # Several photos become a list.
     assert not several.asked("GET .*/editor/")
+
+
+def test_editor_is_loaded_while_nothing_else_happens(direct: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(direct.url)
+    for part in ("views.js", "session.js", "overlay.js", "editor.css", "i18n/en.js"):
+        poll(lambda part=part: tab.page.title() and tab.asked(f"GET .*/editor/{part}"), what=part)
 
 
 def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
@@ -148,8 +160,25 @@ def test_what_fails_says_why_and_what_to_do(with_jobs: Studio, tabs: Tabs, mixed
     tab.page.get_by_text("1 file is not a photo and was left out: notes.txt").wait_for()
     # What the server would have refused was not sent.
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == 1
+    # The browser has kept the photo that is to be made smaller.
+    tab.page.reload()
     panel.get_by_role("button", name="Resize and retry").click()
     wait_for(tab, {"astronaut.jpg": COMPLETED, "empty.jpg": "Failed", "damaged.jpg": "Failed", "wide.jpg": COMPLETED})
+
+
+def test_photo_that_is_not_kept_any_more_says_so(direct: Gunicorn, tabs: Tabs, mixed: list[Path]) -> None:
+    tab = tabs.open(direct.url)
+    choose(tab, mixed[0], mixed[4])
+    wait_for(tab, {"astronaut.jpg": COMPLETED, "wide.png": "Failed"})
+    clear = """async () => {
+      const main = document.querySelector("script[type=module]").src;
+      await (await import(main.replace("main.js", "db.js"))).clear("photos");
+    }"""
+    tab.page.evaluate(clear)
+    tab.page.reload()
+    panel = tab.page.get_by_role("region", name="Failed photos")
+    panel.get_by_role("button", name="Resize and retry").click()
+    panel.get_by_text("The photo was lost when the tab was closed").wait_for()
 
 
 def test_photo_that_browsers_cannot_show_gets_a_picture(

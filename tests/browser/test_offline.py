@@ -10,6 +10,7 @@ from tests.support.gunicorn import Gunicorn
 from tests.support.images import pixels
 from tests.support.strokes import click, depth, drag, ready, set_tool
 from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
+from tests.support.waiting import poll
 
 COMPLETED = "Completed"
 
@@ -70,6 +71,48 @@ def test_photo_opened_without_a_connection_opens_when_it_is_back(
     page.get_by_role("button", name="Back").click()
     leave_network(tab)
     choose(tab, photo_files[1])
-    expect(page.get_by_role("region", name="Editor").get_by_text("The server does not answer")).to_be_visible()
+    expect(page.get_by_role("region", name="Editor").get_by_text("It opens by itself when")).to_be_visible()
+    page.context.set_offline(False)
+    ready(page)
+
+
+def test_photo_of_a_batch_is_edited_without_a_connection(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """The editor is loaded while nothing else happens; a photo whose cut-out is at the server opens with it."""
+    tab = tabs.open(with_jobs.url, reduced_motion="reduce")
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    poll(lambda: page.title() and tab.asked("GET .*/editor/views.js"), what="the editor")
+    page.wait_for_load_state("networkidle")
+    leave_network(tab)
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    editor = page.get_by_role("region", name="Editor")
+    expect(editor.get_by_role("heading", name="No connection to the server")).to_be_visible()
+    expect(editor.get_by_text("It opens by itself when")).to_be_visible()
+    page.context.set_offline(False)
+    ready(page)
+
+
+def test_editor_that_is_not_loaded_says_so_and_opens_when_the_connection_is_back(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    context = tabs.context(reduced_motion="reduce")
+    # Nothing is loaded ahead for those who save data.
+    context.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
+    tab = tabs.open(direct.url, context=context)
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    assert not tab.asked("GET .*/editor/")
+    leave_network(tab)
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    expect(page.get_by_role("heading", name="No connection to the server")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("No connection to the server")
+    # One can go back, and come again.
+    page.get_by_role("link", name="Your photos").click()
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    expect(page.get_by_role("heading", name="No connection to the server")).to_be_visible()
     page.context.set_offline(False)
     ready(page)

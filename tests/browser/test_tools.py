@@ -1,8 +1,7 @@
-"""Selections, the smart brush and objects on the stage, and what is done to the whole cut-out."""
+"""Selections and the smart brush on the stage, and what is done to the whole cut-out."""
 
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,15 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from services.inference.catalogue import CATALOGUE, digest
-from tests.support import tiny_models
 from tests.support.editor import mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import click, depth, drag, fill, press, reset, said, set_tool
 from tests.support.studio import Tab, Tabs, one_tab
-from tests.support.waiting import ROOT, poll
+from tests.support.waiting import poll
 
 # `make browser` and its job in CI run them: `make test` has the page's first steps, brush and autosave.
 pytestmark = pytest.mark.long
@@ -26,30 +23,10 @@ pytestmark = pytest.mark.long
 SIZE = (320, 240)
 # Two green discs on violet.
 FIRST, SECOND, RADIUS = (90, 120), (230, 120), 50
-# The real `sam` is not available, so the server's catalogue gets the checksums of the tiny one.
-PATCH = """
-import dataclasses, sys
-sys.path.insert(0, {root!r})
-from services.inference.catalogue import CATALOGUE
-sums = {sums!r}
-spec = CATALOGUE["sam"]
-files = tuple(dataclasses.replace(file, checksum=sums[file.name]) for file in spec.files)
-CATALOGUE["sam"] = dataclasses.replace(spec, files=files)
-"""
 ACTIONS = """async ({document, say}, [name, ...values]) => {
   const main = globalThis.document.querySelector("script[type=module]").src;
   const { createActions } = await import(main.replace("app/main.js", "editor/tools/actions.js"));
   await createActions({document, say})[name](...values);
-}"""
-
-# What the page sends with a request.
-PROMPTS = """() => {
-  const append = FormData.prototype.append;
-  window.prompts = [];
-  FormData.prototype.append = function (name, ...value) {
-    if (name === "prompt") window.prompts.push(value[0]);
-    return append.call(this, name, ...value);
-  };
 }"""
 
 
@@ -100,6 +77,37 @@ def apply(tab: Tab, steps: int, enters: int = 1) -> NDArray[np.uint8]:
     press(tab.page, *["Enter"] * enters)
     poll(lambda: depth(tab.page) == steps, what="the step", seconds=15)
     return mask_of(tab.page)
+
+
+def test_smart_brush_gets_ready_unseen_and_waits_for_nothing_in_its_worker(
+    direct: Gunicorn, tabs: Tabs, discs: Path
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    open_photo(tab, discs, "image/png")
+    before = mask_of(page)
+    count = """({document}) => {
+      const run = document.work.run;
+      window.asked = [];
+      document.work.run = (name, ...parts) => { asked.push(name); return run(name, ...parts); };
+    }"""
+    session(page, count)
+    set_tool(page, "smart", mode="erase", size=40, sampleHair=False)
+    poll(lambda: page.evaluate("asked.length") == 4, what="the strokes that nobody sees")
+    assert np.array_equal(mask_of(page), before)
+    assert depth(page) == 0
+    drag(page, (FIRST[0] - 20, FIRST[1]), (FIRST[0] + 20, FIRST[1]))
+    poll(lambda: depth(page) == 1, what="the stroke")
+    # Edges are cleaned and edits are saved by a worker of their own.
+    poll(lambda: page.title() and workers(page) == 2, what="the other worker")
+    assert set(page.evaluate("asked")) == {"guided"}
+    page.get_by_role("button", name="Back").click()
+    poll(lambda: page.title() and workers(page) == 0, what="the end")
+
+
+def workers(page: Page) -> int:
+    """Return how many workers the editor has."""
+    return sum(one.url.endswith("/mask.js") for one in page.workers)
 
 
 @pytest.mark.parametrize("contiguous", [True, False])
@@ -282,47 +290,6 @@ def test_smart_brush_takes_the_servers_edge_for_hair(smart: Tab) -> None:
     assert found[120, 20] < 60
     press(page, "Control+z")
     assert not mask_of(page).any()
-
-
-@pytest.fixture(scope="module")
-def with_sam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """The service with u2netp and a tiny stand-in for sam, which finds what is bright around the first point."""
-    folder, site = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("site")
-    shutil.copy(ROOT / "models/u2netp.onnx", folder)
-    tiny_models.sam(folder)
-    sums = {file.name: f"sha256:{digest(folder / file.name)}" for file in CATALOGUE["sam"].files}
-    (site / "sitecustomize.py").write_text(PATCH.format(root=str(ROOT), sums=sums))
-    with Gunicorn(REMBG_SESSION_PATH=folder, MODELS_ENABLED="sam", PYTHONPATH=site, MAX_LOADED_MODELS=2) as running:
-        yield running
-
-
-def test_object_is_found_by_points(with_sam: Gunicorn, tabs: Tabs, tmp_path: Path) -> None:
-    picture = Image.new("RGB", SIZE, "black")
-    ImageDraw.Draw(picture).ellipse((60, 90, 120, 150), fill="white")
-    path = tmp_path / "ball.png"
-    picture.save(path)
-    tab = tabs.open(with_sam.url)
-    page = tab.page
-    open_photo(tab, path, "image/png")
-    fill(page, 255)
-    poll(lambda: session(page, "({tools}) => tools.has('object')"), what="the tool", seconds=15)
-    set_tool(page, "object", mode="keep")
-    page.evaluate(PROMPTS)
-    for place, button in (((90, 120), "left"), ((200, 30), "right")):
-        with page.expect_response("**/matte"):
-            click(page, place, button=button)
-    sent = [json.loads(prompt) for prompt in page.evaluate("() => window.prompts")]
-    assert [[mark["label"] for mark in marks] for marks in sent] == [[1], [1, 0]]
-    assert sent[1][0]["data"] == pytest.approx([90, 120], abs=1)
-    found = apply(tab, 2)
-    assert found[120, 90] > 200
-    assert found[30, 250] < 60
-
-
-def test_object_is_offered_only_where_a_model_takes_points(editor: Tab) -> None:
-    assert not session(editor.page, "({tools}) => tools.has('object')")
-    press(editor.page, "g")
-    assert session(editor.page, "({settings}) => settings.tool.value") != "object"
 
 
 @pytest.mark.parametrize(

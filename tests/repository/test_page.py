@@ -22,6 +22,8 @@ SOMETIMES = (
         "library/results.js",
         "library/remake.js",
         "library/notices.js",
+        "library/removal.js",
+        "library/delete.js",
         "app/storage.js",
         "library/i18n/en.js",
         "library/i18n/de.js",

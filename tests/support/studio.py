@@ -187,7 +187,7 @@ STATES: Final = ("Queued", "Processing", "Completed", "Failed", "Cancelled")
 def states(tab: Tab) -> dict[str, str]:
     """Return the state word of each photo that is in the list, by name, as people hear them."""
     names = tab.page.evaluate("[...document.querySelectorAll('ul.photos > li')].map((li) => li.ariaLabel)")
-    found = (re.fullmatch(rf"(.*), ({'|'.join(STATES)})", name, re.DOTALL) for name in names)
+    found = (re.fullmatch(rf"(.*), ({'|'.join(STATES)})(, Edited)?", name, re.DOTALL) for name in names)
     return {match.group(1): match.group(2) for match in found if match}
 
 

@@ -7,6 +7,9 @@ export const said = signal("");
 /** What is shown on top of every view until it is read. */
 export const shown = signal("");
 
+/** What is offered on top of a view: to undo. */
+export const offer = signal(() => /** @type {unknown} */ (""));
+
 /** Say a text, and show it. @param {string} text */
 export function notify(text) {
   shown.value = text;

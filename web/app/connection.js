@@ -1,7 +1,7 @@
 // Whether the server answers. Shown in every view; everything that waits goes on by itself.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { reachable, request } from "./api.js";
+import { ApiError, reachable, request } from "./api.js";
 import { t } from "./i18n/index.js";
 
 const LONGEST_SECONDS = 15;
@@ -18,6 +18,12 @@ async function askAgain() {
     await request("/health/live").catch(() => undefined);
   }
   asking = false;
+}
+
+/** Whether an error comes of a lost connection. A file of the page that is not loaded does not say why. @param {unknown} error */
+export async function isOffline(error) {
+  if (error instanceof ApiError) return error.status === 0;
+  return request("/health/live").then(() => false, () => !reachable.peek());
 }
 
 /** Resolves when the server answers. @returns {Promise<void>} */

@@ -25,9 +25,11 @@ export function merge(held, heard) {
   const late = isOver(held) && !isOver(heard) && heard.attempts === held.attempts && heard.stage !== "compose";
   // The other tab changed something else, before it knew of the last events.
   const older = (heard.moves ?? 0) < (moves ?? 0);
+  // A photo that was removed meanwhile stays removed.
+  const removed = older ? held.removed : heard.removed ?? (heard.moves === moves ? held.removed : undefined);
   const now = late || older ? { ...heard, state, stage, progress, eta, result, error, job, attempts, applied, moves } : heard;
   const pictures = now.thumb ? {} : { thumb: held.thumb, thumbKey: held.thumbKey };
-  return { ...now, ...pictures, before: now.before ?? held.before };
+  return { ...now, ...pictures, removed, before: now.before ?? held.before };
 }
 
 /** The document after an event; the same one where the event does not apply. @param {Doc} doc @param {DocEvent} event @returns {Doc} */

@@ -1,11 +1,11 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { EDITOR, prepare, startDrops } from "../library/drop.js";
+import { EDITOR, prepare, prepareEditing, startDrops } from "../library/drop.js";
 import { openLibrary } from "../library/library.js";
-import { notify, said, shown } from "./announce.js";
-import { onKeyNeeded, reachable } from "./api.js";
-import { connectionBanner, startConnection } from "./connection.js";
+import { notify, offer, said, say, shown } from "./announce.js";
+import { onKeyNeeded } from "./api.js";
+import { connectionBanner, isOffline, startConnection, whenReachable } from "./connection.js";
 import { trouble } from "./db.js";
 import { knownFacts } from "./facts.js";
 import { header, startScheme } from "./header.js";
@@ -34,14 +34,14 @@ function shell() {
   return html`
     <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
-    <div class="banners">${connectionBanner()}${storage.value()}${notice()}</div>
+    <div class="banners">${connectionBanner()}${storage.value()}${offer.value()}${notice()}</div>
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
 }
 
 function notice() {
   if (!shown.value) return nothing;
-  return html`<div class="notice banner"><span>${shown.value}</span><button type="button" class="button" @click=${() => { shown.value = ""; }}>${t("got_it")}</button></div>`;
+  return html`<aside class="notice banner" aria-label=${t("notice")}><span>${shown.value}</span><button type="button" class="button" @click=${() => { shown.value = ""; }}>${t("got_it")}</button></aside>`;
 }
 
 /** @param {Event} event */
@@ -65,15 +65,30 @@ async function show(to) {
     return;
   }
   await restored;
-  if (!docs.has(to.id)) { go({ name: "library" }); return; }
+  if (!order.peek().includes(to.id)) { go({ name: "library" }); return; }
   try {
-    const { openEditor } = await import(EDITOR);
+    const { openEditor, prepareEditor } = await import(EDITOR);
+    await prepareEditor().shows;
     if (mine === showing) view = openEditor(root, to.id);
-  } catch {
+  } catch (error) {
+    const offline = await isOffline(error);
+    if (mine !== showing) return;
+    if (offline) {
+      view = waiting(root);
+      whenReachable().then(() => { if (mine === showing) show(to); });
+      return;
+    }
     // Its files are of another build: the page is older than the server.
-    if (reachable.peek()) notify(t("reload_page"));
+    notify(t("reload_page"));
     go({ name: "library" });
   }
+}
+
+/** In place of an editor that is not loaded: why, and that it opens by itself. @param {HTMLElement} root */
+function waiting(root) {
+  say(t("offline_open"));
+  render(html`<section class="panel offline"><h1>${t("offline_open")}</h1><p class="soft">${t("offline_open_text")}</p><a class="button" href="#/">${t("your_photos")}</a></section>`, root);
+  return { close: () => render(nothing, root) };
 }
 
 const restored = restore();
@@ -94,7 +109,7 @@ async function start() {
   const known = knownFacts();
   const mine = await restored;
   if (docs.size) (await import("../library/batch.js")).goOn(mine);
-  else known.then(() => setTimeout(prepare, PREPARE_MS));
+  else known.then(() => setTimeout(() => { prepare(); if (!docs.size) prepareEditing(); }, PREPARE_MS));
 }
 
 start();

@@ -3,6 +3,9 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { trouble } from "./db.js";
 import { t } from "./i18n/index.js";
+import { moreTexts } from "../library/failures.js";
+
+await moreTexts();
 
 /** The trouble that the person has read. */
 const read = signal("");

@@ -16,15 +16,15 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
  *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
- *   options: Options, applied?: Options, stale?: number, moves?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, direct?: boolean}} Doc
- * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it.
+ *   options: Options, applied?: Options, stale?: number, moves?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, removed?: string, direct?: boolean}} Doc
+ * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it. `removed` names the tab that has removed it, which can be undone there.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
  * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */
 
 /** @type {Map<string, DocSignal>} */
 export const docs = new Map();
-/** Ids, oldest first. @type {import("../vendor/signals/signals-core.js").Signal<string[]>} */
+/** Ids of those that are not removed, oldest first. @type {import("../vendor/signals/signals-core.js").Signal<string[]>} */
 export const order = signal(/** @type {string[]} */ ([]));
 /** Grows with each change of a document, for what depends on many of them. */
 export const changes = signal(0);
@@ -67,19 +67,26 @@ export const photos = new Map();
 
 /** Add documents with their photos; those with an error are failed from the start. @param {Added[]} added @returns {Doc[]} */
 export function add(added) {
-  const made = added.map(({ blob, name, path = "", type = blob.type, options = {}, error, ...more }) => {
+  const made = added.map(({ blob, name, path = "", type = blob.type, options = {}, error, ...more }, index) => {
+    // Those of one drop come back in their order as well.
+    const addedAt = Date.now() + index / 1000;
     /** @type {Doc} */
-    const doc = { id: newId(), name, path, bytes: blob.size, type, addedAt: Date.now(), state: error ? "failed" : "added", progress: 0, attempts: 0,
+    const doc = { id: newId(), name, path, bytes: blob.size, type, addedAt, state: error ? "failed" : "added", progress: 0, attempts: 0,
       options, tab: TAB, error, ...more };
     photos.set(doc.id, blob);
     return doc;
   });
   batch(() => {
     for (const doc of made) docs.set(doc.id, signal(doc));
-    order.value = [...order.peek(), ...made.map((doc) => doc.id)];
+    arrange();
     for (const doc of made) changed(doc);
   });
   return made;
+}
+
+/** Show the documents that are not removed, in the order in which they were added: news of other tabs come in any. */
+export function arrange() {
+  order.value = [...docs.values()].map((held) => held.peek()).filter((doc) => !doc.removed).sort((one, other) => one.addedAt - other.addedAt).map(({ id }) => id);
 }
 
 /** Change many documents, and show them once. */
@@ -111,51 +118,52 @@ export function dispatch(id, event) {
 export async function forget(ids) {
   drop(ids);
   broadcast("forget", ids);
-  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }]));
+  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }, { store: "settings", delete: `lease ${id}` }]));
   for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
 }
 
 /** @param {string[]} ids */
 function drop(ids) {
-  const gone = new Set(ids);
   for (const id of ids) {
     docs.delete(id);
     photos.delete(id);
     unsaved.delete(id);
   }
-  order.value = order.peek().filter((id) => !gone.has(id));
+  arrange();
   for (const listener of onForget) listener(ids);
 }
 
-/** Bring back what earlier visits left, and follow the other tabs. Returns the documents that this tab is to send now. */
+/** Bring back what earlier visits left, and follow the other tabs. Returns the documents that are this tab's now: to send, or to forget where they were removed. */
 export async function restore() {
   hear("docs", takeAll);
   hear("forget", drop);
   const kept = /** @type {Doc[]} */ (await db.list("docs"));
-  kept.sort((one, other) => one.addedAt - other.addedAt);
   takeAll(kept);
-  const open = kept.filter((doc) => !isOver(doc));
-  const others = open.some((doc) => doc.tab !== TAB) ? await openTabs() : new Set();
-  const orphans = open.filter((doc) => !doc.tab || doc.tab === TAB || !others.has(doc.tab));
+  const open = kept.filter((doc) => doc.removed || !isOver(doc));
+  const others = open.some((doc) => ownerOf(doc) !== TAB) ? await openTabs() : new Set();
+  const orphans = open.filter((doc) => ownerOf(doc) === TAB || !others.has(ownerOf(doc)));
   for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
   return orphans.map((doc) => doc.id);
 }
 
-/** @param {Doc[]} heard */
-function takeAll(heard) {
-  const fresh = heard.filter((doc) => !docs.has(doc.id)).map((doc) => doc.id);
-  batch(() => {
-    heard.forEach(take);
-    if (fresh.length) order.value = [...order.peek(), ...fresh];
-  });
+/** @param {Doc} doc */
+function ownerOf({ removed, tab = "" }) {
+  return removed ?? tab;
 }
 
-/** Take a document as another tab or an earlier visit has it. @param {Doc} doc */
+/** @param {Doc[]} heard */
+function takeAll(heard) {
+  batch(() => { if (heard.map(take).includes(true)) arrange(); });
+}
+
+/** Take a document as another tab or an earlier visit has it; says whether it comes or goes with that. @param {Doc} doc */
 function take(doc) {
   const held = docs.get(doc.id);
+  const before = held?.peek();
   if (held) held.value = merge(held.peek(), doc);
   else docs.set(doc.id, signal(doc));
   changes.value = changes.peek() + 1;
+  return !before || before.removed !== peek(doc.id)?.removed;
 }
 
 const SAVED_AT_ONCE = 50;

@@ -3,7 +3,7 @@ import { effect } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import * as db from "../app/db.js";
 import { t } from "../app/i18n/index.js";
-import { patch } from "../app/store.js";
+import { patch, peek } from "../app/store.js";
 import { inflate } from "./core/inflate.js";
 import { Mask, TILE } from "./core/mask.js";
 
@@ -38,6 +38,7 @@ export class Autosave {
   #timer = 0;
   #touched = false;
   #closed = false;
+  #follows = false;
   /** @type {Promise<unknown>} */
   #writing = Promise.resolve();
 
@@ -48,7 +49,6 @@ export class Autosave {
     /** Whether the database has every tile. */
     this.#whole = Boolean(state);
     const { mask, history } = document;
-    let opened = false;
     const hidden = () => {
       if (globalThis.document.visibilityState === "hidden") this.flush();
     };
@@ -58,17 +58,24 @@ export class Autosave {
       history.onChange(() => this.#later()),
       effect(() => {
         document.options.value;
-        if (opened) this.#later();
+        if (this.#follows) this.#later();
       }),
       effect(() => {
         document.view.value;
         // Looking around alone is no edit.
-        if (opened && (this.#whole || history.depth)) this.#later();
+        if (this.#follows && (this.#whole || history.depth)) this.#later();
       }),
       () => globalThis.document.removeEventListener("visibilitychange", hidden),
     ];
-    opened = true;
+    this.#follows = true;
     this.stop = () => stops.forEach((stop) => stop());
+  }
+
+  /** Put the options in other words, which is no edit. @param {{[name: string]: string}} options */
+  reword(options) {
+    this.#follows = false;
+    this.document.options.value = options;
+    this.#follows = true;
   }
 
   #later() {
@@ -104,9 +111,13 @@ export class Autosave {
     }
     await document.history.settled();
     const { tiles, changes, kept } = this.#snapshot();
-    for (const tile of tiles) tile.data = await document.work.run("deflate", tile.data);
+    const edit = { revision: document.mask.revision, options: document.options.peek(), view: document.view.peek() ?? undefined, kept: document.mask.kept() };
+    for (const tile of tiles) tile.data = await document.later.run("deflate", tile.data);
     const whole = tiles.map((put) => /** @type {import("../app/db.js").Change} */ ({ store: "tiles", put }));
     const all = [...whole, ...changes];
+    // The mark of the list is there after a reload where the edit is.
+    const doc = peek(document.id);
+    if (doc) all.push({ store: "docs", put: { ...doc, edit } });
     const { isFull, makeRoom } = await import("./room.js");
     if (await isFull()) await makeRoom(document.id);
     let written = await db.write(all);
@@ -122,7 +133,7 @@ export class Autosave {
     }
     this.#kept = kept;
     this.#whole = true;
-    patch(document.id, { edit: { revision: document.mask.revision, options: document.options.peek(), view: document.view.peek() ?? undefined, kept: document.mask.kept() } });
+    patch(document.id, { edit });
     document.saved.value = this.#touched ? "saving" : "saved";
     return true;
   }

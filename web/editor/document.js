@@ -24,7 +24,7 @@ export async function openDocument(id, onPhoto) {
     const [[photo, mask, state], readOnly] = await Promise.all([load(id, onPhoto), lease.take(), loadSettings()]);
     const document = new EditorDocument({ id, photo, mask, state, lease });
     document.readOnly.value = readOnly;
-    import("./room.js").then(({ forgetOld }) => forgetOld(id));
+    import("./room.js").then(({ forgetOld }) => forgetOld(id)).catch(() => undefined);
     return document;
   } catch (error) {
     lease.close();
@@ -38,6 +38,8 @@ export class EditorDocument {
   saved = signal(/** @type {Saved} */ ("saved"));
   /** Whether another tab has this document. */
   readOnly = signal(false);
+  /** @type {ReturnType<typeof startWork> | undefined} */
+  #later;
 
   /** @param {{id: string, photo: ImageBitmap, mask: Mask, state: Awaited<ReturnType<typeof savedState>>, lease: Lease}} parts */
   constructor({ id, photo, mask, state, lease }) {
@@ -51,7 +53,7 @@ export class EditorDocument {
     this.mask = mask;
     this.lease = lease;
     this.work = startWork();
-    this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.work.run("deflate", bytes) });
+    this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.later.run("deflate", bytes) });
     if (state) this.history.restore(state.entries, state.depth);
     this.options.value = state?.options ?? doc?.edit?.options ?? doc?.options ?? {};
     this.view.value = state?.view ?? null;
@@ -62,11 +64,20 @@ export class EditorDocument {
     };
   }
 
+  /** Runs what nobody waits for, so that a stroke does not wait for it. */
+  get later() {
+    this.#later ??= startWork();
+    return this.#later;
+  }
+
   /** Save what is left and let the document go. */
   close() {
     const saving = this.autosave.close();
     this.lease.close();
-    saving.finally(() => this.work.close());
+    saving.finally(() => {
+      this.work.close();
+      this.#later?.close();
+    });
     this.photo.close();
     return saving;
   }

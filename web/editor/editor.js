@@ -5,11 +5,11 @@ import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import { ApiError, studioFacts } from "../app/api.js";
-import { whenReachable } from "../app/connection.js";
+import { isOffline, whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { peek, photoOf } from "../app/store.js";
-import { errorSolution, errorTexts, errorTitle } from "../library/failures.js";
+import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
 import { openDocument } from "./document.js";
 import { frame } from "./frame.js";
 import { startGL } from "./gl/renderer.js";
@@ -23,6 +23,8 @@ const STYLE = new URL("./editor.css", import.meta.url).href;
 /** Load what shows a photo, and what acts on it: before there is one, where it is expected. */
 export function prepareEditor() {
   const rest = Promise.all([import("./session.js"), import("./views.js"), import("./overlay.js")]);
+  // Who waits for it says what went wrong.
+  rest.catch(() => undefined);
   return { shows: Promise.all([loadStyle(), loadTexts(language.value)]), rest };
 }
 
@@ -65,13 +67,21 @@ class Opening {
       stopWaiting();
       await this.#show(document, renderer, rest);
     } catch (error) {
-      const known = error instanceof ApiError;
-      await errorTexts().catch(() => undefined);
-      this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
-      say(this.#error.value.text);
-      if (known && error.status === 0) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });
-      if (!known) throw error;
+      await this.#explain(error);
     }
+  }
+
+  /** Say what went wrong; without a connection the photo opens by itself when there is one. @param {unknown} error */
+  async #explain(error) {
+    const offline = await isOffline(error);
+    const known = error instanceof ApiError;
+    await moreTexts().catch(() => undefined);
+    if (this.#closed) return;
+    if (offline) this.#error.value = { text: t("offline_open"), solution: t("offline_open_text") };
+    else this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
+    say(this.#error.value.text);
+    if (offline) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });
+    else if (!known) throw error;
   }
 
   /** Have the photo on the graphics card while the model works. @param {ImageBitmap} photo */
@@ -158,7 +168,8 @@ function back() {
 /** Load the texts of a language; English is there for what another one lacks. @param {string} name */
 async function loadTexts(name) {
   addMessages("en", (await import("./i18n/en.js")).en);
-  if (name === "de") addMessages("de", (await import("./i18n/de.js")).de);
+  if (name !== "de") return;
+  for (const { de } of await Promise.all([import("./i18n/de.js"), import("./i18n/tools_de.js")])) addMessages("de", de);
 }
 
 /** Load the editor's style once. */
@@ -167,9 +178,12 @@ function loadStyle() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = STYLE;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     link.addEventListener("load", resolve);
-    link.addEventListener("error", resolve);
+    link.addEventListener("error", () => {
+      link.remove();
+      reject(new Error("no style"));
+    });
     document.head.append(link);
   });
 }

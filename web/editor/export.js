@@ -7,7 +7,7 @@ import { ApiError, compose } from "../app/api.js";
 import { whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
-import { errorSolution, errorTexts, errorTitle } from "../library/failures.js";
+import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
 import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
@@ -91,7 +91,7 @@ export class Exporter {
       this.session.say(text);
       setTimeout(() => { if (this.state.peek() === done) this.state.value = { kind: "idle" }; }, DONE_MS);
     } catch (error) {
-      await errorTexts().catch(() => undefined);
+      await moreTexts().catch(() => undefined);
       if (!running.signal.aborted) this.fail(error, again);
     }
   }

@@ -48,7 +48,7 @@ export class Filmstrip {
     const doc = docs.get(id)?.value;
     if (!doc) return html``;
     const thumb = doc.thumb ?? doc.before;
-    return html`<li><a href=${`#/edit/${id}`} aria-label=${doc.name} aria-current=${id === this.id ? "true" : "false"}>
+    return html`<li><a href=${`#/edit/${id}`} aria-label=${doc.edit ? `${doc.name}, ${t("ed_edited")}` : doc.name} aria-current=${id === this.id ? "true" : "false"}>
       ${thumb ? html`<img alt="" src=${this.#url(thumb)}>` : html`<span class="soft">${doc.name.slice(0, 1).toUpperCase()}</span>`}
       ${doc.edit ? html`<span class="ed-edited" title=${t("ed_edited")}></span>` : html``}</a></li>`;
   }

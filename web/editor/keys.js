@@ -1,5 +1,6 @@
 /** The stage's keys. Those without Ctrl act only while the stage has the focus, and can be turned off. */
 import { html } from "../vendor/lit-html/lit-html.js";
+import { notify } from "../app/announce.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
 import { forgetEverything } from "./autosave.js";
@@ -171,7 +172,11 @@ class Keys {
   /** @param {string} name */
   #choose(name) {
     const { tools, settings, commands } = this.parts;
-    if (!tools.has(name)) return false;
+    if (!tools.has(name)) {
+      // The one tool that not every server has.
+      notify(t("tool_object_missing"));
+      return true;
+    }
     if (commands?.choose) commands.choose(name);
     else settings.tool.value = name;
     return true;

@@ -55,7 +55,7 @@ export class Look {
         await painted();
         await new Promise((done) => setTimeout(done, COLOURS_LATER_MS));
         const { cellsOf } = await import("./gl/colours.js");
-        return document.work.run("cleanColours", cellsOf(photo, this.small));
+        return document.later.run("cleanColours", cellsOf(photo, this.small));
       }),
     ];
     this.close = () => {

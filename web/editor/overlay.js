@@ -9,6 +9,7 @@ import { drawLoupe } from "./loupe.js";
  * @property {[number, number][]} [path]
  * @property {boolean} [closed]
  * @property {boolean} [handles]
+ * @property {{x: number, y: number, adds: boolean}[]} [marks] points of an object, and of what is none of it
  * @property {Rect & {bytes: Uint8Array}} [region]
  * @property {{x: number, y: number, radius: number, finger?: boolean}} [cursor]
  */
@@ -105,7 +106,7 @@ export class OverlayCanvas {
   }
 
   /** @param {Overlay} tool @param {Placer} at @param {number} scale */
-  #tool({ path, closed, handles, region, cursor }, at, scale) {
+  #tool({ path, closed, handles, marks, region, cursor }, at, scale) {
     const { context } = this;
     if (region) this.#drawRegion(region, at);
     if (path?.length) {
@@ -116,6 +117,7 @@ export class OverlayCanvas {
       }, [5, 4]);
       if (handles) for (const [x, y] of path) this.#handle(...at(x, y));
     }
+    for (const { x, y, adds } of marks ?? []) this.#mark(...at(x, y), adds);
     if (cursor) {
       const [x, y] = at(cursor.x, cursor.y);
       this.#twice(() => {
@@ -149,6 +151,26 @@ export class OverlayCanvas {
     context.fill();
     context.lineWidth = 1.5;
     context.strokeStyle = DARK;
+    context.stroke();
+  }
+
+  /** A plus for what belongs to an object, a minus for what does not. @param {number} x @param {number} y @param {boolean} adds */
+  #mark(x, y, adds) {
+    const { context } = this;
+    context.beginPath();
+    context.arc(x, y, 9, 0, 2 * Math.PI);
+    context.fillStyle = adds ? LIGHT : "#1d1f26";
+    context.fill();
+    context.lineWidth = 2;
+    context.strokeStyle = adds ? DARK : LIGHT;
+    context.stroke();
+    context.beginPath();
+    context.moveTo(x - 4, y);
+    context.lineTo(x + 4, y);
+    if (adds) {
+      context.moveTo(x, y - 4);
+      context.lineTo(x, y + 4);
+    }
     context.stroke();
   }
 

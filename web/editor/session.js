@@ -54,7 +54,7 @@ export class Session {
     this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
     this.presets = presetList(facts?.presets ?? {});
     this.options = document.options;
-    this.options.value = withoutName(this.options.value, this.presets);
+    document.autosave.reword(withoutName(this.options.value, this.presets));
     /** The preset whose options are all in use. */
     this.preset = computed(() => presetOf(this.presets, this.options.value));
     this.guides = new Guides(this);
@@ -77,6 +77,7 @@ export class Session {
       unsubscribe();
       stopOptions();
       stopView();
+      for (const tool of this.tools.values()) tool.stop?.();
       this.exporter.close();
       this.film.close();
       this.guides.close();

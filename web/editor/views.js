@@ -93,7 +93,15 @@ function hud(session) {
 
 /** @param {Session} session */
 function notices(session) {
-  return html`${session.document.readOnly.value ? otherTab(session) : html``}${doubtNotice(session)}${exportNotice(session)}`;
+  return html`${session.document.readOnly.value ? otherTab(session) : html``}${doubtNotice(session)}${objectNotice(session)}${exportNotice(session)}`;
+}
+
+/** That an object is looked for, and why it was not found. @param {Session} session */
+function objectNotice({ tools, settings }) {
+  const tool = settings.tool.value === "object" && /** @type {import("./tools/object.js").ObjectTool|undefined} */ (tools.get("object"));
+  if (!tool) return html``;
+  if (tool.busy.value) return html`<div class="ed-toast"><span class="ed-spinner"></span>${t("tool_object_busy")}</div>`;
+  return tool.trouble.value ? html`<div class="ed-toast bad">${icon("warn")}<div>${tool.trouble.value}${tool.marked ? html`<div class="ed-toast-actions"><button type="button" class="button" @click=${() => tool.again()}>${t("ed_try_again")}</button></div>` : html``}</div><button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { tool.trouble.value = ""; }}>${icon("close")}</button></div>` : html``;
 }
 
 /** @param {Session} session */

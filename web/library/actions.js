@@ -1,11 +1,10 @@
 // What a person does with photos: take in, open, download, change, remove.
-import * as api from "../app/api.js";
 import { say } from "../app/announce.js";
 import { isOver } from "../app/events.js";
 import { knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, forget, patch, photos as photoBlobs } from "../app/store.js";
+import { add, all, dispatch, patch, photos as photoBlobs } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
@@ -68,27 +67,9 @@ export function openEditorOf(id) {
   go({ name: "edit", id });
 }
 
-/** Remove photos from the page, and their jobs' images from the server where the whole job goes. @param {string[]} ids */
-export async function removePhotos(ids) {
-  await cancel(ids);
-  await forget(ids);
-  pump();
-}
-
 /** Stop everything that has not ended. */
 export async function cancelAll() {
   const open = all().filter((doc) => !isOver(doc)).map((doc) => doc.id);
   await cancel(open);
   say(t("cancelled_all", { count: open.length }));
-}
-
-/** Delete everything, on the server too. */
-export async function deleteAll() {
-  const docs = all();
-  await cancelAll();
-  const jobs = [...new Set(docs.flatMap((doc) => (doc.job ? [doc.job.id] : [])))];
-  await Promise.all(jobs.map((id) => api.request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => undefined)));
-  await forget(docs.map((doc) => doc.id));
-  leftOut.value = undefined;
-  say(t("deleted"));
 }

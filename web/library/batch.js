@@ -7,6 +7,7 @@ import { counts, order, peek } from "../app/store.js";
 import { cancelAll, leftOut, looking } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { restoreDefaults } from "./defaults.js";
+import { prepareEditing } from "./drop.js";
 import { chooseFolder, choosePhotos } from "./hero.js";
 import { PhotoList } from "./list.js";
 import { pause, queueLost } from "./pace.js";
@@ -105,11 +106,22 @@ function filters() {
 }
 
 // Loaded while nothing else happens, so that it is there when the server is not.
-setTimeout(() => import("./results.js").catch(() => undefined), PREPARE_MS);
+setTimeout(() => {
+  Promise.all([import("./results.js"), import("./delete.js")]).catch(() => undefined);
+  editLater();
+}, PREPARE_MS);
+
+/** Photos that are being sent go first. */
+function editLater() {
+  if (overall.peek().open) setTimeout(editLater, PREPARE_MS);
+  else prepareEditing();
+}
 
 /** Go on with the documents of an earlier visit that are this tab's. @param {string[]} mine */
 export async function goOn(mine) {
   await Promise.all([knownFacts(), restoreDefaults()]);
+  const removed = mine.filter((id) => peek(id)?.removed);
+  if (removed.length) await (await import("./removal.js")).finish(removed);
   await resume(mine);
   // Edits that the server did not get before the tab was closed.
   const stale = mine.filter((id) => peek(id)?.stale);

@@ -6,7 +6,6 @@ import { notify } from "../app/announce.js";
 import { facts, optionsOf } from "../app/facts.js";
 import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
-import { deleteAll } from "./actions.js";
 import { defaults, setDefaults } from "./defaults.js";
 import { errorText } from "./failures.js";
 import { icon } from "./icons.js";
@@ -115,12 +114,14 @@ function pickSwatch({ background = "" }) {
 
 function results() {
   const count = done().length;
+  const some = selected.value.size;
+  const metadata = t(some ? "metadata_some" : "download_metadata", { count: some });
   const busy = packing.value;
   return html`<div class="results panel">
-    <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${saveAll}>${icon("download")}${t("download_all")}</button>
+    <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${saveAll}>${icon("download")}${some ? t("download_some", { count }) : t("download_all")}</button>
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
     <button type="button" class="icon-button looks-toggle" aria-label=${t("looks")} title=${t("looks")} aria-expanded=${String(open.value)} aria-controls="looks" @click=${() => { open.value = !open.value; }}>${icon("looks")}</button>
-    <button type="button" class="button quiet" title=${t("download_metadata")} @click=${saveMetadata}>${icon("list")}<span>${t("download_metadata")}</span></button>
+    <button type="button" class="button quiet" title=${metadata} @click=${saveMetadata}>${icon("list")}<span>${metadata}</span></button>
     <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
   </div>`;
 }
@@ -150,9 +151,5 @@ function kept() {
 }
 
 async function confirmDelete() {
-  const { openDialog } = await import("../app/dialog.js");
-  const answer = await openDialog((dialog) => html`<h2>${t("delete_title")}</h2><p>${t("delete_text", { count: order.peek().length })}</p>
-    <div class="dialog-buttons"><button type="button" class="button" @click=${() => dialog.close("")}>${t("keep")}</button>
-    <button type="button" class="button primary danger" @click=${() => dialog.close("yes")}>${t("delete_yes")}</button></div>`, { label: t("delete_title") });
-  if (answer === "yes") await deleteAll();
+  (await import("./delete.js")).confirmDelete();
 }

@@ -84,7 +84,7 @@ export function metadata() {
     return [{
       name, path, status: state, width: result?.width ?? null, height: result?.height ?? null, bytes: result?.bytes || null,
       format: result ? doc.options.format || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
-      seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit?.revision), error: error ? error.code : null,
+      seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit), error: error ? error.code : null,
     }];
   });
 }

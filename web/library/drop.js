@@ -8,7 +8,7 @@ const AGAIN_MS = 2000;
 /** Loaded when it is opened, or a photo is expected. */
 export const EDITOR = "../editor/editor.js";
 
-/** Load the editor while a photo is on its way: dragged over the page, or being chosen. */
+/** Load the editor before a photo is opened: while one is on its way, or nothing else happens. */
 export function expectPhoto() {
   import(EDITOR).then(({ prepareEditor }) => Promise.all(Object.values(prepareEditor()))).catch(() => undefined);
 }
@@ -34,6 +34,12 @@ async function loaded() {
 export function prepare() {
   import("./actions.js").catch(() => undefined);
   import("./batch.js").catch(() => undefined);
+}
+
+/** Load the editor while nothing else happens, unless the person saves data. */
+export function prepareEditing() {
+  const { connection } = /** @type {any} */ (navigator);
+  if (!connection?.saveData) (globalThis.requestIdleCallback ?? setTimeout)(expectPhoto);
 }
 
 /** What is dropped: files, or entries that may be folders. They are only there while the event is handled. @param {DataTransfer} transfer @returns {Dropped[]} */

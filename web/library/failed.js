@@ -2,10 +2,10 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
-import { add, changes, forget, order, peek, photoOf } from "../app/store.js";
-import { errorFacts, errorSolution, errorTexts, errorTitle } from "./failures.js";
+import { add, changes, forget, order, patch, peek, photoOf } from "../app/store.js";
+import { errorFacts, errorSolution, moreTexts, errorTitle } from "./failures.js";
 import { icon } from "./icons.js";
-import { keepWaiting, pump, retry } from "./sender.js";
+import { GONE, keepWaiting, pump, retry } from "./sender.js";
 import { shrink } from "./thumbs.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
@@ -13,7 +13,7 @@ import { shrink } from "./thumbs.js";
 const NAMED = 6;
 const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
 
-await errorTexts();
+await moreTexts();
 
 /** @returns {Map<string, Doc[]>} */
 function groups() {
@@ -102,7 +102,9 @@ async function shrinkAndRetry(id) {
   if (!known || !doc) return;
   // As JPEG a pixel takes less than two bytes.
   const pixels = Math.min(known.limits.pixels, known.limits.bytes / 2);
-  const blob = await shrink({ photo: await photoOf(id), pixels });
+  const photo = await photoOf(id).catch(() => undefined);
+  const blob = photo && (await shrink({ photo, pixels }));
+  if (!photo) patch(id, { error: GONE });
   if (!blob) return;
   await forget([id]);
   const [made] = add([{ name: doc.name.replace(/\.[^.]+$/, "") + ".jpg", path: doc.path, blob, type: "image/jpeg", modified: doc.modified, options: doc.options }]);

@@ -17,8 +17,8 @@ const ready = signal(false);
 /** @type {Promise<void>|undefined} */
 let loading;
 
-/** Load the texts of errors. */
-export function errorTexts() {
+/** Load the texts that few visits need: of errors, pauses, and dialogs. */
+export function moreTexts() {
   loading ??= load().catch((error) => { loading = undefined; throw error; });
   return loading;
 }
@@ -31,7 +31,7 @@ async function load() {
 }
 
 // While nothing else happens, so that they are there when the server is not.
-setTimeout(() => errorTexts().catch(() => undefined), LATE_MS);
+setTimeout(() => moreTexts().catch(() => undefined), LATE_MS);
 
 function values() {
   const limits = facts.value?.limits;
@@ -58,7 +58,7 @@ export function errorSolution(error) {
 
 /** Both, as one text. @param {unknown} error */
 export async function errorText(error) {
-  await errorTexts().catch(() => undefined);
+  await moreTexts().catch(() => undefined);
   return `${errorTitle(error)}. ${errorSolution(error)}`.trim();
 }
 

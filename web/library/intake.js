@@ -9,6 +9,8 @@ import { HEAD_BYTES, sniff } from "./sniff.js";
  */
 
 const AT_ONCE = 8;
+/** As a person sorts names: 9 before 10. */
+const ORDER = new Intl.Collator(undefined, { numeric: true });
 /** The path of a file that is only counted. */
 const HIDDEN_PATH = "\0";
 const HIDDEN = /^(\.|Thumbs\.db$|desktop\.ini$|__MACOSX$)/;
@@ -22,6 +24,8 @@ export async function filesIn(items) {
     if (item instanceof File) found.push(picked(item));
     else await walk(item, "", found);
   }
+  // Browsers read folders in the order of the disk.
+  if (found.some(({ path }) => path)) found.sort((one, other) => ORDER.compare(one.path + one.file.name, other.path + other.file.name));
   return found;
 }
 

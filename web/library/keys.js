@@ -3,6 +3,9 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { apiKey, setApiKey } from "../app/api.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
+import { moreTexts } from "./failures.js";
+
+await moreTexts();
 
 /** Ask for a key; resolves to "" where the person declines. @param {import("../app/api.js").ApiError} refused @returns {Promise<string>} */
 export async function askForKey(refused) {

@@ -5,9 +5,12 @@ import { facts } from "../app/facts.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { counts } from "../app/store.js";
 import { leftOut, looking } from "./actions.js";
+import { moreTexts } from "./failures.js";
 import { icon } from "./icons.js";
 import { pause, queueLost } from "./pace.js";
 import { pump } from "./sender.js";
+
+await moreTexts();
 
 const TICK_MS = 1000;
 const NAMED = 4;

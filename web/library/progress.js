@@ -3,7 +3,7 @@ import { computed, signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
-import { all, changes, counts, order, peek } from "../app/store.js";
+import { all, changes, counts, order } from "../app/store.js";
 import { etaOf } from "./pace.js";
 
 // Shares of a photo's way: sent, then worked on.
@@ -24,13 +24,14 @@ export const overall = computed(() => {
     const { done, of } = remade.value;
     return { percent: Math.floor((100 * done) / of), of, done, failed: 0, open: of - done };
   }
-  const open = order.value.filter((id) => { const doc = peek(id); return doc && !isOver(doc); });
+  order.value;
+  const open = all().filter((doc) => !isOver(doc)).map((doc) => doc.id);
   if (open.some((id) => !run.has(id))) {
-    if (![...run].some((id) => { const doc = peek(id); return doc && !isOver(doc); })) run = new Set();
+    if (!open.some((id) => run.has(id))) run = new Set();
     for (const id of open) run.add(id);
     highest = 0;
   }
-  const docs = [...run].flatMap((id) => peek(id) ?? []);
+  const docs = all().filter((doc) => run.has(doc.id));
   const share = docs.reduce((sum, doc) => sum + wayOf(doc), 0) / Math.max(1, docs.length);
   highest = Math.max(highest, Math.floor(share));
   return { percent: highest, of: docs.length, done: docs.filter(isOver).length, failed: docs.filter((doc) => doc.state === "failed").length, open: open.length };

@@ -25,7 +25,7 @@ export function selectNone() {
 
 /** Whether a person should look at the result. @param {import("../app/store.js").Doc} doc */
 export function isUnsure(doc) {
-  return doc.state === "completed" && !doc.edit?.revision && doc.result?.confidence !== undefined && doc.result.confidence < UNSURE;
+  return doc.state === "completed" && !doc.edit && doc.result?.confidence !== undefined && doc.result.confidence < UNSURE;
 }
 
 /** @param {import("../app/store.js").Doc} doc @param {Filter} wanted */

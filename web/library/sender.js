@@ -24,6 +24,8 @@ const MAX_UNFINISHED = 64;
 const UPLOADS = 2;
 // Of photos that wait for their turn, so that a reload loses none of them.
 const KEPT_BYTES = 300 * 1024 * 1024;
+/** Of a photo whose bytes went with the tab. */
+export const GONE = { code: "photo_gone", text: "", solution: "", details: "", retryable: false };
 
 /** Uploads that run, by key. @type {Map<string, {abort: AbortController, ids: string[]}>} */
 const running = new Map();
@@ -122,7 +124,7 @@ async function formOf({ ids, options }) {
 async function lose(ids) {
   for (const id of ids) {
     if (await hasPhoto(id)) dispatch(id, { type: "rollback" });
-    else dispatch(id, { type: "fail", error: { code: "photo_gone", text: "", solution: "", details: "", retryable: false } });
+    else dispatch(id, { type: "fail", error: GONE });
   }
 }
 
@@ -168,13 +170,13 @@ export async function resume(ids) {
 
 let keeping = Promise.resolve();
 
-/** Keep the bytes of photos that wait, as far as there is room, one after another. @param {string[]} ids */
+/** Keep the bytes of photos that wait or may be made smaller, as far as there is room, one after another. @param {string[]} ids */
 export function keepWaiting(ids) {
   keeping = keeping.then(async () => {
     let bytes = all().filter((doc) => !isOver(doc) && !doc.job).reduce((sum, doc) => sum + doc.bytes, 0) - ids.reduce((sum, id) => sum + (peek(id)?.bytes ?? 0), 0);
     for (const id of ids) {
       const doc = peek(id);
-      if (!doc || doc.job || isOver(doc)) continue;
+      if (!doc || doc.job || (isOver(doc) && !doc.error?.retryable)) continue;
       bytes += doc.bytes;
       if (bytes > KEPT_BYTES) return;
       await keep(id, { photo: await photoOf(id) });
@@ -229,7 +231,7 @@ export async function retry(id) {
       if (passes(error)) { patch(id, { error: docError(error) }); return; }
     }
   }
-  if (!(await hasPhoto(id)) && !doc.job) return;
+  if (!(await hasPhoto(id)) && !doc.job) return patch(id, { state: "failed", error: GONE });
   await photoOf(id).catch(() => undefined);
   patch(id, { tab: TAB });
   dispatch(id, { type: "retry" });

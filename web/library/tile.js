@@ -4,7 +4,7 @@ import { live } from "../app/live.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { cancel, retry } from "./sender.js";
-import { openEditorOf, removePhotos } from "./actions.js";
+import { openEditorOf } from "./actions.js";
 import { errorTitle } from "./failures.js";
 import { groundOf } from "./ground.js";
 import { icon } from "./icons.js";
@@ -21,7 +21,7 @@ export function stateWord(doc) {
 /** @param {Doc} doc @param {HTMLLIElement} li */
 export function tile(doc, li) {
   const picked = selected.value.has(doc.id);
-  li.ariaLabel = t("item", { name: doc.path + doc.name, state: stateWord(doc) });
+  li.ariaLabel = t("item", { name: doc.path + doc.name, state: stateWord(doc) }) + (doc.edit ? `, ${t("edited")}` : "");
   li.dataset.state = doc.state;
   li.dataset.selected = String(picked);
   // The result of before stays while it is made again.
@@ -32,6 +32,7 @@ export function tile(doc, li) {
     <div class="picture" @click=${() => doc.state === "completed" && openEditorOf(doc.id)}>
       ${url ? html`<img src=${url} alt="" draggable="false" class=${result ? "result" : "before"}>` : html`<span class="blank">${icon(doc.state === "failed" ? "alert" : "image")}</span>`}
       ${doc.state === "processing" || doc.state === "uploading" ? html`<span class="bar"><i></i></span>` : nothing}
+      ${doc.edit ? html`<span class="edited" title=${t("edited")}>${icon("edit")}<span>${t("edited")}</span></span>` : nothing}
     </div>
     <label class="pick"><input type="checkbox" aria-label=${t("select", { name: doc.name })} .checked=${live(picked)}
       @change=${(/** @type {any} */ event) => select(doc.id, event.target.checked)}></label>
@@ -51,7 +52,7 @@ function badge(doc) {
 
 /** @param {Doc} doc */
 function actions(doc) {
-  const remove = html`<button type="button" class="icon-button" aria-label=${t("remove")} title=${t("remove")} @click=${() => removePhotos([doc.id])}>${icon("remove")}</button>`;
+  const remove = html`<button type="button" class="icon-button" aria-label=${t("remove")} title=${t("remove")} @click=${() => removeOne(doc.id)}>${icon("remove")}</button>`;
   if (doc.state === "completed") {
     return html`
       <button type="button" class="icon-button" aria-label=${t("edit")} title=${t("edit")} @click=${() => openEditorOf(doc.id)}>${icon("edit")}</button>
@@ -60,6 +61,11 @@ function actions(doc) {
   }
   if (isOver(doc)) return html`<button type="button" class="icon-button" aria-label=${t("retry")} title=${t("retry")} @click=${() => retry(doc.id)}>${icon("retry")}</button>${remove}`;
   return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel([doc.id])}>${icon("stop")}</button>${remove}`;
+}
+
+/** @param {string} id */
+async function removeOne(id) {
+  (await import("./removal.js")).removePhotos([id]);
 }
 
 /** @param {string} id */

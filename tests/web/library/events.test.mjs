@@ -74,3 +74,13 @@ test("a picture added in another tab brings back no earlier state", () => {
   // A rollback is later.
   assert.equal(merge(held, doc("added", { moves: 3 })).state, "added");
 });
+
+test("a photo that was removed comes back by undoing alone", () => {
+  const removed = doc("queued", { removed: "one", moves: 2 });
+  // News of a tab that did not know of it: earlier, and at the same time.
+  assert.equal(merge(removed, doc("queued", { before: "small", moves: 1 })).removed, "one");
+  assert.equal(merge(removed, doc("processing", { moves: 2 })).removed, "one");
+  assert.equal(merge(doc("processing", { moves: 2 }), removed).removed, "one");
+  assert.equal(merge(removed, doc("queued", { moves: 3 })).removed, undefined);
+  assert.equal(merge(doc("queued", { moves: 3 }), removed).removed, undefined);
+});

@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 globalThis.addEventListener ??= () => {};
-const { errorFacts, errorSolution, errorTexts, errorTitle } = await import("../../../web/library/failures.js");
+const { errorFacts, errorSolution, moreTexts, errorTitle } = await import("../../../web/library/failures.js");
 const { addMessages, has, language } = await import("../../../web/app/i18n/index.js");
 const { facts } = await import("../../../web/app/facts.js");
-await errorTexts();
+await moreTexts();
 addMessages("de", (await import("../../../web/app/i18n/de.js")).de);
 facts.value = { limits: { bytes: 16 * 1024 ** 2, pixels: 25e6, side: 16 } };
 

@@ -80,6 +80,14 @@ test("folders with more than a hundred entries are read to their end", async () 
   assert.equal(found.filter((one) => one.path === "all/deep/er/").length, 1500);
 });
 
+test("photos of folders are in the order of their names", async () => {
+  const names = async (children) => (await filesIn([folder("shop", children)])).map(({ path, file: { name } }) => path + name);
+  assert.deepEqual(await names([entry("10.jpg"), folder("bags", [entry("b.jpg"), entry("a.jpg")]), entry("9.jpg")]), ["shop/9.jpg", "shop/10.jpg", "shop/bags/a.jpg", "shop/bags/b.jpg"]);
+  // What a person has put in order stays as it is.
+  const photos = [file("x", "b.jpg"), file("x", "a.jpg")];
+  assert.deepEqual((await filesIn(photos)).map((one) => one.file.name), ["b.jpg", "a.jpg"]);
+});
+
 test("files are taken as they are where the browser has no entries", async () => {
   const photo = file("x", "a.jpg");
   for (const items of [[], [{ kind: "file" }], [{ kind: "file", webkitGetAsEntry: () => null }]]) {

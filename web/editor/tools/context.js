@@ -3,11 +3,11 @@
 /** @typedef {import("../document.js").EditorDocument} EditorDocument */
 /** @typedef {import("../core/polygon.js").Region} Region */
 /** @typedef {import("../core/region.js").Mode} Mode */
-/** @typedef {{path?: [number, number][], closed?: boolean, handles?: boolean, region?: Region, cursor?: {x: number, y: number, radius: number, finger?: boolean}}} Overlay */
+/** @typedef {{path?: [number, number][], closed?: boolean, handles?: boolean, marks?: {x: number, y: number, adds: boolean}[], region?: Region, cursor?: {x: number, y: number, radius: number, finger?: boolean}}} Overlay */
 /** @typedef {{x: number, y: number, pressure?: number, pointer?: "mouse" | "pen" | "touch" | "key", opposite?: boolean, eraser?: boolean, shift?: boolean}} Place
  *   px of the picture */
 /** @typedef {{name: string, pending: import("../../vendor/signals/signals-core.js").Signal<boolean>, begin(place: Place): void, move(places: Place[]): void,
- *   end(place: Place): void, cancel(): void, hover?(place: Place): void, back?(): void, apply?(mode?: Mode): void, discard?(): void, ring?: boolean}} Tool */
+ *   end(place: Place): void, cancel(): void, hover?(place: Place): void, back?(): void, apply?(mode?: Mode): void, discard?(): void, stop?(): void, ring?: boolean}} Tool */
 /** @typedef {typeof import("../settings.js")} Settings */
 /** @typedef {{document: EditorDocument, settings: Settings, overlay: {value: Overlay | null, peek(): Overlay | null},
  *   viewport: {scale: {value: number}}, say: (text: string) => void}} Parts */

@@ -3,7 +3,6 @@ import { signal } from "../../vendor/signals/signals-core.js";
 import { addMessages, speaker, t } from "../../app/i18n/index.js";
 import { studioFacts } from "../../app/api.js";
 import { Mask } from "../core/mask.js";
-import { de } from "../i18n/tools_de.js";
 import { en } from "../i18n/tools_en.js";
 import { painted } from "../look.js";
 import { Brush, warmUp } from "./brush.js";
@@ -14,7 +13,6 @@ import { SmartBrush } from "./smart.js";
 import { Wand } from "./wand.js";
 
 addMessages("en", en);
-addMessages("de", de);
 
 /** @typedef {import("./context.js").Tool} Tool */
 
@@ -39,6 +37,8 @@ export function createTools(parts) {
   const idle = painted().then(idleTime);
   context.ready = idle.then(() => openPhoto(document));
   idle.then(() => warmUp(Mask));
+  // There when the server is not.
+  idle.then(() => Promise.all([import("../gl/shadow.js"), import("../gl/blurred.js")])).catch(() => undefined);
   return tools;
 }
 

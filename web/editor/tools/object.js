@@ -2,6 +2,7 @@
 import { ApiError, matte } from "../../app/api.js";
 import { whenReachable } from "../../app/connection.js";
 import { t } from "../../app/i18n/index.js";
+import { signal } from "../../vendor/signals/signals-core.js";
 import { errorText } from "../../library/failures.js";
 import { decode } from "../core/png8.js";
 import { rectangle } from "../core/polygon.js";
@@ -63,6 +64,10 @@ export class ObjectTool extends Selection {
 
   /** @type {Promise<void>} */
   asked = Promise.resolve();
+  /** Whether the model works on it. */
+  busy = signal(false);
+  /** Why nothing was found; "" otherwise. */
+  trouble = signal("");
 
   cancel() {
     this.#first = null;
@@ -72,7 +77,7 @@ export class ObjectTool extends Selection {
   /** Take the last mark back. */
   back() {
     if (!this.#points.pop()) this.#box = null;
-    if (!this.#points.length && !this.#box) return this.discard();
+    if (!this.marked) return this.discard();
     this.#showMarks();
     this.asked = this.#ask();
   }
@@ -82,6 +87,8 @@ export class ObjectTool extends Selection {
     this.#asking?.abort();
     this.#points = [];
     this.#box = null;
+    this.busy.value = false;
+    this.trouble.value = "";
     super.discard();
   }
 
@@ -91,10 +98,21 @@ export class ObjectTool extends Selection {
     await super.apply(mode);
   }
 
+  get marked() {
+    return this.#points.length > 0 || this.#box !== null;
+  }
+
+  /** Ask once more with the same marks. */
+  again() {
+    this.asked = this.#ask();
+  }
+
   async #ask() {
     this.#asking?.abort();
     const asking = (this.#asking = new AbortController());
-    const { document, say } = this.context;
+    const { document } = this.context;
+    this.busy.value = true;
+    this.trouble.value = "";
     try {
       this.#copy ??= this.#small();
       const marks = [...this.#points, ...(this.#box ? [{ type: "rectangle", data: this.#box }] : [])];
@@ -102,12 +120,25 @@ export class ObjectTool extends Selection {
       const found = await matte(await this.#copy, "copy.jpg", { model: this.model, prompt, signal: asking.signal });
       await this.context.ready;
       const region = await document.work.run("enlarge", await decode(found.matte));
-      if (!asking.signal.aborted) this.select(region);
+      if (asking.signal.aborted) return;
+      this.busy.value = false;
+      if (region?.bytes.some((level) => level > 0)) return this.select(region);
+      this.discard();
+      this.#explain(t("tool_object_nothing"));
     } catch (error) {
       if (asking.signal.aborted) return;
-      say(t("tool_object_failed", { reason: await errorText(error) }));
+      const text = t("tool_object_failed", { reason: await errorText(error) });
+      if (asking.signal.aborted) return;
+      this.busy.value = false;
+      this.#explain(text);
       if (error instanceof ApiError && error.status === 0) whenReachable().then(() => { if (!asking.signal.aborted && this.#asking === asking) this.asked = this.#ask(); });
     }
+  }
+
+  /** @param {string} text */
+  #explain(text) {
+    this.trouble.value = text;
+    this.context.say(text);
   }
 
   /** @returns {Promise<Blob>} */
@@ -123,8 +154,9 @@ export class ObjectTool extends Selection {
   }
 
   #showMarks() {
-    const path = this.#box ? rectangle([this.#box[0], this.#box[1]], [this.#box[2], this.#box[3]]) : this.#points.map(({ data }) => data);
-    this.context.show({ path: path.length ? path : undefined, closed: Boolean(this.#box), handles: !this.#box });
+    const path = this.#box ? rectangle([this.#box[0], this.#box[1]], [this.#box[2], this.#box[3]]) : undefined;
+    const marks = this.#points.map(({ data, label }) => ({ x: data[0], y: data[1], adds: label === 1 }));
+    this.context.show({ path, closed: true, handles: false, marks: marks.length ? marks : undefined });
   }
 
   /** @param {Place} place @returns {[number, number]} */

@@ -64,7 +64,7 @@ export class Selection {
     this.#raw.value = null;
     this.#shaped = null;
     this.pending.value = false;
-    this.context.show({ region: undefined, path: undefined, handles: undefined, closed: undefined });
+    this.context.show({ region: undefined, path: undefined, handles: undefined, closed: undefined, marks: undefined });
   }
 
   /** @param {Region} raw @param {{grow: number, feather: number}} how */

@@ -1,6 +1,7 @@
 /** The smart brush: the stroke is a hint; the edge beside it is found in the photo's colours. */
 import { refine } from "../../app/api.js";
 import { t } from "../../app/i18n/index.js";
+import { effect } from "../../vendor/signals/signals-core.js";
 import { errorText } from "../../library/failures.js";
 import { clip, Mask } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
@@ -23,6 +24,9 @@ const LOCAL_PIXELS = 1e6;
 const SERVER_PIXELS = 4e6;
 /** So many uncertain levels in the band are the server's business. */
 const UNCERTAIN = 0.15;
+/** Half the length of the strokes that warm up, in px, and how many. */
+const WARM = 100;
+const WARM_ROUNDS = 4;
 
 export class SmartBrush extends Brush {
   /** @override */
@@ -32,6 +36,34 @@ export class SmartBrush extends Brush {
   #target = 0;
   /** Counts strokes, so that a late answer does not touch a later one. */
   #turn = 0;
+  #warm = false;
+
+  /** @param {Context} context */
+  constructor(context) {
+    super(context);
+    this.stop = effect(() => {
+      if (context.settings.tool.value === this.name) this.#warmUp().catch(() => undefined);
+    });
+  }
+
+  /** Find an edge where nobody sees it, when the tool is chosen: the first strokes run before the browser has compiled what they need. */
+  async #warmUp() {
+    if (this.#warm) return;
+    this.#warm = true;
+    // Once all tools are made.
+    await null;
+    await this.context.ready;
+    const { width, height } = this.context.document;
+    const [x, y] = [width / 2, height / 2];
+    const places = [{ x: x - WARM, y }, { x: x + WARM, y }];
+    for (let i = 0; i < WARM_ROUNDS; i++) {
+      const hint = this.#hint(places, WARM / 2, LOCAL_PIXELS);
+      const old = read(this.context.document.mask, hint);
+      const levels = await this.#local(hint, old, WARM / 2).catch(() => old);
+      merged(hint, old, levels);
+      uncertain(hint, levels);
+    }
+  }
 
   /** @param {Place} place @override */
   begin(place) {

@@ -9,6 +9,42 @@ export const de = {
   details: "Einzelheiten",
   technical: "{name}: {facts}",
 
+  looking: ({ count }, say) => say.plural(count, { one: "Sehe # Datei an\u2026", other: "Sehe # Dateien an\u2026" }),
+  left_out: ({ count, names }, say) => say.plural(count, { one: `# Datei ist kein Foto und wurde ausgelassen: ${names}.`, other: `# Dateien sind keine Fotos und wurden ausgelassen: ${names}.` }),
+  left_twice: ({ count }, say) => say.plural(count, { one: "# Foto war schon da.", other: "# Fotos waren schon da." }),
+
+  paused: "Geht weiter in {time}.",
+  paused_quota: "Der Server nimmt nur eine gewisse Zahl von Fotos in einer Zeit.",
+  paused_busy: "Der Server arbeitet an anderen Fotos.",
+  queue_lost: "Die Warteschlange des Servers antwortet nicht.",
+  queue_lost_text: "Ihre Fotos gehen stattdessen einzeln, das dauert länger.",
+  queue_again: "Warteschlange wieder nutzen",
+  slow_quota: ({ quota, count, hours }, say) => `Dieser Server nimmt ${say.number(quota)} Fotos in der Stunde: ${say.number(count)} dauern etwa ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })}.`,
+
+  storage_full: "In diesem Browser ist kein Platz mehr.",
+  storage_full_text: "Sie können weiterarbeiten, aber was Sie ab jetzt tun, ist weg, wenn diese Seite geschlossen wird. Laden Sie herunter, was fertig ist, und entfernen Sie diese Fotos: Das schafft Platz.",
+  storage_blocked: "Dieser Browser behält Ihre Fotos nicht.",
+  storage_blocked_text: "Das ist in privaten Fenstern üblich. Alles funktioniert, ist aber weg, wenn diese Seite geschlossen wird: Laden Sie vorher herunter, was fertig ist.",
+
+  key_title: "Dieser Server fragt nach einem Schlüssel",
+  key_text: "Geben Sie den API-Schlüssel ein, den Sie vom Betreiber des Servers haben.",
+  key_wrong: "Der Server kennt diesen Schlüssel nicht. Prüfen Sie ihn, oder fragen Sie den Betreiber nach einem anderen.",
+  key: "API-Schlüssel",
+  key_keep: "Auf diesem Gerät behalten",
+  key_use: "Diesen Schlüssel verwenden",
+
+  removal: "Entfernte Fotos",
+  removed_photos: ({ count, name }, say) => say.plural(count, { one: `${name} ist entfernt.`, other: "# Fotos sind entfernt." }),
+  removed_undone: ({ count }, say) => say.plural(count, { one: "# Foto ist wieder da.", other: "# Fotos sind wieder da." }),
+  undo: "Rückgängig",
+  undo_key: "Strg + Z holt zurück, was entfernt wurde.",
+
+  delete_title: "Alles löschen?",
+  delete_text: ({ count }, say) => say.plural(count, { one: "Das Foto und sein Ergebnis werden hier und auf dem Server gelöscht.", other: "Alle # Fotos und ihre Ergebnisse werden hier und auf dem Server gelöscht." }),
+  delete_yes: "Löschen",
+  keep: "Behalten",
+  deleted: "Alles ist gelöscht.",
+
   solution_unexpected: "Versuchen Sie es noch einmal. Geschieht es wieder, schicken Sie die Einzelheiten dem Betreiber dieses Servers.",
 
   error_upload_too_large: "Die Datei ist zu groß: höchstens {bytes}",

@@ -1,4 +1,4 @@
-/** What goes wrong with a photo, by the server's codes. @type {import("../../app/i18n/index.js").Messages} */
+/** What few visits need: pauses, dialogs, and what goes wrong with a photo, by the server's codes. @type {import("../../app/i18n/index.js").Messages} */
 export const en = {
   failed_photos: "Failed photos",
   retry_failed: "Retry failed",
@@ -8,6 +8,42 @@ export const en = {
   and_more: ({ count }, say) => say.plural(count, { one: "and # more", other: "and # more" }),
   details: "Details",
   technical: "{name}: {facts}",
+
+  looking: ({ count }, say) => say.plural(count, { one: "Looking at # file\u2026", other: "Looking at # files\u2026" }),
+  left_out: ({ count, names }, say) => say.plural(count, { one: `# file is not a photo and was left out: ${names}.`, other: `# files are not photos and were left out: ${names}.` }),
+  left_twice: ({ count }, say) => say.plural(count, { one: "# photo was here already.", other: "# photos were here already." }),
+
+  paused: "Continues in {time}.",
+  paused_quota: "You have reached the server's limit for now.",
+  paused_busy: "The server is busy with other photos.",
+  queue_lost: "The server's queue does not answer.",
+  queue_lost_text: "Your photos are processed one by one instead, which takes longer.",
+  queue_again: "Use the queue again",
+  slow_quota: ({ quota, count, hours }, say) => `This server takes ${say.number(quota)} photos an hour: ${say.number(count)} take about ${say.plural(hours, { one: "# hour", other: "# hours" })}.`,
+
+  storage_full: "This browser has no room left.",
+  storage_full_text: "You can go on, but what you do from now on is gone when this page closes. Download what is finished, then remove those photos: that makes room.",
+  storage_blocked: "This browser does not keep your photos.",
+  storage_blocked_text: "This is usual in a private window. Everything works, but it is gone when this page closes: download what is finished before.",
+
+  key_title: "This server asks for a key",
+  key_text: "Enter the API key that the server's operator gave you.",
+  key_wrong: "The server does not know this key. Check it, or ask the operator for another one.",
+  key: "API key",
+  key_keep: "Keep it on this device",
+  key_use: "Use this key",
+
+  removal: "Removed photos",
+  removed_photos: ({ count, name }, say) => say.plural(count, { one: `${name} is removed.`, other: "# photos are removed." }),
+  removed_undone: ({ count }, say) => say.plural(count, { one: "# photo is back.", other: "# photos are back." }),
+  undo: "Undo",
+  undo_key: "Ctrl + Z brings back what was removed.",
+
+  delete_title: "Delete everything?",
+  delete_text: ({ count }, say) => say.plural(count, { one: "The photo and its result are deleted here and on the server.", other: "All # photos and their results are deleted here and on the server." }),
+  delete_yes: "Delete",
+  keep: "Keep",
+  deleted: "Everything is deleted.",
 
   solution_unexpected: "Retry it. If it happens again, send the details to the operator of this server.",
 

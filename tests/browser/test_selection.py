@@ -1,0 +1,113 @@
+"""What is done with some photos says so: downloads of a selection, and marks of those that were edited."""
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+from tests.support.editor import set_options
+from tests.support.gunicorn import Gunicorn
+from tests.support.strokes import drag, ready, set_tool
+from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
+from tests.support.waiting import poll
+
+COMPLETED = "Completed"
+
+
+def select(tab: Tab, name: str) -> None:
+    item(tab, name).get_by_role("checkbox").evaluate("(box) => box.click()")
+
+
+def downloaded(tab: Tab, button: Locator) -> bytes:
+    with tab.page.expect_download() as found:
+        button.click()
+    return Path(found.value.path()).read_bytes()
+
+
+def test_download_of_selected_photos_says_how_many(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url)
+    button = tab.page.locator(".results").get_by_role("button").filter(has_text=re.compile("Download|Metadata"))
+    choose(tab, *photo_files[:3])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]})
+    expect(button).to_have_text(["Download all", "Download metadata"])
+    for name in ("astronaut.jpg", "coffee.jpg"):
+        select(tab, name)
+    expect(button).to_have_text(["Download 2", "Metadata of 2"])
+    packed = downloaded(tab, tab.page.get_by_role("button", name="Download 2"))
+    with zipfile.ZipFile(io.BytesIO(packed)) as found:
+        assert sorted(found.namelist()) == ["astronaut.png", "coffee.png"]
+    facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Metadata of 2")))
+    assert [one["name"] for one in facts] == ["astronaut.jpg", "coffee.jpg"]
+    # A photo that is removed is selected no more.
+    item(tab, "coffee.jpg").get_by_role("button", name="Remove").click()
+    expect(button).to_have_text(["Download 1", "Metadata of 1"])
+    tab.page.get_by_role("button", name="Select none").click()
+    expect(button).to_have_text(["Download all", "Download metadata"])
+
+
+def test_edited_photos_are_marked(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url, reduced_motion="reduce")
+    page = tab.page
+    names = [path.name for path in photo_files[:3]]
+    done = dict.fromkeys(names, COMPLETED)
+    choose(tab, *photo_files[:3])
+    wait_for(tab, done)
+    # Looks for all are no edit, and a photo that was only opened was not edited either.
+    page.get_by_role("combobox", name="Preset").select_option("amazon")
+    page.get_by_role("button", name="Apply to all").click()
+    wait_for(tab, done)
+    edited = page.get_by_role("listitem", name="Edited")
+    for name in names:
+        item(tab, name).get_by_role("button", name="Edit").click()
+        ready(page)
+        if name == "chelsea.jpg":
+            set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+            drag(page, (80, 80), (150, 110))
+        elif name == "coffee.jpg":
+            set_options(page, background="#e9dfd2")
+        page.get_by_role("button", name="Back").click()
+        item(tab, name).wait_for()
+    for _ in range(2):
+        expect(edited).to_have_count(2)
+        for name in ("chelsea.jpg", "coffee.jpg"):
+            expect(item(tab, f"{name}, Completed, Edited")).to_contain_text("Edited")
+        page.reload()
+        wait_for(tab, done)
+
+
+def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    ready(tab.page)
+    set_tool(tab.page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    drag(tab.page, (80, 80), (150, 110))
+    tab.page.get_by_role("button", name="Back").click()
+    expect(item(tab, "chelsea.jpg, Completed, Edited")).to_be_visible()
+    tab.page.reload()
+    expect(item(tab, "chelsea.jpg, Completed, Edited")).to_be_visible()
+    facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Download metadata")))
+    assert {one["name"]: one["edited"] for one in facts} == {"astronaut.jpg": False, "chelsea.jpg": True}
+    tab.page.get_by_role("button", name="Delete now").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    tab.page.get_by_role("heading", name="Remove the background").wait_for()
+    poll(lambda: kept(tab) == [], what="the browser's database")
+
+
+def kept(tab: Tab) -> list[str]:
+    """Return what the browser keeps of photos; how tools are set stays."""
+    read = """async () => {
+      const main = document.querySelector("script[type=module]").src;
+      const db = await import(main.replace("main.js", "db.js"));
+      const found = [];
+      for (const store of ["docs", "photos", "tiles", "history", "outbox", "settings"]) {
+        for (const record of await db.list(store)) found.push(`${store} ${record.key ?? record.id ?? record.docId}`);
+      }
+      return found.filter((name) => !name.startsWith("settings ") || name.startsWith("settings lease"));
+    }"""
+    found: list[str] = tab.page.evaluate(read)
+    return found
