@@ -114,7 +114,7 @@ function text() {
 
 function notice() {
   if (!removed.value.length || route.value.name !== "library") return nothing;
-  // The time stands still for those who are at it.
+  // The time stops while the pointer or the focus is on it.
   return html`<aside class="notice banner undo" aria-label=${t("removal")} @pointerenter=${() => clearTimeout(timer)} @pointerleave=${wait} @focusin=${() => clearTimeout(timer)} @focusout=${wait}>
     <span>${text()}</span><button type="button" class="button" aria-keyshortcuts="Control+Z" title=${t("undo_key")} @click=${undo}>${t("undo")}</button></aside>`;
 }
