@@ -5,7 +5,7 @@ import { said, say } from "../app/announce.js";
 import { facts, knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
-import { errorTexts, errorTitle } from "../library/failures.js";
+import { moreTexts, errorTitle } from "../library/failures.js";
 import { icon } from "../library/icons.js";
 import { allowed, hasKey, refusal, signOut, useKey } from "./api.js";
 import { failedSection } from "./failed.js";
@@ -117,7 +117,7 @@ function load() {
 
 /** What administrators read of an error, instead of what the page with photos says. */
 async function loadErrors() {
-  const [own, german] = await Promise.all([import("./errors/en.js"), import("./errors/de.js"), errorTexts()]);
+  const [own, german] = await Promise.all([import("./errors/en.js"), import("./errors/de.js"), moreTexts()]);
   addMessages("en", own.en);
   addMessages("de", german.de);
 }

@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 globalThis.addEventListener ??= () => {};
-const { errorSolution, errorTexts, errorTitle } = await import("../../../web/library/failures.js");
+const { errorSolution, moreTexts, errorTitle } = await import("../../../web/library/failures.js");
 const { addMessages, language } = await import("../../../web/app/i18n/index.js");
 const { facts } = await import("../../../web/app/facts.js");
 addMessages("de", (await import("../../../web/app/i18n/de.js")).de);
-await errorTexts();
+await moreTexts();
 addMessages("en", (await import("../../../web/admin/errors/en.js")).en);
 addMessages("de", (await import("../../../web/admin/errors/de.js")).de);
 facts.value = { limits: { bytes: 16 * 1024 ** 2, pixels: 25e6, side: 16 } };
