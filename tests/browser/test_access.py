@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route
 
-from tests.support.barriers import DESKTOP, PHONE, violations
+from tests.support.barriers import PHONE, SCHEMES_AND_SIZES, violations
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import PLAIN_HOST, Tab, Tabs, choose, choose_by_keyboard, item, wait_for
 from tests.support.waiting import poll
@@ -23,8 +23,7 @@ def filled(tab: Tab, files: list[Path], folder: Path) -> None:
     item(tab, files[0].name).get_by_role("checkbox").evaluate("(box) => box.click()")
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES_AND_SIZES
 def test_library_has_no_barrier(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path, scheme: str, viewport: dict[str, int]
 ) -> None:
@@ -49,8 +48,7 @@ def test_library_has_no_barrier(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES_AND_SIZES
 def test_no_state_has_a_barrier(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], scheme: str, viewport: dict[str, int]
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_user
-from tests.support.barriers import DESKTOP, PHONE, violations
+from tests.support.barriers import SCHEMES_AND_SIZES, violations
 from tests.support.gunicorn import Gunicorn
 from tests.support.smtp import SmtpReceiver
 from tests.support.studio import Tab, Tabs
@@ -106,8 +106,7 @@ def test_mail_is_in_the_language_that_the_page_is_set_to(here: Gunicorn, tabs: T
     assert smtp.mails[-1]["Subject"] == "Wählen Sie ein neues Passwort"
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES_AND_SIZES
 def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewport: dict[str, int]) -> None:
     tab = tabs.open(here.url, "/account", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     tab.page.get_by_label("Mail address").wait_for()

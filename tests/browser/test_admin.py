@@ -17,7 +17,7 @@ from services.api_keys.usage import Counts, Slot, today, write_usage
 from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_user
-from tests.support.barriers import DESKTOP, PHONE, violations
+from tests.support.barriers import SCHEMES_AND_SIZES, violations
 from tests.support.gunicorn import Gunicorn
 from tests.support.jobs import claim_item, insert_job
 from tests.support.studio import Tab, Tabs, settings_of
@@ -240,8 +240,7 @@ def test_failed_job_of_another_caller_is_tried_again(office: Office, tabs: Tabs)
     assert job_id not in {job["job_id"] for job in answer.json()["jobs"]}
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES_AND_SIZES
 def test_no_section_has_a_barrier_or_is_too_wide(
     office: Office, tabs: Tabs, scheme: str, viewport: dict[str, int]
 ) -> None:

@@ -187,6 +187,7 @@ def test_export_without_an_edit_is_the_services_own_file(tab: Tab, direct: Gunic
     assert exported == answer.content
 
 
+@pytest.mark.long
 def test_opaque_pixels_are_the_photos_after_fifty_edits(tab: Tab, photo_files: list[Path]) -> None:
     page = tab.page
     before = mask_of(page)

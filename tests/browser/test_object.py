@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from services.inference.catalogue import CATALOGUE, digest
 from tests.support import tiny_models
-from tests.support.barriers import DESKTOP, PHONE, violations
+from tests.support.barriers import DESKTOP, PHONE, SCHEMES_AND_SIZES, violations
 from tests.support.editor import mask_of, open_photo, session
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
@@ -90,8 +90,7 @@ def test_object_is_found_by_points(with_sam: Gunicorn, tabs: Tabs, ball: Path) -
     assert found[30, 250] < 60
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES_AND_SIZES
 def test_no_state_of_the_tool_has_a_barrier(
     with_sam: Gunicorn, tabs: Tabs, ball: Path, scheme: str, viewport: dict[str, int]
 ) -> None:

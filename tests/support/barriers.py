@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.support.studio import Tab
@@ -9,6 +10,16 @@ from tests.support.studio import Tab
 RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 PHONE: Final = {"width": 390, "height": 844}
 DESKTOP: Final = {"width": 1280, "height": 860}
+# Every scheme and every size are looked at in `make test`, the other two combinations in `make browser`.
+SCHEMES_AND_SIZES: Final = pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [
+        pytest.param("light", DESKTOP, id="light-desktop"),
+        pytest.param("dark", PHONE, id="dark-phone"),
+        pytest.param("dark", DESKTOP, id="dark-desktop", marks=pytest.mark.long),
+        pytest.param("light", PHONE, id="light-phone", marks=pytest.mark.long),
+    ],
+)
 
 
 def violations(tab: Tab) -> list[str]:
