@@ -138,7 +138,7 @@ def revoke_api_key(id_or_name: str) -> None:
 
 
 def _users(database: "Database", ids: set[str]) -> dict[str, str]:
-    """Return the addresses of users by their ids; whose account is gone is named by the id."""
+    """Return the addresses of users by their ids; a deleted user is named by the id."""
     if not ids:
         return {}
     from services.accounts.users import emails_of

@@ -304,11 +304,11 @@ def test_errors_are_in_the_pages_language_with_the_servers_words_folded(office: 
     tab.page.get_by_role("link", name="Fehlgeschlagen").click()
     row = tab.page.get_by_role("listitem", name=job_id)
     row.get_by_role("heading", name="Die Datei ist beschädigt").wait_for()
-    told = row.get_by_text("it was so")
-    expect(told).to_be_hidden()
+    words = row.get_by_text("it was so")
+    expect(words).to_be_hidden()
     row.get_by_text("Einzelheiten").click()
-    expect(told).to_be_visible()
-    assert told.get_attribute("lang") == "en"
+    expect(words).to_be_visible()
+    assert words.get_attribute("lang") == "en"
     tab.page.get_by_role("link", name="Schlüssel").click()
     tab.page.get_by_role("button", name="Neuer Schlüssel").click()
     dialog = tab.page.get_by_role("dialog")
@@ -324,7 +324,7 @@ def test_errors_are_in_the_pages_language_with_the_servers_words_folded(office: 
     tab.page.context.set_offline(False)
 
 
-def test_who_signs_in_while_the_server_is_away_is_told_so(office: Office, tabs: Tabs) -> None:
+def test_signing_in_while_the_server_is_away_says_so(office: Office, tabs: Tabs) -> None:
     tab = tabs.open(office.url, "/admin")
     tab.page.get_by_label("Administrator’s key").fill(office.chief)
     tab.expect("ERR_INTERNET_DISCONNECTED")

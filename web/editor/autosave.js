@@ -71,7 +71,7 @@ export class Autosave {
     this.stop = () => stops.forEach((stop) => stop());
   }
 
-  /** Put the options in other words, which is no edit. @param {{[name: string]: string}} options */
+  /** Replace the options by equivalent ones, which is not an edit. @param {{[name: string]: string}} options */
   reword(options) {
     this.#follows = false;
     this.document.options.value = options;

@@ -64,7 +64,7 @@ export class EditorDocument {
     };
   }
 
-  /** Runs what nobody waits for, so that a stroke does not wait for it. */
+  /** The worker for background tasks, so that strokes do not wait for them. */
   get later() {
     this.#later ??= startWork();
     return this.#later;

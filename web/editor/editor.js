@@ -23,7 +23,7 @@ const STYLE = new URL("./editor.css", import.meta.url).href;
 /** Load what shows a photo, and what acts on it: before there is one, where it is expected. */
 export function prepareEditor() {
   const rest = Promise.all([import("./session.js"), import("./views.js"), import("./overlay.js")]);
-  // Who waits for it says what went wrong.
+  // The caller that awaits it reports the error.
   rest.catch(() => undefined);
   return { shows: Promise.all([loadStyle(), loadTexts(language.value)]), rest };
 }

@@ -24,7 +24,7 @@ const MAX_UNFINISHED = 64;
 const UPLOADS = 2;
 // Of photos that wait for their turn, so that a reload loses none of them.
 const KEPT_BYTES = 300 * 1024 * 1024;
-/** Of a photo whose bytes went with the tab. */
+/** The error of a photo whose bytes were lost with its tab. */
 export const GONE = { code: "photo_gone", text: "", solution: "", details: "", retryable: false };
 
 /** Uploads that run, by key. @type {Map<string, {abort: AbortController, ids: string[]}>} */
