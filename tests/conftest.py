@@ -15,6 +15,7 @@ from services.inference.segmenter import RembgSegmenter
 from services.jobs.queries import JobQueries
 from services.jobs.store import JobStore
 from services.persistence.database import Database
+from tests.support import tiny_models
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import PHOTOS, encoded
 from tests.support.postgres import Postgres
@@ -91,6 +92,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def server() -> Iterator[Gunicorn]:
     """A running service without quotas, for tests that do not change its state."""
     with Gunicorn() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Settings of a server whose model takes a thousandth of the default one's time; bright pixels are the subject.
+
+    For tests that send hundreds of images and check no mask.
+    """
+    path = tiny_models.brightness(tmp_path_factory.mktemp("tiny") / "tiny.onnx", 320)
+    return {"REMBG_MODEL_NAME": path, "REMBG_SESSION_PATH": path.parent}
+
+
+@pytest.fixture(scope="session")
+def quick_server(tiny_model: dict[str, object]) -> Iterator[Gunicorn]:
+    """A running service with the tiny model, named `tiny`, without quotas."""
+    with Gunicorn(**tiny_model) as running:
         yield running
 
 

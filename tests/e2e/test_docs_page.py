@@ -23,6 +23,12 @@ return image.decode().then(() => [image.naturalWidth, image.naturalHeight]);
 """
 
 
+@pytest.fixture(scope="session")
+def server(quick_server: Gunicorn) -> Gunicorn:
+    """A server with the tiny model: no test here checks a mask."""
+    return quick_server
+
+
 @pytest.fixture(scope="module")
 def window() -> Iterator[Browser]:
     with Browser() as running:

@@ -26,6 +26,12 @@ MATTE, REMOVE = "/matte", "/remove-background"
 ASKED: dict[str, str] = {"X-Request-ID": REQUEST_ID}
 
 
+@pytest.fixture(scope="session")
+def server(quick_server: Gunicorn) -> Gunicorn:
+    """A server with the tiny model: no test here checks a mask."""
+    return quick_server
+
+
 def post(server: Gunicorn, path: str, photo: bytes, accept: str = "*/*", **options: Any) -> requests.Response:
     files, headers = {"file": ("My photo.jpeg", photo)}, {**ASKED, "Accept": accept}
     return requests.post(server.url + path, files=files, data=options, headers=headers, timeout=60)
@@ -356,8 +362,8 @@ def test_page_learns_limits_models_and_presets(server: Gunicorn) -> None:
         *("version", "build", "jobs", "auth_required", "default_model", "models", "limits", "quotas", "key_limit"),
         *("concurrency", "presets", "formats", "result_ttl_seconds", "accounts"),
     ]
-    assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "u2netp")
-    assert [model["name"] for model in facts["models"]] == ["u2netp"]
+    assert (facts["jobs"], facts["auth_required"], facts["default_model"]) == (False, False, "tiny")
+    assert [model["name"] for model in facts["models"]] == ["tiny"]
     assert facts["limits"] | {"pixels": 0} == {
         "bytes": 16 * 1024 * 1024, "pixels": 0, "side": 16,
         "batch_files": 50, "batch_bytes": 64 * 1024 * 1024, "preview_side": 1024,
