@@ -8,6 +8,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 CODE := app.py cli.py config.py bgremove.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py bootstrap commands services routes library migrations tests benchmarks docs scripts clients/generate.py clients/python/bgremove_client
 
+# pytest keeps what it has rewritten between runs: half of the time that finding the tests takes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test unit long web browser coverage lint types bench quality fuzz jobs drills model image lock digests wheel reference release audit clients clean
 
@@ -47,7 +50,7 @@ check: lint types web unit  ## lint, types, unit tests: what to run while workin
 # RETRY=1 runs failed tests once more, one after another, for a machine that is busy with other work.
 test: lint types web $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
 	@# The page's tests are a run of their own: their driver leaves its thread in a state that others must not meet.
-	@for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
+	@export REDUCED_MOTION=1; for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \
 			[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && \
 			$(PY) -m pytest --dist loadfile -m "not long" $$part --last-failed --last-failed-no-failures none; } || exit 1; \

@@ -1,5 +1,7 @@
 """Makes OpenAPI schemas from the pydantic models of the answers."""
 
+import copy
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -9,7 +11,15 @@ NULL: Final = {"type": "null"}
 
 
 def schema_of(model: type[BaseModel]) -> Schema:
-    """Return the schema of a model's JSON, self-contained: references inlined, no generated titles."""
+    """Return the schema of a model's JSON, self-contained: references inlined, no generated titles.
+
+    Each call returns a copy of its own, which the caller may change.
+    """
+    return copy.deepcopy(_schema_of(model))
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> Schema:
     whole = model.model_json_schema(mode="serialization")
     definitions = whole.pop("$defs", {})
     schema: Schema = _inlined(whole, definitions)

@@ -18,6 +18,7 @@ from services.persistence.redis import Redis, RedisError, RedisProbe, connect
 
 TASK: Final = "remove_background"
 QUEUE: Final = "images"
+# For connecting and for each answer: a job cannot do without its broker, and a busy machine answers late.
 PUBLISH_SECONDS: Final = 1.0
 # An unacknowledged message is delivered again after this time; the record makes that harmless.
 VISIBILITY_SECONDS: Final = 6 * 3600
@@ -143,7 +144,7 @@ class Queue:
         return self._probe.problem()
 
     def check(self) -> None:
-        """Ping the broker, for a fifth of a second at most. Raises `QueueUnavailable`."""
+        """Ping the broker, for two seconds at most. Raises `QueueUnavailable`."""
         with _translated():
             self._redis().ping()
 
@@ -162,7 +163,7 @@ class Queue:
 
     def _redis(self) -> Redis:
         if self._client is None:
-            self._client = connect(self._url)
+            self._client = connect(self._url, PUBLISH_SECONDS)
         return self._client
 
 

@@ -74,14 +74,17 @@ def within(seconds: float, ask: Callable[[], T], late: Callable[[T], None] = lam
 
 
 class _Connects(Protocol):
+    socket_connect_timeout: float
+
     def _connect(self) -> socket.socket: ...
 
 
 class _Bounded:
-    """A connection that opens within `REDIS_SECONDS` in all: resolution, every address of the name, and TLS."""
+    """A connection that opens within its time-out in all: resolution, every address of the name, and TLS."""
 
     def _connect(self) -> socket.socket:
-        return within(REDIS_SECONDS, cast(_Connects, super())._connect, socket.socket.close)
+        seconds = cast(_Connects, self).socket_connect_timeout
+        return within(seconds, cast(_Connects, super())._connect, socket.socket.close)
 
 
 class BoundedConnection(_Bounded, Connection):
@@ -92,11 +95,11 @@ class BoundedSSLConnection(_Bounded, SSLConnection):
     pass
 
 
-def redis_options(url: str) -> dict[str, Any]:
-    """Return connection options with which no call takes longer than twice `REDIS_SECONDS`, whatever fails."""
+def redis_options(url: str, seconds: float = REDIS_SECONDS) -> dict[str, Any]:
+    """Return connection options with which no call takes longer than twice `seconds`, whatever fails."""
     options: dict[str, Any] = {
-        "socket_connect_timeout": REDIS_SECONDS,
-        "socket_timeout": REDIS_SECONDS,
+        "socket_connect_timeout": seconds,
+        "socket_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
     }
@@ -106,9 +109,9 @@ def redis_options(url: str) -> dict[str, Any]:
     return options
 
 
-def connect(url: str) -> Redis:
+def connect(url: str, seconds: float = REDIS_SECONDS) -> Redis:
     """Return a client that connects when it is first used, with the limits of `redis_options`."""
-    return Redis.from_url(url, **redis_options(url))
+    return Redis.from_url(url, **redis_options(url, seconds))
 
 
 class RedisProbe:

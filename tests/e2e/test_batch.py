@@ -137,6 +137,7 @@ def single() -> Iterator[Gunicorn]:
         yield server
 
 
+@pytest.mark.long
 def test_archive_bombs_and_many_results_use_little_memory(
     single: Gunicorn, photo: Callable[[str], Image.Image]
 ) -> None:

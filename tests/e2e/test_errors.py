@@ -137,10 +137,10 @@ CASES: Final = (
     Case("not_found", 404, "GET", "/nothing-here", details=("/nothing-here",)),
     Case("not_found", 404, "GET", "/static/../app.py", name="static"),
     *(
-        Case("model_not_found", 404, "POST", path, upload(GOOD) | {"data": {"model": "sam"}}, ("'sam'", "u2netp"))
+        Case("model_not_found", 404, "POST", path, upload(GOOD) | {"data": {"model": "sam"}}, ("'sam'", "tiny"))
         for path in LIMITED[:2]
     ),
-    Case("model_not_found", 404, "POST", LIMITED[2], image_json(GOOD, model="sam"), ("'sam'", "u2netp")),
+    Case("model_not_found", 404, "POST", LIMITED[2], image_json(GOOD, model="sam"), ("'sam'", "tiny")),
     *(Case("method_not_allowed", 405, "GET", path, details=("POST",)) for path in LIMITED),
     *(
         Case("method_not_allowed", 405, "POST", path, details=("GET",))
@@ -220,7 +220,7 @@ def big() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+def limited(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, object]) -> Iterator[Gunicorn]:
     """A server with quotas, a folder for /read-file, unusable storage and a metrics token."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "no-base64.txt").write_text("é")
@@ -232,7 +232,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     fetching = {"FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": "127.0.0.1:1"}
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
     # A file in the place of the storage folder makes the storage unusable.
-    settings["STORAGE_URL"] = f"file:{folder}/good.txt"
+    settings |= {"STORAGE_URL": f"file:{folder}/good.txt", **tiny_model}
     with Gunicorn(METRICS_TOKEN="the right token of 28 letters", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 

@@ -418,6 +418,7 @@ def queue_problem(place: Place) -> dict[str, str] | None:
     return found if found["status"] != "ok" else None
 
 
+@pytest.mark.long
 def test_postgresql_with_two_children_survives_a_kill(
     tmp_path: Path, postgres: Postgres, valkey: ValkeyServer, small: bytes, photo_12mp: bytes
 ) -> None:

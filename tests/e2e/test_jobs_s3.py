@@ -144,6 +144,7 @@ def test_expired_result_is_410_without_a_link(there: Place, streaming: Gunicorn,
     assert there.call("GET", f"/api/v1/tasks/{job_id}").json()["presigned_url"] is None
 
 
+@pytest.mark.long
 def test_lost_s3_leaves_no_partial_job_and_running_jobs_are_retried(
     there: Place, seaweedfs: SeaweedFS, bucket: Any, jpeg: bytes, photo_12mp: bytes
 ) -> None:

@@ -51,6 +51,7 @@ def keys(client: Any, prefix: str = "out/") -> set[str]:
     return {entry["Key"] for entry in found}
 
 
+@pytest.mark.long
 def test_two_watchers_make_each_result_once_and_report_a_broken_object_once(
     place: Place, seaweedfs: SeaweedFS, small: bytes, tmp_path: Path
 ) -> None:

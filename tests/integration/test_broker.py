@@ -5,6 +5,7 @@ import platform
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from services.jobs.queue import Queue
 from services.launch import broker as module
 from services.launch.broker import Broker, BrokerUnavailable, find_binary, prepare_broker
 from tests.support.waiting import poll
@@ -54,6 +56,17 @@ def test_broker_keeps_data_across_restarts_and_never_evicts(tmp_path: Path) -> N
             client.rpush("queue", "3")
     with serving(prepare_broker(tmp_path / "deep/valkey")) as client:
         assert client.lrange("queue", 0, -1) == [b"1", b"2"]
+
+
+def test_busy_broker_that_answers_late_takes_jobs(tmp_path: Path) -> None:
+    broker = prepare_broker(tmp_path)
+    with serving(broker) as client:
+        queue = Queue(broker.url)
+        queue.check()
+        client.execute_command("CLIENT", "PAUSE", 400, "ALL")
+        start = time.monotonic()
+        queue.check()
+        assert time.monotonic() - start > 0.2
 
 
 def test_broker_keeps_writes_from_one_second_before_a_kill(tmp_path: Path) -> None:

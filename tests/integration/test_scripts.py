@@ -59,6 +59,7 @@ def test_set_up_names_what_is_wrong(seaweedfs: SeaweedFS) -> None:
     assert (stranger.returncode, "SignatureDoesNotMatch" in stranger.stderr) == (1, True)
 
 
+@pytest.mark.long
 def test_jobs_are_measured(tmp_path: Path) -> None:
     with ValkeyServer(port=free_port()) as valkey:
         broker = f"redis://127.0.0.1:{valkey.port}/0"

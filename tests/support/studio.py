@@ -22,6 +22,8 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 PLAIN_HOST: Final = "studio.test"
 # With INSECURE_ORIGIN every tab opens the page there.
 HOST: Final = PLAIN_HOST if os.environ.get("INSECURE_ORIGIN") else "127.0.0.1"
+# Without a graphics card motion takes a seventh of the tests' time: `make test` does without.
+MOTION: Final = "reduce" if os.environ.get("REDUCED_MOTION") else "no-preference"
 ARGUMENTS: Final = (
     f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
     "--no-sandbox",
@@ -116,7 +118,7 @@ class Tabs:
     def context(self, **options: Any) -> BrowserContext:
         """Make a fresh profile."""
         made = self._browser.new_context(
-            **{"viewport": DESKTOP, "locale": "en-GB", "accept_downloads": True, **options}
+            **{"viewport": DESKTOP, "locale": "en-GB", "accept_downloads": True, "reduced_motion": MOTION, **options}
         )
         made.add_init_script(REPORT)
         self.contexts.append(made)
