@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -96,7 +97,7 @@ def server() -> Iterator[Gunicorn]:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Settings of a server whose model takes a thousandth of the default one's time; bright pixels are the subject.
 
     For tests that send hundreds of images and check no mask.
@@ -106,7 +107,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def quick_server(tiny_model: dict[str, object]) -> Iterator[Gunicorn]:
+def quick_server(tiny_model: dict[str, Any]) -> Iterator[Gunicorn]:
     """A running service with the tiny model, named `tiny`, without quotas."""
     with Gunicorn(**tiny_model) as running:
         yield running

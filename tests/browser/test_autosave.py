@@ -233,6 +233,7 @@ def test_stroke_by_drag_is_saved_by_itself(editor: Tab) -> None:
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_exported_photos_make_room_and_leave_after_a_week(editor: Tab, photo_files: list[Path]) -> None:
     page = editor.page
     click(page, (120, 120))

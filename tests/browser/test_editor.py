@@ -302,7 +302,9 @@ def test_photo_that_can_not_be_opened_says_so(direct: Gunicorn, tabs: Tabs, tmp_
     expect(tab.page.get_by_role("region", name="Editor")).to_have_count(0)
 
 
-@pytest.mark.parametrize("size", [(390, 844), (360, 740), (320, 640)], ids=str)
+@pytest.mark.parametrize(
+    "size", [*(pytest.param(size, marks=pytest.mark.long) for size in ((390, 844), (360, 740))), (320, 640)], ids=str
+)
 def test_stage_has_most_of_a_phone(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path, size: tuple[int, int]
 ) -> None:

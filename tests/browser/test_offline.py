@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.editor import mask_of, open_photo
@@ -39,6 +40,7 @@ def test_export_waits_for_the_connection_while_painting_goes_on(
     assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
 
 
+@pytest.mark.long
 def test_edit_of_a_batch_reaches_the_server_when_it_answers(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:

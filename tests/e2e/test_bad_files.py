@@ -55,7 +55,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, object]) -> Iterator[Watched]:
+def watched(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, Any]) -> Iterator[Watched]:
     scratch = tmp_path_factory.mktemp("scratch")
     with Gunicorn(TMPDIR=scratch, **tiny_model) as server:
         yield Watched(server, scratch)

@@ -220,7 +220,7 @@ def big() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, object]) -> Iterator[Gunicorn]:
+def limited(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, Any]) -> Iterator[Gunicorn]:
     """A server with quotas, a folder for /read-file, unusable storage and a metrics token."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "no-base64.txt").write_text("é")

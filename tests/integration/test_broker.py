@@ -63,7 +63,7 @@ def test_busy_broker_that_answers_late_takes_jobs(tmp_path: Path) -> None:
     with serving(broker) as client:
         queue = Queue(broker.url)
         queue.check()
-        client.execute_command("CLIENT", "PAUSE", 400, "ALL")
+        client.client_pause(400, all=True)
         start = time.monotonic()
         queue.check()
         assert time.monotonic() - start > 0.2
