@@ -76,7 +76,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
         "GET /api/admin/invitations", "POST /api/admin/invitations", "DELETE /api/admin/invitations/{invitation_id}",
         "GET /api/admin/failed-jobs", "POST /api/admin/failed-jobs/{job_id}/retry", "POST /api/admin/cleanup",
     ),
-    # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/test_oidc.py.
+    # With ACCOUNTS=oidc, which the table is not tried with: tests/e2e/access/test_oidc.py.
     PROVIDER: ("GET /api/v1/auth/oidc/login", "GET /api/v1/auth/oidc/callback"),
     PERSON: (
         "GET /api/v1/account", "PATCH /api/v1/account", "DELETE /api/v1/account", "POST /api/v1/account/password",

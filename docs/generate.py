@@ -65,7 +65,7 @@ needs where keys are required (`AUTH_REQUIRED`; always for `admin`); `user` is a
 `/api/v1/account` are there with [accounts](../guides/accounts.md).
 """
 ACCESS_NOTE: Final = """\
-`tests/e2e/test_access.py` tries each endpoint as each caller. A *browser* has the signed cookie of this server's
+`tests/e2e/access/test_access.py` tries each endpoint as each caller. A *browser* has the signed cookie of this server's
 page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has `admin` alone. The users are signed in
 with `ACCOUNTS=local`. Paths with `{job_id}` (and uploads and tasks) are those of a job that *key* has made, or *user*:
 each sees its own. A job made without a key is open to all who know its id, for as long as keys are not required.
