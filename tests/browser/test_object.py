@@ -15,7 +15,7 @@ from tests.support.barriers import DESKTOP, PHONE, SCHEMES_AND_SIZES, violations
 from tests.support.editor import mask_of, open_photo, session
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
-from tests.support.strokes import click, depth, fill, on_screen, press, set_tool
+from tests.support.strokes import click, depth, fill, press, set_tool
 from tests.support.studio import Tab, Tabs
 from tests.support.waiting import ROOT, poll
 
@@ -88,27 +88,6 @@ def test_object_is_found_by_points(with_sam: Gunicorn, tabs: Tabs, ball: Path) -
     found = mask_of(page)
     assert found[120, 90] > 200
     assert found[30, 250] < 60
-
-
-def test_finger_leaves_a_part_out_by_the_switch(with_sam: Gunicorn, tabs: Tabs, ball: Path) -> None:
-    tab = tabs.open(with_sam.url, has_touch=True)
-    page = tab.page
-    open_photo(tab, ball, "image/png")
-    poll(lambda: session(page, "({tools}) => tools.has('object')"), what="the tool", seconds=15)
-    set_tool(page, "object", mode="keep")
-    page.evaluate(PROMPTS)
-    with page.expect_response("**/matte"):
-        page.touchscreen.tap(*on_screen(page, (90, 120))[0])
-    switch = page.get_by_label("Clicks leave a part out")
-    switch.check()
-    with page.expect_response("**/matte"):
-        page.touchscreen.tap(*on_screen(page, (200, 30))[0])
-    sent = [json.loads(prompt) for prompt in page.evaluate("() => window.prompts")]
-    assert [[mark["label"] for mark in marks] for marks in sent] == [[1], [1, 0]]
-    # The next object begins with a part that belongs to it.
-    answered(tab)
-    press(page, "Enter")
-    expect(switch).not_to_be_checked()
 
 
 @SCHEMES_AND_SIZES

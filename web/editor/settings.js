@@ -18,8 +18,6 @@ export const feather = signal(0);
 /** px, -20 to 20. */
 export const grow = signal(0);
 export const contiguous = signal(true);
-/** Whether a click with the object tool leaves a part out. */
-export const leavesOut = signal(false);
 /** Whether the smart brush always asks the server, as hair needs it. */
 export const sampleHair = signal(false);
 export const overlay = signal(/** @type {"none" | "red" | "outline" | "mask"} */ ("none"));

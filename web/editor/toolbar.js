@@ -81,11 +81,6 @@ function modes({ settings }, tool) {
   </div>`;
 }
 
-/** @param {string} label @param {import("../vendor/signals/signals-core.js").Signal<boolean>} setting */
-function onOff(label, setting) {
-  return html`<label class="switch"><input type="checkbox" .checked=${live(setting.value)} @change=${(/** @type {any} */ event) => { setting.value = event.target.checked; }}><span>${t(label)}</span></label>`;
-}
-
 /** @param {Session} session @param {ToolFace} tool */
 function brushSliders({ settings }, tool) {
   return html`
@@ -93,7 +88,7 @@ function brushSliders({ settings }, tool) {
     ${tool.name === "brush" ? html`
       ${percent("ed_hardness", settings.hardness)}
       ${percent("ed_opacity", settings.opacity)}` : html`
-      ${onOff("ed_hair", settings.sampleHair)}`}`;
+      <label class="switch"><input type="checkbox" .checked=${live(settings.sampleHair.value)} @change=${(/** @type {any} */ event) => { settings.sampleHair.value = event.target.checked; }}><span>${t("ed_hair")}</span></label>`}`;
 }
 
 /** @param {Session} session @param {ToolFace} tool */
@@ -101,8 +96,7 @@ function regionSliders({ settings }, tool) {
   return html`
     ${tool.name === "wand" ? html`
       ${slider({ label: "ed_tolerance", value: settings.tolerance.value, min: 0, max: 100, set: (value) => { settings.tolerance.value = value; } })}
-      ${onOff("ed_contiguous", settings.contiguous)}` : html``}
-    ${tool.name === "object" ? onOff("ed_leave_out", settings.leavesOut) : html``}
+      <label class="switch"><input type="checkbox" .checked=${live(settings.contiguous.value)} @change=${(/** @type {any} */ event) => { settings.contiguous.value = event.target.checked; }}><span>${t("ed_contiguous")}</span></label>` : html``}
     ${slider({ label: "ed_feather", value: settings.feather.value, min: 0, max: 50, shown: t("ed_px", { count: settings.feather.value }), set: (value) => { settings.feather.value = value; } })}
     ${slider({ label: "ed_grow", value: settings.grow.value, min: -20, max: 20, shown: t("ed_px", { count: settings.grow.value }), set: (value) => { settings.grow.value = value; } })}`;
 }

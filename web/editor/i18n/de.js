@@ -60,7 +60,6 @@ export const de = {
   ed_grow: "Ausdehnen",
   ed_contiguous: "Nur Zusammenhängendes",
   ed_hair: "Hier sind Haare oder Fell",
-  ed_leave_out: "Klicks nehmen einen Teil aus",
   ed_apply: "Anwenden",
   ed_discard: "Verwerfen",
   ed_whole: "Ganzer Ausschnitt",

@@ -60,7 +60,6 @@ export const en = {
   ed_grow: "Grow",
   ed_contiguous: "Only what is connected",
   ed_hair: "Hair and fur here",
-  ed_leave_out: "Clicks leave a part out",
   ed_apply: "Apply",
   ed_discard: "Discard",
   ed_whole: "Whole cut-out",

@@ -55,7 +55,7 @@ export class ObjectTool extends Selection {
     if (!first) return;
     const [x, y] = this.#inside(place);
     const [ax, ay] = this.#inside(first);
-    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: Boolean(first.opposite) === this.context.settings.leavesOut.peek() ? 1 : 0 });
+    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: first.opposite ? 0 : 1 });
     else this.#box = [Math.min(x, ax), Math.min(y, ay), Math.max(x, ax), Math.max(y, ay)];
     this.#showMarks();
     this.pending.value = true;
@@ -87,8 +87,6 @@ export class ObjectTool extends Selection {
     this.#asking?.abort();
     this.#points = [];
     this.#box = null;
-    // The next object begins with a part that belongs to it.
-    this.context.settings.leavesOut.value = false;
     this.busy.value = false;
     this.trouble.value = "";
     super.discard();
