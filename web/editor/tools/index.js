@@ -23,9 +23,10 @@ const READY_MS = 500;
 export function createTools(parts) {
   const context = new Context(parts);
   const { document, say } = parts;
+  const smart = new SmartBrush(context);
   /** @type {Tool[]} */
   const made = [
-    new Brush(context), new SmartBrush(context), new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
+    new Brush(context), smart, new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
     new Box(context, "rectangle"), new Box(context, "ellipse"), still("hand"), still("zoom"),
   ];
   const tools = new Map(made.map((tool) => [tool.name, tool]));
@@ -37,6 +38,7 @@ export function createTools(parts) {
   const idle = painted().then(idleTime);
   context.ready = idle.then(() => openPhoto(document));
   idle.then(() => warmUp(Mask));
+  context.ready.then(() => smart.warmUp()).catch(() => undefined);
   // There when the server is not.
   idle.then(() => Promise.all([import("../gl/shadow.js"), import("../gl/blurred.js")])).catch(() => undefined);
   return tools;
