@@ -50,8 +50,12 @@ export function zonesOf({ points, radius }, { rect, width, height, scale }) {
  * @param {Uint8ClampedArray} rgb 4 bytes a pixel */
 export function edgeOf(hint, grid, old, rgb) {
   const zones = zonesOf(hint, grid);
-  const known = zones.map((zone) => (zone === 1 ? 0 : 1));
-  const levels = old.map((level, i) => (zones[i] === 2 ? hint.target : level));
+  const known = new Uint8Array(old.length);
+  const levels = old.slice();
+  for (let i = 0; i < old.length; i++) {
+    if (zones[i] === 2) levels[i] = hint.target;
+    if (zones[i] !== 1) known[i] = 1;
+  }
   const radius = Math.max(2, Math.round(BAND * hint.radius * grid.scale));
   return moved(hint, zones, old, guidedFilter({ ...grid, rgb }, levels, known, { radius }));
 }

@@ -28,7 +28,11 @@ function coarse({ rgb, width, height }, levels, known, step) {
   const { w, r, g, b, p } = cells;
   for (let y = 0, i = 0; y < height; y++)
     for (let to = Math.floor(y / step) * across, end = i + width; i < end; to++) {
-      let [sum, red, green, blue, level] = [w[to], r[to], g[to], b[to], p[to]];
+      let sum = w[to];
+      let red = r[to];
+      let green = g[to];
+      let blue = b[to];
+      let level = p[to];
       for (const stop = Math.min(end, i + step); i < stop; i++) {
         const weight = known && !known[i] ? 1e-4 : 1;
         sum = Math.fround(sum + weight);
@@ -37,7 +41,11 @@ function coarse({ rgb, width, height }, levels, known, step) {
         blue = Math.fround(blue + weight * rgb[4 * i + 2]);
         level = Math.fround(level + weight * levels[i]);
       }
-      [w[to], r[to], g[to], b[to], p[to]] = [sum, red, green, blue, level];
+      w[to] = sum;
+      r[to] = red;
+      g[to] = green;
+      b[to] = blue;
+      p[to] = level;
     }
   for (let i = 0; i < w.length; i++) for (const plane of [r, g, b, p]) plane[i] /= 255 * w[i];
   return cells;
@@ -103,7 +111,10 @@ function apply({ rgb, width, height }, sure, [ar, ag, ab, c], cells) {
     for (let x = 0, at = 0; x <= cells.width; x++) {
       const one = tops[y] * cells.width + Math.min(x, cells.width - 1);
       const other = tops[y] < cells.height - 1 ? one + cells.width : one;
-      for (const fit of [ar, ag, ab, c]) row[at++] = fit[one] * (1 - part) + fit[other] * part;
+      row[at++] = ar[one] + part * (ar[other] - ar[one]);
+      row[at++] = ag[one] + part * (ag[other] - ag[one]);
+      row[at++] = ab[one] + part * (ab[other] - ab[one]);
+      row[at++] = c[one] + part * (c[other] - c[one]);
     }
     for (let x = 0; x < width; x++, i++) {
       if (sure?.known[i]) continue;

@@ -17,7 +17,7 @@ const LOCAL_PIXELS = 1e6;
 const SERVER_PIXELS = 4e6;
 /** So many uncertain levels in the band are the server's business. */
 const UNCERTAIN = 0.15;
-/** Half the length of the strokes that warm up, in px, and how many. */
+/** The size of the strokes that warm up, in px, and how many. */
 const WARM = 100;
 const WARM_ROUNDS = 4;
 
@@ -32,11 +32,14 @@ export class SmartBrush extends Brush {
 
   /** Find edges where nobody sees it: the first strokes run before the browser has compiled what they need. */
   async warmUp() {
-    const { document } = this.context;
-    const [x, y] = [document.width / 2, document.height / 2];
-    const hint = { points: [{ x: x - WARM, y }, { x: x + WARM, y }], radius: WARM, target: 0 };
-    const grid = gridOf(hint, document, LOCAL_PIXELS);
-    for (let i = 0; i < WARM_ROUNDS; i++) await document.work.run("edge", hint, grid, read(document.mask, grid)).catch(() => null);
+    const mask = new Mask(6 * WARM, 6 * WARM);
+    const hint = { points: [{ x: 2 * WARM, y: 3 * WARM }, { x: 4 * WARM, y: 3 * WARM }], radius: WARM, target: 0 };
+    const grid = gridOf(hint, mask, LOCAL_PIXELS);
+    const nowhere = { touch: (/** @type {number} */ n) => mask.tile(n) };
+    for (let i = 0; i < WARM_ROUNDS; i++) {
+      const found = await this.context.document.work.run("edge", hint, grid, read(mask, grid));
+      if (found) write(mask, nowhere, hint, grid, found.levels);
+    }
   }
 
   /** @param {Place} place @override */
@@ -126,7 +129,7 @@ function read(mask, { rect, width, height, scale }, bases) {
 }
 
 /** Move the mask's levels towards the stroke's target, as far as those on a grid. @param {Mask} mask
- * @param {import("../core/history.js").Transaction} transaction @param {Hint} hint @param {Grid} grid @param {Uint8Array} levels */
+ * @param {import("../core/raster.js").Touching} transaction @param {Hint} hint @param {Grid} grid @param {Uint8Array} levels */
 function write(mask, transaction, { target }, { rect, width, height, scale }, levels) {
   const at = (/** @type {number} */ n, /** @type {number} */ size) => Math.min(size - 1, Math.floor((n + 0.5) * scale));
   const columns = Int32Array.from({ length: rect.width }, (_, x) => at(x, width));
