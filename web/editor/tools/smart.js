@@ -29,6 +29,7 @@ export class SmartBrush extends Brush {
   #target = 0;
   /** Counts strokes, so that a late answer does not touch a later one. */
   #turn = 0;
+  stop = () => {};
 
   /** Find edges where nobody sees it: the first strokes run before the browser has compiled what they need. */
   async warmUp() {
