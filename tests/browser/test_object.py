@@ -15,7 +15,7 @@ from tests.support.barriers import DESKTOP, PHONE, SCHEMES_AND_SIZES, violations
 from tests.support.editor import mask_of, open_photo, session
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
-from tests.support.strokes import click, depth, fill, press, set_tool
+from tests.support.strokes import Pointers, click, depth, fill, on_screen, press, set_tool
 from tests.support.studio import Tab, Tabs
 from tests.support.waiting import ROOT, poll
 
@@ -88,6 +88,39 @@ def test_object_is_found_by_points(with_sam: Gunicorn, tabs: Tabs, ball: Path) -
     found = mask_of(page)
     assert found[120, 90] > 200
     assert found[30, 250] < 60
+
+
+def test_finger_leaves_a_part_out(with_sam: Gunicorn, tabs: Tabs, ball: Path) -> None:
+    """A finger has no other button: a choice beside the tool says what its next touch does."""
+    tab = tabs.open(with_sam.url, viewport=PHONE, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    page = tab.page
+    open_photo(tab, ball, "image/png")
+    page.get_by_role("toolbar", name="Tools").get_by_role("button", name="Object").click()
+    page.evaluate(PROMPTS)
+    choice = page.get_by_role("radiogroup", name="What a click does")
+    assert choice.get_by_role("radio", name="Take in").is_checked()
+    touch(tab, (90, 120))
+    choice.get_by_text("Leave out").tap()
+    assert choice.get_by_role("radio", name="Leave out").is_checked()
+    touch(tab, (200, 30))
+    sent = [json.loads(prompt) for prompt in page.evaluate("() => window.prompts")]
+    assert [[mark["label"] for mark in marks] for marks in sent] == [[1], [1, 0]]
+    assert sent[1][1]["data"] == pytest.approx([200, 30], abs=2)
+    assert session(page, "({overlay}) => overlay.value.marks.map(({adds}) => adds)") == [True, False]
+    # The next object begins with what belongs to it.
+    page.get_by_role("button", name="Discard").tap()
+    assert choice.get_by_role("radio", name="Take in").is_checked()
+    touch(tab, (90, 120))
+    assert [mark["label"] for mark in json.loads(page.evaluate("() => window.prompts.at(-1)"))] == [1]
+
+
+def touch(tab: Tab, place: tuple[int, int]) -> None:
+    """Touch a place of the picture with a finger, and wait for the model's answer."""
+    pointers = Pointers(tab.page)
+    with tab.page.expect_response("**/matte"):
+        pointers.touch("touchStart", *on_screen(tab.page, place))
+        pointers.touch("touchEnd")
+    answered(tab)
 
 
 @SCHEMES_AND_SIZES

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.support.editor import set_options
 from tests.support.gunicorn import Gunicorn
-from tests.support.strokes import drag, ready, set_tool
+from tests.support.strokes import drag, press, ready, set_tool
 from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
 from tests.support.waiting import poll
 
@@ -76,6 +76,49 @@ def test_edited_photos_are_marked(with_jobs: Studio, tabs: Tabs, photo_files: li
             expect(item(tab, f"{name}, Completed, Edited")).to_contain_text("Edited")
         page.reload()
         wait_for(tab, done)
+
+
+def test_photo_whose_edits_were_all_undone_is_not_marked(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """Strokes, options and background as at first: the mark goes, in the list and after a reload."""
+    tab = tabs.open(with_jobs.url, reduced_motion="reduce")
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    chelsea = item(tab, "chelsea.jpg")
+    chelsea.get_by_role("button", name="Edit").click()
+    ready(page)
+    set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    drag(page, (80, 80), (150, 110))
+    drag(page, (80, 120), (150, 140))
+    set_options(page, background="#e9dfd2")
+    leave_marked(tab, True)
+    # The steps of an earlier visit are undone; the colour is still there.
+    chelsea.get_by_role("button", name="Edit").click()
+    ready(page)
+    press(page, "Control+z", "Control+z")
+    leave_marked(tab, True)
+    chelsea.get_by_role("button", name="Edit").click()
+    ready(page)
+    set_options(page, background="")
+    leave_marked(tab, False)
+    facts = json.loads(downloaded(tab, page.get_by_role("button", name="Download metadata")))
+    assert [one["edited"] for one in facts] == [False, False]
+    # What was undone can be done again.
+    chelsea.get_by_role("button", name="Edit").click()
+    ready(page)
+    press(page, "Control+y")
+    leave_marked(tab, True)
+
+
+def leave_marked(tab: Tab, marked: bool) -> None:
+    """Go back to the list: the photo is marked as edited or not, after a reload as well."""
+    tab.page.get_by_role("button", name="Back").click()
+    for _ in range(2):
+        expect(tab.page.get_by_role("listitem", name="chelsea.jpg, Completed")).to_be_visible()
+        expect(tab.page.get_by_role("listitem", name="Edited")).to_have_count(int(marked))
+        tab.page.reload()
 
 
 def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:

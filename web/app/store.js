@@ -15,7 +15,7 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  *   state: State, stage?: string, progress: number, eta?: number, attempts: number, decodes?: boolean,
  *   job?: {id: string, item: string, revision: number}, error?: DocError,
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
- *   edit?: {revision: number, options: Options, view?: {scale: number, x: number, y: number}, kept: number},
+ *   edit?: {revision: number, options: Options},
  *   options: Options, applied?: Options, stale?: number, moves?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, removed?: string, direct?: boolean}} Doc
  * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it. `removed` names the tab that has removed it, which can be undone there.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal

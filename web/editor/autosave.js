@@ -8,7 +8,8 @@ import { inflate } from "./core/inflate.js";
 import { Mask, TILE } from "./core/mask.js";
 
 /** @typedef {import("./core/history.js").Entry} Entry */
-/** @typedef {{mask: Mask, entries: Entry[], depth: number, options: {[name: string]: string}, view: import("./document.js").View | null}} State */
+/** @typedef {{mask: Mask, entries: Entry[], depth: number, options: {[name: string]: string}, view: import("./document.js").View | null,
+ *   first?: string, whole?: boolean}} State first: options and background of before all edits; whole: whether the steps go back that far */
 
 const DELAY_MS = 500;
 /** Steps that can still be undone after a reload. */
@@ -26,7 +27,7 @@ export async function savedState(id) {
   if (tiles.length !== mask.tiles.length + 1) return null;
   for (const { n, data } of tiles) if (n !== HEAD) mask.tiles[n] = inflate(data, TILE * TILE);
   const entries = history.map(({ entry }) => entry).sort((a, b) => a.seq - b.seq);
-  return { mask, entries, depth: Math.min(head.depth, entries.length), options: head.options, view: head.view };
+  return { ...head, mask, entries, depth: Math.min(head.depth, entries.length) };
 }
 
 export class Autosave {
@@ -35,6 +36,8 @@ export class Autosave {
   /** Numbers of the steps in the database. @type {Set<number>} */
   #kept;
   #whole;
+  /** @type {string | undefined} */
+  #first;
   #timer = 0;
   #touched = false;
   #closed = false;
@@ -48,6 +51,7 @@ export class Autosave {
     this.#kept = new Set(state?.entries.map(({ seq }) => seq));
     /** Whether the database has every tile. */
     this.#whole = Boolean(state);
+    this.#first = state?.first;
     const { mask, history } = document;
     const hidden = () => {
       if (globalThis.document.visibilityState === "hidden") this.flush();
@@ -76,6 +80,13 @@ export class Autosave {
     this.#follows = false;
     this.document.options.value = options;
     this.#follows = true;
+    this.#first ??= this.#look();
+  }
+
+  /** Options and background, as a text that is the same for the same. */
+  #look() {
+    const { id, options } = this.document;
+    return JSON.stringify([Object.entries(options.peek()).sort(), peek(id)?.ground?.size]);
   }
 
   #later() {
@@ -111,7 +122,10 @@ export class Autosave {
     }
     await document.history.settled();
     const { tiles, changes, kept } = this.#snapshot();
-    const edit = { revision: document.mask.revision, options: document.options.peek(), view: document.view.peek() ?? undefined, kept: document.mask.kept() };
+    const { mask, history } = document;
+    // What was undone to the beginning is no edit any more.
+    const undone = !history.depth && history.whole && this.#look() === this.#first;
+    const edit = undone ? undefined : { revision: mask.revision, options: document.options.peek() };
     for (const tile of tiles) tile.data = await document.later.run("deflate", tile.data);
     const whole = tiles.map((put) => /** @type {import("../app/db.js").Change} */ ({ store: "tiles", put }));
     const all = [...whole, ...changes];
@@ -153,15 +167,8 @@ export class Autosave {
     /** @type {import("../app/db.js").Change[]} */
     const changes = entries.filter(({ seq }) => !this.#kept.has(seq)).map((entry) => ({ store: "history", put: { docId, seq: entry.seq, entry } }));
     for (const seq of this.#kept) if (!kept.has(seq)) changes.push({ store: "history", delete: [docId, seq] });
-    const head = { docId, n: HEAD, width: mask.width, height: mask.height, depth: history.depth - from, options: options.peek(), view: view.peek() };
+    const head = { docId, n: HEAD, width: mask.width, height: mask.height, depth: history.depth - from, options: options.peek(), view: view.peek(), first: this.#first, whole: history.whole && !from };
     changes.push({ store: "tiles", put: head });
     return { tiles, changes, kept };
   }
-}
-
-/** Delete all that this browser keeps of photos and edits. */
-export async function forgetEverything() {
-  /** @type {import("../app/db.js").StoreName[]} */
-  const stores = ["docs", "photos", "tiles", "history", "outbox", "settings"];
-  for (const store of stores) await db.clear(store);
 }

@@ -55,6 +55,7 @@ export class EditorDocument {
     this.work = startWork();
     this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.later.run("deflate", bytes) });
     if (state) this.history.restore(state.entries, state.depth);
+    this.history.whole = state?.whole ?? !doc?.edit;
     this.options.value = state?.options ?? doc?.edit?.options ?? doc?.options ?? {};
     this.view.value = state?.view ?? null;
     this.autosave = new Autosave(this, state);

@@ -2,7 +2,6 @@
  * The other photos of a batch, below the stage.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { docs, order } from "../app/store.js";
@@ -38,7 +37,7 @@ export class Filmstrip {
     const seen = ids.slice(Math.max(0, at - SEEN), at + SEEN + 1);
     return html`<nav class="ed-film" aria-label=${t("ed_batch")}>
       <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => this.move(-1)}>${icon("left")}</button>
-      <ul>${repeat(seen, (id) => id, (id) => this.#photo(id))}</ul>
+      <ul>${seen.map((id) => this.#photo(id))}</ul>
       <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => this.move(1)}>${icon("right")}</button>
     </nav>`;
   }

@@ -1,15 +1,17 @@
 /** The stage's keys. Those without Ctrl act only while the stage has the focus, and can be turned off. */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { notify } from "../app/announce.js";
+import * as db from "../app/db.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
-import { forgetEverything } from "./autosave.js";
 import { Crosshair } from "./crosshair.js";
 import { createActions } from "./tools/actions.js";
 
 /** @typedef {import("./pointers.js").Parts & {viewport: any, commands?: Commands}} Parts */
 /** @typedef {{export?(): void, showPhoto?(shown: boolean): void, next?(): void, previous?(): void, choose?(name: string): void}} Commands */
 
+/** All that this browser keeps of photos and edits. */
+const STORES = /** @type {const} */ (["docs", "photos", "tiles", "history", "outbox", "settings"]);
 const OVERLAYS = /** @type {const} */ (["none", "red", "outline", "mask"]);
 const SIZE_STEP = 1.1;
 const LARGEST = 2000;
@@ -44,7 +46,7 @@ async function forget() {
   const answer = await openDialog((dialog) => html`<h2>${t("forget_sure")}</h2><p>${t("forget_gone")}</p>
     <button type="button" class="button primary" @click=${() => dialog.close("yes")}>${t("forget")}</button>`, { label: t("forget") });
   if (answer !== "yes") return;
-  await forgetEverything();
+  for (const store of STORES) await db.clear(store);
   location.assign("/");
 }
 

@@ -72,12 +72,17 @@ export function toolOptions(session) {
 }
 
 /** @param {Session} session @param {ToolFace} tool */
-function modes({ settings }, tool) {
-  /** @type {import("./core/region.js").Mode[]} */
-  const names = tool.kind === "region" ? ["erase", "restore", "keep"] : ["erase", "restore"];
-  return html`<div class="segmented ed-modes" role="radiogroup" aria-label=${t("ed_mode")}>
-    ${names.map((name) => html`<label class=${name}><input type="radio" name="ed-mode" .checked=${live(settings.mode.value === name)}
-      @change=${() => { settings.mode.value = name; }}><span>${t(`ed_mode_${name}`)}</span></label>`)}
+function modes({ settings, tools }, tool) {
+  const { mark } = /** @type {Partial<import("./tools/object.js").ObjectTool>} */ (tools.get(tool.name) ?? {});
+  return html`${mark ? choice("tool_mark", ["add", "leave"], mark) : html``}
+    ${choice("ed_mode", tool.kind === "region" ? ["erase", "restore", "keep"] : ["erase", "restore"], settings.mode)}`;
+}
+
+/** A choice of one, by radios. @param {string} label @param {string[]} values @param {{value: string}} setting */
+function choice(label, values, setting) {
+  return html`<div class="segmented ed-modes" role="radiogroup" aria-label=${t(label)}>
+    ${values.map((value) => html`<label class=${value}><input type="radio" name=${label} .checked=${live(setting.value === value)}
+      @change=${() => { setting.value = value; }}><span>${t(`${label}_${value}`)}</span></label>`)}
   </div>`;
 }
 
@@ -87,18 +92,28 @@ function brushSliders({ settings }, tool) {
     ${slider({ label: "ed_size", value: settings.size.value, min: 0, max: 100, step: 0.5, shown: t("ed_px", { count: Math.round(settings.size.value) }), from: sizeOf, to: shareOf, set: (value) => { settings.size.value = value; } })}
     ${tool.name === "brush" ? html`
       ${percent("ed_hardness", settings.hardness)}
-      ${percent("ed_opacity", settings.opacity)}` : html`
-      <label class="switch"><input type="checkbox" .checked=${live(settings.sampleHair.value)} @change=${(/** @type {any} */ event) => { settings.sampleHair.value = event.target.checked; }}><span>${t("ed_hair")}</span></label>`}`;
+      ${percent("ed_opacity", settings.opacity)}` : check("ed_hair", settings.sampleHair)}`;
 }
 
 /** @param {Session} session @param {ToolFace} tool */
 function regionSliders({ settings }, tool) {
   return html`
     ${tool.name === "wand" ? html`
-      ${slider({ label: "ed_tolerance", value: settings.tolerance.value, min: 0, max: 100, set: (value) => { settings.tolerance.value = value; } })}
-      <label class="switch"><input type="checkbox" .checked=${live(settings.contiguous.value)} @change=${(/** @type {any} */ event) => { settings.contiguous.value = event.target.checked; }}><span>${t("ed_contiguous")}</span></label>` : html``}
-    ${slider({ label: "ed_feather", value: settings.feather.value, min: 0, max: 50, shown: t("ed_px", { count: settings.feather.value }), set: (value) => { settings.feather.value = value; } })}
-    ${slider({ label: "ed_grow", value: settings.grow.value, min: -20, max: 20, shown: t("ed_px", { count: settings.grow.value }), set: (value) => { settings.grow.value = value; } })}`;
+      ${range("ed_tolerance", settings.tolerance, 0, 100)}
+      ${check("ed_contiguous", settings.contiguous)}` : html``}
+    ${range("ed_feather", settings.feather, 0, 50, "ed_px")}
+    ${range("ed_grow", settings.grow, -20, 20, "ed_px")}`;
+}
+
+/** @param {string} label @param {{value: number}} setting @param {number} min @param {number} max @param {string} [unit] */
+function range(label, setting, min, max, unit) {
+  const { value } = setting;
+  return slider({ label, value, min, max, shown: unit && t(unit, { count: value }), set: (next) => { setting.value = next; } });
+}
+
+/** @param {string} label @param {{value: boolean}} setting */
+function check(label, setting) {
+  return html`<label class="switch"><input type="checkbox" .checked=${live(setting.value)} @change=${(/** @type {any} */ event) => { setting.value = event.target.checked; }}><span>${t(label)}</span></label>`;
 }
 
 /** @param {Session} session @param {ToolFace} tool */

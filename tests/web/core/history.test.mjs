@@ -20,6 +20,16 @@ function start(options = {}) {
   return { mask, history: new History(mask, { deflate, ...options }) };
 }
 
+test("only a history that dropped nothing goes back to the first mask", async () => {
+  const { history } = start({ budget: 3000 });
+  stroke(history, [{ x: 200, y: 240 }, { x: 300, y: 150 }]);
+  await history.settled();
+  assert.equal(history.whole, true);
+  for (let i = 0; i < 5; i++) stroke(history, [{ x: 120 + 40 * i, y: 240 }, { x: 300, y: 150 + 40 * i }], { ...BRUSH, target: i % 2 ? 255 : 0 });
+  await history.settled();
+  assert.equal(history.whole, false);
+});
+
 test("undo and redo give the bytes of every step, before and after deflating", async () => {
   const { mask, history } = start();
   const steps = [mask.toBytes()];

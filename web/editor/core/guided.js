@@ -26,18 +26,27 @@ function coarse({ rgb, width, height }, levels, known, step) {
   const make = () => new Float32Array(across * down);
   const cells = { width: across, height: down, w: make(), r: make(), g: make(), b: make(), p: make() };
   const { w, r, g, b, p } = cells;
-  for (let y = 0, i = 0; y < height; y++) {
-    const row = Math.floor(y / step) * across;
-    for (let x = 0; x < width; x++, i++) {
-      const to = row + Math.floor(x / step);
-      const weight = known && !known[i] ? 1e-4 : 1;
-      w[to] += weight;
-      r[to] += weight * rgb[4 * i];
-      g[to] += weight * rgb[4 * i + 1];
-      b[to] += weight * rgb[4 * i + 2];
-      p[to] += weight * levels[i];
+  for (let y = 0, i = 0; y < height; y++)
+    for (let to = Math.floor(y / step) * across, end = i + width; i < end; to++) {
+      let sum = w[to];
+      let red = r[to];
+      let green = g[to];
+      let blue = b[to];
+      let level = p[to];
+      for (const stop = Math.min(end, i + step); i < stop; i++) {
+        const weight = known && !known[i] ? 1e-4 : 1;
+        sum = Math.fround(sum + weight);
+        red = Math.fround(red + weight * rgb[4 * i]);
+        green = Math.fround(green + weight * rgb[4 * i + 1]);
+        blue = Math.fround(blue + weight * rgb[4 * i + 2]);
+        level = Math.fround(level + weight * levels[i]);
+      }
+      w[to] = sum;
+      r[to] = red;
+      g[to] = green;
+      b[to] = blue;
+      p[to] = level;
     }
-  }
   for (let i = 0; i < w.length; i++) for (const plane of [r, g, b, p]) plane[i] /= 255 * w[i];
   return cells;
 }
@@ -92,31 +101,40 @@ function solve(m, epsilon) {
  * @param {Photo} photo @param {{levels: Uint8Array, known: Uint8Array} | null} sure @param {Float32Array[]} fits
  * @param {{width: number, height: number, step: number}} cells */
 function apply({ rgb, width, height }, sure, [ar, ag, ab, c], cells) {
-  const { step } = cells;
-  const out = new Uint8Array(width * height);
+  const out = sure ? sure.levels.slice() : new Uint8Array(width * height);
+  const [lefts, shares] = between(width, cells.step, cells.width);
+  const [tops, parts] = between(height, cells.step, cells.height);
+  // Four numbers a cell: the models of a row of pixels; the last cell twice.
+  const row = new Float64Array(4 * cells.width + 4);
   for (let y = 0, i = 0; y < height; y++) {
-    const v = Math.max(0, (y + 0.5) / step - 0.5);
-    const top = Math.min(cells.height - 1, Math.floor(v));
-    const bottom = Math.min(cells.height - 1, top + 1);
-    const fy = v - top;
+    const part = parts[y];
+    for (let x = 0, at = 0; x <= cells.width; x++) {
+      const one = tops[y] * cells.width + Math.min(x, cells.width - 1);
+      const other = tops[y] < cells.height - 1 ? one + cells.width : one;
+      row[at++] = ar[one] + part * (ar[other] - ar[one]);
+      row[at++] = ag[one] + part * (ag[other] - ag[one]);
+      row[at++] = ab[one] + part * (ab[other] - ab[one]);
+      row[at++] = c[one] + part * (c[other] - c[one]);
+    }
     for (let x = 0; x < width; x++, i++) {
-      if (sure?.known[i]) {
-        out[i] = sure.levels[i];
-        continue;
-      }
-      const u = Math.max(0, (x + 0.5) / step - 0.5);
-      const left = Math.min(cells.width - 1, Math.floor(u));
-      const right = Math.min(cells.width - 1, left + 1);
-      const fx = u - left;
-      const [n0, n1, n2, n3] = [top * cells.width + left, top * cells.width + right, bottom * cells.width + left, bottom * cells.width + right];
-      const [w0, w1, w2, w3] = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy];
-      const r = w0 * ar[n0] + w1 * ar[n1] + w2 * ar[n2] + w3 * ar[n3];
-      const g = w0 * ag[n0] + w1 * ag[n1] + w2 * ag[n2] + w3 * ag[n3];
-      const b = w0 * ab[n0] + w1 * ab[n1] + w2 * ab[n2] + w3 * ab[n3];
-      const offset = w0 * c[n0] + w1 * c[n1] + w2 * c[n2] + w3 * c[n3];
+      if (sure?.known[i]) continue;
+      const share = shares[x];
+      const at = 4 * lefts[x];
+      const r = row[at] + share * (row[at + 4] - row[at]);
+      const g = row[at + 1] + share * (row[at + 5] - row[at + 1]);
+      const b = row[at + 2] + share * (row[at + 6] - row[at + 2]);
+      const offset = row[at + 3] + share * (row[at + 7] - row[at + 3]);
       const level = r * rgb[4 * i] + g * rgb[4 * i + 1] + b * rgb[4 * i + 2] + 255 * offset;
       out[i] = level > 0 ? Math.min(255, level + 0.5) : 0;
     }
   }
   return out;
+}
+
+/** Return for each pixel the cell whose middle is before it, and its share of the way to the next one's.
+ * @param {number} length px @param {number} step @param {number} count of cells @returns {[Int32Array, Float64Array]} */
+function between(length, step, count) {
+  const at = Float64Array.from({ length }, (_, n) => Math.max(0, (n + 0.5) / step - 0.5));
+  const cells = Int32Array.from(at, (place) => Math.min(count - 1, Math.floor(place)));
+  return [cells, at.map((place, n) => place - cells[n])];
 }

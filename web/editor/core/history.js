@@ -25,6 +25,8 @@ export class History {
     /** Number of entries that are done; those after it can be redone. */
     this.depth = 0;
     this.seq = 0;
+    /** Whether undoing all of it gives the mask as at first: no entry was dropped. */
+    this.whole = true;
     /** @type {Transaction | null} */
     this.open = null;
     this.packing = Promise.resolve();
@@ -138,6 +140,7 @@ export class History {
     this.waiting.delete(entry);
     while (this.#kept() > this.budget && this.entries.length > 1 && this.depth > 1) {
       this.entries.shift();
+      this.whole = false;
       this.depth--;
       this.#report(null, "other");
     }

@@ -93,7 +93,7 @@ export class Stroke {
 
 /** Keep of a row's span what is not behind the segment's start. @param {Point} a @param {Point} b @param {number} y
  * @param {[number, number]} span */
-function ahead(a, b, y, span) {
+export function ahead(a, b, y, span) {
   const dx = b.x - a.x;
   const dy = b.y - a.y;
   if (dx) {
@@ -105,7 +105,7 @@ function ahead(a, b, y, span) {
 
 /** Return the columns between which a row crosses a capsule; empty when it doesn't.
  * @param {Point} a @param {Point} b @param {number} radius @param {number} y @returns {[number, number]} */
-function section(a, b, radius, y) {
+export function section(a, b, radius, y) {
   let from = Infinity;
   let to = -Infinity;
   for (const end of [a, b]) {

@@ -1,6 +1,7 @@
 /** What takes longer than a frame: run by the worker, or here where the browser gives none. */
 
 import { cleanColours } from "../gl/colours.js";
+import { edgeOf } from "./edge.js";
 import { flood, emptyPlanes, oklab } from "./flood.js";
 import { guidedFilter } from "./guided.js";
 import { deflate } from "./inflate.js";
@@ -34,12 +35,19 @@ function canvasOf(width, height) {
 
 /** Return the pixels of a part of the photo, in that size. @param {ImageBitmap} bitmap
  * @param {{x: number, y: number, width: number, height: number}} part @param {number} width @param {number} height */
-export function pixels(bitmap, part, width, height) {
+function pixels(bitmap, part, width, height) {
   const canvas = canvasOf(width, height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, part.x, part.y, part.width, part.height, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
+}
+
+/** Return the photo's pixels for a part of the mask, in another size. @param {Photo} photo @param {import("./mask.js").Rect} rect
+ * @param {{width: number, height: number}} size */
+export function coloursOf({ bitmap, width }, rect, size) {
+  const scale = bitmap.width / width;
+  return pixels(bitmap, { x: rect.x * scale, y: rect.y * scale, width: rect.width * scale, height: rect.height * scale }, size.width, size.height);
 }
 
 export const work = {
@@ -76,8 +84,9 @@ export const work = {
     return photo && enlarged(small, photo, false);
   },
 
-  /** @param {Parameters<typeof guidedFilter>} parts */
-  guided: (...parts) => guidedFilter(...parts),
+  /** Return how the photo's colours move the levels around a stroke; null without a photo.
+   * @param {import("./edge.js").Hint} hint @param {import("./edge.js").Grid} grid @param {Uint8Array} old */
+  edge: (hint, grid, old) => photo && edgeOf(hint, grid, old, coloursOf(photo, grid.rect, grid)),
 
   /** @param {Parameters<typeof shaped>} parts */
   shape: (...parts) => shaped(...parts),
@@ -172,11 +181,9 @@ function hasEdge(bytes, stride, { x, y, width, height }) {
 }
 
 /** @param {Region} region @param {Uint8Array} old @param {import("./mask.js").Rect} part @param {Photo} photo */
-function refineSquare(region, old, part, { bitmap, width }) {
+function refineSquare(region, old, part, photo) {
   const wide = clip(around(part, 2 * RADIUS), region.width, region.height);
-  const scale = bitmap.width / width;
-  const source = { x: (wide.x + region.x) * scale, y: (wide.y + region.y) * scale, width: wide.width * scale, height: wide.height * scale };
-  const rgb = pixels(bitmap, source, wide.width, wide.height);
+  const rgb = coloursOf(photo, { ...wide, x: wide.x + region.x, y: wide.y + region.y }, wide);
   const levels = placed({ ...region, x: 0, y: 0, bytes: old }, wide);
   const guided = guidedFilter({ rgb, width: wide.width, height: wide.height }, levels, null, { radius: RADIUS, epsilon: 1e-3 });
   const bytes = placed({ ...wide, bytes: guided }, part);

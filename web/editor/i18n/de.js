@@ -46,7 +46,7 @@ export const de = {
   ed_hint_polygon: "Ecke für Ecke klicken; die Eingabetaste schließt.",
   ed_hint_rectangle: "Ein Rechteck aufziehen oder zwei Ecken anklicken.",
   ed_hint_ellipse: "Eine Ellipse aufziehen oder zwei Ecken um sie anklicken.",
-  ed_hint_object: "Auf etwas klicken, um es ganz auszuwählen, oder ein Rechteck darum ziehen. Die andere Maustaste nimmt einen Teil aus.",
+  ed_hint_object: "Auf etwas klicken, um es ganz auszuwählen, oder ein Rechteck darum ziehen. „Weglassen“ nimmt einen Teil wieder weg.",
   ed_hint_hand: "Ziehen verschiebt das Foto; Rad oder zwei Finger vergrößern.",
   ed_mode: "Was das Werkzeug tut",
   ed_mode_erase: "Entfernen",

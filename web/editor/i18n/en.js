@@ -46,7 +46,7 @@ export const en = {
   ed_hint_polygon: "Click corner by corner; Enter closes.",
   ed_hint_rectangle: "Drag a rectangle, or click two corners.",
   ed_hint_ellipse: "Drag an ellipse, or click two corners around it.",
-  ed_hint_object: "Click something to select all of it, or drag a box around it. The other mouse button leaves a part out.",
+  ed_hint_object: "Click something to select all of it, or drag a box around it. “Leave out” takes a part away again.",
   ed_hint_hand: "Drag to move the photo; scroll or pinch to zoom.",
   ed_mode: "What the tool does",
   ed_mode_erase: "Erase",

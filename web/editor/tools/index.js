@@ -18,14 +18,16 @@ addMessages("en", en);
 
 /** Until then tools have their copy of the photo. */
 const READY_MS = 500;
+const WARM_MS = 1000;
 
 /** @param {import("./context.js").Parts & {facts?: import("../../app/api.js").StudioFacts | null}} parts @returns {Map<string, Tool>} */
 export function createTools(parts) {
   const context = new Context(parts);
   const { document, say } = parts;
+  const smart = new SmartBrush(context);
   /** @type {Tool[]} */
   const made = [
-    new Brush(context), new SmartBrush(context), new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
+    new Brush(context), smart, new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
     new Box(context, "rectangle"), new Box(context, "ellipse"), still("hand"), still("zoom"),
   ];
   const tools = new Map(made.map((tool) => [tool.name, tool]));
@@ -37,6 +39,11 @@ export function createTools(parts) {
   const idle = painted().then(idleTime);
   context.ready = idle.then(() => openPhoto(document));
   idle.then(() => warmUp(Mask));
+  // Later than the first strokes of the brush, which it would slow down.
+  context.ready.then(() => {
+    const timer = setTimeout(() => smart.warmUp().catch(() => undefined), WARM_MS);
+    smart.stop = () => clearTimeout(timer);
+  });
   // There when the server is not.
   idle.then(() => Promise.all([import("../gl/shadow.js"), import("../gl/blurred.js")])).catch(() => undefined);
   return tools;

@@ -55,7 +55,7 @@ export class ObjectTool extends Selection {
     if (!first) return;
     const [x, y] = this.#inside(place);
     const [ax, ay] = this.#inside(first);
-    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: first.opposite ? 0 : 1 });
+    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: (this.mark.value === "add") !== Boolean(first.opposite) ? 1 : 0 });
     else this.#box = [Math.min(x, ax), Math.min(y, ay), Math.max(x, ax), Math.max(y, ay)];
     this.#showMarks();
     this.pending.value = true;
@@ -64,6 +64,8 @@ export class ObjectTool extends Selection {
 
   /** @type {Promise<void>} */
   asked = Promise.resolve();
+  /** What a click does: "add" or "leave" out. */
+  mark = signal("add");
   /** Whether the model works on it. */
   busy = signal(false);
   /** Why nothing was found; "" otherwise. */
@@ -89,6 +91,8 @@ export class ObjectTool extends Selection {
     this.#box = null;
     this.busy.value = false;
     this.trouble.value = "";
+    // The next object begins with what belongs to it.
+    this.mark.value = "add";
     super.discard();
   }
 
