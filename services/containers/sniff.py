@@ -1,7 +1,10 @@
 """Recognises a file's format by its content; names and declared types are never trusted."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+from services.containers.tiff import is_raw_photo
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,7 @@ class Kind:
     label: str
 
 
+_RAW: Final = Kind("", "a camera's raw file")
 _MAGIC: Final = (
     (b"\xff\xd8\xff", Kind("jpeg", "JPEG")),
     (b"\x89PNG\r\n\x1a\n", Kind("png", "PNG")),
@@ -22,13 +26,17 @@ _MAGIC: Final = (
     (b"MM\x00*", Kind("tiff", "TIFF")),
     (b"II+\x00", Kind("tiff", "TIFF")),
     (b"MM\x00+", Kind("tiff", "TIFF")),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"IIRO", _RAW),
+    (b"IIRS", _RAW),
+    (b"MMOR", _RAW),
+    (b"IIU\x00", _RAW),
     (b"\x00\x00\x00\x0cJXL ", Kind("", "a JPEG XL image")),
     (b"\xff\x0a", Kind("", "a JPEG XL image")),
     (b"\x00\x00\x00\x0cjP  ", Kind("", "a JPEG 2000 image")),
     (b"\xff\x4f\xff\x51", Kind("", "a JPEG 2000 image")),
     (b"8BPS", Kind("", "a Photoshop document")),
     (b"\x00\x00\x01\x00", Kind("", "an icon (ICO)")),
-    (b"\x00\x00\x02\x00", Kind("", "a cursor (CUR)")),
     (b"icns", Kind("", "an icon (ICNS)")),
     (b"%PDF", Kind("", "a PDF")),
     (b"%!PS", Kind("", "PostScript")),
@@ -57,7 +65,7 @@ def sniff(data: bytes) -> Kind:
         return _iso_media(head)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
-            return kind
+            return _RAW if kind.name == "tiff" and is_raw_photo(data) else kind
     return _text(head)
 
 
@@ -69,10 +77,14 @@ def _iso_media(head: bytes) -> Kind:
         return Kind("avif", "AVIF")
     if any(brand in _HEIC_BRANDS for brand in brands):
         return Kind("heic", "HEIC")
+    if b"crx " in brands:
+        return _RAW
     return Kind("", "an MP4 or similar video")
 
 
 def _text(head: bytes) -> Kind:
+    if re.match(rb"P[1-7]\s+(\d|#|WIDTH)", head):
+        return Kind("", "a PNM image (PBM, PGM, PPM or PAM)")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if b"<svg" in text:
         return Kind("", "an SVG drawing")
