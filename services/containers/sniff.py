@@ -1,7 +1,7 @@
 """Recognises a file's format by its content; names and declared types are never trusted."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.containers.tiff import is_raw_photo
@@ -9,13 +9,15 @@ from services.containers.tiff import is_raw_photo
 
 @dataclass(frozen=True)
 class Kind:
-    """A format's name (`jpeg`, … or empty for anything but a known image) and a label to show."""
+    """A format's name (`jpeg`, … or empty for anything but a known image), a label to show, and what to send instead."""
 
     name: str
     label: str
+    instead: str = field(default="", compare=False)
 
 
-_RAW: Final = Kind("", "a camera's raw file")
+_RAW: Final = Kind("", "a camera's raw file", "Develop it in a photo program and export it as JPEG or PNG")
+_ZIP: Final = Kind("", "a ZIP archive", "Send archives to POST /api/remove/batch, or unpack it and send its images")
 _MAGIC: Final = (
     (b"\xff\xd8\xff", Kind("jpeg", "JPEG")),
     (b"\x89PNG\r\n\x1a\n", Kind("png", "PNG")),
@@ -40,8 +42,8 @@ _MAGIC: Final = (
     (b"icns", Kind("", "an icon (ICNS)")),
     (b"%PDF", Kind("", "a PDF")),
     (b"%!PS", Kind("", "PostScript")),
-    (b"PK\x03\x04", Kind("", "a ZIP archive")),
-    (b"PK\x05\x06", Kind("", "a ZIP archive")),
+    (b"PK\x03\x04", _ZIP),
+    (b"PK\x05\x06", _ZIP),
     (b"\x1f\x8b", Kind("", "gzip data")),
     (b"Rar!", Kind("", "a RAR archive")),
     (b"7z\xbc\xaf", Kind("", "a 7-Zip archive")),

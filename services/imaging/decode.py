@@ -28,10 +28,6 @@ FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
 ORIENTATION: Final = 0x0112
 CUT_OFF: Final = "Copy or download the file again, until it is complete"
-WHAT_INSTEAD: Final = {
-    "a ZIP archive": "Send archives to POST /api/remove/batch, or unpack it and send its images",
-    "a camera's raw file": "Develop it in a photo program and export it as JPEG or PNG",
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
     kind = sniff(data)
     if kind.name not in limits.formats:
         accepted = ", ".join(limits.formats)
-        raise UnsupportedFormat(f"found {kind.label}; accepted: {accepted}", WHAT_INSTEAD.get(kind.label, ""))
+        raise UnsupportedFormat(f"found {kind.label}; accepted: {accepted}", kind.instead)
     # A container can make a decoder work on more than the picture's own size.
     hidden = _read_container(data, kind.name)
     if hidden > limits.max_pixels:
