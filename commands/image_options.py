@@ -55,7 +55,8 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
     try:
         options = Options.parse(given)
     except (BadOption, UnknownOption, ModelNotFound) as exc:
-        raise click.UsageError(f"{exc}. {exc.solution}.") from exc
+        # Without the solution, which leads to a server's pages: click names --help.
+        raise click.UsageError(str(exc)) from exc
     return options, _read_background(background) if background else None
 
 

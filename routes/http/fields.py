@@ -48,7 +48,7 @@ def unknown_field(name: str, *own: str, file_field: str = FILE_FIELDS[0]) -> Unk
             f"{name!r} holds the image: it is a file of a form (curl -F {name}=@photo.jpg), not a text"
         )
     if name in OTHER_FILE_FIELDS or name in FILE_FIELDS:
-        return UnknownOption(f"{name!r} is not a field of this endpoint; did you mean {file_field!r}?")
+        return UnknownOption(f"{name!r} is not a field of this endpoint (did you mean {file_field!r}?)")
     return unknown_option(name, also=(*NON_OPTION_FIELDS, *own))
 
 

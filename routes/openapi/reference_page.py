@@ -1,5 +1,6 @@
 """Shows the API's description as one page to read, without any script: `/redoc`."""
 
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
@@ -30,13 +31,18 @@ def render(document: Schema) -> str:
     info = document["info"]
     parameters = document["components"]["parameters"]
     parts = [HEAD, "<body><nav>", *_contents(groups), "</nav><main>"]
-    parts.append(f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>")
+    parts.append(f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{_prose(info['description'])}</p>")
     parts.append('<p><a href="/docs">Try it</a> · <a href="/openapi.json">OpenAPI 3.1</a></p>')
     for tag, found in groups.items():
         parts.append(f"<h2>{escape(tag)}</h2>")
         for method, path, operation in found:
             parts += _operation(method, path, operation, parameters)
     return "\n".join([*parts, "</main></body></html>", ""])
+
+
+def _prose(text: str) -> str:
+    """Return a text of the description as HTML: what is between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _contents(groups: dict[str, list[tuple[str, str, Schema]]]) -> Iterator[str]:
@@ -49,11 +55,11 @@ def _contents(groups: dict[str, list[tuple[str, str, Schema]]]) -> Iterator[str]
 
 def _operation(method: str, path: str, operation: Schema, shared: Schema) -> Iterator[str]:
     yield f'<section id="{escape(operation["operationId"])}"><h3><code>{method} {escape(path)}</code></h3>'
-    yield f"<p><strong>{escape(operation['summary'])}</strong></p>"
+    yield f"<p><strong>{_prose(operation['summary'])}</strong></p>"
     # A table of options is in the fields below.
     text = operation["description"].partition("\n\n|")[0]
     if text:
-        yield f"<p>{escape(text)}</p>"
+        yield f"<p>{_prose(text)}</p>"
     given = [shared[p["$ref"].rsplit("/", 1)[-1]] if "$ref" in p else p for p in operation["parameters"]]
     bodies = operation.get("requestBody", {}).get("content", {})
     fields = {name for body in bodies.values() for name in body["schema"].get("properties", {})}
@@ -80,7 +86,7 @@ def _operation(method: str, path: str, operation: Schema, shared: Schema) -> Ite
     yield "<h4>Answers</h4><dl>"
     for status, answer in operation["responses"].items():
         kinds = ", ".join(answer.get("content", {}))
-        yield f"<dt><code>{status}</code> {escape(kinds)}</dt><dd>{escape(answer['description'])}</dd>"
+        yield f"<dt><code>{status}</code> {escape(kinds)}</dt><dd>{_prose(answer['description'])}</dd>"
     yield "</dl></section>"
 
 
@@ -92,7 +98,7 @@ def _table(title: str, rows: list[tuple[str, str, Schema, str, bool]]) -> Iterat
         notes = ", ".join(filter(None, [place, "required" if required else ""]))
         yield (
             f"<tr><td><code>{escape(name)}</code> <small>{notes}</small></td><td>{escape(_values(schema))}</td>"
-            f"<td>{escape(text)}</td></tr>"
+            f"<td>{_prose(text)}</td></tr>"
         )
     yield "</table>"
 

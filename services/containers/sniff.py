@@ -1,17 +1,23 @@
 """Recognises a file's format by its content; names and declared types are never trusted."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Final
+
+from services.containers.tiff import is_raw_photo
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A format's name (`jpeg`, … or empty for anything but a known image) and a label to show."""
+    """A format: its name (`jpeg`, …; empty for what is no known image), a label to show, and what to send instead."""
 
     name: str
     label: str
+    instead: str = field(default="", compare=False)
 
 
+_RAW: Final = Kind("", "a camera's raw file", "Develop it in a photo program and export it as JPEG or PNG")
+_ZIP: Final = Kind("", "a ZIP archive", "Send archives to POST /api/remove/batch, or unpack it and send its images")
 _MAGIC: Final = (
     (b"\xff\xd8\xff", Kind("jpeg", "JPEG")),
     (b"\x89PNG\r\n\x1a\n", Kind("png", "PNG")),
@@ -22,18 +28,22 @@ _MAGIC: Final = (
     (b"MM\x00*", Kind("tiff", "TIFF")),
     (b"II+\x00", Kind("tiff", "TIFF")),
     (b"MM\x00+", Kind("tiff", "TIFF")),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"IIRO", _RAW),
+    (b"IIRS", _RAW),
+    (b"MMOR", _RAW),
+    (b"IIU\x00", _RAW),
     (b"\x00\x00\x00\x0cJXL ", Kind("", "a JPEG XL image")),
     (b"\xff\x0a", Kind("", "a JPEG XL image")),
     (b"\x00\x00\x00\x0cjP  ", Kind("", "a JPEG 2000 image")),
     (b"\xff\x4f\xff\x51", Kind("", "a JPEG 2000 image")),
     (b"8BPS", Kind("", "a Photoshop document")),
     (b"\x00\x00\x01\x00", Kind("", "an icon (ICO)")),
-    (b"\x00\x00\x02\x00", Kind("", "a cursor (CUR)")),
     (b"icns", Kind("", "an icon (ICNS)")),
     (b"%PDF", Kind("", "a PDF")),
     (b"%!PS", Kind("", "PostScript")),
-    (b"PK\x03\x04", Kind("", "a ZIP archive")),
-    (b"PK\x05\x06", Kind("", "a ZIP archive")),
+    (b"PK\x03\x04", _ZIP),
+    (b"PK\x05\x06", _ZIP),
     (b"\x1f\x8b", Kind("", "gzip data")),
     (b"Rar!", Kind("", "a RAR archive")),
     (b"7z\xbc\xaf", Kind("", "a 7-Zip archive")),
@@ -57,7 +67,7 @@ def sniff(data: bytes) -> Kind:
         return _iso_media(head)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
-            return kind
+            return _RAW if kind.name == "tiff" and is_raw_photo(data) else kind
     return _text(head)
 
 
@@ -69,10 +79,14 @@ def _iso_media(head: bytes) -> Kind:
         return Kind("avif", "AVIF")
     if any(brand in _HEIC_BRANDS for brand in brands):
         return Kind("heic", "HEIC")
+    if b"crx " in brands:
+        return _RAW
     return Kind("", "an MP4 or similar video")
 
 
 def _text(head: bytes) -> Kind:
+    if re.match(rb"P[1-7]\s+(\d|#|WIDTH)", head):
+        return Kind("", "a PNM image (PBM, PGM, PPM or PAM)")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if b"<svg" in text:
         return Kind("", "an SVG drawing")

@@ -1,7 +1,8 @@
 """Reads a TIFF's first directory: the pixels that a decoder really makes, and lists that would keep it busy.
 
 Classic TIFF and BigTIFF, in both byte orders (TIFF 6.0, section 2). A decoder reserves whole tiles, however small the
-picture is, and Pillow makes an object of each strip and tile.
+picture is, and Pillow makes an object of each strip and tile. Cameras' raw files are TIFFs too, whose first directory
+holds a small preview.
 """
 
 import struct
@@ -10,6 +11,7 @@ from typing import Final
 
 from services.containers.errors import CorruptImage
 
+PART_OF_ANOTHER, SUB_DIRECTORIES, DNG_VERSION = 254, 330, 50706
 WIDTH, LENGTH = 256, 257
 STRIP_OFFSETS, STRIP_COUNTS = 273, 279
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
@@ -33,6 +35,18 @@ class Entry:
     kind: int
     count: int
     first: int
+
+
+def is_raw_photo(data: bytes) -> bool:
+    """Return whether a TIFF is a camera's raw file: CR2, DNG, or a preview with the photo beside it (NEF, ARW)."""
+    if data[8:10] == b"CR":
+        return True
+    try:
+        found = {entry.tag: entry.first for entry in _entries(data)}
+    except CorruptImage:
+        return False
+    is_preview = bool(found.get(PART_OF_ANOTHER, 0) & 1)
+    return DNG_VERSION in found or (is_preview and SUB_DIRECTORIES in found)
 
 
 def tiff_pixels(data: bytes) -> int:

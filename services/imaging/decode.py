@@ -27,6 +27,7 @@ from services.imaging.rasters import Matte, Photo, Pixels, upright
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
 ORIENTATION: Final = 0x0112
+CUT_OFF: Final = "Copy or download the file again, until it is complete"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def inspect(data: bytes, limits: ImageLimits) -> Source:
         raise UploadTooLarge(f"{len(data)} bytes were received; allowed: {limits.max_bytes}")
     kind = sniff(data)
     if kind.name not in limits.formats:
-        raise UnsupportedFormat(f"found {kind.label}; accepted: {', '.join(limits.formats)}")
+        accepted = ", ".join(limits.formats)
+        raise UnsupportedFormat(f"found {kind.label}; accepted: {accepted}", kind.instead)
     # A container can make a decoder work on more than the picture's own size.
     hidden = _read_container(data, kind.name)
     if hidden > limits.max_pixels:
@@ -135,7 +137,7 @@ def decode(source: Source) -> Photo:
             raise
         except Exception as exc:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
-            raise CorruptImage(f"the {source.format} data could not be decoded ({type(exc).__name__})") from exc
+            raise _damaged(exc, f"the {source.format} data") from exc
     return upright(photo, orientation)
 
 
@@ -150,7 +152,14 @@ def decode_frame(data: bytes, kind: str, size: tuple[int, int]) -> Photo:
         except MemoryError:
             raise
         except Exception as exc:
-            raise CorruptImage(f"its data could not be decoded ({type(exc).__name__})") from exc
+            raise _damaged(exc, "its data") from exc
+
+
+def _damaged(exc: Exception, what: str) -> CorruptImage:
+    """Return the error of data that a decoder refuses. Pillow says in words that a file ends too early."""
+    if "truncated" in str(exc):
+        return CorruptImage(f"{what} end before the picture is complete", CUT_OFF)
+    return CorruptImage(f"{what} are damaged")
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:
@@ -174,7 +183,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception as exc:
-        raise CorruptImage(f"it starts as {name}, but its header can't be read ({type(exc).__name__})") from exc
+        raise CorruptImage(f"it starts as {name}, but the file is incomplete or damaged") from exc
 
 
 @cache

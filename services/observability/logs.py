@@ -46,7 +46,11 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     if style == "json" or (style == "auto" and not terminal):
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=terminal)]
+        # structlog's own tracebacks show the values of variables: passwords, keys, photos.
+        plain = structlog.dev.ConsoleRenderer(
+            colors=terminal, sort_keys=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
+        last += [_without_absent, plain]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -112,6 +116,11 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
         "chmod": FILE_MODE if file.is_file() or not file.exists() else None,
         "encoding": "utf-8",
     }
+
+
+def _without_absent(_: object, __: str, event: Any) -> Any:
+    """Leave out fields without a value, which programs look for and people stumble over."""
+    return {name: value for name, value in event.items() if value is not None}
 
 
 def _dumps(event: Any, default: Any = None, **_: Any) -> str:

@@ -289,6 +289,25 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
     assert tab.page.evaluate("[sessionStorage.getItem('api-key'), localStorage.getItem('api-key')]") == [key, None]
 
 
+def test_key_that_is_not_given_is_asked_for_again_by_retry_alone(
+    locked: tuple[Gunicorn, str], tabs: Tabs, photo_files: list[Path]
+) -> None:
+    server, key = locked
+    tab = tabs.open(server.url)
+    tab.expect("401")
+    asked = tab.page.get_by_role("dialog", name="This server asks for a key")
+    names = [path.name for path in photo_files]
+    choose(tab, *photo_files)
+    asked.wait_for()
+    tab.page.keyboard.press("Escape")
+    wait_for(tab, dict.fromkeys(names, "Failed"))
+    assert not asked.is_visible()
+    tab.page.get_by_role("button", name="Retry failed").click()
+    asked.get_by_label("API key").fill(key)
+    tab.page.keyboard.press("Enter")
+    wait_for(tab, dict.fromkeys(names, COMPLETED))
+
+
 def test_quota_is_a_countdown_and_no_failure(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
     tab.expect("429")

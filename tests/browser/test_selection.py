@@ -48,6 +48,21 @@ def test_download_of_selected_photos_says_how_many(with_jobs: Studio, tabs: Tabs
     expect(button).to_have_text(["Download all", "Download metadata"])
 
 
+def test_removing_selected_photos_leaves_the_others(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url)
+    done = {path.name: COMPLETED for path in photo_files[:3]}
+    choose(tab, *photo_files[:3])
+    wait_for(tab, done)
+    for name in ("astronaut.jpg", "coffee.jpg"):
+        select(tab, name)
+    expect(tab.page.get_by_role("button", name="Delete now")).to_have_count(0)
+    tab.page.get_by_role("button", name="Remove 2").click()
+    wait_for(tab, {"chelsea.jpg": COMPLETED})
+    expect(tab.page.get_by_role("button", name="Delete now")).to_be_visible()
+    tab.page.get_by_role("button", name="Undo").click()
+    wait_for(tab, done)
+
+
 def test_edited_photos_are_marked(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(with_jobs.url, reduced_motion="reduce")
     page = tab.page

@@ -91,7 +91,7 @@ def test_default_output_is_in_the_photos_folder(tmp_path: Path, jpeg: bytes) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-O", "qualty=3"), "did you mean 'quality'"),
+        (("-O", "qualty=3"), "'qualty' is not an option (did you mean 'quality'?)\n"),
         (("-O", "quality=3"), "a whole number from 10 to 100"),
         (("-O", "quality"), "NAME=VALUE"),
         (("-O", "model=u2net"), "not one of: u2netp"),

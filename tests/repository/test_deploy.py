@@ -14,6 +14,7 @@ from tests.support.deploy import WORKER, settings_names
 from tests.support.waiting import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+NGINX = (ROOT / "nginx.conf").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("app", "app-gpu", "worker")
@@ -203,6 +204,16 @@ def test_compose_variables_are_in_the_sample_without_secrets() -> None:
     secret = [name for name in sample if re.search("PASSWORD|SECRET|ENCRYPTION", name)]
     assert len(secret) == 4
     assert [sample[name] for name in secret] == [""] * 4
+
+
+def test_normal_uploads_leave_nothing_in_the_error_log_of_nginx() -> None:
+    # With `warn` nginx writes a line for each body and each result that is larger than a buffer in memory.
+    assert re.findall(r"error_log \S+ (\w+);", NGINX) == ["error"]
+
+
+def test_nginx_names_its_limits_of_bodies() -> None:
+    general, _, _, batch = re.findall(r"client_max_body_size ([1-9]\d*)m;", NGINX)
+    assert f'"the body is larger than {general} MiB; that of a batch may have {batch} MiB"' in NGINX
 
 
 def test_nginx_reaches_only_the_app() -> None:

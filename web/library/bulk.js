@@ -116,13 +116,14 @@ function results() {
   const count = done().length;
   const some = selected.value.size;
   const metadata = t(some ? "metadata_some" : "download_metadata", { count: some });
+  const remove = t(some ? "remove_some" : "delete_now", { count: some });
   const busy = packing.value;
   return html`<div class="results panel">
     <button type="button" class="button primary" ?disabled=${!count || busy !== undefined} @click=${saveAll}>${icon("download")}${some ? t("download_some", { count }) : t("download_all")}</button>
     ${busy ? html`<p class="soft small">${t("packing", busy)}</p>` : nothing}
     <button type="button" class="icon-button looks-toggle" aria-label=${t("looks")} title=${t("looks")} aria-expanded=${String(open.value)} aria-controls="looks" @click=${() => { open.value = !open.value; }}>${icon("looks")}</button>
     <button type="button" class="button quiet" title=${metadata} @click=${saveMetadata}>${icon("list")}<span>${metadata}</span></button>
-    <button type="button" class="button quiet danger" title=${t("delete_now")} @click=${confirmDelete}>${icon("remove")}<span>${t("delete_now")}</span></button>
+    <button type="button" class="button quiet danger" title=${remove} @click=${removeThem}>${icon("remove")}<span>${remove}</span></button>
   </div>`;
 }
 
@@ -150,6 +151,8 @@ function kept() {
   return html`<p class="kept soft small">${t("kept", { hours: Math.round(known.result_ttl_seconds / 3600) })}</p>`;
 }
 
-async function confirmDelete() {
-  (await import("./delete.js")).confirmDelete();
+/** The selected photos can be brought back; everything is deleted after a question. */
+async function removeThem() {
+  if (selected.peek().size) (await import("./removal.js")).removePhotos([...targets.peek()]);
+  else (await import("./delete.js")).confirmDelete();
 }

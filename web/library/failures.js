@@ -33,10 +33,12 @@ async function load() {
 // While nothing else happens, so that they are there when the server is not.
 setTimeout(() => moreTexts().catch(() => undefined), LATE_MS);
 
-function values() {
-  const limits = facts.value?.limits;
+/** @param {unknown} error */
+function values(error) {
+  const { bytes, pixels, side } = facts.value?.limits ?? { bytes: 0, pixels: 0, side: 0 };
+  const { retryAfter: wait } = /** @type {{retryAfter?: number}} */ (error ?? {});
   const say = speaker();
-  return limits ? { bytes: say.bytes(limits.bytes), pixels: say.pixels(limits.pixels), side: limits.side } : { bytes: "", pixels: "", side: 0 };
+  return { wait: wait ? say.duration(wait) : "", bytes: say.bytes(bytes), pixels: say.pixels(pixels), side };
 }
 
 /** The code that the texts go by. @param {unknown} error */
@@ -48,12 +50,12 @@ function known(error) {
 
 /** What went wrong. @param {unknown} error */
 export function errorTitle(error) {
-  return t(`error_${known(error)}`, values());
+  return t(`error_${known(error)}`, values(error));
 }
 
 /** What to do. @param {unknown} error */
 export function errorSolution(error) {
-  return ready.value ? t(`solution_${known(error)}`, values()) : "";
+  return ready.value ? t(`solution_${known(error)}`, values(error)) : "";
 }
 
 /** Both, as one text. @param {unknown} error */

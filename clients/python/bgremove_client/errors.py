@@ -14,7 +14,8 @@ class ApiError(Exception):
         self.details: str = str(body.get("details", ""))
         self.solution: str = str(body.get("solution", ""))
         self.request_id: str = str(body.get("request_id", ""))
-        super().__init__(". ".join(filter(None, (self.message, self.details, self.solution))))
+        found = ": ".join(filter(None, (self.message, self.details)))
+        super().__init__(". ".join(filter(None, (found, self.solution))))
 
 
 class KeyRefused(ApiError):

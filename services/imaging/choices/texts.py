@@ -42,4 +42,4 @@ def no_such_option(name: str, known: Sequence[str]) -> UnknownOption:
     asked = name.lower()[:64]
     near = difflib.get_close_matches(MEANT.get(asked, asked), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
-    return UnknownOption(f"{shown(name)} is not an option; {hint}")
+    return UnknownOption(f"{shown(name)} is not an option ({hint})")

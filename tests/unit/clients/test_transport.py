@@ -66,3 +66,9 @@ def test_mistake_of_the_caller_is_not_tried_again() -> None:
     with pytest.raises(ApiError, match="busy"):
         transport(slept, refused(400, "1")).send("GET", "/")
     assert slept == []
+
+
+def test_text_of_an_error_reads_as_sentences() -> None:
+    body = {"error": "There is no such option", "details": "'fromat' is not an option", "solution": "Correct its name"}
+    assert str(ApiError(400, body)) == "There is no such option: 'fromat' is not an option. Correct its name"
+    assert str(ApiError(502, {})) == "HTTP 502"

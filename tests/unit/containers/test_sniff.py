@@ -44,6 +44,12 @@ def test_iso_media_are_distinguished_by_their_brands(data: bytes, name: str) -> 
         (b"PK\x03\x04...", "a ZIP archive"),
         (b"RIFF\0\0\0\0WAVE", "a RIFF file (WAV or AVI)"),
         (b"\x00\x01\x02\x03", "unknown data"),
+        (b"P6\n10 10\n255\n", "a PNM image (PBM, PGM, PPM or PAM)"),
+        (b"P6 is text", "text"),
+        (b"\0\0\x02\0\0\0\0\0", "unknown data"),
+        (iso(b"crx ", b"isom"), "a camera's raw file"),
+        (b"IIU\0\x18\0\0\0", "a camera's raw file"),
+        (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file"),
     ],
 )
 def test_other_files_get_a_label_and_no_name(data: bytes, label: str) -> None:

@@ -3,12 +3,12 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from services.containers.errors import CorruptImage
-from services.containers.tiff import MAX_NUMBERS, MAX_PIECES, tiff_pixels
+from services.containers.tiff import MAX_NUMBERS, MAX_PIECES, is_raw_photo, tiff_pixels
 from services.imaging.decode import ImageLimits, decode, inspect
-from services.imaging.errors import TooManyPixels
+from services.imaging.errors import TooManyPixels, UnsupportedFormat
 from tests.support.hostile import tiff_numbers, tiff_strips, tiff_tile
 from tests.support.images import encoded
 
@@ -66,3 +66,29 @@ def test_picture_in_strips_has_no_hidden_pixels() -> None:
 @pytest.mark.parametrize("data", [b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0+" + bytes(20), b"II*\0\x08\0\0\0\xff\xff"])
 def test_cut_directories_have_no_hidden_pixels(data: bytes) -> None:
     assert tiff_pixels(data) == 0
+
+
+def preview(**tags: tuple[int, int | bytes]) -> bytes:
+    """Return a TIFF with these tags besides: number, value."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for number, value in tags.values():
+        directory[number] = value
+    return encoded(Image.new("RGB", (160, 120), "red"), "TIFF", tiffinfo=directory)
+
+
+DNG_VERSION = (50706, b"\1\4\0\0")
+REDUCED = (254, 1)
+SUB_DIRECTORIES = (330, 8)
+
+
+@pytest.mark.parametrize("data", [preview(version=DNG_VERSION), preview(kind=REDUCED, others=SUB_DIRECTORIES)])
+def test_raw_file_of_a_camera_is_refused_and_its_preview_is_no_result(data: bytes) -> None:
+    assert is_raw_photo(data)
+    with pytest.raises(UnsupportedFormat, match="found a camera's raw file") as refused:
+        inspect(data, ImageLimits())
+    assert "photo program" in refused.value.solution
+
+
+@pytest.mark.parametrize("data", [preview(), preview(kind=REDUCED), preview(others=SUB_DIRECTORIES), b"II*\0"])
+def test_other_tiffs_are_no_raw_files(data: bytes) -> None:
+    assert not is_raw_photo(data)

@@ -289,5 +289,20 @@ def test_jpeg_built_to_stall_the_decoder_is_refused_immediately(photo: Load) -> 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_truncated_file_is_refused(photo: Load, form: str) -> None:
     data = encoded(photo("chelsea"), form)
-    with pytest.raises(CorruptImage):
+    with pytest.raises(CorruptImage, match=r"end before the picture is complete|incomplete or damaged"):
         read(data[: len(data) // 2])
+
+
+def test_what_to_do_depends_on_what_is_wrong(photo: Load) -> None:
+    data = encoded(photo("chelsea"), "PNG")
+    middle = len(data) // 2
+    for broken, details, solution in (
+        (data[:middle], "the png data end before the picture is complete", "until it is complete"),
+        (data[:middle] + b"\0\0" + data[middle + 2 :], "the png data are damaged", "save the image in an editor"),
+    ):
+        with pytest.raises(CorruptImage, match=details) as refused:
+            read(broken)
+        assert solution in refused.value.solution
+    with pytest.raises(UnsupportedFormat, match="found a ZIP archive") as archive:
+        inspect(b"PK\x03\x04", LIMITS)
+    assert "/api/remove/batch" in archive.value.solution

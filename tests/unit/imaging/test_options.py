@@ -74,7 +74,7 @@ def test_malformed_colour_is_refused(text: str) -> None:
 
 
 def test_an_unknown_option_names_the_nearest_known_one() -> None:
-    with pytest.raises(errors.UnknownOption, match=r"'qualty' is not an option; did you mean 'quality'\?"):
+    with pytest.raises(errors.UnknownOption, match=r"'qualty' is not an option \(did you mean 'quality'\?\)"):
         Options.parse({"qualty": 3})
     with pytest.raises(errors.UnknownOption, match="the options are format, quality"):
         Options.parse({"zzzzzzzz": 3})

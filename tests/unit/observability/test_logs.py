@@ -137,6 +137,14 @@ def test_mode_of_a_device_is_left_alone() -> None:
     assert config["handlers"]["out"]["chmod"] is None
 
 
+def test_line_for_people_keeps_the_order_of_its_fields_and_leaves_out_absent_ones(
+    configure: Configure, tmp_path: Path
+) -> None:
+    configure("console").handle(record("request", method="GET", status=200, bytes_out=None, duration_ms=1.5))
+    (line,) = (tmp_path / "logs/app.log").read_text().splitlines()
+    assert line.endswith("] request method=GET status=200 duration_ms=1.5")
+
+
 @pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
 def test_automatic_style_is_text_on_a_terminal_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
@@ -146,3 +154,19 @@ def test_automatic_style_is_text_on_a_terminal_alone(
     assert type(found["formatters"]["line"]["processors"][-1]).__name__ == begins
     to_file = logging_config(level="INFO", style="auto", file=tmp_path / "app.log", rotate_mb=0, backups=0)
     assert type(to_file["formatters"]["line"]["processors"][-1]).__name__ == "JSONRenderer"
+
+
+def test_traceback_for_people_shows_no_values(configure: Configure, tmp_path: Path) -> None:
+    def sign_in(password: str) -> None:
+        raise ValueError("broken")
+
+    handler = configure("console")
+    try:
+        sign_in("".join(["open ", "sesame"]))
+    except ValueError as error:
+        failed = record("request failed")
+        failed.exc_info = (ValueError, error, error.__traceback__)
+        handler.handle(failed)
+    text = (tmp_path / "logs/app.log").read_text()
+    assert "ValueError: broken" in text
+    assert "open sesame" not in text

@@ -57,3 +57,11 @@ test("an error without a code is unexpected, and its text stands in the details"
   assert.equal(errorFacts({ code: "unexpected", text: "TypeError: x", details: "" }), "TypeError: x (unexpected)");
   assert.equal(errorFacts({ code: "empty_image", text: "", details: "" }), "");
 });
+
+test("a full quota says when it is free again, where that is known", () => {
+  language.value = "en";
+  assert.equal(errorSolution({ code: "rate_limited", retryAfter: 3540 }), "Retry in 59 minutes.");
+  assert.equal(errorSolution({ code: "rate_limited" }), "Wait a little, and retry.");
+  language.value = "de";
+  assert.equal(errorSolution({ code: "http_429", retryAfter: 3600 }), "Versuchen Sie es in 1 Stunde noch einmal.");
+});

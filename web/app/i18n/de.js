@@ -108,6 +108,7 @@ export const de = {
   download_some: "{count} speichern",
   download_metadata: "Angaben speichern",
   metadata_some: "Angaben zu {count}",
+  remove_some: "{count} entfernen",
   delete_now: "Jetzt löschen",
   packing: "Packe {done} von {of}\u2026",
   kept: ({ hours }, say) => `Der Server behält Ihre Fotos ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })} und löscht sie dann.`,

@@ -108,6 +108,7 @@ export const en = {
   download_some: "Download {count}",
   download_metadata: "Download metadata",
   metadata_some: "Metadata of {count}",
+  remove_some: "Remove {count}",
   delete_now: "Delete now",
   packing: "Packing {done} of {of}\u2026",
   kept: ({ hours }, say) => `The server keeps your photos for ${say.plural(hours, { one: "# hour", other: "# hours" })}, then deletes them.`,

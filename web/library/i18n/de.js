@@ -14,7 +14,7 @@ export const de = {
   left_twice: ({ count }, say) => say.plural(count, { one: "# Foto war schon da.", other: "# Fotos waren schon da." }),
 
   paused: "Geht weiter in {time}.",
-  paused_quota: "Der Server nimmt nur eine gewisse Zahl von Fotos in einer Zeit.",
+  paused_quota: "Für den Augenblick nimmt der Server keine Fotos mehr an.",
   paused_busy: "Der Server arbeitet an anderen Fotos.",
   queue_lost: "Die Warteschlange des Servers antwortet nicht.",
   queue_lost_text: "Ihre Fotos gehen stattdessen einzeln, das dauert länger.",
@@ -104,7 +104,7 @@ export const de = {
   solution_model_not_found: "Laden Sie diese Seite neu und versuchen Sie es noch einmal.",
 
   error_rate_limited: "Zu viele Fotos für den Augenblick",
-  solution_rate_limited: "Warten Sie ein wenig und versuchen Sie es noch einmal.",
+  solution_rate_limited: ({ wait }) => (wait ? `Versuchen Sie es in ${wait} noch einmal.` : "Warten Sie ein wenig und versuchen Sie es noch einmal."),
   error_monthly_quota_used_up: "Die Fotos dieses Monats sind aufgebraucht",
   solution_monthly_quota_used_up: "Versuchen Sie es im nächsten Monat, oder bitten Sie den Betreiber dieses Servers um mehr.",
   error_busy: "Der Server ist beschäftigt",

@@ -109,7 +109,7 @@ export const en = {
 
   // Patience.
   error_rate_limited: "Too many photos for now",
-  solution_rate_limited: "Wait a little, and retry.",
+  solution_rate_limited: ({ wait }) => (wait ? `Retry in ${wait}.` : "Wait a little, and retry."),
   error_monthly_quota_used_up: "This month\u2019s photos are used up",
   solution_monthly_quota_used_up: "Retry next month, or ask the operator of this server for more.",
   error_busy: "The server is busy",

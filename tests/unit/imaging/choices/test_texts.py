@@ -22,5 +22,6 @@ def test_text_follows_from_the_options_type(name: str, text: str) -> None:
 
 
 def test_error_names_the_nearest_option_or_all_of_them() -> None:
-    assert no_such_option("qualty", ["quality", "crop"]).details == "'qualty' is not an option; did you mean 'quality'?"
-    assert no_such_option("zzz", ["quality", "crop"]).details.endswith("the options are quality, crop")
+    near = no_such_option("qualty", ["quality", "crop"]).details
+    assert near == "'qualty' is not an option (did you mean 'quality'?)"
+    assert no_such_option("zzz", ["quality", "crop"]).details.endswith("(the options are quality, crop)")

@@ -28,6 +28,13 @@ def test_texts_are_escaped() -> None:
     assert "| a |" not in page
 
 
+def test_names_between_backticks_are_code() -> None:
+    errors = "- `bad_url`: No <URL>."
+    page = render(document(description="Send `file`.", responses={"400": {"description": errors}}))
+    assert "<p>Send <code>file</code>.</p>" in page
+    assert "- <code>bad_url</code>: No &lt;URL&gt;." in page
+
+
 def test_field_of_a_body_is_no_parameter_as_well() -> None:
     schema = {"type": "integer", "minimum": 1, "maximum": 9, "default": 5, "description": "How many."}
     query: list[dict[str, Any]] = [
