@@ -1,10 +1,8 @@
 """Builds the OpenAPI 3.1 document from the routes, the options and the errors; Swagger UI shows it."""
 
-import copy
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
 from flask import Response
@@ -230,11 +228,6 @@ def _too_long() -> Schema:
 
 def option_schemas() -> dict[str, Schema]:
     """Return each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
-    return copy.deepcopy(_option_schemas())
-
-
-@cache
-def _option_schemas() -> dict[str, Schema]:
     whole = Options.model_json_schema()
     return {name: _flat(schema, whole["$defs"]) for name, schema in whole["properties"].items()}
 
