@@ -1,7 +1,5 @@
 """Makes OpenAPI schemas from the pydantic models of the answers."""
 
-import copy
-from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -11,15 +9,7 @@ NULL: Final = {"type": "null"}
 
 
 def schema_of(model: type[BaseModel]) -> Schema:
-    """Return the schema of a model's JSON, self-contained: references inlined, no generated titles.
-
-    Each call returns a copy of its own, which the caller may change.
-    """
-    return copy.deepcopy(_schema_of(model))
-
-
-@cache
-def _schema_of(model: type[BaseModel]) -> Schema:
+    """Return the schema of a model's JSON, self-contained: references inlined, no generated titles."""
     whole = model.model_json_schema(mode="serialization")
     definitions = whole.pop("$defs", {})
     schema: Schema = _inlined(whole, definitions)
