@@ -56,7 +56,11 @@ def upgrade_unless_newer(url: URL) -> None:
             log.warning("the database is of a newer version", revision=current)
             return
         command.upgrade(config, "head")
-        log.info("database upgraded", revision=known.get_current_head(), was=current)
+        head = known.get_current_head()
+        if current:
+            log.info("database upgraded", revision=head, was=current)
+        else:
+            log.info("database tables created", revision=head)
 
 
 @contextlib.contextmanager

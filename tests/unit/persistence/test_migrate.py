@@ -43,11 +43,14 @@ def test_upgrade_and_downgrade_stop_at_the_revision(url: URL) -> None:
     assert tables(url) == {"alembic_version"}
 
 
-def test_upgrade_is_logged_once(url: URL) -> None:
+def test_first_tables_and_an_upgrade_are_logged_once(url: URL) -> None:
     with capture_logs() as logs:
         upgrade_unless_newer(url)
         upgrade_unless_newer(url)
-    assert [line["event"] for line in logs] == ["database upgraded"]
+        downgrade(url, "0001")
+        upgrade_unless_newer(url)
+    assert [line["event"] for line in logs] == ["database tables created", "database upgraded"]
+    assert logs[1]["was"] == "0001"
 
 
 def test_tables_of_a_newer_version_are_left_alone(url: URL) -> None:
