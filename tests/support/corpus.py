@@ -418,6 +418,7 @@ def not_images() -> Iterator[File]:
         "SGI": b"\x01\xda\x01\x01\0\x03\xff\xff\xff\xff\0\x03" + bytes(500),
         "a PPM": b"P6 99999 99999 255\n",
         "an XBM": b"#define x_width 99999\n#define x_height 99999\n",
+        "CR2": b"II*\0\x10\0\0\0CR\x02\0" + bytes(200),
         "CR3": b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom" + bytes(99),
         "FITS": b"SIMPLE  =                    T".ljust(2880),
     }
@@ -520,7 +521,6 @@ def damaged() -> Iterator[File]:
         "TIFF of 65535 samples": lambda: grey_tiff(samples=65535),
         "TIFF of an unknown compression": lambda: grey_tiff(compression=60000),
         "BigTIFF of nothing": lambda: b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63) + bytes(99),
-        "a raw photo's header": lambda: b"II*\0\x10\0\0\0CR\x02\0" + bytes(200),
         "AVIF without an index": lambda: good("AVIF").replace(b"iloc", b"iloC"),
         "HEIC without an index": lambda: good("HEIF").replace(b"iloc", b"iloC"),
         "HEIC of nothing": lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99),
