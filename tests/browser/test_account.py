@@ -106,6 +106,7 @@ def test_mail_is_in_the_language_that_the_page_is_set_to(here: Gunicorn, tabs: T
     assert smtp.mails[-1]["Subject"] == "Wählen Sie ein neues Passwort"
 
 
+@pytest.mark.long
 @SCHEMES_AND_SIZES
 def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewport: dict[str, int]) -> None:
     tab = tabs.open(here.url, "/account", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")

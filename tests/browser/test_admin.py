@@ -240,6 +240,7 @@ def test_failed_job_of_another_caller_is_tried_again(office: Office, tabs: Tabs)
     assert job_id not in {job["job_id"] for job in answer.json()["jobs"]}
 
 
+@pytest.mark.long
 @SCHEMES_AND_SIZES
 def test_no_section_has_a_barrier_or_is_too_wide(
     office: Office, tabs: Tabs, scheme: str, viewport: dict[str, int]

@@ -182,6 +182,7 @@ def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> 
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_tab_that_was_asleep_does_not_overwrite_another_ones_edit(editor: Tab, tabs: Tabs) -> None:
     page = editor.page
     click(page, (60, 120))

@@ -78,6 +78,7 @@ def test_photo_opened_without_a_connection_opens_when_it_is_back(
     ready(page)
 
 
+@pytest.mark.long
 def test_photo_of_a_batch_is_edited_without_a_connection(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -97,6 +98,7 @@ def test_photo_of_a_batch_is_edited_without_a_connection(
     ready(page)
 
 
+@pytest.mark.long
 def test_editor_that_is_not_loaded_says_so_and_opens_when_the_connection_is_back(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import requests
 from playwright.sync_api import BrowserContext, Locator, Route, expect
 
@@ -140,6 +141,7 @@ def test_closed_page_removes_for_good(with_jobs: Studio, tabs: Tabs, photo_files
     assert undo(other).count() == 0
 
 
+@pytest.mark.long
 def test_other_tabs_follow_a_removal_and_its_undoing(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     one = tabs.open(with_jobs.url)
     choose(one, *photo_files[:2])

@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.support.editor import set_options
@@ -63,6 +64,7 @@ def test_removing_selected_photos_leaves_the_others(with_jobs: Studio, tabs: Tab
     wait_for(tab, done)
 
 
+@pytest.mark.long
 def test_edited_photos_are_marked(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(with_jobs.url, reduced_motion="reduce")
     page = tab.page

@@ -138,6 +138,7 @@ def test_cut_out_of_another_size_than_the_photo_gets_a_renderer_of_its_own(tab: 
     assert page.evaluate(ALIVE) == 1
 
 
+@pytest.mark.long
 def test_large_photo_is_shown_whole_before_its_tiles_are_there(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path
 ) -> None:

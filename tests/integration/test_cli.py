@@ -242,6 +242,7 @@ def test_signal_during_the_start_ends_with_its_status(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_downgrade_asks_before_it_removes_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/keys.db"
     assert cli("keys", "create", "--name", "shop", DATABASE_URL=url).returncode == 0

@@ -121,6 +121,7 @@ def test_rules_load_and_none_of_them_fails(prometheus: Prometheus) -> None:
     assert firing <= {"BackgroundRemoverDiskFull"}
 
 
+@pytest.mark.long
 def test_every_panel_shows_series_after_a_short_load(stack: Place, prometheus: Prometheus, jpeg: bytes) -> None:
     with Worker(**stack.settings):
         stack.until(stack.submit(jpeg), "finished")

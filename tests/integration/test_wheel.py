@@ -113,6 +113,7 @@ def test_library_works_beside_modules_with_the_names_of_ours(installed: Path, tm
     assert done.stdout == cli("remove", tmp_path / "photo.jpg", "-o", "-").stdout
 
 
+@pytest.mark.long
 def test_types_of_the_library_are_seen_from_outside(installed: Path, tmp_path: Path) -> None:
     program = """
 import numpy as np

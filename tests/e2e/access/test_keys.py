@@ -64,6 +64,7 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
     settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
@@ -251,6 +252,7 @@ def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) 
             poll(lambda: post(server, small, unused).status_code == 200, 30, "keys are known again")
 
 
+@pytest.mark.long
 def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: bytes) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -80,6 +80,7 @@ def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None
         assert (codes.count(200), codes.count(429)) == (10, 6)
 
 
+@pytest.mark.long
 def test_image_that_took_too_long_uses_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
     for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):

@@ -115,6 +115,7 @@ def test_notification_needs_the_token_and_a_small_valid_body(place: Place) -> No
     assert_error(large, 413, "upload_too_large")
 
 
+@pytest.mark.long
 def test_bucket_without_jobs_or_with_a_bad_address_is_refused() -> None:
     refused = cli("watch", "s3://objects/in", "-o", "s3://objects/out")
     assert (refused.returncode, b"JOBS_ENABLED=true" in refused.stderr) == (2, True)

@@ -54,6 +54,7 @@ def test_smoke_names_the_step_that_fails(stack: Place) -> None:
     assert "FAILED  /health/live can't be reached" in nobody.stderr
 
 
+@pytest.mark.long
 def test_smoke_without_jobs_asks_for_none(server: Gunicorn) -> None:
     assert smoke(server.url, JOBS="off").returncode == 0
     done = smoke(server.url)
