@@ -22,8 +22,8 @@ PROVIDER: Final = "OpenVINOExecutionProvider"
 TOOLS: Final = "openvino.tools.ovc"
 # Folder of compiled models, next to the models' files: a load takes a fifth of the processor time.
 CACHE: Final = ".openvino"
-# A compiled model is as large as its file: larger ones are neither kept on the disk nor in memory twice.
-MAX_SMALL_BYTES: Final = 64 * 1024 * 1024
+# A compiled model is as large as its file; larger ones would take too much of the disk.
+MAX_CACHED_BYTES: Final = 64 * 1024 * 1024
 log = structlog.get_logger("model")
 
 
@@ -64,9 +64,6 @@ def import_openvino() -> Any:
 class OpenVinoSession:
     """A compiled model. Thread-safe: each run has a request of its own, and the GIL is free meanwhile.
 
-    A run alone uses all threads. A run beside others uses one thread, so that none waits for a thread of another: for
-    those the model is compiled a second time, unless it is too large to be in memory twice.
-
     `get_inputs`, `get_outputs`, `get_providers` and `run` are those of `onnxruntime.InferenceSession`; unknown sides of
     a shape are text, as there.
     """
@@ -80,16 +77,15 @@ class OpenVinoSession:
             # With pinning, all processes of one machine would wait for the same processors.
             "ENABLE_CPU_PINNING": False,
         }
-        self._alone = self._beside = _Compiled(_compile(path, hints))
-        if threads > 1 and path.stat().st_size <= MAX_SMALL_BYTES:
-            self._beside = _Compiled(_compile(path, {**hints, "NUM_STREAMS": threads}))
+        self._model = _compile(path, hints)
+        self._idle: list[Any] = []
         self._lock = threading.Lock()
 
     def get_inputs(self) -> list[SimpleNamespace]:
-        return [_described(port) for port in self._alone.model.inputs]
+        return [_described(port) for port in self._model.inputs]
 
     def get_outputs(self) -> list[SimpleNamespace]:
-        return [_described(port) for port in self._alone.model.outputs]
+        return [_described(port) for port in self._model.outputs]
 
     def get_providers(self) -> list[str]:
         return [PROVIDER]
@@ -103,56 +99,22 @@ class OpenVinoSession:
     ) -> list[NDArray[Any]]:
         """Return the outputs (None: all). Raises `Terminated` as soon as `options.terminate` is set."""
         options = options or RunOptions()
-        with self._chosen() as compiled, compiled.request() as request:
-            try:
-                request.start_async({name: np.ascontiguousarray(values) for name, values in feed.items()})
-                with options.ending(request):
-                    request.wait()
-            except RuntimeError as exc:
-                if options.terminate:
-                    raise Terminated from exc
-                raise
-            model = compiled.model
-            ports = model.outputs if outputs is None else [model.output(name) for name in outputs]
+        with self._lock:
+            request = self._idle.pop() if self._idle else self._model.create_infer_request()
+        try:
+            request.start_async({name: np.ascontiguousarray(values) for name, values in feed.items()})
+            with options.ending(request):
+                request.wait()
+            ports = self._model.outputs if outputs is None else [self._model.output(name) for name in outputs]
             # The request's tensors are written again by its next run.
             return [request.get_tensor(port).data.copy() for port in ports]
-
-    @contextmanager
-    def _chosen(self) -> Iterator["_Compiled"]:
-        """Choose the compiled model for a run, and count the run."""
-        alone, beside = self._alone, self._beside
-        with self._lock:
-            chosen = beside if alone.runs or beside.runs else alone
-            if chosen is not alone and not alone.runs:
-                # Tens of megabytes, which only runs alone need.
-                alone.model.release_memory()
-            chosen.runs += 1
-        try:
-            yield chosen
+        except RuntimeError as exc:
+            if options.terminate:
+                raise Terminated from exc
+            raise
         finally:
             with self._lock:
-                chosen.runs -= 1
-
-
-class _Compiled:
-    """A compiled model, the number of its runs in progress, and its requests, each used by one run at a time."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.runs = 0
-        # `append` and `pop` are atomic.
-        self._idle: list[Any] = []
-
-    @contextmanager
-    def request(self) -> Iterator[Any]:
-        try:
-            found = self._idle.pop()
-        except IndexError:
-            found = self.model.create_infer_request()
-        try:
-            yield found
-        finally:
-            self._idle.append(found)
+                self._idle.append(request)
 
 
 class RunOptions:
@@ -195,7 +157,7 @@ def _compile(path: Path, hints: dict[str, Any]) -> Any:
     made again.
     """
     core = shared_core()
-    if os.access(path.parent, os.W_OK) and path.stat().st_size <= MAX_SMALL_BYTES:
+    if os.access(path.parent, os.W_OK) and path.stat().st_size <= MAX_CACHED_BYTES:
         cache = path.parent / CACHE / digest(path)[:32]
         try:
             return core.compile_model(path, "CPU", {**hints, "CACHE_DIR": str(cache)})

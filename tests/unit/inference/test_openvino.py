@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from services.inference import openvino
 from services.inference.openvino import CACHE, PROVIDER, OpenVinoSession, Terminated, has_openvino
 from tests.support.tiny_models import brightness, save
 from tests.support.waiting import ROOT
@@ -28,23 +27,6 @@ def picture(value: float, side: int = 8) -> dict[str, Any]:
 def session(folder: Path) -> OpenVinoSession:
     """A model of 8×8 px with two outputs: the brightness, and its negative."""
     return OpenVinoSession(brightness(folder / "bright.onnx", 8, outputs=2), "f32", 1)
-
-
-class Endless:
-    """A request that works until it is cancelled."""
-
-    def __init__(self) -> None:
-        self.waited, self.cancelled = threading.Event(), threading.Event()
-
-    def start_async(self, _feed: object) -> None: ...
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-
-    def wait(self) -> None:
-        self.waited.set()
-        assert self.cancelled.wait(20)
-        raise RuntimeError("cancelled")
 
 
 def test_session_describes_itself_as_onnxruntime_does(tmp_path: Path) -> None:
@@ -82,41 +64,10 @@ def test_threads_get_their_own_results_which_stay(tmp_path: Path) -> None:
     assert [float(result.max()) for result in results] == pytest.approx(list(range(40)))
 
 
-def test_run_beside_another_uses_a_thread_of_its_own_and_gives_the_same(tmp_path: Path) -> None:
-    found, request = OpenVinoSession(brightness(tmp_path / "bright.onnx", 8, outputs=2), "f32", 2), Endless()
-    alone = found.run(None, picture(0.5))
-    assert len(found._alone._idle) == 1
-    found._alone._idle.append(request)
-    options = found.run_options()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(found.run, None, picture(1), options)
-        assert request.waited.wait(20)
-        beside = found.run(None, picture(0.5))
-        assert [run.tobytes() for run in beside] == [run.tobytes() for run in alone]
-        assert len(found._beside._idle) == 1
-        assert found._beside.model.get_property("NUM_STREAMS") == 2
-        options.terminate = True
-        with pytest.raises(Terminated):
-            running.result()
-    # With none beside it, a run has all threads again.
-    found._alone._idle.remove(request)
-    found.run(None, picture(0.5))
-    assert (len(found._alone._idle), len(found._beside._idle)) == (1, 1)
-
-
-def test_large_model_and_a_single_thread_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = brightness(tmp_path / "bright.onnx", 8)
-    single = OpenVinoSession(path, "f32", 1)
-    assert single._beside is single._alone
-    monkeypatch.setattr(openvino, "MAX_SMALL_BYTES", 10)
-    large = OpenVinoSession(path, "f32", 2)
-    assert large._beside is large._alone
-
-
 def test_second_load_comes_from_the_cache_until_the_file_changes(tmp_path: Path) -> None:
     def cached(found: OpenVinoSession) -> bool:
         assert float(found.run(None, picture(0.5))[0].max()) in (0.5, 1.0)
-        return bool(found._alone.model.get_property("LOADED_FROM_CACHE"))
+        return bool(found._model.get_property("LOADED_FROM_CACHE"))
 
     path = brightness(tmp_path / "bright.onnx", 8)
     assert [cached(OpenVinoSession(path, "f32", 1)) for _ in range(2)] == [False, True]
@@ -137,9 +88,26 @@ def test_cache_that_is_damaged_or_cannot_be_made_is_done_without(tmp_path: Path)
     assert float(session(tmp_path).run(None, picture(0.5))[0].max()) == 0.5
 
 
+class Endless:
+    """A request that works until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.waited, self.cancelled = threading.Event(), threading.Event()
+
+    def start_async(self, _feed: object) -> None: ...
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def wait(self) -> None:
+        self.waited.set()
+        assert self.cancelled.wait(20)
+        raise RuntimeError("cancelled")
+
+
 def test_run_ends_when_it_is_terminated_and_its_request_serves_again(tmp_path: Path) -> None:
     found, request = session(tmp_path), Endless()
-    found._alone._idle.append(request)
+    found._idle.append(request)
     options = found.run_options()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(found.run, None, picture(1), options)
@@ -147,7 +115,7 @@ def test_run_ends_when_it_is_terminated_and_its_request_serves_again(tmp_path: P
         options.terminate = True
         with pytest.raises(Terminated):
             running.result()
-    assert found._alone._idle == [request]
+    assert found._idle == [request]
     # A late end does not reach the run that has the request then.
     request.cancelled.clear()
     options.terminate = True
@@ -156,7 +124,7 @@ def test_run_ends_when_it_is_terminated_and_its_request_serves_again(tmp_path: P
 
 def test_run_that_is_terminated_before_it_begins_ends_too(tmp_path: Path) -> None:
     found, request = session(tmp_path), Endless()
-    found._alone._idle.append(request)
+    found._idle.append(request)
     options = found.run_options()
     options.terminate = True
     with pytest.raises(Terminated):
