@@ -6,7 +6,9 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from tests.support.editor import set_options
@@ -16,6 +18,8 @@ from tests.support.studio import Studio, Tab, Tabs, choose, item, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
+# A pixel of the cat in chelsea.jpg.
+INSIDE = (120, 90)
 
 
 def select(tab: Tab, name: str) -> None:
@@ -131,6 +135,7 @@ def test_photo_whose_edits_were_all_undone_is_not_marked(
 
 def leave_marked(tab: Tab, marked: bool) -> None:
     """Go back to the list: the photo is marked as edited or not, after a reload as well."""
+    expect(tab.page.get_by_role("status", name="Saved")).to_be_visible()
     tab.page.get_by_role("button", name="Back").click()
     for _ in range(2):
         expect(tab.page.get_by_role("listitem", name="chelsea.jpg, Completed")).to_be_visible()
@@ -156,6 +161,45 @@ def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_fi
     tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     tab.page.get_by_role("heading", name="Remove the background").wait_for()
     poll(lambda: kept(tab) == [], what="the browser's database")
+
+
+@pytest.mark.parametrize("jobs", [True, False])
+def test_tab_closed_in_the_editor_leaves_the_edit_in_the_result(
+    jobs: bool, with_jobs: Studio, direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """What the editor has called saved is in the list's download, though nobody pressed Back."""
+    url = (with_jobs if jobs else direct).url
+    tab = tabs.open(url)
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    assert alpha(tab, "chelsea.jpg") == 255
+    item(tab, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    ready(tab.page)
+    set_tool(tab.page, "brush", mode="erase", size=80, hardness=1, opacity=1)
+    drag(tab.page, (INSIDE[0] - 30, INSIDE[1]), (INSIDE[0] + 30, INSIDE[1]))
+    expect(tab.page.get_by_role("status", name="Saved")).to_be_visible()
+    tab.page.close()
+
+    tab = tabs.open(url, context=tab.page.context)
+    expect(item(tab, "chelsea.jpg, Completed, Edited")).to_be_visible()
+    poll(lambda: handed_over(tab), what="the edited result")
+    assert alpha(tab, "chelsea.jpg") == 0
+
+
+def handed_over(tab: Tab) -> bool:
+    """Return whether every result has its photo's last edit."""
+    read = """async () => {
+      const main = document.querySelector("script[type=module]").src;
+      const { all } = await import(main.replace("main.js", "store.js"));
+      return all().every(({ draft, stale, state }) => !draft && !stale && state === "completed");
+    }"""
+    return bool(tab.page.evaluate(read))
+
+
+def alpha(tab: Tab, name: str) -> int:
+    """Return the level of the pixel INSIDE in the result that the list gives."""
+    with Image.open(io.BytesIO(downloaded(tab, item(tab, name).get_by_role("button", name="Download")))) as picture:
+        return int(np.asarray(picture)[INSIDE[1], INSIDE[0], 3])
 
 
 def kept(tab: Tab) -> list[str]:

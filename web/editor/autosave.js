@@ -131,7 +131,8 @@ export class Autosave {
     const all = [...whole, ...changes];
     // The mark of the list is there after a reload where the edit is.
     const doc = peek(document.id);
-    if (doc) all.push({ store: "docs", put: { ...doc, edit } });
+    const change = { edit, draft: true };
+    if (doc) all.push({ store: "docs", put: { ...doc, ...change } });
     const { isFull, makeRoom } = await import("./room.js");
     if (await isFull()) await makeRoom(document.id);
     let written = await db.write(all);
@@ -147,7 +148,7 @@ export class Autosave {
     }
     this.#kept = kept;
     this.#whole = true;
-    patch(document.id, { edit });
+    patch(document.id, change);
     document.saved.value = this.#touched ? "saving" : "saved";
     return true;
   }

@@ -9,9 +9,10 @@ import { speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/store.js";
 import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
-import { noteExport } from "./room.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
+import { exportOptions } from "./options.js";
+import { noteExport } from "./room.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, again?: () => unknown}} ExportState */
@@ -48,7 +49,7 @@ export class Exporter {
 
   async download() {
     await this.#run(async (signal) => {
-      const { blob, name } = await this.#exact(this.session.exportOptions(), signal);
+      const { blob, name } = await this.#exact(exportOptions(this.session.options.value), signal);
       save(blob, name);
       noteExport(this.session.id);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
@@ -57,7 +58,7 @@ export class Exporter {
 
   async copy() {
     await this.#run(async (signal) => {
-      const png = this.#exact({ ...this.session.exportOptions(), format: "png" }, signal).then(({ blob }) => blob);
+      const png = this.#exact({ ...exportOptions(this.session.options.value), format: "png" }, signal).then(({ blob }) => blob);
       await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
       return t("ed_copied");
     }, { again: () => this.copy() });

@@ -12,7 +12,7 @@ import { shrink } from "../library/thumbs.js";
  */
 export async function keepEdit(id, mask, options) {
   await saveMask(id, mask);
-  patch(id, { options: { ...modelOptions(peek(id)?.options ?? {}), ...options } });
+  patch(id, { options: { ...modelOptions(peek(id)?.options ?? {}), ...options }, draft: undefined });
   const doc = peek(id);
   if (!doc) return;
   if (doc.job && doc.result) {

@@ -12,7 +12,7 @@ import { Exporter } from "./export.js";
 import { Filmstrip } from "./filmstrip.js";
 import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
-import { changed, presetList, presetOf, withoutName } from "./options.js";
+import { changed, exportOptions, presetList, presetOf, withoutName } from "./options.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createActions } from "./tools/actions.js";
@@ -35,12 +35,14 @@ export class Session {
   #changes = signal(0);
   /** @type {Blob | null} */
   pictureFile = null;
-  #edited = false;
+  #edited;
 
   /** @param {string} id @param {import("./picture.js").Picture} picture @param {import("./stage.js").Stage} stage @param {StudioFacts | null} facts */
   constructor(id, picture, stage, facts) {
     const { document } = picture;
     this.id = id;
+    // A draft of an earlier visit is handed over with this one.
+    this.#edited = Boolean(peek(id)?.draft);
     this.picture = picture;
     this.stage = stage;
     this.document = document;
@@ -68,7 +70,7 @@ export class Session {
       return { canUndo, canRedo, depth };
     });
     const unsubscribe = document.history.onChange(() => this.#changed());
-    const stopOptions = effect(() => { this.options.value; this.#edited = this.#opened; });
+    const stopOptions = effect(() => { this.options.value; this.#edited ||= this.#opened; });
     this.#opened = true;
     const stopView = effect(() => this.#keepView());
     this.#begin();
@@ -88,9 +90,12 @@ export class Session {
 
   async #keepEdit() {
     if (!this.#edited) return;
-    const options = this.exportOptions();
+    const { document, id } = this;
+    const options = exportOptions(this.options.value);
     try {
-      await keepEdit(this.id, await png8.encode(this.document.mask), options);
+      // The draft is written before it is handed over.
+      const [mask] = await Promise.all([png8.encode(document.mask), document.autosave.flush()]);
+      await keepEdit(id, mask, options);
     } catch {
       notify(t("ed_batch_failed"));
     }
@@ -175,12 +180,6 @@ export class Session {
     });
     old?.close();
     return true;
-  }
-
-  /** The options that the server is asked for. */
-  exportOptions() {
-    const { model, prompt, edges, roi, output, ...options } = this.options.value;
-    return /** @type {{[name: string]: string}} */ (options);
   }
 
   /** Keep all of the photo, to erase by hand. */

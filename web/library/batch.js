@@ -3,7 +3,7 @@ import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { facts, knownFacts } from "../app/facts.js";
-import { counts, order, peek } from "../app/store.js";
+import { all, counts, order, peek } from "../app/store.js";
 import { cancelAll, leftOut, looking } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { restoreDefaults } from "./defaults.js";
@@ -123,9 +123,5 @@ export async function goOn(mine) {
   const removed = mine.filter((id) => peek(id)?.removed);
   if (removed.length) await (await import("./removal.js")).finish(removed);
   await resume(mine);
-  // Edits that the server did not get before the tab was closed.
-  const stale = mine.filter((id) => peek(id)?.stale);
-  if (!stale.length) return;
-  const { remakeEdit } = await import("./remake.js");
-  for (const id of stale) remakeEdit(id).catch(() => undefined);
+  if (all().some(({ draft, stale }) => draft || stale)) (await import("./recover.js")).recover(mine);
 }
