@@ -29,7 +29,7 @@ from services.api_keys.errors import MonthlyQuotaUsedUp
 from services.api_keys.keys import ADMIN, REMOVE
 from services.errors import ServiceError, all_errors
 from services.imaging.formats import Format, usable_formats
-from services.imaging.options import Options
+from services.imaging.options import options_schema
 from services.net.urls import MAX_URL_CHARS
 
 OPEN: Final = ""
@@ -228,7 +228,7 @@ def _too_long() -> Schema:
 
 def option_schemas() -> dict[str, Schema]:
     """Return each option's public schema: enumerations inlined, no null (an absent option is simply absent)."""
-    whole = Options.model_json_schema()
+    whole = options_schema()
     return {name: _flat(schema, whole["$defs"]) for name, schema in whole["properties"].items()}
 
 

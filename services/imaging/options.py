@@ -6,7 +6,7 @@ keys, the command line and the OpenAPI document follow from the field.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -246,4 +246,10 @@ def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
 @cache
 def allowed(name: str) -> str:
     """Return what an option takes, in words, from its type."""
-    return allowed_values(Options.model_json_schema(), name)
+    return allowed_values(options_schema(), name)
+
+
+@cache
+def options_schema() -> dict[str, Any]:
+    """Return the JSON schema of the options, made once; not to be changed."""
+    return Options.model_json_schema()
