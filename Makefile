@@ -48,7 +48,9 @@ check: lint types web unit  ## lint, types, unit tests: what to run while workin
 
 # Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
 # RETRY=1 runs failed tests once more, one after another, for a machine that is busy with other work.
-test: lint types web $(VENV)/.dev $(MODEL)  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
+test: $(VENV)/.dev  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
+	@# Types are checked while the model is prepared.
+	@$(MAKE) --silent --no-print-directory --jobs 2 types $(MODEL) lint web
 	@# The page's tests are a run of their own: their driver leaves its thread in a state that others must not meet.
 	@export REDUCED_MOTION=1; for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \
