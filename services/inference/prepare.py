@@ -23,7 +23,7 @@ from services.inference.recentre import recentre, watched_tensors
 from services.inference.record import PREPARATION, Int8, Record
 from services.inference.runtime import EngineSettings, Fast, bf16_is_fast, int8_is_fast
 from services.inference.segmenter import RembgSegmenter
-from services.inference.side_outputs import fuse_side_outputs
+from services.inference.side_outputs import fuse_side_outputs, single_channels
 
 # Largest difference of any mask value, of 1, that counts as equal.
 F32_LIMIT: Final = 1e-4
@@ -45,11 +45,12 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
     model = onnx.load(str(path))
     del model.graph.output[1:]
     exact = plain_masks(model.SerializeToString(), feeds)
-    fused = fuse_side_outputs(model, measure(model, feeds, watched_tensors(model)))
+    fused = fuse_side_outputs(model, measure(model, feeds[:1], single_channels(model)))
     shifts = recentre(model, measure(model, feeds, watched_tensors(model)))
     onnx.checker.check_model(model)
     data = model.SerializeToString()
-    largest = max(float(np.abs(a - b).max()) for a, b in zip(exact, plain_masks(data, feeds), strict=True))
+    masks = plain_masks(data, feeds)
+    largest = max(float(np.abs(a - b).max()) for a, b in zip(exact, masks, strict=True))
     if largest > F32_LIMIT:
         raise ValueError(f"the prepared {spec.name} is not equal to the original in f32: {largest:.2g}")
     _write(prepared, data)
@@ -67,21 +68,22 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
     )
     scales = known_scales(record.original_sha256)
     if scales:
-        int8 = _write_int8(spec, folder, model, scales, feeds)
+        int8 = _write_int8(spec.int8_path(folder), model, scales, feeds, masks)
         record = replace(record, int8=_measured(int8, spec, folder, photos, exact, threads))
     _write(prepared.with_suffix(".json"), json.dumps(asdict(record), indent=1).encode())
     return record
 
 
 def _write_int8(
-    spec: ModelSpec, folder: Path, model: Any, scales: dict[str, float], feeds: Sequence[dict[str, Floats]]
+    path: Path, model: Any, scales: dict[str, float], feeds: Sequence[dict[str, Floats]], exact: Sequence[Floats]
 ) -> Int8:
-    """Write the recentred model with the convolutions in `scales` in int8; return what the record says of it."""
+    """Write the recentred model with the convolutions in `scales` in int8; return what the record says of it.
+
+    `exact` are its masks in f32.
+    """
     inputs = [node.input[0] for node in model.graph.node if node.output[0] in scales]
     quantised = quantise(model, scales, measure(model, feeds, list(dict.fromkeys(inputs))))
-    path = spec.int8_path(folder)
     _write(path, quantised.SerializeToString())
-    exact = plain_masks(model.SerializeToString(), feeds)
     emulated = {"f32": quantised, "bf16": emulate_bf16(quantised)}
     differences = {
         rest: difference(exact, plain_masks(found.SerializeToString(), feeds)) for rest, found in emulated.items()

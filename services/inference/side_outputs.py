@@ -33,11 +33,18 @@ class SideOutputs:
     convolutions: tuple[Any, ...]
 
 
+def single_channels(model: Any) -> list[str]:
+    """Return the outputs of the convolutions that make one channel, as those of side outputs do."""
+    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    convolutions = (node for node in model.graph.node if node.op_type == "Conv")
+    return [node.output[0] for node in convolutions if weights.get(node.input[1], [0])[0] == 1]
+
+
 def fuse_side_outputs(model: Any, statistics: Mapping[str, Statistics]) -> bool:
     """Replace the last step in place; return whether the model has one of this form.
 
-    `model` is an `onnx.ModelProto` with one output, `statistics` are those of its convolutions' outputs, for the one
-    size of picture that it is used with.
+    `model` is an `onnx.ModelProto` with one output, `statistics` are those of its `single_channels`, for the one size
+    of picture that it is used with: their sizes alone matter.
     """
     from onnx import helper, numpy_helper
 

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 from services.inference.calibration import measure
 from services.inference.graph import Floats
 from services.inference.runtime import import_rembg
-from services.inference.side_outputs import bilinear, fuse_side_outputs
+from services.inference.side_outputs import bilinear, fuse_side_outputs, single_channels
 
 HEIGHT, WIDTH = 24, 32
 LINEAR = {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"}
@@ -67,8 +67,11 @@ def masks(model: Any) -> list[Floats]:
 
 
 def fuse(model: Any) -> bool:
-    convolutions = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
-    return fuse_side_outputs(model, measure(model, FEEDS, convolutions))
+    return fuse_side_outputs(model, measure(model, FEEDS[:1], single_channels(model)))
+
+
+def test_nothing_is_measured_where_nothing_is_watched() -> None:
+    assert measure(network(), FEEDS, []) == {}
 
 
 def test_fused_network_gives_the_same_masks() -> None:
