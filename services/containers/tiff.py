@@ -7,7 +7,7 @@ holds a small preview.
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from services.containers.errors import CorruptImage
 
@@ -69,6 +69,14 @@ def tiff_pixels(data: bytes) -> int:
         raise CorruptImage(f"its tags list {numbers} numbers; allowed: {MAX_NUMBERS}")
     across = _tiled(found.get(WIDTH, 0), found.get(TILE_WIDTH, 0))
     return across * _tiled(found.get(LENGTH, 0), found.get(TILE_LENGTH, 0))
+
+
+def directory_end(data: bytes) -> int:
+    """Return the place behind the first directory, which may be outside the file."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    width, count, row = (8, 8, 20) if data[2:4] in (b"+\0", b"\0+") else (4, 2, 12)
+    at = int.from_bytes(data[width : 2 * width], order)
+    return at + count + int.from_bytes(data[at : at + count], order) * row + width
 
 
 def _tiled(length: int, tile: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import simplejpeg
 from PIL import AvifImagePlugin, Image
 
+from services.containers.ends_early import ends_early
 from services.containers.errors import CorruptImage
 from services.containers.heif import heif_pixels
 from services.containers.jpeg_guard import refuse_time_bombs
@@ -137,7 +138,7 @@ def decode(source: Source) -> Photo:
             raise
         except Exception as exc:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
-            raise _damaged(exc, f"the {source.format} data") from exc
+            raise _refused(exc, source.data, source.format, f"the {source.format} data are damaged") from exc
     return upright(photo, orientation)
 
 
@@ -152,14 +153,14 @@ def decode_frame(data: bytes, kind: str, size: tuple[int, int]) -> Photo:
         except MemoryError:
             raise
         except Exception as exc:
-            raise _damaged(exc, "its data") from exc
+            raise CorruptImage("its data are damaged") from exc
 
 
-def _damaged(exc: Exception, what: str) -> CorruptImage:
-    """Return the error of data that a decoder refuses. Pillow says in words that a file ends too early."""
-    if "truncated" in str(exc):
-        return CorruptImage(f"{what} end before the picture is complete", CUT_OFF)
-    return CorruptImage(f"{what} are damaged")
+def _refused(exc: Exception, data: bytes, name: str, otherwise: str) -> CorruptImage:
+    """Return the error of a file that a decoder refuses. Pillow says in words that some files end too early."""
+    if "truncated" in str(exc) or ends_early(data, name):
+        return CorruptImage(f"the {name} data end before the picture is complete", CUT_OFF)
+    return CorruptImage(otherwise)
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:
@@ -183,7 +184,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception as exc:
-        raise CorruptImage(f"it starts as {name}, but the file is incomplete or damaged") from exc
+        raise _refused(exc, data, name, f"it starts as {name}, but the file is incomplete or damaged") from exc
 
 
 @cache
