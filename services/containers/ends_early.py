@@ -21,7 +21,7 @@ def ends_early(data: bytes, kind: str) -> bool:
     """Return whether a file of this format ends before its own end."""
     match kind:
         case "jpeg":
-            return END_OF_IMAGE not in jpeg_markers(data)
+            return END_OF_IMAGE not in (marker for marker, _ in jpeg_markers(data))
         case "png":
             return _is_outside(data, _png_chunks(data))
         case "webp":

@@ -41,12 +41,17 @@ def is_raw_photo(data: bytes) -> bool:
     """Return whether a TIFF is a camera's raw file: CR2, DNG, or a preview with the photo beside it (NEF, ARW)."""
     if data[8:10] == b"CR":
         return True
-    try:
-        found = {entry.tag: entry.first for entry in _entries(data)}
-    except CorruptImage:
-        return False
+    found = first_values(data)
     is_preview = bool(found.get(PART_OF_ANOTHER, 0) & 1)
     return DNG_VERSION in found or (is_preview and SUB_DIRECTORIES in found)
+
+
+def first_values(data: bytes) -> dict[int, int]:
+    """Return the first value of each tag that holds integers; nothing for a directory of too many tags."""
+    try:
+        return {entry.tag: entry.first for entry in _entries(data)}
+    except CorruptImage:
+        return {}
 
 
 def tiff_pixels(data: bytes) -> int:
