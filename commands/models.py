@@ -147,6 +147,22 @@ def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False)
         click.echo(f"The model {name} could not be fetched: {exc}", err=True)
 
 
+def missing_model(name: str, settings: Settings) -> str:
+    """Say which models can be used here, and how to get another one."""
+    from services.inference.custom import all_specs
+
+    folder, program = settings.rembg_session_path, click.get_current_context().find_root().info_name
+    specs = {spec.name: spec for spec in all_specs(folder)}
+    here = [model for model in settings.models if model in specs and specs[model].is_here(folder)]
+    text = f"model {name!r:.80} is not one of: {', '.join(here)}. "
+    if name not in specs:
+        return f"{text}'{program} models list' lists those that can be fetched"
+    steps = [] if specs[name].is_here(folder) else [f"run '{program} models fetch {name}'"]
+    if name not in settings.models:
+        steps.append(f"set MODELS_ENABLED={','.join((*settings.models_enabled, name))}")
+    return f"{text}To use it, {' and '.join(steps)}"
+
+
 def missing_module(exc: ModuleNotFoundError) -> str:
     """Say what preparing a model lacks. The container image leaves out the packages that serving never imports."""
     return (

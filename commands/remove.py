@@ -10,14 +10,14 @@ import click
 
 from commands import image_options
 from commands.image_options import format_for, parse_options, with_animated
-from commands.models import fetch_missing_model
+from commands.models import fetch_missing_model, missing_model
 from commands.plan import Picture, find_pictures, plan
 from commands.report import Report, progress
 from commands.work import Maker, Outcome, Status, Stop, exit_at_once, handling, work, write_whole
 from config import Settings, load_settings
 from services.capacity.deadline import Deadline
 from services.capacity.resources import tame_allocator, usable_cpus
-from services.errors import ServiceError
+from services.errors import ModelNotFound, ServiceError
 from services.imaging.options import Options
 
 STDOUT: Final = Path("-")
@@ -100,14 +100,22 @@ def remove_folder(source: Path, request: Request) -> int:
 def make_maker(
     settings: Settings, options: Options, background: bytes | None, jobs: int, gone: Callable[[], bool]
 ) -> Maker:
-    """Return the maker of results, with its model loaded. Raises `ServiceError` where the model can't be used."""
-    fetch_missing_model(settings.model_name(options.model), settings)
+    """Return the maker of results, with its model loaded.
+
+    Raises `click.UsageError` for a model that is not here or not enabled, `ServiceError` where it can't be used.
+    """
+    name = settings.model_name(options.model)
+    fetch_missing_model(name, settings)
     tame_allocator()
     with handling(exit_at_once):
         from bootstrap.removal import make_local_remover
 
         remover = make_local_remover(settings, jobs)
-        remover.models.get(options.model, Deadline())
+        try:
+            remover.models.get(options.model, Deadline())
+        except ModelNotFound as exc:
+            # Its own text leads to the pages of a server.
+            raise click.UsageError(missing_model(name, settings)) from exc
     return Maker(remover, options, background, gone)
 
 

@@ -34,8 +34,9 @@ ERRORS: Final = """\
 Every error has the JSON body `{"error", "code", "solution", "details", "request_id"}`. `code` is stable; the texts may
 improve. Under other services' paths errors have that service's body: [remove.bg](../guides/removebg.md),
 [CarveKit](../guides/carvekit.md), [withoutBG](../guides/withoutbg.md), [Photoroom](../guides/photoroom.md),
-[Clipdrop](../guides/clipdrop.md). A failure of the service (5xx) is not
-charged to a quota. 429, 503 and 504 are worth another try, after `Retry-After` seconds.
+[Clipdrop](../guides/clipdrop.md). A browser that opens an address with nothing behind it (404, 410) gets a page. A
+failure of the service (5xx) is not charged to a quota. 429, 503 and 504 are worth another try, after `Retry-After`
+seconds.
 
 `client_gone` and `bad_parameter` appear in the log only, `worker_lost` only in a job's record.
 """

@@ -15,6 +15,7 @@ from config import Settings
 from routes.http.answers import ErrorBody, json_response
 from routes.http.context import service, state
 from routes.http.limits import limit_exceeded
+from routes.http.lost_page import is_for_a_person, lost_page
 from routes.http.observe import note_error
 from services import errors
 from services.dialects import carvekit, clipdrop, photoroom, removebg_errors, withoutbg
@@ -96,7 +97,10 @@ def unparsed_body(error: ServiceError, path: str, request_id: str, settings: Set
 def _service_error(error: ServiceError) -> Response:
     note_error(error)
     dialect = dialect_of(request.path)
-    response = _in_dialect(error, dialect) if dialect else _as_ours(error)
+    if dialect:
+        response = _in_dialect(error, dialect)
+    else:
+        response = lost_page(error) if is_for_a_person(error) else _as_ours(error)
     if error.status == 503:
         response.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
     if response.status_code == 401:

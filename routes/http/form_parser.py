@@ -7,13 +7,16 @@ from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.formparser import FormDataParser, MultiPartParser
 from werkzeug.http import parse_options_header
 
-from services.errors import BadRequest
+from services.errors import BadRequest, MissingImage
 
 # C#'s `Add(content, "image_file")` and Apache's `addBinaryBody(name, bytes)` send no file name, which makes a text.
 FILE_FIELDS: Final = frozenset({"file", "files", "image", "image_file", "bg_image_file", "background_image", "mask"})
 FILE_NAME: Final = "image"
 # It decodes every byte, and back.
 LOSSLESS: Final = "iso-8859-1"
+
+BOUNDARY_SOLUTION: Final = "Let the HTTP library write the form and its Content-Type: both need the same boundary"
+NAMES_SOLUTION: Final = "Write the names of fields and files in UTF-8"
 
 Form = MultiDict[str, str]
 Files = MultiDict[str, FileStorage]
@@ -29,16 +32,24 @@ class FormParser(FormDataParser):
         content_length: int | None,
         options: dict[str, str],
     ) -> tuple[IO[bytes], Form, Files]:
-        boundary = options.get("boundary", "").encode("ascii")
+        if content_length == 0:
+            return stream, self.cls(), self.cls()
+        boundary = options.get("boundary", "")
         if not boundary:
-            raise ValueError("Missing boundary")
+            raise MissingImage("the Content-Type of the form names no boundary", BOUNDARY_SOLUTION)
         parser = PartParser(
             stream_factory=self.stream_factory,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
             cls=self.cls,
         )
-        return (stream, *parser.parse(stream, boundary, content_length))
+        try:
+            return (stream, *parser.parse(stream, boundary.encode("ascii"), content_length))
+        except UnicodeDecodeError as exc:
+            raise MissingImage("the head of a part of the form is not UTF-8", NAMES_SOLUTION) from exc
+        except ValueError as exc:
+            # Werkzeug would go on with an empty form.
+            raise MissingImage("the form is incomplete, or its parts have another boundary", BOUNDARY_SOLUTION) from exc
 
 
 class PartParser(MultiPartParser):

@@ -21,7 +21,7 @@ def refuse_time_bombs(data: bytes) -> None:
     quadratic time.
     """
     counts = dict.fromkeys(JPEG_LIMITS, 0)
-    for segments, marker in enumerate(_jpeg_markers(data)):
+    for segments, (marker, _) in enumerate(jpeg_markers(data)):
         if segments > MAX_SEGMENTS:
             raise CorruptImage(f"it has more than {MAX_SEGMENTS} segments")
         if marker in counts:
@@ -31,14 +31,17 @@ def refuse_time_bombs(data: bytes) -> None:
                 raise CorruptImage(f"it has more than {most} {name}")
 
 
-def _jpeg_markers(data: bytes) -> Iterator[int]:
-    """Yield the codes of a JPEG's markers up to its end; segments' contents are skipped (ITU-T T.81, B.1.1)."""
+def jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the codes of a JPEG's markers up to its end, each with the place behind it (ITU-T T.81, B.1.1).
+
+    Segments' contents are skipped.
+    """
     at = 2
     while found := NEXT_MARKER.search(data, at):
         marker = data[found.start() + 1]
-        yield marker
+        at = found.end()
+        yield marker, at
         if marker == END_OF_IMAGE:
             return
-        at = found.end()
         if marker not in STANDALONE:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))

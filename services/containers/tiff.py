@@ -7,7 +7,7 @@ holds a small preview.
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from services.containers.errors import CorruptImage
 
@@ -41,12 +41,17 @@ def is_raw_photo(data: bytes) -> bool:
     """Return whether a TIFF is a camera's raw file: CR2, DNG, or a preview with the photo beside it (NEF, ARW)."""
     if data[8:10] == b"CR":
         return True
-    try:
-        found = {entry.tag: entry.first for entry in _entries(data)}
-    except CorruptImage:
-        return False
+    found = first_values(data)
     is_preview = bool(found.get(PART_OF_ANOTHER, 0) & 1)
     return DNG_VERSION in found or (is_preview and SUB_DIRECTORIES in found)
+
+
+def first_values(data: bytes) -> dict[int, int]:
+    """Return the first value of each tag that holds integers; nothing for a directory of too many tags."""
+    try:
+        return {entry.tag: entry.first for entry in _entries(data)}
+    except CorruptImage:
+        return {}
 
 
 def tiff_pixels(data: bytes) -> int:
@@ -69,6 +74,14 @@ def tiff_pixels(data: bytes) -> int:
         raise CorruptImage(f"its tags list {numbers} numbers; allowed: {MAX_NUMBERS}")
     across = _tiled(found.get(WIDTH, 0), found.get(TILE_WIDTH, 0))
     return across * _tiled(found.get(LENGTH, 0), found.get(TILE_LENGTH, 0))
+
+
+def directory_end(data: bytes) -> int:
+    """Return the place behind the first directory, which may be outside the file."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    width, count, row = (8, 8, 20) if data[2:4] in (b"+\0", b"\0+") else (4, 2, 12)
+    at = int.from_bytes(data[width : 2 * width], order)
+    return at + count + int.from_bytes(data[at : at + count], order) * row + width
 
 
 def _tiled(length: int, tile: int) -> int:

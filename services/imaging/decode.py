@@ -13,16 +13,20 @@ import numpy as np
 import simplejpeg
 from PIL import AvifImagePlugin, Image
 
+from services.containers.ends_early import ends_early
 from services.containers.errors import CorruptImage
 from services.containers.heif import heif_pixels
 from services.containers.jpeg_guard import refuse_time_bombs
 from services.containers.png_guard import refuse_many_chunks
 from services.containers.sniff import sniff
 from services.containers.tiff import tiff_pixels
-from services.errors import EmptyImage, UploadTooLarge
+from services.containers.unusual import unusual_kind
+from services.errors import EmptyImage, ServiceError, UploadTooLarge
 from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
-from services.imaging.icc import is_srgb, to_srgb
 from services.imaging.rasters import Matte, Photo, Pixels, upright
+from services.imaging.reading.icc import is_srgb, to_srgb
+from services.imaging.reading.tiff import correct_planes
+from services.imaging.reading.wide_grey import wide_grey
 
 FORMATS: Final = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", "heic")
 PILLOW_IDS: Final = {name: "HEIF" if name == "heic" else name.upper() for name in FORMATS}
@@ -120,7 +124,7 @@ def _read_container(data: bytes, name: str) -> int:
 
 
 def decode(source: Source) -> Photo:
-    """Decode an inspected image: first frame, eight bits, sRGB, upright. Raises `CorruptImage`.
+    """Decode an inspected image: first frame, eight bits, sRGB, upright. Raises `CorruptImage`, `UnsupportedFormat`.
 
     EXIF orientation is applied; an ICC profile is converted to sRGB; every mode that Pillow opens is handled. The
     caller owns the result; `source.image` is closed.
@@ -137,7 +141,7 @@ def decode(source: Source) -> Photo:
             raise
         except Exception as exc:
             # Pillow's decoders raise almost anything for damaged data (its own fuzzers catch Exception).
-            raise _damaged(exc, f"the {source.format} data") from exc
+            raise _refused(exc, source.data, source.format, f"the {source.format} data are damaged") from exc
     return upright(photo, orientation)
 
 
@@ -152,14 +156,16 @@ def decode_frame(data: bytes, kind: str, size: tuple[int, int]) -> Photo:
         except MemoryError:
             raise
         except Exception as exc:
-            raise _damaged(exc, "its data") from exc
+            raise CorruptImage("its data are damaged") from exc
 
 
-def _damaged(exc: Exception, what: str) -> CorruptImage:
-    """Return the error of data that a decoder refuses. Pillow says in words that a file ends too early."""
-    if "truncated" in str(exc):
-        return CorruptImage(f"{what} end before the picture is complete", CUT_OFF)
-    return CorruptImage(f"{what} are damaged")
+def _refused(exc: Exception, data: bytes, name: str, otherwise: str) -> ServiceError:
+    """Return the error of a file that a decoder refuses. Pillow says in words that some files end too early."""
+    if unusual := unusual_kind(data, name):
+        return UnsupportedFormat(f"found {unusual.label}", unusual.instead)
+    if "truncated" in str(exc) or ends_early(data, name):
+        return CorruptImage(f"the {name} data end before the picture is complete", CUT_OFF)
+    return CorruptImage(otherwise)
 
 
 def _fast_jpeg(source: Source) -> Pixels | None:
@@ -179,11 +185,13 @@ def _fast_jpeg(source: Source) -> Pixels | None:
 def _open(data: bytes, name: str) -> Image.Image:
     _prepare_pillow()
     try:
-        return Image.open(io.BytesIO(data), formats=[PILLOW_IDS[name]])
+        image = Image.open(io.BytesIO(data), formats=[PILLOW_IDS[name]])
     except MemoryError:
         raise
     except Exception as exc:
-        raise CorruptImage(f"it starts as {name}, but the file is incomplete or damaged") from exc
+        raise _refused(exc, data, name, f"it starts as {name}, but the file is incomplete or damaged") from exc
+    correct_planes(image)
+    return image
 
 
 @cache
@@ -202,7 +210,7 @@ def _prepare_pillow() -> None:
 
 def _to_photo(image: Image.Image) -> Photo:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _wide_grey(image)
+        return wide_grey(image)
     if image.mode in ("RGBa", "La"):
         image = image.convert(image.mode.upper())  # TIFF's associated alpha: premultiplied
     alpha = _alpha(image)
@@ -215,27 +223,6 @@ def _alpha(image: Image.Image) -> Matte | None:
         return None
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))
     return None if alpha.min() == 255 else alpha
-
-
-def _wide_grey(image: Image.Image) -> Photo:
-    """Scale grey of more than eight bits: `Image.convert` would clip it to white.
-
-    `I;16` is 0–65535; `I` the same, or scaled by its largest value where that is more; `F` is 0–1, 0–255 or 0–65535,
-    whichever its largest value fits.
-    """
-    values = np.asarray(image).astype(np.float32)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    largest = float(values.max(initial=0.0))
-    if image.mode == "F":
-        white = next((w for w in (1.0, 255.0, 65535.0) if largest <= w), largest)
-    else:
-        white = max(65535.0, largest)
-    grey = (np.clip(values / white, 0, 1) * 255 + 0.5).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    alpha: Matte | None = None
-    if isinstance(transparent, int):
-        alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
-    return Photo(np.repeat(grey[:, :, None], 3, axis=2), alpha)
 
 
 def orientation_of(image: Image.Image) -> int:

@@ -94,7 +94,12 @@ def test_default_output_is_in_the_photos_folder(tmp_path: Path, jpeg: bytes) -> 
         (("-O", "qualty=3"), "'qualty' is not an option (did you mean 'quality'?)\n"),
         (("-O", "quality=3"), "a whole number from 10 to 100"),
         (("-O", "quality"), "NAME=VALUE"),
-        (("-O", "model=u2net"), "not one of: u2netp"),
+        (
+            ("-O", "model=u2net"),
+            "model 'u2net' is not one of: u2netp. "
+            "To use it, run 'cli.py models fetch u2net' and set MODELS_ENABLED=u2net\n",
+        ),
+        (("-O", "model=u2nte"), "model 'u2nte' is not one of: u2netp. 'cli.py models list' lists those that"),
         (("-O", "background_image=nothing-there.png"), "background_image can't be read: nothing-there.png"),
         (("-o", "out.gif"), "results can be .png, .webp, .jpg, .avif, .zip, not .gif"),
     ],

@@ -506,7 +506,6 @@ def damaged() -> Iterator[File]:
         "PNG of no width": lambda: resized(png(), ihdr(0, 32)),
         "JPEG without quantization": lambda: without_segment(good("JPEG"), 0xDB),
         "JPEG without a frame": lambda: without_segment(good("JPEG"), 0xC0),
-        "JPEG of 12 bits": lambda: with_frame(good("JPEG"), 0xC1, 12),
         "JPEG of no height": lambda: with_frame(good("JPEG"), size=(96, 0)),
         "GIF of no width": lambda: gif(0, 16),
         "GIF without a picture": lambda: gif(16, 16)[:13] + b";",
@@ -526,6 +525,13 @@ def damaged() -> Iterator[File]:
         "HEIC of nothing": lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99),
     }
     yield from group((CORRUPT,), unreadable)
+    unusual = {
+        "JPEG of 12 bits": lambda: with_frame(good("JPEG"), 0xC1, 12),
+        "JPEG-LS": lambda: b"\xff\xd8" + segment(0xF7, b"\x08\0\x40\0\x60\x01\x01\x11\0") + bytes(99),
+        "TIFF compressed as WebP": lambda: grey_tiff(compression=50001),
+        "TIFF of 64 bits": lambda: grey_tiff(bits=64),
+    }
+    yield from group((TYPE,), unusual)
     yield from group((OK, CORRUPT), half_broken())
 
 

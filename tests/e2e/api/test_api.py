@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -308,6 +309,20 @@ def test_root_serves_a_page_to_browsers_and_json_to_programs(server: Gunicorn) -
     assert body["limits"]["max_content_length"] == 16777216
     assert body["limits"]["per_hour"]["/remove-background"] == 10
     assert {"/remove-background", "/health", "/docs"} <= set(body["endpoints"])
+
+
+def test_browser_at_a_wrong_address_gets_a_page_that_leads_on(server: Gunicorn) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    page = requests.get(f"{server.url}/api/jobs/nothing?<b>", headers=browser, timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert page.headers["X-Request-ID"] in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "style-src 'self'" in page.headers["Content-Security-Policy"]
+    for path in re.findall(r'(?:href|src)="([^"]+)"', page.text):
+        assert requests.get(server.url + path, headers=browser, timeout=10).status_code == 200
+    for path in ("/nothing", "/v1.0/nothing"):
+        assert requests.get(server.url + path, timeout=10).headers["Content-Type"].startswith("application/json")
+    assert requests.get(f"{server.url}/v1.0/nothing", headers=browser, timeout=10).json()["errors"]
 
 
 @pytest.fixture(scope="module")

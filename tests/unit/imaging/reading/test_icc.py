@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from services.imaging.icc import BAND_ROWS, MAX_PROFILE_BYTES, is_srgb, to_srgb
+from services.imaging.reading.icc import BAND_ROWS, MAX_PROFILE_BYTES, is_srgb, to_srgb
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COLOUR = (180, 90, 30)
