@@ -75,11 +75,11 @@ export class Session {
     const stopView = effect(() => this.#keepView());
     this.#begin();
     this.close = () => {
+      for (const tool of this.tools.values()) tool.stop?.();
       this.#keepEdit();
       unsubscribe();
       stopOptions();
       stopView();
-      for (const tool of this.tools.values()) tool.stop?.();
       this.exporter.close();
       this.film.close();
       this.guides.close();
