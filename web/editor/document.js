@@ -118,8 +118,14 @@ async function photoFor(id, mask) {
 }
 
 /** @param {Blob} blob @param {ImageBitmapOptions} [size] @returns {Promise<ImageBitmap | null>} */
-function decoded(blob, size = {}) {
-  return createImageBitmap(blob, { imageOrientation: "from-image", ...size }).catch(() => null);
+async function decoded(blob, size = {}) {
+  try {
+    // Browsers show these as they lie.
+    if (blob.type === "image/webp" && (await (await import("./core/webp.js")).isTurned(blob))) return null;
+    return await createImageBitmap(blob, { imageOrientation: "from-image", ...size });
+  } catch {
+    return null;
+  }
 }
 
 export function isPhone() {

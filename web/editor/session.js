@@ -13,6 +13,7 @@ import { Filmstrip } from "./filmstrip.js";
 import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
 import { changed, exportOptions, presetList, presetOf, withoutName } from "./options.js";
+import { painted } from "./look.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createActions } from "./tools/actions.js";
@@ -80,6 +81,7 @@ export class Session {
     this.#opened = true;
     const stopView = effect(() => this.#keepView());
     this.#begin();
+    this.#limit().catch(() => undefined);
     this.close = () => {
       for (const tool of this.tools.values()) tool.stop?.();
       this.#keepEdit();
@@ -115,6 +117,15 @@ export class Session {
     const confidence = doc?.result?.confidence ?? modelFacts.get(this.id)?.confidence;
     if (kept < NOTHING) this.doubt.value = "nothing";
     else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
+  }
+
+  /** What is transparent in the photo itself is none of the subject. */
+  async #limit() {
+    if (peek(this.id)?.type === "image/jpeg") return;
+    await painted();
+    const { ownAlpha } = await import("./gl/own_alpha.js");
+    const own = await ownAlpha(this.document.photo, this.document.mask);
+    if (own) this.look.limit(own);
   }
 
   /** Keep the view with the edit; a photo that was only looked at is not kept. */
