@@ -1,14 +1,15 @@
 """Documents of every kind in the editor: of a job, undecodable by the browser, large, without secure features."""
 
+import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from tests.support.editor import export, mask_of, open_photo, session
+from tests.support.editor import NO_WEBGL, difference, export, mask_of, open_photo, seen, session, set_options, settle
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
 from tests.support.strokes import Pointers, at, click, depth, drag, fill, press, ready, set_tool
@@ -107,18 +108,47 @@ def test_photo_that_the_browser_cannot_show_is_edited(
     assert np.array_equal(found[mask == 255][:, :3], original[mask == 255])
 
 
+@pytest.mark.parametrize(("kind", "orientation"), [("JPEG", 6), ("PNG", 3), ("AVIF", 6), ("WEBP", 6), ("WEBP", 3)])
 def test_turned_photo_lies_as_its_mask(
-    direct: Gunicorn, tabs: Tabs, tmp_path: Path, photo: Callable[[str], Image.Image]
+    direct: Gunicorn, tabs: Tabs, tmp_path: Path, photo: Callable[[str], Image.Image], kind: str, orientation: int
 ) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    path = tmp_path / "turned.jpg"
-    path.write_bytes(encoded(photo("coffee").resize((180, 120)), "JPEG", quality=90, exif=exif))
-    tab = tabs.open(direct.url)
-    open_photo(tab, path)
-    ready(tab.page)
-    read = "({document: {width, height, photo, photoScale}}) => [width, height, photo.width, photo.height, photoScale]"
-    assert session(tab.page, read) == [120, 180, 120, 180, 1]
+    exif[0x0112] = orientation
+    path = tmp_path / f"turned.{kind.lower()}"
+    path.write_bytes(encoded(photo("coffee").resize((180, 120)), kind, quality=90, exif=exif))
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    open_photo(tab, path, f"image/{kind.lower()}")
+    size = [120, 180] if orientation == 6 else [180, 120]
+    read = "({document: {width, height, photo}}) => [width, height, photo.width, photo.height]"
+    assert session(page, read) == size * 2
+    session(page, "(session) => { session.actions.full(); session.compareBy('off'); }")
+    settle(page)
+    assert difference(seen(page), Image.open(io.BytesIO(export(page)))) < 3
+
+
+@pytest.mark.parametrize("without_webgl", [False, True])
+def test_transparent_photo_looks_as_its_export(
+    direct: Gunicorn, tabs: Tabs, tmp_path: Path, photo: Callable[[str], Image.Image], without_webgl: bool
+) -> None:
+    """Of each pixel at most the photo's own share is kept, and what is transparent is none of the subject."""
+    picture = photo("coffee").resize((300, 200)).convert("RGBA")
+    own = Image.new("L", picture.size)
+    ImageDraw.Draw(own).ellipse((100, 50, 200, 150), fill=128)
+    ImageDraw.Draw(own).ellipse((120, 70, 180, 130), fill=255)
+    picture.putalpha(own)
+    path = tmp_path / "logo.png"
+    path.write_bytes(encoded(picture, "PNG"))
+    context = tabs.context(reduced_motion="reduce")
+    if without_webgl:
+        context.add_init_script(NO_WEBGL)
+    tab = tabs.open(direct.url, context=context)
+    page = tab.page
+    open_photo(tab, path, "image/png")
+    session(page, "(session) => { session.actions.full(); session.compareBy('off'); }")
+    poll(lambda: session(page, "({look}) => look.subject.value.width") == 101, what="the subject")
+    set_options(page, canvas="400x400", scale="80%", background="#ffffff", shadow="drop")
+    assert difference(seen(page), Image.open(io.BytesIO(export(page)))) < 2
 
 
 def test_editor_works_without_what_only_secure_pages_have(

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.editor import (
+    NO_WEBGL,
     add_photo,
     difference,
     export,
@@ -29,13 +30,6 @@ from tests.support.studio import Tab, Tabs
 from tests.support.waiting import poll
 
 TOOLS: Final = ("Brush", "Smart brush", "Magic wand", "Lasso", "Polygon", "Rectangle", "Hand")
-# The page asks for no WebGL where the browser has none.
-NO_WEBGL: Final = """
-const context = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-  return kind.startsWith("webgl") ? null : context.call(this, kind, ...rest);
-};
-"""
 
 
 @pytest.fixture

@@ -32,6 +32,14 @@ spec = CATALOGUE["sam"]
 files = tuple(dataclasses.replace(file, checksum=sums[file.name]) for file in spec.files)
 CATALOGUE["sam"] = dataclasses.replace(spec, files=files)
 """
+# A pen's other end by hand: the protocol has no such button.
+OTHER_END = """({viewport, stage}, [x, y]) => {
+  const at = viewport.toScreen(x, y);
+  const pen = {pointerType: "pen", pointerId: 77, pressure: 1, bubbles: true, cancelable: true, button: 5};
+  const common = {...pen, clientX: at.x, clientY: at.y};
+  stage.element.dispatchEvent(new PointerEvent("pointerdown", {...common, buttons: 32}));
+  stage.element.dispatchEvent(new PointerEvent("pointerup", {...common, buttons: 0}));
+}"""
 # What the page sends with a request.
 PROMPTS = """() => {
   const append = FormData.prototype.append;
@@ -112,6 +120,42 @@ def test_finger_leaves_a_part_out(with_sam: Gunicorn, tabs: Tabs, ball: Path) ->
     assert choice.get_by_role("radio", name="Take in").is_checked()
     touch(tab, (90, 120))
     assert [mark["label"] for mark in json.loads(page.evaluate("() => window.prompts.at(-1)"))] == [1]
+
+
+def test_pen_takes_in_with_its_tip_and_leaves_out_with_its_barrel_or_other_end(
+    with_sam: Gunicorn, tabs: Tabs, ball: Path
+) -> None:
+    tab = tabs.open(with_sam.url, reduced_motion="reduce")
+    page = tab.page
+    open_photo(tab, ball, "image/png")
+    fill(page, 255)
+    poll(lambda: session(page, "({tools}) => tools.has('object')"), what="the tool", seconds=15)
+    set_tool(page, "object", mode="keep")
+    page.evaluate(PROMPTS)
+    pointers = Pointers(page)
+    with page.expect_response("**/matte"):
+        pointers.pen([(90, 120)], force=0.3)
+    answered(tab)
+    with page.expect_response("**/matte"):
+        pointers.pen([(200, 30)], button="right", buttons=2)
+    answered(tab)
+    with page.expect_response("**/matte"):
+        session(page, OTHER_END, [250, 200])
+    answered(tab)
+    sent = [json.loads(prompt) for prompt in page.evaluate("() => window.prompts")]
+    assert [[mark["label"] for mark in marks] for marks in sent] == [[1], [1, 0], [1, 0, 0]]
+    assert sent[2][2]["data"] == pytest.approx([250, 200], abs=1)
+    # A drag is a box around the object.
+    with page.expect_response("**/matte"):
+        pointers.pen([(50, 80), (90, 120), (130, 160)])
+    answered(tab)
+    box = json.loads(page.evaluate("() => window.prompts.at(-1)"))[-1]
+    assert (box["type"], box["data"]) == ("rectangle", pytest.approx([50, 80, 130, 160], abs=1))
+    press(page, "Enter")
+    poll(lambda: depth(page) == 2, what="the step")
+    found = mask_of(page)
+    assert found[120, 90] > 200
+    assert found[30, 250] < 60
 
 
 def touch(tab: Tab, place: tuple[int, int]) -> None:

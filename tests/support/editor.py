@@ -21,6 +21,13 @@ ADD: Final = """async ([name, data, type, options]) => {
   const [doc] = store.add([{ name, blob: new Blob([bytes], { type }), options }]);
   return doc.id;
 }"""
+# The page asks for no WebGL where the browser has none.
+NO_WEBGL: Final = """
+const context = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind.startsWith("webgl") ? null : context.call(this, kind, ...rest);
+};
+"""
 SHOWN: Final = """async (value) => {
   const main = document.querySelector("script[type=module]").src;
   const { shown } = await import(main.replace("app/main.js", "editor/editor.js"));

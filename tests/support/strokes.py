@@ -82,12 +82,17 @@ class Pointers:
 
     def pen(self, places: Sequence[Place], force: float = 1, button: str = "left", buttons: int = 1) -> None:
         """Draw with a pen: `force` 0 to 1; button "right" is the barrel's."""
-        screen = on_screen(self._page, *places)
-        common: dict[str, Any] = {"pointerType": "pen", "force": force, "button": button, "clickCount": 1}
-        for kind, (x, y) in zip(["mousePressed", *["mouseMoved"] * (len(screen) - 1)], screen, strict=True):
-            self._browser.send("Input.dispatchMouseEvent", {**common, "type": kind, "x": x, "y": y, "buttons": buttons})
-        x, y = screen[-1]
-        self._browser.send("Input.dispatchMouseEvent", {**common, "type": "mouseReleased", "x": x, "y": y, "force": 0})
+        how: dict[str, Any] = {"pointerType": "pen", "button": button}
+        self.press("mousePressed", places[0], **how, force=force, buttons=buttons)
+        for place in places[1:]:
+            self.press("mouseMoved", place, **how, force=force, buttons=buttons)
+        self.press("mouseReleased", places[-1], **how, force=0)
+
+    def press(self, kind: str, place: Place, **how: Any) -> None:
+        """Send mousePressed, mouseMoved or mouseReleased of a mouse or a pen at a place of the picture."""
+        [(x, y)] = on_screen(self._page, place)
+        event = {"button": "left", "clickCount": 1, "type": kind, "x": x, "y": y, **how}
+        self._browser.send("Input.dispatchMouseEvent", event)
 
     def touch(self, kind: str, *fingers: Place) -> None:
         """Send touchStart, touchMove, touchEnd or touchCancel with the fingers' places in the window."""

@@ -15,10 +15,6 @@ export class Compare {
   /** Whether the photo is shown instead of the result, while a key is held. */
   photo = signal(false);
 
-  toggle() {
-    this.mode.value = this.mode.value === "off" ? "split" : "off";
-  }
-
   /** Move to the next of before, middle and after. */
   next() {
     this.at.value = STOPS[(STOPS.findIndex((stop) => stop >= this.at.value) + 1) % STOPS.length];

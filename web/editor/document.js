@@ -17,8 +17,12 @@ import { startWork } from "./work.js";
 const PHONE_PIXELS = 16e6;
 const PROXY_PIXELS = 8e6;
 
+/** Saves of documents that were left. @type {Map<string, Promise<unknown>>} */
+const leaving = new Map();
+
 /** Open a document. @param {string} id @param {(photo: ImageBitmap) => void} [onPhoto] called with the photo, mostly while the model works @returns {Promise<EditorDocument>} */
 export async function openDocument(id, onPhoto) {
+  await leaving.get(id);
   const lease = new Lease(id);
   try {
     const [[photo, mask, state], readOnly] = await Promise.all([load(id, onPhoto), lease.take(), loadSettings()]);
@@ -49,14 +53,14 @@ export class EditorDocument {
     this.width = mask.width;
     this.height = mask.height;
     this.photo = photo;
-    this.photoScale = photo.width / mask.width;
     this.mask = mask;
     this.lease = lease;
     this.work = startWork();
     this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.later.run("deflate", bytes) });
     if (state) this.history.restore(state.entries, state.depth);
     this.history.whole = state?.whole ?? !doc?.edit;
-    this.options.value = state?.options ?? doc?.edit?.options ?? doc?.options ?? {};
+    // The list has changed them since, where the edit was handed over.
+    this.options.value = (doc?.draft && state?.options) || doc?.options || {};
     this.view.value = state?.view ?? null;
     this.autosave = new Autosave(this, state);
     lease.onLost = async () => {
@@ -75,6 +79,7 @@ export class EditorDocument {
   close() {
     const saving = this.autosave.close();
     this.lease.close();
+    leaving.set(this.id, saving);
     saving.finally(() => {
       this.work.close();
       this.#later?.close();
@@ -113,8 +118,14 @@ async function photoFor(id, mask) {
 }
 
 /** @param {Blob} blob @param {ImageBitmapOptions} [size] @returns {Promise<ImageBitmap | null>} */
-function decoded(blob, size = {}) {
-  return createImageBitmap(blob, { imageOrientation: "from-image", ...size }).catch(() => null);
+async function decoded(blob, size = {}) {
+  try {
+    // Browsers show these as they lie.
+    if (blob.type === "image/webp" && (await (await import("./core/webp.js")).isTurned(blob))) return null;
+    return await createImageBitmap(blob, { imageOrientation: "from-image", ...size });
+  } catch {
+    return null;
+  }
 }
 
 export function isPhone() {

@@ -79,6 +79,8 @@ class Opening {
     if (this.#closed) return;
     if (offline) this.#error.value = { text: t("offline_open"), solution: t("offline_open_text") };
     else this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
+    // In place of a stage whose tools could not be loaded.
+    render(this.#waiting(), this.root);
     say(this.#error.value.text);
     if (offline) whenReachable().then(() => { if (!this.#closed && this.#error.peek()) this.#again(); });
     else if (!known) throw error;

@@ -86,6 +86,12 @@ export class Look {
     });
   }
 
+  /** Take no more of the mask than the photo's own transparency leaves. @param {(Uint8Array | undefined)[]} own by the mask's tiles */
+  limit(own) {
+    this.small.limit(own);
+    this.settle();
+  }
+
   #wait() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.settle(), SETTLED_MS);

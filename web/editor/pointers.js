@@ -29,6 +29,8 @@ class Pointers {
   /** @type {Doing} */
   #doing = null;
   #id = -1;
+  /** What it is: "mouse", "pen" or "touch". */
+  #kind = "";
   #began = 0;
   #penSeen = false;
   #space = false;
@@ -78,9 +80,13 @@ class Pointers {
 
   /** @param {PointerEvent} event */
   #down(event) {
+    // A mouse's buttons for pages back and forward.
+    if (event.button === 3 || event.button === 4) return;
     this.element.focus({ preventScroll: true });
-    if (event.pointerType === "pen") this.#penSeen = true;
+    if (event.pointerType === "pen") this.#takePen();
     if (event.pointerType === "touch") {
+      // The hand that holds the pen.
+      if (this.#doing && this.#kind === "pen") return;
       this.#fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
       if (this.#fingers.size === 2) return this.#pinch(event.timeStamp);
       if (this.#fingers.size > 2) return;
@@ -89,10 +95,20 @@ class Pointers {
     event.preventDefault();
     this.#capture(event.pointerId);
     this.#id = event.pointerId;
+    this.#kind = event.pointerType;
     this.#last = { x: event.clientX, y: event.clientY };
     if (this.#pans(event)) this.#doing = "pan";
     else if (this.parts.settings.tool.value === "zoom") this.parts.viewport.zoomAt(event.clientX, event.clientY, event.altKey || event.button === 2 ? 1 / ZOOM_STEP : ZOOM_STEP);
     else this.#draw(event);
+  }
+
+  /** A pen comes first: what the hand beside it has begun is dropped. */
+  #takePen() {
+    this.#penSeen = true;
+    this.#fingers.clear();
+    if (this.#kind !== "touch") return;
+    if (this.#doing === "draw") this.#tool?.cancel();
+    this.#rest();
   }
 
   /** @param {PointerEvent} event */
@@ -131,6 +147,8 @@ class Pointers {
       if (!this.#doing) this.parts.tools.get(this.parts.settings.tool.peek())?.hover?.(this.#place(event));
       return;
     }
+    // It was released where the page could not see it.
+    if (!event.buttons) return this.#up(event);
     if (this.#doing === "pan") {
       this.parts.viewport.pan(event.clientX - this.#last.x, event.clientY - this.#last.y);
       this.#last = { x: event.clientX, y: event.clientY };
@@ -155,7 +173,7 @@ class Pointers {
   #cancel(event) {
     this.#fingers.delete(event.pointerId);
     if (event.pointerId === this.#id && this.#doing === "draw") this.#tool?.cancel();
-    if (event.pointerId === this.#id || !this.#fingers.size) this.#rest();
+    if (event.pointerId === this.#id || (this.#doing === "pinch" && !this.#fingers.size)) this.#rest();
   }
 
   #rest() {

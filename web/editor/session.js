@@ -5,14 +5,15 @@ import { batch, computed, effect, signal } from "../vendor/signals/signals-core.
 import { notify, say } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { facts as modelFacts } from "../app/photos.js";
-import { patch, peek } from "../app/store.js";
+import { keep, facts as modelFacts } from "../app/photos.js";
+import { matteOf, patch, peek } from "../app/store.js";
 import * as png8 from "./core/png8.js";
 import { Exporter } from "./export.js";
 import { Filmstrip } from "./filmstrip.js";
 import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
 import { changed, exportOptions, presetList, presetOf, withoutName } from "./options.js";
+import { painted } from "./look.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createActions } from "./tools/actions.js";
@@ -36,11 +37,14 @@ export class Session {
   /** @type {Blob | null} */
   pictureFile = null;
   #edited;
+  /** Whether the mask is the model's own. */
+  #isModels;
 
   /** @param {string} id @param {import("./picture.js").Picture} picture @param {import("./stage.js").Stage} stage @param {StudioFacts | null} facts */
   constructor(id, picture, stage, facts) {
     const { document } = picture;
     this.id = id;
+    this.#isModels = document.history.whole && !document.history.entries.length;
     // A draft of an earlier visit is handed over with this one.
     this.#edited = Boolean(peek(id)?.draft);
     this.picture = picture;
@@ -70,16 +74,20 @@ export class Session {
       return { canUndo, canRedo, depth };
     });
     const unsubscribe = document.history.onChange(() => this.#changed());
-    const stopOptions = effect(() => { this.options.value; this.#edited ||= this.#opened; });
+    const stopOptions = effect(() => {
+      this.options.value;
+      if (this.#opened) this.#touched();
+    });
     this.#opened = true;
     const stopView = effect(() => this.#keepView());
     this.#begin();
+    this.#limit().catch(() => undefined);
     this.close = () => {
+      for (const tool of this.tools.values()) tool.stop?.();
       this.#keepEdit();
       unsubscribe();
       stopOptions();
       stopView();
-      for (const tool of this.tools.values()) tool.stop?.();
       this.exporter.close();
       this.film.close();
       this.guides.close();
@@ -94,8 +102,9 @@ export class Session {
     const options = exportOptions(this.options.value);
     try {
       // The draft is written before it is handed over.
-      const [mask] = await Promise.all([png8.encode(document.mask), document.autosave.flush()]);
-      await keepEdit(id, mask, options);
+      const [mask, isHeld] = await Promise.all([png8.encode(document.mask), document.lease.isHeld(), document.autosave.flush()]);
+      // Where another tab has taken the photo, its edit is newer.
+      if (isHeld && !document.readOnly.peek()) await keepEdit(id, mask, options);
     } catch {
       notify(t("ed_batch_failed"));
     }
@@ -110,6 +119,15 @@ export class Session {
     else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
   }
 
+  /** What is transparent in the photo itself is none of the subject. */
+  async #limit() {
+    if (peek(this.id)?.type === "image/jpeg") return;
+    await painted();
+    const { ownAlpha } = await import("./gl/own_alpha.js");
+    const own = await ownAlpha(this.document.photo, this.document.mask);
+    if (own) this.look.limit(own);
+  }
+
   /** Keep the view with the edit; a photo that was only looked at is not kept. */
   #keepView() {
     const { scale, x, y } = this.viewport;
@@ -118,10 +136,23 @@ export class Session {
     this.document.view.value = this.viewport.fitted ? null : view;
   }
 
-  #changed() {
+  #touched() {
     this.#edited = true;
+    // The person has not got this edit.
+    if (peek(this.id)?.exportedAt) patch(this.id, { exportedAt: undefined });
+  }
+
+  /** Keep the model's mask, which can be gone back to: the job gets the edited one. */
+  async #keepOwn() {
+    this.#isModels = false;
+    if (peek(this.id)?.job) keep(this.id, { matte: await matteOf(this.id) });
+  }
+
+  #changed() {
+    this.#touched();
+    if (this.#isModels) this.#keepOwn().catch(() => undefined);
     this.#changes.value++;
-    if (this.doubt.peek() === "nothing" && this.document.mask.kept() > NOTHING) this.doubt.value = null;
+    if (this.doubt.peek() === "nothing" && this.look.small.update().kept() > NOTHING) this.doubt.value = null;
   }
 
   /** @param {{[name: string]: string | number | undefined}} changes */
@@ -159,9 +190,10 @@ export class Session {
 
   /** Put a picture behind the subject, or take it away. @param {Blob | null} file */
   async setPicture(file) {
+    if (this.document.readOnly.peek()) return this.say(t("tool_read_only"));
     if (!(await this.#showPicture(file))) return;
     if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
-    this.#edited = true;
+    this.#touched();
     patch(this.id, { ground: file ?? undefined });
   }
 
@@ -204,7 +236,7 @@ export class Session {
     try {
       await this.actions.detectAgain({ model });
       this.exporter.state.value = { kind: "idle" };
-      this.doubt.value = this.document.mask.kept() < NOTHING ? "nothing" : null;
+      this.doubt.value = this.look.small.update().kept() < NOTHING ? "nothing" : null;
     } catch (error) {
       this.exporter.fail(error, { again: () => this.detectAgain(model), alone: true });
     }

@@ -29,6 +29,7 @@ export class Stage {
   /** Whether the first frame is on its way to the screen. */
   #held = false;
   #closed = false;
+  #ratio = 0;
   /** @type {Scene | null} */
   #scene = null;
 
@@ -119,7 +120,7 @@ export class Stage {
   #resize() {
     if (this.#closed) return;
     const { left, top, width, height } = this.element.getBoundingClientRect();
-    const ratio = ratioOf();
+    const ratio = this.#ratio = ratioOf();
     const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
     const { canvas } = this.renderer;
     const other = canvas.width !== across || canvas.height !== down;
@@ -132,6 +133,8 @@ export class Stage {
 
   /** Make the scene of now. */
   #update() {
+    // The window has moved to another screen.
+    if (this.#ratio !== ratioOf()) return this.#resize();
     const { viewport, look, compare, mode, overlay, guides } = this.parts;
     const panes = viewport.panes();
     const shown = compare.photo.value ? "photo" : "result";

@@ -1,5 +1,5 @@
 /** Runs long work in a worker; here where the browser starts none. */
-import { transfer, wrap } from "../vendor/comlink/comlink.js";
+import { releaseProxy, transfer, wrap } from "../vendor/comlink/comlink.js";
 
 /** @typedef {typeof import("./core/work.js").work} Functions */
 
@@ -11,6 +11,8 @@ export function startWork() {
   let worker = start();
   const remote = worker && wrap(worker);
   const fail = () => {
+    // What still waits for an answer would be held in memory.
+    if (worker) remote[releaseProxy]();
     worker?.terminate();
     worker = null;
   };

@@ -75,6 +75,31 @@ test("a cancelled change leaves the mask's bytes and no entry", () => {
   assert.equal(history.depth, 0);
 });
 
+test("a change that another one comes upon is an entry as it is", () => {
+  const { mask, history } = start();
+  const before = mask.toBytes();
+  const transaction = history.begin("brush");
+  new Stroke(mask, transaction, BRUSH).to({ x: 300, y: 250 });
+  stroke(history, [{ x: 200, y: 200 }]);
+  assert.equal(transaction.commit(), null);
+  assert.equal(history.depth, 2);
+  while (history.undo());
+  assert.deepEqual(mask.toBytes(), before);
+});
+
+test("a change that waits for its edge is undone, one that is being painted is not", () => {
+  const { mask, history } = start();
+  const before = mask.toBytes();
+  const transaction = history.begin("smart");
+  new Stroke(mask, transaction, BRUSH).to({ x: 300, y: 250 });
+  assert.equal(history.undo(), null);
+  transaction.waits = true;
+  assert.ok(history.canUndo);
+  assert.equal(history.undo()?.tool, "smart");
+  assert.deepEqual(mask.toBytes(), before);
+  assert.ok(history.canRedo);
+});
+
 test("a change of nothing makes no entry", () => {
   const { history } = start();
   assert.equal(stroke(history, [{ x: 5, y: 5 }]), null);

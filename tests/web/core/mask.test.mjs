@@ -31,15 +31,6 @@ test("a rectangle is read and written across tiles", () => {
   assert.equal(mask.at(200, 250), bytes[0]);
 });
 
-test("the kept share follows changes", () => {
-  const mask = new Mask(300, 300);
-  assert.equal(mask.kept(), 1);
-  const rect = { x: 0, y: 0, width: 300, height: 150 };
-  mask.write(rect, new Uint8Array(300 * 150));
-  mask.changed(rect);
-  assert.equal(mask.kept(), 0.5);
-});
-
 test("listeners hear each change until they leave", () => {
   const mask = new Mask(10, 10);
   const heard = [];

@@ -36,15 +36,15 @@ export class History {
     this.listeners = new Set();
   }
 
-  /** Begin a change that `commit` makes one entry of; an unfinished one is cancelled. @param {string} tool */
+  /** Begin a change that `commit` makes one entry of; an unfinished one becomes an entry as it is. @param {string} tool */
   begin(tool) {
-    this.open?.cancel();
+    this.open?.commit();
     this.open = new Transaction(this, tool);
     return this.open;
   }
 
   get canUndo() {
-    return this.depth > 0 && !this.open;
+    return this.open ? this.open.waits : this.depth > 0;
   }
 
   get canRedo() {
@@ -58,6 +58,7 @@ export class History {
 
   /** Return the entry that was undone; null when there is none. */
   undo() {
+    if (this.open?.waits) this.open.commit();
     return this.canUndo ? this.#apply(this.entries[--this.depth], "undo") : null;
   }
 
@@ -160,6 +161,12 @@ export class Transaction {
     this.tool = tool;
     /** @type {Map<number, Uint8Array>} */
     this.bases = new Map();
+    /** Whether all of it is painted, and it waits for a better edge alone. */
+    this.waits = false;
+  }
+
+  get isOpen() {
+    return this.history.open === this;
   }
 
   /** Return a copy of a tile as it was before this change. @param {number} n */
@@ -172,7 +179,7 @@ export class Transaction {
   /** Return the entry of this change; null where no pixel differs. */
   commit() {
     const { mask } = this.history;
-    if (this.history.open !== this) return null;
+    if (!this.isOpen) return null;
     this.history.open = null;
     /** @type {Rect | null} */
     let rect = null;
@@ -196,7 +203,7 @@ export class Transaction {
   /** Put all tiles back. */
   cancel() {
     const { mask } = this.history;
-    if (this.history.open !== this) return;
+    if (!this.isOpen) return;
     this.history.open = null;
     for (const [n, base] of this.bases) {
       mask.tile(n).set(base);

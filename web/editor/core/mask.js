@@ -14,8 +14,6 @@ export class Mask {
     this.revision = 0;
     /** @type {Uint8Array[]} */
     this.tiles = Array.from({ length: this.columns * this.rows }, () => new Uint8Array(TILE * TILE));
-    /** Sum of the levels of each tile; -1 where it is not known. */
-    this.sums = new Int32Array(this.tiles.length).fill(-1);
     /** @type {Set<(rect: Rect) => void>} */
     this.listeners = new Set();
     if (fill) this.tiles.forEach((_, n) => this.#fillTile(n, fill));
@@ -80,20 +78,9 @@ export class Mask {
     return this.tiles[(y >> 8) * this.columns + (x >> 8)][((y & 255) << 8) | (x & 255)];
   }
 
-  /** Return the kept share, 0..1. */
-  kept() {
-    let total = 0;
-    for (let n = 0; n < this.sums.length; n++) {
-      if (this.sums[n] < 0) this.sums[n] = sum(this.tiles[n]);
-      total += this.sums[n];
-    }
-    return total / (255 * this.width * this.height);
-  }
-
   /** Report changed pixels to the listeners. @param {Rect} rect */
   changed(rect) {
     this.revision++;
-    for (const n of this.tilesIn(rect)) this.sums[n] = -1;
     for (const listener of this.listeners) listener(rect);
   }
 
@@ -132,15 +119,6 @@ export function levelOf(tile) {
   const first = Math.imul(tile[0], 0x01010101) >>> 0;
   for (let i = 0; i < words.length; i++) if (words[i] !== first) return -1;
   return tile[0];
-}
-
-/** @param {Uint8Array} bytes */
-function sum(bytes) {
-  const level = levelOf(bytes);
-  if (level >= 0) return level * bytes.length;
-  let total = 0;
-  for (let i = 0; i < bytes.length; i++) total += bytes[i];
-  return total;
 }
 
 /** Return the common part of two rectangles; without one its size is 0. @param {Rect} a @param {Rect} b @returns {Rect} */

@@ -157,10 +157,15 @@ export class CanvasRenderer {
       canvas.height = seen.height;
     }
     const layer = contextOf(this.#layer);
-    const cover = contextOf(this.#cover);
     this.#drawPhoto(layer, [place[0] - seen.left, place[1] - seen.top, place[2] - seen.left, place[3] - seen.top], scene);
-    cover.putImageData(this.#coverage(place, seen, scene.overlay), 0, 0);
-    layer.globalCompositeOperation = scene.overlay === "none" ? "destination-in" : "source-over";
+    const coverage = this.#coverage(place, seen, scene.overlay);
+    if (scene.overlay === "none") {
+      // Where the photo is transparent itself, no more of it is kept.
+      const image = layer.getImageData(0, 0, seen.width, seen.height);
+      for (let at = 3; at < image.data.length; at += 4) image.data[at] = Math.min(image.data[at], coverage.data[at]);
+      return layer.putImageData(image, 0, 0);
+    }
+    contextOf(this.#cover).putImageData(coverage, 0, 0);
     layer.drawImage(this.#cover, 0, 0);
   }
 

@@ -52,14 +52,15 @@ void main() {
   bool before = whole || gl_FragCoord.x < split;
   float alpha = before ? 1.0 : kept;
   vec3 found = seen.rgb;
-  if (clean && !before && kept > 0.0118 && kept < 0.984) {
+  // Where the photo is transparent itself, the server leaves its colours as they are.
+  if (clean && !before && seen.a > 0.998 && kept > 0.0118 && kept < 0.984) {
     vec2 at = place.xy + uv * place.zw;
     vec3 guess = texture(own, at).rgb;
     vec3 differs = (texture(contrast, at).rgb * 255.0 - 128.0) / 127.0;
     vec3 lacks = (1.0 - kept) * differs + found - guess;
     found = clamp(guess + kept * lacks, 0.0, 1.0);
   }
-  alpha *= seen.a;
+  alpha = min(alpha, seen.a);
   vec4 result = vec4(found * alpha, alpha);
   if (!before && overlay == 1) result = vec4(mix(mix(seen.rgb, vec3(0.9, 0.1, 0.15), 0.62 * (1.0 - kept)), seen.rgb, kept), 1);
   if (!before && overlay == 3) result = vec4(vec3(kept), 1);

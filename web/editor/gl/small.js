@@ -45,6 +45,15 @@ export class SmallMask {
     this.#stop = mask.onChange((rect) => this.#mark(rect));
   }
 
+  /** What the photo's own transparency leaves of each tile; undefined where it is opaque. @type {(Uint8Array | undefined)[]} */
+  #own = [];
+
+  /** Count no more of each tile than this. @param {(Uint8Array | undefined)[]} own */
+  limit(own) {
+    this.#own = own;
+    own.forEach((_, n) => this.#changed.add(n));
+  }
+
   /** Read the tiles that have changed. */
   update() {
     if (this.#changed.size) this.revision++;
@@ -103,7 +112,8 @@ export class SmallMask {
     const top = Math.floor(n / mask.columns) * TILE;
     const width = Math.min(TILE, mask.width - left);
     const height = Math.min(TILE, mask.height - top);
-    const tile = mask.tile(n);
+    const own = this.#own[n];
+    const tile = own ? own.map((most, at) => Math.min(most, mask.tile(n)[at])) : mask.tile(n);
     const level = levelOf(tile);
     if (level >= 0) return this.#fill(n, { x: left, y: top, width, height }, level);
     this.#boxes[n] = visibleBox(tile, left, top, width, height);

@@ -50,6 +50,7 @@ export function createActions({ document, say }) {
     /** Ask the model once more, where a rectangle is given only there.
      * @param {{model?: string, rect?: import("../core/mask.js").Rect}} [how] */
     detectAgain: async ({ model, rect } = {}) => {
+      if (document.readOnly.peek()) return null;
       const roi = rect && `${rect.x}px ${rect.y}px ${rect.x + rect.width}px ${rect.y + rect.height}px`;
       const { matte: found } = await matte(await photoOf(document.id), document.name, { model, roi });
       return replace("detect", (await decode(found)).bytes);

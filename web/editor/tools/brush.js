@@ -28,13 +28,15 @@ export class Brush {
     const transaction = document.history.begin(this.name);
     const stroke = new Stroke(document.mask, transaction, this.brush(place));
     this.active = { stroke, transaction };
-    if (place.shift && this.last) stroke.to(point({ ...this.last, pressure: place.pressure, pointer: place.pointer }));
-    this.move([place]);
+    const { pressure, pointer } = place;
+    this.move(place.shift && this.last ? [{ ...this.last, pressure, pointer }, place] : [place]);
   }
 
   /** @param {Place[]} places */
   move(places) {
     for (const place of places) {
+      // Something else has made a step of what was painted: the rest is another.
+      if (this.active && !this.active.transaction.isOpen) this.begin({ ...(this.last ?? place), shift: false });
       this.active?.stroke.to(point(place));
       this.last = place;
     }

@@ -40,10 +40,7 @@ export function createTools(parts) {
   context.ready = idle.then(() => openPhoto(document));
   idle.then(() => warmUp(Mask));
   // Later than the first strokes of the brush, which it would slow down.
-  context.ready.then(() => {
-    const timer = setTimeout(() => smart.warmUp().catch(() => undefined), WARM_MS);
-    smart.stop = () => clearTimeout(timer);
-  });
+  context.ready.then(() => smart.warmUpIn(WARM_MS));
   // There when the server is not.
   idle.then(() => Promise.all([import("../gl/shadow.js"), import("../gl/blurred.js")])).catch(() => undefined);
   return tools;

@@ -55,7 +55,7 @@ export class ObjectTool extends Selection {
     if (!first) return;
     const [x, y] = this.#inside(place);
     const [ax, ay] = this.#inside(first);
-    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: (this.mark.value === "add") !== Boolean(first.opposite) ? 1 : 0 });
+    if (Math.hypot(x - ax, y - ay) < this.context.onScreen(STILL)) this.#points.push({ type: "point", data: [ax, ay], label: this.#takesIn(first) ? 1 : 0 });
     else this.#box = [Math.min(x, ax), Math.min(y, ay), Math.max(x, ax), Math.max(y, ay)];
     this.#showMarks();
     this.pending.value = true;
@@ -74,6 +74,11 @@ export class ObjectTool extends Selection {
   cancel() {
     this.#first = null;
     this.#showMarks();
+  }
+
+  /** Whether a mark belongs to the object: the other button turns the choice round, a pen's other end leaves out. @param {Place} place */
+  #takesIn({ opposite, eraser }) {
+    return !eraser && (this.mark.value === "add") !== Boolean(opposite);
   }
 
   /** Take the last mark back. */

@@ -167,6 +167,7 @@ export class Box extends Selection {
     const still = Math.hypot(place.x - this.#first.x, place.y - this.#first.y) < this.context.onScreen(STILL);
     if (still && !this.#clicked) {
       this.#clicked = true;
+      this.pending.value = true;
       this.context.show({ path: [[place.x, place.y]], handles: true });
       return;
     }

@@ -1,5 +1,6 @@
 /** A region that waits: shown with feather and growth, used on the mask by `apply`, dropped by `discard`. */
 import { effect, signal } from "../../vendor/signals/signals-core.js";
+import { t } from "../../app/i18n/index.js";
 import { applyRegion, shaped } from "../core/region.js";
 
 /** @typedef {import("./context.js").Context} Context */
@@ -56,6 +57,7 @@ export class Selection {
     const { mask, history } = this.context.document;
     const used = this.#opposite ? OTHER[mode] : mode;
     this.discard();
+    if (this.context.document.readOnly.peek()) return this.context.say(t("tool_read_only"));
     if (region) applyRegion(mask, history, region, used, this.name);
   }
 

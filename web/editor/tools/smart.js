@@ -29,7 +29,18 @@ export class SmartBrush extends Brush {
   #target = 0;
   /** Counts strokes, so that a late answer does not touch a later one. */
   #turn = 0;
-  stop = () => {};
+  #timer = 0;
+
+  /** Get ready a while after the first strokes of the brush. @param {number} ms */
+  warmUpIn(ms) {
+    this.#timer = setTimeout(() => this.warmUp().catch(() => undefined), ms);
+  }
+
+  /** A stroke that is still being worked on stays as it was painted. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.finish();
+  }
 
   /** Find edges where nobody sees it: the first strokes run before the browser has compiled what they need. */
   async warmUp() {
@@ -63,6 +74,7 @@ export class SmartBrush extends Brush {
   async end(_place) {
     const painted = this.active;
     if (!painted) return;
+    painted.transaction.waits = true;
     const turn = this.#turn;
     const { context } = this;
     const { document, settings } = context;
@@ -73,7 +85,7 @@ export class SmartBrush extends Brush {
     const old = read(document.mask, grid, bases);
     await context.ready;
     const found = await document.work.run("edge", hint, grid, old).catch(() => null);
-    if (this.active !== painted || this.#turn !== turn) return;
+    if (!painted.transaction.isOpen || this.#turn !== turn) return;
     if (found) {
       for (const [n, base] of bases) document.mask.tile(n).set(base);
       write(document.mask, painted.transaction, hint, grid, found.levels);
@@ -90,7 +102,7 @@ export class SmartBrush extends Brush {
     const zones = zonesOf(hint, grid);
     try {
       const found = await this.#fromServer(hint, grid, zones, read(mask, grid));
-      history.replace(entry, (transaction) => write(mask, transaction, hint, grid, moved(hint, zones, read(mask, grid), found).levels));
+      if (!document.readOnly.peek()) history.replace(entry, (transaction) => write(mask, transaction, hint, grid, moved(hint, zones, read(mask, grid), found).levels));
     } catch (error) {
       // Busy, too many requests, not reachable: the local edge stays.
       if (history.isLast(entry)) say(t("tool_edge_local", { reason: await errorText(error) }));

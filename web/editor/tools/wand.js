@@ -24,14 +24,16 @@ export class Wand extends Selection {
   constructor(context) {
     super(context);
     const { tolerance, contiguous } = context.settings;
-    effect(() => {
+    const prepares = effect(() => {
       if (context.settings.tool.value === this.name) context.ready.then(() => context.document.work.run("prepare"));
     });
     // A slider's move searches once more, from the same place.
-    effect(() => {
+    const searches = effect(() => {
       [tolerance.value, contiguous.value];
       if (this.#seed) this.#search();
     });
+    const stops = [this.stop, prepares, searches];
+    this.stop = () => { for (const stop of stops) stop(); };
   }
 
   /** @param {Place} place */
