@@ -49,6 +49,16 @@ def test_one_dropped_photo_asks_the_model_once_and_opens(direct: Gunicorn, tabs:
     assert tab.asked("POST") == ["POST /matte"]
 
 
+def test_photo_that_is_added_to_others_joins_the_list(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url)
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    choose(tab, photo_files[2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:3]})
+    assert "#/edit" not in tab.page.url
+    assert not tab.asked("POST /matte")
+
+
 def test_editor_is_loaded_while_one_photo_is_dragged_over_the_page(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -78,8 +88,6 @@ def test_pasted_photo_is_taken(direct: Gunicorn, tabs: Tabs, photo_files: list[P
     choose(tab, *photo_files[:2])
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED})
     paste(tab, photo_files[2])
-    poll(lambda: tab.page.evaluate("location.hash").startswith("#/edit/"), what="the editor")
-    tab.page.goto(f"{tab.url}/#/")
     wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": COMPLETED, "coffee.jpg": COMPLETED})
 
 
@@ -158,6 +166,11 @@ def test_what_fails_says_why_and_what_to_do(with_jobs: Studio, tabs: Tabs, mixed
     for text in ("The file is empty", "The file is damaged", "Too many pixels: 50", "Make a smaller copy"):
         panel.get_by_text(text).wait_for()
     tab.page.get_by_text("1 file is not a photo and was left out: notes.txt").wait_for()
+    # They would fail once more: as they are they can only be removed.
+    for name in failed:
+        assert item(tab, name).get_by_role("button", name="Retry").count() == 0
+        assert item(tab, name).get_by_role("button", name="Remove").is_visible()
+    assert panel.get_by_role("button", name="Retry failed").count() == 0
     # What the server would have refused was not sent.
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == 1
     # The browser has kept the photo that is to be made smaller.
@@ -255,7 +268,7 @@ def test_one_photo_and_all_can_be_cancelled_and_tried_again(with_jobs: Studio, t
     tab.expect("409")
     last = files[-1].name
     item(tab, last).get_by_role("button", name="Stop").click()
-    assert states(tab)[last] == "Cancelled"
+    poll(lambda: states(tab)[last] == "Cancelled", what="the stopped photo")
     tab.page.get_by_role("button", name="Cancel", exact=True).click()
     poll(lambda: set(states(tab).values()) <= {COMPLETED, "Cancelled"}, what="the end")
     assert tab.page.get_by_role("progressbar").count() == 0

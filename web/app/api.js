@@ -98,6 +98,11 @@ export async function errorOf(answer) {
   return errorFrom(answer.status, body, answer.headers.get("Retry-After"));
 }
 
+/** Whether the server does not have it any more. @param {unknown} error */
+export function isGone(error) {
+  return error instanceof ApiError && (error.status === 404 || error.status === 410);
+}
+
 /** @param {number} status @param {any} body @param {string|null} retryAfter */
 export function errorFrom(status, body, retryAfter) {
   const seconds = retryAfter === null ? NaN : Number(retryAfter);

@@ -66,6 +66,8 @@ class Indexed {
       if (put !== undefined) records.put(put);
       else records.delete(gone);
     }
+    // At once: a page that is closed commits nothing by itself.
+    transaction.commit();
     await committed(transaction);
   }
 

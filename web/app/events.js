@@ -51,7 +51,7 @@ export function reduce(doc, event) {
     case "fail":
       return over ? doc : { ...doc, state: "failed", stage: undefined, eta: undefined, error: event.error };
     case "cancel":
-      return over ? doc : { ...doc, state: "cancelled", stage: undefined, eta: undefined };
+      return over ? doc : doc.stage === "compose" ? kept(doc) : { ...doc, state: "cancelled", stage: undefined, eta: undefined };
     case "retry":
       return doc.state === "failed" || doc.state === "cancelled" ? { ...again(doc), state: "added", job: undefined } : doc;
     case "requeue":
@@ -60,7 +60,7 @@ export function reduce(doc, event) {
       return doc.state === "completed" ? { ...doc, state: "processing", stage: "compose", progress: 50 } : doc;
     case "rollback":
       // The upload ended without an answer: it is sent once more.
-      return over ? doc : { ...doc, state: "added", stage: undefined, progress: 0, eta: undefined, job: undefined };
+      return over ? doc : { ...doc, state: "added", stage: undefined, progress: 0, eta: undefined, job: undefined, stale: unmade(doc) };
   }
 }
 
@@ -76,7 +76,17 @@ function finished(doc, { result, revision }) {
   return { ...doc, state: "completed", stage: undefined, eta: undefined, progress: 100, error: undefined, result, job };
 }
 
+/** The result of before stays where it is not made again. @param {Doc} doc @returns {Doc} */
+function kept(doc) {
+  return { ...doc, state: "completed", stage: undefined, progress: 100, options: (!doc.stale && doc.applied) || doc.options };
+}
+
 /** @param {Doc} doc @returns {Doc} */
 function again(doc) {
-  return { ...doc, stage: undefined, progress: 0, eta: undefined, error: undefined, result: undefined, attempts: doc.attempts + 1 };
+  return { ...doc, stage: undefined, progress: 0, eta: undefined, error: undefined, result: undefined, attempts: doc.attempts + 1, stale: unmade(doc) };
+}
+
+/** A job that is begun once more knows no edit, and no own picture. @param {Doc} doc */
+function unmade({ edit, ground, stale = 0 }) {
+  return edit || ground ? stale + 1 : stale || undefined;
 }

@@ -108,7 +108,7 @@ async function start() {
   addEventListener("pagehide", flush);
   const known = knownFacts();
   const mine = await restored;
-  if (docs.size) (await import("../library/batch.js")).goOn(mine);
+  if (docs.size) (await import("../library/recover.js")).goOn(mine);
   else known.then(() => setTimeout(() => { prepare(); if (!docs.size) prepareEditing(); }, PREPARE_MS));
 }
 

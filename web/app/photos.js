@@ -5,11 +5,8 @@ import { patch, peek, photos } from "./store.js";
 
 /** The photo's bytes: of this visit, of the browser's storage, or of the job. @param {string} id @returns {Promise<Blob>} */
 export async function photoOf(id) {
-  const held = photos.get(id) ?? (await db.get("photos", id))?.photo;
-  if (held) {
-    photos.set(id, held);
-    return held;
-  }
+  const held = await heldPhoto(id);
+  if (held) return held;
   const job = peek(id)?.job;
   if (!job) throw new api.ApiError({ status: 410, code: "photo_gone", text: "The photo is not here any more" });
   const photo = await (await api.request(itemUrl(job, "original"))).blob();
@@ -19,7 +16,18 @@ export async function photoOf(id) {
 
 /** Whether the photo is here, without asking the server. @param {string} id */
 export async function hasPhoto(id) {
-  return photos.has(id) || Boolean((await db.get("photos", id))?.photo);
+  return Boolean(await heldPhoto(id));
+}
+
+/** @param {string} id @returns {Promise<Blob|undefined>} */
+async function heldPhoto(id) {
+  const held = photos.get(id);
+  // A file may have been moved or changed since it was chosen.
+  if (held && (await held.slice(0, 1).arrayBuffer().catch(() => null))) return held;
+  photos.delete(id);
+  const kept = (await db.get("photos", id))?.photo;
+  if (kept && peek(id)) photos.set(id, kept);
+  return kept;
 }
 
 /** Kinds of photos that most browsers do not show: the server makes a picture of them. */
@@ -50,7 +58,13 @@ async function findMatte(id, more) {
   const kept = await db.get("photos", id);
   if (kept?.matte) return kept.matte;
   const doc = peek(id);
-  if (doc?.job && doc.state === "completed") return (await api.request(itemUrl(doc.job, "mask"), more)).blob();
+  if (doc?.job && doc.result) {
+    try {
+      return await (await api.request(itemUrl(doc.job, "mask"), more)).blob();
+    } catch (error) {
+      if (!api.isGone(error)) throw error;
+    }
+  }
   const photo = await photoOf(id);
   const began = performance.now();
   const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
@@ -77,7 +91,9 @@ export async function maskOf(id) {
 export async function saveMask(id, mask) {
   if ((await keep(id, { mask })) || !mask) masks.delete(id);
   else masks.set(id, mask);
-  patch(id, {});
+  const { job, state, stale = 0 } = /** @type {Partial<import("./store.js").Doc>} */ (peek(id) ?? {});
+  // A result that the server makes, or is about to make, is without it.
+  patch(id, job || state !== "completed" ? { stale: stale + 1 } : {});
 }
 
 /** @type {Promise<unknown>} */
@@ -93,7 +109,8 @@ export function keep(id, change) {
 /** @param {string} id @param {Parameters<typeof keep>[1]} change */
 async function merge(id, change) {
   const kept = (await db.get("photos", id)) ?? { docId: id };
-  const done = await db.put("photos", { ...kept, ...change });
+  // Of a photo that was removed meanwhile nothing is kept.
+  const done = !peek(id) || (await db.put("photos", { ...kept, ...change }));
   if (!done) db.trouble.value = "full";
   return done;
 }

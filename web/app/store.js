@@ -97,7 +97,7 @@ export function patch(id, change) {
   const held = docs.get(id);
   if (!held) return;
   held.value = { ...held.peek(), ...change };
-  changed(held.peek());
+  changed(held.peek(), change);
 }
 
 /** Apply an event to a document. @param {string} id @param {import("./events.js").DocEvent} event */
@@ -116,21 +116,22 @@ export function dispatch(id, event) {
 
 /** Forget documents and all that is kept of them. @param {string[]} ids */
 export async function forget(ids) {
-  drop(ids);
   broadcast("forget", ids);
-  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }, { store: "settings", delete: `lease ${id}` }]));
-  for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
+  await drop(ids);
 }
 
-/** @param {string[]} ids */
-function drop(ids) {
+/** What another tab forgets this one forgets as well: it may have written meanwhile. @param {string[]} ids */
+async function drop(ids) {
   for (const id of ids) {
+    gone.add(id);
     docs.delete(id);
     photos.delete(id);
     unsaved.delete(id);
   }
   arrange();
   for (const listener of onForget) listener(ids);
+  await db.write(ids.flatMap((id) => [{ store: "docs", delete: id }, { store: "photos", delete: id }, { store: "settings", delete: `lease ${id}` }]));
+  for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
 }
 
 /** Bring back what earlier visits left, and follow the other tabs. Returns the documents that are this tab's now: to send, or to forget where they were removed. */
@@ -139,11 +140,20 @@ export async function restore() {
   hear("forget", drop);
   const kept = /** @type {Doc[]} */ (await db.list("docs"));
   takeAll(kept);
-  const open = kept.filter((doc) => doc.removed || !isOver(doc));
+  return claim(await orphans());
+}
+
+/** The documents that wait, and are this tab's or those of closed tabs. */
+export async function orphans() {
+  const open = [...docs.values()].map((held) => held.peek()).filter((doc) => doc.removed || !isOver(doc));
   const others = open.some((doc) => ownerOf(doc) !== TAB) ? await openTabs() : new Set();
-  const orphans = open.filter((doc) => ownerOf(doc) === TAB || !others.has(ownerOf(doc)));
-  for (const doc of orphans) if (doc.tab !== TAB) patch(doc.id, { tab: TAB });
-  return orphans.map((doc) => doc.id);
+  return open.filter((doc) => ownerOf(doc) === TAB || !others.has(ownerOf(doc))).map(({ id }) => id);
+}
+
+/** Make documents this tab's. @param {string[]} ids */
+export function claim(ids) {
+  for (const id of ids) if (peek(id)?.tab !== TAB) patch(id, { tab: TAB });
+  return ids;
 }
 
 /** @param {Doc} doc */
@@ -160,21 +170,25 @@ function takeAll(heard) {
 function take(doc) {
   const held = docs.get(doc.id);
   const before = held?.peek();
-  if (held) held.value = merge(held.peek(), doc);
+  if (gone.has(doc.id)) return false;
+  // What has changed here a moment ago is not known there.
+  if (held && before) held.value = { ...merge(before, doc), ...unsaved.get(doc.id) };
   else docs.set(doc.id, signal(doc));
   changes.value = changes.peek() + 1;
   return !before || before.removed !== peek(doc.id)?.removed;
 }
 
 const SAVED_AT_ONCE = 50;
-/** Ids of documents that have changed. @type {Set<string>} */
-const unsaved = new Set();
+/** What has changed of documents, by id. @type {Map<string, Partial<Doc>>} */
+const unsaved = new Map();
+/** Ids of those that are forgotten. @type {Set<string>} */
+const gone = new Set();
 let saving = false;
 
-/** @param {Doc} doc */
-function changed(doc) {
+/** @param {Doc} doc @param {Partial<Doc>} [change] */
+function changed({ id }, change) {
   changes.value = changes.peek() + 1;
-  unsaved.add(doc.id);
+  unsaved.set(id, { ...unsaved.get(id), ...change });
   if (saving) return;
   saving = true;
   setTimeout(saveSome, 100);
@@ -182,14 +196,14 @@ function changed(doc) {
 
 /** Save what has changed, in parts that keep no frame waiting. */
 function saveSome() {
-  saveNow([...unsaved].slice(0, SAVED_AT_ONCE));
+  saveNow([...unsaved.keys()].slice(0, SAVED_AT_ONCE));
   saving = unsaved.size > 0;
   if (saving) setTimeout(saveSome);
 }
 
 /** Save all that has changed. */
 export async function flush() {
-  await saveNow([...unsaved]);
+  await saveNow([...unsaved.keys()]);
 }
 
 /** @param {string[]} ids */

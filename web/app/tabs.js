@@ -15,6 +15,11 @@ export const leads = signal(false);
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("studio") : undefined;
 /** @type {Map<string, (data: any) => void>} */
 const heard = new Map();
+// From the first moment: what is said while the page loads is not said again.
+channel?.addEventListener("message", ({ data }) => {
+  if (data.kind === "who") broadcast("here", TAB);
+  else heard.get(data.kind)?.(data.data);
+});
 
 /** Send something to the other tabs. @param {string} kind @param {any} data */
 export function broadcast(kind, data) {
@@ -26,26 +31,26 @@ export function hear(kind, listener) {
   heard.set(kind, listener);
 }
 
+/** @type {Promise<Set<string>>|undefined} */
+let asking;
+
 /** The ids of the other tabs that are open. @returns {Promise<Set<string>>} */
 export async function openTabs() {
   if (navigator.locks) {
     const { held } = await navigator.locks.query();
     return new Set((held ?? []).flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
   }
-  /** @type {Set<string>} */
-  const found = new Set();
-  hear("here", (id) => found.add(id));
-  broadcast("who", TAB);
-  return new Promise((resolve) => setTimeout(() => resolve(found), channel ? ANSWER_MS : 0));
+  return asking ??= new Promise((resolve) => {
+    const found = new Set();
+    hear("here", (id) => found.add(id));
+    broadcast("who", TAB);
+    setTimeout(() => { asking = undefined; resolve(found); }, channel ? ANSWER_MS : 0);
+  });
 }
 
 export function startTabs() {
   // Held for as long as the tab is open. Over plain HTTP there are no locks: tabs answer each other instead.
   navigator.locks?.request(`${LOCK}${TAB}`, () => new Promise(() => undefined));
-  channel?.addEventListener("message", ({ data }) => {
-    if (data.kind === "who") broadcast("here", TAB);
-    else heard.get(data.kind)?.(data.data);
-  });
   renew();
   setInterval(renew, RENEW_MS);
   addEventListener("storage", (event) => { if (event.key === LEASE) renew(); });
@@ -78,8 +83,10 @@ function tabId() {
   try {
     // A duplicated tab copies the session's storage: the id is taken out while the page is open.
     const kept = sessionStorage.getItem("tab");
-    sessionStorage.removeItem("tab");
+    const takeOut = () => sessionStorage.removeItem("tab");
+    takeOut();
     addEventListener("pagehide", () => sessionStorage.setItem("tab", kept ?? fresh));
+    addEventListener("pageshow", takeOut);
     return kept ?? fresh;
   } catch {
     return fresh;

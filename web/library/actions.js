@@ -1,6 +1,5 @@
 // What a person does with photos: take in, open, download, change, remove.
 import { say } from "../app/announce.js";
-import { isOver } from "../app/events.js";
 import { knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
@@ -9,18 +8,18 @@ import { TAB } from "../app/tabs.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { defaults, restoreDefaults } from "./defaults.js";
 import { examine, filesIn, identity } from "./intake.js";
-import { cancel, keepWaiting, pump } from "./sender.js";
+import { keepWaiting, pump } from "./sender.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
 /** What was left out of the last intake. */
 export const leftOut = signal(/** @type {{others: string[], twice: number}|undefined} */ (undefined));
 /** Errors of photos whose bytes are missing. */
-const LOST = new Set(["photo_gone", "result_expired"]);
+const LOST = new Set(["photo_gone", "result_expired", "unreadable_file"]);
 /** Files that are being looked into. */
 export const looking = signal(0);
 
-/** Take files in. One photo goes straight to the model and opens; several become jobs. @param {import("./drop.js").Dropped[]} items */
+/** Take files in. The first photo, where it comes alone, goes straight to the model and opens; others become jobs. @param {import("./drop.js").Dropped[]} items */
 export async function takeIn(items) {
   const found = await filesIn(items);
   if (!found.length) return;
@@ -38,7 +37,7 @@ export async function takeIn(items) {
       else say(t("nothing_added"));
       return;
     }
-    const single = photos.length === 1 && !photos[0].error && !all().some((doc) => !isOver(doc));
+    const single = photos.length === 1 && !photos[0].error && !all().length;
     const docs = add(photos.map((photo) => ({ ...photo, options: { ...defaults.peek() }, direct: single || undefined })));
     say(t("added", { count: docs.length }));
     // Many photos are shown before they are sent.
@@ -65,11 +64,4 @@ function bringBack(photo, lost) {
 /** @param {string} id */
 export function openEditorOf(id) {
   go({ name: "edit", id });
-}
-
-/** Stop everything that has not ended. */
-export async function cancelAll() {
-  const open = all().filter((doc) => !isOver(doc)).map((doc) => doc.id);
-  await cancel(open);
-  say(t("cancelled_all", { count: open.length }));
 }

@@ -18,9 +18,11 @@ export async function unzipPhotos(archive, limit) {
     const name = /** @type {string} */ (parts.pop());
     const path = folder + parts.map((part) => `${part}/`).join("");
     const large = entry.size > limit;
-    const blob = large ? new Blob() : await openEntry(archive, entry);
+    // A damaged photo keeps none of the others out.
+    const opened = large ? undefined : await openEntry(archive, entry).catch(() => undefined);
+    const blob = opened ?? new Blob();
     const { kind, ...size } = sniff(await blob.slice(0, 65536).arrayBuffer());
-    const code = large ? "upload_too_large" : kind === "empty" ? "empty_image" : kind === "other" ? "unsupported_format" : undefined;
+    const code = large ? "upload_too_large" : !opened ? "bad_entry" : kind === "empty" ? "empty_image" : kind === "other" ? "unsupported_format" : undefined;
     const error = code ? { code, text: "", solution: "", details: "", retryable: false } : undefined;
     photos.push({ name, path, blob, type: blob.type, modified: entry.modified, ...size, error });
   }

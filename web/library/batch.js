@@ -2,16 +2,16 @@
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { facts, knownFacts } from "../app/facts.js";
-import { all, counts, order, peek } from "../app/store.js";
-import { cancelAll, leftOut, looking } from "./actions.js";
+import { isOver } from "../app/events.js";
+import { facts } from "../app/facts.js";
+import { all, counts, order } from "../app/store.js";
+import { leads, TAB } from "../app/tabs.js";
+import { leftOut, looking } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
-import { restoreDefaults } from "./defaults.js";
 import { prepareEditing } from "./drop.js";
 import { chooseFolder, choosePhotos } from "./hero.js";
 import { PhotoList } from "./list.js";
 import { pause, queueLost } from "./pace.js";
-import { resume } from "./sender.js";
 import { announce, eta, noteTimes, overall } from "./progress.js";
 import { filter, selected, shown, unsure } from "./selection.js";
 
@@ -52,6 +52,7 @@ function library() {
 }
 
 const PREPARE_MS = 1000;
+const ADOPT_MS = 3000;
 
 /** A part of the view that is loaded when it is shown for the first time. @param {() => Promise<() => unknown>} load */
 function loadedLater(load) {
@@ -80,7 +81,7 @@ function progressCard() {
   const left = eta.value === undefined ? "" : t("time_left", { time: speaker().duration(eta.value) });
   return html`<div class="progress-card panel">
     <p><strong>${t("done_of", { done, of })}</strong> <span class="soft">${failed ? t("failed_count", { count: failed }) : ""} ${left}</span></p>
-    <button type="button" class="button" @click=${cancelAll}>${t("cancel")}</button>
+    <button type="button" class="button" @click=${async () => (await import("./cancel.js")).cancelAll()}>${t("cancel")}</button>
     <div class="track" role="progressbar" aria-label=${t("overall_progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}><i></i></div>
   </div>`;
 }
@@ -107,7 +108,7 @@ function filters() {
 
 // Loaded while nothing else happens, so that it is there when the server is not.
 setTimeout(() => {
-  Promise.all([import("./results.js"), import("./delete.js")]).catch(() => undefined);
+  Promise.all([import("./download.js"), import("./delete.js"), import("./retry.js"), import("./failed.js"), import("../app/sse.js")]).catch(() => undefined);
   editLater();
 }, PREPARE_MS);
 
@@ -117,11 +118,7 @@ function editLater() {
   else prepareEditing();
 }
 
-/** Go on with the documents of an earlier visit that are this tab's. @param {string[]} mine */
-export async function goOn(mine) {
-  await Promise.all([knownFacts(), restoreDefaults()]);
-  const removed = mine.filter((id) => peek(id)?.removed);
-  if (removed.length) await (await import("./removal.js")).finish(removed);
-  await resume(mine);
-  if (all().some(({ draft, stale }) => draft || stale)) (await import("./recover.js")).recover(mine);
-}
+// Photos of a tab that was closed go on in another.
+setInterval(() => {
+  if (leads.peek() && all().some((doc) => !isOver(doc) && doc.tab !== TAB)) import("./recover.js").then(({ adopt }) => adopt()).catch(() => undefined);
+}, ADOPT_MS);

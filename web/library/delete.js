@@ -1,13 +1,13 @@
 // Deletes everything, here and on the server, after a question.
 import { html } from "../vendor/lit-html/lit-html.js";
-import { request } from "../app/api.js";
 import { say } from "../app/announce.js";
 import { openDialog } from "../app/dialog.js";
 import { t } from "../app/i18n/index.js";
 import { all, forget, order } from "../app/store.js";
-import { cancelAll, leftOut } from "./actions.js";
+import { leftOut } from "./actions.js";
+import { cancelAll } from "./cancel.js";
 import { moreTexts } from "./failures.js";
-import { finish } from "./removal.js";
+import { erase, finish } from "./removal.js";
 
 await moreTexts();
 
@@ -23,8 +23,8 @@ async function deleteAll() {
   const docs = all();
   await cancelAll();
   const jobs = [...new Set(docs.flatMap((doc) => (doc.job ? [doc.job.id] : [])))];
-  await Promise.all(jobs.map((id) => request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => undefined)));
+  const isAll = await erase(jobs);
   await forget(docs.map((doc) => doc.id));
   leftOut.value = undefined;
-  say(t("deleted"));
+  if (isAll) say(t("deleted"));
 }

@@ -1,6 +1,11 @@
 // All results in one ZIP file, and what is known of them as JSON.
 import * as api from "../app/api.js";
+import { notify } from "../app/announce.js";
+import { facts, optionsOf } from "../app/facts.js";
+import { t } from "../app/i18n/index.js";
 import { peek } from "../app/store.js";
+import { downloadZip } from "../vendor/client-zip/client-zip.js";
+import { errorText } from "./failures.js";
 import { resultBlob, saveBlob } from "./results.js";
 import { stems } from "./names.js";
 import { isCurrent } from "./remake.js";
@@ -11,6 +16,7 @@ import { targets } from "./selection.js";
 // Larger archives are parted: a tab's memory is small.
 const PART_BYTES = 512 * 1024 * 1024;
 const ARCHIVE = "photos.zip";
+const NAMED = 4;
 
 /** Save all results: as the server's archive where all of them are there, otherwise packed here. @param {Doc[]} docs @param {(done: number) => void} onPacked */
 export async function downloadAll(docs, onPacked) {
@@ -26,11 +32,12 @@ async function fromServer(docs, onPacked) {
   try {
     answer = await api.request("/api/archives", { method: "POST", body: JSON.stringify({ items, metadata: false }), headers: { "Content-Type": "application/json" } });
   } catch (error) {
-    // A server of before.
-    if (error instanceof api.ApiError && (error.status === 404 || error.status === 405)) return packed(docs, onPacked);
+    // A server of before, or one that has deleted some of the results.
+    if (api.isGone(error) || (error instanceof api.ApiError && error.status === 405)) return packed(docs, onPacked);
     throw error;
   }
-  const { url } = await answer.json();
+  const { url, files } = await answer.json();
+  if (files < docs.length) return packed(docs, onPacked);
   const link = document.createElement("a");
   link.href = url;
   link.download = ARCHIVE;
@@ -39,22 +46,26 @@ async function fromServer(docs, onPacked) {
 
 /** @param {Doc[]} docs @param {(done: number) => void} onPacked */
 async function packed(docs, onPacked) {
-  const { downloadZip } = await import("../vendor/client-zip/client-zip.js");
+  /** @type {{name: string, error: unknown}[]} */
+  const missing = [];
   const names = stems(docs);
   const parts = inParts(docs);
   let at = 0;
   for (const [number, part] of parts.entries()) {
     const entries = async function* () {
       for (const doc of part) {
-        const blob = await resultBlob(doc.id);
-        yield { name: `${names[at]}.${endingOf(blob)}`, input: blob, lastModified: new Date(doc.addedAt) };
+        const name = names[at];
         at += 1;
+        const blob = await resultBlob(doc.id).catch((error) => { missing.push({ name, error }); });
+        if (blob) yield { name: `${name}.${endingOf(blob)}`, input: blob, lastModified: new Date(doc.addedAt) };
         onPacked(at);
       }
     };
     const archive = await downloadZip(entries()).blob();
+    if (missing.length === docs.length) throw missing[0].error;
     saveBlob(archive, parts.length > 1 ? `photos-${number + 1}.zip` : ARCHIVE);
   }
+  if (missing.length) notify(t("not_packed", { count: missing.length, names: missing.slice(0, NAMED).map(({ name }) => name).join(", "), reason: await errorText(missing[0].error) }));
 }
 
 /** @param {Doc[]} docs @returns {Doc[][]} */
@@ -80,10 +91,13 @@ export function metadata() {
   return targets.peek().flatMap((id) => {
     const doc = peek(id);
     if (!doc) return [];
-    const { name, path, state, result, error, edit } = doc;
+    const { name, path, state, error, edit, options } = doc;
+    // A result of before is no result of a photo that has failed since.
+    const result = state === "failed" ? undefined : doc.result;
+    const preset = facts.peek()?.presets[options.preset ?? ""];
     return [{
       name, path, status: state, width: result?.width ?? null, height: result?.height ?? null, bytes: result?.bytes || null,
-      format: result ? doc.options.format || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
+      format: result ? options.format || (preset && optionsOf(preset).format) || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
       seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit), error: error ? error.code : null,
     }];
   });

@@ -1,17 +1,18 @@
 // What went wrong and what to do, grouped by reason.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { notify } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";
 import { add, changes, forget, order, patch, peek, photoOf } from "../app/store.js";
-import { errorFacts, errorSolution, moreTexts, errorTitle } from "./failures.js";
+import { canRetry, errorFacts, errorSolution, moreTexts, errorTitle, SHRINKS } from "./failures.js";
 import { icon } from "./icons.js";
-import { GONE, keepWaiting, pump, retry } from "./sender.js";
+import { retry } from "./retry.js";
+import { GONE, keepWaiting, pump } from "./sender.js";
 import { shrink } from "./thumbs.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
 const NAMED = 6;
-const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
 
 await moreTexts();
 
@@ -28,9 +29,9 @@ function groups() {
   return found;
 }
 
-/** @param {Doc} doc */
-function canRetry({ error }) {
-  return error?.retryable && !SHRINKS.has(error.code);
+/** Whether this browser may make a smaller copy. @param {Doc} doc */
+function canShrink({ error, decodes }) {
+  return SHRINKS.has(error?.code ?? "") && decodes !== false;
 }
 
 /** @param {Doc[]} docs */
@@ -65,7 +66,7 @@ function group(docs) {
       ${technical(docs)}
     </div>
     <div class="buttons">
-      ${SHRINKS.has(error.code) ? html`<button type="button" class="button" @click=${() => docs.forEach((doc) => shrinkAndRetry(doc.id))}>${t("resize_and_retry")}</button>` : nothing}
+      ${docs.some(canShrink) ? html`<button type="button" class="button" @click=${() => docs.filter(canShrink).forEach((doc) => shrinkAndRetry(doc.id))}>${t("resize_and_retry")}</button>` : nothing}
       ${docs.some(canRetry) ? html`<button type="button" class="button" @click=${() => retryAll(docs.filter(canRetry))}>${t("retry_these")}</button>` : nothing}
     </div>
   </li>`;
@@ -105,6 +106,10 @@ async function shrinkAndRetry(id) {
   const photo = await photoOf(id).catch(() => undefined);
   const blob = photo && (await shrink({ photo, pixels }));
   if (!photo) patch(id, { error: GONE });
+  else if (!blob) {
+    if (blob === null) patch(id, { decodes: false });
+    notify(t("not_resized", { name: doc.name }));
+  }
   if (!blob) return;
   await forget([id]);
   const [made] = add([{ name: doc.name.replace(/\.[^.]+$/, "") + ".jpg", path: doc.path, blob, type: "image/jpeg", modified: doc.modified, options: doc.options }]);

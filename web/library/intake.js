@@ -105,11 +105,11 @@ async function look({ file, path }, facts) {
   }
 }
 
-/** @param {File} file @param {string} path @param {Facts} facts @returns {Promise<Photo[]>} */
+/** @param {File} file @param {string} path @param {Facts} facts */
 async function unpacked(file, path, facts) {
   const { unzipPhotos } = await import("./archive.js");
   const photos = await unzipPhotos(file, facts.limits.bytes);
-  return photos.map((photo) => ({ ...photo, path: path + photo.path, error: reason(photo, facts) }));
+  return photos.length ? photos.map((photo) => ({ ...photo, path: path + photo.path, error: reason(photo, facts) })) : file.name;
 }
 
 /** Why the server would refuse a photo, as far as one can know before it is sent. @param {{blob: Blob, width?: number, height?: number, error?: any}} photo @param {Facts} facts */
@@ -123,5 +123,5 @@ function reason({ blob, width, height, error }, { limits }) {
 
 /** @param {string} code @returns {import("../app/store.js").DocError} */
 export function refused(code) {
-  return { code, text: "", solution: "", details: "", retryable: code === "upload_too_large" || code === "too_many_pixels" };
+  return { code, text: "", solution: "", details: "", retryable: false };
 }

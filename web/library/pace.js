@@ -14,7 +14,7 @@ const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 const SILENT_TRIES = 3;
 const DEFAULT_SECONDS = 5;
 // The same photo would be refused again.
-const LASTING = new Set([413, 415, 422]);
+const LASTING = new Set([410, 413, 415, 422]);
 
 /** Whether the same request may succeed later. @param {unknown} error @returns {error is ApiError} */
 export function passes(error) {

@@ -1,5 +1,5 @@
 // Makes a job's result again, after its options, its mask or the picture behind it have changed.
-import { request } from "../app/api.js";
+import { ApiError, request } from "../app/api.js";
 import { itemUrl, maskOf } from "../app/photos.js";
 import { dispatch, patch, peek } from "../app/store.js";
 import { passes, waitFor } from "./pace.js";
@@ -9,6 +9,7 @@ import { resultOf } from "./watcher.js";
 /** @typedef {import("../app/store.js").Doc} Doc */
 /** @typedef {import("../app/store.js").Options} Options */
 
+const MOST_CROSSED = 5;
 /** Photos whose results are being made. @type {Set<string>} */
 const running = new Set();
 
@@ -32,24 +33,26 @@ export async function remake(id) {
   }
 }
 
-/** Make the result again after an edit; where the server refuses, the result of before is still there. @param {string} id */
+/** Make the result again; where the server refuses, the one of before is still there. @param {string} id */
 export async function remakeEdit(id) {
   const before = peek(id)?.result;
   try {
     await remake(id);
   } catch (error) {
-    if (before) dispatch(id, { type: "finish", result: before });
+    if (before && peek(id)?.stage === "compose") dispatch(id, { type: "finish", result: before });
     throw error;
   }
 }
 
 /** @param {string} id */
 async function attempts(id) {
-  for (let tries = 0; peek(id); tries += 1) {
+  for (let tries = 0, doc = peek(id); doc && !isCurrent(doc); tries += 1, doc = peek(id)) {
     try {
-      return await once(/** @type {Doc} */ (peek(id)));
+      return await once(doc);
     } catch (error) {
-      if (!passes(error)) throw error;
+      // Another tab makes it again at the same time.
+      const crossed = error instanceof ApiError && error.code === "item_changed" && tries < MOST_CROSSED;
+      if (!passes(error) && !crossed) throw error;
       await waitFor(error, tries);
     }
   }
@@ -61,6 +64,8 @@ async function once(doc) {
   const url = itemUrl(/** @type {NonNullable<Doc["job"]>} */ (doc.job), "mask");
   const mask = stale ? await maskOf(id) : await (await request(url)).blob();
   const item = await (await send(url, mask, doc)).json();
+  // It is a photo of another job by now.
+  if (peek(id)?.job?.item !== doc.job?.item) return;
   patch(id, { applied: options, stale: peek(id)?.stale === stale ? undefined : peek(id)?.stale });
   dispatch(id, { type: "finish", revision: item.revision, result: { ...resultOf(item), confidence: result?.confidence, model: result?.model ?? "" } });
   renewThumb(id);

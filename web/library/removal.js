@@ -1,15 +1,17 @@
 // Removes photos: from the list at once, for good some seconds later. Until then it can be undone.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { offer, say } from "../app/announce.js";
-import { request } from "../app/api.js";
+import { notify, offer, say } from "../app/announce.js";
+import { isGone, request } from "../app/api.js";
+import { facts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { route } from "../app/router.js";
 import { arrange, docs, flush, forget, patch, peek, together } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { moreTexts } from "./failures.js";
 import { select } from "./selection.js";
-import { cancel, pump } from "./sender.js";
+import { cancel } from "./cancel.js";
+import { pump } from "./sender.js";
 import { watchJobs } from "./watcher.js";
 
 const UNDO_MS = 10_000;
@@ -61,12 +63,15 @@ export async function finish(ids = removed.peek()) {
     else left.push(id);
   }
   // All are begun at once: the page may be about to close.
-  await Promise.all([cancel(left), forget(ids), ...[...whole].map(erase)]);
+  await Promise.all([cancel(left), forget(ids), erase([...whole])]);
 }
 
-/** @param {string} job */
-function erase(job) {
-  return request(`/api/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => undefined);
+/** Delete jobs on the server, and say so where they are still there. @param {string[]} jobs */
+export async function erase(jobs) {
+  const deleted = await Promise.all(jobs.map((job) => request(`/api/jobs/${job}`, { method: "DELETE", keepalive: true }).then(() => true, isGone)));
+  const isAll = !deleted.includes(false);
+  if (!isAll) notify(t("not_deleted", { hours: Math.round((facts.peek()?.result_ttl_seconds ?? 0) / 3600) }));
+  return isAll;
 }
 
 /** @param {string[]} ids @param {string|undefined} by */

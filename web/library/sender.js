@@ -7,8 +7,9 @@ import { all, dispatch, newId, onForget, patch, peek, together } from "../app/st
 import { hasPhoto, keep, photoOf } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
 import { upload } from "../app/upload.js";
+import { SHRINKS } from "./failures.js";
 import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
-import { pumpDirect, stopDirect } from "./direct.js";
+import { pumpDirect } from "./direct.js";
 import { hooks, watchJobs } from "./watcher.js";
 
 /**
@@ -18,7 +19,6 @@ import { hooks, watchJobs } from "./watcher.js";
 
 const PATH = "/api/jobs/remove-bg-batch";
 const FIRST_FILES = 4;
-const FILES = 16;
 const BYTES = 24 * 1024 * 1024;
 const MAX_UNFINISHED = 64;
 const UPLOADS = 2;
@@ -28,8 +28,10 @@ const KEPT_BYTES = 300 * 1024 * 1024;
 export const GONE = { code: "photo_gone", text: "", solution: "", details: "", retryable: false };
 
 /** Uploads that run, by key. @type {Map<string, {abort: AbortController, ids: string[]}>} */
-const running = new Map();
+export const running = new Map();
 let sentBefore = false;
+/** Files of a request; fewer where a proxy takes no larger ones. */
+let most = 16;
 hooks.settled = pump;
 
 /** Send what waits and may be sent now; called whenever something changes. */
@@ -52,7 +54,7 @@ export function pump() {
 
 /** The next photos that go in one request: they share their options. @param {Doc[]} waiting @param {number} room @param {api.StudioFacts} known */
 function nextChunk(waiting, room, { limits }) {
-  const most = Math.min(sentBefore ? FILES : FIRST_FILES, limits.batch_files, room);
+  const count = Math.min(sentBefore ? most : FIRST_FILES, most, limits.batch_files, room);
   const options = JSON.stringify(waiting[0].options);
   /** @type {Doc[]} */
   const chunk = [];
@@ -60,7 +62,7 @@ function nextChunk(waiting, room, { limits }) {
   for (const doc of waiting) {
     if (JSON.stringify(doc.options) !== options) continue;
     bytes += doc.bytes;
-    if (chunk.length === most || (chunk.length && bytes > Math.min(BYTES, limits.batch_bytes))) break;
+    if (chunk.length === count || (chunk.length && bytes > Math.min(BYTES, limits.batch_bytes))) break;
     chunk.push(doc);
   }
   sentBefore = true;
@@ -68,7 +70,7 @@ function nextChunk(waiting, room, { limits }) {
 }
 
 /** @param {Submission} submission */
-async function submit(submission) {
+export async function submit(submission) {
   const abort = new AbortController();
   running.set(submission.key, { abort, ids: submission.ids });
   together(() => submission.ids.forEach((id) => dispatch(id, { type: "upload" })));
@@ -113,7 +115,7 @@ async function formOf({ ids, options }) {
   for (const id of ids) {
     const doc = peek(id);
     // The request must be the same when it is repeated, also where a photo was removed meanwhile.
-    if (!(await hasPhoto(id))) { lose(ids); return undefined; }
+    if (!(await hasPhoto(id))) { await lose(ids); return undefined; }
     body.append("files", await photoOf(id), `${doc?.path ?? ""}${doc?.name ?? "photo"}`);
   }
   for (const [name, value] of Object.entries(options)) if (value !== "") body.append(name, value);
@@ -121,7 +123,7 @@ async function formOf({ ids, options }) {
 }
 
 /** Photos whose bytes went with the tab. @param {string[]} ids */
-async function lose(ids) {
+export async function lose(ids) {
   for (const id of ids) {
     if (await hasPhoto(id)) dispatch(id, { type: "rollback" });
     else dispatch(id, { type: "fail", error: GONE });
@@ -136,36 +138,19 @@ async function accept({ ids, options }, job) {
     dispatch(id, { type: "uploaded", job: { id: job, item, revision: 0 } });
   }));
   // Stopped or removed while they were sent.
-  const unwanted = items.filter(({ id }) => (peek(id)?.state ?? "cancelled") === "cancelled");
-  if (unwanted.length === items.length) post(`/api/jobs/${job}/cancel`);
-  else for (const { item } of unwanted) cancelItem(job, item);
+  const unwanted = items.filter(({ id }) => isStopped(id)).map(({ item }) => item);
+  if (unwanted.length) import("./cancel.js").then(({ cancelJob }) => cancelJob(job, unwanted.length < items.length ? unwanted : undefined));
   watchJobs();
 }
 
 /** The request was refused for good: each photo gets to know why. @param {Submission} submission @param {unknown} error */
 async function refuse({ ids }, error) {
   const splits = error instanceof api.ApiError && error.status === 413 && ids.length > 1;
+  if (splits) most = Math.min(most, Math.ceil(ids.length / 2));
   for (const id of ids) {
     if (queueLost.peek() || splits) dispatch(id, { type: "rollback" });
     else dispatch(id, { type: "fail", error: docError(error) });
   }
-  if (splits) for (const id of ids) await submit({ key: newId(), ids: [id], options: peek(id)?.options ?? {}, at: Date.now() });
-}
-
-/** Go on with what an earlier visit had begun. @param {string[]} ids the documents that are this tab's */
-export async function resume(ids) {
-  const mine = new Set(ids);
-  const begun = /** @type {Submission[]} */ (await db.list("outbox")).filter((submission) => submission.ids.some((id) => mine.has(id)));
-  const inOutbox = new Set(begun.flatMap((submission) => submission.ids));
-  for (const submission of begun) if (!running.has(submission.key)) submit(submission);
-  for (const id of ids) {
-    const doc = peek(id);
-    if (!doc || inOutbox.has(id) || isOver(doc)) continue;
-    if (!(await hasPhoto(id)) && !doc.job) await lose([id]);
-    else if (!doc.job) dispatch(id, { type: "rollback" });
-  }
-  watchJobs();
-  pump();
 }
 
 let keeping = Promise.resolve();
@@ -176,67 +161,26 @@ export function keepWaiting(ids) {
     let bytes = all().filter((doc) => !isOver(doc) && !doc.job).reduce((sum, doc) => sum + doc.bytes, 0) - ids.reduce((sum, id) => sum + (peek(id)?.bytes ?? 0), 0);
     for (const id of ids) {
       const doc = peek(id);
-      if (!doc || doc.job || (isOver(doc) && !doc.error?.retryable)) continue;
+      if (!doc || doc.job || (isOver(doc) && !SHRINKS.has(doc.error?.code ?? ""))) continue;
       bytes += doc.bytes;
       if (bytes > KEPT_BYTES) return;
-      await keep(id, { photo: await photoOf(id) });
+      // A copy: some browsers keep a file as its place on the disk.
+      await photoOf(id).then(async (photo) => keep(id, { photo: new Blob([await photo.arrayBuffer()], photo) })).catch(() => undefined);
     }
   });
 }
 
-/** Stop photos that have not ended: a job of which nothing else is open as a whole. @param {string[]} ids */
-export async function cancel(ids) {
-  const open = ids.flatMap((id) => { const doc = peek(id); return doc && !isOver(doc) ? [doc] : []; });
-  together(() => open.forEach(({ id }) => {
-    stopDirect(id);
-    dispatch(id, { type: "cancel" });
-  }));
-  for (const { abort, ids: sent } of running.values()) if (sent.every((id) => (peek(id)?.state ?? "cancelled") === "cancelled")) abort.abort();
-  const others = new Set(all().flatMap((doc) => (doc.job && !isOver(doc) ? [doc.job.id] : [])));
-  const whole = new Set(open.flatMap(({ job }) => (job && !others.has(job.id) ? [job.id] : [])));
-  await Promise.all([
-    ...[...whole].map((job) => post(`/api/jobs/${job}/cancel`)),
-    ...open.map(({ job }) => (job && !whole.has(job.id) ? cancelItem(job.id, job.item) : undefined)),
-  ]);
-  pump();
+/** Whether it was stopped or removed. @param {string} id */
+function isStopped(id) {
+  return (peek(id)?.state ?? "cancelled") === "cancelled";
 }
 
-/** @param {string} path */
-async function post(path) {
-  // It may have ended meanwhile.
-  await api.request(path, { method: "POST", keepalive: true }).catch(() => undefined);
+/** Stop the uploads of which every photo was stopped or removed. */
+export function stopUploads() {
+  for (const { abort, ids } of running.values()) if (ids.every(isStopped)) abort.abort();
 }
 
-/** @param {string} job @param {string} item */
-async function cancelItem(job, item) {
-  await post(`/api/jobs/${job}/items/${item}/cancel`);
-}
-
-onForget.add((ids) => {
-  const gone = new Set(ids);
-  for (const { abort, ids: sent } of running.values()) if (sent.every((id) => gone.has(id))) abort.abort();
-});
-
-/** Try a failed or cancelled photo once more: on the server where its job is, otherwise from here. @param {string} id */
-export async function retry(id) {
-  const doc = peek(id);
-  if (!doc) return;
-  if (doc.job && doc.state === "failed") {
-    try {
-      await api.request(`/api/jobs/${doc.job.id}/items/${doc.job.item}/retry`, { method: "POST" });
-      dispatch(id, { type: "requeue" });
-      watchJobs();
-      return;
-    } catch (error) {
-      if (passes(error)) { patch(id, { error: docError(error) }); return; }
-    }
-  }
-  if (!(await hasPhoto(id)) && !doc.job) return patch(id, { state: "failed", error: GONE });
-  await photoOf(id).catch(() => undefined);
-  patch(id, { tab: TAB });
-  dispatch(id, { type: "retry" });
-  pump();
-}
+onForget.add(stopUploads);
 
 api.reachable.subscribe((is) => { if (is) queueMicrotask(pump); });
 

@@ -10,21 +10,29 @@ const AGAIN_SECONDS = 5;
 
 /** @type {Worker|undefined} */
 let worker;
-/** @type {Map<number, (blob: Blob|null) => void>} */
+/** @type {Map<number, (blob?: Blob|null) => void>} */
 const waiting = new Map();
 let number = 0;
 
-/** A small picture, or with `pixels` a smaller copy; null where the browser can't decode it. @param {{photo: Blob, matte?: Blob, pixels?: number}} asked @returns {Promise<Blob|null>} */
+/** A small picture, or with `pixels` a smaller copy; null where the browser can't decode it. @param {{photo: Blob, matte?: Blob, pixels?: number}} asked @returns {Promise<Blob|null|undefined>} undefined where it was not tried */
 export function shrink(asked) {
   if (!worker) {
     worker = new Worker(new URL("../workers/thumb.js", import.meta.url), { type: "module" });
     worker.addEventListener("message", ({ data: { id, blob } }) => { waiting.get(id)?.(blob); waiting.delete(id); });
-    worker.addEventListener("error", () => { for (const done of waiting.values()) done(null); waiting.clear(); });
+    worker.addEventListener("error", stopWorker);
   }
   number += 1;
   const id = number;
   worker.postMessage({ id, ...asked });
   return new Promise((resolve) => waiting.set(id, resolve));
+}
+
+/** What it owes is not made. */
+function stopWorker() {
+  worker?.terminate();
+  worker = undefined;
+  for (const done of waiting.values()) done();
+  waiting.clear();
 }
 
 /** Documents whose pictures are wanted, the newest wish first. @type {Set<string>} */
@@ -60,7 +68,7 @@ function missing(id) {
 
 /** @param {import("../app/store.js").Doc} doc */
 function afterKey(doc) {
-  return `${doc.id}/after${doc.job?.revision ?? ""}`;
+  return `${doc.id}/after${doc.job?.item} ${doc.job?.revision}`;
 }
 
 function next() {
@@ -89,7 +97,7 @@ async function makeBefore(id) {
   if (!(await hasPhoto(id))) return;
   const blob = await shrink({ photo: await photoOf(id) });
   if (blob) patch(id, { before: blob });
-  else if (peek(id)) patch(id, { decodes: false });
+  else if (blob === null) patch(id, { decodes: false });
 }
 
 /** @param {import("../app/store.js").Doc} doc */
@@ -104,21 +112,21 @@ async function makeAfter(doc) {
   if (thumb) patch(doc.id, { thumb, thumbKey: afterKey(doc) });
 }
 
-/** Object URLs, newest last; the oldest are revoked. @type {Map<string, {blob: Blob, url: string}>} */
+/** Object URLs, newest last; the oldest are revoked. @type {Map<string, {blob: Blob, version?: string, url: string}>} */
 const urls = new Map();
 
-/** The URL of a document's blob. @param {string} key @param {Blob|undefined} blob */
-export function urlOf(key, blob) {
+/** The URL of a document's blob. @param {string} key @param {Blob|undefined} blob @param {string} [version] */
+export function urlOf(key, blob, version) {
   if (!blob) return "";
   const held = urls.get(key);
   urls.delete(key);
-  if (held && held.blob.size === blob.size && held.blob.type === blob.type) {
+  if (held && held.version === version && held.blob.size === blob.size && held.blob.type === blob.type) {
     urls.set(key, held);
     return held.url;
   }
   if (held) URL.revokeObjectURL(held.url);
   const url = URL.createObjectURL(blob);
-  urls.set(key, { blob, url });
+  urls.set(key, { blob, version, url });
   trim();
   return url;
 }
@@ -145,5 +153,5 @@ onForget.add((ids) => {
       urls.delete(`${id}/${kind}`);
     }
   }
-  if (!all().length) { tried.clear(); worker?.terminate(); worker = undefined; waiting.clear(); }
+  if (!all().length) { tried.clear(); stopWorker(); }
 });

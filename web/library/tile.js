@@ -3,9 +3,8 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";
 import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
-import { cancel, retry } from "./sender.js";
 import { openEditorOf } from "./actions.js";
-import { errorTitle } from "./failures.js";
+import { canRetry, errorTitle } from "./failures.js";
 import { groundOf } from "./ground.js";
 import { icon } from "./icons.js";
 import { isUnsure, select, selected } from "./selection.js";
@@ -26,7 +25,7 @@ export function tile(doc, li) {
   li.dataset.selected = String(picked);
   // The result of before stays while it is made again.
   const result = (doc.state === "completed" || doc.state === "processing") && doc.thumb;
-  const url = result ? urlOf(`${doc.id}/thumb`, doc.thumb) : urlOf(`${doc.id}/before`, doc.before);
+  const url = result ? urlOf(`${doc.id}/thumb`, doc.thumb, doc.thumbKey) : urlOf(`${doc.id}/before`, doc.before);
   queueMicrotask(() => paint(li, doc, Boolean(result)));
   return html`
     <div class="picture" @click=${() => doc.state === "completed" && openEditorOf(doc.id)}>
@@ -52,25 +51,16 @@ function badge(doc) {
 
 /** @param {Doc} doc */
 function actions(doc) {
-  const remove = html`<button type="button" class="icon-button" aria-label=${t("remove")} title=${t("remove")} @click=${() => removeOne(doc.id)}>${icon("remove")}</button>`;
-  if (doc.state === "completed") {
-    return html`
-      <button type="button" class="icon-button" aria-label=${t("edit")} title=${t("edit")} @click=${() => openEditorOf(doc.id)}>${icon("edit")}</button>
-      <button type="button" class="icon-button" aria-label=${t("download")} title=${t("download")} @click=${() => download(doc.id)}>${icon("download")}</button>
-      ${remove}`;
-  }
-  if (isOver(doc)) return html`<button type="button" class="icon-button" aria-label=${t("retry")} title=${t("retry")} @click=${() => retry(doc.id)}>${icon("retry")}</button>${remove}`;
-  return html`<button type="button" class="icon-button" aria-label=${t("stop")} title=${t("stop")} @click=${() => cancel([doc.id])}>${icon("stop")}</button>${remove}`;
+  const { id } = doc;
+  const remove = button("remove", async () => (await import("./removal.js")).removePhotos([id]));
+  if (doc.state === "completed") return [button("edit", () => openEditorOf(id)), button("download", async () => (await import("./results.js")).downloadOne(id)), remove];
+  if (!isOver(doc)) return [button("stop", async () => (await import("./cancel.js")).cancel([id])), remove];
+  return [canRetry(doc) ? button("retry", async () => (await import("./retry.js")).retry(id)) : nothing, remove];
 }
 
-/** @param {string} id */
-async function removeOne(id) {
-  (await import("./removal.js")).removePhotos([id]);
-}
-
-/** @param {string} id */
-async function download(id) {
-  (await import("./results.js")).downloadOne(id);
+/** A button whose icon has the name of its text. @param {"edit" | "download" | "retry" | "remove" | "stop"} name @param {() => unknown} action */
+function button(name, action) {
+  return html`<button type="button" class="icon-button" aria-label=${t(name)} title=${t(name)} @click=${action}>${icon(name)}</button>`;
 }
 
 /** What templates can't say under the page's policy: styles of one element. @param {HTMLLIElement} li @param {Doc} doc @param {boolean} result */

@@ -71,8 +71,10 @@ async function run() {
 /** Follow the jobs until the stream ends; false where the server can't be reached. @param {string[]} jobs @param {AbortSignal} signal */
 async function follow(jobs, signal) {
   try {
-    if (Date.now() < pollUntil) await poll(jobs, signal);
-    else await (await import("../app/sse.js")).listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
+    // Without the file, as after an update of the server, each job is asked for.
+    const sse = Date.now() < pollUntil ? undefined : await import("../app/sse.js").catch(() => undefined);
+    if (!sse) await poll(jobs, signal);
+    else await sse.listen(`/api/jobs/events?${jobs.map((id) => `id=${id}`).join("&")}`, heard, signal, () => { reconnecting.value = false; });
     reconnecting.value = false;
     return true;
   } catch (error) {
@@ -148,6 +150,8 @@ function finish(id, item) {
   const doc = peek(id);
   if (!doc || doc.state === "completed") return;
   dispatch(id, { type: "finish", revision: item.revision, result: resultOf(item) });
+  // Its options or its mask may have changed meanwhile.
+  if (doc.stage !== "compose") import("./remake.js").then(({ remakeEdit }) => remakeEdit(id)).catch(() => undefined);
 }
 
 /** @param {Item} item */

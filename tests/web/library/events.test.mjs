@@ -84,3 +84,19 @@ test("a photo that was removed comes back by undoing alone", () => {
   assert.equal(merge(removed, doc("queued", { moves: 3 })).removed, undefined);
   assert.equal(merge(doc("queued", { moves: 3 }), removed).removed, undefined);
 });
+
+test("a result that is made again is kept where that is stopped", () => {
+  const held = doc("processing", { stage: "compose", job: JOB, result: RESULT, options: { background: "ffffff" }, applied: {} });
+  const stopped = reduce(held, EVENTS.cancel);
+  assert.deepEqual([stopped.state, stopped.stage, stopped.result, stopped.job, stopped.options], ["completed", undefined, RESULT, JOB, {}]);
+  // An edit is not undone by that.
+  assert.deepEqual(reduce({ ...held, stale: 1 }, EVENTS.cancel).options, { background: "ffffff" });
+});
+
+test("the result of another job is without the edit of a photo", () => {
+  const edited = { job: JOB, edit: { revision: 3, options: {} } };
+  for (const state of ["failed", "cancelled"]) assert.equal(reduce(doc(state, edited), EVENTS.retry).stale, 1, state);
+  assert.equal(reduce(doc("processing", edited), EVENTS.rollback).stale, 1);
+  assert.equal(reduce(doc("failed", { job: JOB, ground: new Blob() }), EVENTS.requeue).stale, 1);
+  assert.equal(reduce(doc("failed", { job: JOB }), EVENTS.retry).stale, undefined);
+});

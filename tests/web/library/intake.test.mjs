@@ -1,5 +1,6 @@
 // What files are: their kind and size by their first bytes, their limits, their places in folders.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { dropped } from "../../../web/library/drop.js";
 import { examine, filesIn } from "../../../web/library/intake.js";
@@ -93,4 +94,31 @@ test("files are taken as they are where the browser has no entries", async () =>
   for (const items of [[], [{ kind: "file" }], [{ kind: "file", webkitGetAsEntry: () => null }]]) {
     assert.deepEqual(await filesIn(dropped({ items, files: [photo] })), [{ file: photo, path: "" }]);
   }
+});
+
+test("a damaged photo keeps the others of its archive", async () => {
+  const script = `
+import io, sys, zipfile
+out = io.BytesIO()
+with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    for name in ("a.gif", "b.gif"):
+        archive.writestr(name, b"GIF89a" + bytes([50, 0, 50, 0]) + bytes(range(256)) * 4)
+whole = bytearray(out.getvalue())
+at = whole.index(b"a.gif") + 5
+whole[at:at + 40] = b"\\xff" * 40
+sys.stdout.buffer.write(whole)`;
+  const archive = file(execFileSync("python3", ["-c", script]), "photos.zip");
+  const { photos } = await examine(await filesIn([archive]), FACTS, new Set());
+  assert.deepEqual(photos.map(({ name, error }) => [name, error?.code]), [["a.gif", "bad_entry"], ["b.gif", undefined]]);
+});
+
+test("an archive without photos is named among the files that are none", async () => {
+  const script = `
+import io, sys, zipfile
+out = io.BytesIO()
+with zipfile.ZipFile(out, "w") as archive:
+    archive.writestr("word/document.xml", b"<w/>")
+sys.stdout.buffer.write(out.getvalue())`;
+  const letter = file(execFileSync("python3", ["-c", script]), "letter.docx");
+  assert.deepEqual((await examine(await filesIn([letter]), FACTS, new Set())).others, ["letter.docx"]);
 });

@@ -44,6 +44,10 @@ export const de = {
   delete_yes: "Löschen",
   keep: "Behalten",
   deleted: "Alles ist gelöscht.",
+  not_deleted: ({ hours }, say) => `Hier ist es gelöscht. Der Server antwortet nicht: Er löscht seine Kopien von selbst nach ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })}.`,
+  not_packed: ({ count, names, reason }, say) => `${say.plural(count, { one: "# Foto fehlt", other: "# Fotos fehlen" })} im ZIP: ${names}. ${reason}`,
+  not_resized: "Dieser Browser kann {name} nicht verkleinern.",
+  look_refused: ({ count, reason }, say) => `${say.plural(count, { one: "# Foto bleibt, wie es ist.", other: "# Fotos bleiben, wie sie sind." })} ${reason}`,
 
   solution_unexpected: "Versuchen Sie es noch einmal. Geschieht es wieder, schicken Sie die Einzelheiten dem Betreiber dieses Servers.",
 
@@ -69,7 +73,7 @@ export const de = {
   solution_no_subject: "Wählen Sie ein Foto, das das Motiv deutlich zeigt.",
   error_mask_mismatch: "Der Ausschnitt passt nicht zum Foto",
   solution_mask_mismatch: "Entfernen Sie das Foto, fügen Sie es neu hinzu und wiederholen Sie die Änderung.",
-  error_photo_gone: "Das Foto ging mit dem geschlossenen Tab verloren",
+  error_photo_gone: "Das Foto ging mit dem geschlossenen Tab verloren, oder seine Datei wurde verschoben",
   solution_photo_gone: "Legen Sie dieselben Fotos oder denselben Ordner noch einmal ab: Gesendet wird nur, was fehlt.",
 
   error_bad_archive: "Die ZIP-Datei ließ sich nicht lesen",

@@ -44,6 +44,10 @@ export const en = {
   delete_yes: "Delete",
   keep: "Keep",
   deleted: "Everything is deleted.",
+  not_deleted: ({ hours }, say) => `Deleted here. The server does not answer: it deletes its copies by itself after ${say.plural(hours, { one: "# hour", other: "# hours" })}.`,
+  not_packed: ({ count, names, reason }, say) => `${say.plural(count, { one: "# photo is", other: "# photos are" })} not in the ZIP file: ${names}. ${reason}`,
+  not_resized: "This browser can\u2019t make a smaller copy of {name}.",
+  look_refused: ({ count, reason }, say) => `${say.plural(count, { one: "# photo keeps its look.", other: "# photos keep their look." })} ${reason}`,
 
   solution_unexpected: "Retry it. If it happens again, send the details to the operator of this server.",
 
@@ -70,7 +74,7 @@ export const en = {
   solution_no_subject: "Choose a photo that shows the subject clearly.",
   error_mask_mismatch: "The cut-out does not fit the photo",
   solution_mask_mismatch: "Remove the photo, add it again, and repeat your edit.",
-  error_photo_gone: "The photo was lost when the tab was closed",
+  error_photo_gone: "The photo was lost when the tab was closed, or its file was moved",
   solution_photo_gone: "Drop the same photos or folder again: only the missing ones are sent.",
 
   // Archives.

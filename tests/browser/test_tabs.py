@@ -1,0 +1,108 @@
+"""Several tabs of one browser: each shows what the others do, and what one begins another can end."""
+
+from pathlib import Path
+
+from playwright.sync_api import Route
+
+from tests.support.batch import docs, hold, run, start
+from tests.support.gunicorn import Gunicorn
+from tests.support.studio import Studio, Tab, Tabs, choose, states, wait_for
+from tests.support.waiting import poll
+
+COMPLETED = "Completed"
+
+
+def test_photos_of_a_closed_tab_go_on_in_another(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    first = tabs.open(with_jobs.url)
+    second = tabs.open(with_jobs.url, context=first.page.context)
+    held = hold(second, "**/api/jobs/remove-bg-batch", "POST")
+    choose(second, *photo_files[:2])
+    poll(lambda: states(second) and held, what="the upload")
+    poll(lambda: len(states(first)) == 2, what="the photos in the first tab")
+    count = "return (await module.list('photos')).length;"
+    poll(lambda: run(first, "app/db.js", count) == 2, what="the browser's copies")
+    second.page.close()
+    wait_for(first, {path.name: COMPLETED for path in photo_files[:2]})
+
+
+def test_choice_stays_where_news_of_another_tab_cross_it(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(direct.url)
+    start(tab, photo_files[:2])
+    crossed = """
+      const [doc] = module.all();
+      const other = new BroadcastChannel("studio");
+      module.patch(doc.id, { options: { background: "ffffff" } });
+      const { hear } = await load("app/tabs.js");
+      const ended = new Promise((heard) => hear("end", heard));
+      other.postMessage({ kind: "docs", data: [doc] });
+      other.postMessage({ kind: "end" });
+      await ended;
+      return module.peek(doc.id).options;"""
+    assert run(tab, "app/store.js", crossed) == {"background": "ffffff"}
+
+
+def test_tab_hears_the_others_while_its_texts_are_loaded(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    context = tabs.context(locale="de-DE")
+    first = tabs.open(direct.url, context=context)
+    first.page.locator("input[type=file]").first.set_input_files(photo_files[:2])
+    poll(lambda: [doc["state"] for doc in docs(first)] == ["completed"] * 2, what="the results")
+    held: list[Route] = []
+    context.route("**/i18n/de.js", lambda route: held.append(route))
+    second = Tab(context.new_page(), direct.url)
+    tabs.open_tabs.append(second)
+    second.page.goto(direct.url, wait_until="commit")
+    poll(lambda: first.page.title() and held, what="the texts")
+    poll(lambda: len(docs(second)) == 2, what="the photos in the second tab")
+    run(first, "app/store.js", "module.patch(module.all()[0].id, { name: 'other.jpg' });")
+    poll(lambda: docs(second)[0]["name"] == "other.jpg", 5, "the news")
+    context.unroute("**/i18n/de.js")
+
+
+def test_what_was_forgotten_comes_back_neither_to_the_list_nor_to_the_storage(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """Another tab may have news of it, or an answer of the model for it, on their way."""
+    tab = tabs.open(direct.url)
+    start(tab, photo_files[:2])
+    late = """
+      const [doc] = module.all();
+      await module.forget([doc.id]);
+      const other = new BroadcastChannel("studio");
+      const { hear } = await load("app/tabs.js");
+      const ended = new Promise((heard) => hear("end", heard));
+      other.postMessage({ kind: "docs", data: [doc] });
+      other.postMessage({ kind: "end" });
+      await ended;
+      await (await load("app/photos.js")).keep(doc.id, { matte: new Blob(["late"]) });
+      const kept = await (await load("app/db.js")).list("photos");
+      return [module.all().length, kept.length];"""
+    assert run(tab, "app/store.js", late) == [1, 1]
+
+
+def test_tab_that_was_left_and_came_back_shares_its_name_with_no_other(direct: Gunicorn, tabs: Tabs) -> None:
+    """A page that the browser has kept alive goes on; a window that is opened from it copies its storage."""
+    tab = tabs.open(direct.url)
+    with tab.page.context.expect_page() as opened:
+        tab.page.evaluate(
+            """() => {
+              dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+              dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+              const link = document.createElement("a");
+              Object.assign(link, { href: location.href, target: "_blank", rel: "opener" }).click();
+            }"""
+        )
+    other = Tab(opened.value, direct.url)
+    opened.value.wait_for_load_state()
+    name = "return module.TAB;"
+    assert run(tab, "app/tabs.js", name) != run(other, "app/tabs.js", name)
+
+
+def test_change_of_the_last_moment_is_there_after_a_reload(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url)
+    start(tab, photo_files[:2])
+    with tab.page.expect_navigation():
+        change = "setTimeout(() => { module.patch(module.all()[0].id, { name: 'other.jpg' }); location.reload(); });"
+        run(tab, "app/store.js", change)
+    wait_for(tab, {"other.jpg": COMPLETED, "chelsea.jpg": COMPLETED})

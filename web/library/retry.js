@@ -1,0 +1,34 @@
+// Tries a photo that failed or was cancelled once more.
+import { isGone, request } from "../app/api.js";
+import { dispatch, patch, peek, photoOf } from "../app/store.js";
+import { itemUrl } from "../app/photos.js";
+import { TAB } from "../app/tabs.js";
+import { docError } from "./pace.js";
+import { GONE, pump } from "./sender.js";
+import { watchJobs } from "./watcher.js";
+
+const CONFLICT = 409;
+
+/** Try it on the server where its job is, otherwise from here. @param {string} id */
+export async function retry(id) {
+  const doc = peek(id);
+  if (!doc) return;
+  if (doc.job && doc.state === "failed") {
+    try {
+      await request(itemUrl(doc.job, "retry"), { method: "POST" });
+      dispatch(id, { type: "requeue" });
+      return watchJobs();
+    } catch (error) {
+      // Only a job that is gone, or that refuses for good, is replaced by another.
+      if (!isGone(error) && /** @type {{status?: number}} */ (error).status !== CONFLICT) return patch(id, { error: docError(error) });
+    }
+  }
+  try {
+    await photoOf(id);
+  } catch (error) {
+    return patch(id, { state: "failed", error: isGone(error) ? GONE : docError(error) });
+  }
+  patch(id, { tab: TAB });
+  dispatch(id, { type: "retry" });
+  pump();
+}
