@@ -6,7 +6,7 @@ keys, the command line and the OpenAPI document follow from the field.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -220,8 +220,7 @@ class Options(BaseModel):
 
     def bounded_by(self, side: int) -> Self:
         """Return the same options with both sides of the result bounded by `side` px."""
-        bounds = {name: min(getattr(self, name) or side, side) for name in ("max_width", "max_height")}
-        return self.model_copy(update=bounds)
+        return self.model_copy(update={n: min(getattr(self, n) or side, side) for n in ("max_width", "max_height")})
 
 
 def option_names() -> tuple[str, ...]:
@@ -243,13 +242,9 @@ def unknown_option(name: str, also: tuple[str, ...] = ()) -> UnknownOption:
     return no_such_option(name, [*Options.model_fields, *also])
 
 
-@cache
+options_schema: Final = cache(Options.model_json_schema)  # not to be changed
+
+
 def allowed(name: str) -> str:
     """Return what an option takes, in words, from its type."""
     return allowed_values(options_schema(), name)
-
-
-@cache
-def options_schema() -> dict[str, Any]:
-    """Return the JSON schema of the options, made once; not to be changed."""
-    return Options.model_json_schema()
