@@ -183,7 +183,8 @@ def test_editor_has_the_options_that_the_list_gave_an_edited_photo(batch: Tab, p
     leave(page)
     page.get_by_role("radio", name="White").check(force=True)
     page.get_by_role("button", name="Apply to all").click()
-    wait_for(batch, {path.name: COMPLETED for path in photo_files[:2]})
+    made = """({applied, state}) => state === "completed" && applied?.background"""
+    poll(lambda: documents(page, made) == ["ffffff", "ffffff"], what="the results with the look")
     edit(batch)
     assert session(page, "({options}) => options.value.background") == "ffffff"
     assert np.array_equal(mask_of(page), last)
