@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Request, Route, expect
 
-from tests.support.batch import docs, hold, run, start
+from tests.support.batch import docs, hold, made, run, start
 from tests.support.editor import set_options
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded, pixels
@@ -25,12 +25,6 @@ COMPLETED = "Completed"
 # A pixel of the cat in chelsea.jpg.
 INSIDE = (120, 90)
 CORNER = (2, 2)
-
-
-def made(tab: Tab) -> bool:
-    """Return whether every photo has a job's result with its options and its last edit."""
-    read = "const { isCurrent } = await load('library/remake.js'); return module.all().every(isCurrent);"
-    return bool(run(tab, "app/store.js", read)) and set(states(tab).values()) == {COMPLETED}
 
 
 def notice(tab: Tab, text: str) -> Locator:

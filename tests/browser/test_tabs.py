@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
-from tests.support.batch import docs, hold, run, start
+from tests.support.batch import docs, hold, made, run, start
 from tests.support.gunicorn import Gunicorn
-from tests.support.studio import Studio, Tab, Tabs, choose, states, wait_for
+from tests.support.images import pixels
+from tests.support.strokes import drag, ready, set_tool
+from tests.support.studio import Studio, Tab, Tabs, choose, item, states, wait_for
 from tests.support.waiting import poll
 
 COMPLETED = "Completed"
@@ -23,6 +25,25 @@ def test_photos_of_a_closed_tab_go_on_in_another(with_jobs: Studio, tabs: Tabs, 
     poll(lambda: run(first, "app/db.js", count) == 2, what="the browser's copies")
     second.page.close()
     wait_for(first, {path.name: COMPLETED for path in photo_files[:2]})
+
+
+def test_edit_of_a_closed_tab_is_in_the_result_that_another_gives(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    first = tabs.open(with_jobs.url)
+    start(first, photo_files[:2])
+    second = tabs.open(with_jobs.url, context=first.page.context)
+    item(second, "chelsea.jpg").get_by_role("button", name="Edit").click()
+    ready(second.page)
+    set_tool(second.page, "brush", mode="erase", size=80, hardness=1, opacity=1)
+    drag(second.page, (90, 90), (150, 90))
+    expect(second.page.get_by_role("status", name="Saved")).to_be_visible()
+    expect(item(first, "chelsea.jpg, Completed, Edited")).to_be_visible()
+    second.page.close()
+    poll(lambda: not any(doc.get("draft") for doc in docs(first)) and made(first), what="the edit")
+    with first.page.expect_download() as found:
+        item(first, "chelsea.jpg").get_by_role("button", name="Download").click()
+    assert pixels(found.value.path().read_bytes())[90, 120, 3] == 0
 
 
 def test_choice_stays_where_news_of_another_tab_cross_it(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:

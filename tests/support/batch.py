@@ -23,7 +23,7 @@ def run(tab: Tab, name: str, code: str, value: Any = None) -> Any:
 
 def docs(tab: Tab) -> list[dict[str, Any]]:
     """Return what the page knows of its photos."""
-    read = "return module.all().map(({ name, state, job, options, stale }) => ({ name, state, job, options, stale }));"
+    read = "return module.all().map((doc) => ({ ...doc, thumb: null, before: null, ground: null }));"
     return list(run(tab, "app/store.js", read))
 
 
@@ -41,3 +41,9 @@ def hold(tab: Tab, pattern: str, method: str) -> list[Route]:
     held: list[Route] = []
     tab.page.route(pattern, lambda route: held.append(route) if route.request.method == method else route.continue_())
     return held
+
+
+def made(tab: Tab) -> bool:
+    """Return whether every photo has a job's result with its options and its last edit."""
+    read = "const { isCurrent } = await load('library/remake.js'); return module.all().every(isCurrent);"
+    return bool(run(tab, "app/store.js", read)) and set(states(tab).values()) == {"Completed"}

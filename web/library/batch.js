@@ -118,7 +118,7 @@ function editLater() {
   else prepareEditing();
 }
 
-// Photos of a tab that was closed go on in another.
+// Photos and edits of a tab that was closed go on in another.
 setInterval(() => {
-  if (leads.peek() && all().some((doc) => !isOver(doc) && doc.tab !== TAB)) import("./recover.js").then(({ adopt }) => adopt()).catch(() => undefined);
+  if (leads.peek() && all().some((doc) => doc.draft || (doc.tab !== TAB && !isOver(doc)))) import("./recover.js").then(({ adopt }) => adopt()).catch(() => undefined);
 }, ADOPT_MS);

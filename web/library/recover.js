@@ -3,12 +3,16 @@ import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";
 import { knownFacts } from "../app/facts.js";
 import { hrefOf, route } from "../app/router.js";
-import { all, claim, dispatch, hasPhoto, orphans, peek } from "../app/store.js";
+import { all, claim, dispatch, hasPhoto, orphans, patch, peek } from "../app/store.js";
 import { openTabs, TAB } from "../app/tabs.js";
 import { restoreDefaults } from "./defaults.js";
 import { isCurrent } from "./remake.js";
 import { lose, pump, running, submit } from "./sender.js";
 import { watchJobs } from "./watcher.js";
+
+// Where editors answer who has a photo.
+const EDITORS = "studio-editor";
+const ANSWER_MS = 1000;
 
 /** Go on with documents that are this tab's. @param {string[]} mine */
 export async function goOn(mine) {
@@ -16,7 +20,7 @@ export async function goOn(mine) {
   const removed = mine.filter((id) => peek(id)?.removed);
   if (removed.length) await (await import("./removal.js")).finish(removed);
   await resume(mine);
-  for (const { id, draft } of all()) if (draft) await handOver(id).catch(() => undefined);
+  await handOverAll();
   await remakeOld();
 }
 
@@ -38,14 +42,30 @@ async function resume(ids) {
   pump();
 }
 
-/** Take an edit that was saved, and that the list did not have when the tab was closed, into the result. @param {string} id */
+/** Take edits that were saved, and that the list did not have when their tab was closed, into the results. */
+async function handOverAll() {
+  for (const { id, draft } of all()) if (draft && !(await isEdited(id))) await handOver(id).catch(() => undefined);
+}
+
+/** Whether an editor has it, which hands it over when it is left. @param {string} id @returns {Promise<boolean>} */
+async function isEdited(id) {
+  if (hrefOf(route.peek()) === hrefOf({ name: "edit", id })) return true;
+  if (!("BroadcastChannel" in globalThis)) return false;
+  const channel = new BroadcastChannel(EDITORS);
+  return new Promise((/** @type {(is: boolean) => void} */ resolve) => {
+    channel.onmessage = ({ data }) => { if (data.id === id && data.said === "mine") resolve(true); };
+    channel.postMessage({ id, said: "whose" });
+    setTimeout(() => resolve(false), ANSWER_MS);
+  }).finally(() => channel.close());
+}
+
+/** @param {string} id */
 async function handOver(id) {
   const [{ savedState }, { encode }, { keepEdit }, { exportOptions }] = await Promise.all([
     import("../editor/autosave.js"), import("../editor/core/png8.js"), import("../editor/keep.js"), import("../editor/options.js")]);
   const saved = await savedState(id);
-  // An open editor hands it over when it is left.
-  const isOpen = hrefOf(route.peek()) === hrefOf({ name: "edit", id });
-  if (saved && !isOpen) await keepEdit(id, await encode(saved.mask), exportOptions(saved.options));
+  if (!saved) patch(id, { draft: undefined });
+  else await keepEdit(id, await encode(saved.mask), exportOptions(saved.options));
 }
 
 /** Make results again that have other options or another mask than their photos. */
@@ -60,10 +80,11 @@ async function remakeOld() {
 /** Those that had no tab a moment ago. @type {Set<string>} */
 let alone = new Set();
 
-/** Take over the photos of tabs that are closed. One that is only loaded again is back before the second look. */
+/** Take over the photos and edits of tabs that are closed. One that is only loaded again is back before the second look. */
 export async function adopt() {
   const found = await orphans();
   const ids = found.filter((id) => alone.has(id) && peek(id)?.tab !== TAB && peek(id)?.removed !== TAB);
   alone = new Set(found);
   if (ids.length) await goOn(claim(ids));
+  else await handOverAll();
 }
