@@ -32,7 +32,7 @@ from services.jobs.errors import (
     JobNotRetryable,
     QueueUnavailable,
 )
-from services.net.errors import BadURL
+from services.net.errors import BadURL, ForbiddenSource
 from services.storage.base import KEYS, MAX_KEY_CHARS
 from services.storage.errors import ResultExpired, StorageUnavailable
 
@@ -122,7 +122,7 @@ SUBMIT: Final = Operation(
 SUBMIT_BATCH: Final = Operation(
     "jobs", "Submit many images", f"Each image is accepted or refused separately. {_IDEMPOTENCY}",
     _BATCH, _json(AcceptedView),
-    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, e.ModelNotFound,
+    (e.MissingImage, e.EmptyImage, e.BadOption, e.UnknownOption, BadURL, ForbiddenSource, e.ModelNotFound,
      TooManyFiles, e.UploadTooLarge, UnsupportedFormat,
      CorruptImage, TooManyPixels, ImageTooSmall, IdempotencyKeyReused, e.Busy, *_LOST),
     status=202, parameters={**_OPTIONS, **_CALLBACK},

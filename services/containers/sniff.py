@@ -18,6 +18,12 @@ class Kind:
 
 _RAW: Final = Kind("", "a camera's raw file", "Develop it in a photo program and export it as JPEG or PNG")
 _ZIP: Final = Kind("", "a ZIP archive", "Send archives to POST /api/remove/batch, or unpack it and send its images")
+_AS_TEXT: Final = Kind(
+    "", "an image whose bytes were changed as if they were text", "Read the file as bytes, and send them unchanged"
+)
+_BASE64: Final = Kind(
+    "", "base64 text", "Send the bytes that it stands for, or the text as JSON to POST /remove-background-base64"
+)
 _MAGIC: Final = (
     (b"\xff\xd8\xff", Kind("jpeg", "JPEG")),
     (b"\x89PNG\r\n\x1a\n", Kind("png", "PNG")),
@@ -51,6 +57,18 @@ _MAGIC: Final = (
     (b"MZ", Kind("", "a Windows program")),
     (b"\x1aE\xdf\xa3", Kind("", "a Matroska or WebM video")),
     (b"OggS", Kind("", "an Ogg file")),
+    # PNG and JPEG that were decoded as Latin-1 or UTF-8 and encoded again, and a PNG with other line ends.
+    (b"\xc2\x89PNG", _AS_TEXT),
+    (b"\xef\xbf\xbdPNG", _AS_TEXT),
+    (b"\xc3\xbf\xc3\x98\xc3\xbf", _AS_TEXT),
+    (b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", _AS_TEXT),
+    (b"\x89PNG\n", _AS_TEXT),
+    (b"\x89PNG\r\r", _AS_TEXT),
+    (b"data:image/", _BASE64),
+    (b"iVBORw0KGgo", _BASE64),
+    (b"/9j/", _BASE64),
+    (b"UklGR", _BASE64),
+    (b"R0lGOD", _BASE64),
     (b"ID3", Kind("", "an MP3 file")),
 )
 _AVIF_BRANDS: Final = (b"avif", b"avis")

@@ -106,15 +106,25 @@ class Outbound:
         finally:
             stream.close()
 
-    def _checked_addresses(self, target: Target, budget: Budget) -> list[Address]:
-        host, port = target.host, target.port
-        opened = (host, port) in self._hosts or ((host, None) in self._hosts and port in self._ports)
-        if not opened and port not in self._ports:
+    def refuse_closed(self, target: Target) -> None:
+        """Raise `ForbiddenSource` for a port, an address or a local name that is closed, without a look-up."""
+        if self._is_open(target):
+            return
+        if target.port not in self._ports:
             raise ForbiddenSource(f"the port is not one of {', '.join(map(str, sorted(self._ports)))}")
-        found = _literal(host)
-        if not found and (opened or ("." in host and not host.endswith(_LOCAL_NAMES))):
-            found = self._look_up(host, port, budget)
-        if not opened and not (found and all(map(is_public, found))):
+        found = _literal(target.host)
+        if not all(map(is_public, found)) or (not found and _is_local_name(target.host)):
+            raise ForbiddenSource(NOT_PUBLIC)
+
+    def _is_open(self, target: Target) -> bool:
+        """Return whether the operator has opened the host wherever it leads."""
+        host, port = target.host, target.port
+        return (host, port) in self._hosts or ((host, None) in self._hosts and port in self._ports)
+
+    def _checked_addresses(self, target: Target, budget: Budget) -> list[Address]:
+        self.refuse_closed(target)
+        found = _literal(target.host) or self._look_up(target.host, target.port, budget)
+        if not self._is_open(target) and not (found and all(map(is_public, found))):
             # A name that does not exist gets the same words.
             raise ForbiddenSource(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
@@ -172,6 +182,10 @@ class Outbound:
     def _tls(self) -> ssl.SSLContext:
         """Return a context with the system's certificates (or `SSL_CERT_FILE`), TLS 1.2 or newer, and checked names."""
         return self._given_tls or ssl.create_default_context()
+
+
+def _is_local_name(host: str) -> bool:
+    return "." not in host or host.endswith(_LOCAL_NAMES)
 
 
 def _literal(host: str) -> list[Address]:

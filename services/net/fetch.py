@@ -80,6 +80,10 @@ class Fetcher:
             log.info("fetch", host=host, outcome=outcome, duration_ms=round(milliseconds, 1))
         return Fetched(data, unquote(target.path.partition("?")[0].rpartition("/")[2]), milliseconds)
 
+    def refuse_closed(self, target: Target) -> None:
+        """Raise `ForbiddenSource` for a target that nothing is sent to, as far as its URL alone says."""
+        self._outbound.refuse_closed(target)
+
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):

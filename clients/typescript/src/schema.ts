@@ -1204,7 +1204,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden_source`: This server does not fetch from there. Download the image and send its bytes. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -33,10 +33,11 @@ from services.imaging.formats import Format
 from services.imaging.options import BACKGROUND_IMAGE, Options
 from services.jobs.submit import File, Submission
 from services.jobs.tables import BATCH, SINGLE
-from services.net.errors import BadURL
+from services.net.errors import BadURL, ForbiddenSource
 from services.net.urls import parse_url
 
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+CALLBACK_SOLUTION: Final = "Give a public URL, or ask the operator to open its host (FETCH_ALLOWED_HOSTS)"
 # For a batch's form fields and boundaries, besides its files.
 ROOM_FOR_FIELDS: Final = 64 * 1024
 
@@ -169,14 +170,19 @@ def _check_options(options: Options) -> None:
 
 
 def _callback_url(url: object) -> str | None:
-    """Return the checked URL of the webhook. Raises `BadOption`, `BadURL`."""
+    """Return the checked URL of the webhook. Raises `BadOption`, `BadURL`, `ForbiddenSource`."""
     if url is None:
         return None
     if not service().settings.webhook_secret:
         raise BadOption("callback_url", None, "nothing: this server has no WEBHOOK_SECRET")
     if not isinstance(url, str):
         raise BadURL("callback_url is not a string")
-    return parse_url(url).url
+    target = parse_url(url)
+    try:
+        service().fetcher.refuse_closed(target)
+    except ForbiddenSource as exc:
+        raise ForbiddenSource(f"callback_url: {exc.details}", CALLBACK_SOLUTION) from exc
+    return target.url
 
 
 def _idempotency_key() -> str | None:

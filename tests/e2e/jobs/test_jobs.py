@@ -319,6 +319,8 @@ def test_callback_reports_the_end_and_needs_http(here: Place, small: bytes, rece
     assert delivery.headers["webhook-signature"].startswith("v1,")
     refused = here.call("POST", SINGLE, files={"file": ("a", small)}, data={"callback_url": "ftp://example.org"})
     assert_error(refused, 400, "bad_url")
+    closed = here.call("POST", SINGLE, files={"file": ("a", small)}, data={"callback_url": "http://10.0.0.1/done"})
+    assert "callback_url" in assert_error(closed, 403, "forbidden_source")["details"]
 
 
 def test_image_by_url_is_fetched_at_submission(here: Place, picture: Source, jpeg: bytes) -> None:

@@ -1,9 +1,13 @@
 """Formats recognised by content."""
 
+import base64
+from collections.abc import Callable
+
 import pytest
 from PIL import Image
 
 from services.containers.sniff import Kind, sniff
+from tests.support import corpus
 from tests.support.images import encoded
 
 
@@ -54,6 +58,27 @@ def test_iso_media_are_distinguished_by_their_brands(data: bytes, name: str) -> 
 )
 def test_other_files_get_a_label_and_no_name(data: bytes, label: str) -> None:
     assert sniff(data) == Kind("", label)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize("decode", [lambda data: data.decode("latin-1"), lambda data: data.decode("utf-8", "replace")])
+def test_image_that_was_sent_as_text_is_recognised(form: str, decode: Callable[[bytes], str]) -> None:
+    found = sniff(decode(corpus.good(form)).encode())
+    assert found.label == "an image whose bytes were changed as if they were text"
+    assert "as bytes" in found.instead
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\r\n"])
+def test_png_with_other_line_ends_is_recognised(end: bytes) -> None:
+    assert "as if they were text" in sniff(corpus.good("PNG").replace(b"\r\n", end)).label
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("start", [b"", b"data:image/png;base64,"])
+def test_base64_instead_of_bytes_is_recognised(form: str, start: bytes) -> None:
+    found = sniff(start + base64.b64encode(corpus.good(form)))
+    assert found.label == "base64 text"
+    assert "/remove-background-base64" in found.instead
 
 
 def test_truncated_signature_is_not_an_image() -> None:

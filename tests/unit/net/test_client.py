@@ -62,6 +62,25 @@ def test_closed_port_is_refused_before_a_lookup() -> None:
     assert network.looked_up == []
 
 
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1/", "http://[::1]/", "http://printer/", "http://a.internal/", "http://1.1.1.1:22/"]
+)
+def test_what_a_url_alone_shows_to_be_closed_is_refused_without_a_lookup(url: str) -> None:
+    network = Network({}, {})
+    with pytest.raises(ForbiddenSource):
+        outbound(network).refuse_closed(parse_url(url))
+    assert network.looked_up == []
+
+
+def test_public_and_opened_hosts_are_not_refused_before_their_lookup() -> None:
+    network = Network({}, {})
+    for url in ("https://good.example/", "http://1.1.1.1/"):
+        outbound(network).refuse_closed(parse_url(url))
+    for host, url in (("10.0.0.1", "http://10.0.0.1/"), ("printer:9000", "http://printer:9000/")):
+        outbound(network, host).refuse_closed(parse_url(url))
+    assert network.looked_up == []
+
+
 def test_next_address_is_tried_after_a_refused_connection() -> None:
     with good(answer(b"second")) as (server, _):
         network = Network({"good.example": [[OTHER, PUBLIC]]}, {OTHER: free_port(), PUBLIC: server.port})

@@ -25,7 +25,9 @@ from services.imaging.decode import ImageLimits
 from services.imaging.errors import UnsupportedFormat
 from services.inference.registry import Models
 from services.jobs.submit import File, Submission
-from services.net.errors import BadURL
+from services.net.client import Outbound
+from services.net.errors import BadURL, ForbiddenSource
+from services.net.fetch import Fetcher
 from services.removal import Remover
 from tests.support.archives import archive
 from tests.support.models import PLAIN
@@ -47,6 +49,7 @@ def app() -> Flask:
         limits=limits,
         models=models,
         remover=Remover(models, limits, Admission(1, 0)),
+        fetcher=Fetcher(Outbound(ports={443}), seconds=1, max_bytes=1, places=1),
         settings=SimpleNamespace(
             max_batch_files=MAX_FILES, max_batch_bytes=MAX_BYTES, max_encoded_bytes=20_000,
             storage_given=False, request_timeout_seconds=10, trusted_proxies=0, webhook_secret="secret",
@@ -116,6 +119,9 @@ def test_second_idempotency_key_is_refused(app: Flask, small: bytes) -> None:
 def test_callback_needs_a_valid_url_and_a_secret(app: Flask, small: bytes) -> None:
     with pytest.raises(BadURL):
         single(app, small, "callback_url=ftp://example.com/")
+    with pytest.raises(ForbiddenSource, match="callback_url: the port is not one of 443") as refused:
+        single(app, small, "callback_url=https://example.com:22/")
+    assert "FETCH_ALLOWED_HOSTS" in refused.value.solution
     app.extensions[EXTENSION].settings.webhook_secret = ""
     with pytest.raises(BadOption, match="no WEBHOOK_SECRET"):
         single(app, small, f"callback_url={CALLBACK}")
