@@ -192,6 +192,7 @@ def test_phones_have_a_way_to_sign_in(here: Gunicorn, tabs: Tabs) -> None:
     tab.page.get_by_role("heading", name="Sign in").wait_for()
 
 
+@pytest.mark.long
 def test_page_without_accounts_shows_no_link(direct: Gunicorn, tabs: Tabs) -> None:
     tab = tabs.open(direct.url)
     tab.page.get_by_role("link", name="API").wait_for()

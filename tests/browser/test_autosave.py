@@ -88,6 +88,7 @@ def test_edit_is_there_after_a_reload(editor: Tab) -> None:
     assert editor.asked("POST /matte") == ["POST /matte"]
 
 
+@pytest.mark.long
 def test_undone_steps_can_be_done_again_after_a_reload(editor: Tab) -> None:
     page = editor.page
     session(page, PAINT, 4)
@@ -159,6 +160,7 @@ def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
     assert depth(tab.page) == 1
 
 
+@pytest.mark.long
 def test_second_tab_sees_the_edit_and_takes_it_over(editor: Tab, tabs: Tabs) -> None:
     page = editor.page
     click(page, (60, 60))

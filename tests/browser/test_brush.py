@@ -158,6 +158,7 @@ def test_two_hundred_steps_are_undone_and_done_again(editor: Tab) -> None:
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_oldest_steps_leave_when_the_history_is_full(editor: Tab) -> None:
     page = editor.page
     session(page, "({document}) => { document.history.budget = 1500; }")

@@ -116,6 +116,7 @@ def test_buttons_that_turn_pages_draw_nothing(page: Page, button: int) -> None:
     assert depth(page) == 1
 
 
+@pytest.mark.long
 def test_smart_stroke_stays_where_the_next_one_begins_before_its_edge_is_found(page: Page) -> None:
     session(page, HOLD)
     set_tool(page, "smart", size=30)

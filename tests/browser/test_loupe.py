@@ -41,6 +41,7 @@ def covered(page: Page, finger: tuple[float, float], side: int) -> float:
     return float(session(page, COVERED, place))
 
 
+@pytest.mark.long
 def test_finger_has_a_magnifier_while_it_paints(page: Page) -> None:
     fingers = Pointers(page)
     near, left = on_screen(page, (190, 120), (20, 120))

@@ -87,6 +87,7 @@ def test_photo_that_is_opened_again_at_once_has_its_last_stroke(
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_tab_whose_photo_was_taken_over_hands_over_no_older_edit(batch: Tab, tabs: Tabs) -> None:
     page = edit(batch)
     drag(page, (60, 90), (100, 90))
@@ -108,6 +109,7 @@ def test_tab_whose_photo_was_taken_over_hands_over_no_older_edit(batch: Tab, tab
     assert np.array_equal(result(batch), last)
 
 
+@pytest.mark.long
 def test_tab_that_only_looks_on_changes_nothing(batch: Tab, tabs: Tabs) -> None:
     page = edit(batch)
     drag(page, (60, 90), (100, 90))
@@ -161,6 +163,7 @@ def test_edit_of_a_photo_that_its_job_still_works_on_is_in_the_result(
     assert np.array_equal(result(tab), last)
 
 
+@pytest.mark.long
 def test_models_own_mask_comes_back_in_a_later_visit(batch: Tab, photo_files: list[Path]) -> None:
     """The job has the edited mask by then."""
     page = edit(batch)
@@ -176,6 +179,7 @@ def test_models_own_mask_comes_back_in_a_later_visit(batch: Tab, photo_files: li
     poll(lambda: np.array_equal(mask_of(page), first), what="the model's own mask")
 
 
+@pytest.mark.long
 def test_editor_has_the_options_that_the_list_gave_an_edited_photo(batch: Tab, photo_files: list[Path]) -> None:
     page = edit(batch)
     drag(page, (60, 90), (160, 90))
@@ -194,6 +198,7 @@ def test_editor_has_the_options_that_the_list_gave_an_edited_photo(batch: Tab, p
     assert documents(page, "({options}) => options.background") == ["ffffff", "ffffff"]
 
 
+@pytest.mark.long
 def test_edit_since_the_export_is_not_forgotten_with_it(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url, reduced_motion="reduce")
     page = tab.page
@@ -213,6 +218,7 @@ def test_edit_since_the_export_is_not_forgotten_with_it(direct: Gunicorn, tabs: 
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_closed_editor_leaves_the_memory(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url, reduced_motion="reduce")
     page = tab.page

@@ -171,6 +171,7 @@ def kept(tab: Tab, store: str) -> int:
     )
 
 
+@pytest.mark.long
 def test_photos_lost_with_the_tab_are_sent_when_they_are_dropped_again(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -289,6 +290,7 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
     assert tab.page.evaluate("[sessionStorage.getItem('api-key'), localStorage.getItem('api-key')]") == [key, None]
 
 
+@pytest.mark.long
 def test_key_that_is_not_given_is_asked_for_again_by_retry_alone(
     locked: tuple[Gunicorn, str], tabs: Tabs, photo_files: list[Path]
 ) -> None:

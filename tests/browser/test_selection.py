@@ -99,6 +99,7 @@ def test_edited_photos_are_marked(with_jobs: Studio, tabs: Tabs, photo_files: li
         wait_for(tab, done)
 
 
+@pytest.mark.long
 def test_photo_whose_edits_were_all_undone_is_not_marked(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -163,7 +164,7 @@ def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_fi
     poll(lambda: kept(tab) == [], what="the browser's database")
 
 
-@pytest.mark.parametrize("jobs", [True, False])
+@pytest.mark.parametrize("jobs", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_tab_closed_in_the_editor_leaves_the_edit_in_the_result(
     jobs: bool, with_jobs: Studio, direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

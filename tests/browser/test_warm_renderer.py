@@ -78,6 +78,7 @@ def warmed(tab: Tab) -> None:
     poll(lambda: tab.page.evaluate(ALIVE) == 1, what="the renderer")
 
 
+@pytest.mark.long
 def test_graphics_card_without_working_shaders_is_not_used(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -89,6 +90,7 @@ def test_graphics_card_without_working_shaders_is_not_used(
     assert session(tab.page, "({stage}) => stage.renderer.kind") == "2d"
 
 
+@pytest.mark.long
 def test_editor_left_before_the_cut_out_is_there_gives_its_context_back(tab: Tab, photo_files: list[Path]) -> None:
     page = tab.page
     with held_matte(tab):
@@ -127,6 +129,7 @@ def test_context_lost_before_the_cut_out_is_there_comes_back(tab: Tab, photo_fil
     poll(lambda: difference(seen(page), exported) <= 2, what="a stage like the export")
 
 
+@pytest.mark.long
 def test_cut_out_of_another_size_than_the_photo_gets_a_renderer_of_its_own(tab: Tab, photo_files: list[Path]) -> None:
     page = tab.page
     mask = encoded(Image.new("L", (120, 120), 200), "PNG")
