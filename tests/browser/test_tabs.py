@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.support.batch import docs, hold, made, run, start
@@ -10,6 +11,9 @@ from tests.support.images import pixels
 from tests.support.strokes import drag, ready, set_tool
 from tests.support.studio import Studio, Tab, Tabs, choose, item, states, wait_for
 from tests.support.waiting import poll
+
+# `make browser` and its job in CI run them.
+pytestmark = pytest.mark.long
 
 COMPLETED = "Completed"
 
@@ -69,9 +73,9 @@ def test_tab_hears_the_others_while_its_texts_are_loaded(direct: Gunicorn, tabs:
     poll(lambda: [doc["state"] for doc in docs(first)] == ["completed"] * 2, what="the results")
     held: list[Route] = []
     context.route("**/i18n/de.js", lambda route: held.append(route))
-    second = Tab(context.new_page(), direct.url)
+    second = Tab(context.new_page(), first.url)
     tabs.open_tabs.append(second)
-    second.page.goto(direct.url, wait_until="commit")
+    second.page.goto(first.url, wait_until="commit")
     poll(lambda: first.page.title() and held, what="the texts")
     poll(lambda: len(docs(second)) == 2, what="the photos in the second tab")
     run(first, "app/store.js", "module.patch(module.all()[0].id, { name: 'other.jpg' });")
@@ -112,7 +116,7 @@ def test_tab_that_was_left_and_came_back_shares_its_name_with_no_other(direct: G
               Object.assign(link, { href: location.href, target: "_blank", rel: "opener" }).click();
             }"""
         )
-    other = Tab(opened.value, direct.url)
+    other = Tab(opened.value, tab.url)
     opened.value.wait_for_load_state()
     name = "return module.TAB;"
     assert run(tab, "app/tabs.js", name) != run(other, "app/tabs.js", name)

@@ -6,13 +6,14 @@ import { facts, optionsOf } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { itemUrl } from "../app/photos.js";
 import { dispatch, hasPhoto, maskOf, patch, peek, photoOf, together } from "../app/store.js";
+import { TAB } from "../app/tabs.js";
 import { keepResult } from "./direct.js";
 import { errorText } from "./failures.js";
 import { resultName } from "./names.js";
 import { passes, waitFor } from "./pace.js";
 import { remade } from "./progress.js";
 import { isCurrent, optionsForCompose, remakeEdit } from "./remake.js";
-import { GONE } from "./sender.js";
+import { GONE, pump } from "./sender.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 /** @typedef {import("../app/store.js").Options} Options */
@@ -62,6 +63,7 @@ async function digest(blob) {
 
 /** Neither the server nor this browser has the photo: it has failed, so that it can be added again. @param {string} id */
 function expire(id) {
+  if (peek(id)?.state !== "completed") return;
   const error = peek(id)?.job ? { ...GONE, code: "result_expired" } : GONE;
   dispatch(id, { type: "rework" });
   dispatch(id, { type: "fail", error });
@@ -158,5 +160,14 @@ async function rework(id, refusals) {
       revert(id);
       refusals.push(error);
     } else if (!(await hasPhoto(id))) expire(id);
+    else if (peek(id)?.state === "completed") sendAgain(id);
   }
+}
+
+/** The photo gets another job, as it was sent at first. @param {string} id */
+function sendAgain(id) {
+  dispatch(id, { type: "rework" });
+  dispatch(id, { type: "rollback" });
+  patch(id, { tab: TAB });
+  pump();
 }
