@@ -15,7 +15,7 @@ from services.imaging.compose import Canvas
 from services.imaging.encode import encode
 from services.imaging.formats import Format, usable_formats
 from services.imaging.geometry import Box
-from services.imaging.options import Options, allowed
+from services.imaging.options import Options, options_schema
 from tests.support.images import PHOTOS, pixels
 
 
@@ -92,13 +92,13 @@ def test_a_side_that_a_format_cannot_hold_is_a_clear_error(name: str, limit: int
 def test_where_pillow_has_no_avif_the_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
     formats.usable_formats.cache_clear()
-    allowed.cache_clear()
+    options_schema.cache_clear()
     try:
         assert Format.AVIF not in formats.usable_formats()
         with pytest.raises(errors.BadOption, match=r"format is 'avif'; allowed: png, webp, jpeg \(or jpg\), zip"):
             Options.parse({"format": "avif"})
     finally:
-        allowed.cache_clear()
+        options_schema.cache_clear()
         formats.usable_formats.cache_clear()
 
 
