@@ -201,6 +201,7 @@ def test_schemes_motion_and_forced_colours_are_followed(direct: Gunicorn, tabs: 
     assert border == "solid"
 
 
+@pytest.mark.long
 def test_plain_http_in_a_local_network_works(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url, host=PLAIN_HOST)
     assert not tab.page.evaluate("isSecureContext")

@@ -132,6 +132,7 @@ def test_shift_draws_a_straight_line_from_the_last_stroke(editor: Tab) -> None:
     assert depth(page) == 3
 
 
+@pytest.mark.long
 def test_two_hundred_steps_are_undone_and_done_again(editor: Tab) -> None:
     page = editor.page
     first = mask_of(page)
