@@ -53,9 +53,10 @@ function badge(doc) {
 function actions(doc) {
   const { id } = doc;
   const remove = button("remove", async () => (await import("./removal.js")).removePhotos([id]));
-  if (doc.state === "completed") return [button("edit", () => openEditorOf(id)), button("download", async () => (await import("./results.js")).downloadOne(id)), remove];
-  if (!isOver(doc)) return [button("stop", async () => (await import("./cancel.js")).cancel([id])), remove];
-  return [canRetry(doc) ? button("retry", async () => (await import("./retry.js")).retry(id)) : nothing, remove];
+  // A template for each: a button never becomes another one while it is pressed.
+  if (doc.state === "completed") return html`${button("edit", () => openEditorOf(id))}${button("download", async () => (await import("./results.js")).downloadOne(id))}${remove}`;
+  if (!isOver(doc)) return html`${button("stop", async () => (await import("./cancel.js")).cancel([id]))}${remove}`;
+  return html`${canRetry(doc) ? button("retry", async () => (await import("./retry.js")).retry(id)) : nothing}${remove}`;
 }
 
 /** A button whose icon has the name of its text. @param {"edit" | "download" | "retry" | "remove" | "stop"} name @param {() => unknown} action */
