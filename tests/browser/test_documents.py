@@ -131,7 +131,7 @@ def test_turned_photo_lies_as_its_mask(
 def test_transparent_photo_looks_as_its_export(
     direct: Gunicorn, tabs: Tabs, tmp_path: Path, photo: Callable[[str], Image.Image], without_webgl: bool
 ) -> None:
-    """Of each pixel at most the photo's own share is kept, and what is transparent is none of the subject."""
+    """A pixel is at most as opaque as the photo's own, and transparent parts do not belong to the subject."""
     picture = photo("coffee").resize((300, 200)).convert("RGBA")
     own = Image.new("L", picture.size)
     ImageDraw.Draw(own).ellipse((100, 50, 200, 150), fill=128)

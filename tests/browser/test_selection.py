@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from tests.support.batch import run
 from tests.support.editor import set_options
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import drag, press, ready, set_tool
@@ -189,12 +190,8 @@ def test_tab_closed_in_the_editor_leaves_the_edit_in_the_result(
 
 def handed_over(tab: Tab) -> bool:
     """Return whether every result has its photo's last edit."""
-    read = """async () => {
-      const main = document.querySelector("script[type=module]").src;
-      const { all } = await import(main.replace("main.js", "store.js"));
-      return all().every(({ draft, stale, state }) => !draft && !stale && state === "completed");
-    }"""
-    return bool(tab.page.evaluate(read))
+    read = "return module.all().every(({ draft, stale, state }) => !draft && !stale && state === 'completed');"
+    return bool(run(tab, "app/store.js", read))
 
 
 def alpha(tab: Tab, name: str) -> int:

@@ -26,11 +26,16 @@ export class Lease {
 
   /** Take the document unless another tab has it. Returns whether another has. */
   async take() {
-    this.#say("whose");
-    const other = await this.#hears("mine", PATIENCE_MS);
+    const other = await this.isElsewhere();
     this.#held = !other;
     if (!other) await db.put("settings", { key: this.#key, tab: this.#tab });
     return other;
+  }
+
+  /** Whether another editor has the document. @param {number} [ms] how long it has to answer */
+  isElsewhere(ms = PATIENCE_MS) {
+    this.#say("whose");
+    return this.#hears("mine", ms);
   }
 
   /** Whether no other tab has taken the document since, as one does that heard no answer. */

@@ -102,7 +102,7 @@ class Pointers {
     else this.#draw(event);
   }
 
-  /** A pen comes first: what the hand beside it has begun is dropped. */
+  /** A pen takes precedence: a gesture that the hand has begun is dropped. */
   #takePen() {
     this.#penSeen = true;
     this.#fingers.clear();

@@ -119,7 +119,7 @@ export class Session {
     else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
   }
 
-  /** What is transparent in the photo itself is none of the subject. */
+  /** Parts that are transparent in the photo itself do not belong to the subject. */
   async #limit() {
     if (peek(this.id)?.type === "image/jpeg") return;
     await painted();

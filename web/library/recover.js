@@ -10,8 +10,7 @@ import { isCurrent } from "./remake.js";
 import { lose, pump, running, submit } from "./sender.js";
 import { watchJobs } from "./watcher.js";
 
-// Where editors answer who has a photo.
-const EDITORS = "studio-editor";
+/** How long a tab that may be hidden has to answer. */
 const ANSWER_MS = 1000;
 
 /** Go on with documents that are this tab's. @param {string[]} mine */
@@ -50,13 +49,9 @@ async function handOverAll() {
 /** Whether an editor has it, which hands it over when it is left. @param {string} id @returns {Promise<boolean>} */
 async function isEdited(id) {
   if (hrefOf(route.peek()) === hrefOf({ name: "edit", id })) return true;
-  if (!("BroadcastChannel" in globalThis)) return false;
-  const channel = new BroadcastChannel(EDITORS);
-  return new Promise((/** @type {(is: boolean) => void} */ resolve) => {
-    channel.onmessage = ({ data }) => { if (data.id === id && data.said === "mine") resolve(true); };
-    channel.postMessage({ id, said: "whose" });
-    setTimeout(() => resolve(false), ANSWER_MS);
-  }).finally(() => channel.close());
+  const { Lease } = await import("../editor/lease.js");
+  const lease = new Lease(id);
+  return lease.isElsewhere(ANSWER_MS).finally(() => lease.close());
 }
 
 /** @param {string} id */

@@ -1,4 +1,4 @@
-"""A file that was cut off is told from a whole one by its container, whatever the decoder says."""
+"""The container shows whether a file is incomplete, whatever the decoder says."""
 
 from collections.abc import Callable
 from functools import partial
