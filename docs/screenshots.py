@@ -77,6 +77,7 @@ def editor(service: Studio, browser: Browser, photo: Path, name: str, viewport: 
     open_photo(tab, photo)
     set_options(tab.page, background_gradient="160 #e8f1ff #a9c4ee", shadow="contact", shadow_opacity="60")
     session(tab.page, "({compare}) => { compare.at.value = 45; }")
+    tab.page.locator(".ed-saved.saved").wait_for()
     settle(tab.page)
     save(tab.page, name)
     tabs.close()
