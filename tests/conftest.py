@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,8 +15,7 @@ from services.inference.segmenter import RembgSegmenter
 from services.jobs.queries import JobQueries
 from services.jobs.store import JobStore
 from services.persistence.database import Database
-from tests.support import tiny_models
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import PHOTOS, encoded
 from tests.support.postgres import Postgres
 from tests.support.s3 import SeaweedFS
@@ -97,19 +95,9 @@ def server() -> Iterator[Gunicorn]:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Settings of a server whose model takes a thousandth of the default one's time; bright pixels are the subject.
-
-    For tests that send hundreds of images and check no mask.
-    """
-    path = tiny_models.brightness(tmp_path_factory.mktemp("tiny") / "tiny.onnx", 320)
-    return {"REMBG_MODEL_NAME": path, "REMBG_SESSION_PATH": path.parent}
-
-
-@pytest.fixture(scope="session")
-def quick_server(tiny_model: dict[str, Any]) -> Iterator[Gunicorn]:
+def quick_server() -> Iterator[Gunicorn]:
     """A running service with the tiny model, named `tiny`, without quotas."""
-    with Gunicorn(**tiny_model) as running:
+    with QuickGunicorn() as running:
         yield running
 
 

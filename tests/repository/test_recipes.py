@@ -12,7 +12,7 @@ import requests
 import yaml
 
 from tests.support.deploy import settings_names
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import QuickGunicorn
 from tests.support.waiting import ROOT, free_port, poll
 
 PAGE = (ROOT / "docs/guides/recipes.md").read_text()
@@ -88,7 +88,7 @@ def ask(nginx: Path, config: Path, port: int, headers: dict[str, str]) -> str:
 
 @pytest.mark.slow
 def test_service_behind_two_proxies_counts_callers_by_the_second_last_address(jpeg: bytes) -> None:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=2) as server:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=2) as server:
 
         def remaining(forwarded: str) -> int:
             answer = requests.post(

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.api_keys.keys import JOBS, REMOVE, create_key
 from services.jobs.tables import Job, JobItem
 from services.persistence.database import Database
+from tests.support import tiny_models
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.waiting import poll
 
@@ -104,7 +105,7 @@ def settings_for(folder: Path, broker: str, database_url: str) -> dict[str, Any]
 
 @contextlib.contextmanager
 def place(folder: Path, broker: str, database_url: str, **more: Any) -> Iterator[Place]:
-    settings = {**settings_for(folder, broker, database_url), **more}
+    settings = {**tiny_models.quick(), **settings_for(folder, broker, database_url), **more}
     database = Database(database_url)
     own, other = (create_key(database, name=name, scopes=(JOBS, REMOVE))[0] for name in ("ann", "bob"))
     with Gunicorn(**settings) as server:

@@ -1,5 +1,9 @@
 """Tiny ONNX files with the inputs, outputs and shapes of the real models. Bright pixels are the subject."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +53,15 @@ def brightness(path: Path, side: int, gain: float = 1.0, outputs: int = 1) -> Pa
     nodes = [helper.make_node("Conv", ["input.1", "weights"], ["d0"])]
     nodes += [helper.make_node("Neg", ["d0"], [name]) for name in list(names)[1:]]
     return save(path, nodes, {"input.1": [1, 3, side, side]}, names, weights=weights)
+
+
+@functools.cache
+def quick() -> dict[str, str]:
+    """Return the settings of a service with the model `tiny`, which takes a thousandth of the default one's time."""
+    folder = tempfile.mkdtemp(prefix="tiny-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = brightness(Path(folder, "tiny.onnx"), 320)
+    return {"REMBG_MODEL_NAME": str(path), "REMBG_SESSION_PATH": folder}
 
 
 def clothes(path: Path) -> Path:

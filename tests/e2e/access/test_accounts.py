@@ -21,7 +21,7 @@ from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
-from tests.support.gunicorn import SECRET_KEY, Gunicorn
+from tests.support.gunicorn import SECRET_KEY, Gunicorn, QuickGunicorn
 from tests.support.jobs import claim_item, insert_job
 from tests.support.place import Place, place
 from tests.support.postgres import Postgres
@@ -392,7 +392,7 @@ def test_attempts_are_bounded_by_account_and_by_address(tmp_path: Path, valkey: 
         "RATE_LIMIT_SIGN_IN_PER_MINUTE": 6,
         "TRUSTED_PROXIES": 1,
     }
-    with Gunicorn(**settings) as server:
+    with QuickGunicorn(**settings) as server:
         browser = Browser(server.url)
 
         def attempt(email: str, address: str) -> int:
@@ -415,7 +415,7 @@ def test_session_whose_user_is_unknown_for_the_moment_waits_and_is_not_charged(s
         sessions = Sessions(database, SignedTokens(SECRET_KEY))
         ways = [session_headers(database, user), {"Authorization": f"Bearer {sessions.tokens(user).access}"}]
         database.close()
-        with Gunicorn(ACCOUNTS="local", DATABASE_URL=url, RATE_LIMIT_ENABLED="true") as server:
+        with QuickGunicorn(ACCOUNTS="local", DATABASE_URL=url, RATE_LIMIT_ENABLED="true") as server:
             browser, image = Browser(server.url), {"files": {"file": ("a.jpg", small)}}
             postgres.stop()
             for headers in ways:

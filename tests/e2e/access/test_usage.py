@@ -12,7 +12,7 @@ from services.api_keys.keys import JOBS, REMOVE, create_key
 from services.api_keys.usage import today, usage_of_all
 from services.persistence.database import Database
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import QuickGunicorn
 from tests.support.place import BATCH, SINGLE, Place, place, working_place
 from tests.support.waiting import poll
 
@@ -144,7 +144,7 @@ def test_lost_database_fails_no_request(tmp_path: Path, small: bytes) -> None:
     database = Database(url)
     key, _ = create_key(database, name="poor", monthly_quota=100)
     database.close()
-    with Gunicorn(DATABASE_URL=url, AUTH_REQUIRED="true") as server:
+    with QuickGunicorn(DATABASE_URL=url, AUTH_REQUIRED="true") as server:
         headers = {"X-Api-Key": key, "Content-Type": "image/jpeg"}
 
         def status() -> int:

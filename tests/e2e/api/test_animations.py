@@ -12,7 +12,7 @@ from services.api_keys.keys import JOBS, REMOVE, create_key
 from tests.support.animations import animation, disc, disc_frames, shown, tiny_gif
 from tests.support.answers import assert_error
 from tests.support.commands import cli
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import U2NETP, QuickGunicorn
 from tests.support.images import encoded
 from tests.support.place import BATCH, SINGLE, Place, working_place
 from tests.support.waiting import poll
@@ -22,7 +22,7 @@ ANIMATED = {"animated": "true", "edges": "soft"}
 
 @pytest.fixture(scope="module")
 def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with working_place(tmp_path_factory.mktemp("animations"), valkey.port, MAX_FRAMES=30) as found:
+    with working_place(tmp_path_factory.mktemp("animations"), valkey.port, MAX_FRAMES=30, **U2NETP) as found:
         yield found
 
 
@@ -139,7 +139,7 @@ def test_cancelled_animation_ends_at_its_next_frame(here: Place) -> None:
 
 @pytest.mark.long
 def test_hourly_quota_counts_frames_and_takes_one_animation_that_exceeds_it(small: bytes) -> None:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=8) as server:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=8) as server:
         sent = [
             requests.post(f"{server.url}/remove-background", files={"file": data}, data=ANIMATED, timeout=30)
             for data in (disc(3), disc(7), small)

@@ -13,7 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 
 
 def opened(data: bytes) -> Image.Image:
@@ -284,7 +284,7 @@ def test_service_itself_forbids_frames_and_foreign_scripts(server: Gunicorn, pat
 
 
 def test_cors_allows_only_listed_origins(small: bytes) -> None:
-    with Gunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
+    with QuickGunicorn(CORS_ORIGINS="https://a.example, https://b.example", FRONTEND_URL="https://c.example") as server:
         for origin, granted in (
             ("https://b.example", True),
             ("https://c.example", True),
@@ -333,7 +333,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[t
     (folder / "sub").mkdir()
     for name in ("photo.txt", "sub/photo.txt"):
         (folder / name).write_text(text)
-    with Gunicorn(READ_FILE_DIR=folder) as server:
+    with QuickGunicorn(READ_FILE_DIR=folder) as server:
         yield server, folder, text
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.support import corpus
 from tests.support.corpus import FILES, FORMATS, MARKER, OK, Answer, File
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
 SECONDS: Final = 10.0
@@ -55,9 +55,9 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, Any]) -> Iterator[Watched]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     scratch = tmp_path_factory.mktemp("scratch")
-    with Gunicorn(TMPDIR=scratch, **tiny_model) as server:
+    with QuickGunicorn(TMPDIR=scratch) as server:
         yield Watched(server, scratch)
 
 

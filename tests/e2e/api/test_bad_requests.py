@@ -18,7 +18,7 @@ import requests
 from PIL import Image
 
 from tests.support import corpus
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}
@@ -296,7 +296,7 @@ def test_response_never_contains_the_host_header(server: Gunicorn, path: bytes, 
 @pytest.fixture(scope="module")
 def picky() -> Iterator[Gunicorn]:
     """A server with the default hosts, and one of its own."""
-    with Gunicorn(ALLOWED_HOSTS="api.example") as running:
+    with QuickGunicorn(ALLOWED_HOSTS="api.example") as running:
         yield running
 
 
@@ -551,7 +551,7 @@ def test_duplicate_or_underscored_request_id_is_replaced(server: Gunicorn) -> No
 @pytest.fixture(scope="module")
 def private() -> Iterator[Gunicorn]:
     """A server behind one proxy that allows one origin."""
-    with Gunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=1, CORS_ORIGINS="https://good.com") as running:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", TRUSTED_PROXIES=1, CORS_ORIGINS="https://good.com") as running:
         yield running
 
 
@@ -637,7 +637,7 @@ def test_disconnected_callers_free_their_places(server_fine: Gunicorn) -> None:
 
 def test_unfinished_bodies_do_not_block_other_clients() -> None:
     settings: dict[str, Any] = {"REQUEST_TIMEOUT_SECONDS": 3, "MAX_RUNNING_IMAGES": 1, "MAX_WAITING_IMAGES": 1}
-    with Gunicorn(**settings) as server, contextlib.ExitStack() as slow_ones:
+    with QuickGunicorn(**settings) as server, contextlib.ExitStack() as slow_ones:
         # Twice as many as WEB_THREADS.
         for _ in range(20):
             slow = slow_ones.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))

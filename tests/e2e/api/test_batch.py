@@ -16,7 +16,7 @@ import requests
 from PIL import Image
 
 from tests.support.archives import archive
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded
 from tests.support.waiting import poll
 
@@ -28,7 +28,7 @@ File = tuple[str, bytes]
 @pytest.fixture(scope="module")
 def batches() -> Iterator[Gunicorn]:
     """A server with low limits."""
-    with Gunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:
+    with QuickGunicorn(MAX_BATCH_FILES=12, MAX_BATCH_BYTES=8 * MIB, MAX_CONTENT_LENGTH=6 * MIB) as server:
         yield server
 
 
@@ -131,7 +131,7 @@ def peak_rss(server: Gunicorn) -> int:
 @pytest.fixture
 def single() -> Iterator[Gunicorn]:
     """A server that works on one image of a batch at a time: two would meet at other steps, with another peak."""
-    with Gunicorn(
+    with QuickGunicorn(
         BATCH_CONCURRENCY=1, MAX_BATCH_FILES=21, MAX_BATCH_BYTES=16 * MIB, MAX_CONTENT_LENGTH=6 * MIB
     ) as server:
         yield server
@@ -173,7 +173,7 @@ def test_images_of_a_batch_overlap_and_give_the_bytes_of_one_after_the_other(
     files = [(f"{n}.jpg", small if n % 2 else large) for n in range(8)] + [("bad.jpg", b"text")]
     found, most = {}, {}
     for concurrency in (1, 3):
-        with Gunicorn(MAX_RUNNING_IMAGES=3, BATCH_CONCURRENCY=concurrency) as server:
+        with QuickGunicorn(MAX_RUNNING_IMAGES=3, BATCH_CONCURRENCY=concurrency) as server:
             running: list[float] = []
             with ThreadPoolExecutor(1) as threads:
                 sent = threads.submit(lambda: post(server, *files).content)
@@ -193,7 +193,7 @@ def running_images(server: Gunicorn) -> float:
 
 
 def test_results_are_streamed_until_the_caller_disconnects(small: bytes) -> None:
-    with Gunicorn(MAX_BATCH_FILES=1000) as server:
+    with QuickGunicorn(MAX_BATCH_FILES=1000) as server:
         answered = post(server, *[("a.jpg", small)] * 900, stream=True)
         first = answered.raw.read(30)
         assert first.startswith(b"PK\x03\x04")
@@ -216,7 +216,7 @@ def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image
     def seconds(server: Gunicorn) -> float:
         return float(re.findall(r'"duration_ms":([0-9.]+),"event":"batch"', server.log())[-1]) / 1000
 
-    with Gunicorn(REQUEST_TIMEOUT_SECONDS=3, MAX_BATCH_FILES=1000) as server:
+    with QuickGunicorn(REQUEST_TIMEOUT_SECONDS=3, MAX_BATCH_FILES=1000) as server:
         results(post(server, file, file, file, file))
         # Aim at twice the limit, because the machine may be faster in the second run.
         count = math.ceil(12 / (seconds(server) / 4))
@@ -227,7 +227,7 @@ def test_batch_may_exceed_the_request_timeout(photo: Callable[[str], Image.Image
 
 
 def test_stopping_server_finishes_its_image_and_reports_the_rest(small: bytes) -> None:
-    with Gunicorn(MAX_BATCH_FILES=1000) as server:
+    with QuickGunicorn(MAX_BATCH_FILES=1000) as server:
         answered = post(server, *[("a.jpg", small)] * 900, stream=True)
         answered.raw.read(30)
         (worker,) = server.workers()
@@ -239,7 +239,7 @@ def test_stopping_server_finishes_its_image_and_reports_the_rest(small: bytes) -
 
 
 def test_quota_counts_each_image_of_a_batch(small: bytes) -> None:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=5) as server:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=5) as server:
         answered = post(server, ("a.jpg", small), ("b.zip", archive(("b.jpg", small), ("c.jpg", small))))
         assert answered.headers["X-RateLimit-Remaining"] == "2"
         assert len(results(answered)) == 3

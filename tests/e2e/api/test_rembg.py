@@ -14,7 +14,7 @@ import requests
 from PIL import Image
 
 from services.imaging.values import BOOLEAN_WORDS
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded
 from tests.support.sources import answer, source
 
@@ -27,7 +27,7 @@ def fetching(jpeg: bytes) -> Iterator[tuple[Gunicorn, str]]:
     """A server that may fetch from one source, and the URL of a photo there."""
     with source(lambda connection, _head: connection.sendall(answer(jpeg))) as running:
         opened = f"127.0.0.1:{running.port}"
-        with Gunicorn(FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=opened) as server:
+        with QuickGunicorn(FETCH_ENABLED="true", FETCH_ALLOWED_HOSTS=opened) as server:
             yield server, f"http://{opened}/a%20photo.jpg"
 
 
@@ -195,7 +195,7 @@ def test_default_model_answers_for_a_known_one_that_is_not_enabled(server: Gunic
 
 
 def test_model_that_is_not_enabled_is_not_found_where_the_operator_says_so(small: bytes) -> None:
-    with Gunicorn(REMBG_MODEL_FALLBACK="false") as strict:
+    with QuickGunicorn(REMBG_MODEL_FALLBACK="false") as strict:
         assert refused(post(strict, small, model="u2net")) == (404, "model_not_found")
         assert post(strict, small).status_code == 200
 
@@ -206,7 +206,7 @@ def test_head_is_refused_without_work(server: Gunicorn) -> None:
 
 
 def test_head_costs_no_quota() -> None:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=1, TRUSTED_PROXIES=1) as limited:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_REMOVE_BG_PER_HOUR=1, TRUSTED_PROXIES=1) as limited:
         sent = {"X-Forwarded-For": "198.51.100.7"}
         asked = [requests.head(limited.url + PATH, headers=sent, timeout=10).status_code for _ in range(3)]
         assert asked == [405, 405, 405]

@@ -20,7 +20,7 @@ from PIL import Image
 
 from services.api_keys.keys import create_key
 from services.persistence.database import Database
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded, pixels
 from tests.support.sources import answer, source
 from tests.support.waiting import free_port, poll
@@ -78,7 +78,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[St
     settings |= {"REMOVEBG_REQUIRE_SUBJECT": "false", "REMOVEBG_DEFAULT_SIZE": "auto", "FETCH_ENABLED": "true"}
     with source(behave) as running:
         host = f"127.0.0.1:{running.port}"
-        with Gunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=3, FETCH_ALLOWED_HOSTS=host) as server:
+        with QuickGunicorn(**settings, RATE_LIMIT_REMOVEBG_PER_MINUTE=3, FETCH_ALLOWED_HOSTS=host) as server:
             yield Strict(server, shop, free, f"http://{host}")
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from services.imaging.choices.presets import PRESETS
 from tests.support.answers import REQUEST_ID, assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded, pixels
 
 Floats = NDArray[np.float32]
@@ -99,7 +99,7 @@ def test_format_that_may_change_the_matte_is_refused(server: Gunicorn, small: by
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Gunicorn]:
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_MATTE_PER_HOUR=2, RATE_LIMIT_REFINE_PER_HOUR=2) as running:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_MATTE_PER_HOUR=2, RATE_LIMIT_REFINE_PER_HOUR=2) as running:
         yield running
 
 
@@ -393,5 +393,5 @@ def test_facts_have_the_callers_quotas_and_count_for_none(counting: Gunicorn, se
     assert answer.json()["key_limit"] is None
     assert "X-RateLimit-Limit" not in answer.headers
     assert requests.get(f"{server.url}/studio.json", timeout=30).json()["quotas"] is None
-    with Gunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_LOOPBACK="false") as owned:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", RATE_LIMIT_LOOPBACK="false") as owned:
         assert requests.get(f"{owned.url}/studio.json", timeout=30).json()["quotas"] is None

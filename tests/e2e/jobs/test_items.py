@@ -248,7 +248,7 @@ def test_edit_is_in_the_result_its_preview_and_the_zip(here: Place, jpeg: bytes,
     # What a poll shows may be a moment old.
     poll(lambda: [item["revision"] for item in here.show(job["job_id"])["items"]] == [2, 0], what="the revisions")
     shown = here.show(job["job_id"])
-    assert (shown["items"][0]["bytes"], shown["items"][0]["model"]) == (len(now), "u2netp")
+    assert (shown["items"][0]["bytes"], shown["items"][0]["model"]) == (len(now), "tiny")
     with zipfile.ZipFile(io.BytesIO(here.call("GET", job["download_url"]).content)) as archive:
         assert archive.read("a-no-bg.png") == now
         assert [entry["edited"] for entry in json.loads(archive.read("metadata.json"))] == [True, False]

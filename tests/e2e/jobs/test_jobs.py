@@ -73,7 +73,7 @@ def test_job_result_equals_the_synchronous_result(here: Place, jpeg: bytes) -> N
         "height": 400,
         "bytes": done["metrics"]["result_bytes"],
         "format": "webp",
-        "model": "u2netp",
+        "model": "tiny",
         "confidence": 0,
         "frames": 1,
         "duration_ms": None,
@@ -114,7 +114,7 @@ def test_batch_result_is_a_zip_with_its_errors(here: Place, jpeg: bytes) -> None
         names.append("some.zip/folder/0-no-bg.png")
         assert [found["file"] for found in metadata] == names
         assert archive.namelist() == [*names, "metadata.json", "errors.json"]
-        assert {(f["width"], f["height"], f["model"]) for f in metadata} == {(64, 64, "u2netp")}
+        assert {(f["width"], f["height"], f["model"]) for f in metadata} == {(64, 64, "tiny")}
         assert all(f["seconds"] > 0 and 0 < f["confidence"] <= 1 for f in metadata)
         errors = [(e["name"], e["position"], e["code"]) for e in json.loads(archive.read("errors.json"))]
         assert errors == [("some.zip/escape.jpg", 6, "bad_entry"), ("bad.png", 7, "unsupported_format")]

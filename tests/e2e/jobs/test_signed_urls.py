@@ -10,7 +10,7 @@ import requests
 
 from services.net.signed_urls import SignedURLs
 from tests.support.commands import cli
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.sources import Source, answer, source
 
 KEY, OLD = "the key of this test's server", "the key that was before it"
@@ -144,7 +144,7 @@ def test_log_does_not_hold_the_url(server: Gunicorn, running: Source) -> None:
 
 
 def test_without_a_key_there_are_no_signed_urls(running: Source) -> None:
-    with Gunicorn(URL_SIGNING_KEY="") as plain:
+    with QuickGunicorn(URL_SIGNING_KEY="") as plain:
         refused = get(plain, path(running))
         assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
         assert "URL_SIGNING_KEY" in refused.json()["solution"]

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from services.storage.local import LocalFolder
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.s3 import SeaweedFS
 from tests.support.waiting import poll
 
@@ -24,7 +24,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stored(objects: Path) -> Iterator[Gunicorn]:
     """A service with a local folder as its storage."""
-    with Gunicorn(STORAGE_URL=f"file:{objects}", SECRET_KEY=SECRET) as running:
+    with QuickGunicorn(STORAGE_URL=f"file:{objects}", SECRET_KEY=SECRET) as running:
         yield running
 
 
@@ -120,7 +120,7 @@ def test_lost_folder_is_reported_and_removals_continue(stored: Gunicorn, objects
 
 def test_lost_s3_is_reported_without_using_quota_and_recovers(seaweedfs: SeaweedFS, small: bytes) -> None:
     key = f"{uuid.uuid4().hex}.png"
-    with Gunicorn(RATE_LIMIT_ENABLED="true", **seaweedfs.settings) as running:
+    with QuickGunicorn(RATE_LIMIT_ENABLED="true", **seaweedfs.settings) as running:
         answer = remove(running, small, key)
         assert (answer.status_code, answer.headers["X-Output-Key"]) == (200, f"results/{key}")
         client = seaweedfs.client()

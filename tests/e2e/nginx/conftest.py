@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.nginx import QUICK, WEB_THREADS, Nginx, Recorder
 from tests.support.waiting import free_port
 
@@ -17,7 +17,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("app")
     with (
         valkey.ValkeyServer(port=free_port()) as store,
-        Gunicorn(
+        QuickGunicorn(
             TRUSTED_PROXIES=1,
             RATE_LIMIT_ENABLED="true",
             RATE_LIMIT_STORAGE="redis",

@@ -10,7 +10,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.nginx import CONF, HAS_IPV6, NAME, ONCE, Nginx
 
 
@@ -120,7 +120,7 @@ def test_invalid_request_id_is_replaced(client: httpx.Client, given: str) -> Non
 @pytest.mark.parametrize("http2", [False, True])
 def test_host_reaches_the_app_which_answers_to_its_own_names_alone(http2: bool) -> None:
     with (
-        Gunicorn(ALLOWED_HOSTS="api.example", TRUSTED_PROXIES=1) as named,
+        QuickGunicorn(ALLOWED_HOSTS="api.example", TRUSTED_PROXIES=1) as named,
         Nginx(named.port) as proxy,
         proxy.client(http2=http2) as caller,
     ):

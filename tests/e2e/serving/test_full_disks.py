@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.support.disks import fill, small_disks
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
 
@@ -36,7 +36,7 @@ def counted(server: Gunicorn) -> float:
 
 
 def test_full_shared_memory_loses_no_worker_and_no_count(jpeg: bytes) -> None:
-    with Gunicorn(wrapper=small("/dev/shm")) as server:
+    with QuickGunicorn(wrapper=small("/dev/shm")) as server:
         workers = server.workers()
         fill(server, "/dev/shm")
         assert [post(server, jpeg), post(server, b"no image")] == [200, 415]
@@ -55,7 +55,7 @@ def test_full_shared_memory_loses_no_worker_and_no_count(jpeg: bytes) -> None:
 def test_shared_memory_full_at_start_is_not_used(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
-    with Gunicorn(wrapper=wrapper) as server:
+    with QuickGunicorn(wrapper=wrapper) as server:
         workers = server.workers()
         assert post(server, jpeg) == 200
         assert counted(server) == 1
@@ -65,7 +65,7 @@ def test_shared_memory_full_at_start_is_not_used(jpeg: bytes) -> None:
 def test_full_disks_lose_only_metrics(jpeg: bytes) -> None:
     wrapper = list(small("/dev/shm"))
     wrapper[4] = wrapper[4].replace("exec", "head -c 4m /dev/zero > /dev/shm/filler 2>/dev/null; exec")
-    with Gunicorn(wrapper=wrapper, TMPDIR="/dev/shm") as server:
+    with QuickGunicorn(wrapper=wrapper, TMPDIR="/dev/shm") as server:
         workers = server.workers()
         assert post(server, jpeg) == 200
         assert requests.get(f"{server.url}/metrics", timeout=10).status_code == 200
@@ -73,7 +73,7 @@ def test_full_disks_lose_only_metrics(jpeg: bytes) -> None:
 
 
 def test_full_temporary_folder_has_no_effect(photo_12mp: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder, Gunicorn(wrapper=small(folder), TMPDIR=folder) as server:
+    with tempfile.TemporaryDirectory() as folder, QuickGunicorn(wrapper=small(folder), TMPDIR=folder) as server:
         workers = server.workers()
         fill(server, folder)
         assert post(server, photo_12mp) == 200
@@ -84,7 +84,7 @@ def test_full_temporary_folder_has_no_effect(photo_12mp: bytes) -> None:
 def test_full_log_disk_sends_lines_to_standard_error(rotate_mb: str) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        Gunicorn(wrapper=small(folder), LOG_FILE=f"{folder}/app.log", LOG_ROTATE_MB=rotate_mb) as server,
+        QuickGunicorn(wrapper=small(folder), LOG_FILE=f"{folder}/app.log", LOG_ROTATE_MB=rotate_mb) as server,
     ):
 
         def ask(number: int) -> bool:

