@@ -58,8 +58,8 @@ test: $(VENV)/.dev  ## everything that must hold: lint, types, all tests (RETRY=
 			$(PY) -m pytest --dist loadfile -m "not long" $$part --last-failed --last-failed-no-failures none; } || exit 1; \
 	done
 
-unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
-	@$(PY) -m pytest -n 2 -m "not slow and not long" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
+unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one package: PACKAGE=imaging, or PACKAGE=routes/http
+	@$(PY) -m pytest -n 2 -m "not slow and not long" tests/unit$(if $(PACKAGE),/$(PACKAGE)) $(if $(PACKAGE),,tests/repository/test_conventions.py)
 
 long: $(VENV)/.dev $(MODEL)  ## the tests that take many seconds, which `make test` leaves out
 	@$(PY) -m pytest -n 2 --dist loadfile -m long --ignore=tests/browser

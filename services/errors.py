@@ -1,6 +1,6 @@
 """The tree of errors: each class has its code, HTTP status, public message, and what the caller can do.
 
-Errors that belong to one room are in that room's `errors.py`. Nothing here knows HTTP beyond
+Errors that belong to one package are in that package's `errors.py`. Nothing here knows HTTP beyond
 the number: `routes/http/errors.py` turns an error into a response.
 """
 

@@ -363,9 +363,9 @@ def test_retry_without_a_key_keeps_the_job(with_jobs: Studio, tabs: Tabs, photo_
     run(tab, "app/store.js", f"module.patch(module.all()[0].id, {failed});")
     sent = len(tab.asked("POST /api/jobs/remove-bg-batch"))
     item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
-    tab.page.get_by_role("dialog", name="This server asks for a key").wait_for()
+    tab.page.get_by_role("dialog", name="This server needs a key").wait_for()
     tab.page.keyboard.press("Escape")
-    tab.page.get_by_role("region", name="Failed photos").get_by_text("The server asks for a key").wait_for()
+    tab.page.get_by_role("region", name="Failed photos").get_by_text("The server needs a key").wait_for()
     assert docs(tab)[0]["job"]
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == sent
 
