@@ -96,7 +96,7 @@ def _host_name(text: str) -> str:
     try:
         return parse_authority(text)[0]
     except BadURL as exc:
-        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+        raise ValueError("Input should be host names such as remove.example.com, or *") from exc
 
 
 def _origin(text: str) -> str:
@@ -109,7 +109,7 @@ def _origin(text: str) -> str:
     except BadURL:
         scheme = ""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
-        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+        raise ValueError("Input should be exact origins such as https://app.example or http://localhost:3000, or *")
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
@@ -376,7 +376,7 @@ class Settings(BaseSettings):
             )
         if self.result_cache_seconds and "redis_url" not in self.model_fields_set and not self.quotas_in_redis:
             raise ValueError(
-                f"RESULT_CACHE_SECONDS is {self.result_cache_seconds}: results are kept in a Redis, give its REDIS_URL"
+                f"RESULT_CACHE_SECONDS is {self.result_cache_seconds}: results are kept in Redis, so give its REDIS_URL"
             )
         if self.s3_bucket_name and self.storage_url != f"s3://{self.s3_bucket_name}":
             raise ValueError(
@@ -502,7 +502,7 @@ class Settings(BaseSettings):
 def _check_accounts(settings: Settings) -> None:
     """Raise ValueError where a setting of the accounts lacks another one."""
     if settings.smtp_url and not (settings.mail_from and settings.public_url):
-        raise ValueError("SMTP_URL needs MAIL_FROM, and PUBLIC_URL, which the links in mails begin with")
+        raise ValueError("SMTP_URL needs MAIL_FROM, and PUBLIC_URL, which the links in emails begin with")
     if settings.accounts != "oidc":
         return
     needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url")

@@ -17,7 +17,7 @@ from services.errors import ServiceError
     "--expires-in",
     type=click.IntRange(1, 100 * 365 * 86400),
     metavar="SECONDS",
-    help="How long the URL is valid; without it, for ever.",
+    help="How long the URL is valid; by default, for ever.",
 )
 def sign(source: str, pairs: tuple[str, ...], expires_in: int | None) -> None:
     """Print the signed URL of the picture at URL without its background, for <img src>.

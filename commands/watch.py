@@ -44,7 +44,7 @@ class FolderOrBucket(click.Path):
     "target",
     required=True,
     type=FolderOrBucket(file_okay=False, path_type=Path),
-    help="The folder of the results, or of a bucket s3://bucket/prefix.",
+    help="The folder of the results; for a bucket, s3://bucket/prefix.",
 )
 @image_options.option
 @image_options.animated
@@ -54,7 +54,7 @@ class FolderOrBucket(click.Path):
     type=click.FloatRange(0.1, 3600),
     default=2.0,
     show_default=True,
-    help="Seconds for which a file's size must rest before it counts as complete.",
+    help="Seconds for which a file's size must stay the same before it counts as complete.",
 )
 @click.option(
     "--poll", is_flag=True, help="Look at the folder every second instead of waiting for events: for network shares."
@@ -64,7 +64,7 @@ class FolderOrBucket(click.Path):
     type=click.FloatRange(0.1, 86400),
     default=10.0,
     show_default=True,
-    help="Seconds between two looks at a bucket.",
+    help="Seconds between two checks of a bucket.",
 )
 def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more: float) -> None:
     """Remove the background of every picture that arrives in the folder IN, until Ctrl-C.

@@ -178,7 +178,7 @@ def find_problem(exc: Exception) -> Problem:
     if isinstance(exc, MemoryError):
         return Problem("out_of_memory", "There is not enough memory for it", "Use fewer --jobs", ours=True)
     log.error("unexpected error", exc_info=exc)
-    return Problem("internal_error", f"An error of the program ({type(exc).__name__})", ours=True)
+    return Problem("internal_error", f"A program error ({type(exc).__name__})", ours=True)
 
 
 def work(pictures: Iterable[Picture], make: Callable[[Picture], Outcome], jobs: int, stop: Stop) -> Iterator[Outcome]:

@@ -110,7 +110,7 @@ def _allow_metrics() -> None:
     if settings.metrics_token and scheme.lower() == "bearer":
         if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
             return
-        raise Forbidden("the token is not the right one", METRICS_SOLUTION)
+        raise Forbidden("the token is wrong", METRICS_SOLUTION)
     if "Origin" in request.headers or is_cross_site():
         raise Forbidden("metrics are not open to pages of other sites", METRICS_SOLUTION)
     address = parse_address(proven_address() or "")

@@ -165,7 +165,7 @@ ALL_FAILED: Final = Operation(
 )  # fmt: skip
 RETRY_ANY: Final = Operation(
     "administration", "Retry the failed images of anybody's job",
-    "As its own caller may. The images count for the key that made the job, whatever is left of its month.",
+    "As its own caller may. The images count for the key that made the job, even if its monthly quota is used up.",
     answers=_json(RetriedView),
     failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip

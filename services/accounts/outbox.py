@@ -28,7 +28,7 @@ class Outbox:
         try:
             self._waiting.put_nowait(work)
         except queue.Full:
-            raise Busy("too many mails are waiting") from None
+            raise Busy("too many emails are waiting") from None
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mail", daemon=True)

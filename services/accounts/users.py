@@ -75,7 +75,7 @@ def normal_email(text: str) -> str:
     # Some letters of other scripts are ASCII in lower case, as the Kelvin sign: that would be another person's address.
     # Mail programs read =?utf-8?q?…?= as an encoded word (RFC 2047), which can be any other address.
     if len(found) > MAX_EMAIL_CHARS or not local.isascii() or "=?" in local or not EMAIL.fullmatch(found):
-        raise ValueError(f"it is no mail address of at most {MAX_EMAIL_CHARS} characters")
+        raise ValueError(f"it is not an email address of at most {MAX_EMAIL_CHARS} characters")
     return found
 
 

@@ -133,8 +133,10 @@ def _from_mirror(url: str, part: Path, max_bytes: int) -> None:
                     file.write(piece)
     except (requests.RequestException, OSError, ValueError) as exc:
         if announced or got:
-            raise RuntimeError(f"{shown} was cut short: not all of its {announced or 'unknown'} bytes came") from exc
-        raise RuntimeError(f"{shown} can't be had ({type(exc).__name__}); is MODEL_MIRROR_URL right, and up?") from exc
+            raise RuntimeError(f"{shown} was cut short: not all of its {announced or 'unknown'} bytes arrived") from exc
+        raise RuntimeError(
+            f"{shown} can't be downloaded ({type(exc).__name__}); is MODEL_MIRROR_URL right, and up?"
+        ) from exc
 
 
 def _too_large(size: int, max_bytes: int, shown: str) -> None:

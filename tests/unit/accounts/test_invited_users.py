@@ -68,5 +68,5 @@ def test_invitations_of_an_administrator_end_with_the_right_to_invite(database: 
 
 
 def test_no_address_is_no_invitation(database: Database) -> None:
-    with pytest.raises(ValueError, match="no mail address"):
+    with pytest.raises(ValueError, match="not an email address"):
         invite(database, "nobody")

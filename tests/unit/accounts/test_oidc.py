@@ -122,7 +122,7 @@ def test_answer_of_another_provider_and_a_no_are_refused(there: OidcProvider) ->
     query = query_of(there.sign_in(url))
     with pytest.raises(ProviderRefused, match="another provider"):
         provider.finish({**query, "iss": "https://another.example"}, cookie)
-    with pytest.raises(ProviderRefused, match="says no"):
+    with pytest.raises(ProviderRefused, match="the provider refused it"):
         provider.finish({"state": query["state"], "error": "access_denied"}, cookie)
 
 

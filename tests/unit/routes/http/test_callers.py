@@ -201,5 +201,5 @@ def test_request_without_a_host_is_answered() -> None:
 
 @pytest.mark.parametrize("wrong", ["https://api.example", "*.example", "a b", "api.example/x"])
 def test_entry_that_is_no_host_name_stops_the_start(wrong: str) -> None:
-    with pytest.raises(ConfigError, match=r"ALLOWED_HOSTS is .*host names, as remove\.example\.com"):
+    with pytest.raises(ConfigError, match=r"ALLOWED_HOSTS is .*host names such as remove\.example\.com"):
         load_settings(allowed_hosts=wrong)
