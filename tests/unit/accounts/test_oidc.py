@@ -105,7 +105,7 @@ def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> No
         ({**query, "state": "x"}, cookie),
         ({**query, "state": ""}, cookie),
     ):
-        with pytest.raises(ProviderRefused, match="has not begun"):
+        with pytest.raises(ProviderRefused, match="did not start it"):
             provider.finish(sent, kept)
     late = SignedTokens("a secret of this test", lambda: 0.0).sign("state", {"state": query["state"]}, STATE_SECONDS)
     with pytest.raises(ProviderRefused, match="too long ago"):
