@@ -33,7 +33,7 @@ PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
 MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
-# Of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs.
+# Of an image in progress, at most: photo, matte, strips, result, and once more for RGBA inputs.
 BYTES_PER_PIXEL: Final = 24
 USABLE_SHARE: Final = 0.9
 # Of the memory that is left for requests; the rest is for pixels.
@@ -530,7 +530,7 @@ def _as_base64(size: int) -> int:
 
 
 def _megapixels_that_fit(workers: int, limit_mb: int) -> float:
-    """Megapixels that may be in work at a time before the memory is used up, by all workers together."""
+    """Megapixels that may be processed at a time before the memory is used up, by all workers together."""
     return (1 - BODIES_SHARE) * _request_bytes(workers, limit_mb) / BYTES_PER_PIXEL / 1e6
 
 

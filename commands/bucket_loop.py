@@ -1,4 +1,4 @@
-"""Watches a bucket until Ctrl-C: at intervals, and between as notifications say."""
+"""Watches a bucket until Ctrl-C: at intervals, and in between when a notification comes."""
 
 import time
 from typing import Final
@@ -15,7 +15,7 @@ from services.storage.base import is_key
 from services.storage.factory import BUCKET
 
 TICK_SECONDS: Final = 0.5
-# Between two questions whether open jobs have ended, and after an error.
+# Seconds between two checks whether open jobs have ended, and after an error.
 SETTLE_SECONDS: Final = 2.0
 AGAIN_SECONDS: Final = 10.0
 

@@ -32,7 +32,7 @@ jobs_option = click.option(
 
 @dataclass(frozen=True)
 class Request:
-    """The wishes of one call of `remove`."""
+    """The arguments of one call of `remove`."""
 
     target: Path | None
     options: Options
@@ -59,7 +59,7 @@ class Request:
 def remove(source: Path, target: Path | None, pairs: tuple[str, ...], **more: bool | int) -> None:
     """Remove the background of SOURCE: a file, a folder, or - for standard input.
 
-    A folder is worked on with its sub-folders. Pictures whose result is there already are skipped.
+    A folder is worked on with its sub-folders. Pictures that already have a result are skipped.
 
     Exit status: 0 every picture has its result, 1 some failed, 2 nothing was done or the call is wrong, 130 Ctrl-C.
     """

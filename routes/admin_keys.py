@@ -1,4 +1,4 @@
-"""Administers API keys, with a key of the scope `admin`: what the command line's `keys` does."""
+"""Administers API keys, with a key that has the scope `admin`: what the command line's `keys` does."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -74,7 +74,7 @@ class StudioPreset(Body):
     title: str
     options: dict[str, Any]
     source: Annotated[str, Field(description="the marketplace's own page; may be empty")]
-    date: Annotated[str, Field(description="when the figures were last looked at; may be empty")]
+    date: Annotated[str, Field(description="when the figures were last checked; may be empty")]
     note: str
 
 

@@ -23,7 +23,7 @@ from routes.page import page
 from services.errors import Forbidden
 from services.net.addresses import parse_address
 
-# Files of the page, which are no endpoints.
+# Files of the page, which are not endpoints.
 OF_THE_PAGE = {"/static/{filename}", "/static/{build}/{filename}"}
 METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
 

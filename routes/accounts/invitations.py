@@ -98,14 +98,14 @@ def invite_somebody() -> Response:
     return answer(NewInvitationView.of(record, {inviter: caller.name}, link=link), 201)
 
 
-def withdraw_an_invitation(invitation_id: str) -> Response:
-    """Withdraw an invitation, whose link ends."""
+def withdraw(invitation_id: str) -> Response:
+    """Withdraw an invitation: its link stops working."""
     withdraw_invitation(accounts().database, invitation_id)
     return Response(status=204)
 
 
 def accept() -> Response:
-    """Make the account of an invitation, and sign in."""
+    """Create the invited person's account, and sign in."""
     asked = read_small(Acceptance)
     return signed_in(accounts().accept(asked.token, asked.password, asked.name))
 

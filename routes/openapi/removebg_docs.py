@@ -65,7 +65,7 @@ _HEADERS: Final[Schema] = {
 }  # fmt: skip
 _FAILURES: Final = {
     400: "What is wrong with the request or the image: `missing_source`, `multiple_sources`, `multiple_bg_sources`, "
-    "`invalid_size` and the like, `invalid_image_url`, `failed_image_download`, `invalid_file_type`, `file_too_large`, "
+    "`invalid_size` and others, `invalid_image_url`, `failed_image_download`, `invalid_file_type`, `file_too_large`, "
     "`resolution_too_high`, `failed_to_read_image`, `unknown_foreground`, `roi_region_empty`, `roi_exceeds_bounds`, …",
     402: "`insufficient_credits`: the key's monthly quota is used up.",
     403: "`auth_failed`: the key is missing or wrong, where one is needed.",

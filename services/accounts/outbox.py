@@ -1,4 +1,4 @@
-"""Runs what ends in a mail on a thread of its own, so that no answer shows by its time whether there was a mail."""
+"""Runs what may send an email on its own thread, so that no answer's time shows whether there was one."""
 
 import queue
 import threading

@@ -1,7 +1,7 @@
 """Runs and stops several programs as one: the few features of a process manager that `make run` needs.
 
-Each program has a process group of its own, so that Ctrl-C reaches the supervisor alone and nothing of a program that
-ends is left behind. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
+Each program has its own process group, so that Ctrl-C reaches only the supervisor and nothing is left behind of a
+program that ends. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
 """
 
 import contextlib

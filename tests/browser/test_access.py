@@ -86,7 +86,9 @@ def test_no_state_has_a_barrier(
     assert {state: one for state, one in found.items() if one} == {}
 
 
-def test_photo_is_chosen_and_saved_by_keyboard_alone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+def test_photo_is_chosen_and_saved_with_only_the_keyboard(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
     tab = tabs.open(direct.url)
     choose_by_keyboard(tab, *photo_files[:2])
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})

@@ -1,4 +1,4 @@
-"""The administrators' page: signing in, overview, keys, usage, failed jobs of everybody."""
+"""The administrators' page: signing in, overview, keys, usage, everybody's failed jobs."""
 
 import re
 from collections.abc import Iterator

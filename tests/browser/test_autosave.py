@@ -115,7 +115,7 @@ def test_killed_tab_loses_one_stroke_at_most(editor: Tab, tabs: Tabs) -> None:
     assert np.array_equal(mask_of(other.page), one)
 
 
-def test_work_goes_on_where_there_is_no_room(editor: Tab) -> None:
+def test_work_goes_on_when_the_storage_is_full(editor: Tab) -> None:
     page = editor.page
     page.evaluate(
         """() => {

@@ -291,7 +291,7 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
 
 
 @pytest.mark.long
-def test_key_that_is_not_given_is_asked_for_again_by_retry_alone(
+def test_only_retry_asks_again_for_a_key_that_was_not_given(
     locked: tuple[Gunicorn, str], tabs: Tabs, photo_files: list[Path]
 ) -> None:
     server, key = locked

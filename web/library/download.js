@@ -13,7 +13,7 @@ import { targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
-// Larger archives are parted: a tab's memory is small.
+// Larger archives are split: a tab's memory is small.
 const PART_BYTES = 512 * 1024 * 1024;
 const ARCHIVE = "photos.zip";
 const NAMED = 4;

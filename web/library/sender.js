@@ -1,4 +1,4 @@
-// Sends photos as jobs: few at a time, each request written down before it leaves, so that none is lost or doubled.
+// Sends photos as jobs: few at a time, each request stored before it is sent, so that none is lost or doubled.
 import * as api from "../app/api.js";
 import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";

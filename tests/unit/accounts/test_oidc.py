@@ -94,7 +94,7 @@ def test_new_keys_are_asked_for(there: OidcProvider) -> None:
     assert there.key_requests == 2
 
 
-def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> None:
+def test_state_belongs_to_this_browser_and_this_sign_in(there: OidcProvider) -> None:
     provider = here(there.issuer)
     url, cookie = provider.begin("/")
     query = query_of(there.sign_in(url))
@@ -116,7 +116,7 @@ def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> No
         provider.finish(query, cookie)
 
 
-def test_answer_of_another_provider_and_a_no_are_refused(there: OidcProvider) -> None:
+def test_answer_from_another_provider_and_a_refusal_fail(there: OidcProvider) -> None:
     provider = here(there.issuer)
     url, cookie = provider.begin("/")
     query = query_of(there.sign_in(url))

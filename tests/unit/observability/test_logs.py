@@ -146,7 +146,7 @@ def test_line_for_people_keeps_the_order_of_its_fields_and_leaves_out_absent_one
 
 
 @pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
-def test_automatic_style_is_text_on_a_terminal_alone(
+def test_automatic_style_is_text_only_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
