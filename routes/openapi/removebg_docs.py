@@ -92,7 +92,7 @@ def _responses(content: dict[str, Any], headers: Schema, *, limited: bool) -> Sc
 REMOVEBG: Final = Operation(
     _TAG,
     "Remove a background, as remove.bg does",
-    "For clients of that service, whose URL is all that has to change. Exactly one of `image_file`, `image_file_b64` "
+    "For clients of that service, which only change their URL. Exactly one of `image_file`, `image_file_b64` "
     "and `image_url`; at most one of `bg_color`, `bg_image_url` and `bg_image_file`. Unknown fields are ignored, empty "
     "ones count as absent. `Accept: application/json` asks for base64 in JSON.",
     bodies={
@@ -118,7 +118,7 @@ ACCOUNT: Final = Operation(
 IMPROVE: Final = Operation(
     _TAG,
     "Offer an image for improvement, as remove.bg takes it",
-    "The image is checked, and forgotten.",
+    "The image is checked and discarded.",
     bodies={
         "multipart/form-data": _object([], {"image_file": _BINARY, **_B64_SOURCE}, closed=False),
         "application/x-www-form-urlencoded": _object([], _B64_SOURCE, closed=False),

@@ -18,7 +18,7 @@ class TooManyPixels(ServiceError):
 class TooManyFrames(ServiceError):
     code, status = "too_many_frames", 422
     message = "The animation has too many frames"
-    solution = "Shorten the animation, or leave out animated for its first frame alone"
+    solution = "Shorten the animation, or leave out animated to get only its first frame"
 
 
 class ImageTooSmall(ServiceError):

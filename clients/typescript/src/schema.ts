@@ -84,7 +84,7 @@ export interface paths {
         };
         /**
          * List your jobs, newest first
-         * @description Those made with your API key; without a key those made with the cookie that the page sets, without either none: such a job is known by its id alone.
+         * @description Those made with your API key; without a key those made with the cookie that the page sets, without either none: such a job is reached only by its id.
          */
         get: operations["get_api_jobs"];
         put?: never;

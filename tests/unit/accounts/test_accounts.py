@@ -84,7 +84,7 @@ def test_known_address_is_mailed_and_nothing_changes(accounts: Accounts, smtp: S
     accounts.register("a@x.y", GOOD)
     accounts.confirm(token_in(mailed(smtp, 1)), GOOD)
     accounts.register("a@x.y", "another password")
-    assert "There is one with this address" in mailed(smtp, 2)
+    assert "This address already has one" in mailed(smtp, 2)
     assert accounts.sign_in("a@x.y", GOOD)
     assert len(list_users(accounts.database)) == 1
 
