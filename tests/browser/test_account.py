@@ -79,7 +79,7 @@ def test_new_user_confirms_and_replaces_a_forgotten_password(here: Gunicorn, tab
     tab.page.get_by_label("Email address").fill("new@example.com")
     tab.page.get_by_label("New password").fill(PASSWORD)
     tab.page.get_by_role("button", name="Create the account").click()
-    tab.page.get_by_text("a mail is on its way").wait_for()
+    tab.page.get_by_text("an email is on its way").wait_for()
     there = tabs.open(here.url, linked(smtp, sent + 1), context=tab.page.context)
     there.page.get_by_label("Password", exact=True).fill(PASSWORD)
     assert "#" not in there.page.url
@@ -123,7 +123,7 @@ def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewpor
     found["refused password"] = violations(tab)
     tab.page.get_by_label("New password").fill(PASSWORD)
     tab.page.get_by_role("button", name="Create the account").click()
-    tab.page.get_by_text("a mail is on its way").wait_for()
+    tab.page.get_by_text("an email is on its way").wait_for()
     found["registered"] = violations(tab)
     tab.page.get_by_role("button", name="Back").click()
     tab.page.get_by_role("button", name="Forgotten").click()

@@ -146,7 +146,7 @@ def test_page_says_who_may_not_administer_and_forgets_a_refused_key(office: Offi
     assert tab.page.get_by_role("link", name="Use another account").get_attribute("href") == "/account"
     tab.page.get_by_label("Administrator’s key").fill("nonsense")
     tab.page.get_by_role("button", name="Sign in").click()
-    tab.page.get_by_role("alert").get_by_text("does not know").wait_for()
+    tab.page.get_by_role("alert").get_by_text("does not recognise").wait_for()
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
@@ -155,7 +155,7 @@ def test_only_an_administrators_key_opens_the_page_and_stays_in_the_tab(office: 
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     tab = tabs.open(office.url, "/admin")
     tab.expect("401|403")
-    for key, answer in (("nonsense", "does not know"), (office.shop, "may not administer")):
+    for key, answer in (("nonsense", "does not recognise"), (office.shop, "may not administer")):
         tab.page.get_by_label("Administrator’s key").fill(key)
         tab.page.get_by_role("button", name="Sign in").click()
         tab.page.get_by_role("alert").get_by_text(answer).wait_for()

@@ -145,7 +145,7 @@ def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
     banner = tab.page.get_by_role("complementary", name="Storage")
     expect(banner).to_have_count(0)
     choose(tab, photo_files[0])
-    expect(banner).to_contain_text("download what is finished before")
+    expect(banner).to_contain_text("download what is finished first")
     ready(tab.page)
     # It covers nothing of the editor.
     above, below = banner.bounding_box(), tab.page.get_by_role("region", name="Editor").bounding_box()

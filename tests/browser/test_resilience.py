@@ -283,7 +283,7 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
     dialog = tab.page.get_by_role("dialog", name="This server needs a key")
     dialog.get_by_label("API key").fill("bg_wrong")
     dialog.get_by_role("button", name="Use this key").click()
-    dialog.get_by_text("does not know this key").wait_for()
+    dialog.get_by_text("does not recognise this key").wait_for()
     dialog.get_by_label("API key").fill(key)
     dialog.get_by_role("button", name="Use this key").click()
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})

@@ -253,7 +253,7 @@ def test_downgrade_asks_before_it_removes_tables(tmp_path: Path) -> None:
     assert cli("keys", "create", "--name", "shop", DATABASE_URL=url).returncode == 0
     refused = cli("db", "downgrade", "base", data=b"n\n", DATABASE_URL=url)
     assert refused.returncode == 1
-    assert f"removed from {url}. Go on?".encode() in refused.stderr
+    assert f"removed from {url}. Continue?".encode() in refused.stderr
     assert cli("db", "downgrade", "base", DATABASE_URL=url).returncode == 1
     assert b"shop" in cli("keys", "list", DATABASE_URL=url).stdout
     assert cli("db", "downgrade", "base", "--yes", DATABASE_URL=url).returncode == 0
