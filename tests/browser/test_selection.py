@@ -47,7 +47,7 @@ def test_download_of_selected_photos_says_how_many(with_jobs: Studio, tabs: Tabs
         assert sorted(found.namelist()) == ["astronaut.png", "coffee.png"]
     facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Metadata for 2")))
     assert [one["name"] for one in facts] == ["astronaut.jpg", "coffee.jpg"]
-    # A photo that is removed is selected no more.
+    # A photo that is removed is no longer selected.
     item(tab, "coffee.jpg").get_by_role("button", name="Remove").click()
     expect(button).to_have_text(["Download 1", "Metadata for 1"])
     tab.page.get_by_role("button", name="Select none").click()

@@ -16,7 +16,7 @@ export const failed = signal("");
 
 /**
  * @param {NonNullable<import("../app/api.js").StudioFacts["accounts"]>} accounts
- * @param {{kind: string, token: string}} link what a mail's link carries
+ * @param {{kind: string, token: string}} link what an email's link carries
  * @param {(account: calls.Account) => void} enter
  */
 export function signedOut(accounts, link, enter) {

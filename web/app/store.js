@@ -84,7 +84,7 @@ export function add(added) {
   return made;
 }
 
-/** Show the documents that are not removed, in the order in which they were added: news of other tabs come in any. */
+/** Show the documents that are not removed, in the order in which they were added: updates from other tabs come in any. */
 export function arrange() {
   order.value = [...docs.values()].map((held) => held.peek()).filter((doc) => !doc.removed).sort((one, other) => one.addedAt - other.addedAt).map(({ id }) => id);
 }
