@@ -18,7 +18,7 @@ Email = Annotated[str, AfterValidator(normal_email), Field(description="an email
 Password = Annotated[str, Field(description="a password")]
 Token = Annotated[str, Field(max_length=200, description="the token of the email's link")]
 PersonName = Annotated[
-    str, AfterValidator(normal_name), Field(description=f"a text of at most {MAX_NAME_CHARS} characters")
+    str, AfterValidator(normal_name), Field(description=f"text of at most {MAX_NAME_CHARS} characters")
 ]
 
 

@@ -112,7 +112,7 @@ REMOVEBG: Final = Operation(
 ACCOUNT: Final = Operation(
     _TAG,
     "A balance, as remove.bg shows it",
-    "Nothing is billed: it never changes.",
+    "What is left of the key's monthly quota; without one a balance that never changes.",
     responses=_responses({"application/json": {"schema": schema_of(Account)}}, {}, limited=False),
 )
 IMPROVE: Final = Operation(

@@ -76,7 +76,7 @@ def _is_right(spec: ModelSpec, folder: Path) -> bool:
 def _check_published(spec: ModelSpec, folder: Path) -> None:
     if spec.name == "birefnet-general-fp16":
         raise ValueError(
-            f"{spec.name} is published nowhere: rembg makes it from birefnet-general (pip install 'rembg[fp16]'); "
+            f"{spec.name} is not published: rembg makes it from birefnet-general (pip install 'rembg[fp16]'); "
             f"put it at {spec.path(folder)}, or give FILE=/path/to/it"
         )
     if spec.custom:
@@ -95,7 +95,7 @@ def _check(spec: ModelSpec, file: ModelFile, part: Path) -> None:
     wrong = mismatch(file, part)
     if wrong:
         raise RuntimeError(
-            f"what came as {file.name} is not the known {spec.name}: {wrong} ({part.stat().st_size} bytes); "
+            f"the file received as {file.name} is not the known {spec.name}: {wrong} ({part.stat().st_size} bytes); "
             "nothing was written"
         )
     with part.open("rb+") as written:

@@ -26,7 +26,7 @@ export interface paths {
          *     | `max_height` | a whole number from 1 to 16384 | – |
          *     | `max_pixels` | a whole number from 256 to 500000000 | – |
          *     | `preset` | web, social, print, optimized, mobile, desktop, thumbnail, amazon, ebay, etsy, shopify, google, square, portrait, story, passport, passport_us | – |
-         *     | `model` | a text of at most 64 characters | – |
+         *     | `model` | text of at most 64 characters | – |
          *     | `prompt` | a JSON list of 1 to 32 marks in px of the upright image, at most one of them a rectangle: [{"type": "point", "data": [x, y], "label": 1 (subject) or 0 (background)}, {"type": "rectangle", "data": [left, top, right, bottom]}] | – |
          *     | `detail` | auto, off, always | auto |
          *     | `output` | cutout, mask | cutout |

@@ -162,7 +162,9 @@ def test_a_file_or_a_folder_is_taken_when_it_is_the_right_one(tmp_path: Path) ->
         (source / file.name).write_bytes(BYTES)
     fetch("sam", folder, source=source)
     (source / "other.onnx").write_bytes(b"other")
-    with pytest.raises(RuntimeError, match=r"what came as birefnet-cod\.onnx is not the known birefnet-cod: its MD5"):
+    with pytest.raises(
+        RuntimeError, match=r"the file received as birefnet-cod\.onnx is not the known birefnet-cod: its MD5"
+    ):
         fetch("birefnet-cod", folder, source=source / "other.onnx")
     names = {"u2net.onnx", *(file.name for file in CATALOGUE["sam"].files)}
     assert {path.name for path in folder.iterdir()} == names
@@ -229,7 +231,7 @@ def test_fetch_command_takes_a_file_and_explains_a_wrong_one(tmp_path: Path) -> 
         "models", "fetch", "u2net", "--file", ROOT / "README.md", cwd=tmp_path, REMBG_SESSION_PATH=tmp_path / "m"
     )
     assert done.returncode == 1
-    assert b"Error: what came as u2net.onnx is not the known u2net: its MD5" in done.stderr
+    assert b"Error: the file received as u2net.onnx is not the known u2net: its MD5" in done.stderr
     done = cli(
         "models",
         "fetch",
