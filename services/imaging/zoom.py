@@ -29,26 +29,26 @@ FINEST: Final = 4
 LEAST_SIDE: Final = 32
 
 
-class Looked(NamedTuple):
+class SecondLook(NamedTuple):
     """A mask, and how far a second look agrees with the first, from 0 to 1; 1 where there was none."""
 
     mask: Mask
     agreement: float
 
 
-def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> Looked:
+def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> SecondLook:
     """Return the photo's mask with the details of a second look, where `options.detail` asks for one; else `mask`.
 
     Models that take a prompt look once: their prompt names the subject. Raises `DeadlineExceeded`.
     """
     if options.detail is Detail.OFF or segmenter.takes_prompt:
-        return Looked(mask, 1.0)
+        return SecondLook(mask, 1.0)
     area = second_look(mask, photo, always=options.detail is Detail.ALWAYS)
     if area is None:
-        return Looked(mask, 1.0)
+        return SecondLook(mask, 1.0)
     deadline.check()
     second = segment(part_of(photo, area), segmenter, deadline)
-    return Looked(joined(mask, second, area, photo), agreement(mask, second, area, photo))
+    return SecondLook(joined(mask, second, area, photo), agreement(mask, second, area, photo))
 
 
 def second_look(mask: Mask, photo: Photo, *, always: bool) -> Box | None:

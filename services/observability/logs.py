@@ -75,7 +75,7 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     }
 
 
-class ElseStandardError(logging.Handler):
+class StandardErrorFallback(logging.Handler):
     """Writes a line to standard error when the disk has no space for it; logging itself would write a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
@@ -83,7 +83,7 @@ class ElseStandardError(logging.Handler):
             print(self.format(record), file=sys.stderr, flush=True)
 
 
-class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+class WatchedFile(StandardErrorFallback, logging.handlers.WatchedFileHandler):
     """A log file that logrotate may move away. Its owner alone can read it."""
 
     def _open(self) -> TextIOWrapper:
@@ -97,7 +97,7 @@ class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
         return opened
 
 
-class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+class RotatingFile(StandardErrorFallback, ConcurrentRotatingFileHandler):  # type: ignore[misc]
     """A log file that all workers write and rotate."""
 
 

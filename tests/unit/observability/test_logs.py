@@ -12,7 +12,7 @@ import orjson
 import pytest
 import structlog
 
-from services.observability.logs import ElseStandardError, RotatingFile, WatchedFile, logging_config
+from services.observability.logs import StandardErrorFallback, RotatingFile, WatchedFile, logging_config
 
 Configure = Callable[..., logging.Handler]
 
@@ -88,7 +88,7 @@ def test_file_rotates_at_its_size(configure: Configure, tmp_path: Path) -> None:
 
 
 def test_line_without_room_on_disk_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    class Full(ElseStandardError):
+    class Full(StandardErrorFallback):
         def emit(self, record: logging.LogRecord) -> None:
             self.handleError(record)
 
