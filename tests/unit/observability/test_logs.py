@@ -12,7 +12,7 @@ import orjson
 import pytest
 import structlog
 
-from services.observability.logs import StandardErrorFallback, RotatingFile, WatchedFile, logging_config
+from services.observability.logs import RotatingFile, StandardErrorFallback, WatchedFile, logging_config
 
 Configure = Callable[..., logging.Handler]
 
