@@ -27,7 +27,7 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	@echo "Installing what the service needs (about a minute, once) ..."
-	@# Up to 1.0 it was the engine; it has the same files as onnxruntime.
+	@# Up to 1.0 this was the engine; it has the same files as onnxruntime.
 	@$(PY) -m pip uninstall --quiet --yes --disable-pip-version-check onnxruntime-openvino >/dev/null 2>&1 || true
 	@$(PY) -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
@@ -47,19 +47,19 @@ run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl l
 check: lint types web unit  ## lint, types, unit tests: what to run while working (under a minute)
 
 # Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
-# RETRY=1 runs failed tests once more, one after another, for a machine that is busy with other work.
+# RETRY=1 repeats failed tests once, one after another, for a machine that is busy with other work.
 test: $(VENV)/.dev  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
 	@# Types are checked while the model is prepared.
 	@$(MAKE) --silent --no-print-directory --jobs 2 types $(MODEL) lint web
-	@# The page's tests are a run of their own: their driver leaves its thread in a state that others must not meet.
+	@# The page's tests run separately: their driver leaves its thread in a state that disturbs other tests.
 	@export REDUCED_MOTION=1; for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \
 			[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && \
 			$(PY) -m pytest --dist loadfile -m "not long" $$part --last-failed --last-failed-no-failures none; } || exit 1; \
 	done
 
-unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one room: ROOM=imaging, or ROOM=routes/http
-	@$(PY) -m pytest -n 2 -m "not slow and not long" tests/unit$(if $(ROOM),/$(ROOM)) $(if $(ROOM),,tests/repository/test_conventions.py)
+unit: $(VENV)/.dev $(MODEL)  ## unit tests; of one package: PACKAGE=imaging, or PACKAGE=routes/http
+	@$(PY) -m pytest -n 2 -m "not slow and not long" tests/unit$(if $(PACKAGE),/$(PACKAGE)) $(if $(PACKAGE),,tests/repository/test_conventions.py)
 
 long: $(VENV)/.dev $(MODEL)  ## the tests that take many seconds, which `make test` leaves out
 	@$(PY) -m pytest -n 2 --dist loadfile -m long --ignore=tests/browser
@@ -75,7 +75,7 @@ web:  ## types and unit tests of the page's modules (skipped without Node)
 		&& node --test --test-reporter=dot $$(find tests/web -name '*.test.mjs' -not -path '*/node_modules/*') && echo "web: clean"; \
 	else echo "web: skipped, there is no Node"; fi
 
-browser: $(VENV)/.dev $(MODEL)  ## the page in Chromium: the long tests too, and the others once more over plain HTTP by a name
+browser: $(VENV)/.dev $(MODEL)  ## the page in Chromium: the long tests too, and the others again over plain HTTP under a host name
 	@$(PY) -m pytest -n 2 --dist loadfile tests/browser
 	@INSECURE_ORIGIN=1 $(PY) -m pytest -n 2 --dist loadfile -m "not long" tests/browser
 
@@ -99,7 +99,7 @@ quality: $(VENV)/.dev $(MODEL)  ## measure edges and colours beside rembg's, on 
 fuzz: $(VENV)/.dev $(MODEL)  ## send damaged pictures to the running service (FUZZ="--count 5000 --seed 7")
 	@$(PY) -m benchmarks.load.fuzz $(FUZZ)
 
-jobs: $(VENV)/.dev $(MODEL)  ## jobs by the hundred, and while all is killed (JOBS="kills --images 300 --stack remote")
+jobs: $(VENV)/.dev $(MODEL)  ## jobs by the hundred, and while their parts are killed (JOBS="kills --images 300 --stack remote")
 	@$(PY) -m benchmarks.load.jobs $(or $(JOBS),throughput)
 
 drills: $(VENV)/.dev $(MODEL)  ## overload and break the service (DRILLS="overload --minutes 2")
@@ -109,7 +109,7 @@ model: $(VENV)/.runtime  ## fetch the default model, checked; another one: NAME=
 	@$(if $(NAME),$(PY) cli.py models fetch "$(NAME)" $(if $(FILE),--file "$(FILE)"),$(PY) cli.py models fetch u2netp && $(PY) cli.py models prepare u2netp) \
 		&& $(PY) cli.py models list
 
-image: $(VENV)/.dev  ## build the container image from nothing and try it (root, buildah, debootstrap; minutes)
+image: $(VENV)/.dev  ## build the container image from scratch and try it (root, buildah, debootstrap; minutes)
 	@IMAGE=1 $(PY) -m pytest -q -rs tests/repository/test_smoke_image.py
 
 lock: $(VENV)/.dev  ## pin the requirements again, with hashes (needs uv); KEEP=1 keeps the versions that are pinned

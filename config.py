@@ -33,7 +33,7 @@ PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
 MAX_MEGAPIXELS: Final = 120.0
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
-# Of an image in work, at most: photo, matte, strips, result, and once more for RGBA inputs.
+# Of an image in progress, at most: photo, matte, strips, result, and once more for RGBA inputs.
 BYTES_PER_PIXEL: Final = 24
 USABLE_SHARE: Final = 0.9
 # Of the memory that is left for requests; the rest is for pixels.
@@ -96,7 +96,7 @@ def _host_name(text: str) -> str:
     try:
         return parse_authority(text)[0]
     except BadURL as exc:
-        raise ValueError("Input should be host names, as remove.example.com, or *") from exc
+        raise ValueError("Input should be host names such as remove.example.com, or *") from exc
 
 
 def _origin(text: str) -> str:
@@ -109,7 +109,7 @@ def _origin(text: str) -> str:
     except BadURL:
         scheme = ""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
-        raise ValueError("Input should be exact origins, as https://app.example or http://localhost:3000, or *")
+        raise ValueError("Input should be exact origins such as https://app.example or http://localhost:3000, or *")
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
@@ -376,7 +376,7 @@ class Settings(BaseSettings):
             )
         if self.result_cache_seconds and "redis_url" not in self.model_fields_set and not self.quotas_in_redis:
             raise ValueError(
-                f"RESULT_CACHE_SECONDS is {self.result_cache_seconds}: results are kept in a Redis, give its REDIS_URL"
+                f"RESULT_CACHE_SECONDS is {self.result_cache_seconds}: results are kept in Redis, so give its REDIS_URL"
             )
         if self.s3_bucket_name and self.storage_url != f"s3://{self.s3_bucket_name}":
             raise ValueError(
@@ -502,7 +502,7 @@ class Settings(BaseSettings):
 def _check_accounts(settings: Settings) -> None:
     """Raise ValueError where a setting of the accounts lacks another one."""
     if settings.smtp_url and not (settings.mail_from and settings.public_url):
-        raise ValueError("SMTP_URL needs MAIL_FROM, and PUBLIC_URL, which the links in mails begin with")
+        raise ValueError("SMTP_URL needs MAIL_FROM, and PUBLIC_URL, which the links in emails begin with")
     if settings.accounts != "oidc":
         return
     needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "public_url")
@@ -530,7 +530,7 @@ def _as_base64(size: int) -> int:
 
 
 def _megapixels_that_fit(workers: int, limit_mb: int) -> float:
-    """Megapixels that may be in work at a time before the memory is used up, by all workers together."""
+    """Megapixels that may be processed at a time before the memory is used up, by all workers together."""
     return (1 - BODIES_SHARE) * _request_bytes(workers, limit_mb) / BYTES_PER_PIXEL / 1e6
 
 

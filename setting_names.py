@@ -171,7 +171,7 @@ def _alias_mistakes(given: Mapping[str, str]) -> Iterator[str]:
             yield f"{alias} is {value!r:.100}: {exc}"
             continue
         if _comparable(name, given.get(name, converted)) != _comparable(name, converted):
-            yield f"{alias} is {value!r:.100}, {name} {given[name]!r:.100}: they are one setting, give one of them"
+            yield f"{alias} is {value!r:.100}, {name} {given[name]!r:.100}: they are one setting, so give only one"
 
 
 def _comparable(name: str, value: str) -> str:

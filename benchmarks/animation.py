@@ -42,7 +42,7 @@ SUBJECT: Final = 0.6
 STEP, SWAY = 6, 4
 NOISE: Final = 3.0  # levels
 QUALITY: Final = 85
-EVERY: Final = 10  # th cut-out
+EVERY: Final = 10  # every tenth cut-out
 MOVES: Final = ("rests", "sways", "crosses")
 EDGES: Final = ("soft", "refined")
 # As in animations.
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def clips(folder: Path, moves: str, *, gif: bool) -> Iterator[Clip]:
-    """Yield a clip of every `EVERY`th cut-out."""
+    """Yield a clip of each chosen cut-out."""
     names = sorted(drawn())
     for number, path in enumerate(sorted(folder.rglob("*.png"))):
         subject = real_cutout(path) if number % EVERY == 0 else None

@@ -1,7 +1,7 @@
 """Report how well the confidence warns: `python -m benchmarks.confidence --cutouts /usr/share/tuxpaint/stamps`.
 
 Cut-outs with a true alpha (PNGs, as Debian's `tuxpaint-stamps-default` has) and our drawn subjects stand before eleven
-kinds of ground. A picture needs a hand where the overlap (IoU) of the first mask with the truth is below 0.8.
+kinds of background. A picture needs a hand where the overlap (IoU) of the first mask with the truth is below 0.8.
 Printed: the AUC, the chance that a picture which needs a hand has the lower confidence of two, with its 95 % interval
 (cut-outs resampled), for photographed cut-outs, all subjects and each kind; and the shares by confidence.
 """

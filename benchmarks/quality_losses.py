@@ -1,9 +1,9 @@
 """Report what refining costs or gains a subject: the overlap (IoU) of each edge mode with the true subject, by group,
 the difference from `edges=soft` with its 95 % confidence interval, and the error in the edge band.
 
-Each subject stands before an ordinary ground, before one that has the subject's own colours, at 400×300, out of focus,
-and in a strongly compressed JPEG. Pictures whose subject the model does not find are left out. More cut-outs with a
-true alpha, as PNGs in folders, can be added:
+Each subject stands in front of an ordinary background, of one in the subject's own colours, at 400×300, out of
+focus, and in a strongly compressed JPEG. Pictures whose subject the model does not find are left out. More cut-outs
+with a true alpha, as PNGs in folders, can be added:
 `python -m benchmarks.quality --losses-only --cutouts /usr/share/tuxpaint/stamps` (Debian's
 `tuxpaint-stamps-default`).
 """

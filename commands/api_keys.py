@@ -30,7 +30,7 @@ def keys() -> None:
     multiple=True,
     default=("remove",),
     show_default=True,
-    help="What the key may do; more than once for several.",
+    help="What the key may do; repeat for several.",
 )
 @click.option(
     "--limit", help="One quota for all endpoints together, such as 1000/hour; without it, the quota of each endpoint."
@@ -98,8 +98,8 @@ def list_api_keys() -> None:
 
 @keys.command("limit")
 @click.argument("id_or_name")
-@click.option("--limit", help="One quota for all endpoints together, such as 1000/hour; none takes it away.")
-@click.option("--monthly-quota", help="Images in a calendar month (UTC); none takes it away.")
+@click.option("--limit", help="One quota for all endpoints together, such as 1000/hour; none removes it.")
+@click.option("--monthly-quota", help="Images in a calendar month (UTC); none removes it.")
 def limit_api_key(id_or_name: str, limit: str | None, monthly_quota: str | None) -> None:
     """Change a key's limits; running servers use them within a second."""
     from services.api_keys.keys import set_limits

@@ -23,7 +23,7 @@ from services.storage.errors import ResultExpired
 if TYPE_CHECKING:
     from bootstrap.jobs import JobServices
 
-# Jobs of this watcher that have not ended; further objects wait for the next look.
+# Jobs of this watcher that have not ended; further objects wait for the next check.
 MAX_OPEN: Final = 100
 FAILED: Final = "failed"
 # When an object of the target was stored; None: there is none.
@@ -158,7 +158,7 @@ class BucketWatch:
                 if not self._is_done(stored, done):
                     self._settle(snapshot.job, snapshot.items[0], stored, result_key)
             except ResultExpired:
-                # Its files were deleted before they were copied: the next look submits it again.
+                # Its files were deleted before they were copied: the next check submits it again.
                 self.jobs.retention.erase(job_id)
             except ServiceError as exc:
                 if exc.status >= 500:

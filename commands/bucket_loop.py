@@ -1,4 +1,4 @@
-"""Watches a bucket until Ctrl-C: at intervals, and between as notifications say."""
+"""Watches a bucket until Ctrl-C: at intervals, and in between when a notification comes."""
 
 import time
 from typing import Final
@@ -15,7 +15,7 @@ from services.storage.base import is_key
 from services.storage.factory import BUCKET
 
 TICK_SECONDS: Final = 0.5
-# Between two questions whether open jobs have ended, and after an error.
+# Seconds between two checks whether open jobs have ended, and after an error.
 SETTLE_SECONDS: Final = 2.0
 AGAIN_SECONDS: Final = 10.0
 
@@ -48,7 +48,7 @@ def watch_bucket(source: str, target: str, pairs: tuple[str, ...], interval: flo
     configure_logging(settings)
     here, there = parse_place(source, settings), parse_place(target, settings)
     if (here.bucket, here.prefix) == (there.bucket, there.prefix):
-        raise click.UsageError("the results need a prefix of their own: -o names the one that is watched")
+        raise click.UsageError("the results need another prefix: -o names the one that is watched")
     given = dict(pair.split("=", 1) for pair in pairs)
     given.pop("background_image", None)
     jobs = make_job_services(settings, make_storage(settings), make_database(settings))
@@ -76,7 +76,7 @@ def watch_until_stopped(watch: BucketWatch, interval: float, stop: Stop) -> None
                 watch.look_at(heard)
             heard.clear()
         except ServiceError as exc:
-            click.echo(f"{now_text()} {exc}; it is tried again", err=True)
+            click.echo(f"{now_text()} {exc}; trying again", err=True)
             _wait(min(interval, AGAIN_SECONDS), stop)
         _wait(min(interval, TICK_SECONDS), stop)
 

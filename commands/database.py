@@ -28,7 +28,7 @@ def downgrade_database(revision: str, yes: bool) -> None:
     """Bring the tables back to REVISION; base removes them with all they hold."""
     if not yes:
         lost = "ALL TABLES, with every key and job," if revision == "base" else f"All that came after {revision}"
-        click.confirm(f"{lost} will be removed from {open_database().shown_url}. Go on?", abort=True, err=True)
+        click.confirm(f"{lost} will be removed from {open_database().shown_url}. Continue?", abort=True, err=True)
     _migrate("downgrade", revision)
 
 

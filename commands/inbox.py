@@ -37,7 +37,7 @@ class Inbox:
     _naming: threading.Lock = field(default_factory=threading.Lock)
 
     def complete(self) -> list[Path]:
-        """Return the pictures whose size and time have rested for long enough; notes the others."""
+        """Return the pictures whose size and time have not changed for long enough; note the others."""
         now = time.monotonic()
         found = find_pictures(self.folder, self.target, self.folder / DONE, self.folder / FAILED).pictures
         seen: dict[Path, tuple[Shape, float]] = {}
@@ -58,7 +58,7 @@ class Inbox:
 
     @property
     def has_incomplete(self) -> bool:
-        """Whether a picture is there that still has to rest, or to be tried again."""
+        """Whether there is a picture that may still change, or that has to be retried."""
         return bool(self._seen)
 
     def take(self, path: Path, maker: Maker) -> Outcome:
@@ -67,7 +67,7 @@ class Inbox:
         outcome = maker.make(Picture(path, self.target), write=lambda _target, _data: None)
         try:
             if before and _shape(path) != before[0]:
-                # It was replaced meanwhile, and has to rest again.
+                # It was replaced in the meantime, and may still change.
                 return Outcome(outcome.picture, Status.STOPPED)
             with self._naming:
                 return self._settle(path, outcome)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     multiple=True,
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder that may be read and written, with all below it; repeat it for more.",
+    help="A folder that may be read and written, with everything below it; repeat for more.",
 )
 @jobs_option
 def mcp(roots: tuple[Path, ...], jobs: int) -> None:

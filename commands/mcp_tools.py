@@ -118,11 +118,11 @@ class Tools:
         default = source.with_name(f"{source.stem}-no-bg.{chosen.extension}")
         target = self._roots.inside(output if output is not None else str(default))
         if not source.is_file():
-            raise ToolFailed(f"{source} is not there")
+            raise ToolFailed(f"{source} does not exist")
         if target.suffix.lower() not in (f".{chosen.extension}", f".{chosen.value}"):
             raise ToolFailed(f"the result is {chosen.value}: the name of output must end with .{chosen.extension}")
         if target == source or (target.exists() and not overwrite):
-            raise ToolFailed(f"{target} is there already; name another output" + _overwriting(target, source))
+            raise ToolFailed(f"{target} already exists; name another output" + _overwriting(target, source))
         return target
 
     def _start(self, source: Path, output: str | None, maker: Maker) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def prepare_model(name: str) -> None:
         + (
             "; good: used where the processor is fast at bf16"
             if record.good
-            else "; not good enough to be used by itself"
+            else "; not good enough to be used automatically"
         )
     )
     if record.int8:
@@ -89,7 +89,7 @@ def _int8_line(int8: "Int8", rest: str) -> str:
     """Describe what int8 costs and gains, with `rest` as the other convolutions' precision."""
     found = int8.measured.get(rest) or int8.emulated[rest]
     why = int8.refusal(rest)
-    verdict = f"not used by itself: {why}" if why else "good: used where the processor is fast at int8"
+    verdict = f"not used automatically: {why}" if why else "good: used where the processor is fast at int8"
     time = f", {int8.time[rest]:.2f} of the time of {rest}" if rest in int8.time else ""
     return (
         f"{len(int8.scales)} convolutions in int8, the others in {rest}: masks differ from f32 by {found.mean:.5f}, on "

@@ -102,7 +102,7 @@ def _refusal(key: str, out: Path, inputs: set[str], taken: dict[str, Path]) -> s
     if key in inputs:
         return f"its result {out} would replace a picture; choose another folder with -o"
     if key in taken:
-        return f"its result would have the name of that of {taken[key]}; rename one of them"
+        return f"its result would have the same name as that of {taken[key]}; rename one of them"
     return ""
 
 

@@ -26,13 +26,13 @@ jobs_option = click.option(
     type=click.IntRange(1, 64),
     default=usable_cpus,
     show_default="the number of processors",
-    help="How many pictures are worked on at a time.",
+    help="How many pictures to process at a time.",
 )
 
 
 @dataclass(frozen=True)
 class Request:
-    """The wishes of one call of `remove`."""
+    """The arguments of one call of `remove`."""
 
     target: Path | None
     options: Options
@@ -54,12 +54,12 @@ class Request:
 @image_options.option
 @image_options.animated
 @jobs_option
-@click.option("--force", is_flag=True, help="Make results again that are there and newer than their picture.")
+@click.option("--force", is_flag=True, help="Make results again even if they are newer than their picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print a report as JSON on standard output.")
 def remove(source: Path, target: Path | None, pairs: tuple[str, ...], **more: bool | int) -> None:
     """Remove the background of SOURCE: a file, a folder, or - for standard input.
 
-    A folder is worked on with its sub-folders. Pictures whose result is there already are skipped.
+    A folder is worked on with its sub-folders. Pictures that already have a result are skipped.
 
     Exit status: 0 every picture has its result, 1 some failed, 2 nothing was done or the call is wrong, 130 Ctrl-C.
     """

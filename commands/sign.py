@@ -17,13 +17,13 @@ from services.errors import ServiceError
     "--expires-in",
     type=click.IntRange(1, 100 * 365 * 86400),
     metavar="SECONDS",
-    help="How long the URL is valid; without it, for ever.",
+    help="How long the URL is valid; by default, for ever.",
 )
 def sign(source: str, pairs: tuple[str, ...], expires_in: int | None) -> None:
     """Print the signed URL of the picture at URL without its background, for <img src>.
 
-    The key is URL_SIGNING_KEY, as at the server. With PUBLIC_URL the printed URL is complete; without it, it begins
-    with /i/.
+    The key is URL_SIGNING_KEY, the same as on the server. With PUBLIC_URL the printed URL is complete; without it, it
+    begins with /i/.
     """
     from services.imaging.formats import Format
     from services.net.signed_urls import SignedURLs

@@ -28,7 +28,7 @@ class _Explained(click.Command):
 
 
 class _Email(click.ParamType[str]):
-    """A mail address, as it is stored."""
+    """An email address, as it is stored."""
 
     name = "email"
 
@@ -52,7 +52,7 @@ def users() -> None:
 @users.command("create", cls=_Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--name", default="", help="The person's name.")
-@click.option("--role", type=ROLE, default="user", show_default=True, help="admin: administers keys and jobs.")
+@click.option("--role", type=ROLE, default="user", show_default=True, help="An admin administers keys and jobs.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--no-password", is_flag=True, help="For ACCOUNTS=oidc: the provider knows the person.")
 def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_password: bool) -> None:
@@ -68,7 +68,7 @@ def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_pa
         user.password_hash = Passwords().hash(password)
     user_id = user.id
     if not add_user(database, user):
-        raise click.ClickException(f"{email} has an account; `users list` lists them")
+        raise click.ClickException(f"{email} already has an account; `users list` lists them")
     click.echo(f"{user_id} ({email}), {role}, is stored in {database.shown_url}.", err=True)
     if password and not password_stdin:
         _show(password)
@@ -76,8 +76,8 @@ def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_pa
 
 @users.command("invite", cls=_Explained)
 @click.argument("email", type=EMAIL)
-@click.option("--role", type=ROLE, default="user", show_default=True, help="admin: administers keys and jobs.")
-@click.option("--language", default="en", type=click.Choice(["en", "de"]), show_default=True, help="Of the mail.")
+@click.option("--role", type=ROLE, default="user", show_default=True, help="An admin administers keys and jobs.")
+@click.option("--language", default="en", type=click.Choice(["en", "de"]), show_default=True, help="Of the email.")
 def invite_user(email: str, role: "Role", language: Literal["en", "de"]) -> None:
     """Send a link to make an account. It works once, for seven days; without SMTP_URL it is printed."""
     from config import load_settings
@@ -92,14 +92,14 @@ def invite_user(email: str, role: "Role", language: Literal["en", "de"]) -> None
     message = messages.invite(language, settings.public_base, token, at_provider=settings.accounts == "oidc")
     if not settings.smtp_url:
         where = "" if settings.public_base else "below the address of your service, "
-        click.echo(f"Hand over this link, {where}which works once, until {_moment(invitation.expires_at)}:", err=True)
+        click.echo(f"Pass on this link, {where}which works once, until {_moment(invitation.expires_at)}:", err=True)
         click.echo(message.link)
         return
     try:
         Mailer(SmtpServer.parse(settings.smtp_url), settings.mail_from).send(invitation.email, message)
     except OSError as exc:
         withdraw_invitation(database, invitation.id)
-        raise click.ClickException(f"the mail was not sent ({type(exc).__name__}); nobody is invited") from exc
+        raise click.ClickException(f"the email was not sent ({type(exc).__name__}); nobody is invited") from exc
     click.echo(f"{invitation.email} is invited until {_moment(invitation.expires_at)}", err=True)
 
 
@@ -161,7 +161,7 @@ def reset_password(email: str, password_stdin: bool) -> None:
     accounts = Accounts(database, Sessions(database, SignedTokens("")), Passwords())
     password = _chosen_password(email, password_stdin)
     accounts.set_password(user.id, password)
-    click.echo(f"{email} has a new password; all sessions are ended", err=True)
+    click.echo(f"{email} has a new password; all sessions have ended", err=True)
     if not password_stdin:
         _show(password)
 
@@ -176,7 +176,7 @@ def delete(email: str, yes: bool) -> None:
     database = open_database()
     user = _found(database, email)
     if not yes:
-        click.confirm(f"{user.email} with all keys, jobs and results will be deleted. Go on?", abort=True, err=True)
+        click.confirm(f"{user.email} with all keys, jobs and results will be deleted. Continue?", abort=True, err=True)
     delete_user(database, user.id)
     click.echo(f"{user.email} is deleted, with {_erase_jobs(user.id)} jobs")
 
@@ -202,7 +202,7 @@ def _found(database: "Database", email: str) -> "User":
 
     user = find_by_email(database, email)
     if user is None:
-        raise click.ClickException(f"there is no account of {email!r}; `users list` lists them")
+        raise click.ClickException(f"there is no account for {email!r}; `users list` lists them")
     return user
 
 

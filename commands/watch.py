@@ -22,7 +22,7 @@ from services.errors import ServiceError
 
 POLL_MS: Final = 1000
 SCHEME: Final = "s3://"
-# Files are counted again this often although no event came: an event may be lost.
+# The folder is scanned this often even without an event: an event may be lost.
 RESCAN_SECONDS: Final = 30.0
 # How soon a signal is noticed while nothing is to be done.
 TICK_SECONDS: Final = 0.5
@@ -44,7 +44,7 @@ class FolderOrBucket(click.Path):
     "target",
     required=True,
     type=FolderOrBucket(file_okay=False, path_type=Path),
-    help="The folder of the results, or of a bucket s3://bucket/prefix.",
+    help="The folder of the results; for a bucket, s3://bucket/prefix.",
 )
 @image_options.option
 @image_options.animated
@@ -54,7 +54,7 @@ class FolderOrBucket(click.Path):
     type=click.FloatRange(0.1, 3600),
     default=2.0,
     show_default=True,
-    help="Seconds for which a file's size must rest before it counts as complete.",
+    help="Seconds for which a file's size must stay the same before it counts as complete.",
 )
 @click.option(
     "--poll", is_flag=True, help="Look at the folder every second instead of waiting for events: for network shares."
@@ -64,13 +64,13 @@ class FolderOrBucket(click.Path):
     type=click.FloatRange(0.1, 86400),
     default=10.0,
     show_default=True,
-    help="Seconds between two looks at a bucket.",
+    help="Seconds between two checks of a bucket.",
 )
 def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more: float) -> None:
     """Remove the background of every picture that arrives in the folder IN, until Ctrl-C.
 
-    Pictures that are there already are done at the start. A picture is then moved to IN/done or, beside a text with
-    the reason, to IN/failed. Ctrl-C and SIGTERM finish the pictures in work.
+    Pictures that are already there are processed at the start. A picture is then moved to IN/done or, beside a text
+    with the reason, to IN/failed. Ctrl-C and SIGTERM finish the pictures in progress.
 
     IN may be s3://bucket/prefix: its objects become jobs of the service with these settings, whose workers do them.
     """
@@ -95,7 +95,7 @@ def watch_folder(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, 
         raise click.UsageError("the results need a folder of their own: -o names the folder that is watched")
     stop = Stop()
     try:
-        # The pictures in work are finished after a stop.
+        # The pictures in progress are finished after a stop.
         maker = make_maker(load_settings(), options, background, jobs, lambda: False)
     except ServiceError as exc:
         raise click.ClickException(f"{exc}. {exc.solution}.") from exc

@@ -129,7 +129,7 @@ def write_whole(target: Path, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes the results of pictures: the same options for each. `gone` ends the pictures in work at their next step."""
+    """Makes the results of pictures: the same options for each. `gone` ends running ones at their next step."""
 
     remover: Remover
     options: Options
@@ -178,11 +178,11 @@ def find_problem(exc: Exception) -> Problem:
     if isinstance(exc, MemoryError):
         return Problem("out_of_memory", "There is not enough memory for it", "Use fewer --jobs", ours=True)
     log.error("unexpected error", exc_info=exc)
-    return Problem("internal_error", f"An error of the program ({type(exc).__name__})", ours=True)
+    return Problem("internal_error", f"A program error ({type(exc).__name__})", ours=True)
 
 
 def work(pictures: Iterable[Picture], make: Callable[[Picture], Outcome], jobs: int, stop: Stop) -> Iterator[Outcome]:
-    """Yield the outcomes as they come, with at most `jobs` pictures in work. After a stop no picture begins."""
+    """Yield the outcomes as they come, with at most `jobs` pictures in progress. After a stop no picture begins."""
     waiting = iter(pictures)
     with ThreadPoolExecutor(jobs) as pool:
         running: set[Future[Outcome]] = {pool.submit(make, picture) for picture in islice(waiting, jobs)}

@@ -1,4 +1,4 @@
-"""Who may call which endpoint: the table of `docs/reference/access.md`, which a test holds the service to."""
+"""Who may call which endpoint: the table of `docs/reference/access.md`, which a test checks."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -31,7 +31,7 @@ RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     SENT: ((YES,) * 9, (YES, YES, YES, YES, YES, NO, YES, YES, YES)),
     # A link that the service has signed opens it, for any caller; nothing else does.
     LINK: ((NO,) * 9, (NO,) * 9),
-    # A token of the operator's opens it, for every caller.
+    # The operator's token opens it, for every caller.
     OPERATOR: ((NO,) * 9, (NO,) * 9),
     WORK: ((YES,) * 9, (NO, NO, YES, YES, NO, NO, YES, YES, YES)),
     # Of a job that "key" has made, and of one that "user" has made: each its own.

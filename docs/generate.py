@@ -27,18 +27,18 @@ Form fields, query parameters, JSON keys and the command line's `-O` are the sam
 empty value is the same as an absent one. [How options work together](../guides/requests.md#options).
 """
 PRESETS_NOTE: Final = """\
-A preset sets several options; an option given as well wins over it, and a background of another kind replaces its own.
-Marketplaces and authorities change their rules: check their own page.
+A preset sets several options; an option that is also given overrides it, and a background of another kind replaces
+its own. Marketplaces and authorities change their rules: check their own page.
 """
 ERRORS: Final = """\
 Every error has the JSON body `{"error", "code", "solution", "details", "request_id"}`. `code` is stable; the texts may
 improve. Under other services' paths errors have that service's body: [remove.bg](../guides/removebg.md),
 [CarveKit](../guides/carvekit.md), [withoutBG](../guides/withoutbg.md), [Photoroom](../guides/photoroom.md),
 [Clipdrop](../guides/clipdrop.md). A browser that opens an address with nothing behind it (404, 410) gets a page. A
-failure of the service (5xx) is not charged to a quota. 429, 503 and 504 are worth another try, after `Retry-After`
-seconds.
+refusal before any work (`busy`, `shutting_down`, `*_unavailable`) is not charged to a quota. 429, 503 and 504 are worth
+a retry, after `Retry-After` seconds.
 
-`client_gone` and `bad_parameter` appear in the log only, `worker_lost` only in a job's record.
+`client_gone` and `bad_parameter` appear only in the log, `worker_lost` only in a job's record.
 """
 SETTINGS: Final = """\
 Environment variables, or a `.env` file: first the one of the clone (or of the data folder), then the current folder's,
@@ -46,7 +46,7 @@ which wins. Copy [`.env.sample`](../../.env.sample). All mistakes are reported t
 relative to the clone or, installed from a wheel, to the user's data folder; `BGREMOVE_HOME` names another one.
 """
 ALIASES_NOTE: Final = """\
-Names of existing deployments that work too. Giving both names with different values is an error. A name in a `.env`
+Names from existing deployments that also work. Giving both names with different values is an error. A name in a `.env`
 file that is neither a setting nor of another part of the deployment stops the start, and so does a misspelt one in the
 environment.
 """
@@ -63,15 +63,15 @@ OTHER_NAMES: Final = {
 ENDPOINTS: Final = """\
 `GET /docs` of a running service shows parameters, bodies and answers, and tries them. The scope is what an API key
 needs where keys are required (`AUTH_REQUIRED`; always for `admin`); `user` is a signed-in user. `/api/v1/auth` and
-`/api/v1/account` are there with [accounts](../guides/accounts.md).
+`/api/v1/account` exist only with [accounts](../guides/accounts.md).
 """
 ACCESS_NOTE: Final = """\
 `tests/e2e/access/test_access.py` tries each endpoint as each caller. A *browser* has the signed cookie of this server's
-page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has `admin` alone. The users are signed in
+page; *key* and *other key* have the scopes `remove` and `jobs`, *admin key* has only `admin`. The users are signed in
 with `ACCOUNTS=local`. Paths with `{job_id}` (and uploads and tasks) are those of a job that *key* has made, or *user*:
-each sees its own. A job made without a key is open to all who know its id, for as long as keys are not required.
-*its own*: the answer has only what the caller has made or used. `/i/`, `/files/` and `/archives/` are open by a signed
-link alone, for every caller. `/metrics` is open to `METRICS_ALLOWED_NETWORKS`.
+each sees its own. A job made without a key is open to all who know its id, unless keys are required.
+*its own*: the answer has only what the caller has made or used. `/i/`, `/files/` and `/archives/` open only through a
+signed link, to every caller. `/metrics` is open to `METRICS_ALLOWED_NETWORKS`.
 """
 
 
@@ -164,7 +164,7 @@ def endpoints() -> str:
 
 
 def access() -> str:
-    """The page of who may call what, from the table that a test holds the service to."""
+    """The page of who may call what, from the table that a test checks."""
     lines = ["# Who may call what", NOTE, "", ACCESS_NOTE.rstrip()]
     for title, required in (("Without AUTH_REQUIRED", 0), ("With AUTH_REQUIRED", 1)):
         rows = [

@@ -34,7 +34,7 @@ def file_bytes(picture: Picture, max_bytes: int) -> bytes:
     """Return a picture as the bytes of an image file.
 
     Pixels in memory become a PNG without compression. Raises `OSError` for a path that can't be read, `UploadTooLarge`
-    for a file of more than `max_bytes`, `TypeError` for what is no picture.
+    for a file of more than `max_bytes`, `TypeError` for anything else.
     """
     if isinstance(picture, bytes):
         return picture

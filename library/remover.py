@@ -103,11 +103,11 @@ class Remover:
         force_return_bytes: bool = False,
         **options: Unpack[AllOptions],
     ) -> Iterator[Item[Source]]:
-        """Yield the items of many pictures in their order, with `jobs` of them in work.
+        """Yield the items of many pictures in their order, with `jobs` of them in progress.
 
         An error of one picture is in its item; the others go on. `progress` is called in the caller's thread with the
         number of items so far, and of all where `pictures` has a length. Pictures are taken as they are needed.
-        Leaving the loop early stops those in work. Raises `BadOption` and its like before the first picture.
+        Leaving the loop early stops those in progress. Raises `BadOption` and others before the first picture.
         """
         left = threading.Event()
         work = replace(self._work(dict(options), force_return_bytes), gone=left.is_set)

@@ -149,7 +149,7 @@ ROUTES = (
 PER_MINUTE = "rate_limit_per_minute"
 ITEMS_PER_MINUTE = "rate_limit_items_per_minute"
 ITEM = "/api/jobs/<job:job_id>/items/<item_id>"
-JOB_ROUTES = (  # there with JOBS_ENABLED
+JOB_ROUTES = (  # only with JOBS_ENABLED
     Route("POST", "/api/jobs/remove-bg", jobs.submit, job_operations.SUBMIT, PER_MINUTE, JOBS),
     Route("POST", "/api/jobs/remove-bg-batch", jobs.submit_batch, job_operations.SUBMIT_BATCH, PER_MINUTE, JOBS),
     Route("GET", "/api/jobs", jobs.listed, job_operations.LISTED, PER_MINUTE, JOBS),

@@ -1,4 +1,4 @@
-"""For operators, with a key of the scope `admin`."""
+"""For operators, with a key that has the scope `admin`."""
 
 from typing import Annotated, Self
 

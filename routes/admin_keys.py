@@ -1,4 +1,4 @@
-"""Administers API keys, with a key of the scope `admin`: what the command line's `keys` does."""
+"""Administers API keys, with a key that has the scope `admin`: what the command line's `keys` does."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -56,7 +56,7 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, NAME]
-    owner: Annotated[str, Field(max_length=200, description="a text of at most 200 characters")] = ""
+    owner: Annotated[str, Field(max_length=200, description="text of at most 200 characters")] = ""
     scopes: Annotated[list[Scope], Field(min_length=1, description=f"a list of {', '.join(SCOPES)}")] = ["remove"]
     rate_limit: RateLimit = None
     monthly_quota: MonthlyQuota = None

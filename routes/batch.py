@@ -81,7 +81,7 @@ def _items(sources: list[FormFile]) -> Iterator[Item]:
 
 
 def _at_a_time(parts: WebServices, count: int) -> int:
-    """Return how many images of a batch are in work: `BATCH_CONCURRENCY`, but no more than may run.
+    """Return how many images of a batch are processed at a time: `BATCH_CONCURRENCY`, but no more than may run.
 
     More would only take places in the queue from other callers.
     """

@@ -36,10 +36,10 @@ def _check_token() -> None:
     """Raise `NotFound` where there is no token, `Forbidden` for another one."""
     expected = service().settings.watch_webhook_token
     if not expected:
-        raise NotFound("notifications of buckets are off", "Ask the operator to set WATCH_WEBHOOK_TOKEN")
+        raise NotFound("bucket notifications are turned off", "Ask the operator to set WATCH_WEBHOOK_TOKEN")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected.encode()):
-        raise Forbidden("the token is not the right one", "Send WATCH_WEBHOOK_TOKEN as Authorization: Bearer")
+        raise Forbidden("the token is wrong", "Send WATCH_WEBHOOK_TOKEN as Authorization: Bearer")
 
 
 def _notification() -> Notification:

@@ -18,7 +18,7 @@ from routes.http.jobs.job_answers import answer
 from routes.http.jobs.job_views import Moment
 from services.jobs.pending import Backlog
 from services.jobs.workers.presence import Seen
-from services.observability.machine import room_on_disk
+from services.observability.machine import disk_usage
 from services.observability.questions import Question
 from services.storage.census import Census
 from services.storage.factory import parse_storage_url
@@ -76,7 +76,7 @@ class StoredPart(Part):
 
 
 class StoragePart(StoredPart):
-    """What is stored: originals, results, and what belongs to them; and the room that is left."""
+    """What is stored: originals, results, and what belongs to them; and the free space."""
 
     backend: Annotated[Literal["file", "s3"], Field(description="A folder, or a bucket.")]
     disks: Annotated[dict[str, Disk], Field(description="By what the folder is for: uploads in transit, storage.")]
@@ -193,8 +193,8 @@ _QUEUE: Final[dict[str, Callable[[Backlog], float]]] = {
 def _storage(asked: Overview) -> StoragePart:
     settings = service().settings
     kind, _ = parse_storage_url(settings.storage_url or DEFAULT_STORAGE_URL)
-    room = {name: room_on_disk(folder) for name, folder in data_folders(settings).items()}
-    disks = {name: Disk(free_bytes=found.free, size_bytes=found.total) for name, found in room.items() if found}
+    usage = {name: disk_usage(folder) for name, folder in data_folders(settings).items()}
+    disks = {name: Disk(free_bytes=found.free, size_bytes=found.total) for name, found in usage.items() if found}
     found = StoredPart.of(asked.storage, files=lambda counted: {name: Files.of(one) for name, one in counted.items()})
     return StoragePart(**dict(found), backend=kind, disks=disks)
 

@@ -74,7 +74,7 @@ class StudioPreset(Body):
     title: str
     options: dict[str, Any]
     source: Annotated[str, Field(description="the marketplace's own page; may be empty")]
-    date: Annotated[str, Field(description="when the figures were last looked at; may be empty")]
+    date: Annotated[str, Field(description="when the figures were last checked; may be empty")]
     note: str
 
 
@@ -84,7 +84,7 @@ class StudioAccounts(Body):
     kind: Annotated[Literal["local", "oidc"], Field(description="by a password here, or at a provider")]
     registration: Annotated[bool, Field(description="whether people make accounts themselves")]
     invitations: Annotated[bool, Field(description="whether administrators may invite people")]
-    mail: Annotated[bool, Field(description="whether a forgotten password is replaced by mail")]
+    mail: Annotated[bool, Field(description="whether a forgotten password is replaced by email")]
     user: Annotated[str | None, Field(description="the address of the signed-in user")]
 
     @classmethod

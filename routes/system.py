@@ -23,7 +23,7 @@ from routes.page import page
 from services.errors import Forbidden
 from services.net.addresses import parse_address
 
-# Files of the page, which are no endpoints.
+# Files of the page, which are not endpoints.
 OF_THE_PAGE = {"/static/{filename}", "/static/{build}/{filename}"}
 METRICS_SOLUTION = "Ask the operator to add your network to METRICS_ALLOWED_NETWORKS, or send the metrics token"
 
@@ -110,7 +110,7 @@ def _allow_metrics() -> None:
     if settings.metrics_token and scheme.lower() == "bearer":
         if hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode()):
             return
-        raise Forbidden("the token is not the right one", METRICS_SOLUTION)
+        raise Forbidden("the token is wrong", METRICS_SOLUTION)
     if "Origin" in request.headers or is_cross_site():
         raise Forbidden("metrics are not open to pages of other sites", METRICS_SOLUTION)
     address = parse_address(proven_address() or "")

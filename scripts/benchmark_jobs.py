@@ -1,4 +1,4 @@
-"""Hand in jobs at a running service, wait for them, and print how fast they were.
+"""Submit jobs to a running service, wait for them, and print how fast they were.
 
     .venv/bin/python scripts/benchmark_jobs.py --count 200 --url http://localhost:5001 [--key KEY] [--photo FILE]
 
@@ -109,7 +109,7 @@ def figures(ended: list[Ended], submit_seconds: float, seconds: float) -> dict[s
 def main(words: list[str]) -> int:
     """Measure and print; return 0 if every job finished."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=100, help="jobs to hand in (default: 100)")
+    parser.add_argument("--count", type=int, default=100, help="jobs to submit (default: 100)")
     parser.add_argument("--url", required=True, help="of the service, as http://localhost:5001")
     parser.add_argument("--key", default="", help="an API key with the scope jobs")
     parser.add_argument("--photo", type=Path, default=PHOTO, help="the image of each job")

@@ -1,7 +1,7 @@
 """Puts the modules into the wheel: the library `bgremove`, and all else in the package `background_remover`.
 
-In a clone the modules are at the top (`config`, `services`, …). In site-packages they would meet other projects'. So
-their imports of each other get the package's name in front while the wheel is built. hatchling runs this.
+In a clone the modules are at the top (`config`, `services`, …). In site-packages they would clash with other projects'.
+So their imports of each other get the package's name in front while the wheel is built. hatchling runs this.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """The tree of errors: each class has its code, HTTP status, public message, and what the caller can do.
 
-Errors that belong to one room are in that room's `errors.py`. Nothing here knows HTTP beyond
+Errors that belong to one package are in that package's `errors.py`. Nothing here knows HTTP beyond
 the number: `routes/http/errors.py` turns an error into a response.
 """
 
@@ -18,7 +18,7 @@ class ServiceError(Exception):
     code = "internal_error"
     status = 500
     message = "Something went wrong on our side"
-    solution = "Try again; if it goes on, give the operator the request id"
+    solution = "Try again; if it happens again, send the operator the request id"
     retryable = False
 
     def __init__(self, details: str = "", solution: str = "", retry_after: int | None = None) -> None:
@@ -89,7 +89,7 @@ class UnknownOption(ServiceError):
 
 class BadJSON(ServiceError):
     code, status = "bad_json", 400
-    message = "The body is not the JSON that this endpoint takes"
+    message = "The body is not the JSON that this endpoint expects"
     solution = "Send one JSON object, in UTF-8, with Content-Type: application/json"
 
 
@@ -107,8 +107,8 @@ class BadRequest(ServiceError):
 
 class MissingKey(ServiceError):
     code, status = "missing_key", 401
-    message = "An API key is needed"
-    solution = "Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys"
+    message = "An API key is required"
+    solution = "Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys"
 
 
 class BadKey(ServiceError):
@@ -119,7 +119,7 @@ class BadKey(ServiceError):
 
 class Forbidden(ServiceError):
     code, status = "forbidden", 403
-    message = "This is not open to you"
+    message = "You may not do this"
     solution = "Ask the operator for a key, a token or an address that may do this"
 
 
@@ -131,7 +131,7 @@ class CrossSiteRequest(ServiceError):
 
 class ForbiddenPath(ServiceError):
     code, status = "forbidden_path", 403
-    message = "This path is not open"
+    message = "This path may not be read"
     solution = "Name a .txt file inside the server's READ_FILE_DIR, without '..', links or an absolute path"
 
 
@@ -149,14 +149,14 @@ class ModelNotFound(ServiceError):
 
 class MethodNotAllowed(ServiceError):
     code, status = "method_not_allowed", 405
-    message = "This endpoint does not take this method"
-    solution = "Use a method of the Allow header"
+    message = "This endpoint does not accept this method"
+    solution = "Use a method from the Allow header"
 
 
 class HostNotAllowed(ServiceError):
     code, status = "host_not_allowed", 421
-    message = "This server is not called by this name"
-    solution = "Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS"
+    message = "This server does not answer to this host name"
+    solution = "Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS"
 
 
 class UploadTooLarge(ServiceError):
@@ -168,7 +168,7 @@ class UploadTooLarge(ServiceError):
 class RateLimited(ServiceError):
     code, status, retryable = "rate_limited", 429, True
     message = "Too many requests"
-    solution = "Wait for as many seconds as Retry-After says"
+    solution = "Wait for the number of seconds in Retry-After"
 
 
 class ClientGone(ServiceError):
@@ -179,8 +179,8 @@ class ClientGone(ServiceError):
 
 class Busy(ServiceError):
     code, status, retryable = "busy", 503, True
-    message = "The server has as much work as it can take"
-    solution = "Wait for as many seconds as Retry-After says"
+    message = "The server is at capacity"
+    solution = "Wait for the number of seconds in Retry-After"
 
 
 class ShuttingDown(ServiceError):
@@ -203,7 +203,7 @@ class DatabaseUnavailable(ServiceError):
 
 class DeadlineExceeded(ServiceError):
     code, status, retryable = "deadline_exceeded", 504, True
-    message = "The image took longer than a request may"
+    message = "The request took longer than allowed"
     solution = "Send a smaller image, or try again when the server is less busy"
 
 

@@ -20,7 +20,7 @@ HEALTH_GOAL_SECONDS: Final = 1.0
 # Another address than that of honest callers.
 ADDRESS: Final = "127.0.0.2"
 LARGE: Final = "/docs/assets/js/swagger-ui-bundle.js"
-# An upload over a poor line: pieces of this size, this far apart.
+# An upload over a slow line: pieces of this size, this far apart.
 PIECE_BYTES: Final = 16_384
 PIECE_SECONDS: Final = 0.25
 
@@ -94,7 +94,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 def upload_slowly(port: int, request: bytes) -> int | str:
-    """Send the request in small pieces, as over a poor line; return the status or the error's name."""
+    """Send the request in small pieces, as over a slow line; return the status or the error's name."""
     try:
         with socket.create_connection(("127.0.0.1", port), 90) as connection:
             for start in range(0, len(request), PIECE_BYTES):

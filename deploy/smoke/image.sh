@@ -1,11 +1,11 @@
 #!/bin/bash
-# Build the image from nothing, without a container engine or a registry, and try it.
+# Build the image from scratch, without a container engine or a registry, and try it.
 #
 #   sudo deploy/smoke/image.sh          needs buildah, debootstrap and curl (Debian and Ubuntu have them), and 5 GB of disk
 #
-# Debian, made by debootstrap and tagged like the base in the Dockerfile, is built upon with buildah. Then the image starts on
+# Buildah builds on a Debian made by debootstrap and tagged like the base in the Dockerfile. Then the image starts on
 # a read-only root as its own user, gets ready, loads each of rembg's sessions, removes a background, and stops cleanly.
-# Printed are its size by layer and its start time. Ends with 77 where the machine can't do it.
+# It prints the size by layer and the start time, and exits with 77 if the machine can't do it.
 #
 #   DEBIAN_MIRROR                      where Debian comes from
 #   PIP_INDEX_URL, MODEL_MIRROR_URL    as the Dockerfile takes them
@@ -33,7 +33,7 @@ unshare --mount true 2> /dev/null || cannot "this machine allows no mount namesp
 
 work=${WORK:-$(mktemp -d /var/tmp/background-remover-smoke.XXXXXX)}
 mkdir -p "$work"
-# A store of its own: a base of ours under a public name must not meet other builds.
+# A separate store: our base under a public name must not clash with other builds.
 store() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
 container="" server=""
 
@@ -76,7 +76,7 @@ build() {
     grep -E '^\[2/2\] STEP|MB removed' "$work/build.log" | cut -c 1-110
 }
 
-# Print name and size of each layer but the base's, in MB; fail when they are more than MAX_MB together.
+# Print name and size of each layer except the base's, in MB; fail when they are more than MAX_MB together.
 check_size() {
     store inspect --type image "$IMAGE" | python3 -c '
 import json, sys
@@ -91,7 +91,7 @@ sys.exit(sum(sizes[1:]) > most)
 ' "$MAX_MB" || fail "the image is too large"
 }
 
-# Replace this process by the image's command: root read-only, /tmp and /data in memory, the image's user and environment.
+# Replace this process with the image's command: root read-only, /tmp and /data in memory, the image's user and environment.
 INSIDE='
 root=$1 port=$2
 mount --make-rprivate /

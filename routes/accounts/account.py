@@ -16,7 +16,7 @@ from services.api_keys.caller import Caller
 from services.api_keys.keys import list_keys
 from services.jobs.queries import Lister
 
-# Of jobs that are erased with an account in one request; the others expire as all do.
+# Jobs that are erased with an account in one request; the others expire as usual.
 ERASED: int = 1000
 PAGE: int = 100
 
@@ -57,8 +57,8 @@ def list_own_keys() -> Response:
     return answer(keys_view(list_keys(accounts().database, _my_id())))
 
 
-def create_a_key_of_ones_own() -> Response:
-    """Create a key of the user's."""
+def create_personal_key() -> Response:
+    """Create one of the user's own keys."""
     asked = read_small(NewOwnKey)
     me = _caller()
     text, key = create_own_key(
@@ -67,8 +67,8 @@ def create_a_key_of_ones_own() -> Response:
     return answer(NewKeyView.of(key, 0, {me.id: me.name}, key=text), 201)
 
 
-def revoke_a_key_of_ones_own(key_id: str) -> Response:
-    """Revoke a key of the user's for good."""
+def revoke_personal_key(key_id: str) -> Response:
+    """Revoke one of the user's keys for good."""
     return answer(key_view(revoke_own_key(accounts().database, _my_id(), key_id)))
 
 

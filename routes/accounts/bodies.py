@@ -13,12 +13,12 @@ from services.accounts.users import MAX_NAME_CHARS, Role, User, normal_email, no
 
 MAX_BODY_BYTES: Final = 16 * 1024
 Read = TypeVar("Read", bound=BaseModel)
-Email = Annotated[str, AfterValidator(normal_email), Field(description="a mail address")]
+Email = Annotated[str, AfterValidator(normal_email), Field(description="an email address")]
 # As long as a body allows: the rules for new passwords are in `services/accounts/passwords.py`.
 Password = Annotated[str, Field(description="a password")]
-Token = Annotated[str, Field(max_length=200, description="the token of the mail's link")]
+Token = Annotated[str, Field(max_length=200, description="the token of the email's link")]
 PersonName = Annotated[
-    str, AfterValidator(normal_name), Field(description=f"a text of at most {MAX_NAME_CHARS} characters")
+    str, AfterValidator(normal_name), Field(description=f"text of at most {MAX_NAME_CHARS} characters")
 ]
 
 
@@ -135,7 +135,7 @@ class AcceptedRequest(Body):
     """The same for addresses with an account and without."""
 
     status: Literal["accepted"]
-    mail: Annotated[bool, Field(description="Whether a mail may follow: without mail, sign in now.")]
+    mail: Annotated[bool, Field(description="Whether an email may follow; if not, sign in now.")]
 
 
 def read_small(model: type[Read]) -> Read:

@@ -21,7 +21,7 @@ def accounts() -> Accounts:
 
 
 def signed_in(user: User) -> Response:
-    """Answer with the user, and begin a session that has nothing of an earlier one."""
+    """Answer with the user, and begin a session that keeps nothing from an earlier one."""
     return with_session(answer(AccountView.of(user)), user)
 
 

@@ -26,7 +26,7 @@ class NewInvitation(Asked):
 
     email: Email
     role: Annotated[Role, Field(description="user or admin")] = "user"
-    language: Annotated[Language | None, Field(description="of the mail: en, de, or null for that of the request")] = (
+    language: Annotated[Language | None, Field(description="of the email: en, de, or null for that of the request")] = (
         None
     )
 
@@ -68,7 +68,7 @@ class InvitationView(Body):
 class NewInvitationView(InvitationView):
     """An invitation that was just made."""
 
-    link: Annotated[str | None, Field(description="To hand over; it is shown this once. null: it was sent by mail.")]
+    link: Annotated[str | None, Field(description="To pass on; it is shown only once. null: it was sent by email.")]
 
 
 class InvitationsView(Body):
@@ -85,7 +85,7 @@ def list_invitations() -> Response:
 
 
 def invite_somebody() -> Response:
-    """Send somebody a link to make an account; without mail the answer has the link."""
+    """Send somebody a link to make an account; without email the answer has the link."""
     asked, caller = read_small(NewInvitation), current_caller()
     # The route needs an administrator.
     assert caller
@@ -98,14 +98,14 @@ def invite_somebody() -> Response:
     return answer(NewInvitationView.of(record, {inviter: caller.name}, link=link), 201)
 
 
-def withdraw_an_invitation(invitation_id: str) -> Response:
-    """Withdraw an invitation, whose link ends."""
+def withdraw(invitation_id: str) -> Response:
+    """Withdraw an invitation: its link stops working."""
     withdraw_invitation(accounts().database, invitation_id)
     return Response(status=204)
 
 
 def accept() -> Response:
-    """Make the account of an invitation, and sign in."""
+    """Create the invited person's account, and sign in."""
     asked = read_small(Acceptance)
     return signed_in(accounts().accept(asked.token, asked.password, asked.name))
 

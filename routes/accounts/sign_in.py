@@ -28,7 +28,7 @@ def register() -> Response:
 
 
 def confirm() -> Response:
-    """Confirm a mail address with the token that was sent there, and sign in."""
+    """Confirm an email address with the token that was sent there, and sign in."""
     asked = read_small(Confirmation)
     with attempt("confirm", asked.token):
         user = accounts().confirm(asked.token, asked.password)

@@ -25,11 +25,11 @@ SESSION_ROUTES: Final = (
     Route("PATCH", ACCOUNT, account.change_account, described.CHANGE, PER_MINUTE, USER),
     Route("DELETE", ACCOUNT, account.delete_account, described.DELETE, ATTEMPTS, USER),
     Route("GET", KEYS, account.list_own_keys, described.LIST_KEYS, PER_MINUTE, USER),
-    Route("POST", KEYS, account.create_a_key_of_ones_own, described.CREATE_KEY, PER_MINUTE, USER),
-    Route("DELETE", f"{KEYS}/<key_id>", account.revoke_a_key_of_ones_own, described.REVOKE_KEY, PER_MINUTE, USER),
+    Route("POST", KEYS, account.create_personal_key, described.CREATE_KEY, PER_MINUTE, USER),
+    Route("DELETE", f"{KEYS}/<key_id>", account.revoke_personal_key, described.REVOKE_KEY, PER_MINUTE, USER),
     Route("GET", INVITATIONS, invitations.list_invitations, described.LIST_INVITATIONS, PER_MINUTE, ADMIN),
     Route("POST", INVITATIONS, invitations.invite_somebody, described.INVITE, PER_MINUTE, ADMIN),
-    Route("DELETE", INVITATION, invitations.withdraw_an_invitation, described.WITHDRAW, PER_MINUTE, ADMIN),
+    Route("DELETE", INVITATION, invitations.withdraw, described.WITHDRAW, PER_MINUTE, ADMIN),
 )
 PASSWORD_ROUTES: Final = (
     Route("POST", f"{AUTH}/register", sign_in.register, described.REGISTER, ATTEMPTS, OPEN),

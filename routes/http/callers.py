@@ -1,4 +1,4 @@
-"""Where a request comes from (address, proxies, the site whose page sent it), and by which name it calls the server.
+"""Where a request comes from (address, proxies, the site whose page sent it), and which host name it uses.
 
 A page may give its own name the address of a server on loopback or in a private network (DNS rebinding), and would then
 read the answers as its own. So only names that are this server's are answered.
@@ -75,7 +75,7 @@ def is_encrypted() -> bool:
     if not hops:
         return request.is_secure
     chain = [part.strip().lower() for part in request.headers.get("X-Forwarded-Proto", "").split(",")]
-    # Most proxies replace the header; some add to it. Further left stands the caller's own claim.
+    # Most proxies replace the header; some add to it. Entries further left are the caller's own claim.
     return chain[-min(hops, len(chain))] == "https"
 
 
@@ -88,7 +88,7 @@ def is_cross_site() -> bool:
         return False
     try:
         return urlsplit(origin.strip()).hostname != host_name()
-    # Not a URL, as `http://[`.
+    # Not a URL, such as `http://[`.
     except ValueError:
         return True
 

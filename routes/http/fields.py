@@ -117,7 +117,7 @@ def result_key(key: object) -> str:
     if key is None:
         return ""
     if not service().settings.storage_given:
-        raise BadOption(OUTPUT_KEY, None, "nothing, for this server has no object storage")
+        raise BadOption(OUTPUT_KEY, None, "nothing, because this server has no object storage")
     if not (isinstance(key, str) and is_key(RESULTS_PREFIX + key)):
         raise BadOption(OUTPUT_KEY, key, KEYS)
     return RESULTS_PREFIX + key

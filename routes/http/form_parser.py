@@ -9,7 +9,8 @@ from werkzeug.http import parse_options_header
 
 from services.errors import BadRequest, MissingImage
 
-# C#'s `Add(content, "image_file")` and Apache's `addBinaryBody(name, bytes)` send no file name, which makes a text.
+# C#'s `Add(content, "image_file")` and Apache's `addBinaryBody(name, bytes)` send no file name, so that the part counts
+# as text.
 FILE_FIELDS: Final = frozenset({"file", "files", "image", "image_file", "bg_image_file", "background_image", "mask"})
 FILE_NAME: Final = "image"
 # It decodes every byte, and back.
@@ -77,7 +78,7 @@ class PartParser(MultiPartParser):
 
 
 def is_binary(data: bytes) -> bool:
-    """Return whether the bytes are no UTF-8 text, as those of every image."""
+    """Return whether the bytes are not UTF-8 text; those of an image never are."""
     try:
         return "\0" in data.decode()
     except UnicodeDecodeError:

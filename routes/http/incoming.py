@@ -25,7 +25,7 @@ def read_incoming(key: object) -> bytes:
     `UploadTooLarge`, `Busy`, `StorageUnavailable`."""
     storage, limit = service().storage, service().limits.max_bytes
     if isinstance(storage, LocalFolder):
-        raise BadOption(S3_KEY, None, "nothing, for this server's storage is not S3")
+        raise BadOption(S3_KEY, None, "nothing, because this server's storage is not S3")
     if not (isinstance(key, str) and is_key(key)):
         raise BadOption(S3_KEY, key, KEYS)
     if not key.startswith(_folder()):
@@ -33,7 +33,7 @@ def read_incoming(key: object) -> bytes:
     try:
         opened = storage.open(key)
     except ObjectNotFound as exc:
-        raise NotFound("the bucket has no such object", "Check the key, and that the object is there already") from exc
+        raise NotFound("the bucket has no such object", "Check the key, and that the object is already there") from exc
     with opened:
         if opened.size > limit:
             raise UploadTooLarge(f"the object has {opened.size} bytes; allowed: {limit}")

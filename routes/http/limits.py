@@ -105,7 +105,8 @@ def limit_exceeded(error: RateLimitExceeded) -> RateLimited:
 def is_free(error: ServiceError | None) -> bool:
     """Return whether a request that ended in this error costs nothing: the service refused it before any work.
 
-    A request that failed later, or took too long, has cost as much as one that succeeded; the dearest would be free.
+    A request that failed later, or took too long, has cost as much as one that succeeded; otherwise the most expensive
+    requests would be free.
     """
     return isinstance(error, Busy | ShuttingDown) or (error is not None and error.code.endswith("_unavailable"))
 
@@ -144,7 +145,7 @@ def attempt(kind: str, subject: str, *, is_free_if_right: bool = True) -> Iterat
     """Count the block as an attempt on an account, whatever address it comes from.
 
     One that succeeds costs nothing unless `is_free_if_right` is false, and one that the service fails never does, see
-    `is_free`. `subject` is a mail address, of which the store gets a hash. Raises `RateLimited`.
+    `is_free`. `subject` is an email address, of which the store gets a hash. Raises `RateLimited`.
     """
     limiter: Limiter = current_app.extensions[LIMITER]
     if not limiter.enabled:

@@ -60,7 +60,7 @@ PAGE: Final = """<!doctype html>
 def is_for_a_person(error: ServiceError) -> bool:
     """Return whether a browser will show the error as a page.
 
-    Browsers alone name XHTML and like JSON less; Java's default names HTML, and n8n's all three.
+    Only browsers name XHTML and prefer it to JSON; Java's default names HTML, and n8n's all three.
     """
     if error.status not in (NOT_FOUND, GONE) or request.method not in ("GET", "HEAD"):
         return False

@@ -133,7 +133,7 @@ def fetch(name: str, url: object, max_bytes: int | None = None) -> Fetched:
     Raises `BadURL` and the errors of `services.net.fetch`.
     """
     if not isinstance(url, str):
-        raise BadURL(f"{name} is not a text but {type(url).__name__}")
+        raise BadURL(f"{name} is not a string but {type(url).__name__}")
     # A URL of ours that leads to us, and so on.
     if PSEUDONYM in request.headers.get("Via", ""):
         raise ForbiddenSource("this request came from a fetch of this service")

@@ -1,4 +1,4 @@
-"""Knows a browser without an API key again by a signed cookie, so that lists show its own jobs and nobody else's.
+"""Recognises a browser without an API key by a signed cookie, so that lists show its own jobs and nobody else's.
 
 The cookie proves nothing but that two requests come from the same browser. Other sites can't use it: browsers don't
 send it with their pages' requests (`SameSite=Strict`), and a request that changes something must come from our page.
@@ -88,7 +88,7 @@ def _is_own(origin: str) -> bool:
     settings = service().settings
     try:
         sent, public = urlsplit(origin.lower()), urlsplit(settings.public_url.lower())
-    # Not a URL, as `http://[`.
+    # Not a URL, such as `http://[`.
     except ValueError:
         return False
     if public.netloc and (sent.scheme, sent.netloc) == (public.scheme, public.netloc):

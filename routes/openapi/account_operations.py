@@ -12,16 +12,16 @@ from services.errors import DatabaseUnavailable, NotFound
 
 TAG: Final = "accounts"
 FAILURES: Final = (*BODY_FAILURES, DatabaseUnavailable)
-_COOKIE: Final = "Sets the cookie of a session, which the browser sends by itself and no script reads."
+_COOKIE: Final = "Sets the cookie of a session, which the browser sends by itself and no script can read."
 
 REGISTER: Final = Operation(
-    TAG, "Make an account", "Where ACCOUNTS_REGISTRATION=open. The answer is the same for an address that has one; a "
-    "mail with a link to confirm follows, if the service sends mail.",
+    TAG, "Create an account", "Where ACCOUNTS_REGISTRATION=open. The answer is the same for an address that has one; "
+    "an email with a confirmation link follows, if the service sends email.",
     json_body(bodies.Registration), json_body(bodies.AcceptedRequest),
     (*FAILURES, errors.BadPassword, errors.RegistrationClosed), status=202,
 )  # fmt: skip
 CONFIRM: Final = Operation(
-    TAG, "Confirm a mail address", f"With the token of the mail and the password of the registration. {_COOKIE}",
+    TAG, "Confirm an email address", f"With the token of the email and the password of the registration. {_COOKIE}",
     json_body(bodies.Confirmation), json_body(bodies.AccountView), (*FAILURES, errors.BadToken, errors.SignInFailed),
 )  # fmt: skip
 SIGN_IN: Final = Operation(
@@ -34,7 +34,7 @@ SIGN_IN: Final = Operation(
 )  # fmt: skip
 REFRESH: Final = Operation(
     TAG, "Get new tokens", "A refresh token works once; the answer has the next one. For a minute a repeated request "
-    "gets the same again; later it ends all tokens of the sign-in, since the token has a copy.",
+    "gets the same again; later it ends all tokens of the sign-in, since somebody has a copy of the token.",
     json_body(bodies.Refresh), json_body(bodies.TokensView), (*FAILURES, errors.BadToken, errors.TokenReused),
 )  # fmt: skip
 SIGN_OUT: Final = Operation(
@@ -42,12 +42,12 @@ SIGN_OUT: Final = Operation(
     parameters={"everywhere": {"type": "string", "enum": ["true"]}}, failures=(DatabaseUnavailable,), status=204,
 )  # fmt: skip
 FORGOT: Final = Operation(
-    TAG, "Ask for a new password", "The answer is the same for an address without an account. The mail's link works "
+    TAG, "Ask for a new password", "The answer is the same for an address without an account. The email's link works "
     "once, for an hour.",
     json_body(bodies.Forgotten), json_body(bodies.AcceptedRequest), FAILURES, status=202,
 )  # fmt: skip
 RESET: Final = Operation(
-    TAG, "Choose a new password", f"With the token of the mail. All sessions end. {_COOKIE}",
+    TAG, "Choose a new password", f"With the token of the email. All sessions end. {_COOKIE}",
     json_body(bodies.NewPassword), json_body(bodies.AccountView), (*FAILURES, errors.BadToken, errors.BadPassword),
 )  # fmt: skip
 ACCEPT: Final = Operation(
@@ -60,13 +60,13 @@ LIST_INVITATIONS: Final = Operation(
     failures=(DatabaseUnavailable,),
 )  # fmt: skip
 INVITE: Final = Operation(
-    "administration", "Invite somebody", "Where ACCOUNTS_REGISTRATION=invited or open. A mail with a link that works "
-    "once, for seven days, instead of an earlier invitation of the address; without mail the answer has the link.",
+    "administration", "Invite somebody", "Where ACCOUNTS_REGISTRATION=invited or open. Emails a link that works "
+    "once, for seven days, and replaces an earlier invitation of the address; without email the answer has the link.",
     json_body(invitations.NewInvitation), json_body(invitations.NewInvitationView),
     (*FAILURES, errors.RegistrationClosed, errors.UserExists, errors.TooManyInvitations), status=201,
 )  # fmt: skip
 WITHDRAW: Final = Operation(
-    "administration", "Withdraw an invitation", "Its link ends.",
+    "administration", "Withdraw an invitation", "Its link stops working.",
     failures=(errors.InvitationNotFound, DatabaseUnavailable), status=204,
 )  # fmt: skip
 PROVIDER: Final = Operation(
@@ -95,7 +95,7 @@ DELETE: Final = Operation(
 )  # fmt: skip
 LIST_KEYS: Final = Operation(TAG, "List your API keys", "The revoked ones too.", answers=json_body(KeysView))
 CREATE_KEY: Final = Operation(
-    TAG, "Create an API key of your own", "The key itself is in this answer alone. Jobs and usage of it are yours.",
+    TAG, "Create an API key of your own", "Only this answer has the key itself. Its jobs and usage are yours.",
     json_body(bodies.NewOwnKey), json_body(NewKeyView), (*FAILURES, KeyNameTaken, errors.TooManyKeys), status=201,
 )  # fmt: skip
 REVOKE_KEY: Final = Operation(

@@ -106,7 +106,7 @@ WITHOUTBG_CLOUD: Final = Operation(
 WITHOUTBG_CREDIT: Final = Operation(
     "withoutBG",
     "A balance, as withoutBG's cloud shows it",
-    "Nothing is billed: it never changes.",
+    "What is left of the key's monthly quota; without one a balance that never changes.",
     responses=_responses({"application/json": {"schema": schema_of(withoutbg.Credit)}}, withoutbg.CloudError),
 )
 PHOTOROOM: Final = Operation(

@@ -35,18 +35,18 @@ HEADERS: Final[Schema] = {
     "X-Original-Size": {"description": "Bytes of the image received.", "schema": _WHOLE},
     "X-Optimized-Size": {"description": "Bytes of the result.", "schema": _WHOLE},
     "X-Optimization-Used": {
-        "description": "The result's format, quality and bounds, as `format=webp; quality=70; max_width=1200`.",
+        "description": "The result's format, quality and bounds, such as `format=webp; quality=70; max_width=1200`.",
         "schema": {"type": "string"},
     },
     "X-Frames": {"description": "With `animated`: the frames of an animation; absent for a still picture.",
                  "schema": _WHOLE},
     "X-Duration": {"description": "With `animated`: milliseconds of one run.", "schema": _WHOLE},
     "X-Cache": {
-        "description": "Where results are kept for a while: whether this one was, or is new.",
+        "description": "Where results are cached: whether this one came from the cache.",
         "schema": {"enum": ["hit", "miss"]},
     },
     "X-Embedding": {
-        "description": "With `model=sam`: `hit` where an earlier prompt had the photo encoded; only the decoder ran.",
+        "description": "With `model=sam`: `hit`: the photo was encoded for an earlier prompt; only the decoder ran.",
         "schema": {"enum": ["hit", "miss"]},
     },
     "X-Model-Fallback": {
@@ -73,7 +73,7 @@ PARAMETERS: Final[Schema] = {
         "name": "X-Request-ID",
         "in": "header",
         "required": False,
-        "description": "1 to 128 of `A-Z a-z 0-9 . _ -`; comes back, and stands on every log line.",
+        "description": "1 to 128 of `A-Z a-z 0-9 . _ -`; returned, and in every log line.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
     }
 }

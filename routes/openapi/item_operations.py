@@ -48,7 +48,7 @@ REPLACE_MASK: Final = Operation(
     "Makes the result again from the original and your mask, as `/compose` does. Send the mask as the body with the "
     "options in the query, or a form with mask, options and an image behind the subject. "
     "Without `format` the result keeps its own, and without a background the job's `background_image` stays. The "
-    "result, its preview and the job's ZIP change together, and `revision` counts on.",
+    "result, its preview and the job's ZIP change together, and `revision` increases.",
     {
         "image/png": {},
         "multipart/form-data": body_object(
@@ -65,7 +65,7 @@ REPLACE_MASK: Final = Operation(
 )  # fmt: skip
 RETRY: Final = Operation(
     "items", "Retry one image",
-    "One that was cancelled, or failed by our fault: one that would fail again, such as a damaged one, is refused. Its "
+    "One that was cancelled, or that a server error stopped; one that would fail again (a damaged one) is refused. Its "
     "job may have ended or not.",
     answers=_ITEM, status=202,
     failures=(JobNotFound, ItemNotFound, ItemNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable),

@@ -47,7 +47,7 @@ _PAGE: Final[dict[str, Schema]] = {
 }
 _OWN: Final = (
     "Those made with your API key; without a key those made with the cookie that the page sets, without either none: "
-    "such a job is known by its id alone."
+    "such a job is reached only by its id."
 )
 _CALLBACK: Final[dict[str, Schema]] = {
     "callback_url": {
@@ -138,12 +138,12 @@ WATCH: Final = Operation(
     "jobs",
     "Watch many jobs",
     "One stream for all of them: `event: job`, and as `data` the JSON of a job with all its images at first, then with "
-    "those that have changed. An id that is not yours to see comes once, as `unknown`. It ends with the last job, or "
+    "those that have changed. An id that you may not see comes once, as `unknown`. It ends with the last job, or "
     "after a minute: connect again with `Last-Event-ID`, which costs no quota and leaves out unchanged jobs.",
     answers=_events(JobEvent),
     failures=(e.BadOption, e.Busy, e.DatabaseUnavailable),
     parameters={"id": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS,
-                       "description": "`job_id`s, as `?id=…&id=…`."}},
+                       "description": "`job_id`s, such as `?id=…&id=…`."}},
     needed=("id",),
 )  # fmt: skip
 LISTED: Final = Operation(
@@ -165,7 +165,7 @@ ALL_FAILED: Final = Operation(
 )  # fmt: skip
 RETRY_ANY: Final = Operation(
     "administration", "Retry the failed images of anybody's job",
-    "As its own caller may. The images count for the key that made the job, whatever is left of its month.",
+    "As its own caller may. The images count for the key that made the job, even if its monthly quota is used up.",
     answers=_json(RetriedView),
     failures=(JobNotFound, JobNotRetryable, ResultExpired, QueueUnavailable, e.DatabaseUnavailable), status=202,
 )  # fmt: skip

@@ -24,7 +24,7 @@ LIST: Final = Operation(
     answers=json_body(KeysView),
 )  # fmt: skip
 CREATE: Final = Operation(
-    "administration", "Create an API key", "The key itself is in this answer alone: the service keeps only its hash.",
+    "administration", "Create an API key", "Only this answer has the key itself: the service keeps only its hash.",
     json_body(NewKey), json_body(NewKeyView), (*BODY_FAILURES, KeyNameTaken), status=201,
 )  # fmt: skip
 CHANGE: Final = Operation(

@@ -48,7 +48,7 @@ OUTPUT_KEY: Final[Schema] = {
     "type": "string",
     "maxLength": 500,
     "description": "Stores the result as well, under `results/` and this key; `X-Output-Key` says where. "
-    f"{KEYS[0].upper()}{KEYS[1:]}. Only where the operator has set up a storage (`STORAGE_URL`).",
+    f"{KEYS[0].upper()}{KEYS[1:]}. Only if the operator has configured storage (`STORAGE_URL`).",
 }
 _IMAGE_BODIES: Final = {
     "multipart/form-data": {
@@ -104,7 +104,7 @@ PREVIEW: Final = Operation(
 BASE64: Final = Operation(
     "removal",
     "Remove the background, JSON in and out",
-    "For web pages: the image as base64 or data URI, the options beside it.",
+    "For web pages: the image as base64 or data URI, together with the options.",
     {
         "application/json": {
             **body_object(
@@ -125,7 +125,7 @@ BASE64: Final = Operation(
 )
 READ_FILE: Final = Operation(
     "files",
-    "Read a text of base64 image data",
+    "Read a text file of base64 image data",
     "Only `.txt` files inside the server's `READ_FILE_DIR` that hold an image as base64.",
     {"application/json": body_object(["path"], path={"type": "string", "minLength": 1, "maxLength": 1000})},
     {"application/json": schema_of(TextFile)},
@@ -144,7 +144,7 @@ INDEX: Final = Operation(
 )  # fmt: skip
 ADMIN_PAGE: Final = Operation(
     "administration", "The administrators' page",
-    "A page for a browser: overview, keys, usage, failed jobs. It has no data of its own and asks for a key of "
+    "A page for a browser: overview, keys, usage, failed jobs. It has no data of its own and asks for a key with "
     "the scope `admin`.",
     answers={"text/html": {"type": "string"}},
 )  # fmt: skip

@@ -65,7 +65,7 @@ _HEADERS: Final[Schema] = {
 }  # fmt: skip
 _FAILURES: Final = {
     400: "What is wrong with the request or the image: `missing_source`, `multiple_sources`, `multiple_bg_sources`, "
-    "`invalid_size` and the like, `invalid_image_url`, `failed_image_download`, `invalid_file_type`, `file_too_large`, "
+    "`invalid_size` and others, `invalid_image_url`, `failed_image_download`, `invalid_file_type`, `file_too_large`, "
     "`resolution_too_high`, `failed_to_read_image`, `unknown_foreground`, `roi_region_empty`, `roi_exceeds_bounds`, …",
     402: "`insufficient_credits`: the key's monthly quota is used up.",
     403: "`auth_failed`: the key is missing or wrong, where one is needed.",
@@ -92,7 +92,7 @@ def _responses(content: dict[str, Any], headers: Schema, *, limited: bool) -> Sc
 REMOVEBG: Final = Operation(
     _TAG,
     "Remove a background, as remove.bg does",
-    "For clients of that service, whose URL is all that has to change. Exactly one of `image_file`, `image_file_b64` "
+    "For clients of that service, which only change their URL. Exactly one of `image_file`, `image_file_b64` "
     "and `image_url`; at most one of `bg_color`, `bg_image_url` and `bg_image_file`. Unknown fields are ignored, empty "
     "ones count as absent. `Accept: application/json` asks for base64 in JSON.",
     bodies={
@@ -112,13 +112,13 @@ REMOVEBG: Final = Operation(
 ACCOUNT: Final = Operation(
     _TAG,
     "A balance, as remove.bg shows it",
-    "Nothing is billed: it never changes.",
+    "What is left of the key's monthly quota; without one a balance that never changes.",
     responses=_responses({"application/json": {"schema": schema_of(Account)}}, {}, limited=False),
 )
 IMPROVE: Final = Operation(
     _TAG,
     "Offer an image for improvement, as remove.bg takes it",
-    "The image is checked, and forgotten.",
+    "The image is checked and discarded.",
     bodies={
         "multipart/form-data": _object([], {"image_file": _BINARY, **_B64_SOURCE}, closed=False),
         "application/x-www-form-urlencoded": _object([], _B64_SOURCE, closed=False),

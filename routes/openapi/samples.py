@@ -1,4 +1,4 @@
-"""Samples of JSON bodies for the API's description: each works as it stands, or names what has to be put in."""
+"""Samples of JSON bodies for the API's description: each works as it is, or names what has to be filled in."""
 
 from typing import Final
 
@@ -21,6 +21,6 @@ VALUES: Final = {
 
 
 def sample_body(schema: Schema) -> dict[str, str]:
-    """Return a body with the least that the schema takes; {} for a schema of nothing known."""
+    """Return a body with the least that the schema takes; {} for an unknown schema."""
     fields = schema.get("properties", {})
     return next(({name: value} for name, value in VALUES.items() if name in fields), {})

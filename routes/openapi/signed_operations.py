@@ -13,8 +13,8 @@ SIGNED: Final = Operation(
     "removal",
     "The picture of a signed URL, for `<img src>`",
     "`signature` is the HMAC-SHA256 of `<options>/<name>` with the key `URL_SIGNING_KEY`, in URL-safe base64 without "
-    "padding. `options` are `name=value` joined by `;`, or `-`; `expires` among them is the end in Unix seconds. "
-    "`name` is the source's URL in URL-safe base64 without padding, and an ending, which is the format. "
+    "padding. `options` are `name=value` joined by `;`, or `-`; `expires` among them is the expiry in Unix seconds. "
+    "`name` is the source's URL in URL-safe base64 without padding, and an extension, which is the format. "
     "`bgremove sign` makes such URLs.",
     answers={f.mimetype: {} for f in (*usable_formats(), Format.GIF) if f is not Format.ZIP},
     failures=(

@@ -55,10 +55,10 @@ COMPOSE_OPTIONS: Final = {
 COMPOSE_FAILURES: Final = (*(f for f in IMAGE_FAILURES if f not in _OF_MODELS), MaskMismatch)
 COMPOSE: Final = Operation(
     "removal",
-    "Cut out a photo by a mask of your own",
+    "Cut out a photo with your own mask",
     "As `/remove-background`, with your mask instead of a model's: 255 is the subject, 0 the background, what is "
     "between is half transparent. The mask that `/matte` gives makes the same bytes as `/remove-background`; give the "
-    "options of the matte to `/matte` alone. Without a mask all of the photo is kept. The photo's own "
+    "options of the matte only to `/matte`. Without a mask the whole photo is kept. The photo's own "
     "transparency stays.",
     _image_bodies(
         COMPOSE_OPTIONS,
@@ -75,10 +75,10 @@ _REFINE_OPTIONS: Final = {"edges": {**option_schemas()["edges"], "enum": [*PASSE
 REFINE: Final = Operation(
     "removal",
     "Refine a part of a mask",
-    "For editors: the mask's sure pixels stay as they are; the unknown ones get the alpha that the photo's colours "
-    "suggest. 0 and 255 are sure, 128 is unknown. Any other value is unknown too, but a guess: it pulls the answer "
-    "towards it, the more the nearer it is to 0 or 255. `file` is the photo's part around a stroke, at most 4 "
-    "megapixels, without loss (PNG or WebP): a JPEG's blocks would be taken for edges. The answer is 8-bit grey, of "
+    "For editors: the mask's known pixels stay as they are; the unknown ones get the alpha that the photo's colours "
+    "suggest. 0 and 255 are known, 128 is unknown. Any other value is unknown too, but a guess: it pulls the answer "
+    "towards itself, more strongly near 0 or 255. `file` is the photo's part around a stroke, at most 4 "
+    "megapixels, without loss (PNG or WebP): a JPEG's blocks would look like edges. The answer is 8-bit grey, of "
     "the same size. No model runs.",
     {
         "multipart/form-data": body_object(

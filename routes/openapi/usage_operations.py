@@ -26,7 +26,7 @@ USAGE: Final = Operation(
 )  # fmt: skip
 ALL_USAGE: Final = Operation(
     "administration", "Show what all keys have used", "By key, and by day and endpoint of all keys together. Requests "
-    "without a key are in no table; `/metrics` has them.",
+    "without a key are not in the table; `/metrics` has them.",
     answers={"application/json": schema_of(AllUsageView)},
     failures=(e.BadOption,),
     parameters=_DAYS,

@@ -1,6 +1,6 @@
 """What people do with their accounts: register, confirm, sign in, choose a new password.
 
-Nothing here shows whether an address has an account, by an answer or by its time. So with mail the work of a
+Nothing here shows whether an address has an account, by an answer or by its time. So with email the work of a
 registration and of a forgotten password is done in the outbox, and without it a registration always hashes.
 """
 
@@ -44,14 +44,14 @@ log = structlog.get_logger("accounts")
 
 @dataclass(frozen=True)
 class Post:
-    """How mails reach people; `base` is what links begin with."""
+    """How emails reach people; `base` is what links begin with."""
 
     mailer: Mailer
     outbox: Outbox
     base: str
 
     def send(self, to: str, message: Message) -> None:
-        """Send one mail, on the outbox's thread."""
+        """Send one email, on the outbox's thread."""
         self.mailer.send(to, message)
 
 
@@ -73,7 +73,7 @@ class Accounts:
         self.provider: Provider | None = None
 
     def register(self, email: str, password: str, name: str = "", language: Language = "en") -> None:
-        """Make an account, unless the address has one: the answer is the same.
+        """Create an account, unless the address has one: the answer is the same.
 
         Raises `RegistrationClosed`, `BadPassword`, ValueError, `Busy`, `DatabaseUnavailable`.
         """
@@ -81,7 +81,7 @@ class Accounts:
             raise RegistrationClosed
         user = new_user(email, name, confirmed=self.post is None)
         check_password(password, user.email)
-        # Where it is lost, no mail would ever come.
+        # If the database is down, no email would ever come.
         self.database.ping()
         if self.post is None:
             self._add(user, password)
@@ -91,7 +91,7 @@ class Accounts:
     def invite(
         self, email: str, *, role: Role, invited_by: str | None, language: Language
     ) -> tuple[Invitation, str | None]:
-        """Send somebody a link to make an account; return the invitation, and without mail the token of the link.
+        """Send somebody a link to make an account; return the invitation, and without email the token of the link.
 
         Raises `RegistrationClosed`, ValueError, `UserExists`, `TooManyInvitations`, `Busy`, `DatabaseUnavailable`.
         """
@@ -162,7 +162,7 @@ class Accounts:
         """Set the password of the token's user and end all sessions. Raises `BadToken`, `BadPassword`, `Busy`."""
         check_password(password, "")
         with self.database.session() as session:
-            # Hashing is dear, so a wrong token does not get so far.
+            # Hashing is expensive, so a wrong token does not get this far.
             if holder(session, token, "reset") is None:
                 raise BadToken
         hashed = self._passwords.hash(password)
@@ -173,7 +173,7 @@ class Accounts:
                 raise BadToken
             # An error leaves the token valid.
             check_password(password, user.email)
-            # The reader of mail to this address has it.
+            # Only the reader of email to this address has it.
             user.confirmed_at = user.confirmed_at or datetime.now(UTC)
             user.password_hash = hashed
             session.flush()

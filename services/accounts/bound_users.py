@@ -55,7 +55,7 @@ def _by_email(database: Database, person: Person, *, registration: Registration)
         with database.session() as session:
             known = session.scalar(select(User).where(User.issuer == person.issuer, User.subject == person.subject))
         if known is None:
-            raise ProviderRefused("the account of this address was made a moment ago") from None
+            raise ProviderRefused("the account with this address was made a moment ago") from None
         return known
     log.info("registered", user=user.id)
     return user
@@ -80,7 +80,7 @@ def _bound(database: Database, user_id: str, person: Person) -> User:
         if user and (user.issuer, user.subject) == (person.issuer, person.subject):
             return user
         if user is None or user.subject is not None:
-            raise ProviderRefused("the account of this address belongs to another person at the provider")
+            raise ProviderRefused("the account with this address belongs to another person at the provider")
         if user.disabled_at:
             raise SignInFailed
         user.issuer, user.subject = person.issuer, person.subject
@@ -97,7 +97,7 @@ def _email(person: Person) -> str:
     try:
         return normal_email(person.email)
     except ValueError:
-        raise ProviderRefused("the provider names no mail address that it has verified") from None
+        raise ProviderRefused("the provider gave no verified email address") from None
 
 
 def _name(text: str) -> str:

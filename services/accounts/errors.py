@@ -5,14 +5,14 @@ from services.errors import ServiceError
 
 class NotSignedIn(ServiceError):
     code, status = "not_signed_in", 401
-    message = "This needs you to be signed in"
-    solution = "Sign in on /account, or at POST /api/v1/auth/login; an API key does not open this"
+    message = "You must be signed in"
+    solution = "Sign in on /account, or at POST /api/v1/auth/login; an API key is not enough here"
 
 
 class SignInFailed(ServiceError):
     code, status = "sign_in_failed", 401
-    message = "The address or the password is not right"
-    solution = "Check both; a new account works when its address is confirmed. A new password: /api/v1/auth/forgot"
+    message = "The address or the password is wrong"
+    solution = "Check both; a new account works once its address is confirmed. For a new password: /api/v1/auth/forgot"
 
 
 class BadPassword(ServiceError):
@@ -35,31 +35,31 @@ class TokenReused(ServiceError):
 
 class RegistrationClosed(ServiceError):
     code, status = "registration_closed", 403
-    message = "New accounts are made by the operator"
+    message = "Only the operator creates accounts"
     solution = "Ask the operator for an account or an invitation"
 
 
 class ProviderRefused(ServiceError):
     code, status = "provider_refused", 401
     message = "Signing in at the provider did not work"
-    solution = "Start again at /api/v1/auth/oidc/login; if it goes on, give the operator the request id"
+    solution = "Start again at /api/v1/auth/oidc/login; if it happens again, send the operator the request id"
 
 
 class ProviderUnavailable(ServiceError):
     code, status, retryable = "provider_unavailable", 503, True
-    message = "The provider of accounts does not answer"
+    message = "The identity provider does not answer"
     solution = "Try again in a moment"
 
 
 class UserExists(ServiceError):
     code, status = "user_exists", 409
-    message = "This address has an account"
+    message = "This address already has an account"
     solution = "Let its owner sign in, or choose a new password"
 
 
 class TooManyInvitations(ServiceError):
     code, status = "too_many_invitations", 409
-    message = "There are as many open invitations as there may be"
+    message = "No more open invitations are allowed"
     solution = "Withdraw one that is no longer needed"
 
 
@@ -71,7 +71,7 @@ class InvitationNotFound(ServiceError):
 
 class TooManyKeys(ServiceError):
     code, status = "too_many_keys", 409
-    message = "You have as many API keys as a user may have"
+    message = "You have the maximum number of API keys"
     solution = "Revoke one that you no longer use"
 
 

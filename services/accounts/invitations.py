@@ -16,7 +16,7 @@ from services.persistence.database import Base
 
 VALID_FOR: Final = timedelta(days=7)
 MAX_OPEN: Final = 200
-# Longer texts are no tokens.
+# Longer texts can't be tokens.
 MAX_CHARS: Final = 100
 
 

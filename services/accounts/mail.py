@@ -1,4 +1,4 @@
-"""Sends mail by SMTP, encrypted unless the operator says otherwise."""
+"""Sends email by SMTP, encrypted unless the operator says otherwise."""
 
 import smtplib
 import ssl
@@ -17,7 +17,7 @@ PORTS: Final = {"smtp": 587, "smtps": 465}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where mails go: `starttls` refuses a server that does not offer it."""
+    """Where emails go: `starttls` refuses a server that does not offer it."""
 
     host: str
     port: int
@@ -54,11 +54,11 @@ class Mailer:
         timeout: float = TIMEOUT_SECONDS,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        """`context` trusts the certificates of other authorities than the system's."""
+        """`context` trusts certificates of authorities other than the system's."""
         self._server, self._sender, self._timeout, self._context = server, sender, timeout, context
 
     def send(self, to: str, content: Message) -> None:
-        """Send one mail. Raises OSError, which `smtplib.SMTPException` is."""
+        """Send one email. Raises OSError, which `smtplib.SMTPException` is."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, content.subject
         message["Date"], message["Message-ID"] = (

@@ -1,4 +1,4 @@
-"""Makes the mails of accounts, in the reader's language; their texts are in `mails.toml`.
+"""Makes account emails, in the reader's language; their texts are in `mails.toml`.
 
 Links have their token behind `#`: browsers keep that from servers, logs and other sites.
 """
@@ -14,7 +14,7 @@ TEXTS: Final = Path(__file__).with_name("mails.toml")
 
 
 class Message(NamedTuple):
-    """What goes into one mail."""
+    """The content of one email."""
 
     subject: str
     text: str

@@ -83,13 +83,13 @@ class Provider:
         """
         facts = self._signed.read("state", cookie)
         if facts is None or not hmac.compare_digest(query.get("state", "").encode(), str(facts["state"]).encode()):
-            raise ProviderRefused("this browser has not begun it, or too long ago")
+            raise ProviderRefused("this browser did not start it, or started it too long ago")
         if query.get("error"):
             # RFC 6749, 4.1.2.1: such a text is the provider's, but anybody can write the URL.
-            raise ProviderRefused("the provider says no")
+            raise ProviderRefused("the provider refused it")
         # RFC 9207.
         if query.get("iss", self._issuer) != self._issuer:
-            raise ProviderRefused("the answer is of another provider")
+            raise ProviderRefused("the answer is from another provider")
         claims = self._claims(self._id_token(query.get("code", ""), facts["verifier"]), facts["nonce"])
         verified = claims.get("email_verified") is True and isinstance(claims.get("email"), str)
         email, name = claims["email"] if verified else "", claims.get("name")

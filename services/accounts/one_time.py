@@ -1,4 +1,4 @@
-"""One-time tokens of users, in links of mails. The table has only their SHA-256.
+"""One-time tokens of users, for links in emails. The table has only their SHA-256.
 
 A token is 256 random bits, so a plain hash is enough, as for API keys. Using one deletes it: of two requests at the
 same time, one gets the user.
@@ -16,7 +16,7 @@ from services.persistence.database import Base
 
 Purpose = Literal["confirm", "reset"]
 SECONDS: Final[dict[Purpose, int]] = {"confirm": 24 * 3600, "reset": 3600}
-# Longer texts are no tokens.
+# Longer texts can't be tokens.
 MAX_CHARS: Final = 100
 
 

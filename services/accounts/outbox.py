@@ -1,4 +1,4 @@
-"""Runs what ends in a mail on a thread of its own, so that no answer shows by its time whether there was a mail."""
+"""Runs what may send an email on its own thread, so that no answer's time shows whether there was one."""
 
 import queue
 import threading
@@ -28,7 +28,7 @@ class Outbox:
         try:
             self._waiting.put_nowait(work)
         except queue.Full:
-            raise Busy("too many mails are waiting") from None
+            raise Busy("too many emails are waiting") from None
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mail", daemon=True)

@@ -51,7 +51,7 @@ class Passwords:
 
     def matches(self, password: str, stored: str | None) -> bool:
         """Return whether this is the password; with no stored hash False, after the same time. Raises `Busy`."""
-        # Longer ones are no passwords of ours, and their length would show in the time.
+        # Longer ones can't be our passwords, and their length would show in the time.
         cut = _normal(password).encode(errors="surrogatepass")[: MAX_BYTES + 1]
         with self._place():
             try:

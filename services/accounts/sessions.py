@@ -64,8 +64,8 @@ class Sessions:
     def refreshed(self, text: str) -> Tokens:
         """Return the next tokens of a refresh token's sign-in.
 
-        Raises `DatabaseUnavailable`, `BadToken`, and `TokenReused` where the sign-in is ended, since the token has a
-        copy. A repeated request gets the same tokens again: see `REPEATABLE_FOR`.
+        Raises `DatabaseUnavailable`, `BadToken`, and `TokenReused` where the sign-in is ended, since there is a copy
+        of the token. A repeated request gets the same tokens again: see `REPEATABLE_FOR`.
         """
         claims = self._signed.read("refresh", text)
         if claims is None:

@@ -1,4 +1,4 @@
-"""Signs and reads the tokens of sessions: JSON Web Tokens with HS256, each purpose with a key of its own."""
+"""Signs and reads the tokens of sessions: JSON Web Tokens with HS256, each purpose with its own key."""
 
 import hmac
 import time

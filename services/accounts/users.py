@@ -1,6 +1,6 @@
 """The table of users: creates, finds, changes and deletes them.
 
-A user's id begins with `u` and an API key's is hexadecimal, so both can stand in one column as the owner of a job.
+A user's id begins with `u` and an API key's is hexadecimal, so both fit into one column as the owner of a job.
 """
 
 import re
@@ -25,14 +25,14 @@ from services.persistence.database import Base, Database
 from services.persistence.lookup import values_by_id
 
 Role = Literal["user", "admin"]
-# Who makes accounts: the operator alone, people with an invitation too, or everybody.
+# Who creates accounts: only the operator, people with an invitation too, or everybody.
 Registration = Literal["closed", "invited", "open"]
 ROLES: Final[tuple[Role, ...]] = ("user", "admin")
 MAX_EMAIL_CHARS: Final = 254
 MAX_NAME_CHARS: Final = 100
-# Longer than the link of the mail works.
+# Longer than the email's link works.
 UNCONFIRMED_KEPT: Final = timedelta(days=2)
-# As HTML's <input type=email>: nothing that could end a header of a mail.
+# As HTML's <input type=email>: nothing that could end an email's header.
 EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
 
@@ -72,10 +72,10 @@ def normal_email(text: str) -> str:
     except idna.IDNAError:
         domain = ""
     found = f"{local}@{domain}".lower()
-    # Some letters of other scripts are ASCII in lower case, as the Kelvin sign: that would be another person's address.
-    # Mail programs read =?utf-8?q?…?= as an encoded word (RFC 2047), which can be any other address.
+    # Some letters of other scripts are ASCII in lower case, such as the Kelvin sign: that would be another person's
+    # address. Mail programs read =?utf-8?q?…?= as an encoded word (RFC 2047), which can be any other address.
     if len(found) > MAX_EMAIL_CHARS or not local.isascii() or "=?" in local or not EMAIL.fullmatch(found):
-        raise ValueError(f"it is no mail address of at most {MAX_EMAIL_CHARS} characters")
+        raise ValueError(f"it is not an email address of at most {MAX_EMAIL_CHARS} characters")
     return found
 
 

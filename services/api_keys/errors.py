@@ -17,5 +17,5 @@ class KeyNotFound(ServiceError):
 
 class KeyNameTaken(ServiceError):
     code, status = "key_name_taken", 409
-    message = "An API key of this name exists already"
+    message = "An API key with this name already exists"
     solution = "Revoke it first, or choose another name"

@@ -1,9 +1,9 @@
 """Creates, lists, finds and revokes API keys, and counts their uses.
 
 A key is `bgr_`, a public id of 12 hexadecimal digits, `_`, and a secret of 40 (160 random bits). It is shown once; the
-table stores only its SHA-256. A plain, fast hash is right here: bcrypt and its like slow down the guessing of passwords
-that people choose, but 160 random bits can't be guessed, and every request would pay for the slowness. A keyed hash
-would tie the keys to another secret that can be lost, and protect nothing that the randomness does not.
+table stores only its SHA-256. A plain, fast hash is right here: bcrypt and similar hashes slow down the guessing of
+passwords that people choose, but 160 random bits can't be guessed, and every request would pay for the slowness. A
+keyed hash would tie the keys to another secret that can be lost, and protect nothing that the randomness does not.
 """
 
 import hashlib
@@ -101,7 +101,7 @@ class KeyTerms(Limits, total=False):
 
 
 def create_key(database: Database, *, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
-    """Create a key of the operator's, by default of the scope `remove`; return its text and its record.
+    """Create one of the operator's keys, by default with the scope `remove`; return its text and its record.
 
     Raises ValueError, which says which value is not allowed, and `KeyNameTaken`.
     """

@@ -26,5 +26,7 @@ def parse_limit(text: str) -> str:
     """Normalize a quota to the form `1000/hour`. Raises ValueError."""
     match = LIMIT.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"the limit is {text!r}: allowed is a number per second, minute, hour or day, as 1000/hour")
+        raise ValueError(
+            f"the limit is {text!r}: allowed is a number per second, minute, hour or day, such as 1000/hour"
+        )
     return f"{match[1]}/{match[2].lower()}"

@@ -156,7 +156,7 @@ class UsageCounter:
 def _used_up(used: int, quota: int, images: int) -> MonthlyQuotaUsedUp:
     _, renewed = month_of(today())
     return MonthlyQuotaUsedUp(
-        f"{used} images of {quota} are used or in work, and this request needs {images}; "
+        f"{used} images of {quota} are used or in progress, and this request needs {images}; "
         f"allowed now: {max(0, quota - used)}",
         f"Wait until {renewed} (UTC), or ask the operator for a larger quota",
     )

@@ -19,7 +19,7 @@ from services.imaging.pipeline import Result
 
 REPORT: Final = "errors.json"
 MAX_SHOWN_CHARS: Final = 255
-# How often a batch re-checks whether a full queue has room.
+# How often a batch re-checks whether a full queue has a free place.
 POLL_SECONDS: Final = 0.25
 log = structlog.get_logger("batch")
 Item = tuple[str, bytes | ServiceError]
@@ -77,9 +77,10 @@ class Batch:
             yield REPORT, orjson.dumps(report, option=orjson.OPT_INDENT_2)
 
     def _in_order(self) -> Generator[Work, None, None]:
-        """Yield the images in their order. Besides the one that is consumed, `at_a_time` - 1 are read, in work or done.
+        """Yield the images in their order. Besides the one that is consumed, `at_a_time` - 1 are read, in progress or
+        done.
 
-        An image is read at its turn, by the consumer. When the consumer ends early, the images in work end at their
+        An image is read at its turn, by the consumer. When the consumer ends early, the images in progress end at their
         next step, and are waited for.
         """
         items, ahead = iter(self.items), deque[Work]()

@@ -17,7 +17,7 @@ class BadArchive(ServiceError):
 
 class BadEntry(ServiceError):
     code, status = "bad_entry", 422
-    message = "This file of the ZIP archive is refused"
+    message = "This file in the ZIP archive is refused"
     solution = "Add the image to the archive as a plain file, without a password, or send it without an archive"
 
 

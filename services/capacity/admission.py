@@ -68,7 +68,7 @@ class Admission:
                 self._onlookers -= 1
 
     def refuse_when_full(self) -> None:
-        """Raise `Busy` when there is no place even to wait: before an upload is read in vain."""
+        """Raise `Busy` when there is no place even to wait: before an upload is read for nothing."""
         with self._changed:
             if self._running and self._waiting() >= self._max_waiting and not self._fits(0.0):
                 raise self._busy()
@@ -96,7 +96,7 @@ class Admission:
         finally:
             self._queue.remove(ticket)
             self._on_change(self._running, len(self._queue))
-            self._changed.notify_all()  # the new first one may fit
+            self._changed.notify_all()  # the next in the queue may fit
 
     def _waiting(self) -> int:
         return len(self._queue) + self._onlookers
@@ -134,7 +134,7 @@ class Bodies:
     def take(self, size: int, held: int = 0) -> None:
         """Count a body before it is read, or more of one that holds `held` already.
 
-        Raises `Busy` immediately when there is no room: a caller can't wait for it.
+        Raises `Busy` immediately when there is no space: a caller can't wait for it.
         """
         with self._changed:
             if self._held > held and self._held + size > self._limit:

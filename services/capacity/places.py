@@ -12,7 +12,7 @@ POLL_SECONDS: Final = 0.25
 
 
 class Places:
-    """A number of places. Unlike `Admission` it weighs nothing and bounds no queue: the threads do."""
+    """A number of places. Unlike `Admission` it weighs nothing and bounds no queue: the number of threads does that."""
 
     def __init__(self, limit: int) -> None:
         self._free = threading.BoundedSemaphore(limit)

@@ -9,7 +9,7 @@ from services.containers.errors import CorruptImage
 NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 STANDALONE: Final = frozenset({0x01, 0xD8})
 END_OF_IMAGE: Final = 0xD9
-# Code, most, name. Encoders write about ten scans; 1000 EXIF blocks of 64 kB are more than an upload holds in earnest.
+# Code, most, name. Encoders write about ten scans; 1000 EXIF blocks of 64 kB are more than any real upload holds.
 JPEG_LIMITS: Final = {0xDA: (100, "scans"), 0xE1: (1000, "EXIF blocks")}
 MAX_SEGMENTS: Final = 10_000
 

@@ -9,7 +9,7 @@ from services.containers.tiff import is_raw_photo
 
 @dataclass(frozen=True)
 class Kind:
-    """A format: its name (`jpeg`, …; empty for what is no known image), a label to show, and what to send instead."""
+    """A format: its name (`jpeg`, …; empty for an unknown image), a label to show, and what to send instead."""
 
     name: str
     label: str

@@ -99,7 +99,7 @@ def _prompt(extras: str) -> str | None:
     """Return the option `prompt` that rembg's `extras` mean, or None. Raises `BadOption`.
 
     rembg passes `extras` to the constructor of a session (files to load, keys of other companies). Here only the prompt
-    of `sam` counts. Everything else is ignored, as rembg ignores what is no JSON object.
+    of `sam` counts. Everything else is ignored, as rembg ignores anything that is not a JSON object.
     """
     try:
         found = orjson.loads(extras)

@@ -77,7 +77,7 @@ class Account(Body):
 
     @classmethod
     def of(cls, remaining: int | None) -> "Account":
-        """Return the balance of a key with so many images left of its month; None: it has no quota."""
+        """Return the balance of a key with this many images left in its month; None: it has no quota."""
         if remaining is None:
             return cls()
         credits_ = Credits(subscription=remaining, payg=0, enterprise=0, total=remaining)

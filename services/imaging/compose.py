@@ -54,7 +54,7 @@ def compose(
     photo: Photo, matte: Matte, options: Options, background: Photo | None = None, union: Box | None = None
 ) -> Canvas:
     """Return the canvas that the options ask for; `background` is a picture behind the subject, or with
-    `background_blur` the photo's own ground. `union` is the box around the subjects of all frames of an animation,
+    `background_blur` the photo's own background. `union` is the box around the subjects of all frames of an animation,
     which are laid out alike.
 
     A cut-out keeps the photo's pixels bit for bit where it is opaque and nothing resamples. JPEG has no transparency:

@@ -18,15 +18,16 @@ SOFT_EDGE: Final = 2.0
 SMALLEST, LARGEST = 0.01, 0.95
 # Share of the frame that a subject may touch: a portrait does, a wall does more.
 FREE_BORDER: Final = 0.5
-# A rim of the subject, in px, may be undecided. Within it alpha may lack so much, and at `WEAK` the figure is lowest.
+# A rim of the subject, in px, may be undecided. Within it this much alpha may be missing, and at `WEAK` the figure is
+# lowest.
 RIM: Final = 2
 LEAST_LACK, WEAK = 0.01, 0.4
 # Alpha a px across the outline (Sobel's measure, 4 at most) from which an outline is steep; its weakest fifth counts.
 STEEP: Final = 0.8
 WEAKEST: Final = 20  # %
-# Shares of the frame's upper half that a subject touches. From the first on the factor is lowest: a part of the ground
-# that is taken for the subject often runs out of the picture. From the second on it rises again, to the third: a
-# close-up fills the frame. Portraits touch the lower half.
+# Shares of the frame's upper half that a subject touches. From the first on the factor is lowest: a part of the
+# background that is taken for the subject often runs out of the picture. From the second on it rises again, to the
+# third: a close-up fills the frame. Portraits touch the lower half.
 UPPER_LEAK, FILLS, FILLS_FULLY = 0.1, 0.25, 0.4
 # How much the share of decided pixels counts, where there is a subject.
 DECIDED_POWER: Final = 0.7
@@ -62,8 +63,8 @@ def confidence(mask: Mask) -> float:
 
     Where the first four alone are below `SMEAR` nothing was found, and their product is the figure.
 
-    A figure to sort by, not a probability; docs/guides/requests.md says which figures need a hand how often. It does
-    not know whether the subject is the intended one. Takes about a millisecond.
+    A figure to sort by, not a probability; docs/guides/requests.md says how often results need a hand at each figure.
+    It does not know whether the subject is the intended one. Takes about a millisecond.
     """
     side = max(mask.shape)
     if side > LOOK_SIDE:

@@ -18,7 +18,7 @@ class TooManyPixels(ServiceError):
 class TooManyFrames(ServiceError):
     code, status = "too_many_frames", 422
     message = "The animation has too many frames"
-    solution = "Shorten the animation, or leave out animated for its first frame alone"
+    solution = "Shorten the animation, or leave out animated to get only its first frame"
 
 
 class ImageTooSmall(ServiceError):
@@ -29,7 +29,7 @@ class ImageTooSmall(ServiceError):
 
 class NoSubject(ServiceError):
     code, status = "no_subject", 422
-    message = "Nothing was found in the image that could be kept"
+    message = "No subject was found in the image"
     solution = "Send an image with a clear subject, or try another model"
 
 
@@ -39,5 +39,5 @@ class RegionOutOfBounds(BadOption):
 
 class MaskMismatch(ServiceError):
     code, status = "mask_mismatch", 422
-    message = "The mask does not fit the photo"
-    solution = "Send a grey PNG or WebP without transparency, as large as the upright photo; POST /matte makes one"
+    message = "The mask does not match the photo"
+    solution = "Send a grey PNG or WebP without transparency, of the upright photo's size; POST /matte makes one"

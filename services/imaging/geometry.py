@@ -71,7 +71,7 @@ Margin = tuple[Length, Length, Length, Length]
 Corners = tuple[Length, Length, Length, Length]
 """x1, y1, x2, y2."""
 Shares = tuple[float, float]
-"""Of the free room, how much is left of the subject, and how much above it: 0 to 100 each."""
+"""Of the free space, how much is left of the subject, and how much above it: 0 to 100 each."""
 
 
 def parse_margin(value: object) -> Margin:

@@ -35,7 +35,7 @@ def decode_mask(source: Source) -> Matte:
     source.image.info.pop("icc_profile", None)
     mask = decode(source)
     if mask.alpha is not None:
-        raise MaskMismatch("the mask has transparent pixels; allowed: grey values alone, 255 for the subject")
+        raise MaskMismatch("the mask has transparent pixels; allowed: only grey values, 255 for the subject")
     matte = np.ascontiguousarray(mask.pixels[:, :, 1])
     for channel in (0, 2):
         difference = int(np.abs(mask.pixels[:, :, channel].astype(np.int16) - matte).max())

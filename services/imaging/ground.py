@@ -1,8 +1,8 @@
-"""Makes the ground behind a subject from the photo itself: the photo without its subject, blurred.
+"""Makes the background behind a subject from the photo itself: the photo without its subject, blurred.
 
 The subject's place is filled from its surroundings before the blur, by means over ever wider cells (pull and push:
-Gortler et al., "The Lumigraph", 1996). So no colour of the subject runs into the ground as a halo. A blurred picture is
-made small, where its blur costs little, and enlarged.
+Gortler et al., "The Lumigraph", 1996). So no colour of the subject runs into the background as a halo. A blurred
+picture is made small, where its blur costs little, and enlarged.
 """
 
 import math

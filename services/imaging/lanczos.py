@@ -31,8 +31,8 @@ class Block(NamedTuple):
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Return the photo with this (width, height), each pixel of Lanczos's weights (a = 3), widened where it shrinks.
 
-    As in Pillow, rows come first, and values are rounded and clipped after each axis: the model's mask may hang on one
-    level.
+    As in Pillow, rows come first, and values are rounded and clipped after each axis: the model's mask may depend on
+    one level.
     """
     turned = _weighed(np.asarray(cv2.transpose(pixels)), size[0])
     return _weighed(np.asarray(cv2.transpose(turned)), size[1])

@@ -1,4 +1,5 @@
-"""Plans what of the photo is visible, and where on the canvas: crop, or scale and position, and the canvas's size.
+"""Plans which part of the photo is visible, and where on the canvas: crop, or scale and position, and the canvas's
+size.
 
 Only numbers. One plan means at most one resampling, however many options ask for one.
 """
@@ -80,7 +81,7 @@ def _frame(subject: Box, shadow: Box | None, options: Options) -> Box:
 
 
 def _canvas_size(frame: Box, photo: Box, canvas: CanvasSize | None) -> tuple[int, int]:
-    """Return the canvas's (width, height) in px for what it has to show, before `max_width` and its like.
+    """Return the canvas's (width, height) in px for what it has to show, before `max_width` and similar limits.
 
     A ratio's canvas is the smallest that holds the frame, but of no more than `RATIO_GROWTH` times the photo's pixels.
     """
@@ -128,12 +129,12 @@ def _moved(subject: Box, photo: Box, options: Options) -> Layout:
 
 
 def _zoom(wanted: float, shrink: float, options: Options) -> float:
-    """Return the px of the canvas for one of the photo, on a canvas that `max_width` and its like shrink."""
+    """Return the px of the canvas for one of the photo, on a canvas that `max_width` and similar limits shrink."""
     return min(wanted, shrink) if options.enlarge is Enlarge.NEVER else wanted
 
 
 def _placed(frame: Box, zoom: float, canvas: Box, shares: Shares) -> Box:
-    """Return the frame's place on the canvas, with these shares of the free room left of it and above it."""
+    """Return the frame's place on the canvas, with these shares of the free space left of it and above it."""
     width = min(canvas.width, max(1, round(frame.width * zoom)))
     height = min(canvas.height, max(1, round(frame.height * zoom)))
     x, y = shares
@@ -141,7 +142,7 @@ def _placed(frame: Box, zoom: float, canvas: Box, shares: Shares) -> Box:
 
 
 def _shares(frame: Box, photo: Box, options: Options) -> Shares:
-    """Return how much of the free room, in per cent, is left of the frame, and how much above it."""
+    """Return how much of the free space, in per cent, is left of the frame, and how much above it."""
     if options.position == "original":
         across, down = photo.width - frame.width, photo.height - frame.height
         return (

@@ -70,7 +70,7 @@ class Options(BaseModel):
     preset: Annotated[
         PresetName | None,
         BeforeValidator(parse_word),
-        Field(description="A set of options for a use; an option given as well wins over it."),
+        Field(description="A set of options for a use; an option that is also given overrides it."),
     ] = None
     model: Annotated[
         str | None,
@@ -142,7 +142,7 @@ class Options(BaseModel):
     keep_alpha: Annotated[
         bool, Bool, Field(description="The result has an alpha channel even where a background makes it opaque.")
     ] = False
-    crop: Annotated[bool, Bool, Field(description="Crop to the subject; wins over `scale` and `position`.")] = False
+    crop: Annotated[bool, Bool, Field(description="Crop to the subject; overrides `scale` and `position`.")] = False
     crop_margin: Annotated[
         Margin | None,
         read_with(parse_margin),
@@ -164,7 +164,7 @@ class Options(BaseModel):
         Shares | Literal["original"] | None,
         read_with(parse_position),
         Field(
-            description="Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.",
+            description="Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free space.",
             json_schema_extra=text_examples("center", "50%", "0% 100%", "original"),
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""The arrays that the imaging steps hand to each other."""
+"""The arrays that the imaging steps pass to each other."""
 
 from dataclasses import dataclass
 

@@ -131,7 +131,7 @@ def parse_gradient(value: object) -> Gradient:
 
 
 def parse_canvas(value: object) -> CanvasSize:
-    """Parse `1000 1000` or `1000x1000` (px), or a ratio as `4:5`. Raises ValueError."""
+    """Parse `1000 1000` or `1000x1000` (px), or a ratio such as `4:5`. Raises ValueError."""
     if isinstance(value, CanvasSize):
         return value
     text = value.strip(" ").lower() if isinstance(value, str) else ""

@@ -1,6 +1,6 @@
 """Looks again at a small subject: a second mask of its surroundings, which the model sees larger.
 
-The two masks become one of finer resolution: for each pixel the surer of the two decides. At the border of what was
+The two masks become one of finer resolution: for each pixel the more certain one decides. At the border of what was
 looked at again the first one takes over gradually, so that no seam shows.
 """
 
@@ -29,26 +29,26 @@ FINEST: Final = 4
 LEAST_SIDE: Final = 32
 
 
-class Looked(NamedTuple):
+class SecondLook(NamedTuple):
     """A mask, and how far a second look agrees with the first, from 0 to 1; 1 where there was none."""
 
     mask: Mask
     agreement: float
 
 
-def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> Looked:
+def look_again(photo: Photo, mask: Mask, segmenter: Segmenter, options: Options, deadline: Deadline) -> SecondLook:
     """Return the photo's mask with the details of a second look, where `options.detail` asks for one; else `mask`.
 
-    Models that take a prompt have one chance: their prompt names the subject. Raises `DeadlineExceeded`.
+    Models that take a prompt look once: their prompt names the subject. Raises `DeadlineExceeded`.
     """
     if options.detail is Detail.OFF or segmenter.takes_prompt:
-        return Looked(mask, 1.0)
+        return SecondLook(mask, 1.0)
     area = second_look(mask, photo, always=options.detail is Detail.ALWAYS)
     if area is None:
-        return Looked(mask, 1.0)
+        return SecondLook(mask, 1.0)
     deadline.check()
     second = segment(part_of(photo, area), segmenter, deadline)
-    return Looked(joined(mask, second, area, photo), agreement(mask, second, area, photo))
+    return SecondLook(joined(mask, second, area, photo), agreement(mask, second, area, photo))
 
 
 def second_look(mask: Mask, photo: Photo, *, always: bool) -> Box | None:
@@ -83,7 +83,8 @@ def _part(start: int, length: int, scale: float, side: int) -> slice:
 
 
 def joined(first: Mask, second: Mask, area: Box, photo: Photo) -> Mask:
-    """Return one mask of the whole photo in which the surer of `first` and `second` (of the photo's `area`) decides.
+    """Return one mask of the whole photo in which the more certain of `first` and `second` (of the photo's `area`)
+    decides.
 
     It has the resolution of `second`, up to `FINEST` times that of `first` and up to the photo's.
     """

@@ -58,7 +58,7 @@ def measure(model: Any, feeds: Sequence[dict[str, Floats]], watched: Sequence[st
 
 
 def _of_picture(values: Floats) -> Statistics | None:
-    """Return the statistics of one run's tensor; None where it is no picture."""
+    """Return the statistics of one run's tensor; None where it is not a picture."""
     if values.ndim != 4:
         return None
     pixels = values[0].reshape(values.shape[1], -1)

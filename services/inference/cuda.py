@@ -27,7 +27,7 @@ PROBE_SECONDS: Final = 120
 def missing_cuda() -> str:
     """Return why no model can run on CUDA here; "" where one can.
 
-    A process of its own asks, because what CUDA sets up does not survive a fork.
+    A separate process checks, because what CUDA sets up does not survive a fork.
     """
     command = [sys.executable, "-W", "ignore", "-c", PROBE, TINY_GRAPH]
     try:

@@ -39,7 +39,7 @@ class Description(BaseModel):
 
 # A file without a description is prepared as rembg's `u2net_custom` does.
 U2NET: Final = Description(
-    purpose="a model of your own, prepared as u2net is",
+    purpose="a custom model, prepared like u2net",
     licence="unknown",
     input_size=320,
     mean=(0.485, 0.456, 0.406),

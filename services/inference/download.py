@@ -76,7 +76,7 @@ def _is_right(spec: ModelSpec, folder: Path) -> bool:
 def _check_published(spec: ModelSpec, folder: Path) -> None:
     if spec.name == "birefnet-general-fp16":
         raise ValueError(
-            f"{spec.name} is published nowhere: rembg makes it from birefnet-general (pip install 'rembg[fp16]'); "
+            f"{spec.name} is not published: rembg makes it from birefnet-general (pip install 'rembg[fp16]'); "
             f"put it at {spec.path(folder)}, or give FILE=/path/to/it"
         )
     if spec.custom:
@@ -95,7 +95,7 @@ def _check(spec: ModelSpec, file: ModelFile, part: Path) -> None:
     wrong = mismatch(file, part)
     if wrong:
         raise RuntimeError(
-            f"what came as {file.name} is not the known {spec.name}: {wrong} ({part.stat().st_size} bytes); "
+            f"the file received as {file.name} is not the known {spec.name}: {wrong} ({part.stat().st_size} bytes); "
             "nothing was written"
         )
     with part.open("rb+") as written:
@@ -133,8 +133,10 @@ def _from_mirror(url: str, part: Path, max_bytes: int) -> None:
                     file.write(piece)
     except (requests.RequestException, OSError, ValueError) as exc:
         if announced or got:
-            raise RuntimeError(f"{shown} was cut short: not all of its {announced or 'unknown'} bytes came") from exc
-        raise RuntimeError(f"{shown} can't be had ({type(exc).__name__}); is MODEL_MIRROR_URL right, and up?") from exc
+            raise RuntimeError(f"{shown} was cut short: not all of its {announced or 'unknown'} bytes arrived") from exc
+        raise RuntimeError(
+            f"{shown} can't be downloaded ({type(exc).__name__}); is MODEL_MIRROR_URL right, and up?"
+        ) from exc
 
 
 def _too_large(size: int, max_bytes: int, shown: str) -> None:

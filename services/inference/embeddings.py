@@ -1,4 +1,4 @@
-"""Keeps the encoder's outputs of the pictures that were seen last: the next prompt needs only the decoder."""
+"""Keeps the encoder's outputs for the pictures seen last: the next prompt needs only the decoder."""
 
 import hashlib
 import threading
@@ -38,7 +38,7 @@ class Embeddings:
             return self._found.get(key)
 
     def put(self, key: str, embedding: Embedding) -> None:
-        """Keep an embedding, and drop the one that was not used for longest."""
+        """Keep an embedding, and drop the least recently used one."""
         with self._lock:
             self._found[key] = embedding
             self._found.move_to_end(key)

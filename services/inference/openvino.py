@@ -41,7 +41,7 @@ def shared_core() -> Any:
     """Return the library's `Core`, one for the whole process, which is never destroyed before its end.
 
     The first load gives the calling thread an alternate signal stack, and the last owner's destructor unmaps it. In
-    another thread it unmaps it without detaching it, and the first thread dies of its next signal.
+    another thread it unmaps it without detaching it, and the first thread dies at its next signal.
     """
     return import_openvino().Core()
 
@@ -62,7 +62,7 @@ def import_openvino() -> Any:
 
 
 class OpenVinoSession:
-    """A compiled model. Thread-safe: each run has a request of its own, and the GIL is free meanwhile.
+    """A compiled model. Thread-safe: each run has its own request, and the GIL is free meanwhile.
 
     `get_inputs`, `get_outputs`, `get_providers` and `run` are those of `onnxruntime.InferenceSession`; unknown sides of
     a shape are text, as there.

@@ -14,9 +14,11 @@ def parse_tiers(text: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         tier, equals, model = (piece.strip() for piece in part.partition("="))
         if not equals or not model or tier not in TIERS:
-            raise ValueError(f"{part!r:.80} is no tier and model: {EXAMPLE} names {', '.join(TIERS)}, or some of them")
+            raise ValueError(
+                f"{part!r:.80} is not a tier and a model: {EXAMPLE} names {', '.join(TIERS)}, or some of them"
+            )
         if tier in found:
-            raise ValueError(f"the tier {tier} is there twice")
+            raise ValueError(f"the tier {tier} is given twice")
         found[tier] = model
     return found
 

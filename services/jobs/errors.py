@@ -12,7 +12,7 @@ class JobNotFound(ServiceError):
 class JobNotFinished(ServiceError):
     code, status = "job_not_finished", 409
     message = "The job has no result to download"
-    solution = "Poll its status until it is finished"
+    solution = "Poll its status until it has finished"
 
 
 class JobNotCancellable(ServiceError):
@@ -36,7 +36,7 @@ class ItemNotFound(ServiceError):
 class ItemNotFinished(ServiceError):
     code, status = "item_not_finished", 409
     message = "The image has no result"
-    solution = "Poll the job's status, or listen to its events, until the image is finished"
+    solution = "Poll the job's status, or listen to its events, until the image has finished"
 
 
 class ItemNotCancellable(ServiceError):
@@ -48,7 +48,9 @@ class ItemNotCancellable(ServiceError):
 class ItemNotRetryable(ServiceError):
     code, status = "item_not_retryable", 409
     message = "The image can't be retried"
-    solution = "Only images that failed by our fault or were cancelled can be retried; send others again, corrected"
+    solution = (
+        "Only cancelled images and those that a server error stopped can be retried; correct others and send them again"
+    )
 
 
 class ItemChanged(ServiceError):

@@ -52,7 +52,7 @@ class Lease:
                 return
 
     def _renew(self, asked: float) -> bool:
-        """Renew the lease. While the database is unavailable the lease stays good until it expires."""
+        """Renew the lease. While the database is unavailable the lease stays valid until it expires."""
         stage = self._stage
         progress = PROGRESS.get(stage or "", 0)
         if self._share is not None:

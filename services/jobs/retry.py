@@ -1,4 +1,4 @@
-"""Decides whether an item is tried again: limits, delays, and errors that no retry mends."""
+"""Decides whether an item is tried again: limits, delays, and errors that a retry can't fix."""
 
 import random
 from collections.abc import Sequence
@@ -29,5 +29,5 @@ class RetryPolicy:
 
 @cache
 def lasting_codes() -> frozenset[str]:
-    """Return the codes of errors that are the caller's to mend: the same image with the same options fails again."""
+    """Return the codes of errors that only the caller can fix: the same image with the same options fails again."""
     return frozenset(error.code for error in all_errors() if error.status < 500)

@@ -1,4 +1,4 @@
-"""Watches many jobs for one caller, and yields the changes since the last look."""
+"""Watches many jobs for one caller, and yields the changes since the last check."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from services.jobs.queries import JobQueries, JobSnapshot
 from services.jobs.tables import ACTIVE, JobItem
 
 DIGEST_CHARS: Final = 8
-# Of a job that the caller does not know, and of one that was not looked at yet.
+# Of a job that the caller does not know, and of one that was not checked yet.
 UNKNOWN: Final = "0" * DIGEST_CHARS
 UNSEEN: Final = "-" * DIGEST_CHARS
 
@@ -39,7 +39,7 @@ class Watch:
     _seen: dict[str, str] = field(default_factory=dict)
 
     def resume(self, position: str) -> None:
-        """Take what an earlier watch of the same jobs has seen as seen: their unchanged jobs are no change."""
+        """Treat what an earlier watch of the same jobs has seen as seen: unchanged jobs are not reported again."""
         digests = [position[at : at + DIGEST_CHARS] for at in range(0, len(position), DIGEST_CHARS)]
         if len(digests) == len(self.job_ids):
             self._seen = dict(zip(self.job_ids, digests, strict=True))
@@ -50,7 +50,7 @@ class Watch:
         return not any(state in ACTIVE for state in self._states.values())
 
     def changes(self) -> Iterator[Change]:
-        """Look at the jobs, and yield each one that has changed. Raises `DatabaseUnavailable`."""
+        """Query the jobs, and yield each one that has changed. Raises `DatabaseUnavailable`."""
         states = self.queries.states(self.job_ids, self.owner)
         # Items of an ended job change only with its state.
         active = [j for j, state in states.items() if state in ACTIVE or self._states.get(j) != state]

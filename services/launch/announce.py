@@ -26,7 +26,7 @@ def announcement(host: str, port: int, command: str) -> str:
     photo = sample_photo() or "photo.jpg"
     address = EVERY.get(host, host)
     url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-    only_here = f"\nOnly this machine reaches it. To open it to the network: HOST=0.0.0.0 {command}\n"
+    only_here = f"\nOnly this machine can reach it. To open it to the network: HOST=0.0.0.0 {command}\n"
     return (
         f"\nReady. The page: {url}  The documentation: {url}/docs\nTry it:\n\n"
         f"  curl --fail-with-body -F {shlex.quote(f'file=@{photo}')} {url}/remove-background -o cutout.png\n"

@@ -1,7 +1,7 @@
 """Runs and stops several programs as one: the few features of a process manager that `make run` needs.
 
-Each program has a process group of its own, so that Ctrl-C reaches the supervisor alone and nothing of a program that
-ends is left behind. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
+Each program has its own process group, so that Ctrl-C reaches only the supervisor and nothing is left behind of a
+program that ends. One thread does everything: it sleeps until a line is written, a child ends or a signal comes.
 """
 
 import contextlib
@@ -171,14 +171,14 @@ class Supervisor:
         if self._stopping:
             return
         if program.required and one.starts <= 1 and ran < FIRST_SECONDS and not one.is_ready:
-            self._say(f"{program.name} {how} at its start; everything ends")
+            self._say(f"{program.name} {how} at its start; stopping everything")
             self._stopping, self._status = True, status
             return
         one.failures = 0 if ran > STEADY_SECONDS else one.failures
         delay = min(MAX_DELAY_SECONDS, program.delay_seconds * 2**one.failures)
         one.failures = min(one.failures + 1, 10)
         one.start_at = time.monotonic() + delay
-        self._say(f"{program.name} {how} after {ran:.1f} s; it starts again in {delay:g} s")
+        self._say(f"{program.name} {how} after {ran:.1f} s; restarting it in {delay:g} s")
 
     def _stop(self, one: RunningProgram, now: float) -> None:
         if one.process is None:

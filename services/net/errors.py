@@ -9,7 +9,7 @@ from services.errors import ServiceError
 class BadURL(ServiceError):
     code, status = "bad_url", 400
     message = "This is not a URL that can be fetched"
-    solution = "Give one complete URL, percent-encoded, without a user name, as https://example.org/photo.jpg"
+    solution = "Give one complete URL, percent-encoded, without a user name, such as https://example.org/photo.jpg"
 
 
 class ForbiddenSource(ServiceError):
@@ -47,5 +47,5 @@ class BadSignature(ServiceError):
 
 class LinkExpired(ServiceError):
     code, status = "link_expired", 410
-    message = "This URL was valid until a time that has passed"
+    message = "This URL has expired"
     solution = "Request a new one from the page that linked to it"

@@ -1,4 +1,4 @@
 """Logs, metrics and health checks.
 
-The lowest room: it imports nothing of the others but the errors, and gets facts and callables handed in.
+The lowest package: of the others it imports only the errors; callers pass facts and callables in.
 """

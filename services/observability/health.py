@@ -79,7 +79,7 @@ def storage_check(problem: str) -> HealthCheck:
 
 def queue_check(problem: str) -> HealthCheck:
     """Check the queue of jobs. Images are served without it, so its loss is a warning."""
-    return HealthCheck(status="warning", details=f"not reached ({problem}): no jobs are taken") if problem else OK
+    return HealthCheck(status="warning", details=f"not reached ({problem}): no jobs are accepted") if problem else OK
 
 
 def database_check(problem: str, *, required: bool) -> HealthCheck:

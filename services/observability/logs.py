@@ -75,29 +75,29 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
     }
 
 
-class ElseStandardError(logging.Handler):
-    """Writes a line to standard error when the disk has no room for it; logging's own way is a traceback."""
+class StandardErrorFallback(logging.Handler):
+    """Writes a line to standard error when the disk has no space for it; logging itself would write a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         with contextlib.suppress(Exception):
             print(self.format(record), file=sys.stderr, flush=True)
 
 
-class WatchedFile(ElseStandardError, logging.handlers.WatchedFileHandler):
+class WatchedFile(StandardErrorFallback, logging.handlers.WatchedFileHandler):
     """A log file that logrotate may move away. Its owner alone can read it."""
 
     def _open(self) -> TextIOWrapper:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
         opened = super()._open()
-        # Neither a device, as /dev/null, nor another user's file.
+        # Neither a device, such as /dev/null, nor another user's file.
         with contextlib.suppress(PermissionError):
             if Path(self.baseFilename).is_file():
                 os.fchmod(opened.fileno(), FILE_MODE)
         return opened
 
 
-class RotatingFile(ElseStandardError, ConcurrentRotatingFileHandler):  # type: ignore[misc]
+class RotatingFile(StandardErrorFallback, ConcurrentRotatingFileHandler):  # type: ignore[misc]
     """A log file that all workers write and rotate."""
 
 
@@ -112,7 +112,7 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
         "filename": str(file),
         "maxBytes": int(rotate_mb * 2**20),
         "backupCount": backups,
-        # Not of a device, as /dev/null.
+        # Not of a device, such as /dev/null.
         "chmod": FILE_MODE if file.is_file() or not file.exists() else None,
         "encoding": "utf-8",
     }

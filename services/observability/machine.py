@@ -1,4 +1,4 @@
-"""Metrics of the machine below the service: processor time of its processes, and room on its disks."""
+"""Metrics of the machine below the service: processor time of its processes, and free space on its disks."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def service_pids() -> list[int]:
     return [root, *_children(root)]
 
 
-class Room(NamedTuple):
+class DiskUsage(NamedTuple):
     """The bytes of a disk."""
 
     total: int
@@ -28,10 +28,10 @@ class Room(NamedTuple):
     free: int
 
 
-def room_on_disk(folder: Path) -> Room | None:
-    """Return the room on the disk of a folder, which may not have been made yet; None where there is none."""
+def disk_usage(folder: Path) -> DiskUsage | None:
+    """Return the disk usage at a folder, which may not exist yet; None where not even a parent exists."""
     existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
-    return Room(*shutil.disk_usage(existing)) if existing else None
+    return DiskUsage(*shutil.disk_usage(existing)) if existing else None
 
 
 class CpuSeconds(Collector):
@@ -59,7 +59,7 @@ class DiskSpace(Collector):
     def collect(self) -> Iterator[Metric]:
         free, size = self._families()
         for name, folder in self._folders.items():
-            if usage := room_on_disk(folder):
+            if usage := disk_usage(folder):
                 free.add_metric([name], usage.free)
                 size.add_metric([name], usage.total)
         yield from (free, size)
@@ -70,7 +70,7 @@ class DiskSpace(Collector):
     @staticmethod
     def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
         return (
-            GaugeMetricFamily("bg_remover_disk_free_bytes", "Room on the disk of a folder", labels=["folder"]),
+            GaugeMetricFamily("bg_remover_disk_free_bytes", "Free bytes on the disk of a folder", labels=["folder"]),
             GaugeMetricFamily("bg_remover_disk_size_bytes", "Size of the disk of a folder", labels=["folder"]),
         )
 

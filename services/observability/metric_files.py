@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import values as prometheus_values
 
 KIB: Final = 1024
-# Room for all possible series (methods × endpoints × statuses, …), so that no file ever has to grow.
+# Space for all possible series (methods × endpoints × statuses, …), so that no file ever has to grow.
 METRICS_FILES: Final = {"counter": 512 * KIB, "histogram": 256 * KIB, "gauge_sum": 64 * KIB, "gauge_max": 64 * KIB}
 ROOM_BYTES: Final = sum(METRICS_FILES.values())
 PREFIX: Final = "bg-remover-metrics-"
@@ -24,7 +24,7 @@ def use_metrics_slot(folder: Path, slot: int) -> None:
     prometheus_client names a process's files by its pid and keeps those of dead ones for ever. A worker takes over
     the slot of the one it replaces, and with it the counts: there are never more slots than workers at a time.
 
-    The files are mapped, and a mapped page that the disk has no room for kills the process (SIGBUS). So their room is
+    The files are mapped, and a mapped page that the disk has no space for kills the process (SIGBUS). So their space is
     taken here, for all series there can be; where there is none, this process counts in memory, and no scrape sees it.
     """
     try:
@@ -40,7 +40,7 @@ def use_metrics_slot(folder: Path, slot: int) -> None:
 def clear_gauges(folder: Path, slot: int) -> None:
     """Clear the gauges of a worker that has ended; its counters stay.
 
-    The files are emptied in place: a scrape that has listed them still finds them, and their room stays reserved.
+    The files are emptied in place: a scrape that has listed them still finds them, and their space stays reserved.
     """
     for name in METRICS_FILES:
         file = folder / f"{name}_{slot}.db"
@@ -50,9 +50,9 @@ def clear_gauges(folder: Path, slot: int) -> None:
 
 
 def metrics_folder(preferred: str | None) -> str:
-    """Return a new folder with room for a worker's metrics: in `preferred`, or else in the temporary folder.
+    """Return a new folder with space for a worker's metrics: in `preferred`, or else in the temporary folder.
 
-    Where nothing has room, metrics are lost, not the service.
+    Where there is no space anywhere, metrics are lost, not the service.
     """
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=preferred)
     with contextlib.suppress(OSError):

@@ -141,7 +141,7 @@ class Metrics:
         return registry
 
     def resident_bytes(self) -> int:
-        """Memory of the service as of now or, where that takes long, of the last time it was asked for."""
+        """The service's memory now or, where that takes long, when it was last read."""
         return self._memory.bytes()
 
     def text(self) -> bytes:

@@ -1,7 +1,7 @@
 """Sends spans to an OpenTelemetry collector by OTLP over HTTP. Nothing else imports the OpenTelemetry packages.
 
-A thread sends the spans in batches. A collector that is down costs no request: spans that find no room are dropped, and
-the log has one line when it begins and one when it is over.
+A thread sends the spans in batches. A collector that is down costs no request: spans that don't fit into the queue are
+dropped, and the log has one line when it begins and one when it is over.
 """
 
 import logging
@@ -112,7 +112,7 @@ class ReportingExporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter, self._failing = exporter, False
-        # It retries with a line for each attempt, and the SDK writes one for each span that finds no room.
+        # It retries with a line for each attempt, and the SDK writes one for each span that does not fit.
         logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").addFilter(LAST_MESSAGE)
         logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)
 

@@ -62,7 +62,7 @@ _tracer: Tracer | None = None
 
 def use(tracer: Tracer | None) -> None:
     """Make this the tracer of the process. Call it after the fork."""
-    # PLW0603: there is one of a process, as of the log.
+    # PLW0603: there is one per process, like the log.
     global _tracer
     _tracer = tracer
 

@@ -1,7 +1,7 @@
 """Gives access to the database: SQLite in a file, or PostgreSQL.
 
 It connects when it is first used, never at import or before a fork. A table is a class on `Base` in the module of its
-noun, as `services/api_keys/keys.py`; its shape changes by a migration in `migrations/`.
+noun, such as `services/api_keys/keys.py`; its shape changes by a migration in `migrations/`.
 
 Every connection error becomes `DatabaseUnavailable`. After one the circuit is open for a moment, so
 that callers fail immediately instead of piling up behind a dead host.

@@ -1,7 +1,7 @@
 """Defines what a storage is: the Protocol `Storage`, its objects, its keys, and the probe of its health.
 
-A key is a relative path of plain characters, as `results/3f2a/photo.png`; its extension names the type. No key may be
-the folder of another one (`a` and `a/b`): S3 accepts that, a file system can't (`BadOption`).
+A key is a relative path of plain characters, such as `results/3f2a/photo.png`; its extension names the type. No key may
+be the folder of another one (`a` and `a/b`): S3 accepts that, a file system can't (`BadOption`).
 """
 
 import re

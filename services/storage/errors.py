@@ -15,5 +15,5 @@ class ObjectNotFound(ResultExpired):
 
 class StorageUnavailable(ServiceError):
     code, status, retryable = "storage_unavailable", 503, True
-    message = "The object storage can't be used now"
+    message = "The storage is not available now"
     solution = "Try again in a moment; GET /health shows the problem"

@@ -9,7 +9,7 @@ from typing import Final
 from services.errors import Forbidden
 from services.storage.errors import ResultExpired
 
-# What links are for: a link of one purpose is none of another.
+# What links are for: a link for one purpose is not valid for another.
 LOCAL_FILES: Final = b"download links of local storage"
 ARCHIVES: Final = b"download links of archives"
 DIGEST_BYTES: Final = hashlib.sha256().digest_size

@@ -81,12 +81,14 @@ def test_no_state_has_a_barrier(
     refusal = {"error": "No key", "code": "missing_key", "solution": "Send one"}
     tab.page.route("**/compose", lambda route: route.fulfill(status=401, json=refusal))
     tab.page.get_by_role("button", name="Export", exact=True).click()
-    tab.page.get_by_role("dialog", name="This server asks for a key").wait_for()
+    tab.page.get_by_role("dialog", name="This server needs a key").wait_for()
     found["key"] = violations(tab)
     assert {state: one for state, one in found.items() if one} == {}
 
 
-def test_photo_is_chosen_and_saved_by_keyboard_alone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+def test_photo_is_chosen_and_saved_with_only_the_keyboard(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
     tab = tabs.open(direct.url)
     choose_by_keyboard(tab, *photo_files[:2])
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
@@ -191,7 +193,7 @@ def test_schemes_motion_and_forced_colours_are_followed(direct: Gunicorn, tabs: 
     look = "getComputedStyle(document.body).backgroundColor"
     assert tab.page.evaluate(look) == "rgb(18, 19, 23)"
     # The button goes through the device's scheme, light and dark.
-    tab.page.get_by_role("button", name="Colours: as the device").click()
+    tab.page.get_by_role("button", name="Colours: as on this device").click()
     assert tab.page.evaluate(look) == "rgb(247, 247, 245)"
     assert tab.page.evaluate("getComputedStyle(document.querySelector('.button')).transitionDuration").startswith("0s")
     tab.page.emulate_media(forced_colors="active")

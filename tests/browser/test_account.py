@@ -41,7 +41,7 @@ def here(smtp: SmtpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def sign_in(tab: Tab, email: str, password: str = PASSWORD) -> None:
-    tab.page.get_by_label("Mail address").fill(email)
+    tab.page.get_by_label("Email address").fill(email)
     tab.page.get_by_label("Password", exact=True).fill(password)
     tab.page.get_by_role("button", name="Sign in").click()
 
@@ -58,7 +58,7 @@ def test_user_signs_in_makes_a_key_and_signs_out(here: Gunicorn, tabs: Tabs) -> 
     tab.expect("401")
     tab.page.get_by_role("link", name="Sign in").click()
     sign_in(tab, "ann@example.com", "a wrong password")
-    tab.page.get_by_text("The address or the password is not right").wait_for()
+    tab.page.get_by_text("The address or the password is wrong").wait_for()
     sign_in(tab, "ann@example.com")
     tab.page.get_by_role("heading", name="My API keys").wait_for()
     tab.page.get_by_label("Name of the new key").fill("web")
@@ -75,18 +75,18 @@ def test_user_signs_in_makes_a_key_and_signs_out(here: Gunicorn, tabs: Tabs) -> 
 def test_new_user_confirms_and_replaces_a_forgotten_password(here: Gunicorn, tabs: Tabs, smtp: SmtpReceiver) -> None:
     sent = len(smtp.mails)
     tab = tabs.open(here.url, "/account")
-    tab.page.get_by_role("button", name="Make an account").click()
-    tab.page.get_by_label("Mail address").fill("new@example.com")
+    tab.page.get_by_role("button", name="Create an account").click()
+    tab.page.get_by_label("Email address").fill("new@example.com")
     tab.page.get_by_label("New password").fill(PASSWORD)
-    tab.page.get_by_role("button", name="Make the account").click()
-    tab.page.get_by_text("a mail is on its way").wait_for()
+    tab.page.get_by_role("button", name="Create the account").click()
+    tab.page.get_by_text("an email is on its way").wait_for()
     there = tabs.open(here.url, linked(smtp, sent + 1), context=tab.page.context)
     there.page.get_by_label("Password", exact=True).fill(PASSWORD)
     assert "#" not in there.page.url
     there.page.get_by_role("button", name="Confirm and sign in").click()
     there.page.get_by_role("button", name="Sign out", exact=True).click()
     there.page.get_by_role("button", name="Forgotten").click()
-    there.page.get_by_label("Mail address").fill("new@example.com")
+    there.page.get_by_label("Email address").fill("new@example.com")
     there.page.get_by_role("button", name="Send a link").click()
     again = tabs.open(here.url, linked(smtp, sent + 2), context=tab.page.context)
     again.page.get_by_label("New password").fill("another good password")
@@ -110,20 +110,20 @@ def test_mail_is_in_the_language_that_the_page_is_set_to(here: Gunicorn, tabs: T
 @SCHEMES_AND_SIZES
 def test_account_has_no_barrier(here: Gunicorn, tabs: Tabs, scheme: str, viewport: dict[str, int]) -> None:
     tab = tabs.open(here.url, "/account", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
-    tab.page.get_by_label("Mail address").wait_for()
+    tab.page.get_by_label("Email address").wait_for()
     found = {"sign in": violations(tab)}
-    tab.page.get_by_role("button", name="Make an account").click()
-    tab.page.get_by_role("heading", name="Make an account").wait_for()
+    tab.page.get_by_role("button", name="Create an account").click()
+    tab.page.get_by_role("heading", name="Create an account").wait_for()
     found["registration"] = violations(tab)
-    tab.page.get_by_label("Mail address").fill("somebody@example.com")
+    tab.page.get_by_label("Email address").fill("somebody@example.com")
     tab.page.get_by_label("New password").fill("somebody@example.com")
     tab.expect("400|401")
-    tab.page.get_by_role("button", name="Make the account").click()
+    tab.page.get_by_role("button", name="Create the account").click()
     tab.page.get_by_text("that is not your address").wait_for()
     found["refused password"] = violations(tab)
     tab.page.get_by_label("New password").fill(PASSWORD)
-    tab.page.get_by_role("button", name="Make the account").click()
-    tab.page.get_by_text("a mail is on its way").wait_for()
+    tab.page.get_by_role("button", name="Create the account").click()
+    tab.page.get_by_text("an email is on its way").wait_for()
     found["registered"] = violations(tab)
     tab.page.get_by_role("button", name="Back").click()
     tab.page.get_by_role("button", name="Forgotten").click()
@@ -157,7 +157,7 @@ def test_what_does_not_work_is_said_in_the_pages_language(here: Gunicorn, tabs: 
     # A browser takes it for an address; the service does not.
     tab.page.get_by_label("E-Mail-Adresse").fill("=?a@example.com")
     tab.page.get_by_role("button", name="Konto anlegen").click()
-    tab.page.get_by_text("Eine der Angaben ist nicht möglich").wait_for()
+    tab.page.get_by_text("Eine der Angaben ist ungültig").wait_for()
     tab.page.get_by_role("button", name="Zurück").click()
     tab.page.get_by_label("E-Mail-Adresse").fill("ann@example.com")
     tab.page.get_by_label("Passwort", exact=True).fill(PASSWORD)

@@ -1,4 +1,4 @@
-"""The administrators' page: signing in, overview, keys, usage, failed jobs of everybody."""
+"""The administrators' page: signing in, overview, keys, usage, everybody's failed jobs."""
 
 import re
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def enter_account(tab: Tab, email: str) -> None:
     """Sign in from the administrators' page with an account."""
     tab.expect("401|403")
     tab.page.get_by_role("link", name="account").click()
-    tab.page.get_by_label("Mail address").fill(email)
+    tab.page.get_by_label("Email address").fill(email)
     tab.page.get_by_label("Password", exact=True).fill(PASSWORD)
     tab.page.get_by_role("button", name="Sign in").click()
     tab.page.get_by_role("heading", name="My API keys").wait_for()
@@ -119,7 +119,7 @@ def test_invited_person_makes_an_account_by_the_link(office: Office, tabs: Tabs)
     tab.page.get_by_role("link", name="Invitations").click()
     for email in ("new@example.com", "gone@example.com"):
         tab.page.get_by_role("button", name="Invite somebody").click()
-        tab.page.get_by_role("dialog").get_by_label("Mail address").fill(email)
+        tab.page.get_by_role("dialog").get_by_label("Email address").fill(email)
         tab.page.get_by_role("button", name="Invite", exact=True).click()
         link = tab.page.locator(".secret").inner_text()
         tab.page.get_by_role("button", name="Done").click()
@@ -128,12 +128,12 @@ def test_invited_person_makes_an_account_by_the_link(office: Office, tabs: Tabs)
             there.expect("401")
             there.page.get_by_label("New password").fill(PASSWORD)
             assert "#" not in there.page.url
-            there.page.get_by_role("button", name="Make the account").click()
+            there.page.get_by_role("button", name="Create the account").click()
             there.page.get_by_text("new@example.com").wait_for()
             there.page.get_by_label("Language").select_option("de")
             there.page.get_by_role("button", name="Überall abmelden").click()
             there.page.get_by_role("heading", name="Anmelden").wait_for()
-    tab.page.get_by_role("button", name="Withdraw the invitation of gone@example.com").click()
+    tab.page.get_by_role("button", name="Withdraw the invitation for gone@example.com").click()
     tab.page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
     tab.page.get_by_text("There is no open invitation").wait_for()
 
@@ -146,7 +146,7 @@ def test_page_says_who_may_not_administer_and_forgets_a_refused_key(office: Offi
     assert tab.page.get_by_role("link", name="Use another account").get_attribute("href") == "/account"
     tab.page.get_by_label("Administrator’s key").fill("nonsense")
     tab.page.get_by_role("button", name="Sign in").click()
-    tab.page.get_by_role("alert").get_by_text("does not know").wait_for()
+    tab.page.get_by_role("alert").get_by_text("does not recognise").wait_for()
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
@@ -155,7 +155,7 @@ def test_only_an_administrators_key_opens_the_page_and_stays_in_the_tab(office: 
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     tab = tabs.open(office.url, "/admin")
     tab.expect("401|403")
-    for key, answer in (("nonsense", "does not know"), (office.shop, "may not administer")):
+    for key, answer in (("nonsense", "does not recognise"), (office.shop, "may not administer")):
         tab.page.get_by_label("Administrator’s key").fill(key)
         tab.page.get_by_role("button", name="Sign in").click()
         tab.page.get_by_role("alert").get_by_text(answer).wait_for()
@@ -257,7 +257,7 @@ def test_no_section_has_a_barrier_or_is_too_wide(
         tab.page.wait_for_load_state("networkidle")
         found[name] = barriers(tab)
     tab.page.get_by_role("button", name="Invite somebody").click()
-    tab.page.get_by_role("dialog").get_by_label("Mail address").wait_for()
+    tab.page.get_by_role("dialog").get_by_label("Email address").wait_for()
     found["invitation"] = barriers(tab)
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("link", name="Keys").click()
@@ -300,7 +300,7 @@ def test_people_are_shown_by_their_addresses_and_not_by_their_ids(office: Office
 def test_errors_are_in_the_pages_language_with_the_servers_words_folded(office: Office, tabs: Tabs) -> None:
     job_id = failed_job(office, code="corrupt_image")
     tab = tabs.open(office.url, "/admin", locale="de-DE")
-    tab.page.get_by_label("Schlüssel der Verwaltung").fill(office.chief)
+    tab.page.get_by_label("Administratorschlüssel").fill(office.chief)
     tab.page.get_by_role("button", name="Anmelden").click()
     tab.page.get_by_role("link", name="Fehlgeschlagen").click()
     row = tab.page.get_by_role("listitem", name=job_id)

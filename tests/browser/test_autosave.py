@@ -115,7 +115,7 @@ def test_killed_tab_loses_one_stroke_at_most(editor: Tab, tabs: Tabs) -> None:
     assert np.array_equal(mask_of(other.page), one)
 
 
-def test_work_goes_on_where_there_is_no_room(editor: Tab) -> None:
+def test_work_goes_on_when_the_storage_is_full(editor: Tab) -> None:
     page = editor.page
     page.evaluate(
         """() => {
@@ -145,7 +145,7 @@ def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
     banner = tab.page.get_by_role("complementary", name="Storage")
     expect(banner).to_have_count(0)
     choose(tab, photo_files[0])
-    expect(banner).to_contain_text("download what is finished before")
+    expect(banner).to_contain_text("download what is finished first")
     ready(tab.page)
     # It covers nothing of the editor.
     above, below = banner.bounding_box(), tab.page.get_by_role("region", name="Editor").bounding_box()

@@ -326,7 +326,7 @@ def test_pictures_are_made_after_everything_was_deleted_meanwhile(
     expect(tab.page.locator(".tile img")).to_have_count(2)
 
 
-def test_resizing_ends_where_the_worker_is_of_another_build(
+def test_resizing_ends_if_the_worker_is_from_another_build(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path
 ) -> None:
     """Files of an older build are gone with it."""
@@ -345,7 +345,7 @@ def test_resizing_ends_where_the_worker_is_of_another_build(
     wait_for(tab, {"astronaut.jpg": COMPLETED, "wide.jpg": COMPLETED})
 
 
-def test_photos_are_followed_where_the_stream_is_of_another_build(
+def test_photos_are_followed_if_the_stream_is_from_another_build(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
     tab = tabs.open(with_jobs.url)
@@ -363,9 +363,9 @@ def test_retry_without_a_key_keeps_the_job(with_jobs: Studio, tabs: Tabs, photo_
     run(tab, "app/store.js", f"module.patch(module.all()[0].id, {failed});")
     sent = len(tab.asked("POST /api/jobs/remove-bg-batch"))
     item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
-    tab.page.get_by_role("dialog", name="This server asks for a key").wait_for()
+    tab.page.get_by_role("dialog", name="This server needs a key").wait_for()
     tab.page.keyboard.press("Escape")
-    tab.page.get_by_role("region", name="Failed photos").get_by_text("The server asks for a key").wait_for()
+    tab.page.get_by_role("region", name="Failed photos").get_by_text("The server needs a key").wait_for()
     assert docs(tab)[0]["job"]
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == sent
 

@@ -55,7 +55,7 @@ def test_passport_guides_say_whether_the_head_fits(direct: Gunicorn, tabs: Tabs,
     # A small head: no scale makes it large enough.
     crown.fill(str(box["y"]))
     chin.fill(str(round(box["y"] + 0.3 * box["height"])))
-    expect(group.get_by_text("are asked for")).to_be_visible()
+    expect(group.get_by_text("is required")).to_be_visible()
     # A head that fills most of the subject fits by its scale.
     chin.fill(str(round(box["y"] + 0.96 * box["height"])))
     group.get_by_role("button", name="Fit the head").click()

@@ -163,14 +163,14 @@ def test_pen_that_is_down_is_lifted_by_escape_without_a_stroke(editor: Tab) -> N
 def test_steps_are_said(editor: Tab) -> None:
     page = editor.page
     click(page, (120, 120))
-    assert re.fullmatch(r"Erased 0\.5 %\. Undo 2", said(page))
+    assert re.fullmatch(r"Erased 0\.5%\. Undo 2", said(page))
     press(page, "x")
     click(page, (120, 120))
-    assert re.fullmatch(r"Restored 0\.5 %\. Undo 3", said(page))
+    assert re.fullmatch(r"Restored 0\.5%\. Undo 3", said(page))
     press(page, "Control+z")
     assert said(page) == "Undone. Undo 2"
     press(page, "Control+Shift+Z")
-    assert said(page) == "Done again. Undo 3"
+    assert said(page) == "Redone. Undo 3"
     press(page, "Control+y")
     assert said(page).strip() == "Nothing to change"
 
@@ -181,7 +181,7 @@ def test_what_is_under_the_crosshair_is_said(editor: Tab) -> None:
     half[:, :40] = 0
     fill(page, half)
     press(page, "m")
-    found = re.fullmatch(r"x (\d+), y (\d+), kept 100 %, edge (\d+) px left", said(page))
+    found = re.fullmatch(r"x (\d+), y (\d+), kept 100%, edge (\d+) px left", said(page))
     assert found
     assert int(found[1]) - int(found[3]) == 39
 

@@ -106,7 +106,7 @@ def test_finger_leaves_a_part_out(with_sam: Gunicorn, tabs: Tabs, ball: Path) ->
     page.get_by_role("toolbar", name="Tools").get_by_role("button", name="Object").click()
     page.evaluate(PROMPTS)
     choice = page.get_by_role("radiogroup", name="What a click does")
-    assert choice.get_by_role("radio", name="Take in").is_checked()
+    assert choice.get_by_role("radio", name="Add").is_checked()
     touch(tab, (90, 120))
     choice.get_by_text("Leave out").tap()
     assert choice.get_by_role("radio", name="Leave out").is_checked()
@@ -117,7 +117,7 @@ def test_finger_leaves_a_part_out(with_sam: Gunicorn, tabs: Tabs, ball: Path) ->
     assert session(page, "({overlay}) => overlay.value.marks.map(({adds}) => adds)") == [True, False]
     # The next object begins with what belongs to it.
     page.get_by_role("button", name="Discard").tap()
-    assert choice.get_by_role("radio", name="Take in").is_checked()
+    assert choice.get_by_role("radio", name="Add").is_checked()
     touch(tab, (90, 120))
     assert [mark["label"] for mark in json.loads(page.evaluate("() => window.prompts.at(-1)"))] == [1]
 

@@ -56,14 +56,14 @@ def test_removed_photo_comes_back_to_its_place(with_jobs: Studio, tabs: Tabs, ph
     place = item(tab, "astronaut.jpg").bounding_box()
     remove(tab, "chelsea.jpg")
     wait_for(tab, {"astronaut.jpg": COMPLETED, "coffee.jpg": COMPLETED})
-    expect(tab.page.get_by_role("complementary", name="Removed photos")).to_contain_text("chelsea.jpg is removed")
-    expect(tab.page.get_by_role("status")).to_contain_text("chelsea.jpg is removed")
+    expect(tab.page.get_by_role("complementary", name="Removed photos")).to_contain_text("chelsea.jpg was removed")
+    expect(tab.page.get_by_role("status")).to_contain_text("chelsea.jpg was removed")
     tab.page.get_by_role("button", name="All 2").wait_for()
     # The offer moves nothing: a second click meets what one sees.
     assert item(tab, "astronaut.jpg").bounding_box() == place
     # Those that are removed one after another come back together.
     remove(tab, "astronaut.jpg")
-    tab.page.get_by_text("2 photos are removed.", exact=True).wait_for()
+    tab.page.get_by_text("2 photos were removed.", exact=True).wait_for()
     undo(tab).click()
     wait_for(tab, THREE)
     assert list(states(tab)) == list(THREE)
@@ -171,7 +171,7 @@ def test_photo_that_is_removed_while_it_waits_goes_on_when_it_is_back(
     poll(lambda: states(tab) and held, what="the request")
     for path in photo_files[:2]:
         remove(tab, path.name)
-    tab.page.get_by_text("2 photos are removed.", exact=True).wait_for()
+    tab.page.get_by_text("2 photos were removed.", exact=True).wait_for()
     answers["now"] = lambda route: route.continue_()
     for route in held:
         route.continue_()

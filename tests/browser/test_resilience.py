@@ -280,10 +280,10 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
     tab = tabs.open(server.url)
     tab.expect("401")
     choose(tab, *photo_files[:2])
-    dialog = tab.page.get_by_role("dialog", name="This server asks for a key")
+    dialog = tab.page.get_by_role("dialog", name="This server needs a key")
     dialog.get_by_label("API key").fill("bg_wrong")
     dialog.get_by_role("button", name="Use this key").click()
-    dialog.get_by_text("does not know this key").wait_for()
+    dialog.get_by_text("does not recognise this key").wait_for()
     dialog.get_by_label("API key").fill(key)
     dialog.get_by_role("button", name="Use this key").click()
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
@@ -291,13 +291,13 @@ def test_key_is_asked_for_once_and_the_request_goes_on(
 
 
 @pytest.mark.long
-def test_key_that_is_not_given_is_asked_for_again_by_retry_alone(
+def test_only_retry_asks_again_for_a_key_that_was_not_given(
     locked: tuple[Gunicorn, str], tabs: Tabs, photo_files: list[Path]
 ) -> None:
     server, key = locked
     tab = tabs.open(server.url)
     tab.expect("401")
-    asked = tab.page.get_by_role("dialog", name="This server asks for a key")
+    asked = tab.page.get_by_role("dialog", name="This server needs a key")
     names = [path.name for path in photo_files]
     choose(tab, *photo_files)
     asked.wait_for()

@@ -41,15 +41,15 @@ def test_download_of_selected_photos_says_how_many(with_jobs: Studio, tabs: Tabs
     expect(button).to_have_text(["Download all", "Download metadata"])
     for name in ("astronaut.jpg", "coffee.jpg"):
         select(tab, name)
-    expect(button).to_have_text(["Download 2", "Metadata of 2"])
+    expect(button).to_have_text(["Download 2", "Metadata for 2"])
     packed = downloaded(tab, tab.page.get_by_role("button", name="Download 2"))
     with zipfile.ZipFile(io.BytesIO(packed)) as found:
         assert sorted(found.namelist()) == ["astronaut.png", "coffee.png"]
-    facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Metadata of 2")))
+    facts = json.loads(downloaded(tab, tab.page.get_by_role("button", name="Metadata for 2")))
     assert [one["name"] for one in facts] == ["astronaut.jpg", "coffee.jpg"]
-    # A photo that is removed is selected no more.
+    # A photo that is removed is no longer selected.
     item(tab, "coffee.jpg").get_by_role("button", name="Remove").click()
-    expect(button).to_have_text(["Download 1", "Metadata of 1"])
+    expect(button).to_have_text(["Download 1", "Metadata for 1"])
     tab.page.get_by_role("button", name="Select none").click()
     expect(button).to_have_text(["Download all", "Download metadata"])
 

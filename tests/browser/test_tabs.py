@@ -83,7 +83,7 @@ def test_tab_hears_the_others_while_its_texts_are_loaded(direct: Gunicorn, tabs:
     context.unroute("**/i18n/de.js")
 
 
-def test_what_was_forgotten_comes_back_neither_to_the_list_nor_to_the_storage(
+def test_deleted_photo_comes_back_neither_to_the_list_nor_to_the_storage(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
     """Another tab may have news of it, or an answer of the model for it, on their way."""
@@ -104,7 +104,7 @@ def test_what_was_forgotten_comes_back_neither_to_the_list_nor_to_the_storage(
     assert run(tab, "app/store.js", late) == [1, 1]
 
 
-def test_tab_that_was_left_and_came_back_shares_its_name_with_no_other(direct: Gunicorn, tabs: Tabs) -> None:
+def test_tab_that_comes_back_shares_its_name_with_no_other(direct: Gunicorn, tabs: Tabs) -> None:
     """A page that the browser has kept alive goes on; a window that is opened from it copies its storage."""
     tab = tabs.open(direct.url)
     with tab.page.context.expect_page() as opened:

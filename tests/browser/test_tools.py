@@ -277,7 +277,7 @@ def test_smart_brush_keeps_the_local_edge_where_the_server_refuses(smart: Tab) -
     set_tool(page, "smart", sampleHair=True)
     stroke_inside(smart)
     local = mask_of(page)
-    poll(lambda: "quick one stays" in said(page), what="the reason", seconds=15)
+    poll(lambda: "quick one is used" in said(page), what="the reason", seconds=15)
     page.unroute("**/refine")
     assert asked
     assert np.array_equal(mask_of(page), local)

@@ -130,7 +130,7 @@ def test_context_lost_before_the_cut_out_is_there_comes_back(tab: Tab, photo_fil
 
 
 @pytest.mark.long
-def test_cut_out_of_another_size_than_the_photo_gets_a_renderer_of_its_own(tab: Tab, photo_files: list[Path]) -> None:
+def test_cut_out_of_another_size_than_the_photo_gets_its_own_renderer(tab: Tab, photo_files: list[Path]) -> None:
     page = tab.page
     mask = encoded(Image.new("L", (120, 120), 200), "PNG")
     page.route("**/matte", lambda route: route.fulfill(body=mask, content_type="image/png"))

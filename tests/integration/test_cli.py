@@ -126,7 +126,7 @@ def test_models_are_listed_and_the_default_is_warmed_up() -> None:
     assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]
     assert any(line.startswith("bria-rmbg") and "only with a licence of BRIA AI" in line for line in listed)
     assert cli("warmup").stdout.startswith(b"u2netp: ")
-    assert b"is published nowhere" in cli("models", "fetch", "birefnet-general-fp16").stderr
+    assert b"is not published" in cli("models", "fetch", "birefnet-general-fp16").stderr
 
 
 def test_help_loads_no_model_and_no_engine() -> None:
@@ -253,7 +253,7 @@ def test_downgrade_asks_before_it_removes_tables(tmp_path: Path) -> None:
     assert cli("keys", "create", "--name", "shop", DATABASE_URL=url).returncode == 0
     refused = cli("db", "downgrade", "base", data=b"n\n", DATABASE_URL=url)
     assert refused.returncode == 1
-    assert f"removed from {url}. Go on?".encode() in refused.stderr
+    assert f"removed from {url}. Continue?".encode() in refused.stderr
     assert cli("db", "downgrade", "base", DATABASE_URL=url).returncode == 1
     assert b"shop" in cli("keys", "list", DATABASE_URL=url).stdout
     assert cli("db", "downgrade", "base", "--yes", DATABASE_URL=url).returncode == 0

@@ -65,7 +65,7 @@ def test_picture_becomes_a_file_with_the_bytes_of_the_command_line(open_folder: 
         assert done.structured_content["result"] == str(open_folder / "photo-no-bg.webp")
         again = await client.call_tool("remove_background", asked)
         assert again.is_error
-        assert "is there already" in again.content[0].text
+        assert "already exists" in again.content[0].text
         assert not (await client.call_tool("remove_background", {**asked, "overwrite": True})).is_error
 
     talk(open_folder, talking)
@@ -120,7 +120,7 @@ def test_nothing_outside_the_roots_is_read_or_written(open_folder: Path, tmp_pat
 @pytest.mark.parametrize(
     ("asked", "text"),
     [
-        ({"path": "none.jpg"}, "is not there"),
+        ({"path": "none.jpg"}, "does not exist"),
         ({"path": "photos/bad.jpg"}, "(unsupported_format)"),
         ({"path": "photo.jpg", "options": {"colour": "red"}}, "(unknown_option)"),
         (

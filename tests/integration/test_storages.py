@@ -219,7 +219,7 @@ def test_usable_storage_passes_its_check(storage: Storage) -> None:
 # --- the local folder ---
 
 
-def test_the_folder_is_made_with_the_first_object_for_this_user_alone(tmp_path: Path) -> None:
+def test_the_folder_is_made_with_the_first_object_for_this_user_only(tmp_path: Path) -> None:
     local = folder(tmp_path / "deep/objects")
     local.check()
     assert list(local.list("")) == []

@@ -157,7 +157,7 @@ def test_required_program_failing_at_start_ends_all_with_its_status() -> None:
     with Running(bad, sleeper("worker")) as running:
         assert running.wait_end() == 4
         assert running.lines("web") == ["PORT is 70000"]
-        assert running.lines("run") == ["web ended with status 4 at its start; everything ends"]
+        assert running.lines("run") == ["web ended with status 4 at its start; stopping everything"]
         wait_gone([pid for pids in running.ups() for pid in pids])
 
 

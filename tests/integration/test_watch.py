@@ -50,7 +50,7 @@ def test_pictures_are_done_as_they_arrive_and_those_that_are_there_at_the_start(
     assert (folder / "failed/bad.jpg.txt").exists()
 
 
-def test_signal_finishes_the_picture_in_work_and_the_next_start_does_the_rest(
+def test_signal_finishes_the_current_picture_and_the_next_start_does_the_rest(
     folder: Path, tmp_path: Path, photo_12mp: bytes
 ) -> None:
     for n in range(4):

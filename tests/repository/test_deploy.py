@@ -65,7 +65,7 @@ def test_copied_sources_exist_and_pass_dockerignore() -> None:
 def test_image_contains_all_service_code() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
     names = {name for line in copied for name in line.split()}
-    # bgremove.py and library are for programs that have the service in their own process.
+    # bgremove.py and library are for programs that run the service in their own process.
     modules = {path.name for path in ROOT.glob("*.py")} - {"bgremove.py"}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks", "library"}
     assert modules | packages | {"web", "migrations"} <= names
@@ -169,7 +169,7 @@ def test_gpu_service_is_the_app_on_another_engine() -> None:
     assert gpu["build"]["dockerfile"] == "Dockerfile.gpu"
 
 
-def test_dockerfile_for_gpus_differs_in_the_engine_alone() -> None:
+def test_dockerfile_for_gpus_differs_only_in_the_engine() -> None:
     ours = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
     gpu = [line for line in (ROOT / "Dockerfile.gpu").read_text().splitlines() if line and not line.startswith("#")]
     added = [line for line in gpu if line not in ours]

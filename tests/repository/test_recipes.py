@@ -62,7 +62,7 @@ def test_nginx_reads_the_recipe(nginx: Path, tmp_path: Path, where: str) -> None
 
 
 @pytest.mark.slow
-def test_nginx_takes_the_callers_address_from_the_cdn_alone(nginx: Path, tmp_path: Path) -> None:
+def test_nginx_takes_the_callers_address_only_from_the_cdn(nginx: Path, tmp_path: Path) -> None:
     port = free_port()
     text = recipe("nginx http") + "set_real_ip_from 127.0.0.1;"
     forged = {"CF-Connecting-IP": "192.0.2.7"}

@@ -1,4 +1,4 @@
-"""Build the image from nothing and try it, where that is possible: deploy/smoke/image.sh."""
+"""Build the image from scratch and try it, where that is possible: deploy/smoke/image.sh."""
 
 import os
 import re

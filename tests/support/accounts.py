@@ -17,7 +17,7 @@ from tests.support.answers import REQUEST_ID
 from tests.support.gunicorn import SECRET_KEY
 
 PASSWORD: Final = "correct horse battery"
-# The service verifies a hash by the cost that stands in it.
+# The service verifies a hash with the cost stored in it.
 QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -36,7 +36,7 @@ def session_headers(database: Database, user: User) -> dict[str, str]:
 
 
 def make_accounts(database: Database, *, registration: Registration = "closed") -> Accounts:
-    """Return accounts without mail, whose passwords cost little."""
+    """Return accounts without email, whose passwords cost little."""
     sessions = Sessions(database, SignedTokens(SECRET_KEY))
     return Accounts(database, sessions, Passwords(QUICK), registration=registration)
 

@@ -10,7 +10,7 @@ from tests.support.studio import Tab
 RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
 PHONE: Final = {"width": 390, "height": 844}
 DESKTOP: Final = {"width": 1280, "height": 860}
-# Every scheme and every size are looked at in `make test`, the other two combinations in `make browser`.
+# Every scheme and every size is checked in `make test`, the other two combinations in `make browser`.
 SCHEMES_AND_SIZES: Final = pytest.mark.parametrize(
     ("scheme", "viewport"),
     [

@@ -206,7 +206,7 @@ ANIMATED = {"animated": "true", "edges": "soft"}
 
 
 @pytest.mark.slow
-def test_first_frame_alone_is_worked_on_unless_all_are_asked_for(remover: Remover) -> None:
+def test_only_the_first_frame_is_processed_unless_all_are_requested(remover: Remover) -> None:
     data = disc(3)
     first = encoded(disc_frames(1)[0].quantize(16).convert("RGB"), "PNG")
     still = remover.remove(data, Options.parse({"edges": "soft"}))

@@ -1,4 +1,4 @@
-"""Kept results: a result comes back as it was, is found by all that made it, and a lost Redis is only a miss."""
+"""Cached results: a result comes back unchanged, its key is all that made it, and a lost Redis is only a miss."""
 
 import contextlib
 import select

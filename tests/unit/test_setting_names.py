@@ -112,7 +112,7 @@ def test_alias_with_another_value_than_its_setting_is_an_error(monkeypatch: pyte
     monkeypatch.setenv("FLASK_ENV", "production")
     (folder / ".env").write_text("MAX_CONTENT_LENGTH=1048576\nDEBUG=no\n")
     text = mistake()
-    assert "MAX_IMAGE_SIZE_MB is '10', MAX_CONTENT_LENGTH '1048576': they are one setting, give one of them" in text
+    assert "MAX_IMAGE_SIZE_MB is '10', MAX_CONTENT_LENGTH '1048576': they are one setting, so give only one" in text
     assert "FLASK_ENV" not in text
     (folder / ".env").write_text("MAX_CONTENT_LENGTH=10485760\n")
     assert load_settings().max_content_length == 10485760

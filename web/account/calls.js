@@ -13,7 +13,7 @@ const ACCOUNT = "/api/v1/account";
 
 /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} @throws {import("../app/api.js").ApiError} */
 async function call(method, path, body) {
-  // A mail that follows is in the page's language.
+  // An email that follows is in the page's language.
   const headers = new Headers({ "Accept-Language": language.value === "xx" ? "en" : language.value });
   if (body) headers.set("Content-Type", "application/json");
   const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => { throw unreachable(); });

@@ -18,7 +18,7 @@ const offer = signal(/** @type {import("../app/api.js").StudioFacts["accounts"]}
 const texts = signal(0);
 let link = takeLink();
 
-/** The token of a mail's link, which leaves the address bar and the history. */
+/** The token of an email's link, which leaves the address bar and the history. */
 function takeLink() {
   const found = /^#(?:(confirm|reset|invite)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
   if (found) history.replaceState(null, "", location.pathname);

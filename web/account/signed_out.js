@@ -1,4 +1,4 @@
-// For people who are not signed in: sign in, register, a forgotten password, and the links of mails.
+// For people who are not signed in: sign in, register, a forgotten password, and the links in emails.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { has, t } from "../app/i18n/index.js";
@@ -16,7 +16,7 @@ export const failed = signal("");
 
 /**
  * @param {NonNullable<import("../app/api.js").StudioFacts["accounts"]>} accounts
- * @param {{kind: string, token: string}} link what a mail's link carries
+ * @param {{kind: string, token: string}} link what an email's link carries
  * @param {(account: calls.Account) => void} enter
  */
 export function signedOut(accounts, link, enter) {

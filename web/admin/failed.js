@@ -1,4 +1,4 @@
-// Failed jobs of everybody, newest first.
+// Everybody's failed jobs, newest first.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { say } from "../app/announce.js";

@@ -6,7 +6,7 @@ import { overview } from "./state.js";
 
 /** @typedef {import("./api.js").Overview} Overview */
 
-// A disk with less room than this share is nearly full.
+// A disk with less free space than this share is nearly full.
 const LOW = 0.1;
 const HEALTH = /** @type {const} */ (["database", "redis", "broker", "storage"]);
 

@@ -95,7 +95,7 @@ function answer(request) {
 function committed(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    // No room, or the connection was closed.
+    // No space, or the connection was closed.
     transaction.onabort = () => reject(transaction.error);
   });
 }
@@ -149,7 +149,7 @@ export async function list(store, docId) {
   return attempt(async () => (await open()).list(store, docId), []);
 }
 
-/** Save a record. Returns false where there is no room. @param {StoreName} store @param {any} record */
+/** Save a record. Returns false where there is no space. @param {StoreName} store @param {any} record */
 export async function put(store, record) {
   return write([{ store, put: record }]);
 }
@@ -159,7 +159,7 @@ export async function remove(store, key) {
   return write([{ store, delete: key }]);
 }
 
-/** Save and delete records, all or none. Returns false where there is no room. @param {Change[]} changes */
+/** Save and delete records, all or none. Returns false where there is no space. @param {Change[]} changes */
 export async function write(changes) {
   return attempt(async () => { await (await open()).write(changes); return true; }, false);
 }

@@ -17,7 +17,7 @@ export function isOver(doc) {
 }
 
 /**
- * A document as another tab has it. News of two tabs may cross: what happened later stays, and so do an end and pictures that are known here.
+ * A document as another tab has it. Updates from two tabs may cross: what happened later stays, and so do an end and pictures that are known here.
  * @param {Doc} held @param {Doc} heard @returns {Doc}
  */
 export function merge(held, heard) {
@@ -76,7 +76,7 @@ function finished(doc, { result, revision }) {
   return { ...doc, state: "completed", stage: undefined, eta: undefined, progress: 100, error: undefined, result, job };
 }
 
-/** The result of before stays where it is not made again. @param {Doc} doc @returns {Doc} */
+/** The previous result stays where it is not made again. @param {Doc} doc @returns {Doc} */
 function kept(doc) {
   return { ...doc, state: "completed", stage: undefined, progress: 100, options: (!doc.stale && doc.applied) || doc.options };
 }
@@ -86,7 +86,7 @@ function again(doc) {
   return { ...doc, stage: undefined, progress: 0, eta: undefined, error: undefined, result: undefined, attempts: doc.attempts + 1, stale: unmade(doc) };
 }
 
-/** A job that is begun once more knows no edit, and no own picture. @param {Doc} doc */
+/** A restarted job has no edit, and no picture of the user's. @param {Doc} doc */
 function unmade({ edit, ground, stale = 0 }) {
   return edit || ground ? stale + 1 : stale || undefined;
 }

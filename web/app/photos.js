@@ -79,7 +79,7 @@ async function findMatte(id, more) {
 /** What the model's answer said besides the matte. @type {Map<string, {confidence?: number, ms: number}>} */
 export const facts = new Map();
 
-/** Edited masks for which the browser has no room. @type {Map<string, Blob>} */
+/** Edited masks for which the browser has no space. @type {Map<string, Blob>} */
 const masks = new Map();
 
 /** The mask of the result: as edited, otherwise the matte. @param {string} id @returns {Promise<Blob>} */

@@ -1,4 +1,4 @@
-// Says that the browser keeps nothing, or has no room left, and what to do about it.
+// Says that the browser keeps nothing, or has no space left, and what to do about it.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
 import { trouble } from "./db.js";

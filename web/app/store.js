@@ -17,7 +17,7 @@ export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.
  *   result?: {width: number, height: number, bytes: number, format: string, model: string, confidence?: number, ms?: number},
  *   edit?: {revision: number, options: Options}, draft?: boolean,
  *   options: Options, applied?: Options, stale?: number, moves?: number, thumb?: Blob, thumbKey?: string, before?: Blob, ground?: Blob, tab?: string, removed?: string, direct?: boolean}} Doc
- * `thumb` shows the result named by `thumbKey`; `ground` is an own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without; a `draft` is one that the editor has not handed over yet. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it. `removed` names the tab that has removed it, which can be undone there.
+ * `thumb` shows the result named by `thumbKey`; `ground` is the user's own picture behind the subject. `options` are wanted; `applied` are those of the job's result. `stale` counts edits that the result is without; a `draft` is one that the editor has not handed over yet. `moves` counts the changes of state and job. `direct` photos go to `/matte`, not to a job. `tab` sends it. `removed` names the tab that has removed it, which can be undone there.
  * @typedef {import("../vendor/signals/signals-core.js").Signal<Doc>} DocSignal
  * @typedef {{name: string, path?: string, blob: Blob, type?: string, modified?: number, width?: number, height?: number, direct?: boolean, options?: Options, error?: DocError}} Added
  */
@@ -84,7 +84,7 @@ export function add(added) {
   return made;
 }
 
-/** Show the documents that are not removed, in the order in which they were added: news of other tabs come in any. */
+/** Show the documents that are not removed, in the order in which they were added: updates from other tabs come in any. */
 export function arrange() {
   order.value = [...docs.values()].map((held) => held.peek()).filter((doc) => !doc.removed).sort((one, other) => one.addedAt - other.addedAt).map(({ id }) => id);
 }

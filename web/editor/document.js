@@ -59,7 +59,7 @@ export class EditorDocument {
     this.history = new History(mask, { budget: isPhone() ? PHONE_BUDGET : DESKTOP_BUDGET, deflate: (bytes) => this.later.run("deflate", bytes) });
     if (state) this.history.restore(state.entries, state.depth);
     this.history.whole = state?.whole ?? !doc?.edit;
-    // The list has changed them since, where the edit was handed over.
+    // The list may have changed them since it received the edit.
     this.options.value = (doc?.draft && state?.options) || doc?.options || {};
     this.view.value = state?.view ?? null;
     this.autosave = new Autosave(this, state);

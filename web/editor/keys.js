@@ -35,7 +35,7 @@ export function attachKeys(element, parts) {
   element.addEventListener("keydown", (event) => keys.down(event), { signal });
   element.addEventListener("keyup", (event) => keys.up(event), { signal });
   element.addEventListener("blur", () => keys.leave(), { signal });
-  // Undo and the like act in the whole editor, except where text is typed.
+  // Undo and others act in the whole editor, except where text is typed.
   const editor = element.closest("[role=region]") ?? element;
   editor.addEventListener("keydown", (event) => keys.outside(/** @type {KeyboardEvent} */ (event)), { signal });
   return () => stop.abort();

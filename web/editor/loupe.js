@@ -7,7 +7,7 @@ const EDGE = 8;
 const TIMES = 2;
 
 /**
- * Where the magnifier's middle is, in CSS px: above and to the left of the finger, on the other side where there is no room.
+ * Where the magnifier's middle is, in CSS px: above and to the left of the finger, on the other side where there is no space.
  * @param {{x: number, y: number}} finger @param {{width: number, height: number}} stage
  */
 export function loupePlace({ x, y }, { width, height }) {

@@ -24,7 +24,7 @@ import { drawLoupe } from "./loupe.js";
 
 const LIGHT = "#fff";
 const DARK = "rgb(0 0 0 / 75%)";
-/** A region is drawn with at most so many px. */
+/** A region is drawn with at most this many px. */
 const REGION_PIXELS = 1 << 20;
 const TINT = [91, 82, 240];
 

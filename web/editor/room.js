@@ -1,4 +1,4 @@
-/** Room in the browser's storage: what was exported leaves first, after a week in any case. */
+/** Space in the browser's storage: what was exported is removed first, after a week in any case. */
 import { forget, patch } from "../app/store.js";
 import * as db from "../app/db.js";
 

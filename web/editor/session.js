@@ -45,7 +45,7 @@ export class Session {
     const { document } = picture;
     this.id = id;
     this.#isModels = document.history.whole && !document.history.entries.length;
-    // A draft of an earlier visit is handed over with this one.
+    // The list gets a draft of an earlier visit together with this edit.
     this.#edited = Boolean(peek(id)?.draft);
     this.picture = picture;
     this.stage = stage;
@@ -101,7 +101,7 @@ export class Session {
     const { document, id } = this;
     const options = exportOptions(this.options.value);
     try {
-      // The draft is written before it is handed over.
+      // The draft is written before the list gets it.
       const [mask, isHeld] = await Promise.all([png8.encode(document.mask), document.lease.isHeld(), document.autosave.flush()]);
       // Where another tab has taken the photo, its edit is newer.
       if (isHeld && !document.readOnly.peek()) await keepEdit(id, mask, options);
@@ -128,7 +128,7 @@ export class Session {
     if (own) this.look.limit(own);
   }
 
-  /** Keep the view with the edit; a photo that was only looked at is not kept. */
+  /** Keep the view with the edit; a photo that was only viewed is not kept. */
   #keepView() {
     const { scale, x, y } = this.viewport;
     const view = { scale: scale.value, x: x.value, y: y.value };

@@ -21,7 +21,7 @@ export const TOOLS = [
   { name: "object", key: "G", kind: "region" },
   { name: "hand", key: "H", kind: "hand" },
 ];
-/** Tools that are only keys, as the zoom, have no settings either. */
+/** Tools that are only keys, such as the zoom, have no settings either. */
 const HAND = /** @type {ToolFace} */ (TOOLS.at(-1));
 const LARGEST_BRUSH = 2000;
 /** Holes and specks are smaller than this share of the photo. */

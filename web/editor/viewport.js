@@ -9,7 +9,7 @@ import { batch, signal } from "../vendor/signals/signals-core.js";
 export const LARGEST_SCALE = 64;
 /** Small pictures are enlarged up to this scale when they are fitted. */
 const LARGEST_FIT = 4;
-/** At least so much of the picture stays on the stage when it is moved. */
+/** At least this much of the picture stays on the stage when it is moved. */
 const KEPT_ON_STAGE = 48;
 /** Between two panes that stand side by side. */
 const GAP = 2;
@@ -23,7 +23,7 @@ export class Viewport {
   y = signal(0);
   /** Whether one pane shows the picture, or two panes side by side show the same part of it. */
   split = signal(/** @type {Split} */ ("none"));
-  /** Free room around a fitted picture; what floats over the stage lies there. */
+  /** Free space around a fitted picture; what floats over the stage lies there. */
   insets = { left: 24, top: 24, right: 24, bottom: 24 };
   #stage = signal({ left: 0, top: 0, width: 1, height: 1 });
   #fitted = true;

@@ -19,7 +19,7 @@ const LOST = new Set(["photo_gone", "result_expired", "unreadable_file"]);
 /** Files that are being looked into. */
 export const looking = signal(0);
 
-/** Take files in. The first photo, where it comes alone, goes straight to the model and opens; others become jobs. @param {import("./drop.js").Dropped[]} items */
+/** Take files in. A first photo that comes alone goes straight to the model and opens; others become jobs. @param {import("./drop.js").Dropped[]} items */
 export async function takeIn(items) {
   const found = await filesIn(items);
   if (!found.length) return;

@@ -13,7 +13,7 @@ import { targets } from "./selection.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
-// Larger archives are parted: a tab's memory is small.
+// Larger archives are split: a tab's memory is small.
 const PART_BYTES = 512 * 1024 * 1024;
 const ARCHIVE = "photos.zip";
 const NAMED = 4;
@@ -32,7 +32,7 @@ async function fromServer(docs, onPacked) {
   try {
     answer = await api.request("/api/archives", { method: "POST", body: JSON.stringify({ items, metadata: false }), headers: { "Content-Type": "application/json" } });
   } catch (error) {
-    // A server of before, or one that has deleted some of the results.
+    // An older server, or one that has deleted some of the results.
     if (api.isGone(error) || (error instanceof api.ApiError && error.status === 405)) return packed(docs, onPacked);
     throw error;
   }
@@ -92,7 +92,7 @@ export function metadata() {
     const doc = peek(id);
     if (!doc) return [];
     const { name, path, state, error, edit, options } = doc;
-    // A result of before is no result of a photo that has failed since.
+    // An earlier result does not count for a photo that has failed since.
     const result = state === "failed" ? undefined : doc.result;
     const preset = facts.peek()?.presets[options.preset ?? ""];
     return [{

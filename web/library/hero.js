@@ -1,4 +1,4 @@
-// What one sees first: what it does, one place to drop a photo, three photos to try it with.
+// The first view: what the page does, one place to drop a photo, three photos to try it with.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { facts } from "../app/facts.js";

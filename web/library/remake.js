@@ -33,7 +33,7 @@ export async function remake(id) {
   }
 }
 
-/** Make the result again; where the server refuses, the one of before is still there. @param {string} id */
+/** Make the result again; where the server refuses, the previous one is still there. @param {string} id */
 export async function remakeEdit(id) {
   const before = peek(id)?.result;
   try {

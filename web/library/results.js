@@ -54,7 +54,7 @@ async function made(id) {
   return blob;
 }
 
-/** A number that is another one for other bytes (FNV-1a). @param {Blob} blob */
+/** A number that differs for different bytes (FNV-1a). @param {Blob} blob */
 async function digest(blob) {
   let hash = 0x811c9dc5;
   for (const byte of new Uint8Array(await blob.arrayBuffer())) hash = Math.imul(hash ^ byte, 0x01000193);
@@ -101,13 +101,13 @@ export async function applyOptions(ids, change) {
     if (!doc) return;
     const own = Object.entries(doc.options).filter(([name]) => !replaced.has(name));
     const options = Object.fromEntries([...own, ...Object.entries(change)].filter(([, value]) => value !== ""));
-    // A colour takes the place of an own picture.
+    // A colour replaces the user's own picture.
     patch(id, { options, ground: change.background ? undefined : doc.ground });
   }));
   await remakeAll(ids.filter((id) => peek(id)?.state === "completed"));
 }
 
-/** Options that the new ones take the place of: a preset those of all presets, a colour other grounds. @param {Options} change @returns {Set<string>} */
+/** Options that the new ones replace: a preset those of all presets, a colour other backgrounds. @param {Options} change @returns {Set<string>} */
 function replacedBy({ preset, background }) {
   const presets = preset ? Object.values(facts.peek()?.presets ?? {}) : [];
   return new Set([...presets.flatMap((one) => Object.keys(optionsOf(one))), ...(preset || background ? GROUNDS : [])]);

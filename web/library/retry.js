@@ -1,4 +1,4 @@
-// Tries a photo that failed or was cancelled once more.
+// Retries a photo that failed or was cancelled.
 import { isGone, request } from "../app/api.js";
 import { dispatch, patch, peek, photoOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";

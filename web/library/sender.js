@@ -1,4 +1,4 @@
-// Sends photos as jobs: few at a time, each request written down before it leaves, so that none is lost or doubled.
+// Sends photos as jobs: few at a time, each request stored before it is sent, so that none is lost or doubled.
 import * as api from "../app/api.js";
 import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";
@@ -155,7 +155,7 @@ async function refuse({ ids }, error) {
 
 let keeping = Promise.resolve();
 
-/** Keep the bytes of photos that wait or may be made smaller, as far as there is room, one after another. @param {string[]} ids */
+/** Keep the bytes of photos that wait or may be made smaller, as far as there is space, one after another. @param {string[]} ids */
 export function keepWaiting(ids) {
   keeping = keeping.then(async () => {
     let bytes = all().filter((doc) => !isOver(doc) && !doc.job).reduce((sum, doc) => sum + doc.bytes, 0) - ids.reduce((sum, id) => sum + (peek(id)?.bytes ?? 0), 0);

@@ -23,7 +23,7 @@ export function tile(doc, li) {
   li.ariaLabel = t("item", { name: doc.path + doc.name, state: stateWord(doc) }) + (doc.edit ? `, ${t("edited")}` : "");
   li.dataset.state = doc.state;
   li.dataset.selected = String(picked);
-  // The result of before stays while it is made again.
+  // The previous result stays while it is made again.
   const result = (doc.state === "completed" || doc.state === "processing") && doc.thumb;
   const url = result ? urlOf(`${doc.id}/thumb`, doc.thumb, doc.thumbKey) : urlOf(`${doc.id}/before`, doc.before);
   queueMicrotask(() => paint(li, doc, Boolean(result)));

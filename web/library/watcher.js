@@ -22,7 +22,7 @@ let active = false;
 let gathering;
 /** The jobs that the open stream is about. */
 let followed = "";
-/** The server has no stream for many jobs, or no room for a listener. */
+/** The server has no stream for many jobs, or no place for a listener. */
 let pollUntil = 0;
 
 /** The ids of jobs with photos that have not ended, at most as many as one stream takes. */

@@ -67,7 +67,7 @@ class Options(TypedDict):
     """
     preset: NotRequired[Literal['web', 'social', 'print', 'optimized', 'mobile', 'desktop', 'thumbnail', 'amazon', 'ebay', 'etsy', 'shopify', 'google', 'square', 'portrait', 'story', 'passport', 'passport_us']]
     """
-    A set of options for a use; an option given as well wins over it.
+    A set of options for a use; an option that is also given overrides it.
     """
     model: NotRequired[str]
     """
@@ -127,7 +127,7 @@ class Options(TypedDict):
     """
     crop: NotRequired[bool]
     """
-    Crop to the subject; wins over `scale` and `position`.
+    Crop to the subject; overrides `scale` and `position`.
     """
     crop_margin: NotRequired[str]
     """
@@ -139,7 +139,7 @@ class Options(TypedDict):
     """
     position: NotRequired[str]
     """
-    Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.
+    Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free space.
     """
     canvas: NotRequired[str]
     """

@@ -26,7 +26,7 @@ export interface paths {
          *     | `max_height` | a whole number from 1 to 16384 | – |
          *     | `max_pixels` | a whole number from 256 to 500000000 | – |
          *     | `preset` | web, social, print, optimized, mobile, desktop, thumbnail, amazon, ebay, etsy, shopify, google, square, portrait, story, passport, passport_us | – |
-         *     | `model` | a text of at most 64 characters | – |
+         *     | `model` | text of at most 64 characters | – |
          *     | `prompt` | a JSON list of 1 to 32 marks in px of the upright image, at most one of them a rectangle: [{"type": "point", "data": [x, y], "label": 1 (subject) or 0 (background)}, {"type": "rectangle", "data": [left, top, right, bottom]}] | – |
          *     | `detail` | auto, off, always | auto |
          *     | `output` | cutout, mask | cutout |
@@ -84,7 +84,7 @@ export interface paths {
         };
         /**
          * List your jobs, newest first
-         * @description Those made with your API key; without a key those made with the cookie that the page sets, without either none: such a job is known by its id alone.
+         * @description Those made with your API key; without a key those made with the cookie that the page sets, without either none: such a job is reached only by its id.
          */
         get: operations["get_api_jobs"];
         put?: never;
@@ -271,7 +271,7 @@ export interface components {
             /** @description Maximum number of pixels of the result; keeps the aspect ratio, never enlarges. */
             max_pixels?: number;
             /**
-             * @description A set of options for a use; an option given as well wins over it.
+             * @description A set of options for a use; an option that is also given overrides it.
              * @enum {string}
              */
             preset?: "web" | "social" | "print" | "optimized" | "mobile" | "desktop" | "thumbnail" | "amazon" | "ebay" | "etsy" | "shopify" | "google" | "square" | "portrait" | "story" | "passport" | "passport_us";
@@ -340,7 +340,7 @@ export interface components {
              */
             keep_alpha?: boolean;
             /**
-             * @description Crop to the subject; wins over `scale` and `position`.
+             * @description Crop to the subject; overrides `scale` and `position`.
              * @default false
              */
             crop?: boolean;
@@ -359,7 +359,7 @@ export interface components {
              */
             scale?: string;
             /**
-             * @description Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free room.
+             * @description Where the subject goes: `original`, `center`, `n%` or `x% y%` of the free space.
              * @example center
              * @example 50%
              * @example 0% 100%
@@ -683,7 +683,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -746,7 +746,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -764,7 +764,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -782,7 +782,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -800,7 +800,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `busy`: The server has as much work as it can take. Wait for as many seconds as Retry-After says. */
+            /** @description - `busy`: The server is at capacity. Wait for the number of seconds in Retry-After. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -856,7 +856,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -874,7 +874,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -912,7 +912,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -921,7 +921,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -939,7 +939,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -948,7 +948,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -966,7 +966,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1013,7 +1013,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1085,7 +1085,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1103,7 +1103,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1121,7 +1121,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1139,7 +1139,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `busy`: The server has as much work as it can take. Wait for as many seconds as Retry-After says. */
+            /** @description - `busy`: The server is at capacity. Wait for the number of seconds in Retry-After. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1186,7 +1186,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1258,7 +1258,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1276,7 +1276,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1294,7 +1294,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1303,7 +1303,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `busy`: The server has as much work as it can take. Wait for as many seconds as Retry-After says. */
+            /** @description - `busy`: The server is at capacity. Wait for the number of seconds in Retry-After. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1348,7 +1348,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1357,7 +1357,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1384,7 +1384,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1393,7 +1393,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1411,7 +1411,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1420,7 +1420,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `busy`: The server has as much work as it can take. Wait for as many seconds as Retry-After says. */
+            /** @description - `busy`: The server is at capacity. Wait for the number of seconds in Retry-After. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1458,7 +1458,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1467,7 +1467,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1494,7 +1494,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1503,7 +1503,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1521,7 +1521,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1530,7 +1530,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `storage_unavailable`: The object storage can't be used now. Try again in a moment; GET /health shows the problem. */
+            /** @description - `storage_unavailable`: The storage is not available now. Try again in a moment; GET /health shows the problem. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1570,7 +1570,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1579,7 +1579,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1615,7 +1615,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1624,7 +1624,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1642,7 +1642,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1691,7 +1691,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1709,7 +1709,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1754,7 +1754,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1763,7 +1763,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1781,7 +1781,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1835,7 +1835,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `missing_key`: An API key is needed. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator makes keys. */
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1844,7 +1844,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `forbidden`: This is not open to you. Ask the operator for a key, a token or an address that may do this. */
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1862,7 +1862,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `job_not_finished`: The job has no result to download. Poll its status until it is finished. */
+            /** @description - `job_not_finished`: The job has no result to download. Poll its status until it has finished. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1889,7 +1889,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `host_not_allowed`: This server is not called by this name. Call it by its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1898,7 +1898,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `rate_limited`: Too many requests. Wait for as many seconds as Retry-After says. */
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1916,7 +1916,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `internal_error`: Something went wrong on our side. Try again; if it goes on, give the operator the request id. */
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1925,7 +1925,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description - `storage_unavailable`: The object storage can't be used now. Try again in a moment; GET /health shows the problem. */
+            /** @description - `storage_unavailable`: The storage is not available now. Try again in a moment; GET /health shows the problem. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -23,7 +23,7 @@ from services.jobs.watch import Change, Watch
 MAX_IDS: Final = 50
 LAST_EVENT_ID: Final = "Last-Event-ID"
 MARK_CHARS: Final = 16
-# Of its time a stream spends at most a fifth on looking.
+# A stream spends at most a fifth of its time on queries.
 REST: Final = 4
 
 

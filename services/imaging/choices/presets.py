@@ -1,6 +1,6 @@
 """The presets: sets of options for a use, as rows.
 
-A marketplace's figures change; `source` is the page that has them, `date` the day on which the row was last looked at.
+A marketplace's figures change; `source` is the page that has them, `date` the day on which the row was last checked.
 """
 
 from collections.abc import Mapping, Sequence

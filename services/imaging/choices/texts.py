@@ -34,7 +34,7 @@ def allowed_values(schema: dict[str, Any], name: str) -> str:
     if "minimum" in variant:
         kind = "a whole number" if variant["type"] == "integer" else "a number"
         return f"{kind} from {variant['minimum']:.12g} to {variant['maximum']:.12g}"
-    return "a text of at most 64 characters"
+    return "text of at most 64 characters"
 
 
 def no_such_option(name: str, known: Sequence[str]) -> UnknownOption:

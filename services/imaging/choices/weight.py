@@ -1,4 +1,4 @@
-"""Reckons the memory that a removal needs."""
+"""Estimates the memory that a removal needs."""
 
 from typing import Final
 

@@ -1,4 +1,5 @@
-"""Makes a matte that follows the photo: solves at a working size, then derives unsure pixels' alpha from their colours.
+"""Makes a matte that follows the photo: solves at a working size, then derives uncertain pixels' alpha from their
+colours.
 
 What is known of the matte comes from a model's mask (`refine.py`) or from a caller (`trimap.py`).
 """

@@ -20,7 +20,7 @@ UNKNOWN: Final = 128
 def fill_in(trimap: Matte, pixels: Pixels, edges: Edges, deadline: Deadline) -> Matte:
     """Return the trimap with its unknown pixels replaced by the alpha that the photo's colours suggest.
 
-    0 and 255 are sure and stay. 128 is unknown. Any other value is unknown as well, but a guess: it pulls the
+    0 and 255 are known and stay. 128 is unknown. Any other value is unknown as well, but a guess: it pulls the
     matte towards it; values nearer to 0 or 255 pull more. Raises `DeadlineExceeded`.
     """
     unknown = (trimap > 0) & (trimap < 255)
@@ -45,7 +45,7 @@ def _filled(trimap: Matte, matte: Matte, pixels: Pixels, look: Pass, deadline: D
     photo = GridPhoto.about(pixels, look.side)
     unknown = (trimap > 0) & (trimap < 255)
     unsure = photo.cells.whole(photo.cells.holding(unknown.astype(np.uint8)))
-    # In a cell that is known in part, colours decide of the rest.
+    # In a cell that is known in part, colours decide the rest.
     guesses = grip(np.where(unknown, trimap, np.uint8(UNKNOWN)))
     weight = cv2.resize(guesses, photo.cells.size, interpolation=cv2.INTER_AREA) + np.float32(look.pull)
     beliefs = Beliefs(photo.cells.means(matte), unsure, np.asarray(weight, dtype=np.float32))

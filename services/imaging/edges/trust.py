@@ -28,8 +28,8 @@ BOUND_START, BOUND_SLOPE = 0.15, 5.0
 # How near to 1, and to 0, the mask must be to bound the matte: not yet at this distance, fully where it is certain.
 SUBJECT_MARGIN, BACKGROUND_MARGIN = 0.5, 0.15
 # An edge that only gets sharper, or moves by a pixel, takes as much alpha as it adds. A net loss, blurred by `AROUND`
-# px of the mask, is a part of the subject that would be lost, a net gain a part of the ground that would be taken for
-# it. Both go back to the mask: from these shares of full scale on, where at least `NET_START` is unexplained.
+# px of the mask, is a part of the subject that would be lost, a net gain a part of the background that would be taken
+# for it. Both go back to the mask: from these shares of full scale on, where at least `NET_START` is unexplained.
 AROUND: Final = 3.0
 LEAST_LOSS, LEAST_GAIN, NET_SLOPE = 0.05, 0.1, 10.0
 NET_START, NET_SHARE_SLOPE = 0.1, 5.0

@@ -1,4 +1,4 @@
-"""Corrects what Pillow reads wrongly of a TIFF."""
+"""Corrects what Pillow reads wrongly in a TIFF."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 BITS, COMPRESSION, PLANES = 258, 259, 284
 NONE: Final = 1
 SEPARATE: Final = 2
-# Pillow names a plane that is no channel of the picture by the next letter that it has.
+# Pillow names a plane that is not a channel of the picture by the next letter that it has.
 CHANNELS: Final = frozenset("RGBACMYK")
 
 

@@ -1,6 +1,6 @@
-"""Hands the keys of new objects to the watches of their buckets, through the queue's Redis.
+"""Passes the keys of new objects to the watches of their buckets, through the queue's Redis.
 
-A key may be handed over late, twice or never: a watch asks the bucket what is there, and looks at all of it now and
+A key may arrive late, twice or never: a watch asks the bucket what is there, and checks all of it now and
 then.
 """
 
@@ -11,12 +11,12 @@ from typing import Final
 from services.jobs.errors import QueueUnavailable
 from services.persistence.redis import RedisError, connect
 
-# When each watch was there last, by its place: bucket/prefix.
+# When each watch last called, by its place: bucket/prefix.
 WATCHES: Final = "bg-remover:watches"
 KEYS: Final = "bg-remover:watch:"
-# A watch that was not there for this long is gone: its next look at the whole bucket finds what it missed.
+# A watch that has not called for this long is gone: its next check of the whole bucket finds what it missed.
 GONE_SECONDS: Final = 60.0
-# More keys than this are left to that look.
+# More keys than this are left to that check.
 MAX_KEYS: Final = 50_000
 
 
@@ -39,7 +39,7 @@ class Mailbox:
         return [key.decode() for key in taken]
 
     def put(self, objects: Iterable[tuple[str, str]]) -> int:
-        """Hand objects, each a bucket and a key, to the watches of their places; return how many have one.
+        """Pass objects, each a bucket and a key, to the watches of their places; return how many have one.
 
         Raises `QueueUnavailable`.
         """

@@ -1,4 +1,4 @@
-"""Worker processes say in Redis that they are there, what they work on, and how much they have done.
+"""Worker processes report in Redis that they are alive, what they work on, and how much they have done.
 
 Nothing depends on it: the records of jobs are the truth, and operators look here. A process writes from a thread of its
 own, so that no item waits for Redis.
@@ -95,7 +95,7 @@ class Presence:
 
 
 class Workers:
-    """All worker processes, as they have last written themselves down. Making one opens nothing."""
+    """All worker processes, as they last reported. Making one opens nothing."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self._client, self._clock = connect(url), clock
@@ -112,7 +112,7 @@ class Workers:
 
 
 def _read(value: bytes) -> Seen | None:
-    """Return a worker's own words; None for those of another version of this service."""
+    """Return what a worker wrote; None if it was another version of this service."""
     try:
         return SEEN.validate_json(value)
     except ValidationError:

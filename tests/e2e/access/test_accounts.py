@@ -136,7 +136,7 @@ def test_own_key_does_less_than_its_user(here: Place) -> None:
     assert own_key(ann, "ann")["name"] == "ann"
 
 
-def test_users_revoke_their_own_keys_alone(here: Place) -> None:
+def test_users_revoke_only_their_own_keys(here: Place) -> None:
     ann, bob = registered(here, "a3@example.com"), registered(here, "b3@example.com")
     made = own_key(ann)
     for key_id in (made["id"], key_id_of(here.key)):
@@ -180,7 +180,7 @@ def test_refresh_token_works_once_and_a_copy_ends_its_sign_in(here: Place, brows
     assert refresh(first).status_code == 200
     third = refresh(second).json()
     assert owner(third).json()["email"] == "t@example.com"
-    # A token is none of another purpose.
+    # A token for one purpose is not valid for another.
     wrong = {"Cookie": f"{SESSION_COOKIE}={third['access_token']}"}
     assert_error(Browser(here.server.url).call("GET", ACCOUNT, headers=wrong), 401, "not_signed_in")
     assert_error(refresh(first), 400, "token_reused")
@@ -449,7 +449,7 @@ def test_administrator_invites_and_withdraws(here: Place, browser: Browser) -> N
         return found
 
     made, gone = invite("guest@example.com"), invite("late@example.com")
-    # Neither this nor a mail's link has the name by which somebody calls the server.
+    # Neither this nor an email's link has the host name of the request.
     poisoned = Browser(here.server.url).call(
         "POST", INVITATIONS, {"email": "late@example.com"}, headers=headers | {"Host": "evil.example"}
     )

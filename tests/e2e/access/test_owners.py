@@ -96,7 +96,7 @@ def test_key_wins_over_the_cookie(here: Place, headers: dict[str, dict[str, str]
     assert job_id not in listed(here, headers["cookie A"], "/api/jobs")
 
 
-def test_tampered_cookie_is_no_cookie(here: Place, headers: dict[str, dict[str, str]], small: bytes) -> None:
+def test_tampered_cookie_does_not_count(here: Place, headers: dict[str, dict[str, str]], small: bytes) -> None:
     good = headers["cookie A"]["Cookie"]
     bad = {"Cookie": good[:-1] + ("0" if good[-1] != "0" else "1")}
     job_id = made_by(here, bad, small)["job_id"]
@@ -118,7 +118,7 @@ def test_another_page_changes_nothing_in_a_visitors_name(
     assert call(here, headers["cookie A"] | own, "DELETE", f"/api/jobs/{job_id}").status_code == 204
 
 
-def test_cookie_is_set_by_the_page_and_its_facts_alone(here: Place, small: bytes) -> None:
+def test_only_the_page_and_its_facts_set_the_cookie(here: Place, small: bytes) -> None:
     for path in ("/api/jobs", "/models", "/health", "/docs", "/openapi.json"):
         assert "Set-Cookie" not in requests.get(here.server.url + path, timeout=10).headers, path
     plain = requests.get(here.server.url, headers={"Accept": "application/json"}, timeout=10)

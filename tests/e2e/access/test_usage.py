@@ -81,7 +81,7 @@ def test_used_up_quota_is_an_error_that_says_what_to_do(here: Place, small: byte
     assert send(here, key, small).status_code == 200
     answer = send(here, key, small)
     assert_error(answer, 402, "monthly_quota_used_up")
-    assert "2 images of 2 are used or in work, and this request needs 1; allowed now: 0" in answer.json()["details"]
+    assert "2 images of 2 are used or in progress, and this request needs 1; allowed now: 0" in answer.json()["details"]
     assert_error(here.call("POST", SINGLE, key, files={"file": small}), 402, "monthly_quota_used_up")
     refused = here.call("POST", "/v1.0/removebg", key, files={"image_file": small})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (402, "insufficient_credits")

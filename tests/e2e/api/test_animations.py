@@ -86,7 +86,7 @@ def test_more_frames_than_a_job_takes_are_refused_when_it_is_submitted(here: Pla
     assert assert_error(answer, 422, "too_many_frames")["details"] == "it has more than 30; allowed: 30"
 
 
-def test_batch_refuses_bad_animations_alone_and_takes_the_others(here: Place) -> None:
+def test_batch_refuses_only_the_bad_animations(here: Place) -> None:
     clips = {"good.gif": disc(3), "long.gif": tiny_gif(400), "cut.gif": disc(3)[:-50]}
     files = [("files", (name, data)) for name, data in clips.items()]
     answer = here.call("POST", BATCH, files=files, data=ANIMATED)

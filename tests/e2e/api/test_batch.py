@@ -143,7 +143,7 @@ def test_archive_bombs_and_many_results_use_little_memory(
 ) -> None:
     """Check peak memory after an archive of 1 GiB of zeros, and after 21 results instead of three.
 
-    Eighteen more results held in memory would add 56 MiB; what images in work need varies by 10 or more.
+    Eighteen more results held in memory would add 56 MiB; what images in progress need varies by 10 or more.
     """
     large = encoded(photo("coffee").resize((3900, 2600)), "JPEG", quality=50)
     results(post(single, *[("a.jpg", large)] * 3))

@@ -60,7 +60,7 @@ def executed(window: Browser, block: str) -> str:
         pytest.param("remove.bg", "post_v1_0_removebg", "image_file", marks=pytest.mark.long),
     ],
 )
-def test_form_with_the_file_alone_gives_a_picture(
+def test_form_with_only_the_file_gives_a_picture(
     window: Browser, server: Gunicorn, jpeg: bytes, tmp_path: Path, tag: str, name: str, field: str
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg)

@@ -103,7 +103,7 @@ def counting() -> Iterator[Gunicorn]:
         yield running
 
 
-def test_matte_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> None:
+def test_matte_has_its_own_quota(counting: Gunicorn, small: bytes) -> None:
     answers = [post(counting, MATTE, small) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[0].headers["X-RateLimit-Limit"] == "2"
@@ -263,7 +263,7 @@ def test_option_of_the_model_is_refused_by_compose(server: Gunicorn, small: byte
     assert_error(composed(server, small, None, **{name: "soft"}), 400, "unknown_option")
 
 
-def test_compose_has_a_quota_of_its_own(counting: Gunicorn, small: bytes) -> None:
+def test_compose_has_its_own_quota(counting: Gunicorn, small: bytes) -> None:
     assert composed(counting, small, None).headers["X-RateLimit-Limit"] == "300"
 
 

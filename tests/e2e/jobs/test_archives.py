@@ -69,7 +69,7 @@ def test_images_of_several_jobs_are_downloaded_without_a_key(here: Place, jobs: 
     assert metadata[2]["error"]["code"] == "unsupported_format"
 
 
-def test_link_is_of_this_server_and_for_archives_alone(here: Place, jobs: list[dict[str, Any]]) -> None:
+def test_link_is_from_this_server_and_only_for_archives(here: Place, jobs: list[dict[str, Any]]) -> None:
     url = made(here, chosen(jobs[1:], ""))["url"]
     token = url.rpartition("/")[2]
     for path in (url[:-4] + "AAAA", "/archives/x", f"/files/{token}"):

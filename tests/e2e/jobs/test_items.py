@@ -33,7 +33,7 @@ def item_url(job: dict[str, Any], more: str, position: int = 1) -> str:
     return f"/api/jobs/{job['job_id']}/items/{job['items'][position - 1]['item_id']}/{more}"
 
 
-def test_result_of_each_image_is_there_alone(here: Place, jpeg: bytes, small: bytes) -> None:
+def test_result_of_each_image_can_be_downloaded(here: Place, jpeg: bytes, small: bytes) -> None:
     files = [("files", ("a.jpg", jpeg)), ("files", ("b.jpg", small))]
     answer = here.call("POST", BATCH, files=files, data={"format": "jpeg", "background": "white"})
     job = here.until(answer.json()["job_id"], "finished")

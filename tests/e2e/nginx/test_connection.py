@@ -118,7 +118,7 @@ def test_invalid_request_id_is_replaced(client: httpx.Client, given: str) -> Non
 
 
 @pytest.mark.parametrize("http2", [False, True])
-def test_host_reaches_the_app_which_answers_to_its_own_names_alone(http2: bool) -> None:
+def test_host_reaches_the_app_which_answers_only_to_its_own_names(http2: bool) -> None:
     with (
         QuickGunicorn(ALLOWED_HOSTS="api.example", TRUSTED_PROXIES=1) as named,
         Nginx(named.port) as proxy,

@@ -223,7 +223,7 @@ def test_invalid_setting_ends_the_run_with_a_message(tmp_path: Path) -> None:
             assert running.process.wait(60) != 0
             assert f"{next(iter(wrong))} is" in running.log()
             assert "Traceback" not in running.log()
-            assert "everything ends" in running.log()
+            assert "stopping everything" in running.log()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Accounts: registration, confirmation and reset by mail, and what nobody learns from them."""
+"""Accounts: registration, confirmation and reset by email, and what nobody learns from them."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def accounts(database: Database, quick: Passwords, smtp: SmtpReceiver) -> Iterat
 
 
 def mailed(smtp: SmtpReceiver, count: int) -> str:
-    """Return the text of the newest of this many mails."""
+    """Return the text of the newest of this many emails."""
     poll(lambda: len(smtp.mails) == count, what="the mail")
     return str(smtp.mails[-1].get_content())
 
@@ -84,7 +84,7 @@ def test_known_address_is_mailed_and_nothing_changes(accounts: Accounts, smtp: S
     accounts.register("a@x.y", GOOD)
     accounts.confirm(token_in(mailed(smtp, 1)), GOOD)
     accounts.register("a@x.y", "another password")
-    assert "There is one with this address" in mailed(smtp, 2)
+    assert "This address already has one" in mailed(smtp, 2)
     assert accounts.sign_in("a@x.y", GOOD)
     assert len(list_users(accounts.database)) == 1
 
@@ -123,7 +123,7 @@ def test_refused_password_leaves_the_token_valid(accounts: Accounts, smtp: SmtpR
     token = token_in(mailed(smtp, 2))
     with pytest.raises(BadPassword, match="the address"):
         accounts.reset(token, "a.long.address@x.y")
-    # It also confirms: the mail reached its reader.
+    # It also confirms: the email reached its reader.
     assert accounts.reset(token, GOOD).confirmed_at
 
 
@@ -181,7 +181,7 @@ def test_invited_person_chooses_a_password_once(accounts: Accounts, smtp: SmtpRe
         accounts.accept(token, "another password")
 
 
-def test_without_mail_the_link_is_handed_over(database: Database, quick: Passwords) -> None:
+def test_without_email_the_answer_has_the_link(database: Database, quick: Passwords) -> None:
     accounts = make(database, quick)
     _, token = accounts.invite("a@x.y", role="admin", invited_by="u1", language="en")
     assert token

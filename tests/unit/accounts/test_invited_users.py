@@ -67,6 +67,6 @@ def test_invitations_of_an_administrator_end_with_the_right_to_invite(database: 
     assert [one.id for one in open_invitations(database)] == [kept.id]
 
 
-def test_no_address_is_no_invitation(database: Database) -> None:
-    with pytest.raises(ValueError, match="no mail address"):
+def test_without_an_address_there_is_no_invitation(database: Database) -> None:
+    with pytest.raises(ValueError, match="not an email address"):
         invite(database, "nobody")

@@ -1,4 +1,4 @@
-"""Mail by a real server on loopback: encryption, sign-in, headers, and the setting's forms."""
+"""Email through a real server on loopback: encryption, sign-in, headers, and the setting's forms."""
 
 import datetime
 import smtplib

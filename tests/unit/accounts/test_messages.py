@@ -1,4 +1,4 @@
-"""The texts of mails: in each language, with links that keep the token from servers."""
+"""The texts of emails: in each language, with links that keep the token from servers."""
 
 import string
 import tomllib

@@ -94,7 +94,7 @@ def test_new_keys_are_asked_for(there: OidcProvider) -> None:
     assert there.key_requests == 2
 
 
-def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> None:
+def test_state_belongs_to_this_browser_and_this_sign_in(there: OidcProvider) -> None:
     provider = here(there.issuer)
     url, cookie = provider.begin("/")
     query = query_of(there.sign_in(url))
@@ -105,7 +105,7 @@ def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> No
         ({**query, "state": "x"}, cookie),
         ({**query, "state": ""}, cookie),
     ):
-        with pytest.raises(ProviderRefused, match="has not begun"):
+        with pytest.raises(ProviderRefused, match="did not start it"):
             provider.finish(sent, kept)
     late = SignedTokens("a secret of this test", lambda: 0.0).sign("state", {"state": query["state"]}, STATE_SECONDS)
     with pytest.raises(ProviderRefused, match="too long ago"):
@@ -116,13 +116,13 @@ def test_state_is_of_this_browser_and_of_this_sign_in(there: OidcProvider) -> No
         provider.finish(query, cookie)
 
 
-def test_answer_of_another_provider_and_a_no_are_refused(there: OidcProvider) -> None:
+def test_answer_from_another_provider_and_a_refusal_fail(there: OidcProvider) -> None:
     provider = here(there.issuer)
     url, cookie = provider.begin("/")
     query = query_of(there.sign_in(url))
     with pytest.raises(ProviderRefused, match="another provider"):
         provider.finish({**query, "iss": "https://another.example"}, cookie)
-    with pytest.raises(ProviderRefused, match="says no"):
+    with pytest.raises(ProviderRefused, match="the provider refused it"):
         provider.finish({"state": query["state"], "error": "access_denied"}, cookie)
 
 

@@ -46,14 +46,14 @@ def test_reset_works_for_an_hour(database: Database, user_id: str) -> None:
     assert used(database, token, "reset", late - timedelta(seconds=5)) == user_id
 
 
-def test_newest_token_of_a_purpose_alone_is_valid(database: Database, user_id: str) -> None:
+def test_only_the_newest_token_for_a_purpose_is_valid(database: Database, user_id: str) -> None:
     confirm = issued(database, user_id, "confirm")
     resets = [issued(database, user_id, "reset") for _ in range(2)]
     assert [used(database, token, "reset") for token in resets] == [None, user_id]
     assert used(database, confirm, "confirm") == user_id
 
 
-def test_table_has_hashes_alone(database: Database, user_id: str) -> None:
+def test_table_has_only_hashes(database: Database, user_id: str) -> None:
     token = issued(database, user_id, "reset")
     with database.session() as session:
         stored = str(session.execute(text("SELECT * FROM one_time_tokens")).all())

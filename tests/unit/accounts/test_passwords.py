@@ -32,7 +32,7 @@ def test_password_of_ten_characters_and_of_256_bytes_is_taken() -> None:
         check_password(password, "ann@x.y")
 
 
-def test_hash_is_argon2id_of_its_own_salt(quick: Passwords) -> None:
+def test_hash_is_argon2id_with_its_own_salt(quick: Passwords) -> None:
     first, second = quick.hash("correct horse"), quick.hash("correct horse")
     assert first != second
     assert extract_parameters(first).type is Type.ID

@@ -179,7 +179,7 @@ def test_access_token_ends_with_its_sign_in_within_a_second(
     assert elsewhere.user("access", tokens.access) is None
 
 
-def test_token_that_a_restored_database_has_not_counted_is_no_copy(
+def test_token_that_a_restored_database_has_not_counted_is_not_a_copy(
     sessions: Sessions, user: User, database: Database
 ) -> None:
     token = sessions.refreshed(sessions.tokens(user).refresh).refresh

@@ -45,7 +45,7 @@ def _part(value: object) -> str:
         "x" * (MAX_CHARS + 1),
     ],
 )
-def test_other_texts_are_no_tokens(text: str) -> None:
+def test_other_texts_are_not_tokens(text: str) -> None:
     assert signer().read("session", text) is None
 
 

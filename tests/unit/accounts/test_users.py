@@ -53,8 +53,8 @@ def test_address_is_stored_in_one_form(text: str, email: str) -> None:
         "\u0130@x.y",
     ],
 )
-def test_text_that_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no mail address"):
+def test_text_that_is_not_an_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not an email address"):
         normal_email(text)
 
 
@@ -70,7 +70,7 @@ def test_address_has_one_account(database: Database) -> None:
     assert add_user(database, first)
     assert not add_user(database, new_user("A@X.Y"))
     assert [user.id for user in list_users(database)] == [first.id]
-    # It is no id of an API key, which may stand in the same column.
+    # It can't be an API key's id, which may be in the same column.
     assert first.id[0] == "u"
     assert len(first.id) == 12
 

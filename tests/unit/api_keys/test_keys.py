@@ -73,7 +73,7 @@ def test_scopes_are_stored_once_and_in_order(database: Database) -> None:
 
 def test_a_name_is_unique_among_valid_keys(database: Database) -> None:
     _, first = create_key(database, name="shop")
-    with pytest.raises(KeyNameTaken, match="exists already"):
+    with pytest.raises(KeyNameTaken, match="already exists"):
         create_key(database, name="shop")
     assert revoke_key(database, "shop")
     _, second = create_key(database, name="shop")

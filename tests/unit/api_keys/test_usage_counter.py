@@ -136,7 +136,7 @@ def test_quota_refuses_what_is_not_left_and_says_how_much_is(database: Losable) 
     counter.reserve("a", 5, 1)
     with pytest.raises(MonthlyQuotaUsedUp) as refused:
         counter.reserve("a", 5, 2)
-    assert "4 images of 5 are used or in work, and this request needs 2; allowed now: 1" in str(refused.value)
+    assert "4 images of 5 are used or in progress, and this request needs 2; allowed now: 1" in str(refused.value)
     assert "2026-03-01" in refused.value.solution
     with pytest.raises(MonthlyQuotaUsedUp):
         counter.reserve("a", 5, 1, waiting=1)

@@ -165,7 +165,7 @@ def test_images_are_read_only_as_far_ahead_as_they_are_worked_on() -> None:
     assert read == ["a", "b", "c", "d"]
 
 
-def test_consumer_that_ends_early_ends_the_images_in_work() -> None:
+def test_consumer_that_ends_early_ends_the_running_images() -> None:
     begun, asked = threading.Event(), []
 
     def remove(data: bytes, deadline: Deadline) -> Result:

@@ -112,7 +112,7 @@ TRICKS: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_a_malicious_entry_is_refused_alone(trick: str) -> None:
+def test_only_the_malicious_entry_is_refused(trick: str) -> None:
     ((_, found),) = entries(TRICKS[trick])
     assert found == "bad_entry"
 

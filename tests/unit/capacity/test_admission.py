@@ -1,4 +1,4 @@
-"""Admission: so many run, so many wait, the rest hears at once when to come back."""
+"""Admission: a number run, a number wait, and the rest learn at once when to come back."""
 
 import threading
 from collections.abc import Callable
@@ -151,7 +151,7 @@ def test_bodies_are_bounded_together_except_for_a_lone_one() -> None:
         bodies.take(1)
 
 
-def test_growing_body_is_refused_next_to_others_but_not_alone() -> None:
+def test_growing_body_is_refused_beside_others_but_not_alone() -> None:
     bodies = Bodies(100)
     bodies.take(90)
     bodies.take(50, held=90)

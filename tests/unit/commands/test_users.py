@@ -84,8 +84,8 @@ def test_deleted_user_is_gone(database: Database) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "problem"),
     [
-        (("create", "nobody"), 2, "'nobody': it is no mail address"),
-        (("delete", "nobody"), 2, "'nobody': it is no mail address"),
+        (("create", "nobody"), 2, "'nobody': it is not an email address"),
+        (("delete", "nobody"), 2, "'nobody': it is not an email address"),
         (("create", "a@x.y", "--role", "root"), 2, "'user', 'admin'"),
         (("create", "a@x.y", "--no-password", "--password-stdin"), 2, "not both"),
         (("set-role", "a@x.y", "root"), 2, "'user', 'admin'"),

@@ -82,7 +82,7 @@ SUB_DIRECTORIES = (330, 8)
 
 
 @pytest.mark.parametrize("data", [preview(version=DNG_VERSION), preview(kind=REDUCED, others=SUB_DIRECTORIES)])
-def test_raw_file_of_a_camera_is_refused_and_its_preview_is_no_result(data: bytes) -> None:
+def test_raw_file_of_a_camera_is_refused_and_its_preview_is_not_the_result(data: bytes) -> None:
     assert is_raw_photo(data)
     with pytest.raises(UnsupportedFormat, match="found a camera's raw file") as refused:
         inspect(data, ImageLimits())
@@ -90,5 +90,5 @@ def test_raw_file_of_a_camera_is_refused_and_its_preview_is_no_result(data: byte
 
 
 @pytest.mark.parametrize("data", [preview(), preview(kind=REDUCED), preview(others=SUB_DIRECTORIES), b"II*\0"])
-def test_other_tiffs_are_no_raw_files(data: bytes) -> None:
+def test_other_tiffs_are_not_raw_files(data: bytes) -> None:
     assert not is_raw_photo(data)

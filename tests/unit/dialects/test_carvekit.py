@@ -28,7 +28,7 @@ def test_size_is_full_by_default() -> None:
         (RemoveBgError("invalid_size", "Invalid size", "found x"), 400, "Invalid size: found x"),
     ],
 )
-def test_error_is_a_title_alone(error: ServiceError, status: int, title: str) -> None:
+def test_error_is_only_a_title(error: ServiceError, status: int, title: str) -> None:
     found, body = error_body(error, 1)
     assert (found, body.model_dump()) == (status, {"errors": [{"title": title}]})
 

@@ -263,7 +263,7 @@ def test_format_is_detected_by_content_and_refused_unless_accepted(photo: Load) 
             inspect(data, LIMITS)
 
 
-def test_the_header_alone_decides_on_size(photo: Load) -> None:
+def test_only_the_header_decides_the_size(photo: Load) -> None:
     small = ImageLimits(max_pixels=100 * 100, min_side=16, max_bytes=1_000_000)
     inspect(encoded(Image.new("RGB", (100, 100)), "PNG"), small)
     with pytest.raises(TooManyPixels, match="101×100 is 10100 pixels; allowed: 10000"):

@@ -32,7 +32,7 @@ def test_margin_beyond_the_photo_leaves_room_on_the_canvas() -> None:
     assert layout == Layout(120, 100, Box(0, 0, 100, 80), Box(10, 10, 100, 80))
 
 
-def test_scale_and_position_move_the_subject_alone() -> None:
+def test_scale_and_position_move_only_the_subject() -> None:
     layout = planned(scale="50%", position="0% 100%")
     # Half of the canvas's height, and the subject's aspect ratio.
     assert layout == Layout(400, 300, SUBJECT, Box(0, 150, 100, 150))

@@ -125,7 +125,7 @@ def test_errors_survive_a_trip_between_processes() -> None:
         assert vars(copy) == vars(original)
 
 
-def test_every_error_has_a_code_of_its_own_and_says_what_to_do() -> None:
+def test_every_error_has_its_own_code_and_says_what_to_do() -> None:
     found = list(errors.all_errors())
     # A subclass may share the code of its base class.
     own = [error.code for error in found if "code" in vars(error)]

@@ -14,7 +14,7 @@ from services.imaging.options import Options
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask, Photo
 from services.imaging.segment import segment
-from services.imaging.zoom import Looked, agreement, joined, look_again, second_look
+from services.imaging.zoom import SecondLook, agreement, joined, look_again, second_look
 
 SIDE = 64  # px of the mask
 
@@ -45,7 +45,7 @@ def disc(radius: int, width: int = 1200, height: int = 900) -> Photo:
     return Photo(pixels)
 
 
-def looked(photo: Photo, segmenter: Red, **options: Any) -> Looked:
+def looked(photo: Photo, segmenter: Red, **options: Any) -> SecondLook:
     first = segment(photo, segmenter, Deadline())
     return look_again(photo, first, segmenter, Options.parse(options), Deadline())
 

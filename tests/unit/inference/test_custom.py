@@ -1,4 +1,4 @@
-"""Models of one's own: described by a JSON file, checked, run."""
+"""Custom models: described by a JSON file, checked, run."""
 
 from pathlib import Path
 from typing import Any

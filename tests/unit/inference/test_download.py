@@ -125,7 +125,7 @@ def too_large(mirror: Mirror) -> None:
             bad_bytes,
             r"is not the known bria-rmbg: its SHA-256 is not the known one \(29000 bytes\); nothing was written",
         ),
-        (cut_short, r"was cut short: not all of its 29000 bytes came"),
+        (cut_short, r"was cut short: not all of its 29000 bytes arrived"),
         (announced_too_large, r"is too large for a model: 1000000000000 bytes and more; allowed: 2000000"),
         (too_large, r"is too large for a model: \d+ bytes and more; allowed: 2000000"),
     ],
@@ -142,7 +142,7 @@ def test_a_mirror_that_sends_something_else_leaves_nothing(
 def test_a_mirror_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
     url = f"http://user:secret@127.0.0.1:{free_port()}/rembg"
     with pytest.raises(
-        RuntimeError, match=r"http://127\.0\.0\.1:\d+/rembg/u2net\.onnx can't be had .*MODEL_MIRROR_URL"
+        RuntimeError, match=r"http://127\.0\.0\.1:\d+/rembg/u2net\.onnx can't be downloaded .*MODEL_MIRROR_URL"
     ) as caught:
         fetch("u2net", tmp_path, mirror=url)
     assert "secret" not in str(caught.value)
@@ -162,7 +162,9 @@ def test_a_file_or_a_folder_is_taken_when_it_is_the_right_one(tmp_path: Path) ->
         (source / file.name).write_bytes(BYTES)
     fetch("sam", folder, source=source)
     (source / "other.onnx").write_bytes(b"other")
-    with pytest.raises(RuntimeError, match=r"what came as birefnet-cod\.onnx is not the known birefnet-cod: its MD5"):
+    with pytest.raises(
+        RuntimeError, match=r"the file received as birefnet-cod\.onnx is not the known birefnet-cod: its MD5"
+    ):
         fetch("birefnet-cod", folder, source=source / "other.onnx")
     names = {"u2net.onnx", *(file.name for file in CATALOGUE["sam"].files)}
     assert {path.name for path in folder.iterdir()} == names
@@ -229,7 +231,7 @@ def test_fetch_command_takes_a_file_and_explains_a_wrong_one(tmp_path: Path) -> 
         "models", "fetch", "u2net", "--file", ROOT / "README.md", cwd=tmp_path, REMBG_SESSION_PATH=tmp_path / "m"
     )
     assert done.returncode == 1
-    assert b"Error: what came as u2net.onnx is not the known u2net: its MD5" in done.stderr
+    assert b"Error: the file received as u2net.onnx is not the known u2net: its MD5" in done.stderr
     done = cli(
         "models",
         "fetch",

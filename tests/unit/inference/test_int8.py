@@ -52,7 +52,7 @@ def test_only_convolutions_of_data_above_zero_are_candidates(model: onnx.ModelPr
     assert candidates(model, statistics(model)) == ["b"]
 
 
-def test_convolution_that_reads_ones_is_no_candidate(model: onnx.ModelProto) -> None:
+def test_convolution_that_reads_ones_is_not_a_candidate(model: onnx.ModelProto) -> None:
     found = {**statistics(model), "j": statistics(model)["r"]}
     model.graph.node.insert(2, helper.make_node("Concat", ["r", "ones"], ["j"], axis=1))
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(SHAPE, np.float32), "ones"))
@@ -109,7 +109,7 @@ def test_weights_are_within_a_step_and_an_outlier_may_be_clipped() -> None:
     assert quantised_weights(np.zeros((1, 2, 1, 1), np.float32))[1][0] > 0
 
 
-def test_known_scales_are_those_of_the_file_alone() -> None:
+def test_known_scales_belong_to_one_file() -> None:
     assert known_scales("0" * 64) == {}
     for digest, scales in json.loads(KNOWN.read_text()).items():
         assert len(digest) == 64

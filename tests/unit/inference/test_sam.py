@@ -115,7 +115,7 @@ def test_text_and_a_list_mean_the_same() -> None:
     assert scaled(expected, 2, 10)[0] == Mark(2, 25, 0)
 
 
-def test_second_prompt_runs_the_decoder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_prompt_runs_only_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded_pictures: list[int] = []
     run = TerminableSession.run
 

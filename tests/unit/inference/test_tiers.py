@@ -13,10 +13,10 @@ def test_setting_names_tiers_and_their_models() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("fastest=u2netp", "'fastest=u2netp' is no tier and model"),
-        ("fast", "'fast' is no tier and model"),
-        ("fast=", "'fast=' is no tier and model"),
-        ("fast=a,fast=b", "the tier fast is there twice"),
+        ("fastest=u2netp", "'fastest=u2netp' is not a tier and a model"),
+        ("fast", "'fast' is not a tier and a model"),
+        ("fast=", "'fast=' is not a tier and a model"),
+        ("fast=a,fast=b", "the tier fast is given twice"),
     ],
 )
 def test_wrong_setting_is_refused_with_what_is_allowed(text: str, problem: str) -> None:

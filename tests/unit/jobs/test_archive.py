@@ -73,7 +73,7 @@ def test_a_result_that_is_gone_becomes_an_error(storage: LocalFolder) -> None:
     assert [entry["code"] for entry in orjson.loads(found.read("errors.json"))] == ["result_expired"]
 
 
-def test_result_that_is_replaced_meanwhile_is_the_new_one(storage: LocalFolder) -> None:
+def test_result_replaced_in_the_meantime_is_the_new_one(storage: LocalFolder) -> None:
     job, items = new_records(2)
     finish(job, items[0])
     finish(job, items[1], storage)

@@ -95,7 +95,9 @@ def test_result_mask_and_preview_are_replaced_together(
     assert (remover.given[0]["data"], remover.given[0]["mask"]) == (b"a photo", GREY)
 
 
-def test_mask_that_is_no_grey_png_is_kept_as_one(store: JobStore, storage: LocalFolder, editor: MaskEditor) -> None:
+def test_mask_that_is_not_a_grey_png_is_stored_as_one(
+    store: JobStore, storage: LocalFolder, editor: MaskEditor
+) -> None:
     job_id = finished(store, storage)
     editor.replace(*item_of(store, job_id), Edit(b"another kind of image", Options()), Deadline())
     (mask,) = [key for key in keys(storage) if key.startswith("masks/")]

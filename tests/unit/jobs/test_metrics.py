@@ -76,7 +76,7 @@ def test_an_observation_falls_into_its_bucket(seconds: float, bound: str) -> Non
     assert _observation(WAIT, seconds) == {f"{WAIT} {bound}": 1, f"{WAIT} sum": seconds}
 
 
-def test_memory_has_buckets_of_its_own() -> None:
+def test_memory_has_its_own_buckets() -> None:
     assert _observation(MEMORY, 400_000_000) == {f"{MEMORY} 500e6": 1, f"{MEMORY} sum": 400_000_000}
     assert list(map(float, MEMORY_BOUNDS)) == sorted(map(float, MEMORY_BOUNDS))
 

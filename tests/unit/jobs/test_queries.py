@@ -92,7 +92,7 @@ def test_pages_follow_each_other_newest_first(store: JobStore, queries: JobQueri
     assert (bool(cursor), end) == (True, "")
 
 
-def test_page_of_a_visitor_has_the_jobs_of_its_browser_alone(store: JobStore, queries: JobQueries) -> None:
+def test_page_of_a_visitor_has_only_the_jobs_of_its_browser(store: JobStore, queries: JobQueries) -> None:
     own, _, _ = (insert_job(store, visitor=visitor) for visitor in ("a" * 32, "b" * 32, None))
     insert_job(store, owner=KEY)
     assert [found.job.id for found in queries.page(Lister(visitor="a" * 32), 10)[0]] == [own]

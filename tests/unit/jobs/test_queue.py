@@ -114,7 +114,7 @@ def test_a_child_works_on_up_to_a_tenth_more() -> None:
 
 
 @pytest.mark.parametrize("most", [None, 1000])
-def test_each_child_has_a_number_of_its_own(monkeypatch: pytest.MonkeyPatch, most: int | None) -> None:
+def test_each_child_has_its_own_number(monkeypatch: pytest.MonkeyPatch, most: int | None) -> None:
     given: list[int | None] = []
     monkeypatch.setattr(
         asynpool.AsynPool, "_create_worker_process", lambda self, _index: given.append(self._maxtasksperchild)

@@ -62,7 +62,7 @@ def test_weak_or_malformed_secret_is_refused_and_not_repeated(secret: str, words
     assert secret not in str(refused.value)
 
 
-def test_sample_of_the_guide_accepts_genuine_webhooks_alone() -> None:
+def test_sample_in_the_guide_accepts_only_genuine_webhooks() -> None:
     (sample,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs/guides/jobs.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(sample, names)

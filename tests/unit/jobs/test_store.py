@@ -140,7 +140,7 @@ def test_an_idempotency_key_makes_one_job_per_caller(store: JobStore) -> None:
     insert_job(store)  # without a key there is no limit
 
 
-def test_a_job_is_visible_to_its_owner_alone(store: JobStore, queries: JobQueries) -> None:
+def test_a_job_is_visible_only_to_its_owner(store: JobStore, queries: JobQueries) -> None:
     anns, anybodys = insert_job(store, owner="ann"), insert_job(store)
     assert queries.job(anns, "ann").job.id == anns
     assert queries.job(anybodys, "bob").job.id == anybodys
@@ -284,7 +284,7 @@ def test_a_cancelled_item_is_restarted_once_and_its_job_with_it(store: JobStore,
     assert states(queries, job_id) == ("finished", ["finished", "finished"])
 
 
-def test_a_failed_item_of_a_running_job_is_restarted_alone(store: JobStore, queries: JobQueries) -> None:
+def test_only_the_failed_item_of_a_running_job_is_restarted(store: JobStore, queries: JobQueries) -> None:
     job_id = insert_job(store, 3)
     for position, code in ((1, "engine_unavailable"), (2, "corrupt_image")):
         assert store.fail(claim_item(store, job_id, position), code, "")

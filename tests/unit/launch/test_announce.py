@@ -43,7 +43,7 @@ def test_command_names_a_placeholder_where_no_photo_is_installed(monkeypatch: py
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_service_on_loopback_prints_the_command_that_opens_it(host: str) -> None:
     lines = announcement(host, 5001, "bgremove serve").splitlines()
-    assert "Only this machine reaches it. To open it to the network: HOST=0.0.0.0 bgremove serve" in lines
+    assert "Only this machine can reach it. To open it to the network: HOST=0.0.0.0 bgremove serve" in lines
 
 
 @pytest.mark.parametrize(

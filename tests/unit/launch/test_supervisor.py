@@ -37,13 +37,13 @@ def shell(name: str, script: str, **fields: object) -> Program:
 def test_required_program_failing_at_its_start_ends_all_with_its_status() -> None:
     status, lines = run(shell("web", "exit 7", required=True), shell("worker", "sleep 60"))
     assert status == 7
-    assert lines == ["run    | web ended with status 7 at its start; everything ends"]
+    assert lines == ["run    | web ended with status 7 at its start; stopping everything"]
 
 
 def test_missing_command_ends_a_required_program_with_status_127() -> None:
     status, lines = run(Program("web", ["/no/such/command"], required=True))
     assert status == 127
-    assert lines == ["run | web could not start: No such file or directory at its start; everything ends"]
+    assert lines == ["run | web could not start: No such file or directory at its start; stopping everything"]
 
 
 def test_json_line_gets_the_programs_name_and_other_lines_a_prefix() -> None:
@@ -58,7 +58,7 @@ def test_failed_program_restarts_after_a_doubling_delay(monkeypatch: pytest.Monk
     job = shell("job", "exit 1")
     stop = shell("stop", "exit 5", required=True, when=lambda: b"0.04 s" in out.getvalue())
     Supervisor([job, stop], out).run()
-    delays = [line.rpartition(" in ")[2] for line in out.getvalue().decode().splitlines() if "starts again" in line]
+    delays = [line.rpartition(" in ")[2] for line in out.getvalue().decode().splitlines() if "restarting" in line]
     assert delays[:3] == ["0.01 s", "0.02 s", "0.04 s"]
 
 

@@ -65,7 +65,7 @@ def test_closed_port_is_refused_before_a_lookup() -> None:
 @pytest.mark.parametrize(
     "url", ["http://10.0.0.1/", "http://[::1]/", "http://printer/", "http://a.internal/", "http://1.1.1.1:22/"]
 )
-def test_what_a_url_alone_shows_to_be_closed_is_refused_without_a_lookup(url: str) -> None:
+def test_target_that_its_url_shows_to_be_closed_is_refused_without_a_lookup(url: str) -> None:
     network = Network({}, {})
     with pytest.raises(ForbiddenSource):
         outbound(network).refuse_closed(parse_url(url))

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import structlog
 
-from services.observability.logs import ElseStandardError, RotatingFile, WatchedFile, logging_config
+from services.observability.logs import RotatingFile, StandardErrorFallback, WatchedFile, logging_config
 
 Configure = Callable[..., logging.Handler]
 
@@ -88,7 +88,7 @@ def test_file_rotates_at_its_size(configure: Configure, tmp_path: Path) -> None:
 
 
 def test_line_without_room_on_disk_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    class Full(ElseStandardError):
+    class Full(StandardErrorFallback):
         def emit(self, record: logging.LogRecord) -> None:
             self.handleError(record)
 
@@ -146,7 +146,7 @@ def test_line_for_people_keeps_the_order_of_its_fields_and_leaves_out_absent_one
 
 
 @pytest.mark.parametrize(("terminal", "begins"), [(True, "ConsoleRenderer"), (False, "JSONRenderer")])
-def test_automatic_style_is_text_on_a_terminal_alone(
+def test_automatic_style_is_text_only_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: bool, begins: str
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)

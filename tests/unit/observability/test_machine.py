@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.observability.machine import CpuSeconds, DiskSpace, room_on_disk, service_pids
+from services.observability.machine import CpuSeconds, DiskSpace, disk_usage, service_pids
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +51,6 @@ def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
 
 
 def test_room_of_a_folder_that_is_not_made_yet_is_that_of_its_parent(tmp_path: Path) -> None:
-    found = room_on_disk(tmp_path / "later" / "still")
+    found = disk_usage(tmp_path / "later" / "still")
     assert found
     assert 0 < found.free < found.total

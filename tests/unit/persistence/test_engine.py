@@ -12,7 +12,7 @@ from services.persistence.database import parse_url
 from services.persistence.engine import BUSY_SECONDS, enable_write_ahead_log, make_engine, sqlite_file
 
 
-def test_sqlite_file_is_the_path_of_an_sqlite_url_alone() -> None:
+def test_sqlite_file_is_the_path_of_only_an_sqlite_url() -> None:
     assert sqlite_file(parse_url("sqlite:///data/keys.db")) == Path("data/keys.db")
     assert sqlite_file(parse_url("sqlite:////var/keys.db")) == Path("/var/keys.db")
     assert sqlite_file(parse_url("postgresql://user@host/name")) is None

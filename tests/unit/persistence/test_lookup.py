@@ -10,7 +10,7 @@ from services.persistence.database import Database
 
 
 @pytest.mark.parametrize("most", [1, 2, 10_000])
-def test_wanted_rows_alone_are_found_in_queries_of_a_bounded_size(
+def test_only_wanted_rows_are_found_in_queries_of_a_bounded_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     database = Database(f"sqlite:///{tmp_path}/keys.db")

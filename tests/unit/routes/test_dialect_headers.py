@@ -28,7 +28,7 @@ def app() -> Flask:
     return made
 
 
-def test_quota_is_complete_under_removebgs_paths_alone(app: Flask) -> None:
+def test_quota_is_complete_only_under_removebgs_paths(app: Flask) -> None:
     client = app.test_client()
     counted, unknown, other = (client.get(path).headers for path in ("/v1.0/counted", "/v1.0/unknown", "/v1.01"))
     assert (counted["X-RateLimit-Limit"], counted["X-RateLimit-Remaining"]) == ("500", "7")
@@ -38,6 +38,6 @@ def test_quota_is_complete_under_removebgs_paths_alone(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("path", "allowed"), [("/api/remove", "x-foo, x-bar"), ("/api/removebg", "X-Api-Key")])
-def test_preflight_allows_any_header_under_rembgs_path_alone(app: Flask, path: str, allowed: str) -> None:
+def test_preflight_allows_any_header_only_under_rembgs_path(app: Flask, path: str, allowed: str) -> None:
     found = app.test_client().options(path, headers={"Access-Control-Request-Headers": "x-foo, x-bar"})
     assert found.headers["Access-Control-Allow-Headers"] == allowed

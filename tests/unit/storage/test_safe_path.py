@@ -49,7 +49,7 @@ def test_the_folder_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "other", "a", "file") == b"public"
 
 
-def test_missing_folders_are_made_for_this_user_alone(tmp_path: Path) -> None:
+def test_missing_folders_are_made_for_this_user_only(tmp_path: Path) -> None:
     os.close(open_folder(tmp_path / "new", ["a", "b"], make=True))
     for path in ("new", "new/a", "new/a/b"):
         assert (tmp_path / path).stat().st_mode & 0o777 == 0o700

@@ -35,7 +35,7 @@ for (const name of ["en", "de"]) {
   });
 }
 
-test("an administrator is told what to do, and not that photos wait", () => {
+test("an administrator learns what to do, and not that photos wait", () => {
   for (const code of ["database_unavailable", "queue_unavailable", "storage_unavailable", "rate_limited", "unreachable", "unexpected"]) {
     assert.doesNotMatch(`${errorTitle({ code })} ${errorSolution({ code })}`, /photo|operator/i, code);
   }

@@ -61,7 +61,7 @@ test("an error without a code is unexpected, and its text stands in the details"
 test("a full quota says when it is free again, where that is known", () => {
   language.value = "en";
   assert.equal(errorSolution({ code: "rate_limited", retryAfter: 3540 }), "Retry in 59 minutes.");
-  assert.equal(errorSolution({ code: "rate_limited" }), "Wait a little, and retry.");
+  assert.equal(errorSolution({ code: "rate_limited" }), "Wait a while, then retry.");
   language.value = "de";
   assert.equal(errorSolution({ code: "http_429", retryAfter: 3600 }), "Versuchen Sie es in 1 Stunde noch einmal.");
 });

@@ -1,4 +1,4 @@
-/** The magic wand: pixels of a like colour in OKLab (Ottosson 2020), contiguous or everywhere. */
+/** The magic wand: pixels of a similar colour in OKLab (Ottosson 2020), contiguous or everywhere. */
 
 const ROOTS = 16384;
 const SCALE = 250;

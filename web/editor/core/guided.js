@@ -1,4 +1,4 @@
-/** The guided filter with colours (He, Sun and Tang 2013; on a coarse grid as in He and Sun 2015), led by known pixels. */
+/** The guided filter with colours (He, Sun and Tang 2013; on a coarse grid as in He and Sun 2015), guided by known pixels. */
 
 import { boxSums } from "./blur.js";
 

@@ -72,7 +72,7 @@ export class History {
     return !this.open && this.entries[this.depth - 1] === entry;
   }
 
-  /** Put another change in the place of the last entry; without a change the entry stays.
+  /** Replace the last entry with another change; without a change the entry stays.
    * @param {Entry} entry @param {(transaction: Transaction) => void} change */
   replace(entry, change) {
     if (!this.isLast(entry)) return;
@@ -161,7 +161,7 @@ export class Transaction {
     this.tool = tool;
     /** @type {Map<number, Uint8Array>} */
     this.bases = new Map();
-    /** Whether all of it is painted, and it waits for a better edge alone. */
+    /** Whether all of it is painted, and it only waits for a better edge. */
     this.waits = false;
   }
 

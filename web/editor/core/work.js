@@ -68,7 +68,7 @@ export const work = {
     if (photo) planes ??= planesOf(photo);
   },
 
-  /** Return the pixels of a like colour around a point of the mask. `draft`: without a refined edge.
+  /** Return the pixels of a similar colour around a point of the mask. `draft`: without a refined edge.
    * @param {number} x @param {number} y @param {{tolerance: number, contiguous: boolean, draft: boolean}} how @returns {Region | null} */
   wand(x, y, how) {
     if (!photo) return null;

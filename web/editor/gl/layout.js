@@ -17,7 +17,7 @@ export const FEET = 0.02;
 export const WIDE = [0.055, 0.02];
 const MARGIN_SHARE = 0.5;
 const MARGIN_PX = 500;
-/** A ratio's canvas has at most so many times the photo's pixels. */
+/** A ratio's canvas has at most this many times the photo's pixels. */
 const RATIO_GROWTH = 4;
 
 /** The layout of a photo whose subject is in this box. @param {number} width @param {number} height @param {Rect | null} subject @param {Options} options @returns {Layout} */
@@ -29,14 +29,14 @@ export function plan(width, height, subject, options) {
   return crops ? windowed(cropped(subject, options), photo, options) : moved(subject, photo, options);
 }
 
-/** A canvas's size, as `1000x800` or `1000 800`, or its ratio, as `4:5`; null without one. @param {string | undefined} text @returns {CanvasSize | null} */
+/** A canvas's size, such as `1000x800` or `1000 800`, or its ratio, such as `4:5`; null without one. @param {string | undefined} text @returns {CanvasSize | null} */
 export function canvasOf(text) {
   const [, width, sign, height] = /^\s*([\d.]+)(?:px)?(\s*[x×:]\s*|\s+)([\d.]+)(?:px)?\s*$/i.exec(text ?? "") ?? [];
   if (!Number(width) || !Number(height)) return null;
   return { width: Number(width), height: Number(height), ratio: sign.trim() === ":" };
 }
 
-/** The canvas's size for what it has to show, before `max_width` and its like. @param {Rect} frame @param {Rect} photo @param {CanvasSize | null} canvas @returns {Size} */
+/** The canvas's size for what it has to show, before `max_width` and similar limits. @param {Rect} frame @param {Rect} photo @param {CanvasSize | null} canvas @returns {Size} */
 function sizeOf(frame, photo, canvas) {
   if (!canvas) return frame;
   if (!canvas.ratio) return canvas;
@@ -84,7 +84,7 @@ function limited(wanted, shrink, options) {
   return options.enlarge === "never" ? Math.min(wanted, shrink) : wanted;
 }
 
-/** The canvas of a size around what stands on it, enlarged, with these shares of the free room left of it and above it. @param {Rect} content @param {number} zoom @param {Size} size @param {number[]} shares @returns {Layout} */
+/** The canvas of a size around what stands on it, enlarged, with these shares of the free space left of it and above it. @param {Rect} content @param {number} zoom @param {Size} size @param {number[]} shares @returns {Layout} */
 function around(content, zoom, { width, height }, [across, down]) {
   const wide = Math.min(width, Math.max(1, round(content.width * zoom)));
   const high = Math.min(height, Math.max(1, round(content.height * zoom)));
@@ -155,7 +155,7 @@ function shareOf(text) {
   return Number.isFinite(share) ? share : null;
 }
 
-/** How much of the free room is left of the frame, and above it, in per cent. @param {Rect} frame @param {Rect} photo @param {Options} options */
+/** How much of the free space is left of the frame, and above it, in per cent. @param {Rect} frame @param {Rect} photo @param {Options} options */
 function sharesOf(frame, photo, { position }) {
   if (position === "original") {
     const share = (/** @type {number} */ start, /** @type {number} */ room) => (room > 0 ? Math.min(100, Math.max(0, (100 * start) / room)) : 50);

@@ -2,7 +2,7 @@
 
 /** Side of a checker's square, in CSS px. */
 export const CHECKER = 10;
-/** What lies outside the canvas is faded by so much. */
+/** What lies outside the canvas is faded by this much. */
 export const FADED = 0.78;
 /** From this scale on, px are squares, and from `GRID` on they have a grid. */
 export const SQUARES = 3;

@@ -141,7 +141,7 @@ export class Tiles {
     for (const n of tile.changed) this.#uploadMask(tile, n);
     tile.stale ||= tile.changed.size > 0;
     tile.changed.clear();
-    // Smaller levels are made when they are looked at.
+    // Smaller levels are made when they are drawn.
     if (tile.stale && this.#scale < 1) {
       gl.generateMipmap(gl.TEXTURE_2D);
       tile.stale = false;

@@ -36,7 +36,7 @@ export class Context {
     return px / this.viewport.scale.value;
   }
 
-  /** What a stroke does: erase or restore, turned round by the other button, and "erase" by a pen's other end. @param {Place} place */
+  /** What a stroke does: erase or restore, reversed by the right button, and "erase" by a pen's other end. @param {Place} place */
   target(place) {
     const erases = this.settings.mode.value === "erase";
     return place.eraser ? 0 : erases !== Boolean(place.opposite) ? 0 : 255;

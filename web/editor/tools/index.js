@@ -1,4 +1,4 @@
-/** The tools of a document by their names, and what is said of each step. */
+/** The tools of a document by their names, and what is announced for each step. */
 import { signal } from "../../vendor/signals/signals-core.js";
 import { addMessages, speaker, t } from "../../app/i18n/index.js";
 import { studioFacts } from "../../app/api.js";

@@ -76,7 +76,7 @@ export class ObjectTool extends Selection {
     this.#showMarks();
   }
 
-  /** Whether a mark belongs to the object: the other button turns the choice round, a pen's other end leaves out. @param {Place} place */
+  /** Whether a mark belongs to the object: the right button reverses the choice, a pen's other end leaves out. @param {Place} place */
   #takesIn({ opposite, eraser }) {
     return !eraser && (this.mark.value === "add") !== Boolean(opposite);
   }

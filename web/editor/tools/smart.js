@@ -15,7 +15,7 @@ import { Brush, forceOf } from "./brush.js";
 
 const LOCAL_PIXELS = 1e6;
 const SERVER_PIXELS = 4e6;
-/** So many uncertain levels in the band are the server's business. */
+/** From this many uncertain levels in the band on, the server is asked. */
 const UNCERTAIN = 0.15;
 /** The size of the strokes that warm up, in px, and how many. */
 const WARM = 100;

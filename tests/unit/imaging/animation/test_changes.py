@@ -38,7 +38,7 @@ def test_one_pixel_stands_for_no_change() -> None:
     assert changes.of(canvas()) == Box(0, 0, 1, 1)
 
 
-def test_colours_that_nobody_sees_are_no_change_but_what_vanishes_is() -> None:
+def test_invisible_colours_are_not_a_change_but_vanishing_pixels_are() -> None:
     changes = Changes()
     changes.of(canvas(alpha=0))
     assert changes.of(canvas((3, 6), alpha=0)) == Box(0, 0, 1, 1)

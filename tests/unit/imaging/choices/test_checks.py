@@ -30,7 +30,7 @@ def test_only_one_kind_of_background_is_taken(pair: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
-def test_each_kind_of_background_is_taken_alone(name: str) -> None:
+def test_each_kind_of_background_is_accepted_alone(name: str) -> None:
     check_background(Options.parse({} if name == "background_image" else {name: BACKGROUNDS[name]}), None)
     check_background(Options(), b"image")
 

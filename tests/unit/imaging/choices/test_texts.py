@@ -13,7 +13,7 @@ from services.imaging.options import Options
         ("feather", "a number from 0 to 100"),
         ("crop", "true, false, 1, 0, yes, no, on, off"),
         ("shadow", "none, drop, contact"),
-        ("model", "a text of at most 64 characters"),
+        ("model", "text of at most 64 characters"),
         ("scale", "10% to 100%, or original"),
     ],
 )

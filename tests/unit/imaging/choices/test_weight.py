@@ -1,4 +1,4 @@
-"""The memory that admission reckons with."""
+"""The memory estimate that admission uses."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Mattes led by the photo: on drawn subjects whose alpha is known, on real photographs, and on odd shapes."""
+"""Mattes guided by the photo: on drawn subjects whose alpha is known, on real photographs, and on odd shapes."""
 
 from collections.abc import Callable
 
@@ -86,9 +86,7 @@ def test_a_small_photos_matte_is_half_its_mask_and_certainty_stays() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("edges", ["refined", "matting"])
-def test_solving_around_the_edge_alone_gives_what_solving_all_gives(
-    monkeypatch: pytest.MonkeyPatch, edges: str
-) -> None:
+def test_solving_only_around_the_edge_gives_what_solving_all_gives(monkeypatch: pytest.MonkeyPatch, edges: str) -> None:
     alpha = np.zeros((900, 1200), np.float32)
     alpha[100:500, 200:600] = hairy_disc(400, 400)
     mask, pixels = small(alpha), picture(alpha)

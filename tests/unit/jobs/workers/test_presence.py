@@ -1,4 +1,4 @@
-"""What worker processes say of themselves in Redis."""
+"""What worker processes report in Redis."""
 
 from collections.abc import Iterator
 

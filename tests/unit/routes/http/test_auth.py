@@ -86,7 +86,7 @@ def test_user_who_cannot_be_looked_up_is_neither_unknown_nor_refused(
     assert not (tmp_path / "gone").exists()
 
 
-def test_session_over_https_is_of_this_host_alone(database: Database) -> None:
+def test_session_over_https_belongs_only_to_this_host(database: Database) -> None:
     signed = SignedTokens("a secret of this test")
     user, sessions = make_user(database, "ann@example.com"), Sessions(database, signed)
     here = app(

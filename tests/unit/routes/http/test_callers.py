@@ -1,4 +1,4 @@
-"""Where a request comes from, and by which name it calls the server."""
+"""Where a request comes from, and which host name it uses."""
 
 import socket
 from types import SimpleNamespace
@@ -155,7 +155,7 @@ def test_machine_is_called_by_its_name_and_in_the_local_network(monkeypatch: pyt
     own_names.cache_clear()
 
 
-def test_only_loopback_addresses_are_this_machine_alone() -> None:
+def test_only_loopback_addresses_mean_this_machine() -> None:
     assert [is_own_name(name) for name in ("127.0.0.1", "127.9.9.9", "::1", "192.0.2.1")] == [True, True, True, False]
     assert [is_address(name) for name in ("192.0.2.1", "::1", "1.2.3", "localhost")] == [True, True, False, False]
 
@@ -200,6 +200,6 @@ def test_request_without_a_host_is_answered() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["https://api.example", "*.example", "a b", "api.example/x"])
-def test_entry_that_is_no_host_name_stops_the_start(wrong: str) -> None:
-    with pytest.raises(ConfigError, match=r"ALLOWED_HOSTS is .*host names, as remove\.example\.com"):
+def test_entry_that_is_not_a_host_name_stops_the_start(wrong: str) -> None:
+    with pytest.raises(ConfigError, match=r"ALLOWED_HOSTS is .*host names such as remove\.example\.com"):
         load_settings(allowed_hosts=wrong)

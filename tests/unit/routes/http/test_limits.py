@@ -239,7 +239,7 @@ def test_batch_of_the_owner_is_not_counted() -> None:
     assert client_of(batch, count_loopback=False).get("/batch").status_code == 200
 
 
-def test_setting_is_named_to_the_owner_alone() -> None:
+def test_setting_is_named_only_to_the_owner() -> None:
     client = client_of(view, limit="1 per hour")
     client.get("/view")
     owner = client.get("/view").get_json()["solution"]

@@ -195,7 +195,7 @@ def test_full_server_refuses_only_images_for_now(app: Flask) -> None:
 def test_url_that_leads_back_to_this_service_is_refused(app: Flask, web: Web) -> None:
     with app.test_request_context("/", headers={"Via": f"1.1 {PSEUDONYM}"}), pytest.raises(ForbiddenSource):
         fetch("image_url", URL)
-    with app.test_request_context("/"), pytest.raises(BadURL, match="image_url is not a text but int"):
+    with app.test_request_context("/"), pytest.raises(BadURL, match="image_url is not a string but int"):
         fetch("image_url", 7)
     assert web.asked == []
 

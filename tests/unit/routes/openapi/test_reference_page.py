@@ -35,7 +35,7 @@ def test_names_between_backticks_are_code() -> None:
     assert "- <code>bad_url</code>: No &lt;URL&gt;." in page
 
 
-def test_field_of_a_body_is_no_parameter_as_well() -> None:
+def test_field_of_a_body_is_not_a_parameter_too() -> None:
     schema = {"type": "integer", "minimum": 1, "maximum": 9, "default": 5, "description": "How many."}
     query: list[dict[str, Any]] = [
         {"name": "count", "in": "query", "schema": schema},

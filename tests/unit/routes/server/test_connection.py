@@ -100,7 +100,7 @@ def test_health_checks_are_known_by_their_path(conn: Connection, line: str, is_h
     assert conn.is_health is is_health
 
 
-def test_a_health_check_with_a_body_has_no_thread_of_its_own(conn: Connection) -> None:
+def test_a_health_check_with_a_body_gets_no_separate_thread(conn: Connection) -> None:
     assert conn.add(b"GET /health HTTP/1.1\r\nContent-Length: 2\r\n\r\nab")
     assert not conn.is_health
 

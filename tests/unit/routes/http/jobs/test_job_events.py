@@ -100,7 +100,7 @@ def test_each_change_is_an_event_until_the_job_ends(
 
 
 @pytest.mark.usefixtures("app")
-def test_new_estimate_alone_is_no_event(parts: JobServices, history: History, look: Callable[..., JobSnapshot]) -> None:
+def test_new_estimate_is_not_an_event(parts: JobServices, history: History, look: Callable[..., JobSnapshot]) -> None:
     history.left = [look(STARTED, 50, eta=3.0), look(STARTED, 50, eta=2.0), look(FINISHED, 100)]
     assert read(events(parts, look(STARTED, 50, eta=4.0), None, "ann")) == [("started", 50), ("finished", 100)]
 

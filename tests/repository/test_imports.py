@@ -1,4 +1,4 @@
-"""The rooms of the house: which package may import which, how large they are, and what each is for."""
+"""Which package may import which, how large packages are, and what each is for."""
 
 import ast
 from collections.abc import Iterator
@@ -38,8 +38,8 @@ def code() -> list[Path]:
     return sorted([*packages, *(ROOT / name for name in ENTRY_POINTS), ROOT / "gunicorn.conf.py"])
 
 
-def room(module: str) -> str:
-    """The room of a dotted module name; "" for a library."""
+def package(module: str) -> str:
+    """The package of a dotted module name; "" for a library."""
     parts = module.split(".")
     if parts[0] == "services":
         return parts[1] if len(parts) > 1 else ""
@@ -58,11 +58,11 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def arrows() -> Iterator[tuple[str, str, str]]:
-    """(place, importing room, imported room) of every import between rooms."""
+    """(place, importing package, imported package) of every import between packages."""
     for path in code():
-        here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        here = package(".".join(path.relative_to(ROOT).with_suffix("").parts))
         for line, name in imports(path):
-            there = room(name)
+            there = package(name)
             if there and there != here:
                 yield f"{path.relative_to(ROOT)}:{line}", here, there
 
@@ -71,7 +71,7 @@ def level(name: str) -> int:
     return next(number for number, names in enumerate(LEVELS) if name in names)
 
 
-def test_no_room_imports_a_higher_one() -> None:
+def test_no_package_imports_a_higher_one() -> None:
     wrong = [
         f"{place} imports {there}"
         for place, here, there in arrows()
@@ -80,7 +80,7 @@ def test_no_room_imports_a_higher_one() -> None:
     assert wrong == []
 
 
-def test_rooms_have_no_import_cycle() -> None:
+def test_packages_have_no_import_cycle() -> None:
     edges: dict[str, set[str]] = {}
     for _, here, there in arrows():
         edges.setdefault(here, set()).add(there)
@@ -145,19 +145,19 @@ def test_folders_hold_a_limited_number_of_modules() -> None:
         assert len(modules) <= MAX_MODULES, folder
 
 
-def test_services_have_fourteen_rooms_and_three_files() -> None:
+def test_services_have_fourteen_packages_and_three_files() -> None:
     folder = ROOT / "services"
     assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 14
     assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "errors.py", "removal.py", "result_cache.py"}
 
 
-def test_every_room_has_a_docstring() -> None:
-    for package in [
+def test_every_package_has_a_docstring() -> None:
+    for init in [
         *(ROOT / "services").glob("*/__init__.py"),
         *(ROOT / "routes").rglob("__init__.py"),
         ROOT / "commands/__init__.py",
     ]:
-        assert ast.get_docstring(ast.parse(package.read_text())), package
+        assert ast.get_docstring(ast.parse(init.read_text())), init
 
 
 def test_files_stay_short() -> None:
