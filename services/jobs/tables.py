@@ -28,6 +28,7 @@ BATCH: Final = "batch"
 # The folders of the storage that jobs fill, by what their files are.
 FOLDERS: Final = {"uploads": "originals/", "results": "results/", "masks": "masks/", "previews": "previews/"}
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+ITEM_ID: Final = re.compile(rf"{JOB_ID.pattern}-[0-9]{{1,9}}")
 
 
 class Job(Base):
