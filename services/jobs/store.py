@@ -135,10 +135,18 @@ class JobStore:
         """
         items = select(JobItem.id).where(JobItem.job_id == job_id)
         left = exists(items.where(JobItem.state.in_(ACTIVE)))
+        with self.database.connection() as connection:
+            if connection.scalar(select(left)):
+                return False
         found = [(exists(items.where(JobItem.state == state)), state) for state in (FINISHED, FAILED)]
         state = case(*found, else_=CANCELLED)
-        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE), ~left)
-        return self._execute(job.values(state=state, **self._job_end(_now())))
+        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
+        with self.database.session() as session:
+            # Lock the job before its items are looked at: an UPDATE that has to wait for it would see, on PostgreSQL,
+            # the items as they were before.
+            if not _changed(session, job.values(state=Job.state)):
+                return False
+            return _changed(session, job.where(~left).values(state=state, **self._job_end(_now())))
 
     def cancel(self, job_id: str) -> bool:
         """End all items that have not ended: none of them can be claimed or finished any more. False when all had."""
