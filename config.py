@@ -41,6 +41,7 @@ BODIES_SHARE: Final = 0.25
 # At a time, at most: JSON as received, as its parser copies it, and the text found in it.
 BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
+MAX_KEPT_SECONDS: Final = 1e10  # three centuries: a year has four digits
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
 # An address, or a name and an address.
 MAIL_FROM: Final = r"^([^<>\r\n@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)?$"
@@ -281,10 +282,10 @@ class Settings(BaseSettings):
     job_timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 300.0
     batch_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     max_waiting_per_caller: Annotated[int, Field(ge=1)] = 1000
-    job_result_ttl_seconds: Annotated[float, Field(gt=0)] = 86400.0
+    job_result_ttl_seconds: Annotated[float, Field(gt=0, le=MAX_KEPT_SECONDS)] = 86400.0
     cleanup_enabled: bool = True
     cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
-    cleanup_older_than_seconds: Annotated[float, Field(ge=0)] = 604800.0
+    cleanup_older_than_seconds: Annotated[float, Field(ge=0, le=MAX_KEPT_SECONDS)] = 604800.0
     download_redirect: bool = False
     webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = ""
     webhook_secret_previous: Annotated[str, AfterValidator(_webhook_secret)] = ""

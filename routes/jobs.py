@@ -216,6 +216,6 @@ def page_size(text: str) -> int:
     """Return the number of jobs on a page. Raises `BadOption`."""
     if not text:
         return PAGE
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE:
+    if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE)) and 1 <= int(text) <= MAX_PAGE:
         return int(text)
     raise BadOption("limit", text, f"a whole number from 1 to {MAX_PAGE}")

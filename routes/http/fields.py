@@ -12,6 +12,7 @@ from services.errors import BadOption, MultipleImages, UnknownOption
 from services.imaging.formats import Format, usable_formats
 from services.imaging.options import BACKGROUND_IMAGE, Options, option_names, unknown_option
 from services.imaging.values import BOOLEAN_WORDS, parse_bool
+from services.jobs.tables import OWN_KEY
 from services.storage.base import KEYS, is_key
 
 FILE_FIELDS: Final = ("file", "image")
@@ -120,6 +121,8 @@ def result_key(key: object) -> str:
         raise BadOption(OUTPUT_KEY, None, "nothing, because this server has no object storage")
     if not (isinstance(key, str) and is_key(RESULTS_PREFIX + key)):
         raise BadOption(OUTPUT_KEY, key, KEYS)
+    if OWN_KEY.fullmatch(RESULTS_PREFIX + key):
+        raise BadOption(OUTPUT_KEY, key, "another name: results of jobs are named like this, and are deleted in time")
     return RESULTS_PREFIX + key
 
 

@@ -1,14 +1,21 @@
 """Makes callers' file names safe to show and to write, and distinct within an archive."""
 
+import re
 import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
 MAX_NAME_CHARS: Final = 100
+# Of one part of a path, in UTF-8: file systems take 255, and a number and an ending follow.
+MAX_NAME_BYTES: Final = 200
 MAX_PATH_CHARS: Final = 200
 # Endings of images and results; another one, as in `v1.2 final`, is part of the name.
 ENDINGS: Final = frozenset(
     {"png", "jpg", "jpeg", "jfif", "webp", "avif", "heic", "heif", "gif", "bmp", "tif", "tiff", "zip"}
+)
+# Windows takes these for devices, in any folder and with any ending.
+DEVICES: Final = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)", re.IGNORECASE
 )
 UNSAFE: Final = frozenset('<>:"/\\|?*;%')
 
@@ -51,7 +58,8 @@ def without_ending(path: str) -> str:
 def _harmless(name: str) -> str:
     visible = "".join(c for c in name if unicodedata.category(c)[0] != "C" and (c == " " or not c.isspace()))
     clean = "".join("_" if _becomes_unsafe(c) else c for c in visible).strip(" .")
-    return clean[:MAX_NAME_CHARS].rstrip(" .") or "image"
+    short = clean[:MAX_NAME_CHARS].encode()[:MAX_NAME_BYTES].decode(errors="ignore").rstrip(" .") or "image"
+    return f"_{short}" if DEVICES.match(short) else short
 
 
 def _becomes_unsafe(character: str) -> bool:

@@ -17,7 +17,7 @@ from services.errors import BadOption
 from services.jobs.errors import ItemNotFound, JobNotFound
 from services.jobs.eta import Eta
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, ITEM_ID, JOB_ID, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
@@ -94,6 +94,9 @@ class JobQueries:
             if job is None or not seen(job):
                 raise JobNotFound
             items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
+            if not items:
+                # The job was deleted between the two queries: on PostgreSQL each sees what was committed before it.
+                raise JobNotFound
             return JobSnapshot(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
 
     def state(self, job_id: str, owner: str | None) -> str:
@@ -119,14 +122,17 @@ class JobQueries:
         return self._items(item_ids, true())
 
     def _items(self, item_ids: Sequence[str], seen: ColumnElement[bool]) -> dict[str, tuple[Job, JobItem]]:
-        found = select(Job, JobItem).join(JobItem, JobItem.job_id == Job.id).where(seen, JobItem.id.in_(item_ids))
+        # PostgreSQL refuses a text with a NUL: no id of another form reaches it.
+        ids = [item_id for item_id in item_ids if ITEM_ID.fullmatch(item_id)]
+        found = select(Job, JobItem).join(JobItem, JobItem.job_id == Job.id).where(seen, JobItem.id.in_(ids))
         with self._database.session() as session:
             return {item.id: (job, item) for job, item in session.execute(found)}
 
     def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
         """Return the states of those jobs that this caller may see, by id."""
+        ids = [job_id for job_id in job_ids if JOB_ID.fullmatch(job_id)]
         with self._database.session() as session:
-            found = session.execute(select(Job.id, Job.state).where(_seen_by(owner), Job.id.in_(job_ids)))
+            found = session.execute(select(Job.id, Job.state).where(_seen_by(owner), Job.id.in_(ids)))
             return {row.id: row.state for row in found}
 
     def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
@@ -153,7 +159,8 @@ class JobQueries:
     def item(self, job_id: str, item_id: str, owner: str | None) -> tuple[Job, JobItem]:
         """Return a job that this caller may see, and one of its items. Raises `JobNotFound`, `ItemNotFound`."""
         with self._database.session() as session:
-            job, item = session.get(Job, job_id), session.get(JobItem, item_id)
+            job = session.get(Job, job_id)
+            item = session.get(JobItem, item_id) if ITEM_ID.fullmatch(item_id) else None
         if job is None or job.owner not in (None, owner):
             raise JobNotFound
         if item is None or item.job_id != job_id:
@@ -202,12 +209,12 @@ def _seen_by(owner: str | None) -> ColumnElement[bool]:
 
 
 def _snapshots(session: Session, jobs: Sequence[Job]) -> list[JobSnapshot]:
-    """Return the jobs with their items, without estimates."""
+    """Return the jobs with their items, without estimates; a job that was deleted since has none, and is left out."""
     of_these = select(JobItem).where(JobItem.job_id.in_([job.id for job in jobs]))
     items: dict[str, list[JobItem]] = {job.id: [] for job in jobs}
     for item in session.scalars(of_these.order_by(JobItem.job_id, JobItem.position)):
         items[item.job_id].append(item)
-    return [JobSnapshot(job, items[job.id], None) for job in jobs]
+    return [JobSnapshot(job, items[job.id], None) for job in jobs if items[job.id]]
 
 
 def is_expired(job: Job) -> bool:
@@ -229,8 +236,10 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
     try:
         at, last = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode("ascii").split(" ")
         moment = datetime.fromisoformat(at)
-    except (ValueError, binascii.Error) as exc:
+        # A moment near the ends of the calendar has no place in UTC.
+        utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error) as exc:
         raise BadOption("cursor", text[:100], "next_cursor of the page before") from exc
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not JOB_ID.fullmatch(last):
         raise BadOption("cursor", text[:100], "next_cursor of the page before")
-    return moment, last
+    return utc, last

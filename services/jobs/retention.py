@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
-from services.jobs.tables import JOB_ID
-from services.storage.base import Storage
+from services.jobs.tables import OWN_KEY
+from services.storage.base import Storage, is_key
+from services.storage.errors import StorageUnavailable
 
 BATCH_SIZE: Final = 200
 PREFIXES: Final = ("originals/", "results/", "masks/", "previews/", "archives/")
 # A younger file may belong to a job that is being inserted.
 ORPHAN_SECONDS: Final = 3600.0
+# After this many jobs whose files can't be deleted, a round takes the storage for lost.
+MAX_STUCK: Final = 10
 log = structlog.get_logger("retention")
 
 
@@ -39,9 +42,16 @@ class Retention:
         self._record_seconds = record_seconds
 
     def run(self) -> Removed:
-        """Run one round. Raises `DatabaseUnavailable`, `StorageUnavailable`."""
-        jobs, files = self._delete_expired_files()
-        records, orphans = self._delete_old_records(), self._delete_orphans()
+        """Run one round. Raises `DatabaseUnavailable`, `StorageUnavailable`.
+
+        Files of one job that can't be deleted hold up nothing else; their error is raised in the end.
+        """
+        stuck: dict[str, StorageUnavailable] = {}
+        jobs, files = self._delete_expired_files(stuck)
+        records = self._delete_old_records()
+        for error in stuck.values():
+            raise error
+        orphans = self._delete_orphans()
         removed = Removed(jobs_expired=jobs, files=files, records=records, orphans=orphans)
         if jobs or files or records or orphans:
             log.info("retention", **removed.model_dump())
@@ -52,24 +62,39 @@ class Retention:
 
         Raises `DatabaseUnavailable`, `StorageUnavailable`: the record is kept then, so that this can be repeated.
         """
+        self._store.mark_erased(job_id)
         self._store.cancel(job_id)
         self._delete_files(job_id)
         self._store.delete(job_id)
         log.info("job erased", job=job_id)
 
     def _delete_files(self, job_id: str) -> int:
-        """Delete the originals and results of a job, with their masks and previews; count them."""
-        keys = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
+        """Delete the originals and results of a job, with their masks and previews; count them.
+
+        Files that another program put beside them, under names that are no keys, stay.
+        """
+        found = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
+        keys = [key for key in found if is_key(key)]
         self._storage.delete(keys)
         return len(keys)
 
-    def _delete_expired_files(self) -> tuple[int, int]:
-        """Delete the files of expired jobs, whose records stay; count jobs and files."""
+    def _delete_expired_files(self, stuck: dict[str, StorageUnavailable]) -> tuple[int, int]:
+        """Delete the files of expired jobs, whose records stay; count jobs and files.
+
+        `stuck` gets the jobs whose files can't be deleted. Raises their error once there are `MAX_STUCK`.
+        """
         jobs = files = 0
-        while found := self._pending.expired_jobs(BATCH_SIZE):
+        while found := [j for j in self._pending.expired_jobs(BATCH_SIZE + len(stuck)) if j not in stuck]:
             for job_id in found:
-                files += self._delete_files(job_id)
-                jobs += self._store.mark_files_removed(job_id)
+                try:
+                    files += self._delete_files(job_id)
+                except StorageUnavailable as exc:
+                    log.warning("files not deleted", job=job_id, details=exc.details)
+                    stuck[job_id] = exc
+                    if len(stuck) == MAX_STUCK:
+                        raise
+                else:
+                    jobs += self._store.mark_files_removed(job_id)
         return jobs, files
 
     def _delete_old_records(self) -> int:
@@ -86,10 +111,8 @@ class Retention:
         for prefix in PREFIXES:
             batch: dict[str, str] = {}
             for stored in self._storage.list(prefix):
-                job_id = stored.key.split("/")[1]
-                # Other names are objects of callers: `output_key`.
-                if stored.modified < before and JOB_ID.fullmatch(job_id):
-                    batch[stored.key] = job_id
+                if stored.modified < before and (own := OWN_KEY.fullmatch(stored.key)):
+                    batch[stored.key] = own[1]
                 if len(batch) >= BATCH_SIZE:
                     deleted += self._delete_orphans_of(batch)
                     batch = {}

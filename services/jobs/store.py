@@ -135,10 +135,18 @@ class JobStore:
         """
         items = select(JobItem.id).where(JobItem.job_id == job_id)
         left = exists(items.where(JobItem.state.in_(ACTIVE)))
+        with self.database.connection() as connection:
+            if connection.scalar(select(left)):
+                return False
         found = [(exists(items.where(JobItem.state == state)), state) for state in (FINISHED, FAILED)]
         state = case(*found, else_=CANCELLED)
-        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE), ~left)
-        return self._execute(job.values(state=state, **self._job_end(_now())))
+        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
+        with self.database.session() as session:
+            # Lock the job before its items are looked at: an UPDATE that has to wait for it would see, on PostgreSQL,
+            # the items as they were before.
+            if not _changed(session, job.values(state=Job.state)):
+                return False
+            return _changed(session, job.where(~left).values(state=state, **self._job_end(_now())))
 
     def cancel(self, job_id: str) -> bool:
         """End all items that have not ended: none of them can be claimed or finished any more. False when all had."""
@@ -181,6 +189,11 @@ class JobStore:
             again = update(JobItem).where(*items)
             return _changed(session, again.values(state=QUEUED, attempts=0, progress=0, **reset_item))
 
+    def mark_erased(self, job_id: str) -> None:
+        """Note that a job is being deleted: no webhook follows, and no result is replaced any more."""
+        erased = {"removed_at": _now(), "callback_url": None, "callback_due_at": None}
+        self._execute(update(Job).where(Job.id == job_id).values(erased))
+
     def mark_files_removed(self, job_id: str) -> bool:
         """Note that the files of an expired job were deleted. False when another process has noted it."""
         expired = (Job.state.in_(ENDED), Job.expires_at < _now(), Job.removed_at.is_(None))
@@ -191,13 +204,13 @@ class JobStore:
 
         False when another process makes this attempt.
         """
-        mine = (Job.id == job.id, Job.callback_attempts == job.callback_attempts, Job.callback_due_at.is_not(None))
+        mine = (Job.callback_attempts == job.callback_attempts, Job.callback_due_at.is_not(None))
         counted = {"callback_attempts": job.callback_attempts + 1, "callback_due_at": next_due}
-        return self._execute(update(Job).where(*mine).values(counted))
+        return self._execute(update(Job).where(*_same_end(job), *mine).values(counted))
 
     def mark_webhook_sent(self, job: Job, outcome: str, *, delivered: bool) -> bool:
         """Record the outcome of the attempt begun for `job`; no other follows one that was delivered."""
-        attempted = update(Job).where(Job.id == job.id, Job.callback_attempts == job.callback_attempts + 1)
+        attempted = update(Job).where(*_same_end(job), Job.callback_attempts == job.callback_attempts + 1)
         no_more = {"callback_due_at": None} if delivered else {}
         return self._execute(attempted.values(callback_status=outcome, **no_more))
 
@@ -229,6 +242,11 @@ class JobStore:
 def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
     late = (JobItem.lease_until < _now(),) if if_late else ()
     return JobItem.id == claim.item.id, JobItem.state == STARTED, JobItem.lease_owner == claim.token, *late
+
+
+def _same_end(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    """Fit the job unless it was restarted since: its webhook is another one then."""
+    return Job.id == job.id, Job.finished_at == job.finished_at
 
 
 def _retryable() -> sa.ColumnElement[bool]:

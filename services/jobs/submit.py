@@ -81,7 +81,7 @@ class JobSubmitter:
     def submit(self, submission: Submission) -> Job:
         """Return the new job, or the one made with the same idempotency key.
 
-        Raises `QueueUnavailable`, `StorageUnavailable`, `DatabaseUnavailable` (nothing of the job is left then), `Busy`
+        Raises `QueueUnavailable`, `StorageUnavailable` (nothing of the job is left then), `DatabaseUnavailable`, `Busy`
         for a caller with too many waiting images, `IdempotencyKeyReused`. Concurrent requests of a caller do not count
         each other's images, so the limit may be exceeded by those.
         """
@@ -97,9 +97,9 @@ class JobSubmitter:
         job, items = _records_of(submission)
         with self._deleted_on_error(job, items):
             self._store_files(submission, job, items)
-            first = self._dispatcher.mark_first(items, in_flight)
-            added = self._store.add(job, items)
-        if not added:
+        first = self._dispatcher.mark_first(items, in_flight)
+        # Where this raises, the job may be recorded all the same: its files stay, for retention to delete if it is not.
+        if not self._store.add(job, items):
             return self._lost_race(submission, job, items)
         if all(item.state == FAILED for item in items):
             # The job is recorded: recovery closes it if this fails.

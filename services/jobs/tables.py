@@ -28,6 +28,12 @@ BATCH: Final = "batch"
 # The folders of the storage that jobs fill, by what their files are.
 FOLDERS: Final = {"uploads": "originals/", "results": "results/", "masks": "masks/", "previews": "previews/"}
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+ITEM_ID: Final = re.compile(rf"{JOB_ID.pattern}-[0-9]{{1,9}}")
+# What `original_key` and the functions beside it make, and the manifest of an archive, with the id in it. Other keys in
+# these folders are callers' own (`output_key`).
+OWN_KEY: Final = re.compile(
+    rf"[a-z]+/({JOB_ID.pattern})/(?:background|manifest\.json|[0-9]+(?:-[0-9]+[0-9a-f]{{8}})?(?:\.[a-z0-9]+)?)"
+)
 
 
 class Job(Base):

@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 class TtlCache(Generic[T]):
-    """Values by key, each valid for `seconds`. While one caller refreshes a value, the others get the stale one."""
+    """Values by key, each valid for `seconds`.
+
+    While one caller refreshes a value, the others get the stale one, if it is not older than twice that.
+    """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
@@ -23,7 +26,7 @@ class TtlCache(Generic[T]):
         now = self._clock()
         with self._lock:
             kept = self._kept.get(key)
-            if kept is not None:
+            if kept is not None and now - kept[0] < 2 * self._seconds:
                 if now - kept[0] < self._seconds:
                     return kept[1]
                 self._kept[key] = now, kept[1]

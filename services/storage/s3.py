@@ -167,6 +167,10 @@ class S3Bucket:
                 raise ObjectNotFound from exc
             log.warning("object storage refuses", operation=operation, code=code, reason=str(exc)[:300])
             raise StorageUnavailable(code) from exc
+        except RecursionError as exc:
+            # To a redirect botocore asks for the bucket's region, and asks again when that is redirected too.
+            log.warning("object storage redirects: see S3_ENDPOINT_URL and AWS_REGION", operation=operation)
+            raise StorageUnavailable("it redirects") from exc
         except (BotoCoreError, OSError) as exc:
             if isinstance(exc, (HTTPClientError, ConnectionError)):
                 self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS

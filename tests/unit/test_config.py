@@ -187,6 +187,16 @@ def test_secret_that_can_be_guessed_stops_the_start(name: str, monkeypatch: pyte
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["JOB_RESULT_TTL_SECONDS", "CLEANUP_OLDER_THAN_SECONDS"])
+def test_time_beyond_the_calendar_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "9999999999")
+    load_settings()
+    for forever in ("inf", "1e12"):
+        monkeypatch.setenv(name, forever)
+        with pytest.raises(ConfigError, match=name):
+            load_settings()
+
+
 def test_webhook_secrets_are_two_while_they_change() -> None:
     new, old = "new secret of length", "old secret of length"
     assert load_settings(webhook_secret=new).webhook_secrets == (new,)

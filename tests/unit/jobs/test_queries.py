@@ -1,14 +1,16 @@
 """What callers learn of jobs: who may see one, its progress, whether it can be retried, how long it takes, pages."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from services.errors import BadOption
-from services.jobs.errors import JobNotFound
+from services.jobs.errors import ItemNotFound, JobNotFound
 from services.jobs.queries import JobQueries, JobSnapshot, Lister
 from services.jobs.store import JobStore
-from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, item_id
+from services.jobs.tables import FAILED, FINISHED, QUEUED, STARTED, JobItem, item_id
 from services.storage.errors import ResultExpired
 from tests.support.jobs import claim_item, finish_job, insert_job, new_records
 
@@ -118,7 +120,39 @@ def test_page_of_everybody_has_the_failed_jobs_of_all_callers(store: JobStore, q
     assert [found.job.id for found in [*first, *second]] == made[::-1]
 
 
-@pytest.mark.parametrize("cursor", ["x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"])
+def cursor_of(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "é", "////", "MjAyNg", "MjAyNi0wMS0wMSB4"),
+        cursor_of(f"0001-01-01T00:00:00+23:00 {'a' * 32}"),
+        cursor_of("2026-01-01T00:00:00+00:00 \0"),
+    ],
+)
 def test_an_invalid_cursor_is_refused(queries: JobQueries, cursor: str) -> None:
     with pytest.raises(BadOption, match="cursor"):
         queries.page(Lister(KEY), 2, cursor)
+
+
+def test_an_id_that_no_database_takes_is_unknown(store: JobStore, queries: JobQueries) -> None:
+    """PostgreSQL refuses texts with a NUL; that must not count as a lost database either."""
+    job_id = insert_job(store)
+    with pytest.raises(ItemNotFound):
+        queries.item(job_id, f"{job_id}-1\0", None)
+    assert queries.items([f"{job_id}-1\0", f"{job_id}-1"], None).keys() == {f"{job_id}-1"}
+    assert queries.states(["\0", job_id], None) == {job_id: QUEUED}
+    assert queries.job(job_id, None).job.id == job_id
+
+
+def test_job_that_is_deleted_while_it_is_read_is_not_found(store: JobStore, queries: JobQueries) -> None:
+    """On PostgreSQL each query sees what was committed before it: the job, and then none of its items."""
+    job_id, other = insert_job(store, owner=KEY), insert_job(store, owner=KEY)
+    with store.database.session() as session:
+        session.execute(delete(JobItem).where(JobItem.job_id == job_id))
+    with pytest.raises(JobNotFound):
+        queries.job(job_id, KEY)
+    assert queries.jobs([job_id, other], KEY).keys() == {other}
+    assert [found.job.id for found in queries.page(Lister(KEY), 10)[0]] == [other]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.archives.errors import BadEntry
-from services.errors import Busy
+from services.errors import Busy, DatabaseUnavailable
 from services.jobs.dispatch import CALLER_SHARE, Dispatcher
 from services.jobs.errors import IdempotencyKeyReused, QueueUnavailable
 from services.jobs.pending import PendingWork
@@ -115,6 +115,26 @@ def test_a_job_whose_storage_fails_leaves_nothing(
     with pytest.raises(StorageUnavailable):
         submitter.submit(batch(3))
     assert (stored(storage), queue.sent) == ([], [])
+
+
+def test_files_stay_where_nobody_knows_whether_the_job_was_recorded(
+    submitter: JobSubmitter, store: JobStore, storage: LocalFolder, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may be lost after the commit and before its answer: the job runs then, and a repetition finds it."""
+    add = store.add
+
+    def lose(*records: Any) -> bool:
+        add(*records)
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(store, "add", lose)
+    with pytest.raises(DatabaseUnavailable):
+        submitter.submit(batch(2, idempotency_key="k"))
+    monkeypatch.undo()
+    found = submitter.submit(batch(2, idempotency_key="k"))
+    assert stored(storage) == [f"originals/{found.id}/{n}" for n in (1, 2)]
+    recovery_of(store, queue, RetryPolicy(1, [0]), lost_seconds=0).run()
+    assert queue.sent == [item_id(found.id, n) for n in (1, 2)]
 
 
 def test_an_idempotency_key_returns_the_same_job_of_its_caller(submitter: JobSubmitter, storage: LocalFolder) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,13 +14,18 @@ from services.jobs.signatures import Signer
 from services.jobs.store import JobStore
 from services.jobs.webhooks import Webhooks
 from services.net.client import Outbound
-from tests.support.jobs import insert_job, simultaneously
+from tests.support.jobs import claim_item, insert_job, simultaneously
 from tests.support.webhooks import SECRET, Receiver, SilentReceiver, attempt_due, ended
 
 
 def webhooks(store: JobStore, *hosts: str, tries: int = 3, wait: float = 0, public_url: str = "") -> Webhooks:
     outbound = Outbound(ports=(80, 443), hosts=hosts)
     return Webhooks(store, outbound, Signer([SECRET]), RetryPolicy(tries - 1, (wait,)), public_url=public_url)
+
+
+def fail_job(store: JobStore, job_id: str) -> None:
+    assert store.fail(claim_item(store, job_id), "internal_error", "")
+    assert store.close(job_id)
 
 
 def test_webhook_is_retried_until_it_is_accepted(store: JobStore, queries: JobQueries) -> None:
@@ -46,6 +52,29 @@ def test_concurrent_senders_deliver_a_webhook_once(store: JobStore) -> None:
         host = f"127.0.0.1:{receiver.port}"
         simultaneously(*[lambda: webhooks(store, host, wait=60).attempt(job)] * 4)
         assert len(receiver.requests) == 1
+
+
+def test_attempt_for_an_earlier_end_of_a_job_says_nothing_of_the_later_one(
+    store: JobStore, queries: JobQueries
+) -> None:  # fmt: skip
+    with Receiver((200, 503)) as receiver:
+        job_id = insert_job(store, callback_url=receiver.url)
+        fail_job(store, job_id)
+        pending, sender = PendingWork(store.database), webhooks(store, f"127.0.0.1:{receiver.port}", wait=60)
+        earlier = pending.due_webhook()
+        assert earlier
+        assert store.begin_webhook_attempt(earlier, None)
+        assert store.retry(job_id)
+        fail_job(store, job_id)
+        # Another sender has read the job before the retry: what it would say is no longer true.
+        sender.attempt(earlier)
+        assert receiver.requests == []
+        later = pending.due_webhook()
+        assert later
+        assert store.begin_webhook_attempt(later, datetime.now(UTC))
+        # Only now does the first attempt's receiver answer.
+        assert not store.mark_webhook_sent(earlier, "200", delivered=True)
+    assert queries.job(job_id, None).job.callback_due_at
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest"])

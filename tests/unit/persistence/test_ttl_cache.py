@@ -53,6 +53,15 @@ def test_callers_get_the_stale_value_during_a_refresh() -> None:
     assert recent.get_or_make("a", never) == "new"
 
 
+def test_nobody_gets_a_value_that_is_much_older_than_its_time() -> None:
+    clock = Clock()
+    recent = TtlCache[str](2.0, clock)
+    recent.get_or_make("a", lambda: "old")
+    clock.now += 60
+    # The inner call comes while the outer one makes the value.
+    assert recent.get_or_make("a", lambda: recent.get_or_make("a", lambda: "new")) == "new"
+
+
 def test_a_failed_refresh_is_repeated_by_the_next_caller() -> None:
     recent = TtlCache[float](60)
     with pytest.raises(ZeroDivisionError):

@@ -11,6 +11,7 @@ from services.storage import s3 as module
 from services.storage.base import S3Options
 from services.storage.errors import ObjectNotFound, StorageUnavailable
 from services.storage.s3 import S3Bucket
+from tests.support.sources import answer, source
 from tests.support.waiting import free_port
 
 
@@ -61,6 +62,16 @@ def test_errors_of_boto3_are_translated(bucket: S3Bucket, error: Exception, expe
         raise_translated(bucket, error)
     assert caught.value.details == details
     assert caught.value.__cause__ is error
+
+
+def test_server_that_redirects_can_not_be_used() -> None:
+    """As one behind a proxy that leads from http to https."""
+    moved = answer(status="301 Moved Permanently", Location="https://storage.example/", Connection="close")
+    with source(moved) as server:
+        bucket = S3Bucket("bucket", S3Options(f"http://127.0.0.1:{server.port}", "", "us-east-1", "id", "key"))
+        for call in (bucket.check, lambda: bucket.open("a"), lambda: bucket.put("a", b"x", "image/png")):
+            with pytest.raises(StorageUnavailable, match="it redirects"):
+                call()
 
 
 def test_a_lost_connection_opens_the_circuit_but_not_for_links(bucket: S3Bucket) -> None:

@@ -112,7 +112,8 @@ def test_accept_chooses_json_or_the_best_named_format(app: Flask, accept: str, j
 def test_result_key_lies_below_its_prefix_and_needs_storage(app: Flask) -> None:
     with app.app_context():
         assert (result_key(None), result_key("a/b.png")) == ("", "results/a/b.png")
-        for bad in ("../b.png", 7, "a" * 2000):
+        assert result_key(f"{'0a' * 16}/photo.png") == f"results/{'0a' * 16}/photo.png"
+        for bad in ("../b.png", 7, "a" * 2000, f"{'0a' * 16}/1.png"):
             with pytest.raises(BadOption, match="output_key"):
                 result_key(bad)
         app.extensions[EXTENSION].settings.storage_given = False
