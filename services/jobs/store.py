@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from services.api_keys.usage import JOBS_ENDPOINT, Counts, Slot, add_usage, today
 from services.jobs.facts import ResultFacts
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, DELETED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
 
@@ -124,9 +124,9 @@ class JobStore:
         return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
     def is_unwanted(self, item_id: str) -> bool:
-        """Return whether the item was cancelled, or deleted with its job."""
+        """Return whether the item was cancelled, or deleted alone or with its job."""
         with self.database.session() as session:
-            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, None)
+            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, DELETED, None)
 
     def close(self, job_id: str) -> bool:
         """End the job if all its items have ended.
@@ -155,6 +155,16 @@ class JobStore:
         """End an item that has not ended. False when it had; its job may have to be closed."""
         active = (JobItem.id == item_id, JobItem.state.in_(ACTIVE))
         return self._update_item(*active, state=CANCELLED, lease_owner=None, lease_until=None, finished_at=_now())
+
+    def delete_item(self, item_id: str) -> bool:
+        """Mark an item as deleted: it can't be claimed, finished, edited or restarted any more. False when it was.
+
+        Its job may have to be closed.
+        """
+        kept = (JobItem.id == item_id, JobItem.state != DELETED)
+        ended = {"finished_at": func.coalesce(JobItem.finished_at, _now()), "lease_owner": None, "lease_until": None}
+        forgotten = dict.fromkeys(("stage", "result_key", "result", "error_code", "error_details"))
+        return self._update_item(*kept, state=DELETED, original_bytes=0, **ended, **forgotten)
 
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.

@@ -14,7 +14,7 @@ from services.jobs.pending import PendingWork
 from services.jobs.queries import JobQueries
 from services.jobs.retention import ORPHAN_SECONDS, Removed, Retention
 from services.jobs.store import JobStore
-from services.jobs.tables import CANCELLED, Job, new_job_id
+from services.jobs.tables import CANCELLED, Job, item_id, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired, StorageUnavailable
 from services.storage.local import LocalFolder
@@ -98,6 +98,25 @@ def test_job_whose_files_can_not_be_deleted_keeps_its_record(
     assert queries.job(job_id, None).job.state == CANCELLED
     Retention(store, storage, 3600).erase(job_id)
     assert keys(storage) == set()
+
+
+def test_deletion_of_an_item_that_the_storage_refused_can_be_repeated(
+    store: JobStore, queries: JobQueries, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise StorageUnavailable("gone")
+
+    job_id = insert_job(store, 2)
+    for position in (1, 2):
+        storage.put(f"originals/{job_id}/{position}", b"x", "image/png")
+    item = queries.item(job_id, item_id(job_id, 1), None)[1]
+    monkeypatch.setattr(storage, "delete", fail)
+    with pytest.raises(StorageUnavailable):
+        Retention(store, storage, 3600).erase_item(item)
+    monkeypatch.undo()
+    assert store.is_unwanted(item.id)
+    Retention(store, storage, 3600).erase_item(item)
+    assert keys(storage) == {f"originals/{job_id}/2"}
 
 
 def test_old_orphans_are_deleted_but_not_young_or_callers_files(store: JobStore, storage: LocalFolder) -> None:
