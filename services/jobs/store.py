@@ -123,11 +123,6 @@ class JobStore:
         why = {"error_code": code, "error_details": details, "queued_at": None, "due_at": due}
         return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
-    def is_unwanted(self, item_id: str) -> bool:
-        """Return whether the item was cancelled, or deleted alone or with its job."""
-        with self.database.session() as session:
-            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, DELETED, None)
-
     def close(self, job_id: str) -> bool:
         """End the job if all its items have ended.
 
@@ -157,10 +152,7 @@ class JobStore:
         return self._update_item(*active, state=CANCELLED, lease_owner=None, lease_until=None, finished_at=_now())
 
     def delete_item(self, item_id: str) -> bool:
-        """Mark an item as deleted: it can't be claimed, finished, edited or restarted any more. False when it was.
-
-        Its job may have to be closed.
-        """
+        """End an item for good, whatever its state, without its result. False when it was deleted before."""
         kept = (JobItem.id == item_id, JobItem.state != DELETED)
         ended = {"finished_at": func.coalesce(JobItem.finished_at, _now()), "lease_owner": None, "lease_until": None}
         forgotten = dict.fromkeys(("stage", "result_key", "result", "error_code", "error_details"))

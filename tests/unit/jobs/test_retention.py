@@ -79,7 +79,7 @@ def test_erased_job_leaves_no_file_and_no_record(
             queries.job(job_id, None)
     assert keys(storage) == {f"originals/{kept}/1", f"results/{kept}/1"}
     assert not store.finish(claim, "k", FACTS)
-    assert store.is_unwanted(claim.item.id)
+    assert PendingWork(store.database).is_unwanted(claim.item.id)
     assert PendingWork(store.database).due_webhook() is None
 
 
@@ -114,7 +114,7 @@ def test_deletion_of_an_item_that_the_storage_refused_can_be_repeated(
     with pytest.raises(StorageUnavailable):
         Retention(store, storage, 3600).erase_item(item)
     monkeypatch.undo()
-    assert store.is_unwanted(item.id)
+    assert PendingWork(store.database).is_unwanted(item.id)
     Retention(store, storage, 3600).erase_item(item)
     assert keys(storage) == {f"originals/{job_id}/2"}
 

@@ -270,7 +270,7 @@ def test_a_deleted_item_refuses_every_other_transition(store: JobStore, queries:
         assert store.delete_item(item_id(job_id, position))
         assert not store.delete_item(item_id(job_id, position))
     assert not store.finish(claims[1], "k", FACTS)
-    assert store.is_unwanted(claims[1].item.id)
+    assert PendingWork(store.database).is_unwanted(claims[1].item.id)
     assert not store.replace_result(finished, "k2", FACTS)
     assert store.claim(item_id(job_id, 3), "token", 30) is None
     assert not store.cancel_item(item_id(job_id, 3))
