@@ -48,9 +48,8 @@ def answers(running: Studio, tab: Tab) -> list[int]:
     return [requests.get(f"{running.url}/api/jobs/{job}", timeout=10).status_code for job in sorted(jobs(tab))]
 
 
-def status_of(running: Studio, tab: Tab, name: str) -> tuple[int, str]:
+def status_of(running: Studio, job: str, name: str) -> tuple[int, str]:
     """Return the server's answer about a photo as it was sent, and the state that it has in its job."""
-    (job,) = jobs(tab)
     shown = requests.get(f"{running.url}/api/jobs/{job}", timeout=10).json()
     (image,) = [image for image in shown["items"] if image["name"] == name]
     original = requests.get(f"{running.url}/api/jobs/{job}/items/{image['item_id']}/original", timeout=10)
@@ -126,8 +125,9 @@ def test_photos_are_gone_for_good_after_some_seconds(with_jobs: Studio, tabs: Ta
     tab.page.clock.fast_forward(11_000)
     undo(tab).wait_for(state="detached")
     # The job has another photo, which stays.
-    poll(lambda: status_of(with_jobs, tab, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
-    assert status_of(with_jobs, tab, "chelsea.jpg") == (200, "finished")
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    assert status_of(with_jobs, job, "chelsea.jpg") == (200, "finished")
     with tab.page.expect_download():
         item(tab, "chelsea.jpg").get_by_role("button", name="Download").click()
     remove(tab, "chelsea.jpg")
@@ -171,8 +171,25 @@ def test_photo_that_is_removed_while_it_is_sent_is_not_kept_by_the_server(
     undo(tab).wait_for(state="detached")
     held[0].continue_()
     wait_for(tab, {"chelsea.jpg": COMPLETED})
-    poll(lambda: status_of(with_jobs, tab, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
-    assert status_of(with_jobs, tab, "chelsea.jpg") == (200, "finished")
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    assert status_of(with_jobs, job, "chelsea.jpg") == (200, "finished")
+
+
+def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url)
+    # The page hears nothing of its job, which ends before it is stopped.
+    tab.expect("409")
+    held = hold(tab, "**/api/jobs/events*", "GET")
+    choose(tab, *photo_files[:2])
+    poll(lambda: states(tab) and held, what="the stream")
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (200, "finished"), what="the first result")
+    item(tab, "astronaut.jpg").get_by_role("button", name="Stop").click()
+    tab.page.unroute("**/api/jobs/events*")
+    item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
+    poll(lambda: states(tab)["astronaut.jpg"] == COMPLETED, what="the second result")
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the first one's end")
 
 
 def test_what_is_removed_without_a_connection_is_deleted_when_the_server_answers(
@@ -185,11 +202,12 @@ def test_what_is_removed_without_a_connection_is_deleted_when_the_server_answers
     undo(tab).wait_for()
     leave_network(tab)
     tab.page.clock.fast_forward(11_000)
+    (job,) = jobs(tab)
     notice = tab.page.get_by_role("complementary", name="Notice")
     expect(notice).to_contain_text("its copies are deleted as soon as it does")
-    assert status_of(with_jobs, tab, "astronaut.jpg") == (200, "finished")
+    assert status_of(with_jobs, job, "astronaut.jpg") == (200, "finished")
     tab.page.context.set_offline(False)
-    poll(lambda: status_of(with_jobs, tab, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
     # A visit that ends before the server answers leaves it to the next one.
     run(tab, "library/delete.js", "return true;")
     leave_network(tab)

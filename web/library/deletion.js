@@ -18,6 +18,14 @@ tryAgain();
 
 /** Delete photos or jobs, and say so where the server has not done it yet; returns whether it has. @param {string[]} paths */
 export async function erase(paths) {
+  if (await eraseQuietly(paths)) return true;
+  const [{ result_ttl_seconds: seconds }] = await Promise.all([knownFacts(), moreTexts()]);
+  notify(t("not_deleted", { hours: Math.round(seconds / 3600) }));
+  return false;
+}
+
+/** Delete photos or jobs, now or later; returns whether it is done. @param {string[]} paths */
+export async function eraseQuietly(paths) {
   if (!paths.length) return true;
   // All are begun at once: the page may be about to close.
   remember(paths);
@@ -26,11 +34,8 @@ export async function erase(paths) {
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     for (let path = waiting.shift(); path && isAll; path = waiting.shift()) if (await attempt(path)) isAll = false;
   }));
-  if (isAll) return true;
-  tryAgain();
-  const [{ result_ttl_seconds: seconds }] = await Promise.all([knownFacts(), moreTexts()]);
-  notify(t("not_deleted", { hours: Math.round(seconds / 3600) }));
-  return false;
+  if (!isAll) tryAgain();
+  return isAll;
 }
 
 /** @param {string} job */
