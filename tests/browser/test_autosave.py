@@ -228,7 +228,7 @@ def test_everything_is_forgotten(editor: Tab) -> None:
     page.get_by_role("region", name="Photos").or_(page.get_by_text("Choose photos").first).first.wait_for()
     poll(lambda: page.evaluate(count) == [0, 0, 0, 0, 0], what="empty stores", seconds=15)
     # What the server has still to delete is not forgotten.
-    poll(lambda: editor.asked(f"DELETE {path}"), what="the deletion on the server", seconds=15)
+    poll(lambda: page.evaluate(count) and editor.asked(f"DELETE {path}"), what="the deletion on the server", seconds=15)
 
 
 def test_stroke_by_drag_is_saved_by_itself(editor: Tab) -> None:
