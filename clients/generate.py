@@ -49,6 +49,7 @@ CALLS: Final = (
     ("/api/jobs/{job_id}/cancel", "post"),
     ("/api/jobs/{job_id}/retry", "post"),
     ("/api/jobs/{job_id}/download", "get"),
+    ("/api/jobs/{job_id}/items/{item_id}", "delete"),
 )
 FILES: Final = ("file", "image", "background_image")
 

@@ -66,7 +66,7 @@ ACCESS: Final[Mapping[str, tuple[str, ...]]] = {
     OWN: (
         f"GET {JOB}", f"POST {JOB}/cancel", f"POST {JOB}/retry", f"GET {JOB}/download", f"GET {ITEM}/download",
         f"GET {ITEM}/original", f"GET {ITEM}/mask", f"PUT {ITEM}/mask", f"POST {ITEM}/retry", f"POST {ITEM}/cancel",
-        "GET /api/v1/uploads/{upload_id}", "GET /api/v1/tasks/{task_id}", f"DELETE {JOB}",
+        f"DELETE {ITEM}", "GET /api/v1/uploads/{upload_id}", "GET /api/v1/tasks/{task_id}", f"DELETE {JOB}",
     ),
     LIST: ("GET /api/jobs", "GET /api/failed-jobs", "GET /api/v1/uploads"),
     HOLDER: ("GET /api/usage",),

@@ -165,6 +165,7 @@ JOB_ROUTES = (  # only with JOBS_ENABLED
     Route("PUT", f"{ITEM}/mask", items.replace_mask, item_operations.REPLACE_MASK, "rate_limit_compose_per_hour", JOBS),
     Route("POST", f"{ITEM}/retry", items.retry_item, item_operations.RETRY, ITEMS_PER_MINUTE, JOBS),
     Route("POST", f"{ITEM}/cancel", items.cancel_item, item_operations.CANCEL, ITEMS_PER_MINUTE, JOBS),
+    Route("DELETE", ITEM, items.delete_item, item_operations.DELETE, ITEMS_PER_MINUTE, JOBS),
     Route("POST", "/api/archives", archives.make_archive, archive_operations.MAKE, PER_MINUTE, JOBS),
     Route("GET", "/archives/<token>", archives.download_archive, archive_operations.DOWNLOAD, scope=OPEN),
     Route("GET", "/api/failed-jobs", jobs.failed, job_operations.FAILED, PER_MINUTE, JOBS),

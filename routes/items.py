@@ -1,4 +1,4 @@
-"""Views of one image of a job: its result, preview, original and mask; retry and cancel."""
+"""Views of one image of a job: its result, preview, original and mask; retry, cancel and delete."""
 
 from dataclasses import replace
 from itertools import chain
@@ -22,8 +22,8 @@ from services.imaging.formats import Format
 from services.jobs.archive import result_name
 from services.jobs.edit import Edit, MaskEditor
 from services.jobs.errors import ItemNotCancellable, ItemNotFinished, ItemNotRetryable
-from services.jobs.queries import check_kept
-from services.jobs.tables import FINISHED, JobItem, mask_key, preview_key
+from services.jobs.queries import check_kept, check_not_deleted
+from services.jobs.tables import FINISHED, Job, JobItem, mask_key, preview_key
 from services.storage.errors import ResultExpired
 
 PREVIEW: Final = "preview"
@@ -37,7 +37,7 @@ MASK_SOLUTION: Final = (
 
 def item_download(job_id: str, item_id: str) -> Response:
     """Return an image's result, or with `preview=1` a small picture of it."""
-    item = kept_item(job_id, item_id)
+    _, item = kept(job_id, item_id)
     key = result_key_of(item)
     if boolean(PREVIEW, request.args.get(PREVIEW)):
         return _stored(item, preview_key(key), f"{harmless_stem(item.name)}-preview.webp", "image/webp")
@@ -49,13 +49,13 @@ def item_download(job_id: str, item_id: str) -> Response:
 
 def item_mask(job_id: str, item_id: str) -> Response:
     """Return the mask that made an image's result."""
-    item = kept_item(job_id, item_id)
+    _, item = kept(job_id, item_id)
     return _stored(item, mask_key(result_key_of(item)), f"{harmless_stem(item.name)}-matte.png", "image/png")
 
 
 def item_original(job_id: str, item_id: str) -> Response:
     """Return an image as it was sent."""
-    item = kept_item(job_id, item_id)
+    _, item = kept(job_id, item_id)
     if not item.original_bytes:
         raise ResultExpired("the image was refused, and is not kept")
     return _stored(item, item.original_key, item.name.rpartition("/")[2], "")
@@ -63,8 +63,7 @@ def item_original(job_id: str, item_id: str) -> Response:
 
 def replace_mask(job_id: str, item_id: str) -> Response:
     """Make an image's result again with the caller's mask instead of the model's."""
-    job, item = jobs().queries.item(known(job_id), item_id, owner())
-    check_kept(job)
+    job, item = kept(job_id, item_id)
     result_key_of(item)
     assert item.result
     if request.mimetype not in (MASK_TYPE, FORM_TYPE):
@@ -80,7 +79,7 @@ def replace_mask(job_id: str, item_id: str) -> Response:
 def retry_item(job_id: str, item_id: str) -> Response:
     """Restart one failed or cancelled image."""
     parts = jobs()
-    item = kept_item(job_id, item_id)
+    _, item = kept(job_id, item_id)
     parts.queue.check()
     reserve_for_job(1, item.caller)
     if not parts.store.retry_item(item):
@@ -100,11 +99,21 @@ def cancel_item(job_id: str, item_id: str) -> Response:
     return _shown(job_id, item_id, 202)
 
 
-def kept_item(job_id: str, item_id: str) -> JobItem:
-    """Return an item whose files are kept. Raises `JobNotFound`, `ItemNotFound`, `ResultExpired`."""
+def delete_item(job_id: str, item_id: str) -> Response:
+    """Delete the files of one image now; it is cancelled where it has not ended. The job goes on with the others."""
+    parts = jobs()
+    _, item = parts.queries.item(known(job_id), item_id, owner())
+    parts.retention.erase_item(item)
+    parts.dispatcher.try_next(item.caller)
+    return Response(status=204)
+
+
+def kept(job_id: str, item_id: str) -> tuple[Job, JobItem]:
+    """Return an item whose files are kept, and its job. Raises `JobNotFound`, `ItemNotFound`, `ResultExpired`."""
     job, item = jobs().queries.item(known(job_id), item_id, owner())
     check_kept(job)
-    return item
+    check_not_deleted(item)
+    return job, item
 
 
 def result_key_of(item: JobItem) -> str:

@@ -30,7 +30,7 @@ from services.errors import BadOption
 from services.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from services.jobs.queries import JobSnapshot, Lister
 from services.jobs.submit import Submission
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, JOB_ID, Job
+from services.jobs.tables import CANCELLED, ENDED, FAILED, FINISHED, JOB_ID, Job
 
 PAGE: Final = 20
 MAX_PAGE: Final = 100
@@ -84,8 +84,8 @@ def watch() -> Response:
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
     """Return the JSON of a job's view. Raises `JobNotFound`.
 
-    The state is always current; the rest may be a moment old, so that callers who poll all the time cost the workers
-    nothing.
+    A job that has ended is current. Of another one the state is; the rest may be a moment old, so that callers who poll
+    all the time cost the workers nothing.
     """
     parts = jobs()
     state = parts.queries.state(known(job_id), owner())
@@ -94,6 +94,8 @@ def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
         snapshot = parts.queries.job(job_id, owner())
         return snapshot.job.state, encoded(view(snapshot))
 
+    if state in ENDED:
+        return make()[1]
     cached_state, body = parts.recent.get_or_make((job_id, state, view), make)
     # The state may have changed between the two queries.
     return body if cached_state == state else make()[1]

@@ -74,3 +74,9 @@ CANCEL: Final = Operation(
     "items", "Cancel one image", "Also one that is being processed. A job without any other image is cancelled too.",
     answers=_ITEM, status=202, failures=(JobNotFound, ItemNotFound, ItemNotCancellable, e.DatabaseUnavailable),
 )  # fmt: skip
+DELETE: Final = Operation(
+    "items", "Delete one image", "Deletes its original, result, mask and preview now; it is cancelled before where it "
+    "has not ended. The job keeps its record, with the status `deleted`, and goes on with the other images. Repeating "
+    "this is harmless.",
+    failures=(JobNotFound, ItemNotFound, StorageUnavailable, e.DatabaseUnavailable), status=204,
+)  # fmt: skip

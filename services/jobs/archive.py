@@ -11,7 +11,7 @@ from services.errors import ServiceError
 from services.imaging.formats import Format
 from services.jobs.facts import ResultFacts
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import CANCELLED, FINISHED, JobItem
+from services.jobs.tables import CANCELLED, DELETED, FINISHED, JobItem
 from services.storage.base import Storage, read_whole
 from services.storage.errors import ObjectNotFound
 
@@ -40,7 +40,7 @@ class ResultEntry:
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """One image in `errors.json`; `code` is `cancelled` where it was cancelled before it was done."""
+    """One image in `errors.json`; `code` is `cancelled` where it was cancelled before it was done, or `deleted`."""
 
     name: str
     position: int
@@ -79,6 +79,7 @@ def _files(snapshot: JobSnapshot, storage: Storage, latest: Latest) -> Iterator[
     results = []
     errors = [_error_entry(i, i.error_code or "", i.error_details or "") for i in snapshot.failed_items]
     errors += [_error_entry(i, CANCELLED, "it was cancelled") for i in snapshot.items if i.state == CANCELLED]
+    errors += [_error_entry(i, DELETED, "it was deleted") for i in snapshot.deleted_items]
     for item in snapshot.items:
         if item.state != FINISHED or not item.result_key or not item.result:
             continue

@@ -16,7 +16,7 @@ from services.imaging.formats import Format
 from services.jobs.archive import Latest, read_result
 from services.jobs.errors import ItemNotFinished, ItemNotFound
 from services.jobs.queries import is_expired
-from services.jobs.tables import FINISHED, Job, JobItem, new_job_id
+from services.jobs.tables import DELETED, FINISHED, Job, JobItem, new_job_id
 from services.storage.base import Storage, read_whole
 from services.storage.errors import ResultExpired
 
@@ -149,7 +149,7 @@ def _bytes_of(job: Job, item: JobItem) -> int | None:
 
 
 def _nothing(records: Records) -> ServiceError:
-    if any(is_expired(job) for job, _ in records.values()):
+    if any(is_expired(job) or item.state == DELETED for job, item in records.values()):
         return ResultExpired("the results of these images are no longer kept")
     return ItemNotFinished("none of these images is finished")
 
@@ -157,6 +157,8 @@ def _nothing(records: Records) -> ServiceError:
 def _reason(job: Job, item: JobItem) -> dict[str, str] | None:
     if item.error_code:
         return {"code": item.error_code, "details": item.error_details or ""}
+    if item.state == DELETED:
+        return {"code": ResultExpired.code, "details": "it was deleted"}
     return {"code": ResultExpired.code, "details": ""} if is_expired(job) else None
 
 

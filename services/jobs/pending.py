@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from services.jobs.store import Claim
-from services.jobs.tables import ACTIVE, ENDED, QUEUED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, DELETED, ENDED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
 
@@ -99,6 +99,16 @@ class PendingWork:
     def jobs_with_files(self, job_ids: Collection[str]) -> set[str]:
         """Return those of the ids that belong to a job whose files are kept."""
         return set(self._job_ids(select(Job.id).where(Job.id.in_(job_ids), Job.removed_at.is_(None))))
+
+    def is_unwanted(self, item_id: str) -> bool:
+        """Return whether the item was cancelled, or deleted alone or with its job."""
+        with self._database.session() as session:
+            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, DELETED, None)
+
+    def all_deleted(self, job_id: str) -> bool:
+        """Return whether all items of a job were deleted."""
+        with self._database.session() as session:
+            return not session.scalar(select(exists().where(JobItem.job_id == job_id, JobItem.state != DELETED)))
 
     def backlog(self) -> Backlog:
         """Count what has not ended."""

@@ -21,6 +21,7 @@ from services.jobs.dispatch import Dispatcher
 from services.jobs.facts import ResultFacts
 from services.jobs.lease import Lease
 from services.jobs.metrics import OK, JobCounters
+from services.jobs.pending import PendingWork
 from services.jobs.results import files_of, put_result, result_facts
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import Claim, JobStore
@@ -84,7 +85,8 @@ class Worker:
         counters: JobCounters | None = None,
     ) -> None:
         self._counters = counters or JobCounters()
-        self._store, self._dispatcher, self._storage = store, dispatcher, storage
+        self._store, self._pending = store, PendingWork(store.database)
+        self._dispatcher, self._storage = dispatcher, storage
         self._remover, self._terms = remover, terms
 
     def run(self, item_id: str) -> None:
@@ -195,7 +197,7 @@ class Worker:
         If another worker finished the item, the key is its.
         """
         with contextlib.suppress(ServiceError):
-            if self._store.is_unwanted(claim.item.id):
+            if self._pending.is_unwanted(claim.item.id):
                 self._storage.delete(files_of(key))
 
     def _finish_job(self, claim: Claim) -> None:

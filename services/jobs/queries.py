@@ -17,7 +17,7 @@ from services.errors import BadOption
 from services.jobs.errors import ItemNotFound, JobNotFound
 from services.jobs.eta import Eta
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, ITEM_ID, JOB_ID, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, DELETED, FAILED, FINISHED, ITEM_ID, JOB_ID, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
@@ -51,6 +51,11 @@ class JobSnapshot:
         """Whether the job is over and has a result: a cancelled one has those of the images done before."""
         over = self.job.state in (FINISHED, CANCELLED)
         return over and any(item.state == FINISHED for item in self.items)
+
+    @property
+    def deleted_items(self) -> list[JobItem]:
+        """Return the items that were deleted."""
+        return [item for item in self.items if item.state == DELETED]
 
     @property
     def failed_items(self) -> list[JobItem]:
@@ -226,6 +231,12 @@ def check_kept(job: Job) -> None:
     """Raise `ResultExpired` for a job whose files are no longer kept."""
     if is_expired(job):
         raise ResultExpired(f"the job's files were kept until {job.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def check_not_deleted(item: JobItem) -> None:
+    """Raise `ResultExpired` for an item that was deleted."""
+    if item.state == DELETED:
+        raise ResultExpired("the image was deleted", "Send the image again")
 
 
 def _cursor(job: Job) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
-from services.jobs.tables import OWN_KEY
+from services.jobs.tables import FOLDERS, OWN_KEY, JobItem
 from services.storage.base import Storage, is_key
 from services.storage.errors import StorageUnavailable
 
@@ -67,6 +67,26 @@ class Retention:
         self._delete_files(job_id)
         self._store.delete(job_id)
         log.info("job erased", job=job_id)
+
+    def erase_item(self, item: JobItem) -> None:
+        """Delete the files of one item, after ending it; those of the whole job where it was the last item.
+
+        Raises `DatabaseUnavailable`, `StorageUnavailable`: this can be repeated then.
+        """
+        self._store.delete_item(item.id)
+        self._store.close(item.job_id)
+        if self._pending.all_deleted(item.job_id):
+            self._delete_files(item.job_id)
+        else:
+            self._storage.delete(self._files_of(item))
+        log.info("item deleted", item=item.id)
+
+    def _files_of(self, item: JobItem) -> list[str]:
+        """Find the files of an item: its original, and each result with its mask and preview."""
+        prefixes = [f"{folder}{item.job_id}/{item.position}" for folder in FOLDERS.values()]
+        found = [(prefix, stored.key) for prefix in prefixes for stored in self._storage.list(prefix)]
+        # The prefix of the first item fits the tenth too.
+        return [key for prefix, key in found if is_key(key) and not key.removeprefix(prefix)[:1].isdigit()]
 
     def _delete_files(self, job_id: str) -> int:
         """Delete the originals and results of a job, with their masks and previews; count them.

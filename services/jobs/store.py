@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from services.api_keys.usage import JOBS_ENDPOINT, Counts, Slot, add_usage, today
 from services.jobs.facts import ResultFacts
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, CANCELLED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, DELETED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
 
@@ -123,11 +123,6 @@ class JobStore:
         why = {"error_code": code, "error_details": details, "queued_at": None, "due_at": due}
         return self._update_item(*_held(claim, if_late), state=QUEUED, lease_owner=None, lease_until=None, **why)
 
-    def is_unwanted(self, item_id: str) -> bool:
-        """Return whether the item was cancelled, or deleted with its job."""
-        with self.database.session() as session:
-            return session.scalar(select(JobItem.state).where(JobItem.id == item_id)) in (CANCELLED, None)
-
     def close(self, job_id: str) -> bool:
         """End the job if all its items have ended.
 
@@ -163,6 +158,13 @@ class JobStore:
         """End an item that has not ended. False when it had; its job may have to be closed."""
         active = (JobItem.id == item_id, JobItem.state.in_(ACTIVE))
         return self._update_item(*active, state=CANCELLED, lease_owner=None, lease_until=None, finished_at=_now())
+
+    def delete_item(self, item_id: str) -> bool:
+        """End an item for good, whatever its state, without its result. False when it was deleted before."""
+        kept = (JobItem.id == item_id, JobItem.state != DELETED)
+        ended = {"finished_at": func.coalesce(JobItem.finished_at, _now()), "lease_owner": None, "lease_until": None}
+        forgotten = dict.fromkeys(("stage", "result_key", "result", "error_code", "error_details"))
+        return self._update_item(*kept, state=DELETED, original_bytes=0, **ended, **forgotten)
 
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.

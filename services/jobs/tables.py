@@ -1,8 +1,9 @@
 """The tables of jobs and their items, and the keys under which their files are stored.
 
 A job has one item for each image. An item is `queued` (`queued_at` is set while its message is in the queue), then
-`started` (a worker holds its lease), then for good `finished`, `failed` or `cancelled`. The record is the truth; a
-message in the queue only names an item. `services/jobs/store.py` makes every change.
+`started` (a worker holds its lease), then for good `finished`, `failed` or `cancelled`. A caller may delete an item at
+any time: it is `deleted`, and only its record is kept. The record is the truth; a message in the queue only names an
+item. `services/jobs/store.py` makes every change.
 """
 
 import re
@@ -21,6 +22,8 @@ STARTED: Final = "started"
 FINISHED: Final = "finished"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
+# Of an item alone: a deleted job has no record.
+DELETED: Final = "deleted"
 ACTIVE: Final = (QUEUED, STARTED)
 ENDED: Final = (FINISHED, FAILED, CANCELLED)
 SINGLE: Final = "single"

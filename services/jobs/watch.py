@@ -52,7 +52,7 @@ class Watch:
     def changes(self) -> Iterator[Change]:
         """Query the jobs, and yield each one that has changed. Raises `DatabaseUnavailable`."""
         states = self.queries.states(self.job_ids, self.owner)
-        # Items of an ended job change only with its state.
+        # Items of an ended job change only with its state, or by a caller's request: another stream shows that.
         active = [j for j, state in states.items() if state in ACTIVE or self._states.get(j) != state]
         self._states = states
         found = self.queries.jobs(active, self.owner)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.batch import run
 from tests.support.editor import mask_of, open_photo, session, set_options
 from tests.support.gunicorn import Gunicorn
 from tests.support.strokes import click, depth, drag, press, ready, said, set_tool
@@ -218,11 +219,16 @@ def test_everything_is_forgotten(editor: Tab) -> None:
       return counts;
     }"""
     assert page.evaluate(count)[2] > 1
+    path = f"/api/jobs/{'0' * 32}"
+    run(editor, "library/deletion.js", "await module.remember([value]);", path)
+    editor.expect("404")
     press(page, "?")
     page.get_by_role("button", name="Forget everything").click()
     page.get_by_role("button", name="Forget everything").last.click()
     page.get_by_role("region", name="Photos").or_(page.get_by_text("Choose photos").first).first.wait_for()
     poll(lambda: page.evaluate(count) == [0, 0, 0, 0, 0], what="empty stores", seconds=15)
+    # What the server has still to delete is not forgotten.
+    poll(lambda: page.evaluate(count) and editor.asked(f"DELETE {path}"), what="the deletion on the server", seconds=15)
 
 
 def test_stroke_by_drag_is_saved_by_itself(editor: Tab) -> None:

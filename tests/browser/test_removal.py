@@ -6,6 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, Locator, Route, expect
 
+from tests.support.batch import hold, run
 from tests.support.gunicorn import Gunicorn
 from tests.support.studio import Studio, Tab, Tabs, choose, item, states, wait_for
 from tests.support.waiting import poll
@@ -31,6 +32,11 @@ def undo(tab: Tab) -> Locator:
     return tab.page.get_by_role("button", name="Undo")
 
 
+def leave_network(tab: Tab) -> None:
+    tab.expect("ERR_INTERNET_DISCONNECTED")
+    tab.page.context.set_offline(True)
+
+
 def jobs(tab: Tab) -> set[str]:
     """Return the ids of the jobs that the page has followed."""
     followed = [url.partition("?id=")[2].split("&id=") for url in tab.urls if "/api/jobs/events?id=" in url]
@@ -40,6 +46,14 @@ def jobs(tab: Tab) -> set[str]:
 def answers(running: Studio, tab: Tab) -> list[int]:
     """Return the server's answers about the jobs of the page."""
     return [requests.get(f"{running.url}/api/jobs/{job}", timeout=10).status_code for job in sorted(jobs(tab))]
+
+
+def status_of(running: Studio, job: str, name: str) -> tuple[int, str]:
+    """Return the server's answer about a photo as it was sent, and the state that it has in its job."""
+    shown = requests.get(f"{running.url}/api/jobs/{job}", timeout=10).json()
+    (image,) = [image for image in shown["items"] if image["name"] == name]
+    original = requests.get(f"{running.url}/api/jobs/{job}/items/{image['item_id']}/original", timeout=10)
+    return original.status_code, image["status"]
 
 
 def with_clock(tabs: Tabs) -> BrowserContext:
@@ -111,12 +125,15 @@ def test_photos_are_gone_for_good_after_some_seconds(with_jobs: Studio, tabs: Ta
     tab.page.clock.fast_forward(11_000)
     undo(tab).wait_for(state="detached")
     # The job has another photo, which stays.
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    assert status_of(with_jobs, job, "chelsea.jpg") == (200, "finished")
     with tab.page.expect_download():
         item(tab, "chelsea.jpg").get_by_role("button", name="Download").click()
     remove(tab, "chelsea.jpg")
     undo(tab).wait_for()
     assert answers(with_jobs, tab) == [200]
-    assert not tab.asked("DELETE")
+    assert len(tab.asked("DELETE")) == 1
     tab.page.clock.fast_forward(11_000)
     poll(lambda: answers(with_jobs, tab) == [404], what="the job's end")
     tab.page.reload()
@@ -139,6 +156,70 @@ def test_closed_page_removes_for_good(with_jobs: Studio, tabs: Tabs, photo_files
     other.expect("404")
     other.page.get_by_role("button", name="Try it with").first.wait_for()
     assert undo(other).count() == 0
+
+
+def test_photo_that_is_removed_while_it_is_sent_is_not_kept_by_the_server(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url, context=with_clock(tabs))
+    held = hold(tab, "**/api/jobs/remove-bg-batch", "POST")
+    choose(tab, *photo_files[:2])
+    poll(lambda: states(tab) and held, what="the request")
+    remove(tab, "astronaut.jpg")
+    undo(tab).wait_for()
+    tab.page.clock.fast_forward(11_000)
+    undo(tab).wait_for(state="detached")
+    held[0].continue_()
+    wait_for(tab, {"chelsea.jpg": COMPLETED})
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    assert status_of(with_jobs, job, "chelsea.jpg") == (200, "finished")
+
+
+def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(with_jobs.url)
+    # The page hears nothing of its job, which ends before it is stopped.
+    tab.expect("409")
+    held = hold(tab, "**/api/jobs/events*", "GET")
+    choose(tab, *photo_files[:2])
+    poll(lambda: states(tab) and held, what="the stream")
+    (job,) = jobs(tab)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (200, "finished"), what="the first result")
+    item(tab, "astronaut.jpg").get_by_role("button", name="Stop").click()
+    tab.page.unroute("**/api/jobs/events*")
+    item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
+    poll(lambda: states(tab)["astronaut.jpg"] == COMPLETED, what="the second result")
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the first one's end")
+
+
+def test_what_is_removed_without_a_connection_is_deleted_when_the_server_answers(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url, context=with_clock(tabs))
+    choose(tab, *photo_files[:2])
+    wait_for(tab, TWO)
+    remove(tab, "astronaut.jpg")
+    undo(tab).wait_for()
+    leave_network(tab)
+    tab.page.clock.fast_forward(11_000)
+    (job,) = jobs(tab)
+    notice = tab.page.get_by_role("complementary", name="Notice")
+    expect(notice).to_contain_text("its copies are deleted as soon as it does")
+    assert status_of(with_jobs, job, "astronaut.jpg") == (200, "finished")
+    tab.page.context.set_offline(False)
+    poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
+    # A visit that ends before the server answers leaves it to the next one.
+    run(tab, "library/delete.js", "return true;")
+    leave_network(tab)
+    tab.page.get_by_role("button", name="Delete now").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    tab.page.get_by_role("heading", name="Remove the background").wait_for()
+    expect(notice).to_contain_text("its copies are deleted as soon as it does")
+    tab.page.close()
+    assert answers(with_jobs, tab) == [200]
+    tab.page.context.set_offline(False)
+    tabs.open(with_jobs.url, context=tabs.contexts[0])
+    poll(lambda: answers(with_jobs, tab) == [404], what="the job's end")
 
 
 @pytest.mark.long

@@ -22,6 +22,9 @@ const started = Date.now();
 const models = await new Client(url, { fetch: async () => turns[calls++]() }).models();
 const waited = (Date.now() - started) / 1000;
 const late = await failure(new Client(url, { fetch: async () => busy("3600") }).models());
+const [first] = (await batch.wait(60)).items;
+await batch.deleteItem(first.item_id);
+const left = (await batch.status()).items.map((item) => item.status);
 console.log(JSON.stringify({
     png: await head(await client.remove(photo)),
     webp: await head(await client.remove(photo, { format: "webp" })),
@@ -34,4 +37,5 @@ console.log(JSON.stringify({
     same: job.id === again.id,
     job: await head(await job.result(60)),
     zip: await head(await batch.result(60)),
+    left,
 }));

@@ -46,7 +46,11 @@ async function forget() {
   const answer = await openDialog((dialog) => html`<h2>${t("forget_sure")}</h2><p>${t("forget_gone")}</p>
     <button type="button" class="button primary" @click=${() => dialog.close("yes")}>${t("forget")}</button>`, { label: t("forget") });
   if (answer !== "yes") return;
+  const { pending, remember } = await import("../library/deletion.js");
+  // What the server has still to delete is not forgotten.
+  const rest = await pending();
   for (const store of STORES) await db.clear(store);
+  await remember(rest);
   location.assign("/");
 }
 

@@ -32,8 +32,21 @@ export async function cancel(ids) {
   pump();
 }
 
+/**
+ * Stop the photos of a new job that were stopped while they were sent, and delete those that were removed.
+ * @param {string} job @param {{id: string, item: string}[]} unwanted @param {{id: string, item: string}[]} items all of the job
+ */
+export async function leave(job, unwanted, items) {
+  const removed = unwanted.filter(({ id }) => !peek(id));
+  const stopped = unwanted.filter(({ id }) => peek(id)).map(({ item }) => item);
+  if (stopped.length) await cancelJob(job, stopped.length < items.length ? stopped : undefined);
+  if (!removed.length) return;
+  const { erase, itemPath, jobPath } = await import("./deletion.js");
+  await erase(removed.length < items.length ? removed.map(({ item }) => itemPath({ id: job, item })) : [jobPath(job)]);
+}
+
 /** Stop a job, or some of its items. @param {string} job @param {string[]} [items] */
-export async function cancelJob(job, items) {
+async function cancelJob(job, items) {
   const paths = items?.map((item) => `/items/${item}`) ?? [""];
   // It may have ended meanwhile.
   await Promise.all(paths.map((path) => request(`/api/jobs/${job}${path}/cancel`, { method: "POST", keepalive: true }).catch(() => undefined)));

@@ -6,8 +6,9 @@ import { t } from "../app/i18n/index.js";
 import { all, forget, order } from "../app/store.js";
 import { leftOut } from "./actions.js";
 import { cancelAll } from "./cancel.js";
+import { erase, jobPath } from "./deletion.js";
 import { moreTexts } from "./failures.js";
-import { erase, finish } from "./removal.js";
+import { finish } from "./removal.js";
 
 await moreTexts();
 
@@ -23,7 +24,7 @@ async function deleteAll() {
   const docs = all();
   await cancelAll();
   const jobs = [...new Set(docs.flatMap((doc) => (doc.job ? [doc.job.id] : [])))];
-  const isAll = await erase(jobs);
+  const isAll = await erase(jobs.map(jobPath));
   await forget(docs.map((doc) => doc.id));
   leftOut.value = undefined;
   if (isAll) say(t("deleted"));

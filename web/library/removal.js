@@ -1,9 +1,7 @@
-// Removes photos: from the list at once, for good some seconds later. Until then it can be undone.
+// Removes photos: from the list at once; some seconds later for good, on the server too. Until then it can be undone.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { notify, offer, say } from "../app/announce.js";
-import { isGone, request } from "../app/api.js";
-import { facts } from "../app/facts.js";
+import { offer, say } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
 import { route } from "../app/router.js";
 import { arrange, docs, flush, forget, patch, peek, together } from "../app/store.js";
@@ -11,6 +9,7 @@ import { TAB } from "../app/tabs.js";
 import { moreTexts } from "./failures.js";
 import { select } from "./selection.js";
 import { cancel } from "./cancel.js";
+import { erase, itemPath, jobPath } from "./deletion.js";
 import { pump } from "./sender.js";
 import { watchJobs } from "./watcher.js";
 
@@ -49,29 +48,18 @@ function undo() {
   requestAnimationFrame(() => focusOn(document.querySelector("li.tile")));
 }
 
-/** Remove photos for good: here, and the jobs of which no photo is left on the server. @param {string[]} [ids] */
+/** Remove photos for good, here and on the server; a job of which no photo is left is deleted as a whole. @param {string[]} [ids] */
 export async function finish(ids = removed.peek()) {
   removed.value = removed.peek().filter((id) => !ids.includes(id));
   clearTimeout(timer);
   if (!ids.length) return;
   const gone = new Set(ids);
   const kept = new Set([...docs].flatMap(([id, doc]) => (gone.has(id) ? [] : doc.peek().job?.id ?? [])));
-  const [left, whole] = [/** @type {string[]} */ ([]), /** @type {Set<string>} */ (new Set())];
-  for (const id of ids) {
-    const job = peek(id)?.job?.id;
-    if (job && !kept.has(job)) whole.add(job);
-    else left.push(id);
-  }
-  // All are begun at once: the page may be about to close.
-  await Promise.all([cancel(left), forget(ids), erase([...whole])]);
-}
-
-/** Delete jobs on the server, and say so where they are still there. @param {string[]} jobs */
-export async function erase(jobs) {
-  const deleted = await Promise.all(jobs.map((job) => request(`/api/jobs/${job}`, { method: "DELETE", keepalive: true }).then(() => true, isGone)));
-  const isAll = !deleted.includes(false);
-  if (!isAll) notify(t("not_deleted", { hours: Math.round((facts.peek()?.result_ttl_seconds ?? 0) / 3600) }));
-  return isAll;
+  const paths = new Set(ids.flatMap((id) => {
+    const job = peek(id)?.job;
+    return job ? [kept.has(job.id) ? itemPath(job) : jobPath(job.id)] : [];
+  }));
+  await Promise.all([cancel(ids.filter((id) => !peek(id)?.job)), forget(ids), erase([...paths])]);
 }
 
 /** @param {string[]} ids @param {string|undefined} by */

@@ -3,6 +3,7 @@ import { isGone, request } from "../app/api.js";
 import { dispatch, patch, peek, photoOf } from "../app/store.js";
 import { itemUrl } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
+import { eraseQuietly, itemPath } from "./deletion.js";
 import { docError } from "./pace.js";
 import { GONE, pump } from "./sender.js";
 import { watchJobs } from "./watcher.js";
@@ -13,14 +14,16 @@ const CONFLICT = 409;
 export async function retry(id) {
   const doc = peek(id);
   if (!doc) return;
-  if (doc.job && doc.state === "failed") {
+  let { job } = doc;
+  if (job && doc.state === "failed") {
     try {
-      await request(itemUrl(doc.job, "retry"), { method: "POST" });
+      await request(itemUrl(job, "retry"), { method: "POST" });
       dispatch(id, { type: "requeue" });
       return watchJobs();
     } catch (error) {
       // Only a job that is gone, or that refuses for good, is replaced by another.
-      if (!isGone(error) && /** @type {{status?: number}} */ (error).status !== CONFLICT) return patch(id, { error: docError(error) });
+      if (isGone(error)) job = undefined;
+      else if (/** @type {{status?: number}} */ (error).status !== CONFLICT) return patch(id, { error: docError(error) });
     }
   }
   try {
@@ -31,4 +34,6 @@ export async function retry(id) {
   patch(id, { tab: TAB });
   dispatch(id, { type: "retry" });
   pump();
+  // The photo goes with another job: the one of before keeps no copy.
+  if (job) await eraseQuietly([itemPath(job)]);
 }

@@ -138,8 +138,8 @@ async function accept({ ids, options }, job) {
     dispatch(id, { type: "uploaded", job: { id: job, item, revision: 0 } });
   }));
   // Stopped or removed while they were sent.
-  const unwanted = items.filter(({ id }) => isStopped(id)).map(({ item }) => item);
-  if (unwanted.length) import("./cancel.js").then(({ cancelJob }) => cancelJob(job, unwanted.length < items.length ? unwanted : undefined));
+  const unwanted = items.filter(({ id }) => isStopped(id));
+  if (unwanted.length) import("./cancel.js").then(({ leave }) => leave(job, unwanted, items));
   watchJobs();
 }
 

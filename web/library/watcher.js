@@ -134,7 +134,7 @@ function byItem(job) {
 export function apply(id, item, eta) {
   if (item.status === "queued") dispatch(id, { type: "queue" });
   else if (item.status === "started") dispatch(id, { type: "start", stage: item.stage ?? undefined, progress: item.progress, eta });
-  else if (item.status === "cancelled") dispatch(id, { type: "cancel" });
+  else if (item.status === "cancelled" || item.status === "deleted") dispatch(id, { type: "cancel" });
   else if (item.status === "failed") fail(id, item);
   else if (item.status === "finished") finish(id, item);
 }

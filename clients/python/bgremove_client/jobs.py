@@ -58,3 +58,7 @@ class Job:
     def delete(self) -> None:
         """Delete the job and its files."""
         self._transport.send("DELETE", f"/api/jobs/{self.id}")
+
+    def delete_item(self, item_id: str) -> None:
+        """Delete the files of one image; the job goes on with the others. `status()["items"]` has the ids."""
+        self._transport.send("DELETE", f"/api/jobs/{self.id}/items/{item_id}")

@@ -232,7 +232,7 @@ class Item(TypedDict):
     """
     The same, made harmless: results are in these folders of the ZIP.
     """
-    status: Literal['queued', 'started', 'finished', 'failed', 'cancelled']
+    status: Literal['queued', 'started', 'finished', 'failed', 'cancelled', 'deleted']
     stage: str | None
     progress: int
     attempts: int
@@ -273,6 +273,7 @@ class Metrics(TypedDict):
     finished: int
     failed: int
     cancelled: int
+    deleted: int
     queue_seconds: float | None
     processing_seconds: float | None
     original_bytes: int

@@ -155,6 +155,11 @@ export class Job {
     async delete(): Promise<void> {
         await this.client.send("DELETE", `/api/jobs/${this.id}`);
     }
+
+    /** Delete the files of one image; the job goes on with the others. `status()` has the ids, in `items`. */
+    async deleteItem(itemId: string): Promise<void> {
+        await this.client.send("DELETE", `/api/jobs/${this.id}/items/${itemId}`);
+    }
 }
 
 function single(image: Image | null): Image[] {

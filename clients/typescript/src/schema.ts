@@ -219,6 +219,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/jobs/{job_id}/items/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete one image
+         * @description Deletes its original, result, mask and preview now; it is cancelled before where it has not ended. The job keeps its record, with the status `deleted`, and goes on with the other images. Repeating this is harmless.
+         */
+        delete: operations["delete_api_jobs_job_id_items_item_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -429,7 +449,7 @@ export interface components {
             /** @description The same, made harmless: results are in these folders of the ZIP. */
             path: string;
             /** @enum {string} */
-            status: "queued" | "started" | "finished" | "failed" | "cancelled";
+            status: "queued" | "started" | "finished" | "failed" | "cancelled" | "deleted";
             stage: string | null;
             progress: number;
             attempts: number;
@@ -494,6 +514,7 @@ export interface components {
                 finished: number;
                 failed: number;
                 cancelled: number;
+                deleted: number;
                 queue_seconds: number | null;
                 processing_seconds: number | null;
                 original_bytes: number;
@@ -1873,6 +1894,117 @@ export interface operations {
             };
             /** @description - `result_expired`: The file has expired. Send the image again; results are kept for a limited time. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `bad_request`: The request line is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `host_not_allowed`: This server does not answer to this host name. Use its address, or ask the operator to add the name to the setting ALLOWED_HOSTS. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `rate_limited`: Too many requests. Wait for the number of seconds in Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `bad_request`: A header is too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `internal_error`: Something went wrong on our side. Try again; if it happens again, send the operator the request id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `storage_unavailable`: The storage is not available now. Try again in a moment; GET /health shows the problem. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_api_jobs_job_id_items_item_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - `bad_request`: The request could not be understood. Check the request's headers and body; GET /docs shows examples. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `missing_key`: An API key is required. Send the key as header X-Api-Key, or as Authorization: Bearer; the operator issues keys. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `forbidden`: You may not do this. Ask the operator for a key, a token or an address that may do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description - `job_not_found`: There is no such job. Check the id, and send the API key that the job was made with; records are kept for a limited time. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

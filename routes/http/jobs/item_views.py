@@ -12,6 +12,7 @@ from services.jobs.retry import lasting_codes
 from services.jobs.tables import JobItem
 
 Status = Literal["queued", "started", "finished", "failed", "cancelled"]
+ItemStatus = Literal[Status, "deleted"]
 
 
 class ErrorView(Body):
@@ -54,7 +55,7 @@ class RefusedView(Body):
 class ItemState(Body):
     """What changes of an image while it is worked on; sizes in px and bytes, null until it is finished."""
 
-    status: Status
+    status: ItemStatus
     stage: str | None
     progress: Count
     attempts: Count

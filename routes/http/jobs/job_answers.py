@@ -12,7 +12,8 @@ from routes.removal import file_name
 from services.jobs.archive import Latest, result_name, stream_archive
 from services.jobs.errors import JobNotFinished
 from services.jobs.queries import JobSnapshot
-from services.jobs.tables import BATCH, CANCELLED, FAILED, Job
+from services.jobs.tables import BATCH, CANCELLED, ENDED, FAILED, Job
+from services.storage.errors import ResultExpired
 from services.storage.local import LocalFolder
 
 
@@ -37,7 +38,10 @@ def accepted(job: Job, names: Sequence[str]) -> Response:
 
 
 def download(snapshot: JobSnapshot) -> Response:
-    """Stream the image, or a batch's ZIP, from storage. Raises `JobNotFinished`, `StorageUnavailable`."""
+    """Stream the image, or a batch's ZIP, from storage.
+
+    Raises `JobNotFinished`, `ResultExpired`, `StorageUnavailable`.
+    """
     response = _download(snapshot)
     # A link that expires, or an image that is deleted.
     response.headers["Cache-Control"] = "private, no-store"
@@ -45,8 +49,10 @@ def download(snapshot: JobSnapshot) -> Response:
 
 
 def _download(snapshot: JobSnapshot) -> Response:
-    job = snapshot.job
+    job, deleted = snapshot.job, snapshot.deleted_items
     if not snapshot.has_download:
+        if deleted and job.state in ENDED:
+            raise ResultExpired(f"no image has a result: {len(deleted)} of {job.total} were deleted")
         details = {FAILED: "all of it failed", CANCELLED: "it was cancelled before any image was done"}
         raise JobNotFinished(details.get(job.state, f"it is {job.state}"))
     if job.kind == BATCH:

@@ -90,6 +90,7 @@ class JobMetricsView(Body):
     finished: Count
     failed: Count
     cancelled: Count
+    deleted: Count
     queue_seconds: float | None
     processing_seconds: float | None
     original_bytes: Count
@@ -108,6 +109,7 @@ class JobMetricsView(Body):
             finished=sum(item.state == FINISHED for item in items),
             failed=sum(item.state == FAILED for item in items),
             cancelled=sum(item.state == CANCELLED for item in items),
+            deleted=len(snapshot.deleted_items),
             queue_seconds=round(queued, 3) if queued is not None else None,
             processing_seconds=round(sum(spent), 3) if spent else None,
             original_bytes=sum(item.original_bytes for item in items),

@@ -81,6 +81,7 @@ def test_matrix_of_callers(here: Place, headers: dict[str, dict[str, str]], smal
             ("POST", f"{item}/retry"): 409,
             ("POST", f"{url}/cancel"): 409,
             ("POST", f"{url}/retry"): 409,
+            ("DELETE", item): 204,
             ("DELETE", url): 204,
         }
         for (method, path), status in expected.items():

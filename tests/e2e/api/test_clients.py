@@ -113,6 +113,13 @@ def test_python_client_waits_for_a_job(client: Client, small: bytes) -> None:
         job.status()
 
 
+def test_python_client_deletes_one_image(client: Client, small: bytes) -> None:
+    job = client.submit_batch([small, small])
+    first, _ = job.wait(60)["items"]
+    job.delete_item(first["item_id"])
+    assert [item["status"] for item in job.wait(60)["items"]] == ["deleted", "finished"]
+
+
 def test_python_client_downloads_a_batch(client: Client, small: bytes, tmp_path: Path) -> None:
     saved = client.submit_batch([small, small]).save(tmp_path / "results.zip", timeout=60)
     names = zipfile.ZipFile(io.BytesIO(saved.read_bytes())).namelist()
@@ -152,4 +159,5 @@ def test_typescript_client_does_the_same(place: Place, photos: Path, compiled: P
     assert found["retried"][:2] == [3, 0]
     assert 1.5 <= found["retried"][2] < 4
     assert found["late"] == [True, 3600]
+    assert found["left"] == ["deleted", "finished"]
     assert found["broken"] == "unsupported_format"

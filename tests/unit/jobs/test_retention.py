@@ -15,7 +15,7 @@ from services.jobs.pending import PendingWork
 from services.jobs.queries import JobQueries
 from services.jobs.retention import MAX_STUCK, ORPHAN_SECONDS, Removed, Retention
 from services.jobs.store import JobStore
-from services.jobs.tables import CANCELLED, Job, new_job_id
+from services.jobs.tables import CANCELLED, Job, item_id, new_job_id
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired, StorageUnavailable
 from services.storage.local import LocalFolder
@@ -88,7 +88,7 @@ def test_erased_job_leaves_no_file_and_no_record(
             queries.job(job_id, None)
     assert keys(storage) == {f"originals/{kept}/1", f"results/{kept}/1"}
     assert not store.finish(claim, "k", FACTS)
-    assert store.is_unwanted(claim.item.id)
+    assert PendingWork(store.database).is_unwanted(claim.item.id)
     assert PendingWork(store.database).due_webhook() is None
 
 
@@ -192,6 +192,25 @@ def test_erased_job_is_announced_by_no_webhook_and_gets_no_other_result(
     for job_id in (ended, running):
         Retention(store, storage, 3600).erase(job_id)
     assert (announced, replaced) == ([None, None], [False, False])
+
+
+def test_deletion_of_an_item_that_the_storage_refused_can_be_repeated(
+    store: JobStore, queries: JobQueries, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise StorageUnavailable("gone")
+
+    job_id = insert_job(store, 2)
+    for position in (1, 2):
+        storage.put(f"originals/{job_id}/{position}", b"x", "image/png")
+    item = queries.item(job_id, item_id(job_id, 1), None)[1]
+    monkeypatch.setattr(storage, "delete", fail)
+    with pytest.raises(StorageUnavailable):
+        Retention(store, storage, 3600).erase_item(item)
+    monkeypatch.undo()
+    assert PendingWork(store.database).is_unwanted(item.id)
+    Retention(store, storage, 3600).erase_item(item)
+    assert keys(storage) == {f"originals/{job_id}/2"}
 
 
 def test_old_orphans_are_deleted_but_not_young_or_callers_files(store: JobStore, storage: LocalFolder) -> None:

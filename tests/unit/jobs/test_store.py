@@ -261,6 +261,27 @@ def test_one_item_is_cancelled_and_the_last_one_closes_the_job(store: JobStore, 
     assert states(queries, job_id) == ("cancelled", ["cancelled", "cancelled"])
 
 
+def test_a_deleted_item_refuses_every_other_transition(store: JobStore, queries: JobQueries) -> None:
+    job_id = insert_job(store, 3)
+    claims = [claim_item(store, job_id, position) for position in (1, 2)]
+    assert store.finish(claims[0], "k", FACTS)
+    finished = queries.item(job_id, claims[0].item.id, None)[1]
+    for position in (1, 2, 3):
+        assert store.delete_item(item_id(job_id, position))
+        assert not store.delete_item(item_id(job_id, position))
+    assert not store.finish(claims[1], "k", FACTS)
+    assert PendingWork(store.database).is_unwanted(claims[1].item.id)
+    assert not store.replace_result(finished, "k2", FACTS)
+    assert store.claim(item_id(job_id, 3), "token", 30) is None
+    assert not store.cancel_item(item_id(job_id, 3))
+    assert store.close(job_id)
+    assert not store.retry(job_id)
+    assert not store.retry_item(finished)
+    assert states(queries, job_id) == ("cancelled", ["deleted"] * 3)
+    (first, *_) = queries.job(job_id, None).items
+    assert (first.result, first.result_key, first.original_bytes) == (None, None, 0)
+
+
 def test_job_with_a_failed_and_a_cancelled_item_has_failed(store: JobStore, queries: JobQueries) -> None:
     job_id = insert_job(store, 2)
     assert store.fail(claim_item(store, job_id, 1), "engine_unavailable", "")

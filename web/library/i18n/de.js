@@ -44,7 +44,7 @@ export const de = {
   delete_yes: "Löschen",
   keep: "Behalten",
   deleted: "Alles wurde gelöscht.",
-  not_deleted: ({ hours }, say) => `Hier ist es gelöscht. Der Server antwortet nicht: Er löscht seine Kopien von selbst nach ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })}.`,
+  not_deleted: ({ hours }, say) => `Hier ist es gelöscht. Der Server antwortet nicht: Seine Kopien werden gelöscht, sobald er antwortet, spätestens nach ${say.plural(hours, { one: "# Stunde", other: "# Stunden" })}.`,
   not_packed: ({ count, names, reason }, say) => `${say.plural(count, { one: "# Foto fehlt", other: "# Fotos fehlen" })} im ZIP: ${names}. ${reason}`,
   not_resized: "Dieser Browser kann {name} nicht verkleinern.",
   look_refused: ({ count, reason }, say) => `${say.plural(count, { one: "# Foto bleibt, wie es ist.", other: "# Fotos bleiben, wie sie sind." })} ${reason}`,

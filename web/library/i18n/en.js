@@ -44,7 +44,7 @@ export const en = {
   delete_yes: "Delete",
   keep: "Keep",
   deleted: "Everything was deleted.",
-  not_deleted: ({ hours }, say) => `Deleted here. The server does not answer: it deletes its copies by itself after ${say.plural(hours, { one: "# hour", other: "# hours" })}.`,
+  not_deleted: ({ hours }, say) => `Deleted here. The server does not answer: its copies are deleted as soon as it does, at the latest after ${say.plural(hours, { one: "# hour", other: "# hours" })}.`,
   not_packed: ({ count, names, reason }, say) => `${say.plural(count, { one: "# photo is", other: "# photos are" })} not in the ZIP file: ${names}. ${reason}`,
   not_resized: "This browser can\u2019t make a smaller copy of {name}.",
   look_refused: ({ count, reason }, say) => `${say.plural(count, { one: "# photo keeps its look.", other: "# photos keep their look." })} ${reason}`,

@@ -41,7 +41,7 @@ def test_a_queued_job_is_described_with_nulls() -> None:
         '"error":null,"items":[{"item_id":"00000000000000000000000000000000-1","name":"photo 1","path":"photo 1",'
         '"status":"queued","stage":null,"progress":0,"attempts":0,"error":null,"width":null,"height":null,"bytes":null,"format":null,'
         '"model":null,"confidence":null,"frames":null,"duration_ms":null,"ms":null,"revision":0}],"download_url":null,"metrics":{"items":1,'
-        '"finished":0,"failed":0,"cancelled":0,"queue_seconds":null,"processing_seconds":null,"original_bytes":100,"result_bytes":0,'
+        '"finished":0,"failed":0,"cancelled":0,"deleted":0,"queue_seconds":null,"processing_seconds":null,"original_bytes":100,"result_bytes":0,'
         '"timings_ms":null}}'
     )
 
@@ -57,7 +57,7 @@ def test_a_finished_job_is_described_with_the_facts_of_its_result() -> None:
         '"status":"finished","stage":null,"progress":100,"attempts":1,"error":null,"width":64,"height":48,"bytes":1234,"format":"png",'
         '"model":"u2netp","confidence":0.987,"frames":1,"duration_ms":null,"ms":2250.0,"revision":0}],'
         '"download_url":"/api/jobs/00000000000000000000000000000000/download",'
-        '"metrics":{"items":1,"finished":1,"failed":0,"cancelled":0,"queue_seconds":1.0,"processing_seconds":2.25,'
+        '"metrics":{"items":1,"finished":1,"failed":0,"cancelled":0,"deleted":0,"queue_seconds":1.0,"processing_seconds":2.25,'
         '"original_bytes":100,"result_bytes":1234,"timings_ms":{"decode":1.5,"segment":20.0}}}'
     )
 
