@@ -140,40 +140,53 @@ def _wait(seconds: float, stop: Stop, changed: threading.Event) -> None:
 @contextmanager
 def events(folder: Path, poll: bool) -> Iterator[threading.Event]:
     """Return an event that is set when something changes below the folder."""
-    from watchfiles import watch as changes
-
     changed, over = threading.Event(), threading.Event()
-
-    def listen() -> None:
-        explained = missed = False
-        while not over.is_set():
-            try:
-                for found in changes(
-                    folder,
-                    watch_filter=None,
-                    stop_event=over,
-                    force_polling=poll or None,
-                    poll_delay_ms=POLL_MS,
-                    rust_timeout=POLL_MS,
-                    yield_on_timeout=True,
-                ):
-                    # What came between an error and the next start was not seen.
-                    if found or missed:
-                        changed.set()
-                    missed = False
-            except (OSError, RuntimeError) as exc:
-                # One event that can't be read ends all of them, as that of a name that is no UTF-8.
-                missed = True
-                if not explained:
-                    every = f"looking every {RESCAN_SECONDS:g} s as well"
-                    click.echo(f"Some events of {folder} are missing ({exc}); {every}.", err=True)
-                explained = True
-                over.wait(AGAIN_SECONDS)
-
-    listener = threading.Thread(target=listen, name="events", daemon=True)
+    listener = threading.Thread(target=_listen, args=(folder, poll, changed, over), name="events", daemon=True)
     listener.start()
     try:
         yield changed
     finally:
         over.set()
         listener.join(5)
+
+
+def _listen(folder: Path, poll: bool, changed: threading.Event, over: threading.Event) -> None:
+    """Set `changed` at every change, until `over` is set."""
+    from watchfiles import watch as changes
+
+    explained, missed = False, True
+    while not over.is_set():
+        here = _identity(folder)
+        try:
+            for found in changes(
+                folder,
+                watch_filter=None,
+                stop_event=over,
+                force_polling=poll or None,
+                poll_delay_ms=POLL_MS,
+                rust_timeout=POLL_MS,
+                yield_on_timeout=True,
+            ):
+                # What came before a start was not seen.
+                if found or missed:
+                    changed.set()
+                # A folder that was made or mounted again sends its events to no listener of the former one.
+                missed = _identity(folder) != here
+                if missed:
+                    break
+        except (OSError, RuntimeError) as exc:
+            # One event that can't be read ends all of them, as that of a name that is no UTF-8.
+            missed = True
+            if not explained:
+                every = f"looking every {RESCAN_SECONDS:g} s as well"
+                click.echo(f"Some events of {folder} are missing ({exc}); {every}.", err=True)
+            explained = True
+            over.wait(AGAIN_SECONDS)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -85,3 +85,16 @@ def test_name_that_is_no_utf_8_ends_neither_the_watch_nor_its_events(
         lines, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert rb"caf\udce9.jpg -> " in lines
+
+
+def test_folder_that_is_made_again_is_watched_as_before(folder: Path, tmp_path: Path, small: bytes) -> None:
+    with watching(folder, tmp_path / "out") as process:
+        assert process.stderr
+        assert b"Watching" in process.stderr.readline()
+        # The new one has another inode while the former one is there.
+        folder.rename(tmp_path / "former")
+        folder.mkdir()
+        for name in ("a.jpg", "b.jpg"):
+            (folder / name).write_bytes(small)
+            # Sooner than the next look without an event.
+            poll(lambda name=name: (folder / "done" / name).exists(), 20, name)
