@@ -44,12 +44,7 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
         if not equals:
             raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
         given[name] = value
-    if (
-        "format" not in given
-        and "preset" not in given
-        and target
-        and (ending := _result_ending(target, animated="animated" in given))
-    ):
+    if "format" not in given and target and (ending := _result_ending(target, animated="animated" in given)):
         given["format"] = ending
     background = str(given.pop(BACKGROUND_IMAGE, ""))
     try:

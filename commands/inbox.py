@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -72,6 +73,9 @@ class Inbox:
             with self._naming:
                 return self._settle(path, outcome)
         except OSError as exc:
+            if not os.path.lexists(path):
+                # It was removed or renamed meanwhile.
+                return Outcome(outcome.picture, Status.STOPPED)
             self._not_before[path] = time.monotonic() + RETRY_SECONDS
             return Outcome(outcome.picture, Status.FAILED, outcome.seconds, find_problem(exc))
 

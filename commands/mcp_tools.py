@@ -12,8 +12,8 @@ from commands.image_options import format_for
 from commands.models import fetch_missing_model
 from commands.plan import Picture, find_pictures, plan
 from commands.report import outcome_json
-from commands.roots import OutsideRoots, Roots, problem_text
-from commands.work import Maker, Outcome, Status, Stop, work
+from commands.roots import OutsideRoots, Roots
+from commands.work import Maker, Outcome, Problem, Status, Stop, find_problem, work
 from config import Settings
 from services.errors import ServiceError
 from services.imaging.formats import Format
@@ -60,11 +60,11 @@ class Tools:
             outcome = replace(self._warm(), options=chosen, background=background).make(Picture(source, target))
         except OutsideRoots as exc:
             raise ToolFailed(str(exc)) from exc
-        except ServiceError as exc:
-            raise ToolFailed(problem_text(exc)) from exc
+        except (ServiceError, OSError) as exc:
+            raise ToolFailed(_problem_text(find_problem(exc))) from exc
         if outcome.problem:
-            raise ToolFailed(f"{outcome.problem} ({outcome.problem.code})")
-        return outcome_json(outcome)
+            raise ToolFailed(_problem_text(outcome.problem))
+        return _shown(outcome_json(outcome))
 
     def job_status(self, job_id: str) -> dict[str, Any]:
         """Return how far a job is. Raises `ToolFailed`."""
@@ -81,8 +81,8 @@ class Tools:
             "pictures": len(job.pictures),
             "done": counts["done"],
             "failed": counts["failed"],
-            "output": str(job.target),
-            "failures": failures[:MAX_FAILURES],
+            "output": _valid(job.target),
+            "failures": [_shown(failure) for failure in failures[:MAX_FAILURES]],
         }
 
     def list_models(self) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ class Tools:
             while len(self._jobs) > MAX_JOBS:
                 self._jobs.popitem(last=False)
         threading.Thread(target=self._run, args=(job, maker), name=f"job-{job_id}", daemon=True).start()
-        return {"job_id": job_id, "pictures": len(pictures), "output": str(target)}
+        return {"job_id": job_id, "pictures": len(pictures), "output": _valid(target)}
 
     def _run(self, job: Job, maker: Maker) -> None:
         try:
@@ -162,6 +162,19 @@ class Tools:
                 remover = make_local_remover(self._settings, self._parallel)
                 self._maker = Maker(remover, Options(), gone=lambda: bool(self.stop))
             return self._maker
+
+
+def _valid(text: object) -> str:
+    """Return a text that the protocol's JSON can hold: bytes of a name that are no UTF-8 become escapes."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _valid(value) if isinstance(value, str) else value for name, value in facts.items()}
+
+
+def _problem_text(problem: Problem) -> str:
+    return _valid(f"{problem} ({problem.code})")
 
 
 def _overwriting(target: Path, source: Path) -> str:

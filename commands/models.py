@@ -143,7 +143,7 @@ def fetch_missing_model(name: str, settings: Settings, *, prepare: bool = False)
                 make_prepared(spec, folder, calibration_photos(), settings.inference_threads)
     except ModuleNotFoundError as exc:
         click.echo(missing_module(exc), err=True)
-    except (ServiceError, ValueError, RuntimeError) as exc:
+    except (ServiceError, ValueError, RuntimeError, OSError) as exc:
         click.echo(f"The model {name} could not be fetched: {exc}", err=True)
 
 
@@ -154,7 +154,8 @@ def missing_model(name: str, settings: Settings) -> str:
     folder, program = settings.rembg_session_path, click.get_current_context().find_root().info_name
     specs = {spec.name: spec for spec in all_specs(folder)}
     here = [model for model in settings.models if model in specs and specs[model].is_here(folder)]
-    text = f"model {name!r:.80} is not one of: {', '.join(here)}. "
+    known = f"is not one of: {', '.join(here)}" if here else "is not on this machine, and neither is any other one"
+    text = f"model {name!r:.80} {known}. "
     if name not in specs:
         return f"{text}'{program} models list' lists those that can be fetched"
     steps = [] if specs[name].is_here(folder) else [f"run '{program} models fetch {name}'"]

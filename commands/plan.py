@@ -14,6 +14,7 @@ NO_PICTURE: Final = "no picture"
 HIDDEN: Final = "hidden"
 LINK: Final = "link"
 UNREADABLE: Final = "unreadable folder"
+UNREACHABLE: Final = "in a folder that can't be entered"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ def find_pictures(folder: Path, *excluded: Path) -> Found:
 def _leave_out(folder: Path, outside: set[Path], found: Found) -> bool:
     if folder.resolve() in outside:
         return True
-    reason = LINK if folder.is_symlink() else HIDDEN if folder.name.startswith(".") else ""
+    try:
+        reason = LINK if folder.is_symlink() else HIDDEN if folder.name.startswith(".") else ""
+    except PermissionError:
+        reason = UNREACHABLE
     if reason:
         found.left_out.append((folder, reason))
     return bool(reason)
@@ -73,9 +77,12 @@ def _reason(path: Path) -> str:
     """Return why a file is left out; "" for a picture."""
     if path.name.startswith("."):
         return HIDDEN
-    if path.is_symlink():
-        return LINK
-    return "" if path.suffix.lower() in SUFFIXES and path.is_file() else NO_PICTURE
+    try:
+        if path.is_symlink():
+            return LINK
+        return "" if path.suffix.lower() in SUFFIXES and path.is_file() else NO_PICTURE
+    except PermissionError:
+        return UNREACHABLE
 
 
 def plan(pictures: list[Path], source: Path, target: Path, chosen: Format) -> list[Picture]:

@@ -1,5 +1,7 @@
 """Reports the work on pictures: progress and a summary for people, JSON for programs."""
 
+import json
+import re
 import sys
 import time
 from collections import Counter
@@ -10,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
 
 from commands.work import Outcome, Status
 
 EXAMPLES: Final = 3
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Report:
             by_reason.setdefault(reason, []).append(path)
         for reason, paths in by_reason.items():
             more = ", …" if len(paths) > EXAMPLES else ""
-            yield f"Left out ({reason}): {len(paths)}: {', '.join(map(str, paths[:EXAMPLES]))}{more}"
+            yield f"Left out ({reason}): {len(paths)}: {', '.join(map(printable, paths[:EXAMPLES]))}{more}"
 
     def as_json(self) -> bytes:
         """Return the whole report as one JSON object."""
@@ -66,7 +68,9 @@ class Report:
         seconds = round(time.monotonic() - self.started, 3)
         more = {"output": str(self.target), "stopped": self.stopped, "seconds": seconds}
         images = sorted(self.outcomes, key=lambda image: str(image["source"]))
-        return orjson.dumps({**counts, **more, "images": images, "left_out": left_out}, option=orjson.OPT_INDENT_2)
+        whole = {**counts, **more, "images": images, "left_out": left_out}
+        # The bytes of a name that is no UTF-8 become \udcXX, which JSON can hold: `os.fsencode` gives the name again.
+        return json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -86,8 +90,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def line(outcome: Outcome) -> str:
     """Return the outcome of one picture as a line."""
     if outcome.problem:
-        return f"{outcome.picture.source}: {outcome.problem}"
-    return f"{outcome.picture.source} -> {outcome.picture.target} ({outcome.seconds:.1f} s)"
+        return printable(f"{outcome.picture.source}: {outcome.problem}")
+    return printable(f"{outcome.picture.source} -> {outcome.picture.target} ({outcome.seconds:.1f} s)")
+
+
+def printable(text: object) -> str:
+    """Return a text of one line: line ends, control characters and bytes that are no UTF-8 become escapes."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
 
 
 @contextmanager

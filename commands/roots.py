@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.errors import ServiceError
-
 
 class OutsideRoots(ValueError):
     """A path leads outside every root."""
@@ -28,8 +26,3 @@ class Roots:
             allowed = ", ".join(map(str, self.folders))
             raise OutsideRoots(f"{path!r:.200} is outside the folders that are open to you: {allowed}")
         return found
-
-
-def problem_text(exc: ServiceError) -> str:
-    """Return an error with its solution and its code, for a program's reader."""
-    return f"{exc}. {exc.solution}. ({exc.code})"

@@ -14,9 +14,9 @@ from commands import image_options
 from commands.image_options import parse_options, with_animated
 from commands.inbox import Inbox
 from commands.plan import Picture
-from commands.remove import jobs_option, make_maker
+from commands.remove import NothingDone, checking, jobs_option, make_maker
 from commands.report import line
-from commands.work import Outcome, Status, Stop, work
+from commands.work import Outcome, Status, Stop, find_problem, work
 from config import load_settings
 from services.errors import ServiceError
 
@@ -24,6 +24,8 @@ POLL_MS: Final = 1000
 SCHEME: Final = "s3://"
 # The folder is scanned this often even without an event: an event may be lost.
 RESCAN_SECONDS: Final = 30.0
+# After an error of the events.
+AGAIN_SECONDS: Final = 1.0
 # How soon a signal is noticed while nothing is to be done.
 TICK_SECONDS: Final = 0.5
 
@@ -91,14 +93,16 @@ def watch(source: Path | str, target: Path | str, pairs: tuple[str, ...], **more
 def watch_folder(source: Path, target: Path, pairs: tuple[str, ...], jobs: int, settle: float, poll: bool) -> None:
     """Watch a folder until Ctrl-C."""
     options, background = parse_options(pairs, None)
-    if target.resolve() == source.resolve():
+    with checking(target):
+        is_same = target.resolve() == source.resolve()
+    if is_same:
         raise click.UsageError("the results need a folder of their own: -o names the folder that is watched")
     stop = Stop()
     try:
         # The pictures in progress are finished after a stop.
         maker = make_maker(load_settings(), options, background, jobs, lambda: False)
     except ServiceError as exc:
-        raise click.ClickException(f"{exc}. {exc.solution}.") from exc
+        raise NothingDone(str(find_problem(exc))) from exc
     inbox = Inbox(source, target, settle)
     with stop.listening(), events(source, poll) as changed:
         click.echo(f"Watching {source}; Ctrl-C ends it.", err=True)
@@ -136,23 +140,53 @@ def _wait(seconds: float, stop: Stop, changed: threading.Event) -> None:
 @contextmanager
 def events(folder: Path, poll: bool) -> Iterator[threading.Event]:
     """Return an event that is set when something changes below the folder."""
-    from watchfiles import watch as changes
-
     changed, over = threading.Event(), threading.Event()
-
-    def listen() -> None:
-        try:
-            for _ in changes(
-                folder, watch_filter=None, stop_event=over, force_polling=poll or None, poll_delay_ms=POLL_MS
-            ):
-                changed.set()
-        except (OSError, RuntimeError) as exc:
-            click.echo(f"No events come from {folder} ({exc}); looking every {RESCAN_SECONDS:g} s.", err=True)
-
-    listener = threading.Thread(target=listen, name="events", daemon=True)
+    listener = threading.Thread(target=_listen, args=(folder, poll, changed, over), name="events", daemon=True)
     listener.start()
     try:
         yield changed
     finally:
         over.set()
         listener.join(5)
+
+
+def _listen(folder: Path, poll: bool, changed: threading.Event, over: threading.Event) -> None:
+    """Set `changed` at every change, until `over` is set."""
+    from watchfiles import watch as changes
+
+    explained, missed = False, True
+    while not over.is_set():
+        here = _identity(folder)
+        try:
+            for found in changes(
+                folder,
+                watch_filter=None,
+                stop_event=over,
+                force_polling=poll or None,
+                poll_delay_ms=POLL_MS,
+                rust_timeout=POLL_MS,
+                yield_on_timeout=True,
+            ):
+                # What came before a start was not seen.
+                if found or missed:
+                    changed.set()
+                # A folder that was made or mounted again sends its events to no listener of the former one.
+                missed = _identity(folder) != here
+                if missed:
+                    break
+        except (OSError, RuntimeError) as exc:
+            # One event that can't be read ends all of them, as that of a name that is no UTF-8.
+            missed = True
+            if not explained:
+                every = f"looking every {RESCAN_SECONDS:g} s as well"
+                click.echo(f"Some events of {folder} are missing ({exc}); {every}.", err=True)
+            explained = True
+            over.wait(AGAIN_SECONDS)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -21,7 +21,7 @@ import structlog
 from commands.image_options import format_for
 from commands.plan import Picture
 from services.capacity.deadline import Deadline
-from services.errors import ClientGone, ServiceError, UploadTooLarge
+from services.errors import ClientGone, EngineUnavailable, ServiceError, UploadTooLarge
 
 # These import OpenCV: `--help` does without.
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Stop:
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it: it is there whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    # Of 50 characters at most, for a name has at most 255 bytes.
+    part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
             file.write(data)
@@ -172,7 +173,9 @@ class Maker:
 def find_problem(exc: Exception) -> Problem:
     """Return an exception as a problem in plain words; what is not known is logged."""
     if isinstance(exc, ServiceError):
-        return Problem(exc.code, str(exc), exc.solution, ours=exc.status >= 500)
+        # That solution leads to the pages of a server.
+        solution = "" if isinstance(exc, EngineUnavailable) else exc.solution
+        return Problem(exc.code, str(exc), solution, ours=exc.status >= 500)
     if isinstance(exc, OSError):
         return Problem("file_error", f"{exc.filename or 'A file'}: {exc.strerror or exc}", ours=True)
     if isinstance(exc, MemoryError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL import ImageOps
 
+from services.containers.errors import CorruptImage
 from services.errors import BadOption, UploadTooLarge
 from services.imaging.formats import Format
 from services.imaging.pipeline import Result
@@ -34,16 +35,20 @@ def file_bytes(picture: Picture, max_bytes: int) -> bytes:
     """Return a picture as the bytes of an image file.
 
     Pixels in memory become a PNG without compression. Raises `OSError` for a path that can't be read, `UploadTooLarge`
-    for a file of more than `max_bytes`, `TypeError` for anything else.
+    for a file of more than `max_bytes`, `CorruptImage` for pixels that can't be read, `TypeError` for anything else.
     """
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, str | os.PathLike):
         return _read(Path(picture), max_bytes)
-    if isinstance(picture, PILImage.Image):
-        return _png(picture)
-    if isinstance(picture, np.ndarray):
-        return _png(PILImage.fromarray(picture))
+    try:
+        if isinstance(picture, PILImage.Image):
+            return _png(picture)
+        if isinstance(picture, np.ndarray):
+            return _png(PILImage.fromarray(picture))
+    except (ValueError, SyntaxError) as exc:
+        # PIL's words for an empty or a closed image, and for a broken file that it has only opened.
+        raise CorruptImage(str(exc)) from exc
     raise TypeError(f"a picture is bytes, a path, a PIL image or a NumPy array, not {type(picture).__name__}")
 
 

@@ -6,7 +6,7 @@ Read-only. What background processes look for is in `pending.py`.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -96,13 +96,10 @@ class JobQueries:
     def _job(self, job_id: str, seen: Callable[[Job], bool]) -> JobSnapshot:
         with self._database.session() as session:
             job = session.get(Job, job_id)
-            if job is None or not seen(job):
+            found = _snapshots(session, [job] if job and seen(job) else [])
+            if not found:
                 raise JobNotFound
-            items = list(session.scalars(select(JobItem).where(JobItem.job_id == job_id).order_by(JobItem.position)))
-            if not items:
-                # The job was deleted between the two queries: on PostgreSQL each sees what was committed before it.
-                raise JobNotFound
-            return JobSnapshot(job, items, self._eta.seconds(session, job, items) if job.state in ACTIVE else None)
+            return replace(found[0], eta_seconds=self._seconds(session, found[0]))
 
     def state(self, job_id: str, owner: str | None) -> str:
         """Return the job's state alone, for a tenth of the cost of the whole job. Raises `JobNotFound`."""
@@ -110,8 +107,7 @@ class JobQueries:
             found = connection.execute(STATE, {"id": job_id}).one_or_none()
         if found is None or found.owner not in (None, owner):
             raise JobNotFound
-        state: str = found.state
-        return state
+        return str(found.state)
 
     def latest(self, item_id: str) -> JobItem | None:
         """Return an item as it is now."""
@@ -150,10 +146,12 @@ class JobQueries:
 
     def eta(self, snapshot: JobSnapshot) -> float | None:
         """Estimate the seconds until a job ends; None where nothing is known."""
-        if snapshot.job.state not in ACTIVE:
-            return None
         with self._database.session() as session:
-            return self._eta.seconds(session, snapshot.job, snapshot.items)
+            return self._seconds(session, snapshot)
+
+    def _seconds(self, session: Session, snapshot: JobSnapshot) -> float | None:
+        active = snapshot.job.state in ACTIVE
+        return self._eta.seconds(session, snapshot.job, snapshot.items) if active else None
 
     def unexpired(self, job_id: str, owner: str | None) -> JobSnapshot:
         """Return a job as `job` does, if its files are still kept. Raises `ResultExpired`."""
@@ -249,8 +247,8 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
         moment = datetime.fromisoformat(at)
         # A moment near the ends of the calendar has no place in UTC.
         utc = moment.astimezone(UTC)
-    except (ValueError, OverflowError, binascii.Error) as exc:
-        raise BadOption("cursor", text[:100], "next_cursor of the page before") from exc
-    if moment.tzinfo is None or not JOB_ID.fullmatch(last):
+    except (ValueError, OverflowError, binascii.Error):
+        last = ""
+    if not JOB_ID.fullmatch(last) or moment.tzinfo is None:
         raise BadOption("cursor", text[:100], "next_cursor of the page before")
     return utc, last

@@ -1,6 +1,7 @@
 """The Model Context Protocol's server, driven by the client of the official package."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -91,6 +92,24 @@ def test_folder_becomes_a_job(open_folder: Path) -> None:
     assert sorted(path.name for path in (open_folder / "cut").iterdir()) == ["a-no-bg.png", "b-no-bg.png"]
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no other names than UTF-8")
+def test_job_names_failures_whose_names_are_no_utf_8(open_folder: Path) -> None:
+    (open_folder / "photos" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no picture")
+
+    async def talking(client: Any) -> None:
+        started = (await client.call_tool("remove_background", {"path": "photos"})).structured_content
+        for _ in range(300):
+            answer = await client.call_tool("job_status", {"job_id": started["job_id"]})
+            assert not answer.is_error, answer
+            if answer.structured_content["status"] == "finished":
+                break
+            await asyncio.sleep(0.1)
+        sources = [failure["source"] for failure in answer.structured_content["failures"]]
+        assert str(open_folder / r"photos/caf\udce9.jpg") in sources
+
+    talk(open_folder, talking)
+
+
 def test_nothing_outside_the_roots_is_read_or_written(open_folder: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     (open_folder / "photos-no-bg").symlink_to(closed)
@@ -128,6 +147,7 @@ def test_nothing_outside_the_roots_is_read_or_written(open_folder: Path, tmp_pat
             "another output",
         ),
         ({"path": "photo.jpg", "output": "notes.txt"}, "must end with .png"),
+        ({"path": "photo.jpg", "output": "x" * 300 + ".png"}, "File name too long"),
     ],
 )
 def test_mistake_is_named(open_folder: Path, asked: dict[str, Any], text: str) -> None:

@@ -1,5 +1,6 @@
 """`watch` as a process: arriving pictures, restarts and signals."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from tests.support.waiting import ROOT, poll
 @contextmanager
 def watching(folder: Path, target: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, str(ROOT / "cli.py"), "watch", str(folder), "-o", str(target), "--settle", "0.3", *words]
-    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")}
+    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models"), "PYTHONIOENCODING": "utf-8:strict"}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process
@@ -66,3 +67,34 @@ def test_signal_finishes_the_current_picture_and_the_next_start_does_the_rest(
     assert len(list(folder.glob("*.jpg"))) == 4 - done
     with watching(folder, tmp_path / "out"):
         poll(lambda: len(list((folder / "done").iterdir())) == 4, 60, "the rest")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no other names than UTF-8")
+def test_name_that_is_no_utf_8_ends_neither_the_watch_nor_its_events(
+    folder: Path, tmp_path: Path, small: bytes
+) -> None:
+    odd = os.fsdecode(b"caf\xe9.jpg")
+    with watching(folder, tmp_path / "out") as process:
+        assert process.stderr
+        assert b"Watching" in process.stderr.readline()
+        for name in (odd, "a.jpg", "b.jpg"):
+            (folder / name).write_bytes(small)
+            # Sooner than the next look without an event.
+            poll(lambda name=name: (folder / "done" / name).exists(), 20, name)
+        process.send_signal(signal.SIGTERM)
+        lines, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert rb"caf\udce9.jpg -> " in lines
+
+
+def test_folder_that_is_made_again_is_watched_as_before(folder: Path, tmp_path: Path, small: bytes) -> None:
+    with watching(folder, tmp_path / "out") as process:
+        assert process.stderr
+        assert b"Watching" in process.stderr.readline()
+        # The new one has another inode while the former one is there.
+        folder.rename(tmp_path / "former")
+        folder.mkdir()
+        for name in ("a.jpg", "b.jpg"):
+            (folder / name).write_bytes(small)
+            # Sooner than the next look without an event.
+            poll(lambda name=name: (folder / "done" / name).exists(), 20, name)

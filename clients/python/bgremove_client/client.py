@@ -1,5 +1,6 @@
 """The client: remove a background, submit jobs."""
 
+import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ from .jobs import Job
 from .models import Models, Options
 from .transport import Transport
 
-Image = str | Path | bytes | IO[bytes]
+Image = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """An image: the path of a file, its bytes, or an open file."""
 
 
@@ -54,6 +55,8 @@ class Client:
         self, images: Iterable[Image], *, idempotency_key: str | None = None, **options: Unpack[Options]
     ) -> Job:
         """Submit a job of many images or ZIP archives; its result is a ZIP archive."""
+        if isinstance(images, (str, bytes)):
+            raise TypeError("images are many: give a list of them")
         files = [("files", read(image, number)) for number, image in enumerate(images, 1)]
         return self._submit("/api/jobs/remove-bg-batch", files, options, idempotency_key)
 
@@ -74,11 +77,13 @@ class Client:
 
 def read(image: Image, number: int = 1) -> tuple[str, bytes]:
     """Return the name and the bytes of an image; `number` names one that has no name."""
-    if isinstance(image, bytes):
-        return f"image-{number}", image
-    if isinstance(image, (str, Path)):
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return f"image-{number}", bytes(image)
+    if isinstance(image, (str, os.PathLike)):
         return Path(image).name, Path(image).read_bytes()
-    return Path(str(getattr(image, "name", f"image-{number}"))).name, image.read()
+    # A file without a name has none, an empty one, None or, of a descriptor, a number.
+    name = getattr(image, "name", None)
+    return (Path(name).name if isinstance(name, str) and name else f"image-{number}"), image.read()
 
 
 def _single(image: Image | None) -> list[tuple[str, tuple[str, bytes]]]:
@@ -86,4 +91,6 @@ def _single(image: Image | None) -> list[tuple[str, tuple[str, bytes]]]:
 
 
 def _form(options: Options) -> dict[str, str]:
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()}
+    """Return the options as texts; None is the same as absent."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

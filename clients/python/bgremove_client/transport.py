@@ -65,7 +65,7 @@ def _error(answer: httpx.Response) -> ApiError:
     except ValueError:
         found = {}
     text = answer.headers.get("Retry-After", "")
-    seconds = float(text) if text.isdigit() else None
+    seconds = float(text) if text.isascii() and text.isdigit() else None
     return KINDS.get(answer.status_code, ApiError)(
         answer.status_code, found if isinstance(found, dict) else {}, seconds
     )

@@ -6,8 +6,8 @@ export type Options = components["schemas"]["Options"];
 export type JobStatus = components["schemas"]["JobStatus"];
 export type Models = components["schemas"]["Models"];
 type ErrorBody = Partial<components["schemas"]["Error"]> & { message?: string };
-/** An image's bytes; give a `File` where its name matters. */
-export type Image = Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
+/** An image's bytes, as a `Buffer` of `readFile` too; give a `File` where its name matters. */
+export type Image = Blob | ArrayBuffer | Uint8Array;
 
 export interface Settings {
     apiKey?: string;
@@ -92,7 +92,7 @@ export class Client {
         return (await (await this.send("GET", "/models")).json()) as Models;
     }
 
-    /** Send a request, and again where that helps. */
+    /** Send a request, and again where that helps; the answer has come whole. */
     async send(method: string, path: string, body?: FormData, headers: Record<string, string> = {}): Promise<Response> {
         const { apiKey, retries = 4, maxWait = 60, fetch: call = fetch } = this.settings;
         const all = apiKey ? { ...headers, Authorization: `Bearer ${apiKey}` } : headers;
@@ -100,9 +100,10 @@ export class Client {
             const backoff = FIRST_SECONDS * 2 ** attempt;
             let answer: Response;
             try {
-                answer = await call(this.base + path, { method, headers: all, ...(body ? { body } : {}) });
+                answer = await whole(await call(this.base + path, { method, headers: all, ...(body ? { body } : {}) }));
             } catch (lost) {
-                if (attempt >= retries) throw lost;
+                // A lost connection is a TypeError; an `AbortSignal` of the caller's `fetch` is none.
+                if (attempt >= retries || !(lost instanceof TypeError)) throw lost;
                 await sleep(backoff);
                 continue;
             }
@@ -169,11 +170,19 @@ function single(image: Image | null): Image[] {
 function form(field: string, images: Image[], options: Options): FormData {
     const made = new FormData();
     images.forEach((image, index) => {
-        const blob = image instanceof Blob ? image : new Blob([image]);
+        const blob = image instanceof Blob ? image : new Blob([image as Uint8Array<ArrayBuffer>]);
         made.append(field, blob, blob instanceof File ? blob.name : `image-${index + 1}`);
     });
-    for (const [name, value] of Object.entries(options)) made.append(name, String(value));
+    for (const [name, value] of Object.entries(options)) {
+        if (value !== undefined && value !== null) made.append(name, String(value));
+    }
     return made;
+}
+
+/** Return an answer whose body is here already: a connection may be lost while it comes. */
+async function whole(answer: Response): Promise<Response> {
+    const body = await answer.blob();
+    return new Response(body.size > 0 ? body : null, answer);
 }
 
 async function errorOf(answer: Response): Promise<ApiError> {

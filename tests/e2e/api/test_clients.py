@@ -86,6 +86,7 @@ def test_python_client_removes_a_background(client: Client, small: bytes, tmp_pa
     path = tmp_path / "photo.jpg"
     path.write_bytes(small)
     assert client.remove(small)[:4] == client.remove(path)[:4] == b"\x89PNG"
+    assert client.remove(bytearray(small), max_width=None) == client.remove(small)  # type: ignore[arg-type]
     with path.open("rb") as file:
         assert client.remove(file, format="webp", crop=True)[8:12] == b"WEBP"
 
@@ -145,6 +146,19 @@ def test_example_of_the_typescript_readme_runs(place: Place, photos: Path, compi
     assert zipfile.ZipFile(photos / "results.zip").namelist()
 
 
+def test_typescript_client_takes_what_node_reads(tmp_path: Path, compiled: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(compiled.parent)
+    (tmp_path / "example.mts").write_text(
+        'import { readFile } from "node:fs/promises";\nimport { Client } from "bgremove-client";\n'
+        'await new Client("http://localhost:5001").remove(await readFile("photo.jpg"), { format: "webp" });\n'
+    )
+    words = ["--module", "nodenext", "--target", "es2022", "--strict", "--noEmit", "--types", "node"]
+    words += ["--typeRoots", str(TYPESCRIPT / "node_modules/@types"), str(tmp_path / "example.mts")]
+    compiler = TYPESCRIPT / "node_modules/.bin/tsc"
+    done = subprocess.run([compiler, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
 def test_typescript_client_does_the_same(place: Place, photos: Path, compiled: Path, picture: Source) -> None:
     script = ROOT / "tests/support/client.mjs"
     words: list[str | Path] = [compiled / "dist/index.js", place.server.url, place.key, photos / "photo.jpg"]
@@ -160,4 +174,5 @@ def test_typescript_client_does_the_same(place: Place, photos: Path, compiled: P
     assert 1.5 <= found["retried"][2] < 4
     assert found["late"] == [True, 3600]
     assert found["left"] == ["deleted", "finished"]
+    assert (found["resumed"], found["ended"]) == (1, ["AbortError", 1])
     assert found["broken"] == "unsupported_format"

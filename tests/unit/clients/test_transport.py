@@ -33,6 +33,14 @@ def test_busy_service_is_asked_again_after_the_time_that_it_names() -> None:
     assert 8 <= slept[1] <= 10
 
 
+@pytest.mark.parametrize("seconds", ["Wed, 21 Oct 2099 07:28:00 GMT", "\u00b2", "-1", "soon"])
+def test_time_that_is_no_number_of_seconds_is_not_waited_for(seconds: str) -> None:
+    slept: list[float] = []
+    odd = httpx.Response(503, headers=[(b"Retry-After", seconds.encode())], json={"code": "busy"})
+    assert transport(slept, odd, httpx.Response(200)).send("GET", "/").status_code == 200
+    assert slept[0] < 1
+
+
 def test_lost_connection_is_tried_again() -> None:
     slept: list[float] = []
     sending = transport(slept, httpx.ReadError("reset"), httpx.RemoteProtocolError("gone"), httpx.Response(200))

@@ -25,3 +25,9 @@ def test_auto_follows_the_pictures_name_and_other_formats_do_not() -> None:
     assert format_for(Format.AUTO, Path("a.GIF")) is Format.WEBP
     assert format_for(Format.AUTO, Path("a.png")) is Format.PNG
     assert format_for(Format.JPEG, Path("a.gif")) is Format.JPEG
+
+
+def test_ending_wins_over_the_format_of_a_preset() -> None:
+    options, _ = parse_options(("preset=amazon",), Path("out.webp"))
+    assert options.format is Format.WEBP
+    assert parse_options(("preset=amazon",), Path("folder"))[0].format is Format.JPEG

@@ -129,3 +129,16 @@ def test_picture_that_is_replaced_while_it_is_worked_on_is_not_moved(
     path.write_bytes(small + b"more")
     assert inbox.take(path, maker).status is Status.STOPPED
     assert tree(inbox.folder.parent) == ["in/a.jpg"]
+
+
+def test_picture_that_is_removed_while_it_is_worked_on_is_no_failure(
+    inbox: Inbox, maker: Maker, small: bytes, clock: Clock
+) -> None:
+    path = inbox.folder / "a.jpg"
+    path.write_bytes(small)
+    inbox.complete()
+    clock.now += 2
+    assert inbox.complete() == [path]
+    path.unlink()
+    assert inbox.take(path, maker).status is Status.STOPPED
+    assert tree(inbox.folder.parent) == []

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-from commands.plan import HIDDEN, LINK, NO_PICTURE, Picture, find_pictures, plan
+import pytest
+
+from commands.plan import HIDDEN, LINK, NO_PICTURE, UNREACHABLE, Picture, find_pictures, plan
 from services.imaging.formats import Format
 
 
@@ -65,3 +67,19 @@ def test_auto_format_follows_each_pictures_name(tmp_path: Path) -> None:
     planned = plan(pictures, tmp_path, tmp_path / "out", Format.AUTO)
     names = [picture.target.name for picture in planned]
     assert names == ["a-no-bg.webp", "b-no-bg.webp", "c-no-bg.png", "d-no-bg.png"]
+
+
+def test_folder_that_cannot_be_entered_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.jpg", "closed/b.jpg", "closed/sub/c.jpg")
+    look = Path.is_symlink
+
+    def refused(path: Path) -> bool:
+        # The names in a folder without the right to enter it can be listed, and nothing else.
+        if path.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "is_symlink", refused)
+    found = find_pictures(tmp_path)
+    assert found.pictures == [tmp_path / "a.jpg"]
+    assert sorted(found.left_out) == [(tmp_path / "closed/b.jpg", UNREACHABLE), (tmp_path / "closed/sub", UNREACHABLE)]

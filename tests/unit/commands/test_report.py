@@ -1,5 +1,6 @@
 """The report of a run: counts, exit status, lines and JSON."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -64,3 +65,9 @@ def test_progress_elsewhere_than_on_a_terminal_is_a_line_for_each_picture(capsys
         "[2/2] in/a.jpg: It is damaged. Save it again.",
     ]
     assert line(FAILED) == "in/a.jpg: It is damaged. Save it again."
+
+
+def test_line_stays_one_line_whatever_the_name_is() -> None:
+    name = "new\nline \x1b[31m\udce9 \u5199\u3000\u771f.jpg"
+    shown = line(replace(DONE, picture=Picture(Path(name), Path("out/a.png"))))
+    assert shown == "new\\nline \\x1b[31m\\udce9 \u5199\u3000\u771f.jpg -> out/a.png (0.2 s)"

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from library.kinds import check_format, file_bytes
+from services.containers.errors import CorruptImage
 from services.errors import BadOption, UploadTooLarge
 from services.imaging.formats import Format
 
@@ -23,6 +24,15 @@ def test_pixels_become_a_file_bit_for_bit() -> None:
     assert np.array_equal(np.asarray(read(file_bytes(pixels, 10))), pixels)
     image = Image.fromarray(pixels).convert("RGBA")
     assert read(file_bytes(image, 10)).tobytes() == image.tobytes()
+
+
+def test_pixels_that_cannot_be_read_are_an_error_of_their_picture() -> None:
+    # A batch goes on after it.
+    closed = Image.new("RGB", (20, 20))
+    closed.close()
+    for picture in (closed, np.zeros((0, 20, 3), np.uint8)):
+        with pytest.raises(CorruptImage):
+            file_bytes(picture, 10)
 
 
 def test_turned_image_becomes_upright() -> None:
