@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import bindparam, func, update
 
 from services.accounts import messages
 from services.accounts.errors import BadToken, RegistrationClosed, SignInFailed
@@ -190,10 +190,15 @@ class Accounts:
         return self.set_password(user.id, new)
 
     def set_password(self, user_id: str, password: str) -> User:
-        """Set a password that was checked, and end all sessions. Raises `Busy`."""
+        """Set a password that was checked, and end all sessions. Raises `Busy`.
+
+        The address counts as confirmed: one who may do this knows the user.
+        """
         hashed = self._passwords.hash(password)
+        confirmed = func.coalesce(User.confirmed_at, bindparam("now", datetime.now(UTC), User.confirmed_at.type))
         with self.database.session() as session:
-            session.execute(update(User).where(User.id == user_id).values(password_hash=hashed))
+            values = {"password_hash": hashed, "confirmed_at": confirmed}
+            session.execute(update(User).where(User.id == user_id).values(values))
             end_sessions(session, user_id)
             found = session.get_one(User, user_id)
         self.sessions.forget(user_id)

@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, true
@@ -17,7 +17,7 @@ from services.errors import BadOption
 from services.jobs.errors import ItemNotFound, JobNotFound
 from services.jobs.eta import Eta
 from services.jobs.retry import lasting_codes
-from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, STARTED, Job, JobItem
+from services.jobs.tables import ACTIVE, CANCELLED, FAILED, FINISHED, JOB_ID, STARTED, Job, JobItem
 from services.persistence.database import Database
 from services.storage.errors import ResultExpired
 
@@ -231,6 +231,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
         moment = datetime.fromisoformat(at)
     except (ValueError, binascii.Error) as exc:
         raise BadOption("cursor", text[:100], "next_cursor of the page before") from exc
-    if moment.tzinfo is None:
+    # Ours are in UTC: a moment of another zone can be before the year 1 or after 9999 there.
+    if moment.utcoffset() != timedelta() or not JOB_ID.fullmatch(last):
         raise BadOption("cursor", text[:100], "next_cursor of the page before")
     return moment, last

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from services.capacity.deadline import Deadline
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import JOB_ID
@@ -56,6 +57,17 @@ class Retention:
         self._delete_files(job_id)
         self._store.delete(job_id)
         log.info("job erased", job=job_id)
+
+    def erase_all_of(self, owner: str, deadline: Deadline | None = None) -> int:
+        """Erase the jobs of a key or a user; return how many. Raises `DeadlineExceeded` too; see `erase`."""
+        erased = 0
+        while found := self._pending.jobs_of(owner, BATCH_SIZE):
+            for job_id in found:
+                if deadline:
+                    deadline.check()
+                self.erase(job_id)
+                erased += 1
+        return erased
 
     def _delete_files(self, job_id: str) -> int:
         """Delete the originals and results of a job, with their masks and previews; count them."""

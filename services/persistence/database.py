@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 from sqlalchemy import DateTime, Dialect, MetaData, make_url, text
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -153,7 +153,8 @@ class Database:
         self._refuse_while_open()
         try:
             yield
-        except IntegrityError:
+        # Nor does a value that it can't store say that the database is lost.
+        except (IntegrityError, DataError):
             raise
         # sqlite3's own error comes from the raw connection of a migration.
         except (DBAPIError, PoolTimeout, OSError, sqlite3.Error) as exc:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from services.errors import DatabaseUnavailable
 from services.persistence import database as module
 from services.persistence.database import Database, UTCDateTime, parse_url
+from tests.support.postgres import Postgres
 from tests.support.waiting import free_port
 
 
@@ -52,6 +53,14 @@ def test_violated_constraint_does_not_count_as_a_lost_connection(database: Datab
     with pytest.raises(IntegrityError), database.session() as session:
         session.execute(text("INSERT INTO numbers VALUES (1)"))
     assert count(database) == 1
+
+
+def test_value_that_can_not_be_stored_does_not_count_as_a_lost_connection(postgres: Postgres) -> None:
+    database = Database(postgres.new_database())
+    with pytest.raises(DataError), database.session() as session:
+        session.execute(text("SELECT :name"), {"name": "\0"})
+    database.ping()
+    database.close()
 
 
 def test_a_failure_opens_the_circuit(tmp_path: Path) -> None:
