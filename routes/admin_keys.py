@@ -18,7 +18,6 @@ from services.api_keys.keys import (
     KEY_NAME,
     SCOPES,
     ApiKey,
-    checked_owner,
     create_key,
     list_keys,
     revoke_key,
@@ -36,6 +35,12 @@ def _future(at: datetime) -> datetime:
     # The year 9999 in a zone west of Greenwich.
     except OverflowError:
         raise ValueError("it is after the year 9999 in UTC") from None
+
+
+def _shown(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it has characters that can't be shown")
+    return text
 
 
 Scope = Literal["remove", "jobs", "admin"]
@@ -62,7 +67,7 @@ class NewKey(BaseModel):
 
     name: Annotated[str, NAME]
     owner: Annotated[
-        str, AfterValidator(checked_owner), Field(max_length=200, description="a text of at most 200 characters")
+        str, AfterValidator(_shown), Field(max_length=200, description="a text of at most 200 characters")
     ] = ""
     scopes: Annotated[list[Scope], Field(min_length=1, description=f"a list of {', '.join(SCOPES)}")] = ["remove"]
     rate_limit: RateLimit = None

@@ -43,7 +43,6 @@ ADMIN: Final = "admin"
 SCOPES: Final = (REMOVE, JOBS, ADMIN)
 KEY: Final = re.compile(r"bgr_([0-9a-f]{12})_[0-9a-f]{40}", re.ASCII)
 KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-MAX_OWNER_CHARS: Final = 200
 log = structlog.get_logger("keys")
 
 Problem = Literal["", "revoked", "expired", "disabled"]
@@ -57,7 +56,7 @@ class ApiKey(Base):
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
     hash: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64))
-    owner: Mapped[str] = mapped_column(String(MAX_OWNER_CHARS))
+    owner: Mapped[str] = mapped_column(String(200))
     scopes: Mapped[list[str]] = mapped_column(JSON)
     rate_limit: Mapped[str | None] = mapped_column(String(32))
     monthly_quota: Mapped[int | None] = mapped_column(BigInteger)
@@ -119,7 +118,8 @@ def new_key(*, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
     now = datetime.now(UTC)
     if not KEY_NAME.fullmatch(name):
         raise ValueError(f"the name is {name!r}: 1 to 64 of A-Z a-z 0-9 . _ - are allowed, a letter or digit first")
-    checked_owner(owner)
+    if len(owner) > 200 or not owner.isprintable():
+        raise ValueError("the owner has more than 200 characters, or some that can't be shown")
     if not scopes or not set(scopes) <= set(SCOPES):
         raise ValueError(f"the scopes are {', '.join(scopes)}: allowed are {', '.join(SCOPES)}")
     if expires_at and expires_at <= now:
@@ -141,13 +141,6 @@ def new_key(*, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
         disabled=False,
     )
     return text, record
-
-
-def checked_owner(text: str) -> str:
-    """Return a key's owner as it was given. Raises ValueError."""
-    if len(text) > MAX_OWNER_CHARS or not text.isprintable():
-        raise ValueError(f"the owner has more than {MAX_OWNER_CHARS} characters, or some that can't be shown")
-    return text
 
 
 def add_key(session: Session, record: ApiKey) -> None:
