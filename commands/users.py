@@ -58,7 +58,7 @@ def users() -> None:
 def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_password: bool) -> None:
     """Make an account. Its address counts as confirmed. Without an option a random password is printed."""
     from services.accounts.passwords import Passwords
-    from services.accounts.users import add_user, new_user
+    from services.accounts.users import add_user, drop_unconfirmed, new_user
 
     if password_stdin and no_password:
         raise click.UsageError("give --password-stdin or --no-password, not both")
@@ -67,6 +67,8 @@ def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_pa
     if password:
         user.password_hash = Passwords().hash(password)
     user_id = user.id
+    # Somebody may have registered the address without being able to read its mail.
+    drop_unconfirmed(database, email)
     if not add_user(database, user):
         raise click.ClickException(f"{email} already has an account; `users list` lists them")
     click.echo(f"{user_id} ({email}), {role}, is stored in {database.shown_url}.", err=True)
@@ -171,14 +173,18 @@ def reset_password(email: str, password_stdin: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(email: str, yes: bool) -> None:
     """Delete an account with its keys, jobs, results and usage."""
-    from services.accounts.users import delete_user
+    from services.accounts.users import check_deletable, delete_user
 
     database = open_database()
     user = _found(database, email)
     if not yes:
         click.confirm(f"{user.email} with all keys, jobs and results will be deleted. Continue?", abort=True, err=True)
+    check_deletable(database, user.id)
+    # An error leaves the account, so that this can be repeated; the second time erases what was made meanwhile.
+    erased = _erase_jobs(user.id)
     delete_user(database, user.id)
-    click.echo(f"{user.email} is deleted, with {_erase_jobs(user.id)} jobs")
+    erased += _erase_jobs(user.id)
+    click.echo(f"{user.email} is deleted, with {erased} jobs")
 
 
 def _erase_jobs(user_id: str) -> int:
@@ -186,15 +192,9 @@ def _erase_jobs(user_id: str) -> int:
     from bootstrap.jobs import make_job_services
     from bootstrap.stores import make_storage
     from config import load_settings
-    from services.jobs.queries import Lister
 
     settings = load_settings()
-    jobs, erased = make_job_services(settings, make_storage(settings), open_database()), 0
-    while found := jobs.queries.page(Lister(user_id), 100)[0]:
-        for snapshot in found:
-            jobs.retention.erase(snapshot.job.id)
-            erased += 1
-    return erased
+    return make_job_services(settings, make_storage(settings), open_database()).retention.erase_all_of(user_id)
 
 
 def _found(database: "Database", email: str) -> "User":

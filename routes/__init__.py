@@ -2,6 +2,7 @@
 
 from flask import Flask
 from flask_limiter import Limiter
+from werkzeug.routing import BaseConverter
 
 from config import Settings
 from routes import (
@@ -206,6 +207,13 @@ def _index_uncounted() -> bool:
     return not system.index_as_json() or is_uncounted()
 
 
+class Word(BaseConverter):
+    """A part of a path. No id has a NUL, and PostgreSQL takes none."""
+
+    regex = r"[^/\x00]+"
+    part_isolating = True
+
+
 def _account_routes(settings: Settings) -> tuple[Route, ...]:
     if settings.accounts == "off":
         return ()
@@ -216,7 +224,7 @@ def _account_routes(settings: Settings) -> tuple[Route, ...]:
 
 def register(app: Flask, limiter: Limiter, settings: Settings) -> None:
     """Give the app its routes, each with its quota; a key is asked for first, since quotas count by it."""
-    app.url_map.converters |= {"job": jobs.JobId, "build": page.Build}
+    app.url_map.converters |= {"default": Word, "job": jobs.JobId, "build": page.Build}
     routes = (*ROUTES, *(JOB_ROUTES if settings.jobs_enabled else ()), *_account_routes(settings))
     for route in routes:
         view: View = route.view

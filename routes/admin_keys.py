@@ -30,7 +30,17 @@ from services.api_keys.usage import charged_by_caller, month_of, today
 def _future(at: datetime) -> datetime:
     if at <= datetime.now(UTC):
         raise ValueError("it is in the past")
-    return at
+    try:
+        return at.astimezone(UTC)
+    # The year 9999 in a zone west of Greenwich.
+    except OverflowError:
+        raise ValueError("it is after the year 9999 in UTC") from None
+
+
+def _shown(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it has characters that can't be shown")
+    return text
 
 
 Scope = Literal["remove", "jobs", "admin"]
@@ -56,7 +66,9 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, NAME]
-    owner: Annotated[str, Field(max_length=200, description="text of at most 200 characters")] = ""
+    owner: Annotated[
+        str, AfterValidator(_shown), Field(max_length=200, description="text of at most 200 characters")
+    ] = ""
     scopes: Annotated[list[Scope], Field(min_length=1, description=f"a list of {', '.join(SCOPES)}")] = ["remove"]
     rate_limit: RateLimit = None
     monthly_quota: MonthlyQuota = None

@@ -153,7 +153,10 @@ def show_usage() -> Response:
 
 def days_of(found: Mapping[Slot, Counts]) -> list[UsageDay]:
     """Return the usage by day and endpoint, in the order of the days."""
-    return [_day(day, found) for day in dict.fromkeys(slot.day for slot in found)]
+    by_day: dict[date, dict[str, list[Counts]]] = {}
+    for slot, counts in found.items():
+        by_day.setdefault(slot.day, {}).setdefault(slot.endpoint, []).append(counts)
+    return [_day(day, endpoints) for day, endpoints in by_day.items()]
 
 
 def remaining(caller: Caller) -> int | None:
@@ -171,11 +174,7 @@ def first_day(text: str) -> date:
     return today() - timedelta(days=(days or DAYS) - 1)
 
 
-def _day(day: date, found: Mapping[Slot, Counts]) -> UsageDay:
-    endpoints: dict[str, list[Counts]] = {}
-    for slot, counts in found.items():
-        if slot.day == day:
-            endpoints.setdefault(slot.endpoint, []).append(counts)
+def _day(day: date, endpoints: Mapping[str, list[Counts]]) -> UsageDay:
     return UsageDay(
         day=day,
         totals=UsageCounts.of(counts for same in endpoints.values() for counts in same),

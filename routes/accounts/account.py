@@ -6,19 +6,15 @@ from routes.accounts.bodies import AccountView, ChangedAccount, Deletion, NewOwn
 from routes.accounts.cookies import accounts, signed_in, without_session
 from routes.admin_keys import NewKeyView, key_view, keys_view
 from routes.http.auth import current_caller
-from routes.http.context import service
+from routes.http.context import service, state
 from routes.http.jobs.job_answers import answer
 from routes.http.limits import attempt
 from services.accounts.errors import NotSignedIn
 from services.accounts.own_keys import create_own_key, revoke_own_key
-from services.accounts.users import User, change_user, delete_user, find_user
+from services.accounts.users import User, change_user, check_deletable, delete_user, find_user
 from services.api_keys.caller import Caller
 from services.api_keys.keys import list_keys
-from services.jobs.queries import Lister
-
-# Jobs that are erased with an account in one request; the others expire as usual.
-ERASED: int = 1000
-PAGE: int = 100
+from services.capacity.deadline import Deadline
 
 
 def show_account() -> Response:
@@ -46,9 +42,14 @@ def delete_account() -> Response:
     asked, me = read_small(Deletion), _me()
     with attempt("sign-in", me.email):
         accounts().check_owner(me, asked.password)
+    check_deletable(accounts().database, me.id)
+    # An error leaves the account, so that this can be repeated.
+    _erase_jobs(me.id)
     delete_user(accounts().database, me.id)
     accounts().sessions.forget(me.id)
+    # Those that were made meanwhile.
     _erase_jobs(me.id)
+    service().usage.drop(me.id)
     return without_session(Response(status=204))
 
 
@@ -92,12 +93,7 @@ def _me() -> User:
 
 
 def _erase_jobs(user_id: str) -> None:
-    jobs = service().jobs
-    if jobs is None:
-        return
-    for _ in range(ERASED // PAGE):
-        found, _ = jobs.queries.page(Lister(user_id), PAGE)
-        for snapshot in found:
-            jobs.retention.erase(snapshot.job.id)
-        if len(found) < PAGE:
-            return
+    jobs, settings = service().jobs, service().settings
+    if jobs:
+        # It goes on where the browser has gone.
+        jobs.retention.erase_all_of(user_id, Deadline(settings.request_timeout_seconds, started=state().started))

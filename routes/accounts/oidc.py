@@ -1,5 +1,7 @@
 """Signs people in at the operator's provider."""
 
+from urllib.parse import parse_qs, urlsplit
+
 from flask import Response, request
 
 from routes.accounts.cookies import accounts, with_session
@@ -8,8 +10,9 @@ from routes.http.observe import note_error
 from services.accounts.oidc import STATE_SECONDS, Provider, safe_path
 from services.errors import ServiceError
 
-# Sent along when the provider sends the browser back, so it is `Lax`; and only there.
-STATE_COOKIE = "bgremove_sign_in"
+# Sent along when the provider sends the browser back, so it is `Lax`; and only there. Each sign-in has its own, so that
+# two tabs can sign in at the same time.
+STATE_COOKIE = "bgremove_sign_in_"
 STATE_PATH = "/api/v1/auth/oidc"
 
 
@@ -18,7 +21,7 @@ def begin() -> Response:
     url, state = _provider().begin(safe_path(request.args.get("next", "")))
     response = _redirect(url)
     response.set_cookie(
-        STATE_COOKIE,
+        _cookie_of(parse_qs(urlsplit(url).query)["state"][0]),
         state,
         max_age=STATE_SECONDS,
         path=STATE_PATH,
@@ -31,8 +34,9 @@ def begin() -> Response:
 
 def finish() -> Response:
     """Take the provider's answer, begin a session, and go on; or show a browser what went wrong on the page."""
+    cookie = _cookie_of(request.args.get("state", ""))
     try:
-        person, path = _provider().finish(request.args, request.cookies.get(STATE_COOKIE, ""))
+        person, path = _provider().finish(request.args, request.cookies.get(cookie, ""))
         response = with_session(_redirect(safe_path(path)), accounts().sign_in_person(person))
     except ServiceError as exc:
         # Programs send `*/*` at most.
@@ -40,8 +44,14 @@ def finish() -> Response:
             raise
         note_error(exc)
         response = _redirect(f"/account#error={exc.code}")
-    response.delete_cookie(STATE_COOKIE, path=STATE_PATH, secure=is_encrypted(), httponly=True, samesite="Lax")
+    # No other name: anybody can write the URL.
+    if cookie in request.cookies:
+        response.delete_cookie(cookie, path=STATE_PATH, secure=is_encrypted(), httponly=True, samesite="Lax")
     return response
+
+
+def _cookie_of(state: str) -> str:
+    return f"{STATE_COOKIE}{state[:12]}"
 
 
 def _redirect(location: str) -> Response:

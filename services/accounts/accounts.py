@@ -14,14 +14,14 @@ import structlog
 from sqlalchemy import update
 
 from services.accounts import messages
-from services.accounts.errors import BadToken, RegistrationClosed, SignInFailed
+from services.accounts.errors import BadToken, NotSignedIn, RegistrationClosed, SignInFailed
 from services.accounts.invitations import Invitation
 from services.accounts.invited_users import add_invited, invite, invited_email
 from services.accounts.mail import Mailer
 from services.accounts.messages import Language, Message
 from services.accounts.one_time import holder, issue, use
 from services.accounts.outbox import Outbox
-from services.accounts.passwords import Passwords, check_password
+from services.accounts.passwords import Passwords, check_password, replace_password
 from services.accounts.sessions import Sessions
 from services.accounts.users import (
     Registration,
@@ -32,6 +32,7 @@ from services.accounts.users import (
     emails_of,
     end_sessions,
     find_by_email,
+    locked,
     new_user,
 )
 from services.persistence.database import Database
@@ -174,11 +175,7 @@ class Accounts:
             # An error leaves the token valid.
             check_password(password, user.email)
             # Only the reader of email to this address has it.
-            user.confirmed_at = user.confirmed_at or datetime.now(UTC)
-            user.password_hash = hashed
-            session.flush()
-            end_sessions(session, user.id)
-            session.refresh(user)
+            replace_password(session, user, hashed)
         self.sessions.forget(user.id)
         log.info("password reset", user=user.id)
         return user
@@ -190,12 +187,16 @@ class Accounts:
         return self.set_password(user.id, new)
 
     def set_password(self, user_id: str, password: str) -> User:
-        """Set a password that was checked, and end all sessions. Raises `Busy`."""
+        """Set a password that was checked, and end all sessions. Raises `Busy`, `NotSignedIn` (deleted).
+
+        The address counts as confirmed: one who may do this knows the user.
+        """
         hashed = self._passwords.hash(password)
         with self.database.session() as session:
-            session.execute(update(User).where(User.id == user_id).values(password_hash=hashed))
-            end_sessions(session, user_id)
-            found = session.get_one(User, user_id)
+            found = locked(session, user_id)
+            if found is None:
+                raise NotSignedIn
+            replace_password(session, found, hashed)
         self.sessions.forget(user_id)
         log.info("password changed", user=user_id)
         return found

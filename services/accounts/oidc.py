@@ -127,7 +127,8 @@ class Provider:
         # KeyError, TypeError: claims of other types than the standard's.
         except (JoseError, OAuthError, ValueError, KeyError, TypeError) as exc:
             raise _refused(f"ID token: {type(exc).__name__}") from exc
-        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+        subject = claims["sub"]
+        if not (isinstance(subject, str) and 0 < len(subject) <= 255 and subject.isprintable()):
             raise _refused("ID token: sub")
         return dict(claims)
 

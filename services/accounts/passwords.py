@@ -1,4 +1,4 @@
-"""Checks, hashes and verifies passwords, with Argon2id.
+"""Checks, hashes, verifies and replaces passwords, with Argon2id.
 
 A hash takes 64 MiB and some tens of milliseconds, so a process makes only a few at a time. Where there is no password
 to compare with, a hash of nobody's is verified: the answer takes as long as for a wrong password.
@@ -9,12 +9,15 @@ import secrets
 import threading
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
 
 from services.accounts.errors import BadPassword
+from services.accounts.users import User, end_sessions
 from services.errors import Busy
 
 MIN_CHARS: Final = 10
@@ -32,6 +35,15 @@ def check_password(password: str, email: str) -> None:
         raise BadPassword(f"it has {len(normal.encode())} bytes; allowed: {MAX_BYTES}")
     if normal.strip().lower() in (email.lower(), email.lower().partition("@")[0]):
         raise BadPassword("it is the address of the account")
+
+
+def replace_password(session: Session, user: User, hashed: str) -> None:
+    """Set the hash of another password, and end all sessions. The address counts as confirmed."""
+    user.confirmed_at = user.confirmed_at or datetime.now(UTC)
+    user.password_hash = hashed
+    session.flush()
+    end_sessions(session, user.id)
+    session.refresh(user)
 
 
 class Passwords:

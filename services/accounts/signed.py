@@ -38,8 +38,8 @@ class SignedTokens:
             times = jwt.JWTClaimsRegistry(now=lambda: int(self._clock()), leeway=0, exp={"essential": True})
             if not expired:
                 times.validate(claims)
-        # ValueError: not base64, not JSON, not UTF-8.
-        except (JoseError, ValueError):
+        # ValueError: not base64, not JSON, not UTF-8. TypeError: a header of another type than the standard's.
+        except (JoseError, ValueError, TypeError):
             return None
         return claims
 

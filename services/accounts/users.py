@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import idna
+import structlog
 from sqlalchemy import Index, Integer, String, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -32,8 +33,12 @@ MAX_EMAIL_CHARS: Final = 254
 MAX_NAME_CHARS: Final = 100
 # Longer than the email's link works.
 UNCONFIRMED_KEPT: Final = timedelta(days=2)
+# Invisible, but parts of Persian and Indian names.
+JOINERS: Final = dict.fromkeys(map(ord, "\u200c\u200d"))
 # As HTML's <input type=email>: nothing that could end an email's header.
 EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+log = structlog.get_logger("accounts")
 
 
 class User(Base):
@@ -82,7 +87,7 @@ def normal_email(text: str) -> str:
 def normal_name(text: str) -> str:
     """Return a person's name with single spaces. Raises ValueError."""
     found = " ".join(text.split())
-    if len(found) > MAX_NAME_CHARS or not found.isprintable():
+    if len(found) > MAX_NAME_CHARS or not found.translate(JOINERS).isprintable():
         raise ValueError(f"it has more than {MAX_NAME_CHARS} characters, or some that can't be shown")
     return found
 
@@ -198,6 +203,12 @@ def set_role(database: Database, user_id: str, role: Role) -> None:
         session.execute(update(User).where(User.id == user_id).values(role=role))
 
 
+def check_deletable(database: Database, user_id: str) -> None:
+    """Raise `LastAdministrator` where the user can't be deleted."""
+    with database.session() as session:
+        _keep_an_administrator(session, user_id)
+
+
 def delete_user(database: Database, user_id: str) -> None:
     """Delete a user with keys, tokens and usage. Their jobs are not here. Raises `LastAdministrator`."""
     with database.session() as session:
@@ -205,8 +216,11 @@ def delete_user(database: Database, user_id: str) -> None:
         end_sessions(session, user_id)
         _withdraw_invitations_of(session, user_id)
         session.execute(delete(ApiKey).where(ApiKey.user_id == user_id))
-        session.execute(delete(DailyUsage).where(DailyUsage.caller == user_id))
         session.execute(delete(User).where(User.id == user_id))
+        # Processes may have written usage after an earlier deletion. A user's id begins with u, a key's never does.
+        nobodys = DailyUsage.caller.startswith("u") & DailyUsage.caller.not_in(select(User.id))
+        session.execute(delete(DailyUsage).where(nobodys))
+    log.info("user deleted", user=user_id)
 
 
 def role_of(text: str) -> Role:

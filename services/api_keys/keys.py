@@ -118,8 +118,8 @@ def new_key(*, name: str, **terms: Unpack[KeyTerms]) -> tuple[str, ApiKey]:
     now = datetime.now(UTC)
     if not KEY_NAME.fullmatch(name):
         raise ValueError(f"the name is {name!r}: 1 to 64 of A-Z a-z 0-9 . _ - are allowed, a letter or digit first")
-    if len(owner) > 200:
-        raise ValueError("the owner has more than 200 characters")
+    if len(owner) > 200 or not owner.isprintable():
+        raise ValueError("the owner has more than 200 characters, or some that can't be shown")
     if not scopes or not set(scopes) <= set(SCOPES):
         raise ValueError(f"the scopes are {', '.join(scopes)}: allowed are {', '.join(SCOPES)}")
     if expires_at and expires_at <= now:

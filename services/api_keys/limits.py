@@ -19,7 +19,7 @@ def checked_limits(rate_limit: str | None, monthly_quota: int | None) -> tuple[s
     """Return a key's two limits, normalized; absent ones are None. Raises ValueError."""
     if monthly_quota is not None and not 0 <= monthly_quota <= MAX_QUOTA:
         raise ValueError(f"the monthly quota is {monthly_quota}: allowed are 0 to {MAX_QUOTA} images")
-    return parse_limit(rate_limit) if rate_limit else None, monthly_quota
+    return None if rate_limit is None else parse_limit(rate_limit), monthly_quota
 
 
 def parse_limit(text: str) -> str:

@@ -44,6 +44,7 @@ class UsageCounter:
         self._writing: dict[Slot, Counts] = {}
         # Images that requests of this process are working on, by caller.
         self._reserved: dict[str, int] = {}
+        self._dropped: set[str] = set()
         self._months: LruCache[tuple[int, int]] = LruCache(MAX_CALLERS)
         self._flushes = 0
         self._cleaned: date | None = None
@@ -54,8 +55,17 @@ class UsageCounter:
         """Count usage of this moment. It is written within `FLUSH_SECONDS`."""
         slot = Slot(caller, today(), endpoint[:100])
         with self._lock:
+            # A key or a session that is known here goes on for a moment.
+            if caller in self._dropped:
+                return
             self._pending[slot] = self._pending.get(slot, Counts()) + counts
         self._writer.wake()
+
+    def drop(self, caller: str) -> None:
+        """Count nothing more of a caller that is deleted, and write nothing of it."""
+        with self._lock:
+            self._dropped.add(caller)
+            self._pending = {slot: counts for slot, counts in self._pending.items() if slot.caller != caller}
 
     def used(self, caller: str) -> int:
         """Return how many charged images the caller has had this month, as far as this process knows.

@@ -87,6 +87,10 @@ class PendingWork:
         with self._database.session() as session:
             return session.scalar(due.order_by(Job.callback_due_at).limit(1))
 
+    def jobs_of(self, owner: str, limit: int) -> list[str]:
+        """Return the ids of jobs of a key or a user."""
+        return self._job_ids(select(Job.id).where(Job.owner == owner).limit(limit))
+
     def expired_jobs(self, limit: int) -> list[str]:
         """Return the ids of expired jobs whose files are not deleted yet."""
         expired = select(Job.id).where(Job.state.in_(ENDED), Job.expires_at < _now(), Job.removed_at.is_(None))

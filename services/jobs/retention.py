@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from services.capacity.deadline import Deadline
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import FOLDERS, OWN_KEY, JobItem
@@ -67,6 +68,17 @@ class Retention:
         self._delete_files(job_id)
         self._store.delete(job_id)
         log.info("job erased", job=job_id)
+
+    def erase_all_of(self, owner: str, deadline: Deadline | None = None) -> int:
+        """Erase the jobs of a key or a user; return how many. Raises `DeadlineExceeded` too; see `erase`."""
+        erased = 0
+        while found := self._pending.jobs_of(owner, BATCH_SIZE):
+            for job_id in found:
+                if deadline:
+                    deadline.check()
+                self.erase(job_id)
+                erased += 1
+        return erased
 
     def erase_item(self, item: JobItem) -> None:
         """Delete the files of one item, after ending it; those of the whole job where it was the last item.

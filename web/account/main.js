@@ -5,9 +5,9 @@ import { knownFacts } from "../app/facts.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { account } from "./calls.js";
-import { tried } from "./form.js";
+import { onSignedOut, tried } from "./form.js";
 import { en } from "./i18n/en.js";
-import { load, signedIn } from "./signed_in.js";
+import { forget, load, signedIn } from "./signed_in.js";
 import { failed, signedOut } from "./signed_out.js";
 
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
@@ -16,11 +16,12 @@ const user = signal(/** @type {any} */ (undefined));
 const offer = signal(/** @type {import("../app/api.js").StudioFacts["accounts"]} */ (undefined));
 /** Counts the languages whose texts have come. */
 const texts = signal(0);
+const LINK = /^#(?:(confirm|reset|invite)=([\w-]{20,200})|error=(\w{1,40}))$/;
 let link = takeLink();
 
 /** The token of an email's link, which leaves the address bar and the history. */
 function takeLink() {
-  const found = /^#(?:(confirm|reset|invite)=([\w-]{20,200})|error=(\w{1,40}))$/.exec(location.hash);
+  const found = LINK.exec(location.hash);
   if (found) history.replaceState(null, "", location.pathname);
   if (found?.[3]) failed.value = found[3];
   return { kind: found?.[1] ?? "", token: found?.[2] ?? "" };
@@ -29,6 +30,7 @@ function takeLink() {
 /** @param {import("./calls.js").Account|undefined} found */
 function enter(found) {
   link = { kind: "", token: "" };
+  if (found?.id !== user.value?.id) forget();
   user.value = found ?? null;
   if (found) tried("key", load);
 }
@@ -36,6 +38,16 @@ function enter(found) {
 function view() {
   if (!offer.value || user.value === undefined) return "";
   return user.value && !link.kind ? signedIn(user.value, enter) : signedOut(offer.value, link, enter);
+}
+
+/** Another tab may have signed this browser out, or somebody else in. */
+async function look() {
+  const shown = user.value;
+  if (document.hidden || !shown) return;
+  await tried("leave", async () => {
+    const found = await account().catch((error) => { if (error.code === "not_signed_in") throw error; });
+    if (found && user.value === shown && found.id !== shown.id) enter(found);
+  });
 }
 
 /** @param {string} name */
@@ -55,6 +67,10 @@ async function start() {
   });
   // Texts of another language come later than its choice.
   effect(() => { const name = language.value; loadTexts(name).then(() => { texts.value += 1; }); });
+  onSignedOut(() => enter(undefined));
+  document.addEventListener("visibilitychange", look);
+  // A link that is opened in this tab does not load the page.
+  addEventListener("hashchange", () => { if (LINK.test(location.hash)) location.reload(); });
   offer.value = (await knownFacts()).accounts;
   // Not asked where the answer is known: browsers show a refusal as an error.
   const found = offer.value?.user ? await account().catch(() => null) : null;

@@ -15,10 +15,17 @@ export async function load() {
   [keys.value, usage.value] = await Promise.all([calls.keys().then((found) => found.keys), calls.usage()]);
 }
 
+/** Forget what belongs to the person who was signed in. */
+export function forget() {
+  keys.value = [];
+  usage.value = undefined;
+  secret.value = "";
+}
+
 /** @param {calls.Account} account @param {(account: calls.Account|undefined) => void} enter */
 export function signedIn(account, enter) {
   /** @param {boolean} everywhere */
-  const leave = (everywhere) => tried("leave", async () => { await calls.signOut(everywhere); secret.value = ""; enter(undefined); });
+  const leave = (everywhere) => tried("leave", async () => { await calls.signOut(everywhere); enter(undefined); });
   return html`<section class="account"><h1>${t("account")}</h1>
     <div class="panel"><p>${account.name ? `${account.name}, ${account.email}` : account.email}</p>
       <p class="soft">${usage.value ? t("usage_of_month", { images: usage.value.month.images, requests: usage.value.totals.requests }) : ""}</p>
@@ -29,7 +36,7 @@ export function signedIn(account, enter) {
     ${ownKeys()}
     ${account.has_password ? html`<div class="panel"><h2>${t("change_password")}</h2><p class="soft small">${t("password_rule")}</p>${passwordForm(enter)}</div>` : ""}
     <div class="panel"><h2>${t("delete_account")}</h2><p class="soft small">${t("delete_lead")}</p>
-      ${form("delete", account.has_password ? [PASSWORD] : [], "delete_account", async ({ password = "" }) => { await calls.deleteAccount(password); enter(undefined); }, "danger")}</div>
+      ${form("delete", [account.has_password ? PASSWORD : { name: "email", label: "delete_confirm", type: "email", pattern: exactly(account.email) }], "delete_account", async ({ password = "" }) => { await calls.deleteAccount(password); enter(undefined); }, "danger")}</div>
   </section>`;
 }
 
@@ -42,9 +49,22 @@ function ownKeys() {
   return html`<div class="panel"><h2>${t("my_keys")}</h2><p class="soft small">${t("keys_lead")}</p>
     ${valid.length ? html`<ul>${valid.map((key) => html`<li><div><strong>${key.name}</strong>
         <p class="soft small">${t("created", { day: day(key.created_at) })} · ${key.last_used_at ? t("last_used", { day: day(key.last_used_at) }) : t("never")}</p></div>
-      <button type="button" class="button danger" aria-label=${t("revoke_key", { name: key.name })} @click=${() => tried("key", () => calls.revokeKey(key.id).then(load))}>${t("revoke")}</button></li>`)}</ul>` : ""}
+      <button type="button" class="button danger" aria-label=${t("revoke_key", { name: key.name })} @click=${() => tried("key", () => revoke(key))}>${t("revoke")}</button></li>`)}</ul>` : ""}
     ${secret.value ? html`<p>${t("shown_once")}</p><code class="secret">${secret.value}</code>` : ""}
     ${form("key", [{ name: "name", label: "key_name", pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" }], "create_key", create)}</div>`;
+}
+
+/** @param {calls.Key} key */
+async function revoke({ id }) {
+  // It may have been revoked in another tab, or by the same button.
+  await calls.revokeKey(id).catch((error) => { if (error.code !== "key_not_found") throw error; });
+  if (secret.value.startsWith(`bgr_${id}_`)) secret.value = "";
+  await load();
+}
+
+/** The pattern of a field that takes this text alone. @param {string} text */
+function exactly(text) {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 }
 
 /** @param {(account: calls.Account) => void} enter */

@@ -34,7 +34,7 @@ export function signedOut(accounts, link, enter) {
 }
 
 function atProvider() {
-  const error = failed.value && t(has(`wrong_${failed.value}`) ? `wrong_${failed.value}` : "wrong_provider_refused");
+  const error = failed.value ? t(has(`wrong_${failed.value}`) ? `wrong_${failed.value}` : "wrong_provider_refused") : outcome.value?.text ?? "";
   return html`<section class="account narrow"><h1>${t("sign_in")}</h1>
     <div class="panel"><p class="wrong" role="status">${error}</p><a class="button primary" href="/api/v1/auth/oidc/login?next=/account">${t("at_provider")}</a></div></section>`;
 }

@@ -48,12 +48,15 @@ function forgetKey() {
 /** Forget the key, and end the session of this browser. @param {boolean} hasSession @throws {ApiError} */
 export async function signOut(hasSession) {
   if (hasSession) await ask("/api/v1/auth/logout", { method: "POST" });
+  ends += 1;
   forgetKey();
   refusal.value = undefined;
   allowed.value = false;
 }
 
 let kept = "";
+/** Counts the times that somebody has signed out: an answer that comes later lets nobody in. */
+let ends = 0;
 
 function key() {
   try { return sessionStorage.getItem(KEY) ?? kept; } catch { return kept; }
@@ -66,13 +69,17 @@ function key() {
 export async function ask(path, { method = "GET", body } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   const sentKey = key();
-  if (sentKey) headers.set("X-Api-Key", sentKey);
+  const asked = ends;
+  // Other characters can't be in a header; the server refuses what is left.
+  if (sentKey) headers.set("X-Api-Key", sentKey.replace(/[^!-~]/g, "?"));
   if (body !== undefined) headers.set("Content-Type", "application/json");
   const sent = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
   const answer = await fetch(path, { ...sent, credentials: "same-origin", cache: "no-store" }).catch(() => { throw unreachable(); });
   if (answer.ok) {
-    allowed.value = true;
-    refusal.value = undefined;
+    if (asked === ends) {
+      allowed.value = true;
+      refusal.value = undefined;
+    }
     return answer.status === 204 ? null : answer.json();
   }
   const error = await errorOf(answer);

@@ -30,7 +30,7 @@ const texts = signal(0);
 /** @returns {Name} */
 function named() {
   const name = location.hash.slice(1);
-  return name in SECTIONS ? /** @type {Name} */ (name) : "overview";
+  return Object.hasOwn(SECTIONS, name) ? /** @type {Name} */ (name) : "overview";
 }
 
 function shell() {

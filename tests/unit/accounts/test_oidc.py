@@ -59,6 +59,7 @@ def test_address_counts_only_where_the_provider_has_verified_it(there: OidcProvi
         {"iat": 4_000_000_000},
         {"sub": ""},
         {"sub": 7},
+        {"sub": "a\0b"},
         {"exp": "soon"},
     ],
     ids=str,

@@ -42,6 +42,7 @@ def _part(value: object) -> str:
         f"{_part({'alg': 'none'})}.{_part({'sub': 'u1', 'exp': NOW + 60})}.",
         f"{_part({'alg': 'HS512'})}.{_part({'sub': 'u1', 'exp': NOW + 60})}.AAAA",
         f"{_part([])}.{_part([])}.AAAA",
+        f"{_part({'alg': 'HS256', 'crit': 5})}.{_part({'sub': 'u1', 'exp': NOW + 60})}.AAAA",
         "x" * (MAX_CHARS + 1),
     ],
 )

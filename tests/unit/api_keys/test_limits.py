@@ -23,7 +23,10 @@ def test_an_invalid_quota_is_refused(text: str) -> None:
 
 def test_absent_limits_are_none() -> None:
     assert checked_limits(None, None) == (None, None)
-    assert checked_limits("", MAX_QUOTA) == (None, MAX_QUOTA)
+    assert checked_limits(None, MAX_QUOTA) == (None, MAX_QUOTA)
+    # As an unset variable of a script: that must not take a limit away.
+    with pytest.raises(ValueError, match="1000/hour"):
+        checked_limits("", None)
 
 
 @pytest.mark.parametrize("quota", [-1, MAX_QUOTA + 1])

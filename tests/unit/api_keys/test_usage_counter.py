@@ -90,6 +90,17 @@ def test_counts_are_written_at_the_end_and_none_is_lost(database: Losable) -> No
     assert written(database) == {Slot("a", DAY, "/remove-bg"): Counts(200, 200, 200, 0, 100.0, 2000)}
 
 
+def test_nothing_is_written_of_a_caller_that_is_deleted(database: Losable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_counter, "BackgroundWriter", NoThread)
+    counter = UsageCounter(database, 400)
+    for caller in ("a", "b"):
+        counter.add(caller, "/matte", ONE)
+    counter.drop("b")
+    counter.add("b", "/matte", ONE)
+    assert counter.flush()
+    assert {slot.caller for slot in usage_of(database, ["a", "b"], DAY)} == {"a"}
+
+
 def test_counts_wait_while_the_database_is_lost(database: Losable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_counter, "FLUSH_SECONDS", 0.02)
     counter, database.lost = UsageCounter(database, 400), True

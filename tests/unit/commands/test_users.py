@@ -14,8 +14,12 @@ from services.accounts.own_keys import create_own_key
 from services.accounts.passwords import Passwords
 from services.accounts.users import User, find_by_email
 from services.api_keys.keys import create_key
+from services.jobs.store import JobStore
 from services.persistence.database import Database
+from tests.support.accounts import make_user
+from tests.support.jobs import insert_job
 from tests.support.smtp import SmtpReceiver
+from tests.support.waiting import free_port
 
 
 @pytest.fixture
@@ -77,8 +81,32 @@ def test_operator_changes_roles_and_disables(database: Database) -> None:
 def test_deleted_user_is_gone(database: Database) -> None:
     call("create", "a@x.y", "--no-password")
     assert call("delete", "a@x.y", text="n\n").exit_code == 1
-    assert call("delete", "a@x.y", "--yes").output == "a@x.y is deleted, with 0 jobs\n"
+    assert call("delete", "a@x.y", "--yes").stdout == "a@x.y is deleted, with 0 jobs\n"
     assert find_by_email(database, "a@x.y") is None
+
+
+def test_account_is_kept_while_its_results_can_not_be_deleted(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("create", "a@x.y", "--no-password")
+    insert_job(JobStore(database, result_seconds=60), owner=stored(database, "a@x.y").id)
+    monkeypatch.setenv("STORAGE_URL", "s3://bucket")
+    monkeypatch.setenv("S3_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    assert call("delete", "a@x.y", "--yes").exit_code == 1
+    assert find_by_email(database, "a@x.y")
+    monkeypatch.setenv("STORAGE_URL", f"file:{tmp_path}/objects")
+    assert call("delete", "a@x.y", "--yes").stdout == "a@x.y is deleted, with 1 jobs\n"
+    assert find_by_email(database, "a@x.y") is None
+
+
+@pytest.mark.slow
+def test_operators_word_counts_more_than_a_registration_that_nobody_confirmed(database: Database) -> None:
+    make_user(database, "a@x.y", confirmed=False)
+    assert call("reset", "a@x.y").exit_code == 0
+    assert stored(database, "a@x.y").confirmed_at
+    stranger = make_user(database, "b@x.y", confirmed=False)
+    assert call("create", "b@x.y", "--role", "admin", "--no-password").exit_code == 0
+    assert (stored(database, "b@x.y").role, stored(database, "b@x.y").id != stranger.id) == ("admin", True)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ export const de = {
   password_changed: "Das Passwort wurde geändert. Alle anderen Sitzungen sind beendet.",
   delete_account: "Konto löschen",
   delete_lead: "Mit Ihren Schlüsseln, Aufträgen, Ergebnissen und Ihrer Nutzung, endgültig.",
+  delete_confirm: "Ihre E-Mail-Adresse zur Bestätigung",
   wrong_sign_in_failed: "Die Adresse oder das Passwort stimmt nicht.",
   wrong_bad_password: "Wählen Sie ein Passwort mit mindestens 10 Zeichen, das nicht Ihre Adresse ist.",
   wrong_bad_token: "Dieser Link gilt nicht mehr. Fordern Sie einen neuen an.",

@@ -45,6 +45,7 @@ export const en = {
   password_changed: "The password was changed. All other sessions have ended.",
   delete_account: "Delete the account",
   delete_lead: "With your keys, jobs, results and usage, for good.",
+  delete_confirm: "Your email address, to confirm it",
   wrong_sign_in_failed: "The address or the password is wrong.",
   wrong_bad_password: "Choose a password of 10 characters or more that is not your address.",
   wrong_bad_token: "This link is no longer valid. Ask for a new one.",
