@@ -51,6 +51,8 @@ def make_celery(url: str, **settings: Any) -> Any:
         broker_connection_timeout=PUBLISH_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # An error that the broker answers with, such as READONLY after a failover, would end the worker.
+        broker_channel_error_retry=True,
         broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "socket_connect_timeout": PUBLISH_SECONDS},
         **settings,
     )

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import sqlalchemy as sa
+
 from services.errors import all_errors
+from services.jobs.tables import FAILED, Job, JobItem
 
 # Items that failed together must not come back together.
 JITTER: Final = 0.25
@@ -31,3 +34,14 @@ class RetryPolicy:
 def lasting_codes() -> frozenset[str]:
     """Return the codes of errors that only the caller can fix: the same image with the same options fails again."""
     return frozenset(error.code for error in all_errors() if error.status < 500)
+
+
+def retryable() -> sa.ColumnElement[bool]:
+    """Fit failed items that may succeed. One without an attempt was refused at submission."""
+    lasting = sa.func.coalesce(JobItem.error_code, "").in_(lasting_codes())
+    return sa.and_(JobItem.state == FAILED, JobItem.attempts > 0, ~lasting)
+
+
+def same_end(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    """Fit the job unless it was retried since: it has another end then, and another webhook."""
+    return Job.id == job.id, Job.finished_at == job.finished_at

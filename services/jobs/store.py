@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from services.api_keys.usage import JOBS_ENDPOINT, Counts, Slot, add_usage, today
 from services.jobs.facts import ResultFacts
-from services.jobs.retry import lasting_codes
+from services.jobs.retry import retryable, same_end
 from services.jobs.tables import ACTIVE, CANCELLED, DELETED, ENDED, FAILED, FINISHED, QUEUED, STARTED, Job, JobItem
 from services.persistence.database import Database
 
@@ -36,7 +36,7 @@ class JobStore:
     def __init__(self, database: Database, *, result_seconds: float) -> None:
         """`result_seconds`: how long a job's files are kept after it ends."""
         self.database = database
-        self._result_seconds = result_seconds
+        self._kept_for = timedelta(seconds=result_seconds)
 
     def add(self, job: Job, items: Sequence[JobItem]) -> bool:
         """Insert a new job. False when its caller has used its idempotency key already."""
@@ -133,15 +133,12 @@ class JobStore:
         with self.database.connection() as connection:
             if connection.scalar(select(left)):
                 return False
-        found = [(exists(items.where(JobItem.state == state)), state) for state in (FINISHED, FAILED)]
-        state = case(*found, else_=CANCELLED)
+        state = case(*[(exists(items.where(JobItem.state == s)), s) for s in (FINISHED, FAILED)], else_=CANCELLED)
         job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
         with self.database.session() as session:
-            # Lock the job before its items are looked at: an UPDATE that has to wait for it would see, on PostgreSQL,
-            # the items as they were before.
-            if not _changed(session, job.values(state=Job.state)):
-                return False
-            return _changed(session, job.where(~left).values(state=state, **self._job_end(_now())))
+            # Lock the job first: an UPDATE that waits for it would see, on PostgreSQL, its items as they were before.
+            locked = _changed(session, job.values(state=Job.state))
+            return locked and _changed(session, job.where(~left).values(state=state, **self._job_end(_now())))
 
     def cancel(self, job_id: str) -> bool:
         """End all items that have not ended: none of them can be claimed or finished any more. False when all had."""
@@ -171,11 +168,11 @@ class JobStore:
 
         Items that would fail again stay failed, and those refused at submission: their images are not kept.
         """
-        return self._restart(job_id, (FINISHED, FAILED), JobItem.job_id == job_id, _retryable())
+        return self._restart(job_id, (FINISHED, FAILED), JobItem.job_id == job_id, retryable())
 
     def retry_item(self, item: JobItem) -> bool:
         """Restart a cancelled item, or a failed one as `retry` does, whether or not its job has ended."""
-        again = or_(JobItem.state == CANCELLED, _retryable())
+        again = or_(JobItem.state == CANCELLED, retryable())
         return self._restart(item.job_id, (*ACTIVE, *ENDED), JobItem.id == item.id, again)
 
     def _restart(self, job_id: str, states: Sequence[str], *items: sa.ColumnElement[bool]) -> bool:
@@ -193,8 +190,8 @@ class JobStore:
 
     def mark_erased(self, job_id: str) -> None:
         """Note that a job is being deleted: no webhook follows, and no result is replaced any more."""
-        erased = {"removed_at": _now(), "callback_url": None, "callback_due_at": None}
-        self._execute(update(Job).where(Job.id == job_id).values(erased))
+        job = update(Job).where(Job.id == job_id)
+        self._execute(job.values(removed_at=_now(), callback_url=None, callback_due_at=None))
 
     def mark_files_removed(self, job_id: str) -> bool:
         """Note that the files of an expired job were deleted. False when another process has noted it."""
@@ -208,18 +205,17 @@ class JobStore:
         """
         mine = (Job.callback_attempts == job.callback_attempts, Job.callback_due_at.is_not(None))
         counted = {"callback_attempts": job.callback_attempts + 1, "callback_due_at": next_due}
-        return self._execute(update(Job).where(*_same_end(job), *mine).values(counted))
+        return self._execute(update(Job).where(*same_end(job), *mine).values(counted))
 
     def mark_webhook_sent(self, job: Job, outcome: str, *, delivered: bool) -> bool:
         """Record the outcome of the attempt begun for `job`; no other follows one that was delivered."""
-        attempted = update(Job).where(*_same_end(job), Job.callback_attempts == job.callback_attempts + 1)
+        attempted = update(Job).where(*same_end(job), Job.callback_attempts == job.callback_attempts + 1)
         no_more = {"callback_due_at": None} if delivered else {}
         return self._execute(attempted.values(callback_status=outcome, **no_more))
 
     def _job_end(self, now: datetime) -> dict[str, object]:
         called = case((Job.callback_url.is_not(None), now), else_=None)
-        expires = now + timedelta(seconds=self._result_seconds)
-        return {"finished_at": now, "expires_at": expires, "callback_due_at": called}
+        return {"finished_at": now, "expires_at": now + self._kept_for, "callback_due_at": called}
 
     def _end_item(
         self, claim: Claim, state: str, values: Mapping[str, object], counts: Counts, *, if_late: bool = False
@@ -244,17 +240,6 @@ class JobStore:
 def _held(claim: Claim, if_late: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
     late = (JobItem.lease_until < _now(),) if if_late else ()
     return JobItem.id == claim.item.id, JobItem.state == STARTED, JobItem.lease_owner == claim.token, *late
-
-
-def _same_end(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
-    """Fit the job unless it was restarted since: its webhook is another one then."""
-    return Job.id == job.id, Job.finished_at == job.finished_at
-
-
-def _retryable() -> sa.ColumnElement[bool]:
-    """Fit failed items that may succeed. One without an attempt was refused at submission."""
-    lasting = func.coalesce(JobItem.error_code, "").in_(lasting_codes())
-    return sa.and_(JobItem.state == FAILED, JobItem.attempts > 0, ~lasting)
 
 
 def _changed(session: Session, statement: sa.Update | sa.Delete) -> bool:

