@@ -19,7 +19,17 @@ from services.jobs.queue import Queue
 from services.jobs.results import result_facts
 from services.jobs.retry import RetryPolicy
 from services.jobs.store import JobStore
-from services.jobs.tables import CANCELLED, FAILED, FINISHED, QUEUED, JobItem, item_id, original_key, result_key
+from services.jobs.tables import (
+    CANCELLED,
+    DELETED,
+    FAILED,
+    FINISHED,
+    QUEUED,
+    JobItem,
+    item_id,
+    original_key,
+    result_key,
+)
 from services.removal import Remover
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
@@ -153,6 +163,18 @@ def test_an_item_cancelled_while_it_is_processed_leaves_no_result(store: JobStor
 
     worker(store, storage, FakeRemover(cancel)).run(item_id(job_id, 1))
     assert item_of(store, job_id).state == CANCELLED
+    assert list(storage.list("results/")) == []
+
+
+def test_an_item_deleted_while_it_is_processed_leaves_no_result(store: JobStore, storage: LocalFolder) -> None:
+    job_id = submitted(store, storage)
+
+    def delete() -> Result:
+        assert store.delete_item(item_id(job_id, 1))
+        return RESULT
+
+    worker(store, storage, FakeRemover(delete)).run(item_id(job_id, 1))
+    assert item_of(store, job_id).state == DELETED
     assert list(storage.list("results/")) == []
 
 
