@@ -90,8 +90,8 @@ class JobStore:
             return None
         # Any other state: an earlier item has started the job already.
         if job.state == QUEUED:
-            queued = update(Job).where(Job.id == job.id, Job.state == QUEUED)
-            self._execute(queued.values(state=STARTED, started_at=func.coalesce(Job.started_at, now)))
+            begun = {"state": STARTED, "started_at": func.coalesce(Job.started_at, now)}
+            self._execute(update(Job).where(Job.id == job.id, Job.state == QUEUED).values(begun))
         return Claim(item, job, token)
 
     def renew(self, claim: Claim, lease_seconds: float, stage: str | None, progress: int) -> bool:
@@ -134,22 +134,21 @@ class JobStore:
             if connection.scalar(select(left)):
                 return False
         state = case(*[(exists(items.where(JobItem.state == s)), s) for s in (FINISHED, FAILED)], else_=CANCELLED)
-        job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
         with self.database.session() as session:
+            job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
             # Lock the job first: an UPDATE that waits for it would see, on PostgreSQL, its items as they were before.
             locked = _changed(session, job.values(state=Job.state))
             return locked and _changed(session, job.where(~left).values(state=state, **self._job_end(_now())))
 
     def cancel(self, job_id: str) -> bool:
         """End all items that have not ended: none of them can be claimed or finished any more. False when all had."""
-        now = _now()
+        now, job = _now(), update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
         with self.database.session() as session:
-            job = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE))
             if not _changed(session, job.values(state=CANCELLED, **self._job_end(now))):
                 return False
             items = update(JobItem).where(JobItem.job_id == job_id, JobItem.state.in_(ACTIVE))
             session.execute(items.values(state=CANCELLED, lease_owner=None, lease_until=None, finished_at=now))
-        return True
+            return True
 
     def cancel_item(self, item_id: str) -> bool:
         """End an item that has not ended. False when it had; its job may have to be closed."""
@@ -185,13 +184,13 @@ class JobStore:
             job = update(Job).where(Job.id == job_id, Job.state.in_(states), exists().where(*items), *kept)
             if not _changed(session, job.values(state=state, **reset_job)):
                 return False
-            again = update(JobItem).where(*items)
-            return _changed(session, again.values(state=QUEUED, attempts=0, progress=0, **reset_item))
+            again = update(JobItem).where(*items).values(state=QUEUED, attempts=0, progress=0, **reset_item)
+            return _changed(session, again)
 
     def mark_erased(self, job_id: str) -> None:
         """Note that a job is being deleted: no webhook follows, and no result is replaced any more."""
-        job = update(Job).where(Job.id == job_id)
-        self._execute(job.values(removed_at=_now(), callback_url=None, callback_due_at=None))
+        no_more = {"callback_url": None, "callback_due_at": None}
+        self._execute(update(Job).where(Job.id == job_id).values(removed_at=_now(), **no_more))
 
     def mark_files_removed(self, job_id: str) -> bool:
         """Note that the files of an expired job were deleted. False when another process has noted it."""
