@@ -26,12 +26,13 @@ from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import parse_storage_url
-from setting_names import aliased, environment, mistakes
+from setting_names import aliased, environment, mistakes, unreadable_lines
 
 VERSION: Final = "0.1.0"
 PRIVATE_NETWORKS: Final = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 FORMATS: Final = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "heic")
 MAX_MEGAPIXELS: Final = 120.0
+MAX_WORKERS: Final = 64
 WORKER_BYTES: Final = 300 * MIB  # a worker with its model, measured
 # Of an image in progress, at most: photo, matte, strips, result, and once more for RGBA inputs.
 BYTES_PER_PIXEL: Final = 24
@@ -43,6 +44,7 @@ BODY_COPIES: Final = 3
 OTHER_FIELDS: Final = 64 * 1024  # bytes of a body besides its image
 MAX_KEPT_SECONDS: Final = 1e10  # three centuries: a year has four digits
 HTTP_URL: Final = r"^(https?://[^\s/@?#]+/?)?$"  # of a server, without a password
+HOST: Final = r"([A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?)"
 # An address, or a name and an address.
 MAIL_FROM: Final = r"^([^<>\r\n@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)?$"
 MIN_SECRET_CHARS: Final = 16
@@ -50,7 +52,10 @@ SECRETS: Final = frozenset(
     {"SECRET_KEY", "METRICS_TOKEN", "REDIS_URL", "DATABASE_URL", "MODEL_MIRROR_URL", "S3_ENDPOINT_URL"}
     | {"S3_PUBLIC_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "JOB_BROKER_URL", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"}
     | {"URL_SIGNING_KEY", "URL_SIGNING_KEY_PREVIOUS", "OTEL_EXPORTER_OTLP_HEADERS", "SMTP_URL", "OIDC_CLIENT_SECRET"}
+    | {"WATCH_WEBHOOK_TOKEN"}
 )
+# Of a URL: they are never shown.
+USER_AND_PASSWORD: Final = re.compile(r"(?<=//).*@")
 
 
 def _split(value: object) -> object:
@@ -64,6 +69,12 @@ def _formats(value: object) -> object:
         return names
     same = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic"}
     return tuple(dict.fromkeys(same.get(str(n).lower(), str(n).lower()) for n in names))
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(HOST, text):
+        raise ValueError("Input should be an address or a name without port, scheme or brackets, as 127.0.0.1 or ::1")
+    return text
 
 
 def _database_url(url: str) -> str:
@@ -171,12 +182,12 @@ class Settings(BaseSettings):
     app_name: str = "Background Remover API"
     app_version: str = VERSION
     debug: bool = False
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
     secret_key: Annotated[str, AfterValidator(_secret)]
 
     # serving; settings without a default here are derived from the CPUs, see _derive
-    web_concurrency: Annotated[int, Field(ge=1, le=64)]
+    web_concurrency: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
     web_threads: Annotated[int, Field(ge=2, le=1000)]
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     max_running_images: Annotated[int, Field(ge=1, le=1000)]
@@ -284,7 +295,7 @@ class Settings(BaseSettings):
     max_waiting_per_caller: Annotated[int, Field(ge=1)] = 1000
     job_result_ttl_seconds: Annotated[float, Field(gt=0, le=MAX_KEPT_SECONDS)] = 86400.0
     cleanup_enabled: bool = True
-    cleanup_interval_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    cleanup_interval_seconds: Annotated[float, Field(gt=0, le=MAX_KEPT_SECONDS)] = 3600.0
     cleanup_older_than_seconds: Annotated[float, Field(ge=0, le=MAX_KEPT_SECONDS)] = 604800.0
     download_redirect: bool = False
     webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = ""
@@ -351,7 +362,7 @@ class Settings(BaseSettings):
         in_memory = str(values.get("rate_limit_storage", "memory")) == "memory"
         by_memory = memory_limit_bytes() // (3 * WORKER_BYTES)
         values.setdefault("web_concurrency", 1 if in_memory else max(1, min(cpus // 2, by_memory)))
-        workers = _whole(values["web_concurrency"], 1)
+        workers = min(MAX_WORKERS, _whole(values["web_concurrency"], 1))
         values.setdefault("inference_threads", max(1, cpus // workers))
         values.setdefault("max_running_images", max(2, cpus, workers))
         values.setdefault("web_threads", _threads(values, workers))
@@ -541,22 +552,28 @@ def _request_bytes(workers: int, limit_mb: int) -> float:
     return max(0.0, limit * USABLE_SHARE - workers * WORKER_BYTES)
 
 
-def _whole(value: object, default: int) -> int:
-    text = str(value)
-    return int(text) if text.isdigit() and int(text) > 0 else default
+def _whole(value: object, default: int, least: int = 1) -> int:
+    """Return the number, written as the fields allow it (" 4 ", "+4"); the default for what they refuse."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        return default
+    return number if number >= least else default
 
 
 def _threads(values: dict[str, Any], workers: int) -> int:
     """Return the threads of one worker: for all images that run or wait, and eight for refusals, health and metrics."""
     running = _whole(values["max_running_images"], 2)
-    waiting_text = str(values.get("max_waiting_images", 16))
-    waiting = int(waiting_text) if waiting_text.isdigit() else 16
+    waiting = _whole(values.get("max_waiting_images", 16), 16, least=0)
     return min(1000, -(-running // workers) + -(-waiting // workers) + 8)
 
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and the `.env` files. Raises `ConfigError`, which ends the start."""
-    wrong = list(mistakes([name.upper() for name in Settings.model_fields], env_files()))
+    names = [name.upper() for name in Settings.model_fields]
+    if unreadable := list(unreadable_lines(names, env_files())):
+        raise _config_error(unreadable)
+    wrong = list(mistakes(names, env_files()))
     try:
         settings = Settings(**overrides)
     except ValidationError as exc:
@@ -571,7 +588,7 @@ def _readable(failure: ValidationError) -> list[str]:
     lines = []
     for error in failure.errors(include_url=False):
         name = str(error["loc"][0]).upper() if error["loc"] else ""
-        value = "(hidden)" if name in SECRETS else repr(error["input"])[:100]
+        value = "(hidden)" if name in SECRETS else USER_AND_PASSWORD.sub("(hidden)@", repr(error["input"]))[:100]
         found = f"{name} is {value}: " if name else ""
         lines.append(f"{found}{error['msg'].removeprefix('Value error, ')}")
     return lines

@@ -136,11 +136,10 @@ def _print(text: str) -> None:
 
 def main() -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit status."""
-    settings = environment(env_files())
     try:
-        table = programs(settings)
-    # A setting that is not a number: the web server reports it with all other mistakes.
-    except ValueError:
+        table = programs(environment(env_files()))
+    # Not a number, or a `.env` file that can't be read: the web server reports it with all other mistakes.
+    except (ValueError, OSError):
         table = [Program("web", WEB, required=True)]
     return Supervisor(table).run()
 

@@ -5,7 +5,9 @@ A mistyped name would otherwise go unnoticed, and the service would run with a d
 
 import contextlib
 import difflib
+import io
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,8 @@ NOT_MISTYPED: Final = frozenset({"LOGLEVEL", "DATABASE_URI", "REDIS_URI"})
 # A shorter name of another program can differ from one of ours in a single letter, as PORTS does.
 NEAR_MISS_LETTERS: Final = 8
 TWO_MISTAKES_LETTERS: Final = 12
+# The name in a line that is no assignment.
+WORD: Final = re.compile(r"^\s*(?:export\s+|set\s+)?(\w+)", re.IGNORECASE)
 REFERENCE: Final = "docs/reference/settings.md has all names"
 
 
@@ -93,6 +97,41 @@ def read_dotenv(file: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     return {name.upper(): value for name, value in dotenv_values(file, encoding="utf-8").items() if value}
+
+
+def unreadable_lines(settings: Collection[str], files: Collection[Path]) -> Iterator[str]:
+    """Yield a line for each file, and for each line of a `.env` file, that can't be read; it may hold a secret."""
+    for file in dict.fromkeys(file.absolute() for file in files):
+        try:
+            # A folder is none either: docker makes one where the file to mount is missing.
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        except OSError as exc:
+            yield f"{file} can't be read: {exc.strerror}"
+            continue
+        except UnicodeDecodeError:
+            yield f"{file} can't be read: it is not UTF-8, save it as UTF-8"
+            continue
+        yield from _unreadable(text, file, {*settings, *ALIASES})
+
+
+def _unreadable(text: str, file: Path, known: Collection[str]) -> Iterator[str]:
+    if not text:
+        return
+    from dotenv.parser import parse_stream
+
+    lines = list(parse_stream(io.StringIO(text)))
+    begins = [line.key or next(iter(WORD.findall(line.original.string)), "") for line in lines]
+    # Another program's file in the current folder names none of our settings.
+    if not {name.upper() for name in begins} & {*known}:
+        return
+    for line, name in zip(lines, begins, strict=True):
+        if line.error:
+            blank = len(line.original.string) - len(line.original.string.lstrip())
+            number = line.original.line + line.original.string[:blank].count("\n")
+            yield (
+                f"{file}, line {number}, can't be read: it begins with {name or 'no name'}; NAME=value is needed, "
+                "and a value that begins with a quote ends with it"
+            )
 
 
 def mistakes(settings: Collection[str], files: Collection[Path]) -> Iterator[str]:

@@ -90,8 +90,8 @@ class JobStore:
             return None
         # Any other state: an earlier item has started the job already.
         if job.state == QUEUED:
-            begun = {"state": STARTED, "started_at": func.coalesce(Job.started_at, now)}
-            self._execute(update(Job).where(Job.id == job.id, Job.state == QUEUED).values(begun))
+            queued = update(Job).where(Job.id == job.id, Job.state == QUEUED)
+            self._execute(queued.values(state=STARTED, started_at=func.coalesce(Job.started_at, now)))
         return Claim(item, job, token)
 
     def renew(self, claim: Claim, lease_seconds: float, stage: str | None, progress: int) -> bool:
@@ -157,10 +157,9 @@ class JobStore:
 
     def delete_item(self, item_id: str) -> bool:
         """End an item for good, whatever its state, without its result. False when it was deleted before."""
-        kept = (JobItem.id == item_id, JobItem.state != DELETED)
         ended = {"finished_at": func.coalesce(JobItem.finished_at, _now()), "lease_owner": None, "lease_until": None}
-        forgotten = dict.fromkeys(("stage", "result_key", "result", "error_code", "error_details"))
-        return self._update_item(*kept, state=DELETED, original_bytes=0, **ended, **forgotten)
+        gone = dict.fromkeys(("stage", "result_key", "result", "error_code", "error_details")) | {"original_bytes": 0}
+        return self._update_item(JobItem.id == item_id, JobItem.state != DELETED, state=DELETED, **ended, **gone)
 
     def retry(self, job_id: str) -> bool:
         """Restart a job's failed items, with all their attempts. False when there is none, or the job has not ended.

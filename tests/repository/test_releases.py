@@ -19,6 +19,8 @@ NOTES = runpy.run_path(str(ROOT / "deploy/notes.py"))["notes"]
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2030-02-03\n\n### Added\n\n- A.\n\n## [1.0.0]\n\n- B.\n"
 # URLs that may hold a password, the secret before a rotation, and what is off by default.
 NOT_FILLED = {
+    # Of buckets that are watched.
+    "WATCH_WEBHOOK_TOKEN",
     # Of accounts, which are off.
     "OIDC_CLIENT_SECRET",
     "SMTP_URL",

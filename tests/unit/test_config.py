@@ -48,6 +48,8 @@ def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
     bad |= {"STORAGE_URL": "http://bucket", "S3_ENDPOINT_URL": "https://user:pass@minio", "S3_ENCRYPTION": "rot13"}
     bad |= {"PRESIGNED_URL_SECONDS": "604801", "PUBLIC_URL": "https://api.example/path"}
     bad |= {"WEBHOOK_SECRET": "whsec_password", "WEBHOOK_SECRET_PREVIOUS": "password"}
+    bad |= {"WATCH_WEBHOOK_TOKEN": "password", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:pass/word@collector"}
+    bad |= {"HOST": "[::1]", "JOB_RESULT_TTL_SECONDS": "inf", "CLEANUP_OLDER_THAN_SECONDS": "1e12"}
     bad |= {"FETCH_ALLOWED_HOSTS": "minio:9000,http://minio", "FETCH_ALLOWED_PORTS": "80,99999"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
@@ -59,6 +61,29 @@ def test_all_mistakes_are_reported_together_with_name_value_and_allowed_values(
     assert "'auto', 'onnxruntime', 'openvino' or 'cuda'" in text
     assert "70000" in text
     assert "pass" not in text
+
+
+def test_numbers_with_spaces_or_a_sign_count_in_what_is_derived_from_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "48 ")
+    monkeypatch.setenv("MAX_WAITING_IMAGES", "+200")
+    settings = load_settings()
+    assert settings.max_running_images >= 48
+    assert settings.web_threads >= settings.running_per_worker + settings.waiting_per_worker + 2
+
+
+def test_a_number_that_is_too_large_is_one_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "5000")
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+    assert str(stopped.value).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "::1", "fe80::1%eth0", "::ffff:127.0.0.1", "my-host.example", "app_1"]
+)
+def test_the_host_is_an_address_or_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("HOST", host)
+    assert load_settings().host == host
 
 
 def test_threads_that_could_not_answer_a_health_check_under_load_are_refused() -> None:

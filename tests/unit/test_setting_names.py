@@ -6,6 +6,7 @@ import pytest
 
 import run
 from config import ConfigError, Settings, load_settings
+from services.launch.program import Program
 from setting_names import ALIASES, NOT_MISTYPED, distance, environment, near_miss
 from tests.support.waiting import ROOT
 
@@ -186,3 +187,50 @@ def test_programs_of_make_run_log_text_on_a_terminal(monkeypatch: pytest.MonkeyP
     assert style() == style(LOG_FORMAT="auto") == "console"
     assert style(LOG_FORMAT="json") is None
     assert style(LOG_FILE="app.log") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("AUTH_REQUIRED: true\n", 1, "AUTH_REQUIRED"),
+        ("PORT=6001\n\n# quotas\nMAX_BATCH_FILES 7\n", 4, "MAX_BATCH_FILES"),
+        ('\ufeffPORT=6001\r\nSECRET_KEY="geheim\r\n', 2, "SECRET_KEY"),
+        ("set PORT=6001\n", 1, "PORT"),
+    ],
+)
+def test_line_of_a_dotenv_file_that_is_no_assignment_stops_the_start(
+    folder: Path, text: str, line: int, name: str
+) -> None:
+    (folder / ".env").write_text(text)
+    found = mistake()
+    assert f"{folder}/.env, line {line}, can't be read: it begins with {name};" in found
+    assert "geheim" not in found
+    assert found.count("\n") == 1
+
+
+def test_dotenv_file_that_is_not_utf_8_stops_the_start_with_its_name(folder: Path) -> None:
+    (folder / ".env").write_bytes(b"APP_NAME=\xfcber\n")
+    assert f"{folder}/.env can't be read: it is not UTF-8" in mistake()
+
+
+def test_broken_line_in_a_dotenv_file_of_another_program_does_not_stop_the_start(folder: Path) -> None:
+    (folder / ".env").write_text("FOO BAR\nQUX=1\n")
+    load_settings()
+
+
+def test_make_run_leaves_a_dotenv_file_that_cannot_be_read_to_the_web_server(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_bytes(b"APP_NAME=\xfcber\n")
+    ran: list[Program] = []
+
+    class Recorder:
+        def __init__(self, programs: list[Program]) -> None:
+            ran.extend(programs)
+
+        def run(self) -> int:
+            return 1
+
+    monkeypatch.setattr(run, "Supervisor", Recorder)
+    assert run.main() == 1
+    assert [program.name for program in ran] == ["web"]
