@@ -169,10 +169,10 @@ def test_account_without_a_password_is_deleted_only_by_its_address(here: Gunicor
     sign_in(tab, "eve@example.com")
     button = tab.page.get_by_role("button", name="Delete the account")
     for typed in ("", "eve@example.org", "eve@exampleXcom"):
-        tab.page.get_by_label("Your mail address, to confirm it").fill(typed)
+        tab.page.get_by_label("Your email address, to confirm it").fill(typed)
         button.click()
     assert tab.asked("^DELETE") == []
-    tab.page.get_by_label("Your mail address, to confirm it").fill("eve@example.com")
+    tab.page.get_by_label("Your email address, to confirm it").fill("eve@example.com")
     tab.expect("401")
     button.click()
     # She has a password in truth.
