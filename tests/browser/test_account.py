@@ -176,7 +176,7 @@ def test_account_without_a_password_is_deleted_only_by_its_address(here: Gunicor
     tab.expect("401")
     button.click()
     # She has a password in truth.
-    tab.page.get_by_text("The address or the password is not right").wait_for()
+    tab.page.get_by_text("The address or the password is wrong").wait_for()
     assert tab.asked("^DELETE") == ["DELETE /api/v1/account"]
 
 
