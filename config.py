@@ -73,7 +73,7 @@ def _formats(value: object) -> object:
 
 def _host(text: str) -> str:
     if not re.fullmatch(HOST, text):
-        raise ValueError("Input should be an address or a name without port, scheme or brackets, as 127.0.0.1 or ::1")
+        raise ValueError("Input should be a name or an address without port, scheme or brackets: 127.0.0.1, ::1")
     return text
 
 

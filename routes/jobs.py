@@ -84,8 +84,8 @@ def watch() -> Response:
 def polled(job_id: str, view: Callable[[JobSnapshot], Body]) -> bytes:
     """Return the JSON of a job's view. Raises `JobNotFound`.
 
-    A job that has ended is current. Of another one the state is; the rest may be a moment old, so that callers who poll
-    all the time cost the workers nothing.
+    The state is always current. Until the job has ended, the rest may be a moment old, so that callers who poll all the
+    time cost the workers nothing.
     """
     parts = jobs()
     state = parts.queries.state(known(job_id), owner())

@@ -47,7 +47,7 @@ def delete_account() -> Response:
     _erase_jobs(me.id)
     delete_user(accounts().database, me.id)
     accounts().sessions.forget(me.id)
-    # Those that were made meanwhile.
+    # Those that were submitted in the meantime.
     _erase_jobs(me.id)
     service().usage.drop(me.id)
     return without_session(Response(status=204))
@@ -95,5 +95,5 @@ def _me() -> User:
 def _erase_jobs(user_id: str) -> None:
     jobs, settings = service().jobs, service().settings
     if jobs:
-        # It goes on where the browser has gone.
+        # It continues if the browser disconnects.
         jobs.retention.erase_all_of(user_id, Deadline(settings.request_timeout_seconds, started=state().started))

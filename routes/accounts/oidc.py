@@ -44,7 +44,7 @@ def finish() -> Response:
             raise
         note_error(exc)
         response = _redirect(f"/account#error={exc.code}")
-    # No other name: anybody can write the URL.
+    # Only a cookie that was sent: anybody can choose the state in the URL.
     if cookie in request.cookies:
         response.delete_cookie(cookie, path=STATE_PATH, secure=is_encrypted(), httponly=True, samesite="Lax")
     return response

@@ -55,7 +55,7 @@ class UsageCounter:
         """Count usage of this moment. It is written within `FLUSH_SECONDS`."""
         slot = Slot(caller, today(), endpoint[:100])
         with self._lock:
-            # A key or a session that is known here goes on for a moment.
+            # This process's caches accept its keys and sessions for a moment longer.
             if caller in self._dropped:
                 return
             self._pending[slot] = self._pending.get(slot, Counts()) + counts

@@ -4,7 +4,6 @@ Read-only. What background processes look for is in `pending.py`.
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -138,6 +137,8 @@ class JobQueries:
 
     def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
         """Return those of the jobs that this caller may see, by id, without estimates."""
+        if not job_ids:
+            return {}
         with self._database.session() as session:
             found = session.scalars(select(Job).where(_seen_by(owner), Job.id.in_(job_ids)))
             return {snapshot.job.id: snapshot for snapshot in _snapshots(session, list(found))}
@@ -147,9 +148,8 @@ class JobQueries:
         with self._database.session() as session:
             return self._seconds(session, snapshot)
 
-    def _seconds(self, session: Session, snapshot: JobSnapshot) -> float | None:
-        active = snapshot.job.state in ACTIVE
-        return self._eta.seconds(session, snapshot.job, snapshot.items) if active else None
+    def _seconds(self, session: Session, found: JobSnapshot) -> float | None:
+        return self._eta.seconds(session, found.job, found.items) if found.job.state in ACTIVE else None
 
     def unexpired(self, job_id: str, owner: str | None) -> JobSnapshot:
         """Return a job as `job` does, if its files are still kept. Raises `ResultExpired`."""
@@ -243,7 +243,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
     try:
         at, last = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode("ascii").split(" ")
         utc = datetime.fromisoformat(at).astimezone(UTC)
-    except (ValueError, OverflowError, binascii.Error):
+    except (ValueError, OverflowError):
         last = ""
     if not JOB_ID.fullmatch(last):
         raise BadOption("cursor", text[:100], "next_cursor of the page before")

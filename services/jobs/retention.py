@@ -18,7 +18,7 @@ BATCH_SIZE: Final = 200
 PREFIXES: Final = ("originals/", "results/", "masks/", "previews/", "archives/")
 # A younger file may belong to a job that is being inserted.
 ORPHAN_SECONDS: Final = 3600.0
-# After this many jobs whose files can't be deleted, a round takes the storage for lost.
+# After this many jobs whose files can't be deleted, a round considers the storage lost.
 MAX_STUCK: Final = 10
 log = structlog.get_logger("retention")
 
@@ -45,17 +45,16 @@ class Retention:
     def run(self) -> Removed:
         """Run one round. Raises `DatabaseUnavailable`, `StorageUnavailable`.
 
-        Files of one job that can't be deleted hold up nothing else; their error is raised in the end.
+        Files of one job that can't be deleted hold up nothing else; their error is raised at the end.
         """
         stuck: dict[str, StorageUnavailable] = {}
         jobs, files = self._delete_expired_files(stuck)
-        records = self._delete_old_records()
-        for error in stuck.values():
-            raise error
-        orphans = self._delete_orphans()
+        records, orphans = self._delete_old_records(), self._delete_orphans()
         removed = Removed(jobs_expired=jobs, files=files, records=records, orphans=orphans)
         if jobs or files or records or orphans:
             log.info("retention", **removed.model_dump())
+        if stuck:
+            raise next(iter(stuck.values()))
         return removed
 
     def erase(self, job_id: str) -> None:
@@ -103,7 +102,7 @@ class Retention:
     def _delete_files(self, job_id: str) -> int:
         """Delete the originals and results of a job, with their masks and previews; count them.
 
-        Files that another program put beside them, under names that are no keys, stay.
+        Files that another program put there, under names that are not keys, are kept.
         """
         found = [stored.key for prefix in PREFIXES for stored in self._storage.list(f"{prefix}{job_id}/")]
         keys = [key for key in found if is_key(key)]

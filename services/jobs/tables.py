@@ -22,7 +22,7 @@ STARTED: Final = "started"
 FINISHED: Final = "finished"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-# Of an item alone: a deleted job has no record.
+# Only of an item: a deleted job has no record.
 DELETED: Final = "deleted"
 ACTIVE: Final = (QUEUED, STARTED)
 ENDED: Final = (FINISHED, FAILED, CANCELLED)
@@ -32,8 +32,8 @@ BATCH: Final = "batch"
 FOLDERS: Final = {"uploads": "originals/", "results": "results/", "masks": "masks/", "previews": "previews/"}
 JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 ITEM_ID: Final = re.compile(rf"{JOB_ID.pattern}-[0-9]{{1,9}}")
-# What `original_key` and the functions beside it make, and the manifest of an archive, with the id in it. Other keys in
-# these folders are callers' own (`output_key`).
+# A key of a job's own file, as `original_key` and the functions next to it make it, or of an archive's manifest; the
+# group is the id. Other keys in these folders are the callers' (`output_key`).
 OWN_KEY: Final = re.compile(
     rf"[a-z]+/({JOB_ID.pattern})/(?:background|manifest\.json|[0-9]+(?:-[0-9]+[0-9a-f]{{8}})?(?:\.[a-z0-9]+)?)"
 )

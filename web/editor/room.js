@@ -1,4 +1,4 @@
-/** Space in the browser's storage: what was exported is removed first, after a week in any case. */
+/** Makes space in the browser's storage: exported edits are removed first, and in any case after a week. */
 import { forget, patch } from "../app/store.js";
 import * as db from "../app/db.js";
 

@@ -126,9 +126,11 @@ def test_file_of_another_program_stops_no_deletion(
 
 
 def test_job_whose_files_can_not_be_deleted_holds_up_no_other(
-    database: Database, store: JobStore, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: JobStore, storage: LocalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [done(store, storage) for _ in range(4)]
+    storage.put(f"results/{new_job_id()}/1.png", b"orphan", "image/png")
+    make_old(tmp_path)
     for job_id in jobs:
         end(database, job_id, 10)
     stuck, delete = jobs[1], storage.delete
