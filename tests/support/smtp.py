@@ -1,4 +1,4 @@
-"""Run an email server that keeps what it gets."""
+"""Run a mail server that keeps what it gets."""
 
 import email
 import email.policy
