@@ -15,7 +15,7 @@ from tests.support import tiny_models
 from tests.support.waiting import ROOT, free_port, poll
 
 SECRET_KEY: Final = "a key for tests alone"
-# The default model, where a service's results are compared with those of a program of its own.
+# The default model: for results that are compared with those of another program, and for a model that takes its time.
 U2NETP: Final = {"REMBG_MODEL_NAME": "u2netp", "REMBG_SESSION_PATH": ROOT / "models"}
 
 

