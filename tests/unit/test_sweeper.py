@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.waiting import ROOT
 
 LARGE = {"flask", "cv2", "numpy", "PIL", "rembg", "onnxruntime", "celery", "boto3"}
 
 
+@pytest.mark.slow
 def test_the_sweeper_imports_nothing_that_serves_or_works_on_images() -> None:
     code = "import sys, sweeper; sweeper.make_maintenance(sweeper.load_settings()); print(*sys.modules)"
     command = [sys.executable, "-c", code]
