@@ -85,6 +85,7 @@ def notify(place: Place, *keys: str, bucket: str = "objects", token: str = TOKEN
     return requests.post(f"{place.server.url}/api/v1/hooks/s3", json={"Records": records}, headers=headers, timeout=10)
 
 
+@pytest.mark.long
 def test_notified_objects_become_jobs_long_before_the_next_look(
     place: Place, seaweedfs: SeaweedFS, small: bytes, tmp_path: Path
 ) -> None:

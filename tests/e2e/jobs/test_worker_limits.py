@@ -100,6 +100,7 @@ def test_hanging_child_is_killed_and_its_image_is_retried(host: Host, photo_12mp
     assert host.jobs.store.cancel(job_id)
 
 
+@pytest.mark.long
 def test_worker_outlives_a_broker_that_is_a_replica_for_a_while(host: Host, small: bytes) -> None:
     """As in a failover. A broker that refuses what the worker asks must not end it."""
     with redis.Redis.from_url(host.broker) as client:
