@@ -121,7 +121,7 @@ def test_bucket_without_jobs_or_with_a_bad_address_is_refused() -> None:
     refused = cli("watch", "s3://objects/in", "-o", "s3://objects/out")
     assert (refused.returncode, b"JOBS_ENABLED=true" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://objects/in", "-o", "s3://objects/in", JOBS_ENABLED="true")
-    assert (refused.returncode, b"prefix of their own" in refused.stderr) == (2, True)
+    assert (refused.returncode, b"the results need another prefix" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://objects/in", "-o", "out")
     assert (refused.returncode, b"both folders or both" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://OBJ/in", "-o", "s3://objects/out", JOBS_ENABLED="true")
