@@ -25,7 +25,7 @@ from services.inference.tiers import check_tiers, complete_tiers, parse_tiers
 from services.jobs.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
-from services.storage.factory import parse_storage_url
+from services.storage.factory import BUCKETS, is_bucket, parse_storage_url
 from setting_names import aliased, environment, mistakes, unreadable_lines
 
 VERSION: Final = "0.1.0"
@@ -92,6 +92,12 @@ def _storage_url(url: str) -> str:
         return url
     kind, place = parse_storage_url(url)
     return f"file:{in_home(Path(place))}" if kind == "file" else url
+
+
+def _bucket(name: str) -> str:
+    if name and not is_bucket(name):
+        raise ValueError(BUCKETS)
+    return name
 
 
 def _authority(text: str) -> str:
@@ -266,7 +272,7 @@ class Settings(BaseSettings):
 
     # storage
     storage_url: Annotated[str, AfterValidator(_storage_url)] = ""
-    s3_bucket_name: str = ""
+    s3_bucket_name: Annotated[str, AfterValidator(_bucket)] = ""
     s3_endpoint_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
     s3_public_endpoint_url: Annotated[str, Field(pattern=HTTP_URL)] = ""
     s3_encryption: Literal["AES256", "aws:kms", "none"] = "AES256"
@@ -368,7 +374,8 @@ class Settings(BaseSettings):
         values.setdefault("web_threads", _threads(values, workers))
         room = _megapixels_that_fit(workers, _whole(values.get("max_memory_mb", 0), 0))
         values.setdefault("max_inflight_megapixels", max(1.0, min(MAX_MEGAPIXELS, room)))
-        if values.get("s3_bucket_name"):
+        # Of a wrong name its own check says so.
+        if is_bucket(str(values.get("s3_bucket_name"))):
             values.setdefault("storage_url", f"s3://{values['s3_bucket_name']}")
         values.setdefault("worker_concurrency", max(1, min(cpus, by_memory)))
         values.setdefault("secret_key", secrets.token_hex(32))

@@ -6,13 +6,30 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from commands.database import open_database
-from services.errors import ServiceError
+from commands.explained import Explained
 
 if TYPE_CHECKING:
     from services.persistence.database import Database
 
 # Takes a limit away.
 NONE: Final = "none"
+MAX_DIGITS: Final = 100
+
+
+class _IdOrName(click.ParamType[str]):
+    """The id or name of a key: a text that can be one."""
+
+    name = "id_or_name"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        from services.api_keys.keys import KEY_NAME
+
+        if not KEY_NAME.fullmatch(value):
+            self.fail(f"{value[:100]!r} can't be a key's id or name; `keys list` lists them", param, context)
+        return value
+
+
+ID_OR_NAME: Final = _IdOrName()
 
 
 @click.group()
@@ -20,7 +37,7 @@ def keys() -> None:
     """API keys: make, list and revoke them."""
 
 
-@keys.command("create")
+@keys.command("create", cls=Explained)
 @click.option("--name", required=True, help="A unique name, for lists, logs and metrics.")
 @click.option("--owner", default="", help="The holder: a person, a team or an address.")
 @click.option(
@@ -50,18 +67,15 @@ def create_api_key(
 
     database = open_database()
     existed = database.exists()
-    try:
-        text, key = create_key(
-            database,
-            name=name,
-            owner=owner,
-            scopes=scopes,
-            rate_limit=limit,
-            monthly_quota=monthly_quota,
-            expires_at=expires.replace(tzinfo=UTC) if expires else None,
-        )
-    except (ServiceError, ValueError) as exc:
-        raise click.ClickException(str(exc)) from exc
+    text, key = create_key(
+        database,
+        name=name,
+        owner=owner,
+        scopes=scopes,
+        rate_limit=limit,
+        monthly_quota=monthly_quota,
+        expires_at=expires.replace(tzinfo=UTC) if expires else None,
+    )
     click.echo(f"Key {key.id} ({key.name}) is stored in {database.shown_url}.", err=True)
     if not existed:
         click.echo("That database is new: a service with another DATABASE_URL does not know this key.", err=True)
@@ -69,17 +83,14 @@ def create_api_key(
     click.echo(text)
 
 
-@keys.command("list")
+@keys.command("list", cls=Explained)
 def list_api_keys() -> None:
     """Every key, without its secret."""
     from services.api_keys.keys import list_keys
 
     database = open_database()
-    try:
-        found = list_keys(database)
-        users = _users(database, {key.user_id for key in found if key.user_id})
-    except ServiceError as exc:
-        raise click.ClickException(str(exc)) from exc
+    found = list_keys(database)
+    users = _users(database, {key.user_id for key in found if key.user_id})
     head = ("ID", "NAME", "OWNER", "SCOPES", "LIMIT", "QUOTA", "CREATED", "LAST USED", "USES", "EXPIRES", "REVOKED")
     rows = [
         (
@@ -96,8 +107,8 @@ def list_api_keys() -> None:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-@keys.command("limit")
-@click.argument("id_or_name")
+@keys.command("limit", cls=Explained)
+@click.argument("id_or_name", type=ID_OR_NAME)
 @click.option("--limit", help="One quota for all endpoints together, such as 1000/hour; none removes it.")
 @click.option("--monthly-quota", help="Images in a calendar month (UTC); none removes it.")
 def limit_api_key(id_or_name: str, limit: str | None, monthly_quota: str | None) -> None:
@@ -112,26 +123,20 @@ def limit_api_key(id_or_name: str, limit: str | None, monthly_quota: str | None)
         changed["monthly_quota"] = None if monthly_quota == NONE else _whole(monthly_quota)
     if not changed:
         raise click.UsageError("give --limit, --monthly-quota or both")
-    try:
-        key = set_limits(open_database(), id_or_name, changed)
-    except (ServiceError, ValueError) as exc:
-        raise click.ClickException(str(exc)) from exc
+    key = set_limits(open_database(), id_or_name, changed)
     if key is None:
         raise _unknown(id_or_name)
     quota = "none" if key.monthly_quota is None else key.monthly_quota
     click.echo(f"{key.id} ({key.name}): limit {key.rate_limit or NONE}, monthly quota {quota}")
 
 
-@keys.command("revoke")
-@click.argument("id_or_name")
+@keys.command("revoke", cls=Explained)
+@click.argument("id_or_name", type=ID_OR_NAME)
 def revoke_api_key(id_or_name: str) -> None:
     """End a key for good; running servers refuse it within a second."""
     from services.api_keys.keys import revoke_key
 
-    try:
-        key = revoke_key(open_database(), id_or_name)
-    except ServiceError as exc:
-        raise click.ClickException(str(exc)) from exc
+    key = revoke_key(open_database(), id_or_name)
     if key is None:
         raise _unknown(id_or_name)
     click.echo(f"{key.id} ({key.name}) is revoked")
@@ -151,8 +156,9 @@ def _unknown(id_or_name: str) -> click.ClickException:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise click.ClickException(f"the monthly quota is {text!r}: allowed is a whole number, or {NONE}")
+    # Python reads no number of more than 4300 digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise ValueError(f"the monthly quota is {text[:100]!r}: allowed is a whole number, or {NONE}")
     return int(text)
 
 

@@ -1,12 +1,27 @@
 """Upgrades and downgrades the tables of the database."""
 
+import re
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from config import load_settings
 from services.errors import ServiceError
+
+# `head`, `base` or a number as 0008, or how many steps from there or from now.
+REVISION: Final = re.compile(r"(head|base|[0-9]{4})([+-][0-9]{1,3})?|[+-][0-9]{1,3}", re.ASCII)
+
+
+class _Revision(click.ParamType[str]):
+    """A revision of the tables, as Alembic takes it."""
+
+    name = "revision"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        if not REVISION.fullmatch(value):
+            self.fail(f"{value[:100]!r}: allowed is head, base or a number such as 0008", param, context)
+        return value
 
 
 @click.group()
@@ -15,14 +30,14 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@click.argument("revision", default="head")
+@click.argument("revision", type=_Revision(), default="head")
 def upgrade_database(revision: str) -> None:
     """Bring the tables to REVISION, the newest by default."""
     _migrate("upgrade", revision)
 
 
 @db.command("downgrade")
-@click.argument("revision")
+@click.argument("revision", type=_Revision())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def downgrade_database(revision: str, yes: bool) -> None:
     """Bring the tables back to REVISION; base removes them with all they hold."""

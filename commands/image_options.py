@@ -43,6 +43,8 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
         name, equals, value = pair.partition("=")
         if not equals:
             raise click.UsageError(f"-O takes NAME=VALUE, not {pair!r}")
+        if name != BACKGROUND_IMAGE and not _is_utf8(pair):
+            raise click.UsageError(f"-O {pair!r} is not UTF-8")
         given[name] = value
     if "format" not in given and target and (ending := _result_ending(target, animated="animated" in given)):
         given["format"] = ending
@@ -53,6 +55,11 @@ def parse_options(pairs: tuple[str, ...], target: Path | None) -> tuple[Options,
         # Without the solution, which leads to a server's pages: click names --help.
         raise click.UsageError(str(exc)) from exc
     return options, _read_background(background) if background else None
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether a word was UTF-8: Python keeps other bytes as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _result_ending(target: Path, *, animated: bool) -> str:

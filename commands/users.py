@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from commands.database import open_database
-from services.errors import ServiceError
+from commands.explained import Explained
 
 if TYPE_CHECKING:
     from services.accounts.users import Role, User
     from services.persistence.database import Database
 
 ROLE: Final = click.Choice(["user", "admin"])
-
-
-class _Explained(click.Command):
-    """A command that shows our errors, and wrong values, without a traceback."""
-
-    def invoke(self, context: click.Context) -> object:
-        try:
-            return super().invoke(context)
-        except (ServiceError, ValueError) as exc:
-            raise click.ClickException(str(exc)) from exc
 
 
 class _Email(click.ParamType[str]):
@@ -49,7 +39,7 @@ def users() -> None:
     """Accounts of people: make, list, disable and change them."""
 
 
-@users.command("create", cls=_Explained)
+@users.command("create", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--name", default="", help="The person's name.")
 @click.option("--role", type=ROLE, default="user", show_default=True, help="An admin administers keys and jobs.")
@@ -76,7 +66,7 @@ def create_user(email: str, name: str, role: "Role", password_stdin: bool, no_pa
         _show(password)
 
 
-@users.command("invite", cls=_Explained)
+@users.command("invite", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--role", type=ROLE, default="user", show_default=True, help="An admin administers keys and jobs.")
 @click.option("--language", default="en", type=click.Choice(["en", "de"]), show_default=True, help="Of the email.")
@@ -105,7 +95,7 @@ def invite_user(email: str, role: "Role", language: Literal["en", "de"]) -> None
     click.echo(f"{invitation.email} is invited until {_moment(invitation.expires_at)}", err=True)
 
 
-@users.command("list", cls=_Explained)
+@users.command("list", cls=Explained)
 def list_all_users() -> None:
     """List every account."""
     from services.accounts.users import list_users
@@ -123,7 +113,7 @@ def list_all_users() -> None:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-@users.command("disable", cls=_Explained)
+@users.command("disable", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--undo", is_flag=True, help="Let the user in again.")
 def disable(email: str, undo: bool) -> None:
@@ -135,7 +125,7 @@ def disable(email: str, undo: bool) -> None:
     click.echo(f"{email} is {'enabled' if undo else 'disabled'}")
 
 
-@users.command("set-role", cls=_Explained)
+@users.command("set-role", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.argument("role", type=ROLE)
 def change_role(email: str, role: "Role") -> None:
@@ -147,7 +137,7 @@ def change_role(email: str, role: "Role") -> None:
     click.echo(f"{email} is {role}")
 
 
-@users.command("reset", cls=_Explained)
+@users.command("reset", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def reset_password(email: str, password_stdin: bool) -> None:
@@ -168,7 +158,7 @@ def reset_password(email: str, password_stdin: bool) -> None:
         _show(password)
 
 
-@users.command("delete", cls=_Explained)
+@users.command("delete", cls=Explained)
 @click.argument("email", type=EMAIL)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(email: str, yes: bool) -> None:

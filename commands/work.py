@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from services.imaging.pipeline import Result
     from services.removal import Remover
 
+# Its names are devices, or links to open files.
+DEVICES: Final = Path("/dev")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 log = structlog.get_logger("cli")
 
@@ -114,7 +116,13 @@ class Stop:
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Write a file under a temporary name in the same folder, then rename it: it is there whole or not at all."""
+    """Write a file under a temporary name in the same folder, then rename it: it is there whole or not at all.
+
+    Devices and pipes, as /dev/null and /dev/stdout, are written to: a file must not take their place.
+    """
+    if target.parent == DEVICES or (target.exists() and not target.is_file()):
+        target.write_bytes(data)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     # Of 50 characters at most, for a name has at most 255 bytes.
     part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")

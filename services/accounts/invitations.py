@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, String, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services.accounts.errors import TooManyInvitations
@@ -27,7 +28,7 @@ class Invitation(Base):
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
     hash: Mapped[str] = mapped_column(String(64), index=True)
-    email: Mapped[str] = mapped_column(String(254), index=True)
+    email: Mapped[str] = mapped_column(String(254), index=True, unique=True)
     role: Mapped[str] = mapped_column(String(8))
     invited_by: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime]
@@ -46,17 +47,19 @@ def issue(
     if session.scalars(select(func.count()).select_from(Invitation)).one() >= MAX_OPEN:
         raise TooManyInvitations(f"allowed: {MAX_OPEN}")
     text = secrets.token_urlsafe(32)
-    record = Invitation(
-        id=secrets.token_hex(6),
-        hash=_hash(text),
-        email=email,
-        role=role,
-        invited_by=invited_by,
-        created_at=now,
-        expires_at=now + VALID_FOR,
-    )
-    session.add(record)
-    return text, record
+    values = {
+        "id": secrets.token_hex(6),
+        "hash": _hash(text),
+        "role": role,
+        "invited_by": invited_by,
+        "created_at": now,
+        "expires_at": now + VALID_FOR,
+    }
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert(Invitation) if is_sqlite else postgresql.insert(Invitation)
+    # Another process may have invited the address since.
+    added = insert.values(email=email, **values).on_conflict_do_update(index_elements=["email"], set_=values)
+    return text, session.scalars(added.returning(Invitation)).one()
 
 
 def find(session: Session, text: str) -> Invitation | None:

@@ -44,7 +44,8 @@ class UsageCounter:
         self._writing: dict[Slot, Counts] = {}
         # Images that requests of this process are working on, by caller.
         self._reserved: dict[str, int] = {}
-        self._dropped: set[str] = set()
+        # Deleted callers: caches accept their keys and sessions for a moment longer, and requests are in progress.
+        self._dropped: LruCache[bool] = LruCache(MAX_CALLERS)
         self._months: LruCache[tuple[int, int]] = LruCache(MAX_CALLERS)
         self._flushes = 0
         self._cleaned: date | None = None
@@ -55,8 +56,7 @@ class UsageCounter:
         """Count usage of this moment. It is written within `FLUSH_SECONDS`."""
         slot = Slot(caller, today(), endpoint[:100])
         with self._lock:
-            # This process's caches accept its keys and sessions for a moment longer.
-            if caller in self._dropped:
+            if self._dropped.get(caller, 0.0):
                 return
             self._pending[slot] = self._pending.get(slot, Counts()) + counts
         self._writer.wake()
@@ -64,7 +64,7 @@ class UsageCounter:
     def drop(self, caller: str) -> None:
         """Count nothing more of a caller that is deleted, and write nothing of it."""
         with self._lock:
-            self._dropped.add(caller)
+            self._dropped.set(caller, True, 0.0)
             self._pending = {slot: counts for slot, counts in self._pending.items() if slot.caller != caller}
 
     def used(self, caller: str) -> int:

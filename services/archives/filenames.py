@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Set
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -70,11 +71,14 @@ def _becomes_unsafe(character: str) -> bool:
 class DistinctNames:
     """Safe names, each used once: the second `photo` becomes `photo-2`.
 
-    Names that differ only by case count as equal, as they do on many file systems.
+    Names that differ only by case count as equal, as they do on many file systems. A folder gets no file's name, and a
+    file no folder's: such archives can't be unpacked.
     """
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
+    def __init__(self, *used: str) -> None:
+        """`used` are the names of files that are in the archive besides."""
+        self._files = set(map(_folded, used))
+        self._folders: set[str] = set()
 
     def of(self, filename: str, extension: str) -> str:
         """Return `<stem>.<extension>`, or the first of `<stem>-2.<extension>`, … that is free."""
@@ -82,12 +86,23 @@ class DistinctNames:
 
     def of_stem(self, stem: str, extension: str) -> str:
         """Return the same for a stem that is safe already, and may have folders before it."""
-        number, name = 1, f"{stem}.{extension}"
-        while _folded(name) in self._taken:
-            number += 1
-            name = f"{stem}-{number}.{extension}"
-        self._taken.add(_folded(name))
+        *folders, last = stem.split("/")
+        path = ""
+        for folder in folders:
+            path = _first_free(path + folder, "", self._files)
+            self._folders.add(_folded(path))
+            path += "/"
+        name = _first_free(path + last, f".{extension}", self._files, self._folders)
+        self._files.add(_folded(name))
         return name
+
+
+def _first_free(stem: str, ending: str, *taken: Set[str]) -> str:
+    number, name = 1, stem + ending
+    while any(_folded(name) in names for names in taken):
+        number += 1
+        name = f"{stem}-{number}{ending}"
+    return name
 
 
 def _folded(name: str) -> str:

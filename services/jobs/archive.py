@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
@@ -15,6 +16,8 @@ from services.jobs.tables import CANCELLED, DELETED, FINISHED, JobItem
 from services.storage.base import Storage, read_whole
 from services.storage.errors import ObjectNotFound
 
+METADATA: Final = "metadata.json"
+ERRORS: Final = "errors.json"
 Latest = Callable[[str], JobItem | None]
 """Finds an item by its id, as it is now."""
 
@@ -91,13 +94,13 @@ def _files(snapshot: JobSnapshot, storage: Storage, latest: Latest) -> Iterator[
         yield names[item.id], data
         assert item.result
         results.append(_result_entry(item, item.result, names[item.id]))
-    yield "metadata.json", orjson.dumps(results, option=orjson.OPT_INDENT_2)
-    yield "errors.json", orjson.dumps(errors, option=orjson.OPT_INDENT_2)
+    yield METADATA, orjson.dumps(results, option=orjson.OPT_INDENT_2)
+    yield ERRORS, orjson.dumps(errors, option=orjson.OPT_INDENT_2)
 
 
 def result_names(items: Sequence[JobItem]) -> dict[str, str]:
     """Choose a distinct path for each finished item's result, by item id: in the folders that its image was sent in."""
-    names, chosen = DistinctNames(), {}
+    names, chosen = DistinctNames(METADATA, ERRORS), {}
     for item in items:
         if item.result:
             extension = Format(item.result.format).extension

@@ -13,7 +13,7 @@ from services.archives.filenames import DistinctNames, harmless_path, without_en
 from services.archives.zip_writer import zip_stream
 from services.errors import ServiceError
 from services.imaging.formats import Format
-from services.jobs.archive import Latest, read_result
+from services.jobs.archive import METADATA, Latest, read_result
 from services.jobs.errors import ItemNotFinished, ItemNotFound
 from services.jobs.queries import is_expired
 from services.jobs.tables import DELETED, FINISHED, Job, JobItem, new_job_id
@@ -24,7 +24,6 @@ MAX_FILES: Final = 2000
 MAX_BYTES: Final = 4 << 30
 # Retention deletes files without a job at this age.
 KEPT_SECONDS: Final = 3600
-METADATA: Final = "metadata.json"
 Records = Mapping[str, tuple[Job, JobItem]]
 """Items by their ids, each with its job."""
 
@@ -118,7 +117,7 @@ class ChosenArchives:
         return zip_stream(self._files(manifest, records))
 
     def _files(self, manifest: Manifest, records: Records) -> Iterator[tuple[str, bytes]]:
-        names, entries = DistinctNames(), []
+        names, entries = DistinctNames(METADATA), []
         for chosen in manifest.items:
             if chosen.item_id not in records:
                 # Its job was deleted since.

@@ -65,7 +65,11 @@ class S3Bucket:
         check_key(key)
         with self._translated("open"):
             found = self._client.get_object(Bucket=self._bucket, Key=key)
-        return Opened(found["ContentLength"], self._chunks(found["Body"]), found["Body"].close)
+            size = found.get("ContentLength", -1)
+            if size < 0:
+                found["Body"].close()
+                raise ValueError("an object without a size")
+        return Opened(size, self._chunks(found["Body"]), found["Body"].close)
 
     def delete(self, keys: Iterable[str]) -> None:
         """See `Storage.delete`."""
@@ -103,10 +107,13 @@ class S3Bucket:
         while True:
             with self._translated("list"):
                 page = next(pages, None)
-            if page is None:
-                return
-            for found in page.get("Contents", ()):
-                yield Stored(found["Key"], found["Size"], found["LastModified"].astimezone(UTC))
+                if page is None:
+                    return
+                listed = [
+                    Stored(found["Key"], found["Size"], found["LastModified"].astimezone(UTC))
+                    for found in page.get("Contents", ())
+                ]
+            yield from listed
 
     def _chunks(self, body: Any) -> Iterator[bytes]:
         while True:
@@ -171,6 +178,10 @@ class S3Bucket:
             # To a redirect botocore asks for the bucket's region, and asks again when that is redirected too.
             log.warning("object storage redirects: see S3_ENDPOINT_URL and AWS_REGION", operation=operation)
             raise StorageUnavailable("it redirects") from exc
+        except (ValueError, LookupError, ArithmeticError, RuntimeError) as exc:
+            # botocore raises them for a number or date that it can't parse, and this class for a missing field.
+            log.warning("object storage sends a damaged answer", operation=operation, reason=repr(exc)[:300])
+            raise StorageUnavailable("its answer is damaged") from exc
         except (BotoCoreError, OSError) as exc:
             if isinstance(exc, (HTTPClientError, ConnectionError)):
                 self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS

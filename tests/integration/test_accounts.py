@@ -1,12 +1,14 @@
 """Accounts on SQLite and PostgreSQL: what concurrent requests may not do."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from types import NoneType
 
 import pytest
 from sqlalchemy import text
 
 from services.accounts.errors import BadToken, NotSignedIn, TokenReused, TooManyKeys
+from services.accounts.invited_users import invite, invited_email, open_invitations
 from services.accounts.one_time import issue, use
 from services.accounts.own_keys import MAX_KEYS, create_own_key
 from services.accounts.sessions import Sessions
@@ -133,3 +135,40 @@ def test_names_of_users_and_keys_are_found_by_their_ids(database: Database) -> N
     keys = {create_key(database, name=f"k{number}")[1].id: f"k{number}" for number in range(3)}
     assert emails_of(database, [*users, *keys, "nobody"]) == users
     assert names_of(database, [*users, *keys, "nobody"]) == keys
+
+
+def test_address_that_is_invited_by_several_at_the_same_moment_has_one_invitation(database: Database) -> None:
+    database.ping()
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(10):
+            start = Barrier(8)
+
+            def invite_together(_: int, start: Barrier = start, email: str = f"{number}@x.y") -> str:
+                start.wait(30)
+                return invite(database, email)[0]
+
+            tokens = list(pool.map(invite_together, range(8)))
+            assert len(open_invitations(database)) == number + 1
+            assert sum(_is_valid(database, token) for token in tokens) == 1
+
+
+def test_newest_of_an_address_s_invitations_is_kept_by_the_upgrade(database: Database) -> None:
+    database.ping()
+    database.downgrade("0008")
+    add = text("INSERT INTO invitations VALUES (:id, 'h', :email, 'user', NULL, :created, '2099-01-01 00:00:00')")
+    rows = [("old", "a@x.y", 1), ("new", "a@x.y", 3), ("mid", "a@x.y", 2), ("one", "b@x.y", 1), ("two", "b@x.y", 1)]
+    for name, email, day in rows:
+        with database.session() as session:
+            created = f"2026-01-0{day} 00:00:00.000000"
+            session.execute(add, {"id": name, "email": email, "created": created})
+    database.upgrade()
+    assert {(one.email, one.id) for one in open_invitations(database)} == {("a@x.y", "new"), ("b@x.y", "two")}
+    database.downgrade("0008")
+    database.upgrade()
+
+
+def _is_valid(database: Database, token: str) -> bool:
+    try:
+        return bool(invited_email(database, token))
+    except BadToken:
+        return False

@@ -7,6 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from config import ConfigError, Settings, load_settings
 from services.capacity.resources import memory_limit_bytes
+from services.storage.factory import BUCKETS
 from tests.support.waiting import ROOT
 
 DERIVED = {
@@ -109,6 +110,9 @@ def test_a_storage_is_named_once_and_its_credentials_come_together() -> None:
     assert load_settings(s3_bucket_name="objects", storage_url="s3://objects").storage_given
     with pytest.raises(ConfigError, match=r"STORAGE_URL is file:\S+/data, S3_BUCKET_NAME objects"):
         load_settings(s3_bucket_name="objects", storage_url="file:data")
+    with pytest.raises(ConfigError) as stopped:
+        load_settings(s3_bucket_name="My_Bucket")
+    assert str(stopped.value).splitlines()[1:] == [f"  S3_BUCKET_NAME is 'My_Bucket': {BUCKETS}"]
     with pytest.raises(ConfigError, match="belong together") as stopped:
         load_settings(aws_secret_access_key="hunter2")
     assert "hunter2" not in str(stopped.value)

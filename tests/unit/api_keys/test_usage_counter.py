@@ -101,6 +101,18 @@ def test_nothing_is_written_of_a_caller_that_is_deleted(database: Losable, monke
     assert {slot.caller for slot in usage_of(database, ["a", "b"], DAY)} == {"a"}
 
 
+def test_number_of_remembered_deletions_is_bounded(database: Losable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_counter, "BackgroundWriter", NoThread)
+    monkeypatch.setattr(usage_counter, "MAX_CALLERS", 3)
+    counter = UsageCounter(database, 400)
+    for caller in ("a", "b", "c", "d"):
+        counter.drop(caller)
+    for caller in ("a", "b", "c", "d"):
+        counter.add(caller, "/matte", ONE)
+    assert counter.flush()
+    assert {slot.caller for slot in usage_of(database, ["a", "b", "c", "d"], DAY)} == {"a"}
+
+
 def test_counts_wait_while_the_database_is_lost(database: Losable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_counter, "FLUSH_SECONDS", 0.02)
     counter, database.lost = UsageCounter(database, 400), True

@@ -110,3 +110,10 @@ def test_names_that_differ_by_case_or_form_are_made_distinct() -> None:
     names = DistinctNames()
     given = [names.of(name, "png") for name in ("a.jpg", "a.png", "x/A.jpg", "a-2.jpg", "u\u0308.jpg", "\u00fc.jpg")]
     assert given == ["a.png", "a-2.png", "A-3.png", "a-2-2.png", "u\u0308.png", "\u00fc-2.png"]
+
+
+def test_no_folder_has_the_name_of_a_file() -> None:
+    names = DistinctNames("metadata.json")
+    given = [names.of_stem(stem, "png") for stem in ("a", "A.png/b", "a.png/c", "d.png/e", "D", "x/y", "x/y.png/z")]
+    assert given == ["a.png", "A.png-2/b.png", "a.png-2/c.png", "d.png/e.png", "D-2.png", "x/y.png", "x/y.png-2/z.png"]
+    assert names.of_stem("metadata.json/a", "png") == "metadata.json-2/a.png"

@@ -66,6 +66,15 @@ def test_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
     assert [path.name for path in target.parent.iterdir()] == ["a.png"]
 
 
+def test_device_or_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", b"a picture")
+    assert os.read(reader, 100) == b"a picture"
+    os.close(reader)
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
+
 def test_written_file_follows_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -101,3 +101,11 @@ def test_results_of_equal_paths_get_distinct_files() -> None:
         "a/c_at-no-bg.png",
     ]
     assert result_name(items[0]) == "cat-no-bg.png"
+
+
+def test_no_folder_of_results_is_named_like_a_report() -> None:
+    job, items = new_records(2)
+    for item, name in zip(items, ("errors.json/cat.jpg", "metadata.json/cat.jpg"), strict=True):
+        item.name = name
+        finish(job, item)
+    assert list(result_names(items).values()) == ["errors.json-2/cat-no-bg.png", "metadata.json-2/cat-no-bg.png"]

@@ -11,7 +11,8 @@ import pytest
 
 from services.archives.errors import ArchiveTooLarge
 from services.jobs import chosen_archive
-from services.jobs.chosen_archive import METADATA, ChosenArchives, ChosenItem, Made, Manifest, Records
+from services.jobs.archive import METADATA
+from services.jobs.chosen_archive import ChosenArchives, ChosenItem, Made, Manifest, Records
 from services.jobs.errors import ItemNotFinished, ItemNotFound
 from services.jobs.tables import FAILED, FINISHED, Job, JobItem
 from services.storage.errors import ObjectNotFound, ResultExpired
@@ -68,6 +69,16 @@ def test_results_get_the_chosen_names_made_harmless_and_distinct(storage: LocalF
         ]
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         assert archive.read("summer/c.png") == b"result 3"
+
+
+def test_archive_with_folders_named_like_files_can_be_unpacked(storage: LocalFolder, tmp_path: Path) -> None:
+    found = records(storage, "a.jpg", "a.png/b.jpg", "c.png/d.jpg", "c.jpg", "metadata.json/e.jpg")
+    parts = archives(storage, found)
+    with opened(parts.make(chosen(found)), parts) as archive:
+        archive.extractall(tmp_path / "unpacked")
+        unpacked = {str(path.relative_to(tmp_path / "unpacked")) for path in (tmp_path / "unpacked").rglob("*.*")}
+        assert {*archive.namelist(), "a.png-2", "c.png", "metadata.json-2"} == unpacked
+        assert archive.read("c-2.png") == b"result 4"
 
 
 def test_metadata_describes_every_image(storage: LocalFolder) -> None:

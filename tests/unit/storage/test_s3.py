@@ -18,8 +18,11 @@ from tests.support.waiting import free_port
 @pytest.fixture
 def bucket() -> S3Bucket:
     """A bucket of a server that is not there."""
-    endpoint = f"http://127.0.0.1:{free_port()}"
-    return S3Bucket("bucket", S3Options(endpoint, "https://public.example", "us-east-1", "id", "key"))
+    return bucket_at(free_port())
+
+
+def bucket_at(port: int) -> S3Bucket:
+    return S3Bucket("bucket", S3Options(f"http://127.0.0.1:{port}", "https://public.example", "us-east-1", "id", "key"))
 
 
 def raise_translated(bucket: S3Bucket, error: Exception) -> None:
@@ -69,10 +72,58 @@ def test_server_that_redirects_can_not_be_used() -> None:
     """As one behind a proxy that leads from http to https."""
     moved = answer(status="301 Moved Permanently", Location="https://storage.example/", Connection="close")
     with source(moved) as server:
-        bucket = S3Bucket("bucket", S3Options(f"http://127.0.0.1:{server.port}", "", "us-east-1", "id", "key"))
+        bucket = bucket_at(server.port)
         for call in (bucket.check, lambda: bucket.open("a"), lambda: bucket.put("a", b"x", "image/png")):
             with pytest.raises(StorageUnavailable, match="it redirects"):
                 call()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"Content-Length": "abc"},
+        {"Content-Length": "-5"},
+        {"Content-Length": "9" * 5000},
+        {"Transfer-Encoding": "chunked"},
+        {"Last-Modified": "yesterday"},
+        {"Last-Modified": "9" * 30},
+        {"x-amz-tagging-count": "many"},
+    ],
+)
+def test_object_with_a_damaged_header_can_not_be_used(damage: dict[str, str]) -> None:
+    length = {} if "Transfer-Encoding" in damage else {"Content-Length": "3"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in ({"Connection": "close"} | length | damage).items())
+    with (
+        source(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + b"3\r\nabc\r\n0\r\n\r\n") as server,
+        pytest.raises(StorageUnavailable, match="its answer is damaged"),
+    ):
+        bucket_at(server.port).open("a")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "<Key>a</Key><Size>1</Size><LastModified>x</LastModified>",
+        "<Key>a</Key><Size>x</Size><LastModified>2026-01-01T00:00:00Z</LastModified>",
+        "<Key>a</Key><Size>1</Size><LastModified>0001-01-01T00:00:00+23:00</LastModified>",
+    ],
+)
+def test_damaged_list_can_not_be_used(fields: str) -> None:
+    listed = f"<ListBucketResult><Contents>{fields}</Contents></ListBucketResult>"
+    with (
+        source(answer(listed.encode(), Connection="close")) as server,
+        pytest.raises(StorageUnavailable, match="its answer is damaged"),
+    ):
+        list(bucket_at(server.port).list(""))
+
+
+def test_upload_in_parts_that_the_server_does_not_begin_fails() -> None:
+    with (
+        source(answer(b"<html>a page</html>", Connection="close")) as server,
+        pytest.raises(StorageUnavailable, match="its answer is damaged"),
+    ):
+        bucket_at(server.port).put("a", b"x" * (module.PART_BYTES + 1), "image/png")
 
 
 def test_a_lost_connection_opens_the_circuit_but_not_for_links(bucket: S3Bucket) -> None:
