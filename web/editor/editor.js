@@ -8,8 +8,8 @@ import { ApiError, studioFacts } from "../app/api.js";
 import { isOffline, whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { peek, photoOf } from "../app/store.js";
-import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
+import { photoOf } from "../app/photos.js";
+import { peek } from "../app/store.js";
 import { openDocument } from "./document.js";
 import { frame } from "./frame.js";
 import { startGL } from "./gl/renderer.js";
@@ -75,10 +75,10 @@ class Opening {
   async #explain(error) {
     const offline = await isOffline(error);
     const known = error instanceof ApiError;
-    await moreTexts().catch(() => undefined);
+    const words = known && !offline ? await wordsFor(error).catch(() => undefined) : undefined;
     if (this.#closed) return;
     if (offline) this.#error.value = { text: t("offline_open"), solution: t("offline_open_text") };
-    else this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
+    else this.#error.value = words ?? { text: t("ed_open_failed"), solution: "" };
     // In place of a stage whose tools could not be loaded.
     render(this.#waiting(), this.root);
     say(this.#error.value.text);
@@ -155,6 +155,13 @@ class Opening {
     this.#preview.value = "";
     render(html``, this.root);
   }
+}
+
+/** What went wrong and what to do, in plain words. @param {ApiError} error */
+async function wordsFor(error) {
+  const { errorSolution, errorTitle, moreTexts } = await import("../library/failures.js");
+  await moreTexts();
+  return { text: errorTitle(error), solution: errorSolution(error) };
 }
 
 /** What draws without WebGL. @param {import("./document.js").EditorDocument} shown */

@@ -3,10 +3,11 @@
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { ApiError, compose } from "../app/api.js";
+import { compose } from "../app/model.js";
+import { ApiError } from "../app/api.js";
 import { whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { photoOf } from "../app/store.js";
+import { photoOf } from "../app/photos.js";
 import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
 import * as png8 from "./core/png8.js";
 import { CanvasRenderer } from "./gl/canvas2d.js";

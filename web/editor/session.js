@@ -5,8 +5,9 @@ import { batch, computed, effect, signal } from "../vendor/signals/signals-core.
 import { notify, say } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { keep, facts as modelFacts } from "../app/photos.js";
-import { matteOf, patch, peek } from "../app/store.js";
+import { facts as modelFacts } from "../app/model.js";
+import { keep, matteOf } from "../app/photos.js";
+import { patch, peek } from "../app/store.js";
 import * as png8 from "./core/png8.js";
 import { Exporter } from "./export.js";
 import { Filmstrip } from "./filmstrip.js";

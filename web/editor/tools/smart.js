@@ -1,5 +1,5 @@
 /** The smart brush: the stroke is a hint; the edge beside it is found in the photo's colours. */
-import { refine } from "../../app/api.js";
+import { refine } from "../../app/model.js";
 import { t } from "../../app/i18n/index.js";
 import { errorText } from "../../library/failures.js";
 import { gridOf, moved, zonesOf } from "../core/edge.js";
