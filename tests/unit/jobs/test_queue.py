@@ -8,7 +8,6 @@ import redis
 import structlog
 from celery.concurrency import asynpool
 
-from services.jobs import queue
 from services.jobs.errors import QueueUnavailable
 from services.jobs.queue import (
     QUEUE,
