@@ -8,7 +8,6 @@ import redis
 import structlog
 from celery.concurrency import asynpool
 
-from services.jobs import queue
 from services.jobs.errors import QueueUnavailable
 from services.jobs.queue import (
     QUEUE,
@@ -135,8 +134,8 @@ def test_each_child_has_its_own_number(monkeypatch: pytest.MonkeyPatch, most: in
 
 def test_pauses_for_a_broker_that_refuses_grow_and_each_reason_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(queue.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(queue.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    monkeypatch.setattr("services.jobs.queue.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("services.jobs.queue.time.sleep", lambda seconds: clock.append(clock.pop() + seconds))
     kind = consumer_class()
     consumer = object.__new__(kind)
 
