@@ -146,8 +146,8 @@ def start_sweeper(sender: Any, **_: Any) -> None:
     def check() -> None:
         acknowledgements.check()
         if state.sweeper is None or state.sweeper.poll() is not None:
-            # S603: the command is our own interpreter and file.
-            state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603
+            # S603: the command is our own interpreter, file and pid.
+            state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER), str(os.getpid())])  # noqa: S603
 
     # At each lost connection, about a default of Celery 6 that our setting has chosen already. Celery's own set-up of
     # logging, which is done by now, would show it.
