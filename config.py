@@ -258,6 +258,7 @@ class Settings(BaseSettings):
     auth_required: bool = False
     usage_retention_days: Annotated[int, Field(ge=31, le=3660)] = 400
     database_url: Annotated[str, AfterValidator(_database_url)] = f"sqlite:///{HOME}/data/background-remover.db"
+    database_timeout_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
 
     # accounts
     accounts: Literal["off", "local", "oidc"] = "off"

@@ -147,7 +147,8 @@ def make_maintenance(settings: Settings) -> Maintenance:
     from services.jobs.retention import Retention
     from services.jobs.store import JobStore
 
-    store = JobStore(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
+    # Nobody waits for retention, and it may have much to delete.
+    store = JobStore(make_database(settings, patient=True), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
     counters = JobCounters(settings.broker_url)
     dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
