@@ -128,12 +128,13 @@ class JobQueries:
         with self._database.session() as session:
             return {item.id: (job, item) for job, item in session.execute(found)}
 
-    def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
-        """Return the states of those jobs that this caller may see, by id."""
+    def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, tuple[str, int]]:
+        """Return the state of those jobs that this caller may see, by id, and how many of their items were deleted."""
         ids = [job_id for job_id in job_ids if JOB_ID.fullmatch(job_id)]
+        deleted = select(func.count()).where(JobItem.job_id == Job.id, JobItem.state == DELETED).scalar_subquery()
+        found = select(Job.id, Job.state, deleted).where(_seen_by(owner), Job.id.in_(ids))
         with self._database.session() as session:
-            found = session.execute(select(Job.id, Job.state).where(_seen_by(owner), Job.id.in_(ids)))
-            return {row.id: row.state for row in found}
+            return {job_id: (state, count) for job_id, state, count in session.execute(found)}
 
     def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
         """Return those of the jobs that this caller may see, by id, without estimates."""
