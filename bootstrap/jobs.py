@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.jobs.retry import RetryPolicy
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
-    from services.jobs.webhook_sender import WebhookSender
+    from services.jobs.webhooks.sender import WebhookSender
     from services.jobs.workers.presence import Presence
     from services.net.client import Outbound
     from services.persistence.database import Database
@@ -161,9 +161,9 @@ def make_maintenance(settings: Settings) -> Maintenance:
 
 def _make_webhook_sender(settings: Settings, store: JobStore, counters: JobCounters) -> WebhookSender:
     from services.jobs.pending import PendingWork
-    from services.jobs.signatures import Signer
-    from services.jobs.webhook_sender import WebhookSender
-    from services.jobs.webhooks import Webhooks
+    from services.jobs.webhooks.delivery import Webhooks
+    from services.jobs.webhooks.sender import WebhookSender
+    from services.jobs.webhooks.signatures import Signer
 
     webhooks = Webhooks(
         store,

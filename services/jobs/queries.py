@@ -130,11 +130,10 @@ class JobQueries:
 
     def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, tuple[str, int]]:
         """Return the state of those jobs that this caller may see, by id, and how many of their items were deleted."""
-        ids = [job_id for job_id in job_ids if JOB_ID.fullmatch(job_id)]
         deleted = select(func.count()).where(JobItem.job_id == Job.id, JobItem.state == DELETED).scalar_subquery()
-        found = select(Job.id, Job.state, deleted).where(_seen_by(owner), Job.id.in_(ids))
-        with self._database.session() as session:
-            return {job_id: (state, count) for job_id, state, count in session.execute(found)}
+        found = select(Job.id, Job.state, deleted).where(_seen_by(owner), Job.id.in_(filter(JOB_ID.fullmatch, job_ids)))
+        with self._database.connection() as connection:
+            return {row.id: (row.state, row[2]) for row in connection.execute(found)}
 
     def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
         """Return those of the jobs that this caller may see, by id, without estimates."""
