@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, Pydant
 from paths import HOME, env_files, in_home
 from services.capacity.resources import MIB, memory_limit_bytes, usable_cpus
 from services.inference.tiers import check_tiers, complete_tiers, parse_tiers
-from services.jobs.signatures import signing_key
+from services.jobs.webhooks.signatures import signing_key
 from services.net.errors import BadURL
 from services.net.urls import DEFAULT_PORTS, parse_authority
 from services.storage.factory import BUCKETS, is_bucket, parse_storage_url
@@ -258,6 +258,7 @@ class Settings(BaseSettings):
     auth_required: bool = False
     usage_retention_days: Annotated[int, Field(ge=31, le=3660)] = 400
     database_url: Annotated[str, AfterValidator(_database_url)] = f"sqlite:///{HOME}/data/background-remover.db"
+    database_timeout_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
 
     # accounts
     accounts: Literal["off", "local", "oidc"] = "off"

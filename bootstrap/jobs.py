@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.jobs.retry import RetryPolicy
     from services.jobs.store import JobStore
     from services.jobs.submit import JobSubmitter
-    from services.jobs.webhook_sender import WebhookSender
+    from services.jobs.webhooks.sender import WebhookSender
     from services.jobs.workers.presence import Presence
     from services.net.client import Outbound
     from services.persistence.database import Database
@@ -147,7 +147,8 @@ def make_maintenance(settings: Settings) -> Maintenance:
     from services.jobs.retention import Retention
     from services.jobs.store import JobStore
 
-    store = JobStore(make_database(settings), result_seconds=settings.job_result_ttl_seconds)
+    # Nobody waits for retention, and it may have much to delete.
+    store = JobStore(make_database(settings, patient=True), result_seconds=settings.job_result_ttl_seconds)
     queue = Queue(settings.broker_url)
     counters = JobCounters(settings.broker_url)
     dispatcher = Dispatcher(store, queue, settings.batch_concurrency)
@@ -160,9 +161,9 @@ def make_maintenance(settings: Settings) -> Maintenance:
 
 def _make_webhook_sender(settings: Settings, store: JobStore, counters: JobCounters) -> WebhookSender:
     from services.jobs.pending import PendingWork
-    from services.jobs.signatures import Signer
-    from services.jobs.webhook_sender import WebhookSender
-    from services.jobs.webhooks import Webhooks
+    from services.jobs.webhooks.delivery import Webhooks
+    from services.jobs.webhooks.sender import WebhookSender
+    from services.jobs.webhooks.signatures import Signer
 
     webhooks = Webhooks(
         store,

@@ -48,11 +48,11 @@ def make_storage(settings: Settings) -> Storage:
     )
 
 
-def make_database(settings: Settings) -> Database:
-    """Return the database of keys and jobs."""
+def make_database(settings: Settings, *, patient: bool = False) -> Database:
+    """Return the database of keys and jobs; a `patient` one lets PostgreSQL work as long as it takes."""
     from services.persistence.database import Database
 
-    return Database(settings.database_url)
+    return Database(settings.database_url, None if patient else settings.database_timeout_seconds)
 
 
 def data_folders(settings: Settings) -> dict[str, Path]:

@@ -115,7 +115,7 @@ def usage_of_all(database: Database, first: date) -> dict[Slot, Counts]:
 
 def delete_usage_before(database: Database, day: date) -> int:
     """Delete the usage of earlier days; return the number of rows. Raises `DatabaseUnavailable`."""
-    with database.session() as session:
+    with database.long_session() as session:
         return session.connection().execute(delete(DailyUsage).where(DailyUsage.day < day)).rowcount
 
 

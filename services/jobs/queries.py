@@ -128,12 +128,12 @@ class JobQueries:
         with self._database.session() as session:
             return {item.id: (job, item) for job, item in session.execute(found)}
 
-    def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, str]:
-        """Return the states of those jobs that this caller may see, by id."""
-        ids = [job_id for job_id in job_ids if JOB_ID.fullmatch(job_id)]
-        with self._database.session() as session:
-            found = session.execute(select(Job.id, Job.state).where(_seen_by(owner), Job.id.in_(ids)))
-            return {row.id: row.state for row in found}
+    def states(self, job_ids: Sequence[str], owner: str | None) -> dict[str, tuple[str, int]]:
+        """Return the state of those jobs that this caller may see, by id, and how many of their items were deleted."""
+        deleted = select(func.count()).where(JobItem.job_id == Job.id, JobItem.state == DELETED).scalar_subquery()
+        found = select(Job.id, Job.state, deleted).where(_seen_by(owner), Job.id.in_(filter(JOB_ID.fullmatch, job_ids)))
+        with self._database.connection() as connection:
+            return {row.id: (row.state, row[2]) for row in connection.execute(found)}
 
     def jobs(self, job_ids: Sequence[str], owner: str | None) -> dict[str, JobSnapshot]:
         """Return those of the jobs that this caller may see, by id, without estimates."""

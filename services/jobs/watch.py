@@ -34,7 +34,7 @@ class Watch:
     queries: JobQueries
     job_ids: Sequence[str]
     owner: str | None
-    _states: dict[str, str] = field(default_factory=dict)
+    _states: dict[str, tuple[str, int]] = field(default_factory=dict)
     _items: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _seen: dict[str, str] = field(default_factory=dict)
 
@@ -47,13 +47,13 @@ class Watch:
     @property
     def over(self) -> bool:
         """Whether no job is left that may change by itself."""
-        return not any(state in ACTIVE for state in self._states.values())
+        return not any(state in ACTIVE for state, _ in self._states.values())
 
     def changes(self) -> Iterator[Change]:
         """Query the jobs, and yield each one that has changed. Raises `DatabaseUnavailable`."""
         states = self.queries.states(self.job_ids, self.owner)
-        # Items of an ended job change only with its state, or by a caller's request: another stream shows that.
-        active = [j for j, state in states.items() if state in ACTIVE or self._states.get(j) != state]
+        # Items of an ended job change only with its state, when they are deleted, or when a caller edits them.
+        active = [j for j, found in states.items() if found[0] in ACTIVE or self._states.get(j) != found]
         self._states = states
         found = self.queries.jobs(active, self.owner)
         for job_id in self.job_ids:

@@ -29,6 +29,7 @@ from services.persistence import migrate
 from services.persistence.engine import make_engine, sqlite_file
 
 CIRCUIT_OPEN_SECONDS: Final = 1.0
+QUERY_CANCELED: Final = "57014"
 NAMES: Final = {
     "ix": "ix_%(column_0_N_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -80,8 +81,9 @@ def parse_url(url: str) -> URL:
 class Database:
     """One process's access to the database. Making one opens nothing."""
 
-    def __init__(self, url: str) -> None:
-        self._url = parse_url(url)
+    def __init__(self, url: str, statement_seconds: float | None = None) -> None:
+        """`statement_seconds`: how long PostgreSQL may work on a statement; None: as long as it takes."""
+        self._url, self._statement_seconds = parse_url(url), statement_seconds
         self._engine: Engine | None = None
         self._lock = threading.Lock()
         self._open_until = 0.0
@@ -104,6 +106,14 @@ class Database:
     def session(self) -> Iterator[Session]:
         """Open a transaction, committed at the end. Its objects stay readable. Raises `DatabaseUnavailable`."""
         with self._translated(), Session(self._prepared(), expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def long_session(self) -> Iterator[Session]:
+        """Open a transaction as `session` does, for statements that may take longer than others."""
+        with self.session() as session:
+            if self.file is None:
+                session.execute(text("SET LOCAL statement_timeout = 0"))
             yield session
 
     @contextlib.contextmanager
@@ -144,7 +154,7 @@ class Database:
         with self._lock, self._translated():
             if self._engine is None:
                 migrate.upgrade_unless_newer(self._url)
-                self._engine = make_engine(self._url)
+                self._engine = make_engine(self._url, self._statement_seconds)
             return self._engine
 
     @contextlib.contextmanager
@@ -158,8 +168,10 @@ class Database:
             raise
         # sqlite3's own error comes from the raw connection of a migration.
         except (DBAPIError, PoolTimeout, OSError, sqlite3.Error) as exc:
-            self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             reason = exc.orig if isinstance(exc, DBAPIError) else exc
+            # After a statement that took too long it still answers others.
+            if getattr(reason, "sqlstate", None) != QUERY_CANCELED:
+                self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             log.warning("database not usable", kind=type(reason).__name__, reason=str(reason)[:300])
             raise DatabaseUnavailable(f"{type(reason).__name__}") from exc
 

@@ -26,13 +26,18 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-def make_engine(url: URL) -> Engine:
-    """Make an engine, and the folder of an SQLite file. Opens no connection."""
+def make_engine(url: URL, statement_seconds: float | None = None) -> Engine:
+    """Make an engine, and the folder of an SQLite file. Opens no connection.
+
+    PostgreSQL ends a statement after `statement_seconds`, waiting for locks included; None leaves this to its settings.
+    """
     file = sqlite_file(url)
     if file is None:
         dead = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": CONNECT_SECONDS * 1000}
         engine = create_engine(url, connect_args=dead, pool_timeout=CONNECT_SECONDS, hide_parameters=True)
         _ping_idle_connections(engine)
+        if statement_seconds:
+            _bound_statements(engine, statement_seconds)
         return engine
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
@@ -73,6 +78,16 @@ def _ping_idle_connections(engine: Engine) -> None:
 
     event.listen(engine, "checkin", note_use)
     event.listen(engine, "checkout", ping)
+
+
+def _bound_statements(engine: Engine, seconds: float) -> None:
+    """Set the timeout on each new connection. PgBouncer would refuse it among the parameters of a connection."""
+
+    def set_timeout(connection: Any, _: object) -> None:
+        connection.execute(f"SET statement_timeout = {round(seconds * 1000)}")
+        connection.commit()
+
+    event.listen(engine, "connect", set_timeout)
 
 
 def _keep_private(file: Path) -> None:

@@ -74,6 +74,7 @@ def _exclusive(url: URL) -> Iterator[Connection]:
             enable_write_ahead_log(engine)
         connection = stack.enter_context(engine.begin())
         if file is None:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
         yield connection
 

@@ -18,10 +18,10 @@ from services.jobs.dispatch import Dispatcher
 from services.jobs.metrics import MESSAGE_LOST, OK, REQUEUED, WEBHOOKS, JobCounters, JobMetricsCollector
 from services.jobs.recovery import JobRecovery
 from services.jobs.retry import RetryPolicy
-from services.jobs.signatures import Signer
 from services.jobs.store import JobStore
 from services.jobs.tables import Job, JobItem, item_id
-from services.jobs.webhooks import Webhooks
+from services.jobs.webhooks.delivery import Webhooks
+from services.jobs.webhooks.signatures import Signer
 from services.net.client import Outbound
 from services.persistence.database import Database
 from tests.support.jobs import FakeQueue, claim_item, insert_job

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from services.jobs.pending import PendingWork
-from services.jobs.signatures import OLD_SIGNATURE
 from services.jobs.store import JobStore
-from services.jobs.webhooks import Webhooks
+from services.jobs.webhooks.delivery import Webhooks
+from services.jobs.webhooks.signatures import OLD_SIGNATURE
 from tests.support.jobs import FACTS, claim_item, insert_job
 
 SECRET = "a secret of some length"

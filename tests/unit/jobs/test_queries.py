@@ -144,7 +144,7 @@ def test_an_id_that_no_database_takes_is_unknown(store: JobStore, queries: JobQu
     with pytest.raises(ItemNotFound):
         queries.item(job_id, f"{job_id}-1\0", None)
     assert queries.items([f"{job_id}-1\0", f"{job_id}-1"], None).keys() == {f"{job_id}-1"}
-    assert queries.states(["\0", job_id], None) == {job_id: QUEUED}
+    assert queries.states(["\0", job_id], None) == {job_id: (QUEUED, 0)}
     assert queries.job(job_id, None).job.id == job_id
 
 

@@ -46,6 +46,16 @@ def test_watch_is_over_with_its_last_job_and_sees_one_that_is_restarted(store: J
     assert not watch.over
 
 
+def test_deletion_in_an_ended_job_is_a_change(store: JobStore, queries: JobQueries) -> None:
+    ended, running = insert_job(store, 2), insert_job(store)
+    assert store.cancel(ended)
+    watch = Watch(queries, [ended, running], None)
+    look(watch)
+    assert store.delete_item(item_id(ended, 2))
+    assert shown(look(watch)) == {ended: [(2, "deleted")]}
+    assert look(watch) == []
+
+
 def test_job_that_the_caller_may_not_see_is_unknown_once(store: JobStore, queries: JobQueries) -> None:
     hidden, own = insert_job(store, owner=KEY), insert_job(store)
     watch = Watch(queries, [hidden, own, "no id"], None)

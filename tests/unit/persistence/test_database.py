@@ -14,8 +14,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 from services.errors import DatabaseUnavailable
 from services.persistence import database as module
 from services.persistence.database import Database, UTCDateTime, parse_url
+from services.persistence.engine import make_engine
+from services.persistence.migrate import MIGRATION_LOCK
 from tests.support.postgres import Postgres
-from tests.support.waiting import free_port
+from tests.support.waiting import free_port, poll
 
 
 @pytest.fixture
@@ -114,6 +116,36 @@ def test_an_unavailable_database_fails_immediately_and_logs_no_password(capsys: 
     logged = "".join(capsys.readouterr())
     assert "refused" in logged
     assert "hunter2" not in logged
+
+
+@pytest.mark.slow
+def test_statement_that_takes_too_long_is_ended_and_others_are_answered(postgres: Postgres) -> None:
+    database = Database(postgres.new_database(), statement_seconds=0.2)
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable, match="QueryCanceled"), database.session() as session:
+            session.execute(text("SELECT pg_sleep(30)"))
+    database.ping()
+    with database.long_session() as session:
+        session.execute(text("SELECT pg_sleep(0.5)"))
+    with pytest.raises(DatabaseUnavailable), database.connection() as connection:
+        connection.execute(text("SELECT pg_sleep(30)"))
+    database.close()
+
+
+@pytest.mark.slow
+def test_migration_takes_as_long_as_it_needs(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    engine, database = make_engine(parse_url(url)), Database(url)
+    waited = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND waitstart < now() - interval '0.3 s'")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other, ThreadPoolExecutor(1) as pool:
+        other.execute(text(f"ALTER DATABASE {parse_url(url).database} SET statement_timeout = 100"))
+        other.execute(text("SELECT pg_advisory_lock(:number)"), {"number": MIGRATION_LOCK})
+        upgrade = pool.submit(database.upgrade)
+        poll(lambda: upgrade.done() or other.execute(waited).scalar(), 20, "the upgrade waits")
+        other.execute(text("SELECT pg_advisory_unlock_all()"))
+        upgrade.result(20)
+    database.close()
+    engine.dispose()
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ from services.capacity.deadline import Deadline
 from services.errors import ClientGone, ServiceError, ShuttingDown
 from services.jobs.metrics import OK, WEBHOOKS, JobCounters
 from services.jobs.retry import RetryPolicy
-from services.jobs.signatures import OLD_ID, Signer
 from services.jobs.store import JobStore
 from services.jobs.tables import Job
+from services.jobs.webhooks.signatures import OLD_ID, Signer
 from services.net.client import Outbound
 from services.net.stream import Budget
 from services.net.urls import parse_url

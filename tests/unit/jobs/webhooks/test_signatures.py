@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.jobs.signatures import OLD_SIGNATURE, Signer, signing_key
+from services.jobs.webhooks.signatures import OLD_SIGNATURE, Signer, signing_key
 from tests.support.waiting import ROOT
 
 # The test vector of the Standard Webhooks libraries.

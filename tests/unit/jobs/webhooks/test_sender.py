@@ -10,7 +10,7 @@ from services.errors import DatabaseUnavailable
 from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import Job
-from services.jobs.webhook_sender import WebhookSender, origin
+from services.jobs.webhooks.sender import WebhookSender, origin
 from tests.support.waiting import poll
 from tests.support.webhooks import ended
 

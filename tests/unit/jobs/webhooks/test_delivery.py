@@ -10,9 +10,9 @@ import pytest
 from services.jobs.pending import PendingWork
 from services.jobs.queries import JobQueries
 from services.jobs.retry import RetryPolicy
-from services.jobs.signatures import Signer
 from services.jobs.store import JobStore
-from services.jobs.webhooks import Webhooks
+from services.jobs.webhooks.delivery import Webhooks
+from services.jobs.webhooks.signatures import Signer
 from services.net.client import Outbound
 from tests.support.jobs import claim_item, insert_job, simultaneously
 from tests.support.webhooks import SECRET, Receiver, SilentReceiver, attempt_due, ended

@@ -9,7 +9,7 @@ import structlog
 from services.errors import ServiceError
 from services.jobs.pending import PendingWork
 from services.jobs.tables import Job
-from services.jobs.webhooks import Webhooks
+from services.jobs.webhooks.delivery import Webhooks
 from services.net.errors import BadURL
 from services.net.urls import parse_url
 

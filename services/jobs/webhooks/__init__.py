@@ -1,0 +1,1 @@
+"""Webhooks: signed notifications of a job's end."""
