@@ -7,6 +7,7 @@ until then.
 
 import contextlib
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -58,6 +59,8 @@ def make_celery(url: str, **settings: Any) -> Any:
         broker_connection_max_retries=None,
         # An error that the broker answers with, such as READONLY after a failover, would end the worker.
         broker_channel_error_retry=True,
+        # Kombu would accept any certificate. Options in the URL (`?ssl_ca_certs=…`) come first.
+        broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss://") else None,
         broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "socket_connect_timeout": PUBLISH_SECONDS},
         **settings,
     )

@@ -1,5 +1,6 @@
 """The queue's pure parts: Celery's settings, lost acknowledgements, and a broker that is not there."""
 
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
@@ -150,3 +151,16 @@ def test_pauses_for_a_broker_that_refuses_grow_and_each_reason_is_logged_once(mo
         clock[0] += 60
         assert pause("disk full") == 0.25
     assert [line["reason"] for line in lines] == ["replica", "disk full", "disk full"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rediss://:secret@redis.example/0", {"ssl_cert_reqs": ssl.CERT_REQUIRED}),
+        ("rediss://redis.example/0?ssl_cert_reqs=none", {"ssl_cert_reqs": ssl.CERT_NONE}),
+        ("redis://redis.example/0", None),
+    ],
+)
+def test_certificate_of_a_broker_is_checked(url: str, expected: object) -> None:
+    for connection in (make_celery(url).connection_for_write(), make_celery(url).connection_for_read()):
+        assert (connection.ssl or None) == expected
