@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from tests.support.editor import add_photo, mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
-from tests.support.strokes import click, depth, drag, fill, press, reset, said, set_tool
+from tests.support.strokes import at, click, depth, drag, fill, press, reset, said, set_tool
 from tests.support.studio import Tab, Tabs, one_tab
 from tests.support.waiting import poll
 
@@ -118,10 +118,13 @@ def test_tool_that_is_still_loading_does_what_the_pointer_has_done(direct: Gunic
     held: list[Route] = []
     page.route("**/tools/wand.js", lambda route: held.append(route))
     add_photo(tab, discs, "image/png")
-    wand = page.get_by_role("button", name="Magic wand")
-    wand.click()
-    # The page waits for nothing else: the brush paints meanwhile.
+    page.get_by_role("button", name="Magic wand").wait_for()
     fill(page, 255)
+    # The brush waits for no other tool.
+    set_tool(page, "brush", mode="erase", size=20, hardness=1, opacity=1)
+    click(page, SECOND)
+    assert (depth(page), at(page, *SECOND)) == (2, 0)
+    page.get_by_role("button", name="Magic wand").click()
     click(page, FIRST)
     poll(lambda: page.title() and held, what="the tool's file")
     assert not pending(tab)
