@@ -57,10 +57,16 @@ export function errorSolution(error) {
   return ready.value ? t(`solution_${known(error)}`, values(error)) : "";
 }
 
+/** Both. @param {unknown} error */
+export async function errorWords(error) {
+  await moreTexts().catch(() => undefined);
+  return { text: errorTitle(error), solution: errorSolution(error) };
+}
+
 /** Both, as one text. @param {unknown} error */
 export async function errorText(error) {
-  await moreTexts().catch(() => undefined);
-  return `${errorTitle(error)}. ${errorSolution(error)}`.trim();
+  const { text, solution } = await errorWords(error);
+  return `${text}. ${solution}`.trim();
 }
 
 /** What the server says of it; "" where this page itself found the error. @param {DocError} error */

@@ -5,7 +5,7 @@ import { errorText } from "../../library/failures.js";
 import { gridOf, moved, zonesOf } from "../core/edge.js";
 import { Mask, overlap } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
-import { coloursOf } from "../core/work.js";
+import { coloursOf } from "../core/pixels.js";
 import { Brush, forceOf } from "./brush.js";
 
 /** @typedef {import("./context.js").Context} Context */
