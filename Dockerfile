@@ -19,9 +19,10 @@ RUN python /tmp/image/requirements.py /tmp/requirements.txt > /tmp/requirements-
     && python /tmp/image/slim.py /opt/venv/lib/python3.13/site-packages
 WORKDIR /app
 # The model comes before the rest of the code, so that most changes do not download it again.
-COPY cli.py config.py paths.py setting_names.py ./
+COPY cli.py config.py paths.py ./
 COPY commands commands
 COPY services services
+COPY settings settings
 RUN python cli.py models fetch u2netp && PYTHONPATH=/opt/preparing python cli.py models prepare u2netp
 COPY app.py gunicorn.conf.py run.py sweeper.py worker.py LICENSE ./
 COPY bootstrap bootstrap

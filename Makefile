@@ -6,7 +6,7 @@ MODEL := $(or $(REMBG_SESSION_PATH),models)/u2netp.prepared.json
 # The first interpreter here that is new enough; PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-CODE := app.py cli.py config.py bgremove.py paths.py run.py setting_names.py sweeper.py worker.py gunicorn.conf.py bootstrap commands services routes library migrations tests benchmarks docs scripts clients/generate.py clients/python/bgremove_client
+CODE := app.py cli.py config.py bgremove.py paths.py run.py sweeper.py worker.py gunicorn.conf.py bootstrap settings commands services routes library migrations tests benchmarks docs scripts clients/generate.py clients/python/bgremove_client
 
 # pytest keeps what it has rewritten between runs: half of the time that finding the tests takes.
 unexport PYTHONDONTWRITEBYTECODE

@@ -16,7 +16,7 @@ from services.launch.broker import NOISE, BrokerUnavailable, prepare_broker
 from services.launch.program import Program
 from services.launch.secret import keep_private, kept_secret
 from services.launch.supervisor import Supervisor
-from setting_names import environment
+from settings.names import environment
 
 BROKER_FOLDER: Final = HOME / "data/valkey"
 DEFAULT_REDIS: Final = ("127.0.0.1", 6379)

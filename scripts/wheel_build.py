@@ -14,8 +14,8 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE: Final = "background_remover"
-MODULES: Final = (*("app", "cli", "config", "gunicorn.conf", "paths", "run", "setting_names", "sweeper", "worker"),)
-FOLDERS: Final = ("bootstrap", "commands", "library", "migrations", "routes", "services", "web")
+MODULES: Final = (*("app", "cli", "config", "gunicorn.conf", "paths", "run", "sweeper", "worker"),)
+FOLDERS: Final = ("bootstrap", "commands", "library", "migrations", "routes", "services", "settings", "web")
 OURS: Final = frozenset({"bgremove", *MODULES, *FOLDERS})
 INIT: Final = '"""The modules of the service and of the library `bgremove`."""\n'
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-# As SECRET_KEY in config.py needs it.
+# As SECRET_KEY in settings/values.py needs it.
 MIN_CHARS: Final = 16
 
 

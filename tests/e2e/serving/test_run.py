@@ -21,7 +21,7 @@ import requests
 
 import run
 from paths import env_files
-from setting_names import environment
+from settings.names import environment
 from tests.support.processes import is_running
 from tests.support.waiting import ROOT, free_port, poll
 

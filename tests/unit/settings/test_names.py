@@ -7,7 +7,7 @@ import pytest
 import run
 from config import ConfigError, Settings, load_settings
 from services.launch.program import Program
-from setting_names import ALIASES, NOT_MISTYPED, distance, environment, near_miss
+from settings.names import ALIASES, NOT_MISTYPED, distance, environment, near_miss
 from tests.support.waiting import ROOT
 
 NAMES = {name.upper() for name in Settings.model_fields}
