@@ -386,3 +386,16 @@ def test_ground_and_format_change_for_all_without_the_model(
         assert sorted(found.namelist()) == ["astronaut.jpg", "chelsea.jpg"]
         corner = pixels(found.read("astronaut.jpg"))[2, 2]
     assert np.all(corner > 245)
+
+
+def test_browser_that_keeps_nothing_works_and_says_so(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    context = tabs.context()
+    context.add_init_script("Object.defineProperty(globalThis, 'indexedDB', { value: undefined })")
+    tab = tabs.open(direct.url, context=context)
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    storage = tab.page.get_by_role("complementary", name="Storage")
+    storage.get_by_text("This browser does not keep your photos.").wait_for()
+    # What is kept in memory is found again: the results are made of it.
+    with tab.page.expect_download():
+        item(tab, "astronaut.jpg").get_by_role("button", name="Download").click()
