@@ -24,6 +24,7 @@ LEVELS: Final = (
 )
 ALONE: Final = "launch"
 MAX_MODULES: Final = 25
+MAX_TEST_MODULES: Final = 26
 MAX_LINES: Final = 250
 MAX_PARAMETERS: Final = 6
 PACKAGES: Final = ("bootstrap", "settings", "services", "routes", "commands", "library")
@@ -151,6 +152,12 @@ def test_folders_hold_a_limited_number_of_modules() -> None:
     for folder in {path.parent for path in code()}:
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= MAX_MODULES, folder
+
+
+def test_folders_of_tests_hold_a_limited_number_of_modules() -> None:
+    for folder in {path.parent for path in (ROOT / "tests").rglob("*.py")}:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= MAX_TEST_MODULES, folder
 
 
 def test_services_have_fourteen_packages_and_three_files() -> None:
