@@ -26,6 +26,7 @@ ALONE: Final = "launch"
 MAX_MODULES: Final = 25
 MAX_TEST_MODULES: Final = 26
 MAX_LINES: Final = 250
+MAX_FUNCTION_LINES: Final = 50
 MAX_PARAMETERS: Final = 6
 PACKAGES: Final = ("bootstrap", "settings", "services", "routes", "commands", "library")
 ENTRY_POINTS: Final = ("app.py", "worker.py", "cli.py", "sweeper.py", "config.py", "run.py")
@@ -179,6 +180,15 @@ def test_files_stay_short() -> None:
     for path in code():
         if path.name != "gunicorn.conf.py":
             assert len(path.read_text().splitlines()) <= MAX_LINES, path
+
+
+def test_functions_stay_short() -> None:
+    helpers = [path for name in ("tests/support", "benchmarks", "scripts") for path in (ROOT / name).rglob("*.py")]
+    for path in [*code(), *helpers]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= MAX_FUNCTION_LINES, f"{path}: {node.name} has {lines} lines"
 
 
 def test_functions_take_at_most_six_parameters() -> None:
