@@ -44,7 +44,8 @@ $(MODEL): $(VENV)/.runtime services/inference/prepare.py services/inference/rece
 run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl line that works
 	@ANNOUNCE="make run" exec $(PY) run.py
 
-check: lint types web unit  ## lint, types, unit tests: what to run while working (under a minute)
+check: $(VENV)/.dev $(MODEL)  ## lint, types, unit tests: what to run while working (under a minute)
+	@$(MAKE) --silent --no-print-directory --jobs 2 unit types lint web
 
 # Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
 # RETRY=1 repeats failed tests once, one after another, for a machine that is busy with other work.

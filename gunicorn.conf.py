@@ -25,6 +25,7 @@ import gunicorn.util
 gc.disable()
 
 from bootstrap.settings import load_settings, require_engine  # noqa: E402
+from config import ConfigError, Settings  # noqa: E402
 from paths import env_files  # noqa: E402
 from routes.http.context import EXTENSION  # noqa: E402
 from routes.http.errors import unparsed_body  # noqa: E402
@@ -51,7 +52,20 @@ def remove_metrics_dir() -> None:
 atexit.register(remove_metrics_dir)
 os.environ[OURS] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
 
-settings = load_settings()
+
+def settings_to_serve_with() -> Settings:
+    """Return the settings. A reload that finds mistakes keeps those before it: a mistake must not end what runs."""
+    try:
+        return load_settings()
+    except ConfigError as exc:
+        if not WebWorker.settings:
+            raise
+        # A traceback would say nothing more.
+        logging.getLogger("gunicorn.error").error("Not reloaded, the settings before stay: %s", exc)  # noqa: TRY400
+        return WebWorker.settings
+
+
+settings = WebWorker.settings = settings_to_serve_with()
 
 KEEPALIVE_CONNECTIONS = 200
 MAX_FILES = 16_384
@@ -92,6 +106,13 @@ class ConfiguredWorker(WebWorker):
     body_seconds = settings.request_timeout_seconds + BODY_GRACE_SECONDS
     is_behind_proxy = settings.trusted_proxies > 0
     max_memory_bytes = settings.web_max_memory_mb * MIB
+
+    def load_wsgi(self) -> None:
+        """Make the app with the master's settings: a worker that replaces another reads no `.env` of its own."""
+        from app import create_app
+
+        self.app.callable = create_app(settings)
+        super().load_wsgi()
 
 
 def connections(threads: int) -> int:

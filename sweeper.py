@@ -7,6 +7,7 @@ It imports neither the web application nor the image libraries, so that the proc
 
 import os
 import signal
+import sys
 import time
 
 import structlog
@@ -20,23 +21,23 @@ from services.observability import tracing
 log = structlog.get_logger("sweep")
 
 
-def run(settings: Settings) -> None:
-    """Run webhooks and maintenance until a signal comes, or the parent process is gone."""
+def run(settings: Settings, parent: int) -> None:
+    """Run webhooks and maintenance until a signal comes, or `parent` is no longer the parent process."""
     start_tracing(settings, "sweeper")
     parts = make_maintenance(settings)
     if parts.webhooks:
         parts.webhooks.start()
     try:
-        sweep(settings, parts)
+        sweep(settings, parts, parent)
     finally:
         if parts.webhooks:
             parts.webhooks.stop()
         tracing.stop()
 
 
-def sweep(settings: Settings, parts: Maintenance) -> None:
+def sweep(settings: Settings, parts: Maintenance, parent: int) -> None:
     """Run the maintenance every `job_sweep_seconds`, until the parent process is gone."""
-    parent, cleaned = os.getppid(), time.monotonic()
+    cleaned = time.monotonic()
     while os.getppid() == parent:
         try:
             parts.recovery.run()
@@ -63,4 +64,5 @@ if __name__ == "__main__":
         signal.signal(number, stop)
     settings = load_settings()
     configure_logging(settings)
-    run(settings)
+    # The worker names itself: it may have ended during the imports.
+    run(settings, int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid())

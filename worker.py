@@ -36,7 +36,7 @@ from bootstrap.observability import configure_logging, start_tracing
 from bootstrap.settings import load_settings, require_engine
 from services.capacity.resources import tame_allocator
 from services.errors import ServiceError
-from services.jobs.queue import TASK, Acknowledgements, make_celery, pool_class, request_class
+from services.jobs.queue import TASK, Acknowledgements, consumer_class, make_celery, pool_class, request_class
 from services.observability import tracing
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ app = make_celery(
     task_time_limit=settings.job_timeout_seconds,
     worker_max_tasks_per_child=settings.worker_max_tasks or None,
     worker_pool=pool_class(),
+    worker_consumer=consumer_class(),
 )
 
 
@@ -145,8 +146,8 @@ def start_sweeper(sender: Any, **_: Any) -> None:
     def check() -> None:
         acknowledgements.check()
         if state.sweeper is None or state.sweeper.poll() is not None:
-            # S603: the command is our own interpreter and file.
-            state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER)])  # noqa: S603
+            # S603: the command is our own interpreter, file and pid.
+            state.sweeper = subprocess.Popen([sys.executable, str(SWEEPER), str(os.getpid())])  # noqa: S603
 
     # At each lost connection, about a default of Celery 6 that our setting has chosen already. Celery's own set-up of
     # logging, which is done by now, would show it.

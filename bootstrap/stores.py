@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ def quota_storage(settings: Settings) -> tuple[str, dict[str, object]]:
     from services.persistence.redis import redis_options
 
     if settings.quotas_in_redis:
+        # Its class registers itself for Redis' URLs.
+        importlib.import_module("services.persistence.quota_storage")
         return settings.redis_url, redis_options(settings.redis_url)
     return "memory://", {}
 

@@ -1,6 +1,7 @@
 """Measure the page in Chromium, in front of the real service: `python -m benchmarks.studio.page [NAME ...]`.
 
-Each name is a row: first, one, many, folder, kills, archive, watching. Bounds are those of the page's design.
+Each name is a row: first, one, many, folder, kills (and the archive of its 200 photos), watching.
+Bounds are those of the page's design.
 """
 
 import contextlib

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 import gunicorn.util
+import structlog
 from gunicorn.workers.gthread import ThreadWorker
 
 from routes.server.client_socket import ClientSocket
@@ -145,6 +146,11 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
         self.busy[conn] = time.monotonic() + self.body_seconds
         future = pool.submit(self.handle, conn)
         future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
+
+    def handle(self, conn: Connection) -> Any:
+        # Of the thread's last request: a line about one that can't be parsed would have its id.
+        structlog.contextvars.clear_contextvars()
+        return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a request; one whose body was not read whole ends its connection."""

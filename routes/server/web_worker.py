@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import Any, Final
 
+from config import Settings
 from routes.http.context import EXTENSION
 from routes.server.connection import SILENCE_SECONDS, Connection
 from routes.server.polling_worker import PollingWorker
@@ -30,6 +31,8 @@ class WebWorker(PollingWorker):
     """
 
     alive: bool
+    # Those of the master's start, or of its last reload.
+    settings: Settings | None = None
     # Above it the worker ends, and the master starts another; 0: never.
     max_memory_bytes = 0
 

@@ -22,7 +22,7 @@ ACROSS: Final = 400  # cells along the longer side
 LEAST, MOST = np.array([3]), np.array([251])
 # (downsample factor, radius) of the blurs, one after the other.
 BLUR_PASSES: Final = ((2, 6), (1, 6), (1, 2))
-TINY: Final = np.float32(1e-6)
+TINY: Final = 1e-6
 
 
 def decontaminate(photo: Photo, matte: Matte) -> Photo:
@@ -42,12 +42,12 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
     foreground, contrast = map(cells.pad, _estimates(cells.samples(pixels), cells.samples(matte)))
     result = np.require(photo.pixels, requirements="W")
     for tile in cells.tiles(marked):
-        alpha = cv2.merge([matte[tile.pixels]] * 3)
+        alpha = cv2.cvtColor(matte[tile.pixels] * np.float32(1 / 255), cv2.COLOR_GRAY2RGB)
         guess = tile.grown(foreground)
         # foreground + alpha · (photo − mixture of both)
-        lacks = cv2.multiply(cv2.bitwise_not(alpha), tile.grown(contrast), scale=1 / 255, dtype=cv2.CV_32F)
-        lacks = cv2.add(lacks, cv2.subtract(pixels[tile.pixels], guess, dtype=cv2.CV_32F))
-        found = cv2.add(guess, cv2.multiply(alpha, lacks, scale=1 / 255, dtype=cv2.CV_32F), dtype=cv2.CV_8U)
+        lacks = cv2.subtract(pixels[tile.pixels].astype(np.float32), guess)
+        lacks = cv2.add(lacks, cv2.multiply(1 - alpha, tile.grown(contrast)))
+        found = cv2.add(guess, cv2.multiply(alpha, lacks), dtype=cv2.CV_8U)
         cv2.copyTo(found, soft[tile.pixels], result[tile.pixels])
     return Photo(result, photo.alpha)
 
@@ -66,24 +66,28 @@ def _estimates(colour: Plane, alpha: Plane) -> tuple[Plane, Plane]:
         foreground = _mean(foreground, covered * covered, radius)
         background = _mean(background, bare * bare, radius)
         if (shrink, radius) != BLUR_PASSES[-1]:
-            missing = seen - _times(foreground, covered) - _times(background, bare)
-            foreground = np.clip(foreground + _times(missing, covered), 0, 1)
-            background = np.clip(background + _times(missing, bare), 0, 1)
-    return foreground * np.float32(255), (foreground - background) * np.float32(255)
+            shares = [cv2.merge([share] * 3) for share in (covered, bare)]
+            missing = seen - foreground * shares[0]
+            missing -= background * shares[1]
+            for estimate, share in zip((foreground, background), shares, strict=True):
+                estimate += missing * share
+                np.clip(estimate, 0, 1, out=estimate)
+    background -= foreground
+    background *= np.float32(-255)
+    foreground *= np.float32(255)
+    return foreground, background
 
 
 def _sized(plane: NDArray[Any], size: Sequence[int]) -> Plane:
-    """Resize to (width, height) in cells."""
+    """Resize to (width, height) in cells; a plane of that size is returned itself."""
+    if plane.shape[1::-1] == tuple(size):
+        return plane
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _mean(colour: Plane, weight: Plane, radius: int) -> Plane:
     """Return the neighbourhood's weighted mean colour; where nothing has weight, the colour itself."""
     window = (2 * radius + 1, 2 * radius + 1)
-    total, weights = (cv2.blur(p, window, borderType=cv2.BORDER_REPLICATE) for p in (_times(colour, weight), weight))
-    return np.asarray(cv2.divide(total + TINY * colour, cv2.merge([weights + TINY] * 3)), dtype=np.float32)
-
-
-def _times(colour: Plane, factor: Plane) -> Plane:
-    """Multiply each channel by the factor."""
-    return np.asarray(cv2.multiply(colour, cv2.merge([factor] * 3)), dtype=np.float32)
+    weighed = cv2.multiply(colour, cv2.merge([weight] * 3))
+    total, weights = (cv2.blur(plane, window, borderType=cv2.BORDER_REPLICATE) for plane in (weighed, weight))
+    return np.asarray(cv2.divide(cv2.scaleAdd(colour, TINY, total), cv2.merge([weights + TINY] * 3)), dtype=np.float32)

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import cv2
 import numpy as np
 
 from services.errors import BadOption
@@ -20,7 +19,11 @@ def visible_box(alpha: Matte, threshold: int = VISIBLE) -> Box:
     """Return the bounding box of alpha above the threshold, by default of everything visible; empty where there is
     nothing.
     """
-    return Box(*cv2.boundingRect(cv2.threshold(alpha, threshold, 255, cv2.THRESH_BINARY)[1]))
+    rows, columns = (np.flatnonzero(alpha.max(axis=axis) > threshold) for axis in (1, 0))
+    if not rows.size:
+        return Box(0, 0, 0, 0)
+    left, top = int(columns[0]), int(rows[0])
+    return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
 
 
 def region(photo: Photo, options: Options) -> Box:

@@ -39,8 +39,9 @@ HISTOGRAMS: Final = {
 }
 # Each process that is scraped queries the records no more often than this.
 KEEP_SECONDS: Final = 5.0
-# How long a scrape waits for an answer; a later one is for the next scrape.
-PATIENCE_SECONDS: Final = 0.06
+# How long a scrape waits for an answer. A later one is too old for the next scrape: if each answer were late, there
+# would be no metrics of jobs, and no alarm.
+PATIENCE_SECONDS: Final = 0.5
 WAITING: Final = "waiting"
 T = TypeVar("T")
 

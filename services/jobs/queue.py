@@ -7,6 +7,8 @@ until then.
 
 import contextlib
 import random
+import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -24,6 +26,10 @@ PUBLISH_SECONDS: Final = 1.0
 VISIBILITY_SECONDS: Final = 6 * 3600
 # The largest part of a child's number of tasks that is added to it.
 JITTER: Final = 0.1
+# Between two attempts to use a broker that refuses; it doubles with each, and begins again after a while without one.
+FIRST_PAUSE_SECONDS: Final = 0.25
+MAX_PAUSE_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 20.0
 log = structlog.get_logger("queue")
 
 
@@ -53,6 +59,8 @@ def make_celery(url: str, **settings: Any) -> Any:
         broker_connection_max_retries=None,
         # An error that the broker answers with, such as READONLY after a failover, would end the worker.
         broker_channel_error_retry=True,
+        # Kombu would accept any certificate. Options in the URL (`?ssl_ca_certs=…`) come first.
+        broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss://") else None,
         broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "socket_connect_timeout": PUBLISH_SECONDS},
         **settings,
     )
@@ -122,6 +130,33 @@ def pool_class() -> type[Any]:
         Pool = ChildPool
 
     return TaskPool
+
+
+def consumer_class() -> type[Any]:
+    """Make a worker's Celery consumer, which waits longer and longer for a broker that refuses what it needs.
+
+    Celery itself pauses for a broker that can't be reached. To one that refuses, such as a replica, it connects five
+    times a second, each time with a line in the log, and a traceback every second.
+    """
+    from celery.worker.consumer import Consumer
+    from celery.worker.state import maybe_shutdown
+
+    class PatientConsumer(Consumer):  # type: ignore[misc] # Celery has no types
+        failed_at = pause = 0.0
+        reason = ""
+
+        def on_connection_error_before_connected(self, exc: Exception) -> None:
+            now = time.monotonic()
+            is_new = now - self.failed_at > MAX_PAUSE_SECONDS + STEADY_SECONDS
+            self.pause = FIRST_PAUSE_SECONDS if is_new else min(2 * self.pause, MAX_PAUSE_SECONDS)
+            if is_new or str(exc) != self.reason:
+                log.warning("broker refuses the worker", kind=type(exc).__name__, reason=str(exc)[:300])
+            self.reason, self.failed_at = str(exc), now
+            while time.monotonic() - now < self.pause:
+                maybe_shutdown()
+                time.sleep(FIRST_PAUSE_SECONDS)
+
+    return PatientConsumer
 
 
 def with_jitter(tasks: int) -> int:

@@ -74,7 +74,7 @@ def _renderers(style: str, *, terminal: bool) -> list[Any]:
     plain = structlog.dev.ConsoleRenderer(
         colors=terminal, sort_keys=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
     )
-    return [clean, _without_absent, plain]
+    return [clean, _without_absent, _harmless, plain]
 
 
 class StandardErrorFallback(logging.Handler):
@@ -123,6 +123,17 @@ def _handler(file: Path | None, rotate_mb: float, backups: int) -> dict[str, Any
 def _without_absent(_: object, __: str, event: Any) -> Any:
     """Leave out fields without a value, which programs look for and people stumble over."""
     return {name: value for name, value in event.items() if value is not None}
+
+
+def _harmless(_: object, __: str, event: Any) -> Any:
+    """Escape what a terminal would obey: a caller's path may hold control characters."""
+    return {name: _escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def _dumps(event: Any, default: Any = None, **_: Any) -> str:

@@ -1,8 +1,13 @@
 """The files with all workers' counts: mapped into memory, one set for each worker's slot, read by a scrape."""
 
 import contextlib
+import fcntl
+import os
+import shutil
+import stat
 import struct
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +18,9 @@ KIB: Final = 1024
 # Space for all possible series (methods × endpoints × statuses, …), so that no file ever has to grow.
 METRICS_FILES: Final = {"counter": 512 * KIB, "histogram": 256 * KIB, "gauge_sum": 64 * KIB, "gauge_max": 64 * KIB}
 ROOM_BYTES: Final = sum(METRICS_FILES.values())
-PREFIX: Final = "bg-remover-metrics-"
+PREFIX: Final = "bg-remover-counts-"
+# Younger folders may not be locked yet.
+ABANDONED_SECONDS: Final = 60.0
 # prometheus_client's header: bytes in use, padding.
 EMPTY: Final = struct.pack("ii", 8, 0)
 
@@ -52,14 +59,40 @@ def clear_gauges(folder: Path, slot: int) -> None:
 def metrics_folder(preferred: str | None) -> str:
     """Return a new folder with space for a worker's metrics: in `preferred`, or else in the temporary folder.
 
-    Where there is no space anywhere, metrics are lost, not the service.
+    Where there is no space anywhere, metrics are lost, not the service. Folders of killed services are removed.
     """
+    for place in {preferred or tempfile.gettempdir(), tempfile.gettempdir()}:
+        _remove_abandoned(Path(place))
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=preferred)
     with contextlib.suppress(OSError):
         if not _has_room(folder):
             folder, full = tempfile.mkdtemp(prefix=PREFIX), folder
             Path(full).rmdir()
+        # Until the master and all workers, which inherit the lock, have ended.
+        _lock(Path(folder))
     return folder
+
+
+def _remove_abandoned(place: Path) -> None:
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            is_old = time.time() - found.st_mtime > ABANDONED_SECONDS
+            if is_old and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+                lock = _lock(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """Lock the folder until the returned descriptor is closed. Raises `OSError` where another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _has_room(folder: str) -> bool:

@@ -363,6 +363,7 @@ def test_signing_in_while_the_server_is_away_says_so(office: Office, tabs: Tabs)
     tab.page.get_by_role("heading", name="Overview").wait_for()
 
 
+@pytest.mark.long
 def test_page_speaks_german(office: Office, tabs: Tabs) -> None:
     tab = tabs.open(office.url, "/admin", locale="de-DE")
     tab.page.get_by_role("button", name="Anmelden").wait_for()

@@ -116,6 +116,7 @@ def test_killed_tab_loses_one_stroke_at_most(editor: Tab, tabs: Tabs) -> None:
     assert np.array_equal(mask_of(other.page), one)
 
 
+@pytest.mark.long
 def test_work_goes_on_when_the_storage_is_full(editor: Tab) -> None:
     page = editor.page
     page.evaluate(

@@ -251,7 +251,7 @@ def test_kept_result_is_that_of_the_last_mask(direct: Gunicorn, tabs: Tabs, phot
             tab,
             "app/store.js",
             """const { id } = module.all().find(({ name }) => name === "astronaut.jpg");
-            await module.saveMask(id, new Blob([new Uint8Array(value)], { type: "image/png" }));
+            await (await load("editor/keep.js")).saveMask(id, new Blob([new Uint8Array(value)], { type: "image/png" }));
             module.patch(id, { edit: { revision: 1, options: {} } });""",
             list(encoded(Image.fromarray(rows), "PNG", compress_level=0)),
         )

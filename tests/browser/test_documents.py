@@ -122,7 +122,7 @@ def test_turned_photo_lies_as_its_mask(
     size = [120, 180] if orientation == 6 else [180, 120]
     read = "({document: {width, height, photo}}) => [width, height, photo.width, photo.height]"
     assert session(page, read) == size * 2
-    session(page, "(session) => { session.actions.full(); session.compareBy('off'); }")
+    session(page, "async (session) => { await session.whole((actions) => actions.full()); session.compareBy('off'); }")
     settle(page)
     assert difference(seen(page), Image.open(io.BytesIO(export(page)))) < 3
 
@@ -145,7 +145,7 @@ def test_transparent_photo_looks_as_its_export(
     tab = tabs.open(direct.url, context=context)
     page = tab.page
     open_photo(tab, path, "image/png")
-    session(page, "(session) => { session.actions.full(); session.compareBy('off'); }")
+    session(page, "async (session) => { await session.whole((actions) => actions.full()); session.compareBy('off'); }")
     poll(lambda: session(page, "({look}) => look.subject.value.width") == 101, what="the subject")
     set_options(page, canvas="400x400", scale="80%", background="#ffffff", shadow="drop")
     assert difference(seen(page), Image.open(io.BytesIO(export(page)))) < 2

@@ -214,6 +214,7 @@ def test_opaque_pixels_are_the_photos_after_fifty_edits(tab: Tab, photo_files: l
     assert (result[..., :3][opaque] == photo[opaque]).all()
 
 
+@pytest.mark.long
 def test_lost_context_is_rebuilt(tab: Tab) -> None:
     page = tab.page
     compare_off(page)
@@ -231,6 +232,7 @@ def test_lost_context_is_rebuilt(tab: Tab) -> None:
     assert difference(seen(page), before) < 0.05
 
 
+@pytest.mark.long
 def test_without_webgl_stage_and_export_are_the_same(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tab: Tab
 ) -> None:

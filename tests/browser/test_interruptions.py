@@ -51,6 +51,7 @@ def undone(page: Page) -> None:
     assert (mask_of(page) == 255).all()
 
 
+@pytest.mark.long
 def test_palm_that_the_system_takes_back_costs_the_pen_no_stroke(page: Page) -> None:
     pointers = Pointers(page)
     pen = {"pointerType": "pen", "force": 1}

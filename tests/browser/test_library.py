@@ -232,6 +232,7 @@ def test_turned_photo_is_upright(
         assert found.size == upright
 
 
+@pytest.mark.long
 def test_states_progress_and_time_left_are_shown(with_jobs: Studio, tabs: Tabs, tree: Path) -> None:
     tab = tabs.open(with_jobs.url)
     files = sorted(tree.rglob("*.jpg"))[:20]

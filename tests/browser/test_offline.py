@@ -122,3 +122,34 @@ def test_editor_that_is_not_loaded_says_so_and_opens_when_the_connection_is_back
     expect(page.get_by_role("heading", name="No connection to the server")).to_be_visible()
     page.context.set_offline(False)
     ready(page)
+
+
+def test_part_that_is_loaded_later_comes_when_the_server_answers(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url)
+    page = tab.page
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    page.wait_for_load_state("networkidle")
+    leave_network(tab)
+    page.get_by_label("Preset").select_option("amazon")
+    expect(page.get_by_text("Reconnecting")).to_be_visible()
+    rules = page.get_by_role("link", name="Rules change: check them here.")
+    expect(rules).to_have_count(0)
+    page.context.set_offline(False)
+    expect(rules).to_be_visible()
+
+
+def test_page_whose_parts_are_gone_says_that_it_is_to_be_loaded_again(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """After an update the server has another build's files only."""
+    tab = tabs.open(direct.url)
+    tab.expect("404")
+    page = tab.page
+    page.route("**/preset_note.js", lambda route: route.fulfill(status=404))
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    page.get_by_label("Preset").select_option("amazon")
+    expect(page.get_by_role("complementary", name="Notice")).to_contain_text("The server has been updated")

@@ -186,8 +186,10 @@ def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs:
     (job,) = jobs(tab)
     poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (200, "finished"), what="the first result")
     item(tab, "astronaut.jpg").get_by_role("button", name="Stop").click()
+    retry = item(tab, "astronaut.jpg").get_by_role("button", name="Retry")
+    retry.wait_for()
     tab.page.unroute("**/api/jobs/events*")
-    item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
+    retry.click()
     poll(lambda: states(tab)["astronaut.jpg"] == COMPLETED, what="the second result")
     poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the first one's end")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
-from tests.support.editor import mask_of, open_photo, session, stage
+from tests.support.editor import add_photo, mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
-from tests.support.strokes import click, depth, drag, fill, press, reset, said, set_tool
+from tests.support.strokes import at, click, depth, drag, fill, press, reset, said, set_tool
 from tests.support.studio import Tab, Tabs, one_tab
 from tests.support.waiting import poll
 
@@ -110,6 +110,26 @@ def test_smart_brush_gets_ready_unseen_and_waits_for_nothing_in_its_worker(
     assert set(page.evaluate("asked")) == {"edge"}
     page.get_by_role("button", name="Back").click()
     poll(lambda: page.title() and workers(page) == 0, what="the end")
+
+
+def test_tool_that_is_still_loading_does_what_the_pointer_has_done(direct: Gunicorn, tabs: Tabs, discs: Path) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held: list[Route] = []
+    page.route("**/tools/wand.js", lambda route: held.append(route))
+    add_photo(tab, discs, "image/png")
+    page.get_by_role("button", name="Magic wand").wait_for()
+    fill(page, 255)
+    # The brush waits for no other tool.
+    set_tool(page, "brush", mode="erase", size=20, hardness=1, opacity=1)
+    click(page, SECOND)
+    assert (depth(page), at(page, *SECOND)) == (2, 0)
+    page.get_by_role("button", name="Magic wand").click()
+    click(page, FIRST)
+    poll(lambda: page.title() and held, what="the tool's file")
+    assert not pending(tab)
+    page.unroute("**/tools/wand.js")
+    poll(lambda: pending(tab), what="a selection", seconds=15)
 
 
 def workers(page: Page) -> int:

@@ -15,7 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.commands import cli
+from tests.support.commands import cli, quick_cli
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
 from tests.support.waiting import ROOT, poll
@@ -72,7 +72,7 @@ def test_folder_shows_progress_and_continues_past_a_bad_file(tmp_path: Path, pho
     (folder / "below/b.webp").write_bytes(encoded(photo("rocket"), "WEBP"))
     (folder / "bad.png").write_bytes(b"no png")
     (folder / "notes.txt").write_text("not an image")
-    done = cli("remove", folder, "-o", target)
+    done = quick_cli("remove", folder, "-o", target)
     assert done.returncode == 1
     assert b"bad.png" in done.stderr
     assert b"3 done, 1 failed" in done.stderr
@@ -83,7 +83,7 @@ def test_folder_shows_progress_and_continues_past_a_bad_file(tmp_path: Path, pho
 
 def test_default_output_is_in_the_photos_folder(tmp_path: Path, jpeg: bytes) -> None:
     (tmp_path / "me.jpg").write_bytes(jpeg)
-    assert cli("remove", tmp_path / "me.jpg", "-O", "preset=thumbnail").returncode == 0
+    assert quick_cli("remove", tmp_path / "me.jpg", "-O", "preset=thumbnail").returncode == 0
     with Image.open(tmp_path / "me-no-bg.webp") as image:
         assert image.size == (300, 300)
 
@@ -156,14 +156,14 @@ def report(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
 
 def test_second_run_makes_only_what_is_missing_or_older_than_its_picture(shop: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
-    first = report(cli("remove", shop, "-o", target, "--json", "--jobs", "2"))
+    first = report(quick_cli("remove", shop, "-o", target, "--json", "--jobs", "2"))
     assert (first["done"], first["skipped"], first["failed"]) == (3, 0, 0)
     os.utime(target / "hat-no-bg.png", (1000, 1000))
     (target / "shoes/red-no-bg.png").unlink()
-    second = cli("remove", shop, "-o", target, "--json")
+    second = quick_cli("remove", shop, "-o", target, "--json")
     assert second.returncode == 0
     assert [image["status"] for image in report(second)["images"]] == ["done", "skipped", "done"]
-    assert report(cli("remove", shop, "-o", target, "--json", "--force"))["done"] == 3
+    assert report(quick_cli("remove", shop, "-o", target, "--json", "--force"))["done"] == 3
 
 
 def test_report_names_each_failure_and_each_file_that_is_left_out(shop: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_report_names_each_failure_and_each_file_that_is_left_out(shop: Path, tm
     (shop / "notes.txt").write_text("no picture")
     (shop / ".secret.jpg").write_bytes(b"")
     (shop / "again.jpg").symlink_to(shop / "hat.jpg")
-    done = cli("remove", shop, "-o", tmp_path / "out", "--json")
+    done = quick_cli("remove", shop, "-o", tmp_path / "out", "--json")
     assert done.returncode == 1
     found = report(done)
     (failed,) = [image for image in found["images"] if image["status"] == "failed"]
@@ -183,19 +183,19 @@ def test_report_names_each_failure_and_each_file_that_is_left_out(shop: Path, tm
 def test_folder_with_other_jobs_gives_the_same_bytes(shop: Path, tmp_path: Path, jpeg: bytes) -> None:
     (shop / "shoes/red.jpg").write_bytes(jpeg)
     for jobs in ("1", "3"):
-        assert cli("remove", shop, "-o", tmp_path / jobs, "--jobs", jobs).returncode == 0
+        assert quick_cli("remove", shop, "-o", tmp_path / jobs, "--jobs", jobs).returncode == 0
     for path in (tmp_path / "1").rglob("*.png"):
         assert path.read_bytes() == (tmp_path / "3" / path.relative_to(tmp_path / "1")).read_bytes()
 
 
 def test_nothing_done_exits_with_two(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    empty = cli("remove", tmp_path / "in", "-o", tmp_path / "out")
+    empty = quick_cli("remove", tmp_path / "in", "-o", tmp_path / "out")
     assert (empty.returncode, b"no picture in the folder" in empty.stderr) == (2, True)
     (tmp_path / "in/a.jpg").write_text("hello")
-    assert cli("remove", tmp_path / "in", "-o", tmp_path / "out").returncode == 2
-    assert cli("remove", tmp_path / "in", "-o", tmp_path / "in").returncode == 2
-    assert cli("remove", tmp_path / "in", "-O", "quality=3").returncode == 2
+    assert quick_cli("remove", tmp_path / "in", "-o", tmp_path / "out").returncode == 2
+    assert quick_cli("remove", tmp_path / "in", "-o", tmp_path / "in").returncode == 2
+    assert quick_cli("remove", tmp_path / "in", "-O", "quality=3").returncode == 2
 
 
 def test_result_never_replaces_its_picture(tmp_path: Path, small: bytes) -> None:

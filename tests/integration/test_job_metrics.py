@@ -164,6 +164,17 @@ def test_a_silent_redis_delays_a_scrape_briefly_and_drops_only_the_counters(tmp_
     assert names == ["bg_remover_job_items", "bg_remover_job_oldest_seconds", "bg_remover_job_webhooks_due"]
 
 
+def test_a_slow_database_has_gauges_in_every_scrape(
+    database: Database, counters: JobCounters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exists() -> bool:
+        threading.Event().wait(0.2)
+        return False
+
+    monkeypatch.setattr(database, "exists", exists)
+    assert [family.name for family in JobMetricsCollector(database, counters).collect()]
+
+
 def test_a_late_answer_leaves_a_scrape_empty_and_the_next_one_is_fresh(
     database: Database, counters: JobCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import cli
+from tests.support import tiny_models
+from tests.support.commands import quick_cli
+from tests.support.gunicorn import U2NETP
 from tests.support.waiting import ROOT
 
 mcp = pytest.importorskip("mcp")
@@ -31,14 +33,14 @@ def open_folder(tmp_path: Path, small: bytes) -> Path:
     return root
 
 
-def talk(root: Path, talking: Callable[[Any], Awaitable[None]]) -> None:
-    """Run a conversation with `cli.py mcp --root root`."""
+def talk(root: Path, talking: Callable[[Any], Awaitable[None]], **settings: str) -> None:
+    """Run a conversation with `cli.py mcp --root root`, with the tiny model unless the settings name another."""
 
     async def run() -> None:
         command = mcp.StdioServerParameters(
             command=sys.executable,
             args=[str(ROOT / "cli.py"), "mcp", "--root", str(root)],
-            env={"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models")},
+            env={"PATH": "/usr/bin:/bin", **tiny_models.quick(), **settings},
         )
         async with mcp.Client(command, read_timeout_seconds=60) as client:
             await talking(client)
@@ -55,7 +57,7 @@ def test_client_finds_three_tools_and_the_models(open_folder: Path) -> None:
         models = (await client.call_tool("list_models")).structured_content["result"]
         assert (models[0]["name"], models[0]["default"], models[0]["here"]) == ("u2netp", True, True)
 
-    talk(open_folder, talking)
+    talk(open_folder, talking, **{name: str(value) for name, value in U2NETP.items()})
 
 
 def test_picture_becomes_a_file_with_the_bytes_of_the_command_line(open_folder: Path) -> None:
@@ -71,7 +73,7 @@ def test_picture_becomes_a_file_with_the_bytes_of_the_command_line(open_folder: 
 
     talk(open_folder, talking)
     options = ("-O", "format=webp", "-O", "crop=yes", "-O", "quality=90")
-    made = cli("remove", open_folder / "photo.jpg", "-o", "-", *options)
+    made = quick_cli("remove", open_folder / "photo.jpg", "-o", "-", *options)
     assert (open_folder / "photo-no-bg.webp").read_bytes() == made.stdout
 
 

@@ -24,6 +24,7 @@ def script(name: str, *words: str, **environment: object) -> subprocess.Complete
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.long
 def test_bucket_is_made_and_may_be_set_up_again(seaweedfs: SeaweedFS) -> None:
     settings = {**seaweedfs.settings, "STORAGE_URL": "s3://made-by-script"}
     first = script("init_storage.py", "--days", "9", **settings)

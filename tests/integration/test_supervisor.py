@@ -61,8 +61,13 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
+            # It kills the programs' children too, also those of a program that has not printed them yet.
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
         for pids in self.ups():
             for pid in pids:
                 if is_running(pid):

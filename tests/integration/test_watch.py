@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import tiny_models
 from tests.support.waiting import ROOT, poll
 
 
 @contextmanager
 def watching(folder: Path, target: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, str(ROOT / "cli.py"), "watch", str(folder), "-o", str(target), "--settle", "0.3", *words]
-    env = {"PATH": "/usr/bin:/bin", "REMBG_SESSION_PATH": str(ROOT / "models"), "PYTHONIOENCODING": "utf-8:strict"}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8:strict", **tiny_models.quick()}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,6 +67,13 @@ def test_every_metric_and_label_in_an_expression_exists(where: str, text: str, s
 @pytest.mark.parametrize(("where", "text"), list(expressions()))
 def test_every_expression_parses(where: str, text: str) -> None:
     pytest.importorskip("promql_parser", reason="promql-parser is not available for this platform").parse(text)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian: apt install prometheus)")
+def test_alerts_fire_when_they_should_and_only_then() -> None:
+    command = ["promtool", "test", "rules", str(ROOT / "tests/repository/alerts.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_error_codes_in_alerts_exist(samples: dict[str, set[str]]) -> None:

@@ -47,7 +47,7 @@ def open_photo(tab: Tab, path: Path, mimetype: str = "image/jpeg", **options: st
     """Add a photo to the page and open it in the editor; returns its id when tools and panels are there."""
     made = add_photo(tab, path, mimetype, **options)
     tab.page.get_by_role("toolbar", name="Tools").wait_for()
-    poll(lambda: session(tab.page, "({look}) => look.making === 0"), what="the look")
+    poll(lambda: session(tab.page, "({look, complete}) => complete.value && look.making === 0"), what="the look")
     settle(tab.page)
     return made
 

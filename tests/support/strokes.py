@@ -65,7 +65,7 @@ def depth(page: Page) -> int:
 def ready(page: Page) -> None:
     """Wait until the editor can be used."""
     stage(page).wait_for()
-    poll(lambda: session(page, "(session) => Boolean(session)"), what="the editor", seconds=20)
+    poll(lambda: session(page, "(session) => Boolean(session?.complete.value)"), what="the editor", seconds=20)
 
 
 def said(page: Page) -> str:

@@ -252,6 +252,7 @@ def test_endpoint_of_traces_holds_no_password() -> None:
         load_settings(otel_exporter_otlp_endpoint="http://ann:hunter2@collector:4318")
 
 
+@pytest.mark.slow
 def test_accounts_say_which_setting_they_lack() -> None:
     with pytest.raises(ConfigError, match="OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, PUBLIC_URL"):
         load_settings(accounts="oidc", oidc_issuer="https://id.example")

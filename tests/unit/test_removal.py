@@ -129,6 +129,7 @@ def test_cached_result_needs_no_admission(remover: Remover, small: bytes) -> Non
     assert list(again.timings) == ["cache"]
 
 
+@pytest.mark.slow
 def test_results_under_other_rules_are_cached_apart(remover: Remover, small: bytes) -> None:
     cache: Any = MemoryCache()
     replace(remover, cache=cache).remove(small, Options())
@@ -216,6 +217,7 @@ def test_only_the_first_frame_is_processed_unless_all_are_requested(remover: Rem
     assert (moving.frames, moving.duration_ms, moving.format) == (3, 240, Format.WEBP)
 
 
+@pytest.mark.slow
 def test_animated_still_picture_is_a_still_answer(remover: Remover, small: bytes) -> None:
     plain = remover.remove(small, Options())
     animated = remover.remove(small, Options.parse({"animated": "true"}))
@@ -245,6 +247,7 @@ def test_frames_are_counted_without_work(remover: Remover, small: bytes) -> None
         busy.count_frames(tiny_gif(400), Options.parse(ANIMATED), Deadline())
 
 
+@pytest.mark.slow
 def test_animation_is_cached_as_any_result(remover: Remover) -> None:
     cache: Any = MemoryCache()
     caching = replace(remover, cache=cache)

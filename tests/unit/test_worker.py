@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.waiting import ROOT
 
 
+@pytest.mark.slow
 def test_worker_imports_no_web_framework() -> None:
     code = (
         "import os, sys, worker; worker.make_job_worker(worker.settings);"

@@ -1,7 +1,7 @@
 // The account's page: who is signed in, and the view for it.
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { knownFacts } from "../app/facts.js";
+import { knownFacts } from "../app/api.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { account } from "./calls.js";

@@ -2,7 +2,7 @@
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { said, say } from "../app/announce.js";
-import { facts, knownFacts } from "../app/facts.js";
+import { facts, knownFacts } from "../app/api.js";
 import { header, startScheme } from "../app/header.js";
 import { addMessages, language, startLanguage, t } from "../app/i18n/index.js";
 import { moreTexts, errorTitle } from "../library/failures.js";

@@ -9,15 +9,15 @@ import { signal } from "../vendor/signals/signals-core.js";
  *   quotas: {[path: string]: number} | null, concurrency: number, presets: {[name: string]: Preset},
  *   formats: {accepted: string[], results: string[]}, result_ttl_seconds: number,
  *   accounts?: {kind: "local"|"oidc", registration: boolean, invitations: boolean, mail: boolean, user: string|null} | null}} StudioFacts
- * @typedef {{signal?: AbortSignal}} Abortable
  */
 
 const KEY = "api-key";
+const FACTS_AGAIN_MS = 2000;
 
 /** What went wrong with a request, as the server says it. */
 export class ApiError extends Error {
-  /** @param {{status: number, code: string, text: string, details?: string, solution?: string, retryAfter?: number, quota?: string}} facts */
-  constructor({ status, code, text, details = "", solution = "", retryAfter, quota }) {
+  /** @param {{status: number, code: string, text: string, details?: string, solution?: string, retryAfter?: number}} facts */
+  constructor({ status, code, text, details = "", solution = "", retryAfter }) {
     super(text);
     this.status = status;
     this.code = code;
@@ -26,7 +26,6 @@ export class ApiError extends Error {
     this.solution = solution;
     /** Seconds; undefined where the server says nothing. @type {number|undefined} */
     this.retryAfter = retryAfter;
-    this.quota = quota;
   }
 }
 
@@ -117,62 +116,32 @@ export function errorFrom(status, body, retryAfter) {
   });
 }
 
+/** What this server offers, once it has said so. @type {import("../vendor/signals/signals-core.js").Signal<StudioFacts|undefined>} */
+export const facts = signal(/** @type {StudioFacts|undefined} */ (undefined));
 /** @type {Promise<StudioFacts>|undefined} */
-let facts;
+let factsAsked;
 
 /** What this server offers, asked once. @returns {Promise<StudioFacts>} */
 export function studioFacts() {
-  facts ??= request("/studio.json").then((answer) => answer.json()).catch((error) => { facts = undefined; throw error; });
-  return facts;
+  factsAsked ??= request("/studio.json").then(async (answer) => facts.value = await answer.json()).catch((error) => { factsAsked = undefined; throw error; });
+  return factsAsked;
 }
 
-/** @param {{[name: string]: unknown}} fields */
-function form(fields) {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof File) body.append(name, value, value.name);
-    else if (value instanceof Blob) body.append(name, value, name);
-    else if (value !== undefined && value !== null && value !== "") body.append(name, String(value));
+/** What this server offers, asked until it answers. @returns {Promise<StudioFacts>} */
+export async function knownFacts() {
+  for (;;) {
+    try {
+      return await studioFacts();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, FACTS_AGAIN_MS));
+    }
   }
-  return body;
 }
 
-/** @param {Blob} blob @param {string} name */
-function named(blob, name) {
-  return new File([blob], name, { type: blob.type });
-}
-
-/**
- * The photo's matte, by the server's model. With `zip` also the upright photo, for one that the browser can't decode.
- * @param {Blob} photo @param {string} name @param {{model?: string, zip?: boolean, roi?: string, prompt?: string} & Abortable} [options]
- * @returns {Promise<{matte: Blob, photo?: Blob, confidence?: number, model?: string, ms?: number}>}
- */
-export async function matte(photo, name, { signal: aborted, zip, ...options } = {}) {
-  const body = form({ file: named(photo, name), ...options, format: zip ? "zip" : undefined });
-  const answer = await request("/matte", { method: "POST", body, signal: aborted, headers: { Accept: zip ? "application/zip" : "image/png" } });
-  const said = answer.headers.get("X-Confidence");
-  const confidence = said === null ? undefined : Number(said);
-  const blob = await answer.blob();
-  if (!zip) return { matte: blob, confidence };
-  const { unzip } = await import("./unzip.js");
-  const files = await unzip(blob);
-  return { matte: /** @type {Blob} */ (files.get("alpha.png")), photo: files.get("color.jpg"), confidence };
-}
-
-/**
- * The picture made of photo, mask and options, exactly as every other caller gets it.
- * @param {Blob} photo @param {string} name @param {Blob|undefined} mask @param {{[name: string]: unknown}} options @param {Abortable} [more]
- */
-export async function compose(photo, name, mask, options, { signal: aborted } = {}) {
-  const body = form({ file: named(photo, name), ...options, mask });
-  const answer = await request("/compose", { method: "POST", body, signal: aborted, headers: { Accept: "image/*" } });
-  return { blob: await answer.blob(), headers: answer.headers };
-}
-
-/** A crop's matte from its photo and a trimap (0 and 255 sure, 128 unknown). @param {Blob} crop @param {Blob} mask @param {string} edges @param {Abortable} [more] */
-export async function refine(crop, mask, edges, { signal: aborted } = {}) {
-  const body = form({ file: named(crop, "crop.png"), mask, edges });
-  return (await request("/refine", { method: "POST", body, signal: aborted, headers: { Accept: "image/png" } })).blob();
+/** The options that a preset stands for. @param {Preset} preset @returns {{[name: string]: string}} */
+export function optionsOf(preset) {
+  const options = preset.options ?? preset;
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== "object").map(([name, value]) => [name, String(value)]));
 }
 
 /** @param {() => Storage} storage */

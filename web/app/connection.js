@@ -1,6 +1,6 @@
 // Whether the server answers. Shown in every view; everything that waits goes on by itself.
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
+import { notify } from "./announce.js";
 import { ApiError, reachable, request } from "./api.js";
 import { t } from "./i18n/index.js";
 
@@ -35,14 +35,35 @@ export function whenReachable() {
   });
 }
 
+/** A part of the page that is loaded when it is needed: at once, or when the server answers. @template T @param {() => Promise<T>} load @returns {Promise<T>} */
+export async function part(load) {
+  for (;;) {
+    try {
+      return await load();
+    } catch (error) {
+      if (!(await isOffline(error))) {
+        // Its file is of another build: the page is older than the server.
+        notify(t("reload_page"));
+        throw error;
+      }
+      await whenReachable();
+    }
+  }
+}
+
+/** A function of such a part, to be called while drawing: nothing until it is there. @template {(...values: any[]) => unknown} F @param {() => Promise<F>} load */
+export function loadedLater(load) {
+  const loaded = signal(/** @type {F|undefined} */ (undefined));
+  let asked = false;
+  return (/** @type {Parameters<F>} */ ...values) => {
+    if (!asked) part(load).then((found) => { loaded.value = found; }, () => undefined);
+    asked = true;
+    return loaded.value?.(...values);
+  };
+}
+
 export function startConnection() {
   reachable.subscribe((is) => { if (!is) askAgain(); });
   addEventListener("offline", () => { reachable.value = false; });
   addEventListener("online", () => { request("/health/live").catch(() => undefined); });
-}
-
-export function connectionBanner() {
-  if (reachable.value && !reconnecting.value) return nothing;
-  return html`<aside class="notice warn banner" aria-label=${t("connection")}><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3l7.5 13.5h-15z M10 8v4 M10 14.3v.1"/></svg>
-    <span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></aside>`;
 }

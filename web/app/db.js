@@ -1,5 +1,6 @@
 // What the browser keeps: documents, photos, masks, history, submissions, settings.
 import { signal } from "../vendor/signals/signals-core.js";
+import { part } from "./connection.js";
 
 /**
  * @typedef {"docs"|"photos"|"tiles"|"history"|"outbox"|"settings"} StoreName
@@ -9,40 +10,7 @@ import { signal } from "../vendor/signals/signals-core.js";
 const NAME = "studio";
 const VERSION = 1;
 /** The key of a record in each store. @type {Record<StoreName, string|string[]>} */
-const KEYS = { docs: "id", photos: "docId", tiles: ["docId", "n"], history: ["docId", "seq"], outbox: "key", settings: "key" };
-
-/** Records in memory, for a browser that keeps none (private window, blocked storage). */
-class Memory {
-  persistent = false;
-  /** @type {Map<StoreName, Map<string, any>>} */
-  #stores = new Map(/** @type {StoreName[]} */ (Object.keys(KEYS)).map((name) => [name, new Map()]));
-
-  /** @param {StoreName} store @param {any} key */
-  async get(store, key) { return this.#of(store).get(JSON.stringify(key)); }
-
-  /** @param {StoreName} store @param {string} [docId] */
-  async list(store, docId) {
-    const records = [...this.#of(store).values()];
-    return docId === undefined ? records : records.filter((record) => record.docId === docId);
-  }
-
-  /** @param {Change[]} changes */
-  async write(changes) {
-    for (const { store, put, delete: gone } of changes) {
-      if (put !== undefined) this.#of(store).set(JSON.stringify(keyOf(store, put)), put);
-      else this.#of(store).delete(JSON.stringify(gone));
-    }
-  }
-
-  /** @param {StoreName} store @param {string} [docId] */
-  async clear(store, docId) {
-    if (docId === undefined) return this.#of(store).clear();
-    for (const [key, record] of this.#of(store)) if (record.docId === docId) this.#of(store).delete(key);
-  }
-
-  /** @param {StoreName} store @returns {Map<string, any>} */
-  #of(store) { return /** @type {Map<string, any>} */ (this.#stores.get(store)); }
-}
+export const KEYS = { docs: "id", photos: "docId", tiles: ["docId", "n"], history: ["docId", "seq"], outbox: "key", settings: "key" };
 
 /** Records in IndexedDB. */
 class Indexed {
@@ -100,28 +68,26 @@ function committed(transaction) {
   });
 }
 
-/** @param {StoreName} store @param {any} record */
-function keyOf(store, record) {
-  const path = KEYS[store];
-  return Array.isArray(path) ? path.map((name) => record[name]) : record[path];
-}
-
 /** @param {StoreName} store @param {string} docId */
 function rangeOf(store, docId) {
   return Array.isArray(KEYS[store]) ? IDBKeyRange.bound([docId], [docId, []]) : docId;
 }
 
+/** @typedef {import("./memory.js").Memory} Memory */
 /** @type {Promise<Memory|Indexed>|undefined} */
 let opened;
+
+/** What stands in for it. @type {Memory|undefined} */
+let memory;
 
 /** Why what is done now is gone after a reload; "" while the browser keeps it. */
 export const trouble = signal(/** @type {""|"full"|"blocked"} */ (""));
 
 /** The open database; a stand-in in memory where the browser gives none, with `persistent === false`. */
-export function open() {
-  opened ??= openIndexed().catch(() => {
+function open() {
+  opened ??= openIndexed().catch(async () => {
     trouble.value = "blocked";
-    return new Memory();
+    return memory ??= new (await part(() => import("./memory.js"))).Memory();
   });
   return opened;
 }

@@ -1,7 +1,7 @@
 // The line above every view: name, language, colours, the API.
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { facts } from "./facts.js";
+import { facts } from "./api.js";
 import { LANGUAGES, language, setLanguage, t } from "./i18n/index.js";
 
 const SCHEMES = ["auto", "light", "dark"];

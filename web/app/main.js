@@ -1,13 +1,13 @@
 // The page's entry: language, documents of earlier visits, the view that the address names.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
-import { effect, signal } from "../vendor/signals/signals-core.js";
+import { effect } from "../vendor/signals/signals-core.js";
 import { EDITOR, prepare, prepareEditing, startDrops } from "../library/drop.js";
+import { icon } from "../library/icons.js";
 import { openLibrary } from "../library/library.js";
 import { notify, offer, said, say, shown } from "./announce.js";
-import { onKeyNeeded } from "./api.js";
-import { connectionBanner, isOffline, startConnection, whenReachable } from "./connection.js";
+import { knownFacts, onKeyNeeded, reachable } from "./api.js";
+import { isOffline, loadedLater, part, reconnecting, startConnection, whenReachable } from "./connection.js";
 import { trouble } from "./db.js";
-import { knownFacts } from "./facts.js";
 import { header, startScheme } from "./header.js";
 import { startLanguage, t } from "./i18n/index.js";
 import { go, route, startRouter } from "./router.js";
@@ -20,23 +20,21 @@ const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 /** @type {{close(): void}|undefined} */
 let view;
 
-/** What says that the browser keeps nothing, loaded when that matters. */
-const storage = signal(() => /** @type {unknown} */ (""));
-let asked = false;
-
-async function watchStorage() {
-  if (asked || !trouble.value || !order.value.length) return;
-  asked = true;
-  storage.value = (await import("./storage.js")).storageBanner;
-}
+/** What says that the browser keeps nothing. */
+const storageBanner = loadedLater(async () => (await import("./storage.js")).storageBanner);
 
 function shell() {
   return html`
     <a class="skip" href="#view" @click=${skip}>${t("skip_photos")}</a>
     ${header()}
-    <div class="banners">${connectionBanner()}${storage.value()}${offer.value()}${notice()}</div>
+    <div class="banners">${connectionBanner()}${trouble.value && order.value.length ? storageBanner() : nothing}${offer.value()}${notice()}</div>
     <main class="main" id="view" tabindex="-1"></main>
     <p class="hidden-text" role="status" aria-live="polite">${said.value}</p>`;
+}
+
+function connectionBanner() {
+  if (reachable.value && !reconnecting.value) return nothing;
+  return html`<aside class="notice warn banner" aria-label=${t("connection")}>${icon("alert")}<span><strong>${t("reconnecting")}</strong> ${t("reconnecting_text")}</span></aside>`;
 }
 
 function notice() {
@@ -97,18 +95,17 @@ async function start() {
   startScheme();
   await startLanguage();
   effect(() => { document.title = t("title"); render(shell(), page); });
-  effect(() => { watchStorage().catch(() => undefined); });
   startTabs();
   startRouter();
   startDrops();
   startConnection();
-  onKeyNeeded(async (refused) => (await import("../library/keys.js")).askForKey(refused));
+  onKeyNeeded(async (refused) => (await part(() => import("../library/keys.js"))).askForKey(refused));
   effect(() => { const to = route.value; queueMicrotask(() => show(to)); });
   addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
   addEventListener("pagehide", flush);
   const known = knownFacts();
-  const mine = await restored;
-  if (docs.size) (await import("../library/recover.js")).goOn(mine);
+  await restored;
+  if (docs.size) (await part(() => import("../library/recover.js"))).start();
   else known.then(() => setTimeout(() => { prepare(); if (!docs.size) prepareEditing(); }, PREPARE_MS));
 }
 

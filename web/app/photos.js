@@ -1,5 +1,6 @@
 // The bytes of a document: its photo, the model's matte, the mask as edited.
 import * as api from "./api.js";
+import { part } from "./connection.js";
 import * as db from "./db.js";
 import { patch, peek, photos } from "./store.js";
 
@@ -30,10 +31,8 @@ async function heldPhoto(id) {
   return kept;
 }
 
-/** Kinds of photos that most browsers do not show: the server makes a picture of them. */
-const NOT_SHOWN = /hei[cf]|tiff/;
 /** Pictures of photos that the browser can't show; results are made of the photo itself. @type {Map<string, Blob>} */
-const pictures = new Map();
+export const pictures = new Map();
 
 /** What a browser can show of the photo: a picture by the server, otherwise the photo. @param {string} id @returns {Promise<Blob>} */
 export async function shownOf(id) {
@@ -65,35 +64,15 @@ async function findMatte(id, more) {
       if (!api.isGone(error)) throw error;
     }
   }
-  const photo = await photoOf(id);
-  const began = performance.now();
-  const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
-  const found = await api.matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
-  if (found.photo) pictures.set(id, found.photo);
-  // Seen first, kept then.
-  keep(id, { photo, shown: found.photo, matte: found.matte });
-  facts.set(id, { confidence: found.confidence, ms: Math.round(performance.now() - began) });
-  return found.matte;
+  return (await part(() => import("./model.js"))).askMatte(id, more);
 }
 
-/** What the model's answer said besides the matte. @type {Map<string, {confidence?: number, ms: number}>} */
-export const facts = new Map();
-
 /** Edited masks for which the browser has no space. @type {Map<string, Blob>} */
-const masks = new Map();
+export const masks = new Map();
 
 /** The mask of the result: as edited, otherwise the matte. @param {string} id @returns {Promise<Blob>} */
 export async function maskOf(id) {
   return masks.get(id) ?? (await db.get("photos", id))?.mask ?? matteOf(id);
-}
-
-/** Keep an edited mask (8-bit grey PNG of the upright photo's size); `undefined` goes back to the matte. @param {string} id @param {Blob|undefined} mask */
-export async function saveMask(id, mask) {
-  if ((await keep(id, { mask })) || !mask) masks.delete(id);
-  else masks.set(id, mask);
-  const { job, state, stale = 0 } = /** @type {Partial<import("./store.js").Doc>} */ (peek(id) ?? {});
-  // A result that the server makes, or is about to make, is without it.
-  patch(id, job || state !== "completed" ? { stale: stale + 1 } : {});
 }
 
 /** @type {Promise<unknown>} */

@@ -4,6 +4,7 @@ import { signal } from "../vendor/signals/signals-core.js";
 import { trouble } from "./db.js";
 import { t } from "./i18n/index.js";
 import { moreTexts } from "../library/failures.js";
+import { icon } from "../library/icons.js";
 
 await moreTexts();
 
@@ -13,7 +14,6 @@ const read = signal("");
 export function storageBanner() {
   const now = trouble.value;
   if (!now || read.value === now) return nothing;
-  return html`<aside class="notice warn banner" aria-label=${t("storage")}><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3l7.5 13.5h-15z M10 8v4 M10 14.3v.1"/></svg>
-    <span><strong>${t(`storage_${now}`)}</strong> ${t(`storage_${now}_text`)}</span>
+  return html`<aside class="notice warn banner" aria-label=${t("storage")}>${icon("alert")}<span><strong>${t(`storage_${now}`)}</strong> ${t(`storage_${now}_text`)}</span>
     <button type="button" class="button" @click=${() => { read.value = now; }}>${t("got_it")}</button></aside>`;
 }

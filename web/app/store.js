@@ -1,11 +1,8 @@
 // The documents of the page: one signal each, changed by events alone, saved after each change, the same in every tab.
 import { batch, computed, signal } from "../vendor/signals/signals-core.js";
 import * as db from "./db.js";
-import { isOver, merge, reduce } from "./events.js";
-import { broadcast, hear, openTabs, TAB } from "./tabs.js";
-
-export { reduce } from "./events.js";
-export { hasPhoto, maskOf, matteOf, photoOf, saveMask, shownOf } from "./photos.js";
+import { merge, reduce } from "./events.js";
+import { broadcast, hear, newId, TAB } from "./tabs.js";
 
 /**
  * @typedef {{[name: string]: string}} Options
@@ -57,10 +54,6 @@ export const counts = computed(() => {
   }
   return found;
 });
-
-export function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /** Photos in memory: what was dropped in this visit. @type {Map<string, Blob>} */
 export const photos = new Map();
@@ -134,31 +127,12 @@ async function drop(ids) {
   for (const id of ids) await Promise.all([db.clear("tiles", id), db.clear("history", id)]);
 }
 
-/** Bring back what earlier visits left, and follow the other tabs. Returns the documents that are this tab's now: to send, or to forget where they were removed. */
+/** Bring back what earlier visits left, and follow the other tabs. */
 export async function restore() {
   hear("docs", takeAll);
   hear("forget", drop);
   const kept = /** @type {Doc[]} */ (await db.list("docs"));
   takeAll(kept);
-  return claim(await orphans());
-}
-
-/** The documents that wait, and are this tab's or those of closed tabs. */
-export async function orphans() {
-  const open = [...docs.values()].map((held) => held.peek()).filter((doc) => doc.removed || !isOver(doc));
-  const others = open.some((doc) => ownerOf(doc) !== TAB) ? await openTabs() : new Set();
-  return open.filter((doc) => ownerOf(doc) === TAB || !others.has(ownerOf(doc))).map(({ id }) => id);
-}
-
-/** Make documents this tab's. @param {string[]} ids */
-export function claim(ids) {
-  for (const id of ids) if (peek(id)?.tab !== TAB) patch(id, { tab: TAB });
-  return ids;
-}
-
-/** @param {Doc} doc */
-function ownerOf({ removed, tab = "" }) {
-  return removed ?? tab;
 }
 
 /** @param {Doc[]} heard */

@@ -4,8 +4,8 @@ import { signal } from "../vendor/signals/signals-core.js";
 const LEASE = "studio-leader";
 const RENEW_MS = 2000;
 const EXPIRED_MS = 6000;
-const ANSWER_MS = 1500;
-const LOCK = "studio-tab-";
+/** What the lock of an open tab is called, before its id. */
+export const LOCK = "studio-tab-";
 
 /** Stays the same when the tab is reloaded. */
 export const TAB = tabId();
@@ -29,23 +29,6 @@ export function broadcast(kind, data) {
 /** @param {string} kind @param {(data: any) => void} listener */
 export function hear(kind, listener) {
   heard.set(kind, listener);
-}
-
-/** @type {Promise<Set<string>>|undefined} */
-let asking;
-
-/** The ids of the other tabs that are open. @returns {Promise<Set<string>>} */
-export async function openTabs() {
-  if (navigator.locks) {
-    const { held } = await navigator.locks.query();
-    return new Set((held ?? []).flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
-  }
-  return asking ??= new Promise((resolve) => {
-    const found = new Set();
-    hear("here", (id) => found.add(id));
-    broadcast("who", TAB);
-    setTimeout(() => { asking = undefined; resolve(found); }, channel ? ANSWER_MS : 0);
-  });
 }
 
 export function startTabs() {
@@ -78,8 +61,13 @@ function forget() {
   try { localStorage.removeItem(LEASE); } catch { /* nothing is kept */ }
 }
 
+/** An id that nothing else has; `crypto.randomUUID` is not there over plain HTTP. */
+export function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function tabId() {
-  const fresh = [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const fresh = newId();
   try {
     // A duplicated tab copies the session's storage: the id is taken out while the page is open.
     const kept = sessionStorage.getItem("tab");

@@ -1,7 +1,9 @@
 /** An open document: photo, mask, history, options and view, saved as they change. */
 import { signal } from "../vendor/signals/signals-core.js";
-import * as api from "../app/api.js";
-import { docOf, matteOf, patch, photoOf, shownOf } from "../app/store.js";
+import { ApiError } from "../app/api.js";
+import { part } from "../app/connection.js";
+import { matteOf, photoOf, shownOf } from "../app/photos.js";
+import { docOf, patch } from "../app/store.js";
 import { Autosave, savedState } from "./autosave.js";
 import { DESKTOP_BUDGET, History, PHONE_BUDGET } from "./core/history.js";
 import { decodeMask } from "./core/png_read.js";
@@ -111,9 +113,10 @@ async function photoFor(id, mask) {
   const size = large ? { resizeWidth: Math.round(mask.width * scale), resizeHeight: Math.round(mask.height * scale) } : undefined;
   const photo = await decoded(await shownOf(id), size);
   if (photo) return photo;
-  const { blob: jpeg } = await api.compose(await photoOf(id), docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
+  const { compose } = await part(() => import("../app/model.js"));
+  const { blob: jpeg } = await compose(await photoOf(id), docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
   const other = await decoded(jpeg, size);
-  if (!other) throw new api.ApiError({ status: 0, code: "not_decoded", text: "The photo cannot be shown" });
+  if (!other) throw new ApiError({ status: 0, code: "not_decoded", text: "The photo cannot be shown" });
   return other;
 }
 

@@ -8,9 +8,10 @@ import { ApiError, studioFacts } from "../app/api.js";
 import { isOffline, whenReachable } from "../app/connection.js";
 import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { peek, photoOf } from "../app/store.js";
-import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
+import { photoOf } from "../app/photos.js";
+import { peek } from "../app/store.js";
 import { openDocument } from "./document.js";
+import { idleTime } from "./look.js";
 import { frame } from "./frame.js";
 import { startGL } from "./gl/renderer.js";
 import { Picture } from "./picture.js";
@@ -24,8 +25,22 @@ const STYLE = new URL("./editor.css", import.meta.url).href;
 export function prepareEditor() {
   const rest = Promise.all([import("./session.js"), import("./views.js"), import("./overlay.js")]);
   // The caller that awaits it reports the error.
-  rest.catch(() => undefined);
+  rest.then(loadLater).catch(() => undefined);
   return { shows: Promise.all([loadStyle(), loadTexts(language.value)]), rest };
+}
+
+/** What follows the brush. */
+const LATER = [
+  () => import("./keys.js"), () => import("./panels.js"), () => import("./tools/smart.js"), () => import("./tools/wand.js"), () => import("./tools/outline.js"),
+  () => import("./tools/object.js"), () => import("./gl/shadow.js"), () => import("./gl/blurred.js"), () => import("./gl/canvas2d.js"),
+];
+
+/** Load it while nothing else happens, one after another, so that it is there when the server is not. */
+async function loadLater() {
+  for (const load of LATER) {
+    await idleTime();
+    await load();
+  }
 }
 
 /** Open the editor of a document. @param {HTMLElement} root @param {string} id @returns {{close(): void}} */
@@ -75,10 +90,10 @@ class Opening {
   async #explain(error) {
     const offline = await isOffline(error);
     const known = error instanceof ApiError;
-    await moreTexts().catch(() => undefined);
+    const words = known && !offline ? await import("../library/failures.js").then(({ errorWords }) => errorWords(error)).catch(() => undefined) : undefined;
     if (this.#closed) return;
     if (offline) this.#error.value = { text: t("offline_open"), solution: t("offline_open_text") };
-    else this.#error.value = known ? { text: errorTitle(error), solution: errorSolution(error) } : { text: t("ed_open_failed"), solution: "" };
+    else this.#error.value = words ?? { text: t("ed_open_failed"), solution: "" };
     // In place of a stage whose tools could not be loaded.
     render(this.#waiting(), this.root);
     say(this.#error.value.text);

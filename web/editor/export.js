@@ -3,21 +3,19 @@
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { ApiError, compose } from "../app/api.js";
-import { whenReachable } from "../app/connection.js";
+import { compose } from "../app/model.js";
+import { ApiError } from "../app/api.js";
+import { part, whenReachable } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { photoOf } from "../app/store.js";
-import { errorSolution, moreTexts, errorTitle } from "../library/failures.js";
+import { photoOf } from "../app/photos.js";
 import * as png8 from "./core/png8.js";
-import { CanvasRenderer } from "./gl/canvas2d.js";
 import { icon } from "./icons.js";
 import { exportOptions } from "./options.js";
-import { noteExport } from "./room.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, again?: () => unknown}} ExportState */
 
-/** @typedef {{again: () => unknown, alone?: boolean}} Again what makes it once more, and whether it may without the person */
+/** @typedef {{again: () => unknown, alone?: boolean, signal?: AbortSignal}} Again what makes it once more, whether it may without the person, and what has stopped it */
 
 /** Browsers make larger pictures unreliably; phones stop at this. */
 export const QUICK_PIXELS = 16_000_000;
@@ -51,7 +49,7 @@ export class Exporter {
     await this.#run(async (signal) => {
       const { blob, name } = await this.#exact(exportOptions(this.session.options.value), signal);
       save(blob, name);
-      noteExport(this.session.id);
+      import("./room.js").then(({ noteExport }) => noteExport(this.session.id)).catch(() => undefined);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
     }, { again: () => this.download(), alone: true });
   }
@@ -92,8 +90,7 @@ export class Exporter {
       this.session.say(text);
       setTimeout(() => { if (this.state.peek() === done) this.state.value = { kind: "idle" }; }, DONE_MS);
     } catch (error) {
-      await moreTexts().catch(() => undefined);
-      if (!running.signal.aborted) this.fail(error, again);
+      await this.fail(error, { ...again, signal: running.signal });
     }
   }
 
@@ -104,9 +101,10 @@ export class Exporter {
   }
 
   /** Say what went wrong; what a lost connection has stopped goes on by itself when it is back. @param {unknown} error @param {Again} more */
-  fail(error, { again, alone }) {
+  async fail(error, { again, alone, signal: stop }) {
     const waits = alone && error instanceof ApiError && error.status === 0;
-    const failure = { ...failureOf(error, this.canQuick), again };
+    const failure = { ...(await failureOf(error, this.canQuick)), again };
+    if (stop?.aborted) return;
     if (waits) failure.solution = t("ed_offline_waits");
     this.state.value = failure;
     this.session.say(`${failure.text}. ${failure.solution}`);
@@ -130,6 +128,7 @@ export class Exporter {
   async #picture() {
     const { document, look } = this.session;
     const { width, height, frame } = look.layout.value;
+    const { CanvasRenderer } = await part(() => import("./gl/canvas2d.js"));
     const canvas = globalThis.document.createElement("canvas");
     const renderer = new CanvasRenderer(canvas, document);
     renderer.resize(width, height);
@@ -190,8 +189,8 @@ export function exportNotice(session) {
     <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
 }
 
-/** @param {unknown} error @param {boolean} canQuick @returns {Extract<ExportState, {kind: "failed"}>} */
-function failureOf(error, canQuick) {
+/** @param {unknown} error @param {boolean} canQuick @returns {Promise<Extract<ExportState, {kind: "failed"}>>} */
+async function failureOf(error, canQuick) {
   if (!(error instanceof ApiError)) return { kind: "failed", text: t("ed_export_failed"), solution: "", offersQuick: canQuick };
   const offersQuick = canQuick && (error.status === 0 || error.status === 429 || error.status >= 500);
   if (error.status === 0) return { kind: "failed", text: t("ed_offline"), solution: t("ed_offline_solution"), offersQuick };
@@ -199,7 +198,8 @@ function failureOf(error, canQuick) {
     const wait = error.retryAfter ? t("ed_wait", { time: speaker().duration(error.retryAfter) }) : "";
     return { kind: "failed", text: t("ed_too_many"), solution: wait, offersQuick };
   }
-  return { kind: "failed", text: errorTitle(error), solution: errorSolution(error), offersQuick };
+  const words = await import("../library/failures.js").then(({ errorWords }) => errorWords(error)).catch(() => ({ text: t("ed_export_failed"), solution: "" }));
+  return { kind: "failed", ...words, offersQuick };
 }
 
 /** @param {Headers} headers */

@@ -1,7 +1,8 @@
 /**
  * Takes an edit back to where the photo came from: the library's downloads and a job's result are made with it.
  */
-import { patch, peek, saveMask, shownOf } from "../app/store.js";
+import { keep, masks, shownOf } from "../app/photos.js";
+import { patch, peek } from "../app/store.js";
 import { shrink } from "../library/thumbs.js";
 
 /** @typedef {{[name: string]: string}} Options */
@@ -25,4 +26,13 @@ export async function keepEdit(id, mask, options) {
 function modelOptions({ model, prompt, edges, roi }) {
   const asked = { model, prompt, edges, roi };
   return /** @type {Options} */ (Object.fromEntries(Object.entries(asked).filter(([, value]) => value)));
+}
+
+/** Keep an edited mask (8-bit grey PNG of the upright photo's size). @param {string} id @param {Blob} mask */
+export async function saveMask(id, mask) {
+  if (await keep(id, { mask })) masks.delete(id);
+  else masks.set(id, mask);
+  const { job, state, stale = 0 } = /** @type {Partial<import("../app/store.js").Doc>} */ (peek(id) ?? {});
+  // A result that the server makes, or is about to make, is without it.
+  patch(id, job || state !== "completed" ? { stale: stale + 1 } : {});
 }

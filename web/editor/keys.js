@@ -3,9 +3,12 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { notify } from "../app/announce.js";
 import * as db from "../app/db.js";
 import { openDialog } from "../app/dialog.js";
-import { t } from "../app/i18n/index.js";
+import { addMessages, t } from "../app/i18n/index.js";
 import { Crosshair } from "./crosshair.js";
+import { en } from "./i18n/keys_en.js";
 import { createActions } from "./tools/actions.js";
+
+addMessages("en", en);
 
 /** @typedef {import("./pointers.js").Parts & {viewport: any, commands?: Commands}} Parts */
 /** @typedef {{export?(): void, showPhoto?(shown: boolean): void, next?(): void, previous?(): void, choose?(name: string): void}} Commands */
@@ -27,9 +30,17 @@ const LIST = [
   ["N V", "keys_photos_help"], ["Del", "keys_delete_help"], ["F", "keys_f"], ["?", "keys_list_help"],
 ];
 
-/** @param {HTMLElement} element the stage @param {Parts} parts @returns {() => void} */
-export function attachKeys(element, parts) {
-  const keys = new Keys(element, parts);
+/** @param {HTMLElement} element the stage @param {import("./session.js").Session} session @returns {() => void} */
+export function attachKeys(element, session) {
+  const { tools, settings, viewport, document, overlay, say } = session;
+  const commands = {
+    export: () => session.exporter.download(),
+    showPhoto: (/** @type {boolean} */ shown) => { session.compare.photo.value = shown; },
+    next: () => session.film.move(1),
+    previous: () => session.film.move(-1),
+    choose: (/** @type {string} */ name) => session.choose(name),
+  };
+  const keys = new Keys(element, { tools, settings, viewport, document, overlay, say, commands });
   const stop = new AbortController();
   const { signal } = stop;
   element.addEventListener("keydown", (event) => keys.down(event), { signal });

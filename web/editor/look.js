@@ -10,6 +10,7 @@ import { SmallMask } from "./gl/small.js";
 const SETTLED_MS = 180;
 const COLOURS_LATER_MS = 120;
 const LONGEST_FRAME_MS = 1000;
+const IDLE_MS = 500;
 const DEFAULT_STRENGTH = "50";
 
 export class Look {
@@ -112,4 +113,9 @@ export class Look {
 export function painted() {
   const frame = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   return Promise.race([frame, new Promise((done) => setTimeout(done, LONGEST_FRAME_MS))]);
+}
+
+/** Resolves when the page has nothing else to do, or after a moment. @returns {Promise<unknown>} */
+export function idleTime() {
+  return new Promise((done) => { if ("requestIdleCallback" in globalThis) requestIdleCallback(done, { timeout: IDLE_MS }); else setTimeout(done, IDLE_MS); });
 }

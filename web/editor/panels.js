@@ -1,77 +1,32 @@
 /**
- * The panels beside the stage: what is behind the subject, its shadow, the canvas, presets, and the file.
+ * The other panels beside the stage: shadow, canvas, presets, and the file. They follow the background's.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";
-import { has, speaker, t } from "../app/i18n/index.js";
+import { addMessages, has, speaker, t } from "../app/i18n/index.js";
+import { group, tiles } from "./background.js";
 import { canvasOf } from "./gl/layout.js";
-import { icon } from "./icons.js";
-import {
-  DEFAULT_QUALITY, DEFAULT_STRENGTH, GRADIENTS, LOSSY, SWATCHES, changed, frameKind, groundKind, withFrame, withGround, withPreset, withoutPreset,
-} from "./options.js";
+import { Guides } from "./guides.js";
+import { en } from "./i18n/panels_en.js";
+import { DEFAULT_QUALITY, DEFAULT_STRENGTH, LOSSY, frameKind, groundKind, withFrame, withPreset, withoutPreset } from "./options.js";
 import { slider } from "./toolbar.js";
 
+addMessages("en", en);
+
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./options.js").GroundKind} GroundKind */
 /** @typedef {import("./options.js").FrameKind} FrameKind */
 
-/** @param {Session} session */
-export function backgroundPanel(session) {
-  const options = session.options.value;
-  const kind = session.pickingPicture.value ? "picture" : groundKind(options, Boolean(session.look.picture.value));
-  const choose = (/** @type {GroundKind} */ next) => {
-    session.pickingPicture.value = next === "picture";
-    if (next !== "picture") session.setPicture(null);
-    session.options.value = withGround(options, next);
+/** The panels, with the guides of passport photos, which belong to a session. @param {Session} session */
+export function otherPanels(session) {
+  const guides = new Guides(session);
+  return {
+    views: { shadow: shadowPanel, canvas: canvasPanel, preset: (/** @type {Session} */ shown) => presetPanel(shown, guides), file: filePanel },
+    close: guides.close,
   };
-  return group("background", html`
-    ${tiles("ground", ["none", "colour", "gradient", "picture", "blur"], kind, choose)}
-    ${kind === "colour" ? swatches(session) : html``}
-    ${kind === "gradient" ? gradients(session) : html``}
-    ${kind === "picture" ? pictureField(session) : html``}
-    ${kind === "blur" ? slider({ label: "ed_blur", value: Number(options.background_blur), min: 1, max: 100, set: (value) => session.set({ background_blur: value }) }) : html``}`);
 }
 
 /** @param {Session} session */
-function swatches(session) {
-  const chosen = hex(session.options.value.background);
-  return html`<div class="ed-swatches" role="group" aria-label=${t("ed_colour")}>
-    ${SWATCHES.map((colour, n) => html`<button type="button" class="ed-swatch" aria-pressed=${String(colour === chosen)}
-      aria-label=${t(`ed_swatch_${n + 1}`)} data-colour=${colour} @click=${() => session.set({ background: colour })}></button>`)}
-    <label class="ed-swatch own" data-tip=${t("ed_own_colour")}><input type="color" aria-label=${t("ed_own_colour")} .value=${live(chosen)}
-      @input=${(/** @type {any} */ event) => session.set({ background: event.target.value })}></label>
-  </div>`;
-}
-
-/** @param {Session} session */
-function gradients(session) {
-  const text = session.options.value.background_gradient ?? GRADIENTS[0];
-  const [degrees, first, second] = text.split(" ");
-  const set = (/** @type {string[]} */ ...words) => session.set({ background_gradient: words.join(" ") });
-  return html`
-    <div class="ed-swatches" role="group" aria-label=${t("ed_gradient")}>
-      ${GRADIENTS.map((gradient, n) => html`<button type="button" class="ed-swatch" aria-pressed=${String(gradient === text)}
-        aria-label=${t("ed_gradient_number", { number: n + 1 })} data-gradient=${gradient} @click=${() => set(gradient)}></button>`)}
-    </div>
-    <div class="ed-pair">
-      <label class="field row">${t("ed_from")}<input type="color" .value=${live(hex(first))} @input=${(/** @type {any} */ event) => set(degrees, event.target.value, second)}></label>
-      <label class="field row">${t("ed_to")}<input type="color" .value=${live(hex(second))} @input=${(/** @type {any} */ event) => set(degrees, first, event.target.value)}></label>
-    </div>
-    ${slider({ label: "ed_direction", value: Number(degrees), min: 0, max: 360, step: 5, shown: t("ed_degrees", { count: Number(degrees) }), set: (value) => set(String(value), first, second) })}`;
-}
-
-/** @param {Session} session */
-function pictureField(session) {
-  const take = (/** @type {Event} */ event) => {
-    const [file] = /** @type {HTMLInputElement} */ (event.target).files ?? [];
-    if (file) session.setPicture(file);
-  };
-  return html`<label class="button ed-file">${icon("picture")}${t(session.look.picture.value ? "ed_other_picture" : "ed_choose_picture")}
-    <input type="file" accept="image/*" aria-label=${t("ed_choose_picture")} @change=${take}></label>`;
-}
-
-/** @param {Session} session */
-export function shadowPanel(session) {
+function shadowPanel(session) {
   const options = session.options.value;
   const kind = options.shadow || "none";
   const strength = options.shadow_opacity ? Number(options.shadow_opacity) : DEFAULT_STRENGTH;
@@ -81,7 +36,7 @@ export function shadowPanel(session) {
 }
 
 /** @param {Session} session */
-export function canvasPanel(session) {
+function canvasPanel(session) {
   const options = session.options.value;
   const kind = frameKind(options);
   const { width, height } = session.look.layout.value;
@@ -122,8 +77,8 @@ function fillFields(session) {
     <label class="switch"><input type="checkbox" .checked=${live(enlarge !== "never")} @change=${(/** @type {any} */ event) => session.set({ enlarge: event.target.checked ? "" : "never" })}><span>${t("ed_enlarge")}</span></label>`;
 }
 
-/** @param {Session} session */
-export function presetPanel(session) {
+/** @param {Session} session @param {Guides} guides */
+function presetPanel(session, guides) {
   const { presets } = session;
   const options = session.options.value;
   const chosen = session.preset.value;
@@ -139,7 +94,7 @@ export function presetPanel(session) {
       ${presets.map((preset) => html`<option value=${preset.name} .selected=${preset === chosen}>${has(`preset_${preset.name}`) ? t(`preset_${preset.name}`) : preset.title}</option>`)}
     </select></label>
     ${chosen?.source ? presetNote(chosen) : html``}
-    ${session.guides.view()}`);
+    ${guides.view()}`);
 }
 
 /** @param {import("./options.js").Preset} preset */
@@ -148,7 +103,7 @@ function presetNote({ name, source, date }) {
 }
 
 /** @param {Session} session */
-export function filePanel(session) {
+function filePanel(session) {
   const options = session.options.value;
   const format = options.format || "png";
   const quality = options.quality ? Number(options.quality) : DEFAULT_QUALITY;
@@ -160,37 +115,4 @@ export function filePanel(session) {
     ${LOSSY.has(format) ? slider({ label: "ed_quality", value: quality, min: 10, max: 100, set: (value) => session.set({ quality: value === DEFAULT_QUALITY ? "" : value }) }) : html``}
     <label class="field row">${t("ed_dpi")}<input class="ed-short" type="number" inputmode="numeric" min="1" max="2400" placeholder="72" .value=${live(options.dpi ?? "")} @change=${(/** @type {any} */ event) => session.set({ dpi: event.target.value })}></label>
     ${format === "jpeg" && groundKind(options, Boolean(session.look.picture.value)) === "none" ? html`<p class="soft small">${t("ed_jpeg_white")}</p>` : html``}`);
-}
-
-/** A group of controls with its name as heading. @param {string} name @param {unknown} content @param {string} [aside] */
-function group(name, content, aside = "") {
-  return html`<section class="ed-group" role="group" aria-labelledby=${`ed-group-${name}`}>
-    <div class="ed-group-head"><h2 id=${`ed-group-${name}`}>${t(`ed_${name}`)}</h2>${aside ? html`<span class="soft small">${aside}</span>` : html``}</div>${content}</section>`;
-}
-
-/** A choice of one, as tiles with icons. @template {string} T @param {string} name @param {T[]} kinds @param {string} chosen @param {(kind: T) => void} choose */
-function tiles(name, kinds, chosen, choose) {
-  return html`<div class=${`ed-tiles ${name}`} role="radiogroup" aria-label=${t(`ed_choice_${name}`)}>
-    ${kinds.map((kind) => html`<label class="ed-tile"><input type="radio" name=${`ed-${name}`} .checked=${live(kind === chosen)} @change=${() => choose(kind)}>
-      ${icon(name === "ground" ? kind : `${name}_${kind}`)}<span>${t(`ed_${name}_${kind}`)}</span></label>`)}
-  </div>`;
-}
-
-/** A colour as an input of type colour takes it. @param {string | undefined} colour */
-function hex(colour) {
-  const digits = (colour ?? "").trim().toLowerCase().replace(/^#/, "");
-  if (/^[0-9a-f]{3}$/.test(digits)) return `#${[...digits].map((digit) => digit + digit).join("")}`;
-  if (/^[0-9a-f]{6}/.test(digits)) return `#${digits.slice(0, 6)}`;
-  return digits === "black" ? "#000000" : "#ffffff";
-}
-
-/** Colour the swatches: a template can't, under a policy without inline styles. @param {Element} panel */
-export function paintSwatches(panel) {
-  for (const swatch of panel.querySelectorAll(".ed-swatch")) {
-    if (!(swatch instanceof HTMLElement)) continue;
-    const { colour, gradient } = swatch.dataset;
-    const [degrees, first, second] = (gradient ?? "").split(" ");
-    if (colour) swatch.style.background = colour;
-    if (gradient) swatch.style.background = `linear-gradient(${degrees}deg, ${first}, ${second})`;
-  }
 }

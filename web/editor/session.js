@@ -3,20 +3,20 @@
  */
 import { batch, computed, effect, signal } from "../vendor/signals/signals-core.js";
 import { notify, say } from "../app/announce.js";
+import { part } from "../app/connection.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { keep, facts as modelFacts } from "../app/photos.js";
-import { matteOf, patch, peek } from "../app/store.js";
+import { facts as modelFacts } from "../app/model.js";
+import { keep, matteOf } from "../app/photos.js";
+import { patch, peek } from "../app/store.js";
 import * as png8 from "./core/png8.js";
 import { Exporter } from "./export.js";
 import { Filmstrip } from "./filmstrip.js";
-import { Guides } from "./guides.js";
 import { keepEdit } from "./keep.js";
 import { changed, exportOptions, presetList, presetOf, withoutName } from "./options.js";
-import { painted } from "./look.js";
+import { idleTime, painted } from "./look.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
-import { createActions } from "./tools/actions.js";
 import { createTools } from "./tools/index.js";
 
 /** @typedef {import("../app/api.js").StudioFacts} StudioFacts */
@@ -63,10 +63,14 @@ export class Session {
     document.autosave.reword(withoutName(this.options.value, this.presets));
     /** The preset whose options are all in use. */
     this.preset = computed(() => presetOf(this.presets, this.options.value));
-    this.guides = new Guides(this);
     this.exporter = new Exporter(this);
-    this.tools = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts });
-    this.actions = createActions({ document, say });
+    // The picture is seen before the tools get ready.
+    const idle = painted().then(idleTime);
+    const { tools, arrived, all, stop: stopTools } = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts, idle });
+    this.tools = tools;
+    /** Grows with each tool that is loaded. */
+    this.arrived = arrived;
+    this.#restOfTools = all;
     this.say = say;
     this.history = computed(() => {
       this.#changes.value;
@@ -83,6 +87,7 @@ export class Session {
     this.#begin();
     this.#limit().catch(() => undefined);
     this.close = () => {
+      stopTools();
       for (const tool of this.tools.values()) tool.stop?.();
       this.#keepEdit();
       unsubscribe();
@@ -90,11 +95,28 @@ export class Session {
       stopView();
       this.exporter.close();
       this.film.close();
-      this.guides.close();
     };
   }
 
   #opened = false;
+
+  /** Whether all that follows the brush is loaded. */
+  complete = signal(false);
+  #restOfTools;
+
+  /** Load what follows the brush, one after another, so that it is there when the server is not. @param {(() => Promise<void>)[]} first */
+  follow(first) {
+    // `part` has said why something is not loaded.
+    this.#follow(first).then(() => { this.complete.value = true; }, () => undefined);
+  }
+
+  /** @param {(() => Promise<void>)[]} first */
+  async #follow(first) {
+    await painted();
+    for (const load of first) await load();
+    await this.#restOfTools();
+    await part(() => this.document.work.run("load"));
+  }
 
   async #keepEdit() {
     if (!this.#edited) return;
@@ -214,9 +236,15 @@ export class Session {
     return true;
   }
 
+  /** Do something to the whole mask. @param {(actions: import("./tools/actions.js").Actions) => unknown} run */
+  async whole(run) {
+    const { createActions } = await part(() => import("./tools/actions.js"));
+    return run(createActions(this));
+  }
+
   /** Keep all of the photo, to erase by hand. */
-  keepAll() {
-    this.actions.full();
+  async keepAll() {
+    await this.whole((actions) => actions.full());
     this.doubt.value = null;
     this.settings.mode.value = "erase";
     this.choose("brush");
@@ -234,7 +262,7 @@ export class Session {
   async detectAgain(model) {
     this.exporter.state.value = { kind: "busy", text: t("ed_opening") };
     try {
-      await this.actions.detectAgain({ model });
+      await this.whole((actions) => actions.detectAgain({ model }));
       this.exporter.state.value = { kind: "idle" };
       this.doubt.value = this.look.small.update().kept() < NOTHING ? "nothing" : null;
     } catch (error) {

@@ -1,7 +1,6 @@
 /**
- * What pointers and keys do to the view: the tools' own are attached by `pointers.js` and `keys.js`.
+ * What pointers and keys do to the view: the tools' own are attached by `pointers.js` and, later, by `keys.js`.
  */
-import { attachKeys } from "./keys.js";
 import { attachPointers } from "./pointers.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -12,18 +11,10 @@ const WHEEL = 0.002;
  * @param {HTMLElement} editor @param {HTMLElement} element the stage @param {Session} session @param {import("./stage.js").Stage} stage
  * @returns {() => void}
  */
-export function attachEditorKeys(editor, element, session, stage) {
+export function attachEditor(editor, element, session, stage) {
   const { tools, settings, viewport, document } = session;
   const parts = { tools, settings, viewport, document, overlay: session.overlay, say: session.say };
-  const commands = {
-    export: () => session.exporter.download(),
-    compare: () => session.compareBy(session.compare.mode.value === "split" ? "off" : "split"),
-    showPhoto: (/** @type {boolean} */ shown) => { session.compare.photo.value = shown; },
-    next: () => session.film.move(1),
-    previous: () => session.film.move(-1),
-    choose: (/** @type {string} */ name) => session.choose(name),
-  };
-  const detach = [attachPointers(element, parts), attachKeys(element, { ...parts, commands })];
+  const detach = attachPointers(element, parts);
   const keys = new AbortController();
   const { signal } = keys;
   editor.addEventListener("keydown", (event) => {
@@ -49,7 +40,7 @@ export function attachEditorKeys(editor, element, session, stage) {
   }, { capture: true, signal });
   return () => {
     keys.abort();
-    for (const stop of detach) if (typeof stop === "function") stop();
+    detach();
     session.compare.photo.value = false;
   };
 }

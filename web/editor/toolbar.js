@@ -58,7 +58,8 @@ function rove(event) {
 
 /** The settings of the tool in use. @param {Session} session */
 export function toolOptions(session) {
-  const { settings } = session;
+  const { settings, arrived } = session;
+  arrived.value;
   const tool = TOOLS.find(({ name }) => name === settings.tool.value) ?? HAND;
   return html`<div class="ed-tool-options" role="group" aria-label=${t(`ed_tool_${tool.name}`)}>
     <h2>${t(`ed_tool_${tool.name}`)}</h2>
@@ -127,17 +128,17 @@ function pendingActions(session, tool) {
 }
 
 /** What is done to all of the cut-out. @param {Session} session */
-function wholeActions({ actions, document }) {
-  const area = document.width * document.height;
-  const button = (/** @type {string} */ name, /** @type {() => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${run}>${t(`ed_whole_${name}`)}</button>`;
+function wholeActions(session) {
+  const area = session.document.width * session.document.height;
+  const button = (/** @type {string} */ name, /** @type {(actions: import("./tools/actions.js").Actions) => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${() => session.whole(run)}>${t(`ed_whole_${name}`)}</button>`;
   return html`<details class="ed-whole" @toggle=${(/** @type {any} */ event) => event.currentTarget.scrollIntoView({ block: "nearest" })}><summary>${t("ed_whole")}</summary><div class="ed-chips">
-    ${button("holes", () => actions.fillHoles(Math.round(area * SPECK)))}
-    ${button("specks", () => actions.dropSpecks(Math.round(area * SPECK)))}
-    ${button("contrast", () => actions.contrast(CONTRAST))}
-    ${button("invert", () => actions.invert())}
-    ${button("full", () => actions.full())}
-    ${button("empty", () => actions.empty())}
-    ${button("reset", () => actions.reset())}
+    ${button("holes", (actions) => actions.fillHoles(Math.round(area * SPECK)))}
+    ${button("specks", (actions) => actions.dropSpecks(Math.round(area * SPECK)))}
+    ${button("contrast", (actions) => actions.contrast(CONTRAST))}
+    ${button("invert", (actions) => actions.invert())}
+    ${button("full", (actions) => actions.full())}
+    ${button("empty", (actions) => actions.empty())}
+    ${button("reset", (actions) => actions.reset())}
   </div></details>`;
 }
 

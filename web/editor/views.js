@@ -2,14 +2,14 @@
  * The editor's views: each part of the window is rendered by itself, when what it shows has changed.
  */
 import { html, render } from "../vendor/lit-html/lit-html.js";
-import { effect } from "../vendor/signals/signals-core.js";
+import { effect, signal } from "../vendor/signals/signals-core.js";
+import { part as laterPart } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
+import { backgroundPanel, paintSwatches } from "./background.js";
 import { compareSlider, placeSlider } from "./compare.js";
 import { exportButtons, exportNotice } from "./export.js";
 import { icon } from "./icons.js";
-import { showKeys } from "./keys.js";
-import { attachEditorKeys } from "./shortcuts.js";
-import { backgroundPanel, canvasPanel, filePanel, paintSwatches, presetPanel, shadowPanel } from "./panels.js";
+import { attachEditor } from "./shortcuts.js";
 import { toolOptions, toolbar } from "./toolbar.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -26,11 +26,13 @@ export function attachViews(root, session) {
   const element = /** @type {HTMLElement} */ (root.querySelector(".ed-stage"));
   const { compare, stage } = session;
   const draw = (/** @type {string} */ name, /** @type {(session: Session) => unknown} */ view) => effect(() => { render(view(session), part(name)); });
+  /** Panels that follow. */
+  const others = signal(/** @type {ReturnType<typeof import("./panels.js").otherPanels>|undefined} */ (undefined));
   const stops = [
     draw("top", topBar),
     draw("tools", toolbar),
     effect(() => {
-      render(panel(session), part("panel"));
+      render(panel(session, others.value?.views), part("panel"));
       paintSwatches(part("panel"));
     }),
     draw("hud", hud),
@@ -41,11 +43,24 @@ export function attachViews(root, session) {
       placeSlider(part("split"), stage.span.value);
     }),
     effect(() => { editor.dataset.panel = session.panel.value; }),
-    attachEditorKeys(editor, element, session, stage),
+    attachEditor(editor, element, session, stage),
+    () => others.peek()?.close(),
   ];
+  let closed = false;
+  session.follow([
+    async () => {
+      const { attachKeys } = await laterPart(() => import("./keys.js"));
+      if (!closed) stops.push(attachKeys(element, session));
+    },
+    async () => {
+      const { otherPanels } = await laterPart(() => import("./panels.js"));
+      if (!closed) others.value = otherPanels(session);
+    },
+  ]);
   element.focus({ preventScroll: true });
   return {
     close() {
+      closed = true;
       for (const stop of stops) stop();
     },
   };
@@ -86,7 +101,7 @@ function hud(session) {
       <button type="button" class="icon-button" aria-label=${t("ed_compare")} data-tip=${t("ed_compare")} aria-pressed=${String(mode === "split")} @click=${() => by("split")}>${icon("split")}</button>
       <button type="button" class="icon-button" aria-label=${t("ed_sides")} data-tip=${t("ed_sides")} aria-pressed=${String(mode === "sides")} @click=${() => by("sides")}>${icon("sides")}</button>
       <button type="button" class="icon-button" aria-label=${t(`ed_overlay_${overlay}`)} data-tip=${t(`ed_overlay_${overlay}`)} aria-keyshortcuts="Q" aria-pressed=${String(overlay !== "none")} @click=${nextOverlay}>${icon("eye")}</button>
-      <button type="button" class="icon-button ed-wide" aria-label=${t("keys_title")} data-tip=${t("keys_title")} aria-haspopup="dialog" @click=${() => showKeys(settings)}>${icon("keys")}</button>
+      <button type="button" class="icon-button ed-wide" aria-label=${t("keys_title")} data-tip=${t("keys_title")} aria-haspopup="dialog" @click=${async () => (await laterPart(() => import("./keys.js"))).showKeys(settings)}>${icon("keys")}</button>
     </div>
     <p class="ed-facts small soft">${t("ed_kept", { share: speaker().number(session.look.kept.value, { style: "percent", maximumFractionDigits: 0 }) })}</p>`;
 }
@@ -97,9 +112,10 @@ function notices(session) {
 }
 
 /** That an object is looked for, and why it was not found. @param {Session} session */
-function objectNotice({ tools, settings }) {
-  const tool = settings.tool.value === "object" && /** @type {import("./tools/object.js").ObjectTool|undefined} */ (tools.get("object"));
-  if (!tool) return html``;
+function objectNotice({ tools, settings, arrived }) {
+  arrived.value;
+  const tool = settings.tool.value === "object" ? /** @type {import("./tools/object.js").ObjectTool|undefined} */ (tools.get("object")) : undefined;
+  if (!tool?.busy) return html``;
   if (tool.busy.value) return html`<div class="ed-toast"><span class="ed-spinner"></span>${t("tool_object_busy")}</div>`;
   return tool.trouble.value ? html`<div class="ed-toast bad">${icon("warn")}<div>${tool.trouble.value}${tool.marked ? html`<div class="ed-toast-actions"><button type="button" class="button" @click=${() => tool.again()}>${t("ed_try_again")}</button></div>` : html``}</div><button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { tool.trouble.value = ""; }}>${icon("close")}</button></div>` : html``;
 }
@@ -125,8 +141,8 @@ function doubtNotice(session) {
     <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { session.doubt.value = null; }}>${icon("close")}</button></div>`;
 }
 
-/** @param {Session} session */
-function panel(session) {
+/** @param {Session} session @param {{[name: string]: (session: Session) => unknown}} [others] */
+function panel(session, others) {
   const shown = session.panel.value;
   return html`
     <div class="ed-tabs" role="tablist" aria-label=${t("ed_panels")}>
@@ -136,10 +152,7 @@ function panel(session) {
     <div class="ed-groups">
       <div data-group="cut">${toolOptions(session)}</div>
       <div data-group="background">${backgroundPanel(session)}</div>
-      <div data-group="shadow">${shadowPanel(session)}</div>
-      <div data-group="canvas">${canvasPanel(session)}</div>
-      <div data-group="preset">${presetPanel(session)}</div>
-      <div data-group="file">${filePanel(session)}</div>
+      ${PANELS.slice(2).map((name) => html`<div data-group=${name}>${others?.[name](session)}</div>`)}
     </div>`;
 }
 

@@ -1,16 +1,14 @@
 // What a person does with photos: take in, open, download, change, remove.
 import { say } from "../app/announce.js";
-import { knownFacts } from "../app/facts.js";
+import { knownFacts } from "../app/api.js";
+import { part } from "../app/connection.js";
+import { get, put } from "../app/db.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { add, all, dispatch, patch, photos as photoBlobs } from "../app/store.js";
-import { TAB } from "../app/tabs.js";
+import { add, all } from "../app/store.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { defaults, restoreDefaults } from "./defaults.js";
 import { examine, filesIn, identity } from "./intake.js";
 import { keepWaiting, pump } from "./sender.js";
-
-/** @typedef {import("../app/store.js").Doc} Doc */
 
 /** What was left out of the last intake. */
 export const leftOut = signal(/** @type {{others: string[], twice: number}|undefined} */ (undefined));
@@ -19,10 +17,27 @@ const LOST = new Set(["photo_gone", "result_expired", "unreadable_file"]);
 /** Files that are being looked into. */
 export const looking = signal(0);
 
+/** The options that new photos get: what was chosen last. @type {import("../vendor/signals/signals-core.js").Signal<import("../app/store.js").Options>} */
+export const defaults = signal(/** @type {import("../app/store.js").Options} */ ({}));
+
+/** @type {Promise<void>|undefined} */
+let restored;
+
+/** Bring back the choice of an earlier visit, once. */
+export function restoreDefaults() {
+  restored ??= get("settings", "options").then((kept) => { defaults.value = kept?.value ?? {}; });
+  return restored;
+}
+
+/** @param {import("../app/store.js").Options} options */
+export function setDefaults(options) {
+  defaults.value = options;
+  put("settings", { key: "options", value: options });
+}
+
 /** Take files in. A first photo that comes alone goes straight to the model and opens; others become jobs. @param {import("./drop.js").Dropped[]} items */
 export async function takeIn(items) {
   const found = await filesIn(items);
-  if (!found.length) return;
   looking.value += found.length;
   try {
     const known = await knownFacts();
@@ -31,7 +46,7 @@ export async function takeIn(items) {
     const lost = new Map([...here].filter(([, doc]) => doc.state === "failed" && LOST.has(doc.error?.code ?? "")));
     const { photos: taken, others, twice } = await examine(found, known, new Set([...here.keys()].filter((key) => !lost.has(key))));
     leftOut.value = others.length || twice ? { others, twice } : undefined;
-    const photos = taken.filter((photo) => !bringBack(photo, lost));
+    const photos = lost.size ? (await part(() => import("./retry.js"))).bringBack(taken, lost) : taken;
     if (!photos.length) {
       if (taken.length) pump();
       else say(t("nothing_added"));
@@ -48,17 +63,6 @@ export async function takeIn(items) {
   } finally {
     looking.value -= found.length;
   }
-}
-
-/** The bytes of a photo that was lost are here once more: it goes on. @param {import("./intake.js").Photo} photo @param {Map<string, Doc>} lost */
-function bringBack(photo, lost) {
-  const doc = lost.get(identity(photo, photo.blob.size));
-  if (!doc) return false;
-  photoBlobs.set(doc.id, photo.blob);
-  patch(doc.id, { tab: TAB });
-  dispatch(doc.id, { type: "retry" });
-  keepWaiting([doc.id]);
-  return true;
 }
 
 /** @param {string} id */

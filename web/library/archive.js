@@ -1,5 +1,6 @@
 // Photos in a ZIP file, unpacked one after another, each no larger than a photo may be.
-import { sniff } from "./sniff.js";
+import { sniff } from "./intake.js";
+import { ownError } from "./pace.js";
 import { entriesOf, openEntry } from "../app/unzip.js";
 
 /** @typedef {import("./intake.js").Photo} Photo */
@@ -23,7 +24,7 @@ export async function unzipPhotos(archive, limit) {
     const blob = opened ?? new Blob();
     const { kind, ...size } = sniff(await blob.slice(0, 65536).arrayBuffer());
     const code = large ? "upload_too_large" : !opened ? "bad_entry" : kind === "empty" ? "empty_image" : kind === "other" ? "unsupported_format" : undefined;
-    const error = code ? { code, text: "", solution: "", details: "", retryable: false } : undefined;
+    const error = code ? ownError(code) : undefined;
     photos.push({ name, path, blob, type: blob.type, modified: entry.modified, ...size, error });
   }
   return photos;

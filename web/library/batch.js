@@ -1,21 +1,21 @@
 // The view of all photos; loaded with the first of them.
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
-import { effect, signal } from "../vendor/signals/signals-core.js";
+import { effect } from "../vendor/signals/signals-core.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { isOver } from "../app/events.js";
-import { facts } from "../app/facts.js";
+import { facts } from "../app/api.js";
+import { loadedLater, part } from "../app/connection.js";
 import { all, counts, order } from "../app/store.js";
 import { leads, TAB } from "../app/tabs.js";
 import { leftOut, looking } from "./actions.js";
 import { bulkPanel } from "./bulk.js";
 import { prepareEditing } from "./drop.js";
-import { chooseFolder, choosePhotos } from "./hero.js";
+import { chooseFolder, choosePhotos } from "./library.js";
 import { PhotoList } from "./list.js";
 import { pause, queueLost } from "./pace.js";
-import { announce, eta, noteTimes, overall } from "./progress.js";
-import { filter, selected, shown, unsure } from "./selection.js";
+import { announce, eta, filter, noteTimes, overall, selected, shown, unsure } from "./overview.js";
 
-/** @typedef {import("./selection.js").Filter} Filter */
+/** @typedef {import("./overview.js").Filter} Filter */
 
 /** @param {HTMLElement} root @returns {{close(): void}} */
 export function openBatch(root) {
@@ -54,15 +54,6 @@ function library() {
 const PREPARE_MS = 1000;
 const ADOPT_MS = 3000;
 
-/** A part of the view that is loaded when it is shown for the first time. @param {() => Promise<() => unknown>} load */
-function loadedLater(load) {
-  const part = signal(/** @type {(() => unknown)|undefined} */ (undefined));
-  return () => {
-    if (!part.value) load().then((loaded) => { part.value = loaded; }, () => undefined);
-    return part.value?.() ?? nothing;
-  };
-}
-
 const failedPanel = loadedLater(async () => (await import("./failed.js")).failedPanel);
 const lines = loadedLater(async () => (await import("./notices.js")).notices);
 
@@ -81,7 +72,7 @@ function progressCard() {
   const left = eta.value === undefined ? "" : t("time_left", { time: speaker().duration(eta.value) });
   return html`<div class="progress-card panel">
     <p><strong>${t("done_of", { done, of })}</strong> <span class="soft">${failed ? t("failed_count", { count: failed }) : ""} ${left}</span></p>
-    <button type="button" class="button" @click=${async () => (await import("./cancel.js")).cancelAll()}>${t("cancel")}</button>
+    <button type="button" class="button" @click=${async () => (await part(() => import("./cancel.js"))).cancelAll()}>${t("cancel")}</button>
     <div class="track" role="progressbar" aria-label=${t("overall_progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}><i></i></div>
   </div>`;
 }

@@ -1,35 +1,39 @@
 // Looks for all photos or the selected ones, and what to do with the results.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { live } from "../app/live.js";
 import { computed, signal } from "../vendor/signals/signals-core.js";
-import { notify } from "../app/announce.js";
-import { facts, optionsOf } from "../app/facts.js";
+import { facts, optionsOf } from "../app/api.js";
+import { loadedLater, part } from "../app/connection.js";
 import { has, t } from "../app/i18n/index.js";
 import { changes, order } from "../app/store.js";
-import { defaults, setDefaults } from "./defaults.js";
-import { errorText } from "./failures.js";
+import { defaults, setDefaults } from "./actions.js";
 import { icon } from "./icons.js";
-import { done, selected, selectNone, targets } from "./selection.js";
+import { done, selected, selectNone, targets } from "./overview.js";
 
 /** @typedef {import("../app/store.js").Options} Options */
 
 const GROUNDS = ["", "ffffff", "f1f1ef", "000000"];
 const FORMATS = ["png", "webp", "jpeg"];
-const NAMED = /** @type {{[name: string]: string}} */ ({ white: "ffffff", black: "000000" });
+/** Colours that presets name. */
+export const NAMED = /** @type {{[name: string]: string}} */ ({ white: "ffffff", black: "000000" });
 
+const presetNote = loadedLater(async () => (await import("./preset_note.js")).presetNote);
 /** What the panel shows, until it is applied. */
 const draft = signal(/** @type {Options|undefined} */ (undefined));
 /** How many of how many are packed; undefined while nothing is. */
-const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
+export const packing = signal(/** @type {{done: number, of: number}|undefined} */ (undefined));
 /** Whether the looks are open where they have no column of their own. */
 const open = signal(false);
 const shownOptions = computed(() => draft.value ?? defaults.value);
 
+/** @param {Options} options */
+function chosen(options) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== ""));
+}
+
 /** The options with those that the preset stands for. @param {Options} options @returns {Options} */
 function effective(options) {
   const preset = facts.value?.presets[options.preset ?? ""];
-  const own = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== ""));
-  const all = { ...(preset ? optionsOf(preset) : {}), ...own };
+  const all = { ...(preset && optionsOf(preset)), ...chosen(options) };
   return { ...all, background: (NAMED[all.background] ?? all.background ?? "").replace("#", "") };
 }
 
@@ -41,10 +45,10 @@ function change(change) {
 async function apply() {
   const options = { preset: "", background: "", format: "", ...shownOptions.peek() };
   const ids = targets.peek();
-  setDefaults(Object.fromEntries(Object.entries(options).filter(([, value]) => value !== "")));
+  setDefaults(chosen(options));
   draft.value = undefined;
   open.value = false;
-  (await import("./results.js")).applyOptions([...ids], options);
+  (await part(() => import("./results.js"))).applyOptions([...ids], options);
 }
 
 export function bulkPanel() {
@@ -52,6 +56,7 @@ export function bulkPanel() {
   const some = selected.value.size;
   const options = shownOptions.value;
   const looks = effective(options);
+  queueMicrotask(() => check(looks));
   return html`<aside class="bulk" aria-label=${t("looks")}>
     <div class="looks panel" id="looks" ?data-open=${open.value} @keydown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") open.value = false; }}>
     <header><h2>${some ? t("for_selected", { count: some }) : t("for_all", { count: order.value.length })}</h2>
@@ -73,12 +78,12 @@ export function bulkPanel() {
 function presetField({ preset = "" }) {
   const known = facts.value?.presets ?? {};
   return html`<label class="field"><span>${t("preset")}</span>
-    <select .value=${live(preset)} @change=${(/** @type {any} */ event) => change({ preset: event.target.value, background: "", format: "" })}>
+    <select .value=${preset} @change=${(/** @type {any} */ event) => change({ preset: event.target.value, background: "", format: "" })}>
       <option value="" ?selected=${!preset}>${t("preset_none")}</option>
       ${marketplacesFirst(known).map(([name, facts]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, facts)}</option>`)}
     </select>
     </label>
-    ${preset && known[preset] ? html`<p class="soft small">${presetNote(known[preset])} ${known[preset].source ? html`<a href=${known[preset].source} target="_blank" rel="noopener noreferrer">${t("preset_check")}</a>` : nothing}</p>` : nothing}`;
+    ${known[preset] ? presetNote(known[preset]) : nothing}`;
 }
 
 /** @param {{[name: string]: import("../app/api.js").Preset}} presets */
@@ -89,26 +94,24 @@ function marketplacesFirst(presets) {
 /** @param {string} name @param {import("../app/api.js").Preset} preset */
 function presetTitle(name, preset) {
   if (has(`preset_${name}`)) return t(`preset_${name}`);
-  return typeof preset.title === "string" ? preset.title : name;
-}
-
-/** What a preset does: its size, ground and format. @param {import("../app/api.js").Preset} preset */
-function presetNote(preset) {
-  const { canvas, max_width: width, max_height: height, format, background } = optionsOf(preset);
-  const size = canvas ? `${canvas.replace(/[x ]/, "\u00d7")} px` : width ? `\u2264\u00a0${width}\u00d7${height}` : "";
-  return [size, background && t(`ground_${NAMED[background] ?? "colour"}`), format && t(`format_${format}`)].filter(Boolean).join(" \u00b7 ");
+  return preset.title ?? name;
 }
 
 /** @param {Options} options @param {string} colour */
 function swatch({ background = "" }, colour) {
   const name = t(`ground_${colour || "none"}`);
-  return html`<label class="swatch ${colour ? `c-${colour}` : "checker"}" title=${name}><input type="radio" name="ground" aria-label=${name} .checked=${live(background === colour)} @change=${() => change({ background: colour })}></label>`;
+  return html`<label class="swatch ${colour ? `c-${colour}` : "checker"}" title=${name}><input type="radio" name="ground" aria-label=${name} value=${colour} @change=${() => change({ background: colour })}></label>`;
+}
+
+/** Check the ground that is shown: a person may have chosen one that a preset does not take. @param {Options} looks */
+function check({ background }) {
+  for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(".grounds [type=radio]"))) input.checked = input.value === background;
 }
 
 /** @param {Options} options */
 function pickSwatch({ background = "" }) {
   const own = background !== "" && !GROUNDS.includes(background);
-  return html`<label class="swatch pick-colour ${own ? "own" : ""}" title=${t("ground_pick")}><input type="color" aria-label=${t("ground_pick")} .value=${live(own ? `#${background}` : "#c9d8f0")}
+  return html`<label class="swatch pick-colour ${own ? "own" : ""}" title=${t("ground_pick")}><input type="color" aria-label=${t("ground_pick")} .value=${own ? `#${background}` : "#c9d8f0"}
     @input=${(/** @type {any} */ event) => change({ background: event.target.value.slice(1) })}></label>`;
 }
 
@@ -128,21 +131,11 @@ function results() {
 }
 
 async function saveAll() {
-  const docs = done();
-  if (!docs.length || packing.peek()) return;
-  const of = docs.length;
-  packing.value = { done: 0, of };
-  try {
-    const { downloadAll } = await import("./download.js");
-    await downloadAll(docs, (done) => { packing.value = { done, of }; });
-  } catch (error) {
-    notify(t("download_failed", { reason: await errorText(error) }));
-  }
-  packing.value = undefined;
+  (await part(() => import("./download.js"))).saveAll();
 }
 
 async function saveMetadata() {
-  (await import("./download.js")).downloadMetadata();
+  (await part(() => import("./download.js"))).downloadMetadata();
 }
 
 function kept() {
@@ -153,6 +146,6 @@ function kept() {
 
 /** The selected photos can be brought back; everything is deleted after a question. */
 async function removeThem() {
-  if (selected.peek().size) (await import("./removal.js")).removePhotos([...targets.peek()]);
-  else (await import("./delete.js")).confirmDelete();
+  if (selected.peek().size) (await part(() => import("./removal.js"))).removePhotos([...targets.peek()]);
+  else (await part(() => import("./delete.js"))).confirmDelete();
 }

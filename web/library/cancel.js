@@ -5,7 +5,7 @@ import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { all, dispatch, peek, together } from "../app/store.js";
 import { stopDirect } from "./direct.js";
-import { remade } from "./progress.js";
+import { remade } from "./overview.js";
 import { pump, stopUploads } from "./sender.js";
 
 /** Stop everything that has not ended. */

@@ -1,9 +1,8 @@
 // Deletes photos and jobs on the server. The browser remembers what is not deleted yet, and tries again when the server answers, or at the next visit.
 import { notify } from "../app/announce.js";
-import { apiKey, isGone, request } from "../app/api.js";
+import { apiKey, isGone, knownFacts, request } from "../app/api.js";
 import { whenReachable } from "../app/connection.js";
 import * as db from "../app/db.js";
-import { knownFacts } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { moreTexts } from "./failures.js";
 import { passes, waitFor } from "./pace.js";

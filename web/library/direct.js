@@ -1,7 +1,8 @@
-// Photos without a job: the model's matte from `/matte`, pictures from `/compose`.
-import { facts as serverFacts } from "../app/facts.js";
-import { all, dispatch, matteOf, peek } from "../app/store.js";
-import { facts as matteFacts, keep } from "../app/photos.js";
+// Photos without a job: the model's matte from `/matte`. Loaded with the first of them.
+import { facts as serverFacts } from "../app/api.js";
+import { all, dispatch, peek } from "../app/store.js";
+import { facts as matteFacts } from "../app/model.js";
+import { matteOf } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
 import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
 
@@ -9,7 +10,7 @@ import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
 const running = new Map();
 
 /** Whether the photo goes without a job. @param {import("../app/store.js").Doc} doc */
-export function isDirect(doc) {
+function isDirect(doc) {
   return Boolean(doc.direct) || !serverFacts.peek()?.jobs || queueLost.peek();
 }
 
@@ -55,12 +56,7 @@ async function work(id, signal) {
 }
 
 /** The size in the header of a PNG. @param {Blob} png */
-export async function pngSize(png) {
+async function pngSize(png) {
   const head = new DataView(await png.slice(0, 24).arrayBuffer());
   return { width: head.getUint32(16), height: head.getUint32(20) };
-}
-
-/** Keep a result, so that it is composed once. @param {string} id @param {string} key @param {Blob} blob */
-export async function keepResult(id, key, blob) {
-  await keep(id, { result: { key, blob } });
 }

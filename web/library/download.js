@@ -1,15 +1,15 @@
 // All results in one ZIP file, and what is known of them as JSON.
 import * as api from "../app/api.js";
 import { notify } from "../app/announce.js";
-import { facts, optionsOf } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
 import { peek } from "../app/store.js";
 import { downloadZip } from "../vendor/client-zip/client-zip.js";
+import { packing } from "./bulk.js";
 import { errorText } from "./failures.js";
 import { resultBlob, saveBlob } from "./results.js";
 import { stems } from "./names.js";
 import { isCurrent } from "./remake.js";
-import { targets } from "./selection.js";
+import { done, targets } from "./overview.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 
@@ -18,8 +18,22 @@ const PART_BYTES = 512 * 1024 * 1024;
 const ARCHIVE = "photos.zip";
 const NAMED = 4;
 
-/** Save all results: as the server's archive where all of them are there, otherwise packed here. @param {Doc[]} docs @param {(done: number) => void} onPacked */
-export async function downloadAll(docs, onPacked) {
+/** Save all results, one run at a time. */
+export async function saveAll() {
+  const docs = done();
+  if (!docs.length || packing.peek()) return;
+  const of = docs.length;
+  packing.value = { done: 0, of };
+  try {
+    await downloadAll(docs, (done) => { packing.value = { done, of }; });
+  } catch (error) {
+    notify(t("download_failed", { reason: await errorText(error) }));
+  }
+  packing.value = undefined;
+}
+
+/** As the server's archive where all of them are there, otherwise packed here. @param {Doc[]} docs @param {(done: number) => void} onPacked */
+async function downloadAll(docs, onPacked) {
   if (docs.every((doc) => isCurrent(doc))) await fromServer(docs, onPacked);
   else await packed(docs, onPacked);
 }
@@ -94,10 +108,10 @@ export function metadata() {
     const { name, path, state, error, edit, options } = doc;
     // An earlier result does not count for a photo that has failed since.
     const result = state === "failed" ? undefined : doc.result;
-    const preset = facts.peek()?.presets[options.preset ?? ""];
+    const preset = api.facts.peek()?.presets[options.preset ?? ""];
     return [{
       name, path, status: state, width: result?.width ?? null, height: result?.height ?? null, bytes: result?.bytes || null,
-      format: result ? options.format || (preset && optionsOf(preset).format) || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
+      format: result ? options.format || (preset && api.optionsOf(preset).format) || result.format : null, model: result?.model || null, confidence: result?.confidence ?? null,
       seconds: result?.ms === undefined ? null : result.ms / 1000, edited: Boolean(edit), error: error ? error.code : null,
     }];
   });

@@ -1,33 +1,21 @@
 // Files as they come in: dropped, with their folders, picked or pasted. Photos may be dropped anywhere on the page.
-
-import { reachable } from "../app/api.js";
+import { part } from "../app/connection.js";
 
 /** @typedef {File | FileSystemEntry} Dropped */
 
-const AGAIN_MS = 2000;
 /** Loaded when it is opened, or a photo is expected. */
 export const EDITOR = "../editor/editor.js";
 
-/** Load the editor before a photo is opened: while one is on its way, or nothing else happens. */
+/** Load what a photo that comes alone needs: while it is on its way, or nothing else happens. */
 export function expectPhoto() {
+  Promise.all([import("./direct.js"), import("../app/model.js")]).catch(() => undefined);
   import(EDITOR).then(({ prepareEditor }) => Promise.all(Object.values(prepareEditor()))).catch(() => undefined);
 }
 
 /** Take files in; what that needs is loaded with the first of them, as soon as the server answers. @param {Dropped[]} items */
 export async function take(items) {
-  const { takeIn } = await loaded();
+  const { takeIn } = await part(() => import("./actions.js"));
   await takeIn(items);
-}
-
-async function loaded() {
-  for (;;) {
-    try {
-      return await import("./actions.js");
-    } catch {
-      reachable.value = false;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    }
-  }
 }
 
 /** Load what photos need while nothing else happens, so that it is there when the server is not. */
@@ -42,10 +30,10 @@ export function prepareEditing() {
   if (!connection?.saveData) (globalThis.requestIdleCallback ?? setTimeout)(expectPhoto);
 }
 
-/** What is dropped: files, or entries that may be folders. They are only there while the event is handled. @param {DataTransfer} transfer @returns {Dropped[]} */
+/** What is dropped: files, or entries where folders are among them. They are only there while the event is handled. @param {DataTransfer} transfer @returns {Dropped[]} */
 export function dropped({ items, files }) {
   const entries = [...items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? null);
-  return entries.length && entries.every(Boolean) ? /** @type {FileSystemEntry[]} */ (entries) : [...files];
+  return entries.some((entry) => entry?.isDirectory) ? entries.flatMap((entry) => entry ?? []) : [...files];
 }
 
 export function startDrops() {

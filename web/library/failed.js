@@ -2,12 +2,14 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { notify } from "../app/announce.js";
 import { t } from "../app/i18n/index.js";
-import { facts } from "../app/facts.js";
-import { add, changes, forget, order, patch, peek, photoOf } from "../app/store.js";
-import { canRetry, errorFacts, errorSolution, moreTexts, errorTitle, SHRINKS } from "./failures.js";
+import { facts } from "../app/api.js";
+import { photoOf } from "../app/photos.js";
+import { add, changes, forget, order, patch, peek } from "../app/store.js";
+import { canRetry, GONE, SHRINKS } from "./pace.js";
+import { errorFacts, errorSolution, moreTexts, errorTitle } from "./failures.js";
 import { icon } from "./icons.js";
 import { retry } from "./retry.js";
-import { GONE, keepWaiting, pump } from "./sender.js";
+import { keepWaiting, pump } from "./sender.js";
 import { shrink } from "./thumbs.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */

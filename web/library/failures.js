@@ -1,7 +1,7 @@
 // Errors in plain words, by their code. What the server says of them, in English and for programs, is for the details.
 import { signal } from "../vendor/signals/signals-core.js";
 import { addMessages, has, speaker, t } from "../app/i18n/index.js";
-import { facts } from "../app/facts.js";
+import { facts } from "../app/api.js";
 
 /** @typedef {import("../app/store.js").DocError} DocError */
 
@@ -11,16 +11,6 @@ const SAME = {
   http_429: "rate_limited", http_502: "busy", http_503: "busy", http_504: "deadline_exceeded",
 };
 const LATE_MS = 1000;
-/** Errors of photos of which this page can make a smaller copy. */
-export const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
-/** Errors of the options: with others the photo may succeed. */
-const CHOICES = new Set(["bad_option", "unknown_option", "model_not_found"]);
-
-/** Whether a photo may succeed when it is tried once more. @param {import("../app/store.js").Doc} doc */
-export function canRetry({ state, error }) {
-  return state === "cancelled" || Boolean(error?.retryable || CHOICES.has(error?.code ?? ""));
-}
-
 /** Whether the texts are there. */
 const ready = signal(false);
 /** @type {Promise<void>|undefined} */
@@ -67,10 +57,16 @@ export function errorSolution(error) {
   return ready.value ? t(`solution_${known(error)}`, values(error)) : "";
 }
 
+/** Both. @param {unknown} error */
+export async function errorWords(error) {
+  await moreTexts().catch(() => undefined);
+  return { text: errorTitle(error), solution: errorSolution(error) };
+}
+
 /** Both, as one text. @param {unknown} error */
 export async function errorText(error) {
-  await moreTexts().catch(() => undefined);
-  return `${errorTitle(error)}. ${errorSolution(error)}`.trim();
+  const { text, solution } = await errorWords(error);
+  return `${text}. ${solution}`.trim();
 }
 
 /** What the server says of it; "" where this page itself found the error. @param {DocError} error */

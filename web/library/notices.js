@@ -1,7 +1,7 @@
 // Lines above the list: a pause, a lost queue, files that were left out. Loaded with the first of them.
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { signal } from "../vendor/signals/signals-core.js";
-import { facts } from "../app/facts.js";
+import { facts } from "../app/api.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { counts } from "../app/store.js";
 import { leftOut, looking } from "./actions.js";

@@ -13,19 +13,25 @@ const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 // Answers that are tried again without a word.
 const SILENT_TRIES = 3;
 const DEFAULT_SECONDS = 5;
+/** Without an answer, too many requests, a server or proxy that is busy. */
+const PASSING = new Set([0, 429, 502, 503, 504]);
 // The same photo would be refused again.
 const LASTING = new Set([410, 413, 415, 422]);
 
 /** Whether the same request may succeed later. @param {unknown} error @returns {error is ApiError} */
 export function passes(error) {
-  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status === 502 || error.status === 503 || error.status === 504);
+  return error instanceof ApiError && PASSING.has(error.status);
+}
+
+/** Seconds to wait after so many tries. @param {number} tries */
+export function backoff(tries) {
+  return BACKOFF_SECONDS[Math.min(tries, BACKOFF_SECONDS.length - 1)];
 }
 
 /** Wait as long as the error asks for; `tries` counts those before. @param {ApiError} error @param {number} tries @param {AbortSignal} [signal] */
 export async function waitFor(error, tries, signal) {
   if (error.code === "queue_unavailable") queueLost.value = true;
-  const backoff = BACKOFF_SECONDS[Math.min(tries, BACKOFF_SECONDS.length - 1)];
-  const seconds = error.status === 0 || error.retryAfter === undefined ? backoff : error.retryAfter || DEFAULT_SECONDS;
+  const seconds = error.status === 0 || error.retryAfter === undefined ? backoff(tries) : error.retryAfter || DEFAULT_SECONDS;
   const shown = error.status === 429 || (error.status !== 0 && tries >= SILENT_TRIES);
   if (shown) pauseUntil(Date.now() + seconds * 1000, error);
   await sleep(seconds * 1000, signal);
@@ -54,10 +60,28 @@ export function sleep(milliseconds, signal) {
   });
 }
 
+/** An error that the page itself finds. @param {string} code @returns {import("../app/store.js").DocError} */
+export function ownError(code) {
+  return { code, text: "", solution: "", details: "", retryable: false };
+}
+
+/** Of a photo whose bytes were lost with its tab. */
+export const GONE = ownError("photo_gone");
+
 /** @param {unknown} error @returns {import("../app/store.js").DocError} */
 export function docError(error) {
   if (error instanceof ApiError) return { code: error.code, text: error.text, solution: error.solution, details: error.details, retryable: !LASTING.has(error.status) };
   return { code: "unexpected", text: String(error), solution: "", details: "", retryable: true };
+}
+
+/** Errors of photos of which this page can make a smaller copy. */
+export const SHRINKS = new Set(["too_many_pixels", "upload_too_large"]);
+/** Errors of the options: with others the photo may succeed. */
+const CHOICES = new Set(["bad_option", "unknown_option", "model_not_found"]);
+
+/** Whether a photo may succeed when it is tried once more. @param {import("../app/store.js").Doc} doc */
+export function canRetry({ state, error }) {
+  return state === "cancelled" || Boolean(error?.retryable || CHOICES.has(error?.code ?? ""));
 }
 
 /** Seconds that the open photos take, as fast as the last ones ended. @param {number[]} times @param {number} open @param {number} now */

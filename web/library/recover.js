@@ -1,20 +1,29 @@
 // Goes on with what an earlier visit, or a tab that was closed, had begun.
 import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";
-import { knownFacts } from "../app/facts.js";
+import { knownFacts } from "../app/api.js";
 import { hrefOf, route } from "../app/router.js";
-import { all, claim, dispatch, hasPhoto, orphans, patch, peek } from "../app/store.js";
-import { openTabs, TAB } from "../app/tabs.js";
-import { restoreDefaults } from "./defaults.js";
+import { hasPhoto } from "../app/photos.js";
+import { all, dispatch, docs, patch, peek } from "../app/store.js";
+import { broadcast, hear, LOCK, TAB } from "../app/tabs.js";
+import { restoreDefaults } from "./actions.js";
 import { isCurrent } from "./remake.js";
-import { lose, pump, running, submit } from "./sender.js";
-import { watchJobs } from "./watcher.js";
+import { pump, running, submit } from "./sender.js";
+import { GONE } from "./pace.js";
+import { lose, watchJobs } from "./watcher.js";
 
-/** How long a tab that may be hidden has to answer. */
-const ANSWER_MS = 1000;
+/** How long an editor that may be hidden has to answer. */
+const EDITOR_MS = 1000;
+/** How long other tabs have to answer. */
+const TABS_MS = 1500;
 
-/** Go on with documents that are this tab's. @param {string[]} mine */
-export async function goOn(mine) {
+/** Go on with the documents that are this tab's, and with those of closed tabs. */
+export async function start() {
+  await goOn(claim(await orphans()));
+}
+
+/** Go on with documents that are this tab's: send them, or forget those that were removed. @param {string[]} mine */
+async function goOn(mine) {
   await Promise.all([knownFacts(), restoreDefaults()]);
   const removed = mine.filter((id) => peek(id)?.removed);
   if (removed.length) await (await import("./removal.js")).finish(removed);
@@ -34,7 +43,7 @@ async function resume(ids) {
   for (const id of ids) {
     const doc = peek(id);
     if (!doc || inOutbox.has(id) || isOver(doc) || doc.job) continue;
-    if (!(await hasPhoto(id))) await lose([id]);
+    if (!(await hasPhoto(id))) await lose([id], GONE);
     else if (halfway.has(id)) dispatch(id, { type: "rollback" });
   }
   watchJobs();
@@ -51,7 +60,7 @@ async function isEdited(id) {
   if (hrefOf(route.peek()) === hrefOf({ name: "edit", id })) return true;
   const { Lease } = await import("../editor/lease.js");
   const lease = new Lease(id);
-  return lease.isElsewhere(ANSWER_MS).finally(() => lease.close());
+  return lease.isElsewhere(EDITOR_MS).finally(() => lease.close());
 }
 
 /** @param {string} id */
@@ -82,4 +91,39 @@ export async function adopt() {
   alone = new Set(found);
   if (ids.length) await goOn(claim(ids));
   else await handOverAll();
+}
+
+/** The documents that wait, and are this tab's or those of closed tabs. */
+async function orphans() {
+  const open = [...docs.values()].map((held) => held.peek()).filter((doc) => doc.removed || !isOver(doc));
+  const others = open.some((doc) => ownerOf(doc) !== TAB) ? await openTabs() : new Set();
+  return open.filter((doc) => ownerOf(doc) === TAB || !others.has(ownerOf(doc))).map(({ id }) => id);
+}
+
+/** Make documents this tab's. @param {string[]} ids */
+function claim(ids) {
+  for (const id of ids) if (peek(id)?.tab !== TAB) patch(id, { tab: TAB });
+  return ids;
+}
+
+/** @param {import("../app/store.js").Doc} doc */
+function ownerOf({ removed, tab = "" }) {
+  return removed ?? tab;
+}
+
+/** @type {Promise<Set<string>>|undefined} */
+let asking;
+
+/** The ids of the other tabs that are open. @returns {Promise<Set<string>>} */
+async function openTabs() {
+  if (navigator.locks) {
+    const { held } = await navigator.locks.query();
+    return new Set((held ?? []).flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
+  }
+  return asking ??= new Promise((resolve) => {
+    const found = new Set();
+    hear("here", (id) => found.add(id));
+    broadcast("who", TAB);
+    setTimeout(() => { asking = undefined; resolve(found); }, TABS_MS);
+  });
 }

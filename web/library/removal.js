@@ -7,7 +7,7 @@ import { route } from "../app/router.js";
 import { arrange, docs, flush, forget, patch, peek, together } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
 import { moreTexts } from "./failures.js";
-import { select } from "./selection.js";
+import { select } from "./overview.js";
 import { cancel } from "./cancel.js";
 import { erase, itemPath, jobPath } from "./deletion.js";
 import { pump } from "./sender.js";

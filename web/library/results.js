@@ -2,18 +2,17 @@
 import * as api from "../app/api.js";
 import { notify } from "../app/announce.js";
 import { get } from "../app/db.js";
-import { facts, optionsOf } from "../app/facts.js";
 import { t } from "../app/i18n/index.js";
-import { itemUrl } from "../app/photos.js";
-import { dispatch, hasPhoto, maskOf, patch, peek, photoOf, together } from "../app/store.js";
+import { compose } from "../app/model.js";
+import { hasPhoto, itemUrl, keep, maskOf, photoOf } from "../app/photos.js";
+import { dispatch, patch, peek, together } from "../app/store.js";
 import { TAB } from "../app/tabs.js";
-import { keepResult } from "./direct.js";
 import { errorText } from "./failures.js";
 import { resultName } from "./names.js";
-import { passes, waitFor } from "./pace.js";
-import { remade } from "./progress.js";
+import { GONE, ownError, passes, waitFor } from "./pace.js";
+import { remade } from "./overview.js";
 import { isCurrent, optionsForCompose, remakeEdit } from "./remake.js";
-import { GONE, pump } from "./sender.js";
+import { pump } from "./sender.js";
 
 /** @typedef {import("../app/store.js").Doc} Doc */
 /** @typedef {import("../app/store.js").Options} Options */
@@ -49,8 +48,9 @@ async function made(id) {
   const key = [JSON.stringify(doc.options), doc.ground && (await digest(doc.ground)), await digest(mask)].join("/");
   const kept = (await get("photos", id))?.result;
   if (kept?.key === key) return kept.blob;
-  const { blob } = await api.compose(await photoOf(id), doc.name, mask, { ...optionsForCompose(doc), background_image: doc.ground });
-  await keepResult(id, key, blob);
+  const { blob } = await compose(await photoOf(id), doc.name, mask, { ...optionsForCompose(doc), background_image: doc.ground });
+  // It is composed once.
+  await keep(id, { result: { key, blob } });
   return blob;
 }
 
@@ -64,7 +64,7 @@ async function digest(blob) {
 /** Neither the server nor this browser has the photo: it has failed, so that it can be added again. @param {string} id */
 function expire(id) {
   if (peek(id)?.state !== "completed") return;
-  const error = peek(id)?.job ? { ...GONE, code: "result_expired" } : GONE;
+  const error = peek(id)?.job ? ownError("result_expired") : GONE;
   dispatch(id, { type: "rework" });
   dispatch(id, { type: "fail", error });
 }
@@ -109,8 +109,8 @@ export async function applyOptions(ids, change) {
 
 /** Options that the new ones replace: a preset those of all presets, a colour other backgrounds. @param {Options} change @returns {Set<string>} */
 function replacedBy({ preset, background }) {
-  const presets = preset ? Object.values(facts.peek()?.presets ?? {}) : [];
-  return new Set([...presets.flatMap((one) => Object.keys(optionsOf(one))), ...(preset || background ? GROUNDS : [])]);
+  const presets = preset ? Object.values(api.facts.peek()?.presets ?? {}) : [];
+  return new Set([...presets.flatMap((one) => Object.keys(api.optionsOf(one))), ...(preset || background ? GROUNDS : [])]);
 }
 
 /** Make the results of jobs again that are not as their photos are. @param {string[]} ids */

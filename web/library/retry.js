@@ -1,11 +1,12 @@
-// Retries a photo that failed or was cancelled.
+// Retries a photo that failed or was cancelled, or whose bytes are here once more.
 import { isGone, request } from "../app/api.js";
-import { dispatch, patch, peek, photoOf } from "../app/store.js";
-import { itemUrl } from "../app/photos.js";
+import { dispatch, patch, peek, photos } from "../app/store.js";
+import { itemUrl, photoOf } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
 import { eraseQuietly, itemPath } from "./deletion.js";
-import { docError } from "./pace.js";
-import { GONE, pump } from "./sender.js";
+import { identity } from "./intake.js";
+import { docError, GONE } from "./pace.js";
+import { keepWaiting, pump } from "./sender.js";
 import { watchJobs } from "./watcher.js";
 
 const CONFLICT = 409;
@@ -36,4 +37,17 @@ export async function retry(id) {
   pump();
   // The photo goes with another job: the one of before keeps no copy.
   if (job) await eraseQuietly([itemPath(job)]);
+}
+
+/** The bytes of photos that were lost are here once more: they go on. Returns the others. @param {import("./intake.js").Photo[]} taken @param {Map<string, import("../app/store.js").Doc>} lost by what identifies them */
+export function bringBack(taken, lost) {
+  return taken.filter((photo) => {
+    const doc = lost.get(identity(photo, photo.blob.size));
+    if (!doc) return true;
+    photos.set(doc.id, photo.blob);
+    patch(doc.id, { tab: TAB });
+    dispatch(doc.id, { type: "retry" });
+    keepWaiting([doc.id]);
+    return false;
+  });
 }

@@ -1,16 +1,13 @@
 // Sends photos as jobs: few at a time, each request stored before it is sent, so that none is lost or doubled.
 import * as api from "../app/api.js";
+import { part } from "../app/connection.js";
 import * as db from "../app/db.js";
 import { isOver } from "../app/events.js";
-import { facts } from "../app/facts.js";
-import { all, dispatch, newId, onForget, patch, peek, together } from "../app/store.js";
+import { all, dispatch, onForget, patch, peek, together } from "../app/store.js";
 import { hasPhoto, keep, photoOf } from "../app/photos.js";
-import { TAB } from "../app/tabs.js";
-import { upload } from "../app/upload.js";
-import { SHRINKS } from "./failures.js";
-import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
-import { pumpDirect } from "./direct.js";
-import { hooks, watchJobs } from "./watcher.js";
+import { newId, TAB } from "../app/tabs.js";
+import { docError, GONE, passes, passPause, queueLost, SHRINKS, waitFor } from "./pace.js";
+import { hooks, lose, watchJobs } from "./watcher.js";
 
 /**
  * @typedef {import("../app/store.js").Doc} Doc
@@ -24,8 +21,6 @@ const MAX_UNFINISHED = 64;
 const UPLOADS = 2;
 // Of photos that wait for their turn, so that a reload loses none of them.
 const KEPT_BYTES = 300 * 1024 * 1024;
-/** The error of a photo whose bytes were lost with its tab. */
-export const GONE = { code: "photo_gone", text: "", solution: "", details: "", retryable: false };
 
 /** Uploads that run, by key. @type {Map<string, {abort: AbortController, ids: string[]}>} */
 export const running = new Map();
@@ -36,11 +31,14 @@ hooks.settled = pump;
 
 /** Send what waits and may be sent now; called whenever something changes. */
 export function pump() {
-  const known = facts.peek();
+  const known = api.facts.peek();
   if (!known) return;
-  pumpDirect(pump);
-  if (!known.jobs || queueLost.peek()) return;
   const mine = all().filter((doc) => doc.tab === TAB);
+  const byJobs = known.jobs && !queueLost.peek();
+  if (mine.some((doc) => doc.state === "added" && (doc.direct || !byJobs))) {
+    part(() => import("./direct.js")).then(({ pumpDirect }) => pumpDirect(pump), () => undefined);
+  }
+  if (!byJobs) return;
   const busy = mine.filter((doc) => !isOver(doc) && doc.state !== "added" && !doc.direct).length;
   let room = MAX_UNFINISHED - busy;
   let waiting = mine.filter((doc) => doc.state === "added" && !doc.direct);
@@ -93,9 +91,7 @@ async function sendUntilAnswered(submission, signal) {
     const body = await formOf(submission);
     if (!body) return;
     try {
-      const job = await upload(PATH, body, { headers: { "Idempotency-Key": submission.key }, signal, onProgress: (share) => show(submission, share) });
-      await accept(submission, job.job_id);
-      return;
+      return await accept(submission, (await upload(submission, body, signal)).job_id);
     } catch (error) {
       if (!passes(error)) return refuse(submission, error);
       await waitFor(error, tries, signal);
@@ -104,9 +100,25 @@ async function sendUntilAnswered(submission, signal) {
   }
 }
 
-/** @param {Submission} submission @param {number} share */
-function show({ ids }, share) {
-  together(() => ids.forEach((id) => dispatch(id, { type: "progress", value: Math.round(share * 100) })));
+/** POST the form and show how far it is, which fetch can't say. @param {Submission} submission @param {FormData} body @param {AbortSignal} signal @returns {Promise<{job_id: string}>} */
+async function upload({ key, ids }, body, signal) {
+  const headers = { "Idempotency-Key": key, "X-Api-Key": api.apiKey() };
+  const call = new XMLHttpRequest();
+  call.open("POST", PATH);
+  call.responseType = "json";
+  for (const [name, value] of Object.entries(headers)) if (value) call.setRequestHeader(name, value);
+  call.upload.onprogress = ({ loaded, total }) => together(() => ids.forEach((id) => dispatch(id, { type: "progress", value: Math.round((100 * loaded) / total) })));
+  signal.addEventListener("abort", () => call.abort(), { once: true });
+  await new Promise((ended) => { call.onloadend = ended; call.send(body); });
+  if (!call.status) signal.throwIfAborted();
+  api.reachable.value = call.status > 0;
+  if (!call.status) throw api.unreachable();
+  if (call.status === 401) {
+    // `request` asks for a key and repeats.
+    return (await api.request(PATH, { method: "POST", body, headers: { "Idempotency-Key": key }, signal })).json();
+  }
+  if (call.status >= 300) throw api.errorFrom(call.status, call.response ?? {}, call.getResponseHeader("Retry-After"));
+  return call.response;
 }
 
 /** The request's form; undefined where a photo is not here any more. @param {Submission} submission */
@@ -115,19 +127,11 @@ async function formOf({ ids, options }) {
   for (const id of ids) {
     const doc = peek(id);
     // The request must be the same when it is repeated, also where a photo was removed meanwhile.
-    if (!(await hasPhoto(id))) { await lose(ids); return undefined; }
+    if (!(await hasPhoto(id))) { await lose(ids, GONE); return undefined; }
     body.append("files", await photoOf(id), `${doc?.path ?? ""}${doc?.name ?? "photo"}`);
   }
   for (const [name, value] of Object.entries(options)) if (value !== "") body.append(name, value);
   return body;
-}
-
-/** Photos whose bytes went with the tab. @param {string[]} ids */
-export async function lose(ids) {
-  for (const id of ids) {
-    if (await hasPhoto(id)) dispatch(id, { type: "rollback" });
-    else dispatch(id, { type: "fail", error: GONE });
-  }
 }
 
 /** @param {Submission} submission @param {string} job */
@@ -139,7 +143,7 @@ async function accept({ ids, options }, job) {
   }));
   // Stopped or removed while they were sent.
   const unwanted = items.filter(({ id }) => isStopped(id));
-  if (unwanted.length) import("./cancel.js").then(({ leave }) => leave(job, unwanted, items));
+  if (unwanted.length) part(() => import("./cancel.js")).then(({ leave }) => leave(job, unwanted, items));
   watchJobs();
 }
 
@@ -158,7 +162,8 @@ let keeping = Promise.resolve();
 /** Keep the bytes of photos that wait or may be made smaller, as far as there is space, one after another. @param {string[]} ids */
 export function keepWaiting(ids) {
   keeping = keeping.then(async () => {
-    let bytes = all().filter((doc) => !isOver(doc) && !doc.job).reduce((sum, doc) => sum + doc.bytes, 0) - ids.reduce((sum, id) => sum + (peek(id)?.bytes ?? 0), 0);
+    let bytes = 0;
+    for (const doc of all()) if (!isOver(doc) && !doc.job && !ids.includes(doc.id)) bytes += doc.bytes;
     for (const id of ids) {
       const doc = peek(id);
       if (!doc || doc.job || (isOver(doc) && !SHRINKS.has(doc.error?.code ?? ""))) continue;
@@ -184,13 +189,5 @@ onForget.add(stopUploads);
 
 api.reachable.subscribe((is) => { if (is) queueMicrotask(pump); });
 
-/** Photos of a lost queue go to the model one by one. */
-queueLost.subscribe((is) => {
-  if (!is) return;
-  for (const doc of all()) {
-    if (doc.tab !== TAB || doc.job) continue;
-    if (doc.state === "uploading") dispatch(doc.id, { type: "rollback" });
-    if (doc.state === "added" || doc.state === "uploading") patch(doc.id, { direct: true });
-  }
-  queueMicrotask(pump);
-});
+// Photos of a lost queue go to the model one by one.
+queueLost.subscribe((is) => { if (is) queueMicrotask(pump); });

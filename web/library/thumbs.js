@@ -1,7 +1,7 @@
 // Small pictures for the list, made two at a time and only of photos that are seen.
 import { request } from "../app/api.js";
-import { all, hasPhoto, maskOf, onForget, patch, peek, photoOf, shownOf } from "../app/store.js";
-import { itemUrl } from "../app/photos.js";
+import { all, onForget, patch, peek } from "../app/store.js";
+import { hasPhoto, itemUrl, maskOf, photoOf, shownOf } from "../app/photos.js";
 import { passes } from "./pace.js";
 
 const AT_ONCE = 2;
@@ -127,31 +127,22 @@ export function urlOf(key, blob, version) {
   if (held) URL.revokeObjectURL(held.url);
   const url = URL.createObjectURL(blob);
   urls.set(key, { blob, version, url });
-  trim();
+  if (urls.size > MOST_URLS) revoke(/** @type {string} */ (urls.keys().next().value));
   return url;
 }
 
-function trim() {
-  for (const [key, { url }] of urls) {
-    if (urls.size <= MOST_URLS) return;
-    URL.revokeObjectURL(url);
-    urls.delete(key);
-  }
-}
-
-/** How many object URLs are alive. */
-export function liveUrls() {
-  return urls.size;
+/** @param {string} key */
+function revoke(key) {
+  const held = urls.get(key);
+  if (held) URL.revokeObjectURL(held.url);
+  urls.delete(key);
 }
 
 onForget.add((ids) => {
   for (const id of ids) {
     wanted.delete(id);
-    for (const kind of ["before", "thumb"]) {
-      const held = urls.get(`${id}/${kind}`);
-      if (held) URL.revokeObjectURL(held.url);
-      urls.delete(`${id}/${kind}`);
-    }
+    revoke(`${id}/before`);
+    revoke(`${id}/thumb`);
   }
   if (!all().length) { tried.clear(); stopWorker(); }
 });

@@ -1,17 +1,19 @@
 // Follows all jobs of the browser over one stream of events; without it, by asking every few seconds.
-import { ApiError, request } from "../app/api.js";
+import { ApiError, isGone, request } from "../app/api.js";
 import { reconnecting } from "../app/connection.js";
 import { isOver } from "../app/events.js";
-import { all, dispatch, docs, flush, hasPhoto, peek, together } from "../app/store.js";
+import { hasPhoto } from "../app/photos.js";
+import { all, dispatch, docs, flush, peek, together } from "../app/store.js";
 import { broadcast, hear, leads } from "../app/tabs.js";
 import { effect } from "../vendor/signals/signals-core.js";
-import { passes, sleep } from "./pace.js";
+import { backoff, ownError, passes, sleep } from "./pace.js";
 
 const MOST_JOBS = 50;
+/** A job that is gone, or a server without this stream: each job is asked for. */
+const NO_STREAM = new Set([400, 404, 405]);
 const POLL_MS = 3000;
 // New jobs wait for each other: the server counts a stream for a moment after it is closed.
 const GATHER_MS = 1000;
-const BACKOFF_SECONDS = [1, 2, 4, 8, 15];
 
 /** Called after photos have changed. @type {{settled: () => void}} */
 export const hooks = { settled() {} };
@@ -60,7 +62,7 @@ async function run() {
     tries = went ? 0 : tries + 1;
     if (!went) {
       reconnecting.value = true;
-      await sleep(BACKOFF_SECONDS[Math.min(tries, BACKOFF_SECONDS.length) - 1] * 1000);
+      await sleep(backoff(tries - 1) * 1000);
     }
   }
   reconnecting.value = false;
@@ -79,8 +81,7 @@ async function follow(jobs, signal) {
     return true;
   } catch (error) {
     if (signal.aborted) return true;
-    if (error instanceof ApiError && (error.code === "job_not_found" || error.status === 404 || error.status === 405 || error.status === 400)) {
-      // A job that is gone, or a server without this stream: each job is asked for.
+    if (error instanceof ApiError && NO_STREAM.has(error.status)) {
       pollUntil = Date.now() + 30_000;
       return true;
     }
@@ -96,7 +97,7 @@ async function poll(jobs, signal) {
       heard("job", await (await request(`/api/jobs/${id}`, { signal, cache: "no-store" })).json());
     } catch (error) {
       if (signal.aborted || passes(error) || !(error instanceof ApiError)) throw error;
-      if (error.status === 404 || error.status === 410) await lost(id);
+      if (isGone(error)) await lost(id);
     }
   }
   await sleep(POLL_MS, signal);
@@ -159,13 +160,16 @@ export function resultOf({ width, height, bytes, format, model, confidence, ms }
   return { width: width ?? 0, height: height ?? 0, bytes: bytes ?? 0, format: format ?? "png", model: model ?? "", confidence: confidence ?? undefined, ms: ms ?? undefined };
 }
 
-/** A job that the server does not have any more: its photos go once more where they are here. @param {string} job */
+/** A job that the server does not have any more. @param {string} job */
 async function lost(job) {
-  for (const id of byItem(job).values()) {
-    const doc = peek(id);
-    if (!doc || isOver(doc)) continue;
-    if (await hasPhoto(id)) dispatch(id, { type: "rollback" });
-    else dispatch(id, { type: "fail", error: { code: "result_expired", text: "", solution: "", details: "", retryable: false } });
-  }
+  await lose([...byItem(job).values()], ownError("result_expired"));
   hooks.settled();
+}
+
+/** Photos that nobody works on any more: they are sent once more where their bytes are here, and fail otherwise. @param {Iterable<string>} ids @param {import("../app/store.js").DocError} error */
+export async function lose(ids, error) {
+  for (const id of ids) {
+    if (await hasPhoto(id)) dispatch(id, { type: "rollback" });
+    else dispatch(id, { type: "fail", error });
+  }
 }

@@ -1,5 +1,11 @@
 /** The editor's worker: what takes longer than a frame. */
-import { expose } from "../vendor/comlink/comlink.js";
 import { work } from "../editor/core/work.js";
 
-expose(work);
+addEventListener("message", async ({ data: { number, name, parts } }) => {
+  try {
+    const run = /** @type {{[name: string]: (...parts: any[]) => unknown}} */ (work)[name];
+    postMessage({ number, value: await run(...parts) });
+  } catch (error) {
+    postMessage({ number, error });
+  }
+});

@@ -1,8 +1,8 @@
 // Small pictures away from the page's thread: of a photo, or of a photo cut out by its matte.
 const WIDTH = 320;
 
-/** @param {Blob} blob @param {number} [width] */
-function decoded(blob, width = WIDTH) {
+/** @param {Blob} blob @param {number} width */
+function decoded(blob, width) {
   return createImageBitmap(blob, { resizeWidth: width, resizeQuality: "medium" });
 }
 
@@ -16,7 +16,7 @@ function drawn(picture, width, height) {
 
 /** @param {Blob} photo @param {Blob|undefined} matte */
 async function thumb(photo, matte) {
-  const picture = await decoded(photo);
+  const picture = await decoded(photo, WIDTH);
   const { width, height } = picture;
   const context = drawn(picture, width, height);
   if (matte) {

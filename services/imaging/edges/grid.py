@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.imaging.rasters import Plane
 
-TILE: Final = 144  # px, about: a tile's side
+TILE: Final = 200  # px, about: a tile's side
 
 
 def around(marked: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -74,6 +74,14 @@ class Cells:
         columns = np.ascontiguousarray(whole.T)
         return np.asarray(columns.reshape(wide, self.side, -1).max(axis=1).T > 0)
 
+    def filled(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the picture in which each whole cell, and what belongs to it, has its value."""
+        columns, rows = (
+            np.append(np.full(count - 1, self.side), length - (count - 1) * self.side)
+            for count, length in zip(self.size, (self.width, self.height), strict=True)
+        )
+        return np.repeat(np.repeat(values, columns, axis=1), rows, axis=0)
+
     def whole(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the marks of whole cells; the mark of a cell that the edge cuts goes to its whole neighbour."""
         wide, tall = self.size
@@ -130,5 +138,5 @@ class Tile:
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """Repeat one value a cell of the tile on each of its pixels."""
         rows, columns = self.pixels
-        large = np.repeat(np.repeat(values, self.cells.side, axis=0), self.cells.side, axis=1)
+        large = np.repeat(np.repeat(values, self.cells.side, axis=1), self.cells.side, axis=0)
         return large[: rows.stop - rows.start, : columns.stop - columns.start]

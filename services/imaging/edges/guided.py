@@ -22,8 +22,8 @@ from services.imaging.rasters import Matte, Pixels, Plane
 EPSILON: Final = 1e-6
 # Removes a haze of one part in fifteen at both ends.
 CONTRAST: Final = 1.15
-# The sum of four channels with that contrast around one half, 0 to 255.
-CONTRASTED: Final = np.array([[CONTRAST] * 4 + [127.5 * (1 - CONTRAST)]], np.float32)
+# OpenCV's weights of red, green and blue in a grey: that conversion is the fastest weighted sum of three channels.
+GREY: Final = np.array([0.299, 0.587, 0.114], np.float32)
 # Cells around the unsure ones that are solved with them: a window's reach and that of its neighbours.
 MARGIN: Final = 18
 # How firmly the mask's own certainty keeps a pixel: small parts of the subject stay.
@@ -119,20 +119,17 @@ def _apply(
     """
     cells = photo.cells
     sure = np.where(unsure | (alpha <= 0.5), np.uint8(0), np.uint8(255))
-    wide, tall = (length * cells.side for length in cells.size)
-    matte = np.empty((cells.height, cells.width), np.uint8)
-    matte[:tall, :wide] = np.repeat(cv2.resize(sure, (wide, len(sure)), interpolation=cv2.INTER_NEAREST), cells.side, 0)
-    matte[tall:, :wide] = matte[tall - 1, :wide]
-    matte[:, wide:] = matte[:, wide - 1 : wide]
-    padded = cells.pad(model)
+    matte = cells.filled(sure)
+    # With a little more contrast around one half, 0 to 255.
+    slopes = cells.pad(model[..., :3] * (np.float32(CONTRAST) / GREY))
+    offset = cells.pad((model[..., 3] - np.float32(0.5)) * np.float32(255 * CONTRAST) + np.float32(127.5))
     for tile in cells.tiles(unsure):
-        found = keep(tile, _by_colour(tile.grown(padded), photo.pixels[tile.pixels]))
-        np.copyto(matte[tile.pixels], found, where=tile.spread(tile.marked))
+        found = keep(tile, _by_colour(tile.grown(slopes), tile.grown(offset), photo.pixels[tile.pixels]))
+        cv2.copyTo(found, tile.spread(tile.marked.view(np.uint8)), matte[tile.pixels])
     return matte
 
 
-def _by_colour(model: NDArray[np.float32], pixels: Pixels) -> Matte:
-    """Return the alpha of each pixel from its colour: slopes · colour + offset, with a little more contrast."""
-    weighed = cv2.multiply(model, cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), dtype=cv2.CV_32F)  # the offset times 255
-    total = cv2.transform(weighed, CONTRASTED)
-    return np.asarray(cv2.addWeighted(total, 1, total, 0, 0, dtype=cv2.CV_8U), dtype=np.uint8)
+def _by_colour(slopes: Plane, offset: Plane, pixels: Pixels) -> Matte:
+    """Return the alpha of each pixel from its colour: slopes · colour + offset; the slopes are divided by `GREY`."""
+    weighed = cv2.cvtColor(cv2.multiply(slopes, pixels, dtype=cv2.CV_32F), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.add(weighed, offset, dtype=cv2.CV_8U), dtype=np.uint8)

@@ -39,8 +39,6 @@ SUBJECT_FROM, SUBJECT_FULLY = 0.3, 0.6
 GROUND_FROM, GROUND_FULLY = 0.3, 0.1
 
 _LEVELS: Final = np.linspace(0, 1, 256)
-LOWEST: Final = np.rint(np.clip((_LEVELS - (1 - SUBJECT_MARGIN)) / SUBJECT_MARGIN, 0, 1) * 255).astype(np.float32)
-HIGHEST: Final = np.rint(np.clip(_LEVELS / BACKGROUND_MARGIN, 0, 1) * 255).astype(np.float32)
 IN_SUBJECT: Final = np.clip((_LEVELS - SUBJECT_FROM) / (SUBJECT_FULLY - SUBJECT_FROM), 0, 1).astype(np.float32)
 IN_GROUND: Final = np.clip((_LEVELS - GROUND_FROM) / (GROUND_FULLY - GROUND_FROM), 0, 1).astype(np.float32)
 
@@ -73,30 +71,39 @@ class Guard:
         if float(self.unexplained[place].max()) <= min(BOUND_START, NET_START):
             return guided
         soft = self.soft[tile.pixels]
-        near = _bounded(soft, guided.astype(np.float32), tile.grown(self.unexplained))
+        mask = soft.astype(np.float32)
+        near = _bounded(mask, guided.astype(np.float32), tile.grown(self.unexplained))
         if self.net[place].any():
             net = tile.grown(self.net)
-            back = np.maximum(net, 0) * cv2.LUT(soft, IN_SUBJECT) + np.maximum(-net, 0) * cv2.LUT(soft, IN_GROUND)
-            near += back * (soft - near)
+            lost, gained = (cv2.threshold(net, 0, 0, kind)[1] for kind in (cv2.THRESH_TOZERO, cv2.THRESH_TOZERO_INV))
+            back = cv2.multiply(lost, cv2.LUT(soft, IN_SUBJECT)) - cv2.multiply(gained, cv2.LUT(soft, IN_GROUND))
+            near += back * (mask - near)
         return np.asarray(np.rint(near), dtype=np.uint8)
 
 
-def _bounded(soft: Matte, near: Plane, share: Plane) -> Plane:
-    """Take a guided matte (0 to 255) back to the mask where little of it is explained, and bound it; in place."""
+def _bounded(mask: Plane, near: Plane, share: Plane) -> Plane:
+    """Take a guided matte back to the mask where little of it is explained, and bound it; in place. Both: 0 to 255."""
     if float(share.max()) > LOSS_START:
-        back = soft - near
-        start = np.where(back > 0, np.float32(LOSS_START), np.float32(GAIN_START))
-        near += _ramp(share - start, SLOPE) * back
-    bounded = cv2.min(cv2.max(near, cv2.LUT(soft, LOWEST)), cv2.LUT(soft, HIGHEST))
-    near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
+        back = mask - near
+        earlier = cv2.threshold(back, 0, GAIN_START - LOSS_START, cv2.THRESH_BINARY)[1]
+        near += _ramp(cv2.add(share, earlier) - np.float32(GAIN_START), SLOPE) * back
+    if float(share.max()) > BOUND_START:
+        lowest, highest = bounds(mask)
+        bounded = cv2.min(cv2.max(near, lowest), highest)
+        near += _ramp(share - np.float32(BOUND_START), BOUND_SLOPE) * (bounded - near)
     return near
+
+
+def bounds(mask: Plane) -> tuple[Plane, Plane]:
+    """Return the least and the most that a mask (0 to 255) allows a matte; below 0 and above 255 it allows anything."""
+    lowest = (mask - np.float32(255 * (1 - SUBJECT_MARGIN))) * np.float32(1 / SUBJECT_MARGIN)
+    return np.rint(lowest), np.rint(mask * np.float32(1 / BACKGROUND_MARGIN))
 
 
 def _ramp(beyond: Plane, slope: float) -> Plane:
     """Return `beyond · slope` between 0 and 1, in place."""
     beyond *= np.float32(slope)
-    np.maximum(beyond, 0, out=beyond)
-    return np.minimum(beyond, 1, out=beyond)
+    return np.clip(beyond, 0, 1, out=beyond)
 
 
 def guard(soft: SoftMatte, photo: GridPhoto, alpha: Plane) -> Guard:
@@ -105,7 +112,7 @@ def guard(soft: SoftMatte, photo: GridPhoto, alpha: Plane) -> Guard:
     share = np.asarray(
         cv2.resize(unexplained(soft.mask, photo.image), cells.size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
-    before = np.rint(soft.means * np.float32(255)).astype(np.uint8)
+    before = np.rint(soft.means * np.float32(255))
     after = _bounded(before, alpha * np.float32(255), share)
     change = np.asarray((after - before) / np.float32(255), dtype=np.float32)
     sigma = max(1.0, AROUND * max(cells.size) / max(soft.mask.shape))

@@ -71,6 +71,7 @@ def test_answer_in_json_has_frames_and_duration(here: Place) -> None:
     assert (body["frames"], body["duration_ms"], body["mimetype"]) == (3, 240, "image/webp")
 
 
+@pytest.mark.long
 def test_more_frames_than_a_request_takes_are_a_jobs(here: Place) -> None:
     data = disc(21, step=2)
     answer = remove(here, data)
@@ -128,6 +129,7 @@ def test_each_frame_counts_as_an_image(here: Place) -> None:
     assert send(3).status_code == 200
 
 
+@pytest.mark.long
 def test_cancelled_animation_ends_at_its_next_frame(here: Place) -> None:
     frames = [frame.resize((960, 640)) for frame in disc_frames(30, step=1)]
     job_id = here.submit(animation(frames, "PNG"), animated="true", edges="matting")

@@ -137,6 +137,7 @@ def test_example_of_the_python_readme_runs(place: Place, photos: Path) -> None:
     assert zipfile.ZipFile(photos / "results.zip").namelist()
 
 
+@pytest.mark.long
 def test_example_of_the_typescript_readme_runs(place: Place, photos: Path, compiled: Path) -> None:
     (photos / "node_modules").symlink_to(compiled.parent)
     (photos / "example.mjs").write_text(example(TYPESCRIPT / "README.md", place))
@@ -146,6 +147,7 @@ def test_example_of_the_typescript_readme_runs(place: Place, photos: Path, compi
     assert zipfile.ZipFile(photos / "results.zip").namelist()
 
 
+@pytest.mark.long
 def test_typescript_client_takes_what_node_reads(tmp_path: Path, compiled: Path) -> None:
     (tmp_path / "node_modules").symlink_to(compiled.parent)
     (tmp_path / "example.mts").write_text(

@@ -75,6 +75,7 @@ def test_form_with_only_the_file_gives_a_picture(
     assert window.complaints() == []
 
 
+@pytest.mark.long
 def test_each_option_is_shown_once(window: Browser, server: Gunicorn) -> None:
     block = open_operation(window, server, "removal", "post_remove_background")
     names: list[str] = window.run(

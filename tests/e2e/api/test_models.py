@@ -184,6 +184,7 @@ def test_confidence_header_is_exposed_and_high_for_a_clear_photo(server: Gunicor
     assert "X-Confidence" in answer.headers["Access-Control-Expose-Headers"]
 
 
+@pytest.mark.long
 def test_path_of_a_file_without_a_description_is_served_as_a_u2net(tmp_path: Path, jpeg: bytes) -> None:
     shutil.copy(ROOT / "models/u2netp.onnx", tmp_path / "ours.onnx")
     # An empty setting is the same as none.

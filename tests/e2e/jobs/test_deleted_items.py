@@ -17,7 +17,7 @@ from tests.support.servers.s3 import SeaweedFS
 Stored = Callable[[str], set[str]]
 
 
-@pytest.fixture(scope="module", params=["local", "s3"])
+@pytest.fixture(scope="module", params=["local", pytest.param("s3", marks=pytest.mark.long)])
 def there(
     request: pytest.FixtureRequest, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Place, Stored]]:

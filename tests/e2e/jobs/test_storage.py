@@ -118,6 +118,7 @@ def test_lost_folder_is_reported_and_removals_continue(stored: Gunicorn, objects
     poll(lambda: check(stored)["status"] == "ok", 30, "the folder's return")
 
 
+@pytest.mark.long
 def test_lost_s3_is_reported_without_using_quota_and_recovers(seaweedfs: SeaweedFS, small: bytes) -> None:
     key = f"{uuid.uuid4().hex}.png"
     with QuickGunicorn(RATE_LIMIT_ENABLED="true", **seaweedfs.settings) as running:

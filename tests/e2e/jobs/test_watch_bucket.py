@@ -85,6 +85,7 @@ def notify(place: Place, *keys: str, bucket: str = "objects", token: str = TOKEN
     return requests.post(f"{place.server.url}/api/v1/hooks/s3", json={"Records": records}, headers=headers, timeout=10)
 
 
+@pytest.mark.long
 def test_notified_objects_become_jobs_long_before_the_next_look(
     place: Place, seaweedfs: SeaweedFS, small: bytes, tmp_path: Path
 ) -> None:
@@ -120,7 +121,7 @@ def test_bucket_without_jobs_or_with_a_bad_address_is_refused() -> None:
     refused = cli("watch", "s3://objects/in", "-o", "s3://objects/out")
     assert (refused.returncode, b"JOBS_ENABLED=true" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://objects/in", "-o", "s3://objects/in", JOBS_ENABLED="true")
-    assert (refused.returncode, b"prefix of their own" in refused.stderr) == (2, True)
+    assert (refused.returncode, b"the results need another prefix" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://objects/in", "-o", "out")
     assert (refused.returncode, b"both folders or both" in refused.stderr) == (2, True)
     refused = cli("watch", "s3://OBJ/in", "-o", "s3://objects/out", JOBS_ENABLED="true")

@@ -100,12 +100,19 @@ def test_hanging_child_is_killed_and_its_image_is_retried(host: Host, photo_12mp
     assert host.jobs.store.cancel(job_id)
 
 
+@pytest.mark.long
 def test_worker_outlives_a_broker_that_is_a_replica_for_a_while(host: Host, small: bytes) -> None:
     """As in a failover. A broker that refuses what the worker asks must not end it."""
     with redis.Redis.from_url(host.broker) as client:
         client.replicaof("127.0.0.1", free_port())
-        poll(lambda: "read only replica" in host.worker.log(), 30, "a refusal")
+        refused = "You can't write against a read only replica"
+        poll(lambda: refused in host.worker.log(), 30, "a refusal")
+        connections = client.info("stats")["total_connections_received"]
+        # The worker connects again and again.
+        poll(lambda: client.info("stats")["total_connections_received"] > connections + 3, 30, "more attempts")
         client.replicaof("NO", "ONE")
+    assert host.worker.log().count("broker refuses the worker") == 1
+    assert "Traceback" not in host.worker.log()
     job_id = host.submit(small, max_width="64")
     poll(lambda: host.item(job_id).state == "finished", 60, "the image")
     assert host.worker.process.poll() is None

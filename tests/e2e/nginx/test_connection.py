@@ -134,6 +134,23 @@ def test_host_reaches_the_app_which_answers_only_to_its_own_names(http2: bool) -
         assert "Location" not in refused.headers
 
 
+@pytest.mark.parametrize("folder", ["/files/", "/archives/", "/i/"])
+def test_signed_link_is_not_in_the_log(nginx: Nginx, client: httpx.Client, folder: str) -> None:
+    client.get(f"{folder}a-signature/format:png/x.png?a=b", headers={"X-Request-ID": f"signed-{folder[1]}"})
+    line = nginx.logged(f"signed-{folder[1]}")
+    assert line["path"] == f"{folder}…"
+    assert "a-signature" not in str(line)
+
+
+def test_log_is_utf8_whatever_a_client_sends(without_app: Nginx) -> None:
+    request = (
+        b"GET /caf\xe9?x HTTP/1.1\r\nHost: a\r\nUser-Agent: curl \xff\xed\xa0\x80\r\nX-Request-ID: no-utf8\r\n\r\n"
+    )
+    without_app.exchange(request)
+    line = without_app.logged("no-utf8")
+    assert (line["path"], line["user_agent"]) == ("/caf", "curl ")
+
+
 def test_refused_request_is_logged(nginx: Nginx, client: httpx.Client) -> None:
     client.post("/metrics", headers={"X-Request-ID": "refused-and-logged"})
     line = nginx.logged("refused-and-logged")

@@ -45,6 +45,7 @@ def test_smoke_passes_on_the_whole_stack(stack: Place) -> None:
     assert last == "the stack works"
 
 
+@pytest.mark.long
 def test_smoke_names_the_step_that_fails(stack: Place) -> None:
     done = smoke(stack.server.url, API_KEY="wrong")
     assert done.returncode == 1

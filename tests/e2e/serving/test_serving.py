@@ -81,7 +81,7 @@ def metrics_folder(server: Gunicorn) -> Path:
     # The process sets the variable itself after its start.
     assert b"PROMETHEUS_MULTIPROC_DIR" not in environ
     maps = Path(f"/proc/{server.workers()[0]}/maps").read_text()
-    found = re.search(r"(/\S*bg-remover-metrics-\w+)/", maps)
+    found = re.search(r"(/\S*bg-remover-counts-\w+)/", maps)
     assert found
     return Path(found[1])
 
@@ -238,6 +238,17 @@ def test_every_request_logs_one_json_line(guarded: Gunicorn, small: bytes) -> No
     # All lines are JSON, also Gunicorn's own.
     for text in guarded.log().splitlines():
         json.loads(text)
+
+
+def test_line_about_a_request_that_cant_be_parsed_has_no_other_requests_id() -> None:
+    with QuickGunicorn() as server:
+        for _ in range(20):
+            requests.get(f"{server.url}/models", timeout=10)
+        with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+            connection.sendall(b"G\x7fT / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(12).endswith(b" 400")
+        (line,) = poll(lambda: [text for text in server.log().splitlines() if "Invalid request" in text])
+    assert "request_id" not in json.loads(line)
 
 
 def test_log_rotation_with_two_workers_loses_no_line(tmp_path: Path) -> None:

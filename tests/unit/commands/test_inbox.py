@@ -71,6 +71,7 @@ def test_picture_is_moved_beside_its_result_and_names_stay_distinct(inbox: Inbox
     assert tree(inbox.target) == ["a-2-no-bg.png", "a-no-bg.png", "sub/a-no-bg.png"]
 
 
+@pytest.mark.slow
 def test_animations_result_has_the_ending_of_its_format(inbox: Inbox, maker: Maker) -> None:
     animated = replace(maker, options=Options.parse({"animated": True, "edges": "soft"}))
     (inbox.folder / "a.gif").write_bytes(disc(2))
@@ -87,6 +88,7 @@ def test_bad_picture_is_moved_to_failed_with_the_reason(inbox: Inbox, maker: Mak
     assert inbox.complete() == []
 
 
+@pytest.mark.slow
 def test_result_of_a_run_that_ended_before_the_move_is_used_again(inbox: Inbox, maker: Maker, small: bytes) -> None:
     (inbox.folder / "a.jpg").write_bytes(small)
     inbox.take(inbox.folder / "a.jpg", maker)

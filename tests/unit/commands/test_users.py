@@ -66,6 +66,7 @@ def test_password_may_come_from_standard_input(database: Database) -> None:
     assert Passwords().matches("another horse", user.password_hash)
 
 
+@pytest.mark.slow
 def test_operator_changes_roles_and_disables(database: Database) -> None:
     for email in ("a@x.y", "b@x.y"):
         assert call("create", email, "--no-password").exit_code == 0
@@ -78,6 +79,7 @@ def test_operator_changes_roles_and_disables(database: Database) -> None:
     assert stored(database, "b@x.y").disabled_at is None
 
 
+@pytest.mark.slow
 def test_deleted_user_is_gone(database: Database) -> None:
     call("create", "a@x.y", "--no-password")
     assert call("delete", "a@x.y", text="n\n").exit_code == 1
@@ -85,6 +87,7 @@ def test_deleted_user_is_gone(database: Database) -> None:
     assert find_by_email(database, "a@x.y") is None
 
 
+@pytest.mark.slow
 def test_account_is_kept_while_its_results_can_not_be_deleted(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +141,7 @@ def test_list_of_keys_names_the_users_whose_they_are(database: Database) -> None
     assert [row.split()[1:3] for row in rows] == [["web", "a@x.y"], ["shop", "Ann"], ["old", "u00000000000"]]
 
 
+@pytest.mark.slow
 def test_operator_invites_by_a_link_or_by_mail(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ACCOUNTS_REGISTRATION" in call("invite", "a@x.y").output
     monkeypatch.setenv("ACCOUNTS_REGISTRATION", "invited")

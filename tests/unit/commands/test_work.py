@@ -89,6 +89,7 @@ def maker(segmenter: RembgSegmenter, max_bytes: int) -> Maker:
     return Maker(remover, Options())
 
 
+@pytest.mark.slow
 def test_problem_of_a_picture_is_an_outcome(tmp_path: Path, segmenter: RembgSegmenter, small: bytes) -> None:
     (tmp_path / "bad.jpg").write_text("hello")
     (tmp_path / "large.jpg").write_bytes(small)

@@ -1,5 +1,6 @@
 """Crop, scale, position, region, shadow and background, alone and in every pair, on a photograph and the real model."""
 
+import functools
 import io
 import itertools
 import zipfile
@@ -147,16 +148,21 @@ def expected_size(asked: dict[str, Any], subject: Box, found: Result) -> tuple[i
     return round(width * shrink), round(height * shrink)
 
 
+@pytest.fixture(scope="module")
+def cup_matte(remove: Remove, cup: Array) -> Callable[..., Array]:
+    """The cup's matte as a function of the options that change it."""
+    return functools.cache(lambda **asked: pixels(remove(file(cup), output="mask", **asked).data))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)
 def test_every_pair_of_options_gives_the_size_mode_and_pixels_it_must(
-    remove: Remove, cup: Array, pair: tuple[str, str]
+    remove: Remove, cup: Array, cup_matte: Callable[..., Array], pair: tuple[str, str]
 ) -> None:
     asked: dict[str, Any] = {**CASES[pair[0]], **CASES[pair[1]]}
-    data = file(cup)
-    matte = pixels(remove(data, output="mask", **{k: asked[k] for k in ("roi", "threshold") if k in asked}).data)
+    matte = cup_matte(**{name: asked[name] for name in ("roi", "threshold") if name in asked})
     subject = box_of(matte)
-    result = remove(data, **asked)
+    result = remove(file(cup), **asked)
     colours, alpha = opened(result)
 
     # size
@@ -213,6 +219,7 @@ def test_a_crop_is_the_subjects_box_and_nothing_else(remove: Remove, cup: Array)
     assert cropped.foreground == Box(0, 0, box.width, box.height)
 
 
+@pytest.mark.slow
 def test_a_margin_may_reach_beyond_the_photo_and_is_transparent_there(remove: Remove, photo: Load) -> None:
     image = np.asarray(photo("astronaut"))
     whole = pixels(remove(file(image)).data)
@@ -289,6 +296,7 @@ def test_a_position_shares_out_the_free_room_and_moves_without_changing_a_pixel(
     assert np.array_equal(pixels(moved.data)[box.slices], pixels(whole.data)[before.slices])
 
 
+@pytest.mark.slow
 def test_enlarging_leaves_no_fringe_of_the_removed_background(remove: Remove) -> None:
     """A red disc on green, with the file's own alpha: enlarged, no edge pixel is greener than the disc."""
     y, x = np.mgrid[:300, :300]
@@ -470,6 +478,7 @@ def test_a_shadow_looks_the_same_at_every_size(remove: Remove, photo: Load) -> N
 
 
 @pytest.mark.parametrize("kind", ["drop", "contact"])
+@pytest.mark.slow
 def test_a_crop_grows_so_that_the_shadow_is_not_cut(remove: Remove, cup: Array, kind: str) -> None:
     bare, result = remove(file(cup), crop="1"), remove(file(cup), crop="1", shadow=kind)
     alpha = pixels(result.data)[..., 3].copy()

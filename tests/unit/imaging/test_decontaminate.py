@@ -33,7 +33,10 @@ def colours(height: int, width: int) -> tuple[Floats, Floats]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height", "softness"), [(640, 480, 20), (1600, 1200, 40), (4000, 3000, 90)])
+@pytest.mark.parametrize(
+    ("width", "height", "softness"),
+    [(640, 480, 20), (1600, 1200, 40), pytest.param(4000, 3000, 90, marks=pytest.mark.long)],
+)
 def test_the_known_foreground_comes_back_without_the_background(width: int, height: int, softness: float) -> None:
     alpha = soft_disc(width, height, softness)
     subject, ground = colours(height, width)

@@ -47,6 +47,7 @@ def test_larger_number_blurs_more() -> None:
 
 
 @pytest.mark.parametrize("blur", [3, 10, 40, 100])
+@pytest.mark.slow
 def test_same_number_looks_the_same_at_every_size(blur: float) -> None:
     shown = []
     large, cover = scene(8)

@@ -260,6 +260,7 @@ def test_make_model_takes_a_name_and_a_file() -> None:
     assert "prepare" not in named
 
 
+@pytest.mark.slow
 def test_only_the_command_line_can_download_and_no_model_is_loaded_without_its_name() -> None:
     folders = ("commands", "services", "routes")
     for path in [*ROOT.glob("*.py"), *(path for name in folders for path in (ROOT / name).rglob("*.py"))]:

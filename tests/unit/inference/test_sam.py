@@ -146,6 +146,7 @@ def test_second_prompt_runs_only_the_decoder(tmp_path: Path, monkeypatch: pytest
     assert click(encoded(Image.new("RGB", (300, 200), "white"), "BMP"), 100)[0] is True
 
 
+@pytest.mark.slow
 def test_ninth_picture_takes_the_place_of_the_first(tmp_path: Path) -> None:
     remover = Remover(Models(["u2netp", "sam"], tmp_path, PLAIN), ImageLimits(), Admission(1, 0))
     options = Options.parse({"model": "sam", "output": "mask", "edges": "soft"})

@@ -1,9 +1,12 @@
 """The queue's pure parts: Celery's settings, lost acknowledgements, and a broker that is not there."""
 
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
+import structlog
 from celery.concurrency import asynpool
 
 from services.jobs.errors import QueueUnavailable
@@ -12,6 +15,7 @@ from services.jobs.queue import (
     TASK,
     Acknowledgements,
     Queue,
+    consumer_class,
     make_celery,
     pool_class,
     request_class,
@@ -127,3 +131,36 @@ def test_each_child_has_its_own_number(monkeypatch: pytest.MonkeyPatch, most: in
     assert pool._maxtasksperchild == most
     assert (len(set(given)) > 1) is (most is not None)
     assert all(tasks is None or 1000 <= tasks <= 1100 for tasks in given)
+
+
+def test_pauses_for_a_broker_that_refuses_grow_and_each_reason_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("services.jobs.queue.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("services.jobs.queue.time.sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    kind = consumer_class()
+    consumer = object.__new__(kind)
+
+    def pause(reason: str) -> float:
+        before = clock[0]
+        consumer.on_connection_error_before_connected(redis.ResponseError(reason))
+        return clock[0] - before
+
+    with structlog.testing.capture_logs() as lines:
+        assert [pause("replica") for _ in range(8)] == [0.25, 0.5, 1, 2, 4, 8, 10, 10]
+        assert pause("disk full") == 10
+        clock[0] += 60
+        assert pause("disk full") == 0.25
+    assert [line["reason"] for line in lines] == ["replica", "disk full", "disk full"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rediss://:secret@redis.example/0", {"ssl_cert_reqs": ssl.CERT_REQUIRED}),
+        ("rediss://redis.example/0?ssl_cert_reqs=none", {"ssl_cert_reqs": ssl.CERT_NONE}),
+        ("redis://redis.example/0", None),
+    ],
+)
+def test_certificate_of_a_broker_is_checked(url: str, expected: object) -> None:
+    for connection in (make_celery(url).connection_for_write(), make_celery(url).connection_for_read()):
+        assert (connection.ssl or None) == expected

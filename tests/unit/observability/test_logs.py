@@ -69,6 +69,14 @@ def test_text_line_in_a_file_has_no_colours(configure: Configure, tmp_path: Path
     assert "\x1b" not in line
 
 
+def test_text_line_holds_nothing_that_a_terminal_obeys(configure: Configure, tmp_path: Path) -> None:
+    configure("text").handle(record("asked\x1b[2J", path="/\x1b[2J\x9b1m\u202e\ud800é", other="two\nlines"))
+    (line,) = (tmp_path / "logs/app.log").read_text().splitlines()
+    assert line.replace("\n", "").isprintable()
+    assert "asked\\x1b[2J" in line
+    assert r"path=/\x1b[2J\x9b1m\u202e\ud800é" in line
+
+
 def test_file_moved_away_is_reopened(configure: Configure, tmp_path: Path) -> None:
     handler, file = configure(rotate_mb=0), tmp_path / "logs/app.log"
     assert isinstance(handler, WatchedFile)

@@ -1,5 +1,8 @@
 """The files of the workers' counts: an ended worker's gauges go, and scrapes never notice."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from services.observability.metric_files import clear_gauges
+from services.observability.metric_files import clear_gauges, metrics_folder
 
 
 def write(file: Path, name: str, value: float) -> None:
@@ -43,3 +46,35 @@ def test_a_scrape_while_a_workers_gauges_are_cleared_never_fails(tmp_path: Path)
     assert alive  # no scrape has raised
     assert all(found["done_total"] == 3 for found in scraped)
     assert scrape(tmp_path) == {"done_total": 3}
+
+
+HOLDER = """
+import sys, time
+from services.observability.metric_files import metrics_folder
+print(metrics_folder(sys.argv[1]), flush=True)
+time.sleep(600)
+"""
+
+
+def test_folder_of_a_killed_service_is_removed_and_that_of_a_running_one_stays(tmp_path: Path) -> None:
+    def start() -> "subprocess.Popen[str]":
+        return subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True)
+
+    with start() as running, start() as killed:
+        folders = [Path(process.stdout.readline().strip()) for process in (running, killed) if process.stdout]
+        killed.kill()
+        killed.wait(10)
+        strange = tmp_path / "bg-remover-counts-of-nobody"
+        strange.symlink_to(folders[0])
+        for folder in folders:
+            os.utime(folder, (0, 0))
+        new = Path(metrics_folder(str(tmp_path)))
+        running.kill()
+    assert sorted(tmp_path.iterdir()) == sorted([folders[0], new, strange])
+
+
+def test_new_folder_that_is_not_locked_yet_stays(tmp_path: Path) -> None:
+    young = tmp_path / "bg-remover-counts-young"
+    young.mkdir()
+    metrics_folder(str(tmp_path))
+    assert young.exists()

@@ -1,9 +1,13 @@
 """Redis clients without a Redis: bounded waiting, and the circuit breaker of an optional one."""
 
+import contextlib
 import socket
+import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -20,6 +24,7 @@ from services.persistence.redis import (
     redis_options,
     within,
 )
+from tests.support.servers.nginx import write_certificate
 from tests.support.waiting import free_port, poll
 
 
@@ -67,6 +72,52 @@ def test_every_connection_with_a_host_name_is_bounded(url: str, connection: type
     assert options.get("connection_class") is connection
     assert options["socket_timeout"] == options["socket_connect_timeout"] == REDIS_SECONDS
     assert not options["retry_on_timeout"]
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[str]:
+    """The URL of a server that speaks TLS with a certificate of its own, and answers each command with OK."""
+    write_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "fullchain.pem", tmp_path / "privkey.pem")
+
+    class Answers(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), context.wrap_socket(self.request, server_side=True) as connection:
+                while connection.recv(4096):
+                    connection.sendall(b"+OK\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"rediss://127.0.0.1:{server.server_address[1]}/0?protocol=2&lib_name=&lib_version="
+        server.shutdown()
+        thread.join()
+
+
+def test_reading_the_systems_certificates_slowly_stops_no_tls_connection(
+    encrypted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[float] = []
+    make = ssl.create_default_context
+
+    def slowly() -> ssl.SSLContext:
+        made.append(time.monotonic())
+        threading.Event().wait(2 * REDIS_SECONDS)
+        return make()
+
+    monkeypatch.setattr(ssl, "create_default_context", slowly)
+    url = f"{encrypted}&ssl_ca_certs={tmp_path}/fullchain.pem"
+    for _ in range(2):
+        with redis.Redis.from_url(url, **redis_options(url)) as client:
+            assert client.execute_command("ECHO", "x") == b"OK"
+    assert len(made) == 1
+
+
+def test_certificate_of_an_unknown_authority_is_refused(encrypted: str) -> None:
+    for url in (encrypted, f"{encrypted}&ssl_ca_certs=/no/such/file"):
+        with redis.Redis.from_url(url, **redis_options(url)) as client, pytest.raises(redis.RedisError):
+            client.ping()
 
 
 def test_a_name_that_does_not_resolve_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

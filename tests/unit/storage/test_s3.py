@@ -67,6 +67,7 @@ def test_errors_of_boto3_are_translated(bucket: S3Bucket, error: Exception, expe
     assert caught.value.__cause__ is error
 
 
+@pytest.mark.slow
 def test_server_that_redirects_can_not_be_used() -> None:
     """As one behind a proxy that leads from http to https."""
     moved = answer(status="301 Moved Permanently", Location="https://storage.example/", Connection="close")

@@ -6,7 +6,7 @@ import { test } from "node:test";
 globalThis.addEventListener ??= () => {};
 const { errorSolution, moreTexts, errorTitle } = await import("../../../web/library/failures.js");
 const { addMessages, language } = await import("../../../web/app/i18n/index.js");
-const { facts } = await import("../../../web/app/facts.js");
+const { facts } = await import("../../../web/app/api.js");
 addMessages("de", (await import("../../../web/app/i18n/de.js")).de);
 await moreTexts();
 addMessages("en", (await import("../../../web/admin/errors/en.js")).en);

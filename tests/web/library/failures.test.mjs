@@ -6,7 +6,7 @@ import { test } from "node:test";
 globalThis.addEventListener ??= () => {};
 const { errorFacts, errorSolution, moreTexts, errorTitle } = await import("../../../web/library/failures.js");
 const { addMessages, has, language } = await import("../../../web/app/i18n/index.js");
-const { facts } = await import("../../../web/app/facts.js");
+const { facts } = await import("../../../web/app/api.js");
 await moreTexts();
 addMessages("de", (await import("../../../web/app/i18n/de.js")).de);
 facts.value = { limits: { bytes: 16 * 1024 ** 2, pixels: 25e6, side: 16 } };

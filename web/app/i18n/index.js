@@ -19,7 +19,12 @@ const KEPT = "language";
 /** @type {Map<string, Messages>} */
 const catalogue = new Map([["en", { ...en }]]);
 /** Languages besides English are loaded when they are used. @type {{[name: string]: () => Promise<Messages>}} */
-const LOADED = { de: async () => (await import("./de.js")).de };
+const LOADED = {
+  de: async () => (await import("./de.js")).de,
+  async [PSEUDO]() { disguised = (await import("./pseudo.js")).disguised; return {}; },
+};
+/** What the pseudo-language makes of a text. @type {(text: string) => string} */
+let disguised = (text) => text;
 
 /** The language in use. */
 export const language = signal(preferred());
@@ -31,10 +36,8 @@ export function addMessages(name, messages) {
 
 /** The text of a key in the language in use; in English where it has none. @param {string} key @param {Values} [values] @returns {string} */
 export function t(key, values = {}) {
-  const name = language.value;
-  if (name === PSEUDO) return pseudo(fill(catalogue.get("en")?.[key] ?? key, values, "en"));
-  const message = catalogue.get(name)?.[key] ?? catalogue.get("en")?.[key] ?? key;
-  return fill(message, values, name);
+  const message = catalogue.get(language.value)?.[key] ?? catalogue.get("en")?.[key] ?? key;
+  return disguised(fill(message, values));
 }
 
 /** Whether there is a text. @param {string} key */
@@ -65,25 +68,31 @@ async function load(name) {
   addMessages(name, await texts());
 }
 
+/** The language in which numbers are written. */
+function spoken() {
+  return language.value === PSEUDO ? "en" : language.value;
+}
+
 function applyLanguage() {
-  document.documentElement.lang = language.value === PSEUDO ? "en" : language.value;
+  document.documentElement.lang = spoken();
   document.documentElement.dir = language.value === PSEUDO ? "rtl" : "ltr";
 }
 
-/** @param {Message} message @param {Values} values @param {string} name */
-function fill(message, values, name) {
-  if (typeof message === "function") return message(values, speaker(name));
+/** @param {Message} message @param {Values} values */
+function fill(message, values) {
+  if (typeof message === "function") return message(values, speaker());
   return message.replace(/\{(\w+)\}/g, (mark, key) => {
     const value = values[key];
-    return typeof value === "number" ? speaker(name).number(value) : value === undefined ? mark : String(value);
+    return typeof value === "number" ? speaker().number(value) : value === undefined ? mark : String(value);
   });
 }
 
 /** @type {Map<string, Speaker>} */
 const speakers = new Map();
 
-/** Numbers, plurals and sizes as a language writes them. @param {string} [name] @returns {Speaker} */
-export function speaker(name = language.value === PSEUDO ? "en" : language.value) {
+/** Numbers, plurals and sizes as the language in use writes them. @returns {Speaker} */
+export function speaker() {
+  const name = spoken();
   const known = speakers.get(name);
   if (known) return known;
   const plurals = new Intl.PluralRules(name);
@@ -107,12 +116,6 @@ export function speaker(name = language.value === PSEUDO ? "en" : language.value
   };
   speakers.set(name, made);
   return made;
-}
-
-/** Text with accents, about 40 % longer. @param {string} text */
-function pseudo(text) {
-  const marked = text.replace(/[aeiou]/g, (letter) => ({ a: "á", e: "é", i: "í", o: "ó", u: "ú" })[letter] ?? letter);
-  return `[${marked}${"·".repeat(Math.ceil(text.length * 0.4))}]`;
 }
 
 function preferred() {

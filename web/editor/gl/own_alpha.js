@@ -1,6 +1,6 @@
 /** The photo's own transparency: the server keeps of each pixel at most what the photo has of it. */
 import { TILE } from "../core/mask.js";
-import { coloursOf } from "../core/work.js";
+import { coloursOf } from "../core/pixels.js";
 
 const SMALL = 256;
 /** Tiles that are read at a time. */

@@ -1,6 +1,6 @@
 /** What is done to the whole mask, each as one step. */
-import { matte } from "../../app/api.js";
-import { matteOf, photoOf } from "../../app/store.js";
+import { matte } from "../../app/model.js";
+import { matteOf, photoOf } from "../../app/photos.js";
 import { t } from "../../app/i18n/index.js";
 import { decode } from "../core/png8.js";
 

@@ -1,54 +1,61 @@
-/** The tools of a document by their names, and what is announced for each step. */
-import { signal } from "../../vendor/signals/signals-core.js";
+/** The tools of a document by their names, and what is announced for each step. The brush is there at once; the others follow. */
+import { effect, signal } from "../../vendor/signals/signals-core.js";
 import { addMessages, speaker, t } from "../../app/i18n/index.js";
 import { studioFacts } from "../../app/api.js";
+import { part } from "../../app/connection.js";
 import { Mask } from "../core/mask.js";
 import { en } from "../i18n/tools_en.js";
-import { painted } from "../look.js";
 import { Brush, warmUp } from "./brush.js";
 import { Context } from "./context.js";
-import { ObjectTool } from "./object.js";
-import { Box, Outline } from "./outline.js";
-import { SmartBrush } from "./smart.js";
-import { Wand } from "./wand.js";
+import { LaterTool } from "./later.js";
 
 addMessages("en", en);
 
 /** @typedef {import("./context.js").Tool} Tool */
 
-/** Until then tools have their copy of the photo. */
-const READY_MS = 500;
 const WARM_MS = 1000;
 
-/** @param {import("./context.js").Parts & {facts?: import("../../app/api.js").StudioFacts | null}} parts @returns {Map<string, Tool>} */
+/** Their code, by the tools' names. @type {{[name: string]: (context: Context, model: string) => Promise<Tool>}} */
+const LATER = {
+  smart: async (context) => new (await import("./smart.js")).SmartBrush(context),
+  wand: async (context) => new (await import("./wand.js")).Wand(context),
+  lasso: async (context) => new (await import("./outline.js")).Outline(context, "lasso"),
+  polygon: async (context) => new (await import("./outline.js")).Outline(context, "polygon"),
+  rectangle: async (context) => new (await import("./outline.js")).Box(context, "rectangle"),
+  ellipse: async (context) => new (await import("./outline.js")).Box(context, "ellipse"),
+  object: async (context, model) => new (await import("./object.js")).ObjectTool(context, model),
+};
+
+/**
+ * The tools by their names; `arrived` counts those that were loaded, and `all` loads the rest, one after another.
+ * @param {import("./context.js").Parts & {facts?: import("../../app/api.js").StudioFacts | null, idle: Promise<unknown>}} parts `idle` resolves when nothing else happens
+ */
 export function createTools(parts) {
   const context = new Context(parts);
-  const { document, say } = parts;
-  const smart = new SmartBrush(context);
-  /** @type {Tool[]} */
-  const made = [
-    new Brush(context), smart, new Wand(context), new Outline(context, "lasso"), new Outline(context, "polygon"),
-    new Box(context, "rectangle"), new Box(context, "ellipse"), still("hand"), still("zoom"),
-  ];
-  const tools = new Map(made.map((tool) => [tool.name, tool]));
-  offerObject(tools, context, parts.facts);
+  const { document, settings, say } = parts;
+  /** @type {Map<string, Tool>} */
+  const tools = new Map([new Brush(context), still("hand"), still("zoom")].map((tool) => [tool.name, tool]));
+  const arrived = signal(0);
+  const offer = (/** @type {string} */ name, model = "") => tools.set(name, new LaterTool(name, () => part(() => LATER[name](context, model)), (tool) => {
+    tools.set(name, tool);
+    arrived.value = arrived.peek() + 1;
+  }));
+  for (const name of Object.keys(LATER)) if (name !== "object") offer(name);
+  const offered = offerObject(offer, parts.facts);
   document.history.onChange((entry, what) => {
     if (entry) say(stepText(entry, what, document.history.depth));
   });
-  // The picture is seen before the tools get ready.
-  const idle = painted().then(idleTime);
-  context.ready = idle.then(() => openPhoto(document));
-  idle.then(() => warmUp(Mask));
-  // Later than the first strokes of the brush, which it would slow down.
-  context.ready.then(() => smart.warmUpIn(WARM_MS));
-  // There when the server is not.
-  idle.then(() => Promise.all([import("../gl/shadow.js"), import("../gl/blurred.js")])).catch(() => undefined);
-  return tools;
-}
-
-/** @returns {Promise<unknown>} */
-function idleTime() {
-  return new Promise((done) => { if ("requestIdleCallback" in globalThis) requestIdleCallback(done, { timeout: READY_MS }); else setTimeout(done, READY_MS); });
+  context.ready = parts.idle.then(() => openPhoto(document));
+  const stop = effect(() => { const tool = tools.get(settings.tool.value); if (tool instanceof LaterTool) tool.load().catch(() => undefined); });
+  const all = async () => {
+    await parts.idle;
+    warmUp(Mask);
+    await offered;
+    for (const tool of [...tools.values()]) if (tool instanceof LaterTool) await tool.load();
+    // Later than the first strokes of the brush, which it would slow down.
+    context.ready.then(() => /** @type {import("./smart.js").SmartBrush} */ (tools.get("smart")).warmUpIn(WARM_MS));
+  };
+  return { tools, arrived, all, stop };
 }
 
 /** Tools that only move the view: the pointers do that. @param {string} name @returns {Tool} */
@@ -57,14 +64,12 @@ function still(name) {
   return { name, pending: signal(false), begin: nothing, move: nothing, end: nothing, cancel: nothing };
 }
 
-/** Objects can be clicked where the service has a model for it. @param {Map<string, Tool>} tools @param {Context} context
+/** Objects can be clicked where the service has a model for it. @param {(name: string, model: string) => unknown} offer
  * @param {import("../../app/api.js").StudioFacts | null} [known] */
-async function offerObject(tools, context, known) {
-  const add = (/** @type {import("../../app/api.js").StudioFacts | null} */ facts) => {
-    const model = facts?.models.find(({ takes_prompt }) => takes_prompt);
-    if (model) tools.set("object", new ObjectTool(context, model.name));
-  };
-  add(known ?? (await studioFacts().catch(() => null)));
+async function offerObject(offer, known) {
+  const facts = known ?? (await studioFacts().catch(() => null));
+  const model = facts?.models.find(({ takes_prompt }) => takes_prompt);
+  if (model) offer("object", model.name);
 }
 
 /** Give the worker its copy of the photo. @param {import("../document.js").EditorDocument} document */

@@ -1,5 +1,6 @@
 /** Objects by clicks: the model `sam` finds what the points and the box mark. */
-import { ApiError, matte } from "../../app/api.js";
+import { matte } from "../../app/model.js";
+import { ApiError } from "../../app/api.js";
 import { whenReachable } from "../../app/connection.js";
 import { t } from "../../app/i18n/index.js";
 import { signal } from "../../vendor/signals/signals-core.js";

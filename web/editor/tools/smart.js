@@ -1,11 +1,11 @@
 /** The smart brush: the stroke is a hint; the edge beside it is found in the photo's colours. */
-import { refine } from "../../app/api.js";
+import { refine } from "../../app/model.js";
 import { t } from "../../app/i18n/index.js";
 import { errorText } from "../../library/failures.js";
 import { gridOf, moved, zonesOf } from "../core/edge.js";
 import { Mask, overlap } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
-import { coloursOf } from "../core/work.js";
+import { coloursOf } from "../core/pixels.js";
 import { Brush, forceOf } from "./brush.js";
 
 /** @typedef {import("./context.js").Context} Context */

@@ -40,6 +40,15 @@ def test_mark_of_a_cut_off_cell_goes_to_the_whole_one_beside_it() -> None:
         assert np.argwhere(found).tolist() == [list(whole)]
 
 
+def test_cells_values_fill_the_picture_and_the_last_ones_reach_its_edge() -> None:
+    picture = Cells(11, 10, 4).filled(np.array([[1, 2], [3, 4]], np.uint8))
+    assert picture.shape == (10, 11)
+    assert (picture[:4, :4] == 1).all()
+    assert (picture[:4, 4:] == 2).all()
+    assert (picture[4:, :4] == 3).all()
+    assert (picture[4:, 4:] == 4).all()
+
+
 def test_tiles_cover_each_marked_pixel_once_and_skip_the_rest() -> None:
     width, height = 3 * TILE + 5, 2 * TILE
     mark = np.zeros((height, width), np.uint8)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from services.imaging.edges.grid import Cells
 from services.imaging.edges.guided import GridPhoto
-from services.imaging.edges.trust import HIGHEST, LOWEST, SoftMatte, guard, unexplained
+from services.imaging.edges.trust import SoftMatte, bounds, guard, unexplained
 from services.imaging.rasters import Mask, Plane
 
 SIDE = 160
@@ -113,11 +113,12 @@ def test_ground_that_colours_would_add_goes_and_hair_that_the_mask_has_seen_stay
 
 
 def test_mask_bounds_the_matte_more_as_it_is_surer() -> None:
-    assert (LOWEST[255], HIGHEST[255]) == (255, 255)
-    assert (LOWEST[0], HIGHEST[0]) == (0, 0)
-    assert (LOWEST[127], HIGHEST[128]) == (0, 255)
-    assert (np.diff(LOWEST.astype(int)) >= 0).all()
-    assert (np.diff(HIGHEST.astype(int)) >= 0).all()
+    lowest, highest = (np.clip(bound, 0, 255) for bound in bounds(np.arange(256, dtype=np.float32)))
+    assert (lowest[255], highest[255]) == (255, 255)
+    assert (lowest[0], highest[0]) == (0, 0)
+    assert (lowest[127], highest[128]) == (0, 255)
+    assert (np.diff(lowest) >= 0).all()
+    assert (np.diff(highest) >= 0).all()
 
 
 def test_photo_smaller_than_the_working_size_keeps_its_size() -> None:

