@@ -18,8 +18,8 @@ from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import PHOTOS, encoded
-from tests.support.postgres import Postgres
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT
 
 

@@ -2,8 +2,8 @@
 
 Photographs in every accepted format are damaged: a third at random, a third by extreme numbers in their headers, a
 third PNG chunk by PNG chunk. A quarter of the cases are animations whose frames are all cut out. The files of
-`tests/support/corpus.py` follow. Each response must be 200 or 4xx. Afterwards the worker processes must be the same, no
-file may be left behind, and an intact image must give the same bytes as before.
+`tests/support/pictures/corpus.py` follow. Each response must be 200 or 4xx. Afterwards the worker processes must be
+the same, no file may be left behind, and an intact image must give the same bytes as before.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks.stages import photo
-from tests.support.corpus import FILES
-from tests.support.damage import SIGNATURE, damaged_chunks, extreme_numbers
 from tests.support.gunicorn import Gunicorn
-from tests.support.hostile import tiff_strips, tiff_tile
+from tests.support.pictures.corpus import FILES
+from tests.support.pictures.damage import SIGNATURE, damaged_chunks, extreme_numbers
+from tests.support.pictures.hostile import tiff_strips, tiff_tile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SLOW_SECONDS = 10.0

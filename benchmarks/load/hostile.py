@@ -11,8 +11,8 @@ from pathlib import Path
 
 import requests
 
-from tests.support import hostile
 from tests.support.gunicorn import Gunicorn
+from tests.support.pictures import hostile
 
 REMOVE, IMPROVE, BATCH = "/remove-background", "/v1.0/improve", "/api/remove/batch"
 CASES: dict[str, tuple[str, int, Callable[[], bytes]]] = {

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -147,16 +147,19 @@ def measure(kind: str, count: int, image: bytes) -> dict[str, object]:
             thread.start()
         for thread in run:
             thread.join()
-        found: dict[str, object] = {
-            path: {"p50_s": percentile(seen, 0.5), "max_s": round(max(seen), 3), "asked": len(seen)}
-            for path, seen in latencies.items()
-        }
-        worst = max(max(seen) for seen in latencies.values())
-        passed = worst < HEALTH_GOAL_SECONDS and not lost
-        return found | {
-            "observers": "passed" if passed else f"FAILED: {worst:.1f} s",
-            "lost": lost,
+        return _observed(latencies, lost) | {
             "uploads": uploads.summary(),
             "slow_upload": slow.statuses,
             "keep_alive": {str(status): kept.count(status) for status in kept},
         }
+
+
+def _observed(latencies: Mapping[str, list[float]], lost: Sequence[str]) -> dict[str, object]:
+    """Describe what health checks saw, and whether that is good enough."""
+    found: dict[str, object] = {
+        path: {"p50_s": percentile(seen, 0.5), "max_s": round(max(seen), 3), "asked": len(seen)}
+        for path, seen in latencies.items()
+    }
+    worst = max(max(seen) for seen in latencies.values())
+    passed = worst < HEALTH_GOAL_SECONDS and not lost
+    return found | {"observers": "passed" if passed else f"FAILED: {worst:.1f} s", "lost": lost}

@@ -21,8 +21,8 @@ from services.jobs.queue import QUEUE
 from services.jobs.tables import JobItem
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, Worker
-from tests.support.postgres import Postgres
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import free_port, poll
 
 CHILDREN = 2

@@ -41,23 +41,13 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=False,
     )
-    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    terminal = file is None and sys.stderr.isatty()
-    if style == "json" or (style == "auto" and not terminal):
-        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
-    else:
-        # structlog's own tracebacks show the values of variables: passwords, keys, photos.
-        plain = structlog.dev.ConsoleRenderer(
-            colors=terminal, sort_keys=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-        )
-        last += [_without_absent, _harmless, plain]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": last,
+                "processors": _renderers(style, terminal=file is None and sys.stderr.isatty()),
                 "foreign_pre_chain": shared,
             }
         },
@@ -73,6 +63,18 @@ def logging_config(*, level: str, style: str, file: Path | None, rotate_mb: floa
             "flask-limiter": {"handlers": [], "propagate": True, "level": "WARNING"},
         },
     }
+
+
+def _renderers(style: str, *, terminal: bool) -> list[Any]:
+    """Return the processors that turn an event into a line."""
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if style == "json" or (style == "auto" and not terminal):
+        return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+    # structlog's own tracebacks show the values of variables: passwords, keys, photos.
+    plain = structlog.dev.ConsoleRenderer(
+        colors=terminal, sort_keys=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
+    return [clean, _without_absent, _harmless, plain]
 
 
 class StandardErrorFallback(logging.Handler):

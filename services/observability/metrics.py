@@ -55,10 +55,7 @@ class Metrics:
         self._others: list[Collector] = []
         self._registry.register(self._memory)
         self.add(CpuSeconds())
-
-        def labelled(kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
-            return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
-
+        labelled = self._labelled
         self.requests = labelled(Counter, "requests", "Requests answered", ("method", "endpoint", "status"))
         self.request_seconds = labelled(
             Histogram, "request_duration_seconds", "Time to answer a request", ("endpoint",), buckets=SECONDS
@@ -102,6 +99,9 @@ class Metrics:
         # A slot's files may hold what a killed worker last had.
         self.set_load(0, 0)
         self._start_series()
+
+    def _labelled(self, kind: type[Any], name: str, text: str, labels: tuple[str, ...] = (), **more: Any) -> Any:
+        return kind(f"bg_remover_{name}", text, labels, registry=self._registry, **more)
 
     def _start_series(self) -> None:
         """Begin the series of alerts and dashboard with 0: a rate needs a value from before the first event."""

@@ -10,7 +10,7 @@ from services.persistence.database import Database
 from tests.support.accounts import PASSWORD, make_user
 from tests.support.barriers import SCHEMES_AND_SIZES, violations
 from tests.support.gunicorn import Gunicorn
-from tests.support.smtp import SmtpReceiver
+from tests.support.servers.smtp import SmtpReceiver
 from tests.support.studio import Tab, Tabs
 from tests.support.waiting import free_port, poll
 

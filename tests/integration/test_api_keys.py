@@ -33,7 +33,7 @@ from services.api_keys.limits import Limits, parse_limit
 from services.api_keys.usage import Counts, Slot, charged_since, usage_of, usage_of_all, write_usage
 from services.errors import DatabaseUnavailable
 from services.persistence.database import Base, Database
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import ROOT
 
 TABLES = {

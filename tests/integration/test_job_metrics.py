@@ -25,8 +25,8 @@ from services.jobs.webhooks.signatures import Signer
 from services.net.client import Outbound
 from services.persistence.database import Database
 from tests.support.jobs import FakeQueue, claim_item, insert_job
+from tests.support.servers.webhooks import SECRET, Receiver, attempt_due, ended
 from tests.support.waiting import free_port, poll
-from tests.support.webhooks import SECRET, Receiver, attempt_due, ended
 
 
 @pytest.fixture(scope="module")

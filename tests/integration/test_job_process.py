@@ -19,7 +19,7 @@ from services.persistence.database import Database
 from services.storage.errors import StorageUnavailable
 from services.storage.local import LocalFolder
 from tests.support.jobs import FakeQueue, insert_job
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 
 class LostStorage(LocalFolder):

@@ -14,8 +14,8 @@ from PIL import Image
 
 from bgremove import Remover, ServiceError, remove
 from services.errors import BadOption, ModelNotFound, UnknownOption
-from tests.support.animations import disc, shown
 from tests.support.commands import cli
+from tests.support.pictures.animations import disc, shown
 from tests.support.waiting import ROOT
 
 Load = Callable[[str], Image.Image]

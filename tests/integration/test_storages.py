@@ -27,7 +27,7 @@ from services.storage.base import MAX_KEY_CHARS, S3Options, Storage
 from services.storage.errors import ObjectNotFound, ResultExpired, StorageUnavailable
 from services.storage.local import LocalFolder
 from services.storage.s3 import S3Bucket
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT, poll
 
 MIB = 1024 * 1024

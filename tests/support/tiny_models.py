@@ -79,8 +79,13 @@ def sam(folder: Path) -> None:
     The best mask has the bright pixels around the first point, within a radius of 50 px for each point of the prompt.
     """
     encoder, decoder = (folder / file.name for file in CATALOGUE["sam"].files)
+    _sam_encoder(encoder)
+    _sam_decoder(decoder)
+
+
+def _sam_encoder(path: Path) -> None:
     save(
-        encoder,
+        path,
         [
             helper.make_node("Sub", ["input_image", "mean"], ["centred"]),
             helper.make_node("Transpose", ["centred"], ["planes"], perm=[2, 0, 1]),
@@ -94,9 +99,12 @@ def sam(folder: Path) -> None:
         axis=np.array([0]),
         weights=np.full((256, 3, 1, 1), 1 / 30, np.float32),
     )
+
+
+def _sam_decoder(path: Path) -> None:
     centres = np.arange(256, dtype=np.float32) * 4 + 2
     save(
-        decoder,
+        path,
         [
             # Along axis 1.
             helper.make_node("Slice", ["point_coords", "zero", "one", "one"], ["first"]),

@@ -18,9 +18,9 @@ from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
-from tests.support.animations import disc, disc_frames, tiny_gif
 from tests.support.images import encoded
 from tests.support.models import OneModel
+from tests.support.pictures.animations import disc, disc_frames, tiny_gif
 
 STEPS = ["queue", "decode", "segment", "refine", "decontaminate", "compose", "encode"]
 

@@ -25,7 +25,7 @@ from tests.support.answers import assert_error
 from tests.support.gunicorn import SECRET_KEY, Gunicorn, QuickGunicorn
 from tests.support.jobs import claim_item, insert_job
 from tests.support.place import Place, place
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import poll
 
 AUTH: Final = "/api/v1/auth"

@@ -21,7 +21,7 @@ from routes.http.auth import ANY
 from services.api_keys.keys import create_key, list_keys
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import ROOT, free_port, poll
 
 REMOVE = "/remove-background?output=mask&max_width=64"

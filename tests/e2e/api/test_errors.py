@@ -20,10 +20,10 @@ from PIL import Image
 
 from services.errors import all_errors
 from services.storage.local import LocalFolder
-from tests.support import corpus
 from tests.support.answers import REQUEST_ID, assert_error
 from tests.support.gunicorn import SECRET_KEY, Gunicorn, QuickGunicorn
-from tests.support.sources import source
+from tests.support.pictures import corpus
+from tests.support.servers.sources import source
 from tests.support.waiting import free_port, poll
 
 ORIGIN: Final = "https://example.org"

@@ -14,7 +14,7 @@ import requests
 from PIL import Image
 
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.sources import Source, answer, source
+from tests.support.servers.sources import Source, answer, source
 from tests.support.waiting import free_port, poll
 
 PATHS: Final = ("/remove-background", "/remove-background-preview", "/remove-bg")

@@ -16,7 +16,7 @@ from PIL import Image
 from services.imaging.values import BOOLEAN_WORDS
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded
-from tests.support.sources import answer, source
+from tests.support.servers.sources import answer, source
 
 PATH: Final = "/api/remove"
 MARK: Final = {"type": "point", "data": [256, 256], "label": 1}

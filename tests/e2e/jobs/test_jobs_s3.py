@@ -18,8 +18,8 @@ from services.jobs.tables import Job
 from tests.support.answers import assert_error
 from tests.support.gunicorn import Gunicorn, QuickGunicorn, Worker
 from tests.support.place import BATCH, SINGLE, SLOW, Place, job_ids, place
-from tests.support.postgres import Postgres
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import poll
 
 UPLOADS = "/api/v1/uploads"

@@ -11,7 +11,7 @@ import requests
 from services.net.signed_urls import SignedURLs
 from tests.support.commands import cli
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.sources import Source, answer, source
+from tests.support.servers.sources import Source, answer, source
 
 KEY, OLD = "the key of this test's server", "the key that was before it"
 

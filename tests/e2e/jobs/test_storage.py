@@ -10,7 +10,7 @@ import requests
 
 from services.storage.local import LocalFolder
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import poll
 
 SECRET = "of these tests alone"

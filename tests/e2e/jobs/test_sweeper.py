@@ -20,8 +20,8 @@ from services.jobs.tables import QUEUED, Job, item_id
 from services.persistence.database import Database
 from tests.support.gunicorn import Sweeper
 from tests.support.jobs import claim_item, insert_job
+from tests.support.servers.webhooks import SECRET, Receiver, SilentReceiver, ended
 from tests.support.waiting import poll
-from tests.support.webhooks import SECRET, Receiver, SilentReceiver, ended
 
 LEASE_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 1.0

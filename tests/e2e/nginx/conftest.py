@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.nginx import QUICK, WEB_THREADS, Nginx, Recorder
+from tests.support.servers.nginx import QUICK, WEB_THREADS, Nginx, Recorder
 from tests.support.waiting import free_port
 
 

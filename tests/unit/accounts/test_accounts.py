@@ -14,7 +14,7 @@ from services.accounts.sessions import Sessions
 from services.accounts.signed import SignedTokens
 from services.accounts.users import disable_user, find_by_email, list_users
 from services.persistence.database import Database
-from tests.support.smtp import SmtpReceiver
+from tests.support.servers.smtp import SmtpReceiver
 from tests.support.waiting import poll
 
 GOOD = "correct horse battery"

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from services.accounts.mail import Mailer, SmtpServer
 from services.accounts.messages import Message
-from tests.support.smtp import SmtpReceiver
+from tests.support.servers.smtp import SmtpReceiver
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from services.accounts.errors import ProviderRefused, ProviderUnavailable
 from services.accounts.oidc import AGAIN_SECONDS, STATE_SECONDS, Person, Provider, safe_path
 from services.accounts.signed import SignedTokens
-from tests.support.oidc import CLIENT_ID, CLIENT_SECRET, STRANGERS_KEY, OidcProvider
+from tests.support.servers.oidc import CLIENT_ID, CLIENT_SECRET, STRANGERS_KEY, OidcProvider
 from tests.support.waiting import free_port
 
 BACK = "https://cut.example/api/v1/auth/oidc/callback"

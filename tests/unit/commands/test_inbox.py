@@ -12,8 +12,8 @@ from services.imaging.decode import ImageLimits
 from services.imaging.options import Options
 from services.inference.segmenter import RembgSegmenter
 from services.removal import Remover
-from tests.support.animations import disc
 from tests.support.models import OneModel
+from tests.support.pictures.animations import disc
 
 
 class Clock:

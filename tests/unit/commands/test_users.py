@@ -18,7 +18,7 @@ from services.jobs.store import JobStore
 from services.persistence.database import Database
 from tests.support.accounts import make_user
 from tests.support.jobs import insert_job
-from tests.support.smtp import SmtpReceiver
+from tests.support.servers.smtp import SmtpReceiver
 from tests.support.waiting import free_port
 
 

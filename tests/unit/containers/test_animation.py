@@ -6,8 +6,8 @@ import pytest
 
 from services.containers.animation import find_animation
 from services.containers.errors import CorruptImage
-from tests.support.animations import disc, disc_frames, tiny_gif
 from tests.support.images import encoded
+from tests.support.pictures.animations import disc, disc_frames, tiny_gif
 
 FORMS = {"GIF": "gif", "PNG": "png", "WEBP": "webp"}
 

@@ -8,8 +8,8 @@ from PIL import Image
 from services.containers.apng import apng_file, apng_frames, apng_head, png_chunk
 from services.containers.errors import CorruptImage
 from services.containers.frames import Disposal
-from tests.support.animations import animation, apng_of_parts, disc, disc_frames
 from tests.support.images import encoded
+from tests.support.pictures.animations import animation, apng_of_parts, disc, disc_frames
 
 BLANK = Image.new("RGBA", (8, 6), (255, 0, 0, 255))
 DOT = Image.new("RGBA", (4, 4), (0, 0, 255, 128))

@@ -12,9 +12,9 @@ from services.containers.heif import heif_pixels
 from services.containers.tiff import tiff_pixels
 from services.errors import ServiceError
 from services.imaging.decode import ImageLimits, decode, inspect
-from tests.support.damage import damaged_chunks, extreme_numbers
-from tests.support.hostile import tiff_strips, tiff_tile
 from tests.support.images import encoded
+from tests.support.pictures.damage import damaged_chunks, extreme_numbers
+from tests.support.pictures.hostile import tiff_strips, tiff_tile
 
 
 def sequence() -> bytes:

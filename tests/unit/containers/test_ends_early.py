@@ -9,8 +9,8 @@ from PIL import Image
 
 from services.containers.ends_early import ends_early
 from services.containers.sniff import sniff
-from tests.support import corpus
-from tests.support.hostile import tiff_strips
+from tests.support.pictures import corpus
+from tests.support.pictures.hostile import tiff_strips
 
 WHOLE: Final[dict[str, Callable[[], bytes]]] = {
     **{form: partial(corpus.good, form) for form in corpus.FORMATS},

@@ -10,7 +10,7 @@ from PIL import Image
 from services.containers.errors import CorruptImage
 from services.containers.frames import Disposal
 from services.containers.gif import gif_file, gif_frames, gif_head
-from tests.support.animations import animation, disc, disc_frames, gif, shown, tiny_gif
+from tests.support.pictures.animations import animation, disc, disc_frames, gif, shown, tiny_gif
 
 
 def test_places_times_and_disposals_are_read() -> None:

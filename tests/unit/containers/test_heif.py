@@ -9,8 +9,8 @@ from services.containers.errors import CorruptImage
 from services.containers.heif import MAX_BOXES, heif_pixels
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.errors import TooManyPixels
-from tests.support.hostile import lying
 from tests.support.images import encoded
+from tests.support.pictures.hostile import lying
 
 
 def box(kind: bytes, content: bytes) -> bytes:

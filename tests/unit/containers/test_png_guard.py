@@ -5,7 +5,7 @@ import pytest
 from services.containers.errors import CorruptImage
 from services.containers.png_guard import MAX_CHUNKS, refuse_many_chunks
 from services.imaging.decode import ImageLimits, inspect
-from tests.support.hostile import one_bit_png, png_chunks
+from tests.support.pictures.hostile import one_bit_png, png_chunks
 
 
 def test_ordinary_pngs_pass() -> None:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from services.containers.sniff import Kind, sniff
-from tests.support import corpus
 from tests.support.images import encoded
+from tests.support.pictures import corpus
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])

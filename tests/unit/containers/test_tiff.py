@@ -9,8 +9,8 @@ from services.containers.errors import CorruptImage
 from services.containers.tiff import MAX_NUMBERS, MAX_PIECES, is_raw_photo, tiff_pixels
 from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.errors import TooManyPixels, UnsupportedFormat
-from tests.support.hostile import tiff_numbers, tiff_strips, tiff_tile
 from tests.support.images import encoded
+from tests.support.pictures.hostile import tiff_numbers, tiff_strips, tiff_tile
 
 # Pillow reads the fourth layout, a big-endian BigTIFF, as a classic TIFF, and fails.
 READABLE = pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True)])

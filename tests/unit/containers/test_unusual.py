@@ -4,8 +4,8 @@ import pytest
 
 from services.containers.sniff import sniff
 from services.containers.unusual import unusual_kind
-from tests.support import corpus
-from tests.support.hostile import SHORT, tiff
+from tests.support.pictures import corpus
+from tests.support.pictures.hostile import SHORT, tiff
 
 UNUSUAL = {
     "a JPEG with channels of 12 bits": corpus.with_frame(corpus.good("JPEG"), 0xC1, 12),

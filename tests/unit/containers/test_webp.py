@@ -9,8 +9,8 @@ from PIL import Image
 from services.containers.errors import CorruptImage
 from services.containers.frames import Disposal
 from services.containers.webp import riff_chunk, riff_file, three_bytes, webp_file, webp_frames, webp_head
-from tests.support.animations import disc, disc_frames
 from tests.support.images import encoded
+from tests.support.pictures.animations import disc, disc_frames
 
 
 def test_canvas_and_plays_are_read() -> None:

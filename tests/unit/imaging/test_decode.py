@@ -15,8 +15,8 @@ from services.containers.errors import CorruptImage
 from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.errors import ImageTooSmall, TooManyPixels, UnsupportedFormat
 from services.imaging.rasters import Photo
-from tests.support import corpus
 from tests.support.images import encoded
+from tests.support.pictures import corpus
 
 Load = Callable[[str], Image.Image]
 LIMITS = ImageLimits()

@@ -10,7 +10,7 @@ from services.jobs.store import JobStore
 from services.jobs.tables import FINISHED, QUEUED, STARTED, Job, JobItem, item_id
 from services.persistence.database import Database
 from tests.support.jobs import FACTS, claim_item, insert_job, states
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import poll
 
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -10,7 +10,7 @@ from services.net.client import NOT_PUBLIC, UNREACHABLE, Answer, Outbound
 from services.net.errors import ForbiddenSource, SourceFailed
 from services.net.stream import Budget
 from services.net.urls import parse_url
-from tests.support.sources import Network, Source, answer, source
+from tests.support.servers.sources import Network, Source, answer, source
 from tests.support.waiting import free_port
 
 PUBLIC, OTHER = "93.184.216.34", "1.1.1.1"

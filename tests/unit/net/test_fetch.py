@@ -24,7 +24,7 @@ from services.net.client import MAX_LOOKUPS, NOT_PUBLIC, Outbound
 from services.net.errors import ForbiddenSource, SourceFailed, SourceTimeout
 from services.net.fetch import Fetcher
 from services.net.urls import parse_url
-from tests.support.sources import Authority, Behaviour, Network, Source, answer, source
+from tests.support.servers.sources import Authority, Behaviour, Network, Source, answer, source
 from tests.support.waiting import poll
 
 PUBLIC = "93.184.216.34"

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from services.errors import DeadlineExceeded
 from services.observability.otlp import OtlpTracer, ReportingExporter
 from services.observability.tracing import Kind
-from tests.support.otlp import Collector
+from tests.support.servers.otlp import Collector
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"

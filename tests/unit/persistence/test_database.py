@@ -16,7 +16,7 @@ from services.persistence import database as module
 from services.persistence.database import Database, UTCDateTime, parse_url
 from services.persistence.engine import make_engine
 from services.persistence.migrate import MIGRATION_LOCK
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import free_port, poll
 
 

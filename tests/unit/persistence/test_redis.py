@@ -24,7 +24,7 @@ from services.persistence.redis import (
     redis_options,
     within,
 )
-from tests.support.nginx import write_certificate
+from tests.support.servers.nginx import write_certificate
 from tests.support.waiting import free_port, poll
 
 

@@ -11,7 +11,7 @@ from services.storage import s3 as module
 from services.storage.base import S3Options
 from services.storage.errors import ObjectNotFound, StorageUnavailable
 from services.storage.s3 import S3Bucket
-from tests.support.sources import answer, source
+from tests.support.servers.sources import answer, source
 from tests.support.waiting import free_port
 
 

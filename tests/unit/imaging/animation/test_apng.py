@@ -7,7 +7,7 @@ import pytest
 from services.containers.apng import CONTENT, apng_frames, png_chunks
 from services.imaging.animation.apng import MOST, ApngWriter, seconds_in
 from services.imaging.options import Options
-from tests.support.canvases import disc_canvases
+from tests.support.pictures.canvases import disc_canvases
 
 
 def test_chunks_are_numbered_without_a_gap() -> None:

@@ -19,9 +19,9 @@ from services.imaging.errors import NoSubject
 from services.imaging.extras import Extras
 from services.imaging.options import Options
 from services.imaging.pipeline import Result, Rules, Sources
-from tests.support.animations import HEIGHT, WIDTH, animation, disc, disc_frames, shown, truth
-from tests.support.brightness import Bright
 from tests.support.images import encoded
+from tests.support.pictures.animations import HEIGHT, WIDTH, animation, disc, disc_frames, shown, truth
+from tests.support.pictures.brightness import Bright
 
 FORMS = {"GIF": "gif", "PNG": "png", "WEBP": "webp"}
 

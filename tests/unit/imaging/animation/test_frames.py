@@ -9,7 +9,7 @@ from services.containers.animation import Animation, find_animation
 from services.containers.errors import CorruptImage
 from services.imaging.animation.frames import draw_frames
 from services.imaging.rasters import Photo
-from tests.support.animations import animation, apng_of_parts, disc, disc_frames, gif, shown
+from tests.support.pictures.animations import animation, apng_of_parts, disc, disc_frames, gif, shown
 
 FORMS = {"GIF": "gif", "PNG": "png", "WEBP": "webp"}
 Rgba = NDArray[np.uint8]

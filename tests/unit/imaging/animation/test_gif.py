@@ -10,8 +10,8 @@ from services.containers.frames import Disposal
 from services.containers.gif import gif_frames, gif_head
 from services.imaging.animation.gif import GifWriter, write_gif
 from services.imaging.compose import Canvas
-from tests.support.animations import shown
-from tests.support.canvases import NOWHERE, disc_canvases, opaque_canvases
+from tests.support.pictures.animations import shown
+from tests.support.pictures.canvases import NOWHERE, disc_canvases, opaque_canvases
 
 
 def test_subjects_frames_are_drawn_whole_and_cleared() -> None:

@@ -13,8 +13,8 @@ from services.imaging.animation.mattes import FrameMattes, PackedMask, joined
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.geometry import Box
 from services.imaging.options import Options
-from tests.support.animations import animation, disc, disc_frames, truth
-from tests.support.brightness import Bright
+from tests.support.pictures.animations import animation, disc, disc_frames, truth
+from tests.support.pictures.brightness import Bright
 
 EMPTY = Box(0, 0, 0, 0)
 

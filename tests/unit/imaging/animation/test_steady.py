@@ -8,7 +8,7 @@ import numpy as np
 
 from services.imaging.animation.steady import REACH, Look, look_of, steadied
 from services.imaging.rasters import Mask, Photo
-from tests.support.animations import disc_frames, truth
+from tests.support.pictures.animations import disc_frames, truth
 
 Masks = list[Mask]
 

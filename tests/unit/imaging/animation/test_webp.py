@@ -10,7 +10,7 @@ from services.imaging.animation.webp import WebpWriter
 from services.imaging.compose import Canvas
 from services.imaging.formats import Format
 from services.imaging.options import Options
-from tests.support.canvases import NOWHERE, disc_canvases
+from tests.support.pictures.canvases import NOWHERE, disc_canvases
 
 OPTIONS = Options(format=Format.WEBP, animated=True)
 

@@ -13,8 +13,8 @@ from services.imaging.animation.writer import check_format, make_writer
 from services.imaging.compose import Canvas
 from services.imaging.formats import Format
 from services.imaging.options import Options
-from tests.support.animations import shown
-from tests.support.canvases import disc_canvases, opaque_canvases
+from tests.support.pictures.animations import shown
+from tests.support.pictures.canvases import disc_canvases, opaque_canvases
 
 FORMATS = ("webp", "png", "gif")
 

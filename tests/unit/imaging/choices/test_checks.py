@@ -12,7 +12,7 @@ from services.imaging.decode import FrameLimits
 from services.imaging.errors import TooManyFrames, TooManyPixels
 from services.imaging.options import Options
 from services.imaging.values import CanvasSize
-from tests.support.animations import tiny_gif
+from tests.support.pictures.animations import tiny_gif
 
 BACKGROUNDS: Final[dict[str, Any]] = {
     "background": "red",

@@ -8,8 +8,8 @@ from services.imaging.choices.weight import weight
 from services.imaging.decode import ImageLimits, inspect
 from services.imaging.options import Options
 from services.imaging.pipeline import Sources
-from tests.support.animations import tiny_gif
 from tests.support.images import encoded
+from tests.support.pictures.animations import tiny_gif
 
 
 def sources(size: tuple[int, int]) -> Sources:

@@ -8,8 +8,8 @@ from services.imaging.edges.matte import find_mask, refined_matte
 from services.imaging.options import Options
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask, Photo
-from tests.support.animations import disc_frames, truth
-from tests.support.brightness import Bright
+from tests.support.pictures.animations import disc_frames, truth
+from tests.support.pictures.brightness import Bright
 
 
 def photo(number: int = 3) -> Photo:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from services.imaging.decode import ImageLimits, decode, inspect
 from services.imaging.reading.tiff import correct_planes, tiff_tags
-from tests.support import corpus
-from tests.support.hostile import LONG, SHORT, tiff
+from tests.support.pictures import corpus
+from tests.support.pictures.hostile import LONG, SHORT, tiff
 
 LIMITS = ImageLimits()
 UNSPECIFIED, UNASSOCIATED = 0, 2

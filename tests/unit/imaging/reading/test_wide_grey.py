@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.imaging.decode import ImageLimits, decode, inspect
-from tests.support.hostile import LONG, SHORT, tiff
+from tests.support.pictures.hostile import LONG, SHORT, tiff
 
 WIDTH, HEIGHT = 96, 64
 RAMP = np.tile(np.linspace(0, 1, WIDTH), (HEIGHT, 1))

@@ -15,7 +15,7 @@ from services.jobs.webhooks.delivery import Webhooks
 from services.jobs.webhooks.signatures import Signer
 from services.net.client import Outbound
 from tests.support.jobs import claim_item, insert_job, simultaneously
-from tests.support.webhooks import SECRET, Receiver, SilentReceiver, attempt_due, ended
+from tests.support.servers.webhooks import SECRET, Receiver, SilentReceiver, attempt_due, ended
 
 
 def webhooks(store: JobStore, *hosts: str, tries: int = 3, wait: float = 0, public_url: str = "") -> Webhooks:

@@ -11,8 +11,8 @@ from services.jobs.pending import PendingWork
 from services.jobs.store import JobStore
 from services.jobs.tables import Job
 from services.jobs.webhooks.sender import WebhookSender, origin
+from tests.support.servers.webhooks import ended
 from tests.support.waiting import poll
-from tests.support.webhooks import ended
 
 POLL_SECONDS = 0.05
 

@@ -14,7 +14,7 @@ from services.archives.zip_reader import MAX_ENTRIES, Archive
 from services.errors import EmptyImage, MissingImage, MultipleImages
 from services.imaging.errors import UnsupportedFormat
 from tests.support.archives import archive
-from tests.support.hostile import folders
+from tests.support.pictures.hostile import folders
 
 Part = tuple[str, bytes]
 

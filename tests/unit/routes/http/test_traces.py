@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from config import Settings
 from services.observability import tracing
-from tests.support.otlp import Collector
+from tests.support.servers.otlp import Collector
 
 pytestmark = pytest.mark.slow
 

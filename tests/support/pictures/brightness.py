@@ -1,4 +1,4 @@
-"""A segmenter that finds what is bright: the moving disc of `tests.support.animations`."""
+"""A segmenter that finds what is bright: the moving disc of `tests.support.pictures.animations`."""
 
 from dataclasses import dataclass, field
 

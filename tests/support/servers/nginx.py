@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support import http2
+from tests.support.servers import http2
 from tests.support.waiting import ROOT, free_port, poll
 
 CONF = ROOT / "nginx.conf"

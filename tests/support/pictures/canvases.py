@@ -4,7 +4,7 @@ import numpy as np
 
 from services.imaging.compose import Canvas
 from services.imaging.geometry import Box
-from tests.support.animations import disc_frames, truth
+from tests.support.pictures.animations import disc_frames, truth
 
 NOWHERE = Box(0, 0, 0, 0)
 

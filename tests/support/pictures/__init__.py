@@ -1,0 +1,1 @@
+"""Make and damage image files, and read them back."""

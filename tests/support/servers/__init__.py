@@ -1,0 +1,1 @@
+"""Run servers beside the service: databases, storages, proxies, and what callers run."""
