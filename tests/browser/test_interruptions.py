@@ -181,7 +181,7 @@ def test_answer_of_a_model_takes_nothing_from_the_stroke_that_is_painted(page: P
     page.mouse.move(*first)
     page.mouse.down()
     page.mouse.move(*second)
-    session(page, "({actions}) => actions.detectAgain()")
+    session(page, "(editing) => editing.detectAgain()")
     page.mouse.move(*last)
     page.mouse.up()
     # The stroke until then, the model's cut-out, and the rest of the stroke.
@@ -196,7 +196,7 @@ def test_answer_of_a_model_takes_nothing_from_the_stroke_that_is_painted(page: P
 def test_first_corner_of_a_rectangle_is_dropped(page: Page, way: str) -> None:
     set_tool(page, "rectangle")
     click(page, (60, 60))
-    assert session(page, "({overlay}) => Boolean(overlay.value?.path)")
+    poll(lambda: session(page, "({overlay}) => Boolean(overlay.value?.path)"), what="the corner")
     press(page, way)
     assert not session(page, "({overlay}) => Boolean(overlay.value?.path)")
     expect(page.get_by_role("button", name="Apply", exact=True)).to_have_count(0)
