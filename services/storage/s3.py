@@ -180,6 +180,8 @@ class S3Bucket:
             raise StorageUnavailable("it redirects") from exc
         except (ValueError, LookupError, ArithmeticError, RuntimeError) as exc:
             # botocore raises them for a number or date that it can't parse, and this class for a missing field.
+            if operation == "put" and isinstance(exc, RuntimeError):
+                raise  # of the source of an upload
             log.warning("object storage sends a damaged answer", operation=operation, reason=repr(exc)[:300])
             raise StorageUnavailable("its answer is damaged") from exc
         except (BotoCoreError, OSError) as exc:
