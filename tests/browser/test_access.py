@@ -158,7 +158,7 @@ def test_long_texts_from_right_to_left_fit(
     context = tabs.context()
     context.add_init_script("localStorage.setItem('language', 'xx')")
     tab = tabs.open(direct.url, context=context)
-    assert tab.page.evaluate("document.documentElement.dir") == "rtl"
+    tab.page.locator("html[dir=rtl]").wait_for()
     assert (overflow(tab), clipped(tab)) == (0, [])
     tab.page.locator("input[type=file]").first.set_input_files([*photo_files, tmp_path_file(tmp_path)])
     poll(lambda: tab.page.locator(".tile[data-state=completed]").count() == 4, what="the results")
