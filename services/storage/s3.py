@@ -51,14 +51,19 @@ class S3Bucket:
         extra = {"ContentType": content_type}
         if self._options.encryption:
             extra["ServerSideEncryption"] = self._options.encryption
-        with self._translated("put"):
-            # Most objects are small: this saves them a millisecond.
-            if isinstance(data, bytes) and len(data) <= PART_BYTES:
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **extra)
-                return
-            parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
-            file = io.BytesIO(data) if isinstance(data, bytes) else _Borrowed(data)
-            self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra, Config=parts)
+        try:
+            with self._translated("put"):
+                # Most objects are small: this saves them a millisecond.
+                if isinstance(data, bytes) and len(data) <= PART_BYTES:
+                    self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **extra)
+                    return
+                parts = TransferConfig(
+                    multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False
+                )
+                file = io.BytesIO(data) if isinstance(data, bytes) else _Borrowed(data)
+                self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra, Config=parts)
+        except _SourceFailed as failed:
+            raise failed.error from None
 
     def open(self, key: str) -> Opened:
         """See `Storage.open`."""
@@ -180,8 +185,6 @@ class S3Bucket:
             raise StorageUnavailable("it redirects") from exc
         except (ValueError, LookupError, ArithmeticError, RuntimeError) as exc:
             # botocore raises them for a number or date that it can't parse, and this class for a missing field.
-            if operation == "put" and isinstance(exc, RuntimeError):
-                raise  # of the source of an upload
             log.warning("object storage sends a damaged answer", operation=operation, reason=repr(exc)[:300])
             raise StorageUnavailable("its answer is damaged") from exc
         except (BotoCoreError, OSError) as exc:
@@ -189,6 +192,14 @@ class S3Bucket:
                 self._open_until = time.monotonic() + CIRCUIT_OPEN_SECONDS
             log.warning("object storage not usable", operation=operation, reason=type(exc).__name__)
             raise StorageUnavailable(type(exc).__name__) from exc
+
+
+class _SourceFailed(Exception):
+    """The source of an upload has failed, not the storage."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class _Borrowed(io.RawIOBase):
@@ -201,4 +212,9 @@ class _Borrowed(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
+        try:
+            return self._file.read(size)
+        except OSError:
+            raise
+        except Exception as exc:
+            raise _SourceFailed(exc) from exc

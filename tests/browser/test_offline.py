@@ -141,9 +141,7 @@ def test_part_that_is_loaded_later_comes_when_the_server_answers(
     expect(rules).to_be_visible()
 
 
-def test_page_whose_parts_are_gone_says_that_it_is_to_be_loaded_again(
-    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
-) -> None:
+def test_page_whose_parts_are_gone_asks_to_be_reloaded(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     """After an update the server has another build's files only."""
     tab = tabs.open(direct.url)
     tab.expect("404")

@@ -1,5 +1,5 @@
 /**
- * The panel of what is behind the subject, and what all panels are made of.
+ * The background panel, and the parts that all panels share.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";

@@ -1,5 +1,5 @@
 /**
- * The other panels beside the stage: shadow, canvas, presets, and the file. They follow the background's.
+ * The other panels beside the stage: shadow, canvas, presets and file. They are loaded after the background panel.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";

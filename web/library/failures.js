@@ -57,7 +57,7 @@ export function errorSolution(error) {
   return ready.value ? t(`solution_${known(error)}`, values(error)) : "";
 }
 
-/** Both. @param {unknown} error */
+/** What went wrong and what to do, in words. @param {unknown} error */
 export async function errorWords(error) {
   await moreTexts().catch(() => undefined);
   return { text: errorTitle(error), solution: errorSolution(error) };

@@ -1,4 +1,4 @@
-"""SIGHUP reloads the settings with new workers; a mistake in them, even one that is only saved yet, ends nothing."""
+"""SIGHUP reloads the settings with new workers. A mistake in `.env` ends nothing, also when a worker is replaced."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def test_reload_with_a_mistake_keeps_the_settings_and_says_so(server: QuickGunic
     poll(lambda: name_of(server) == "Second", what="the corrected settings")
 
 
-def test_replaced_worker_has_the_settings_of_the_others_not_a_file_in_the_making(
+def test_replaced_worker_has_the_settings_of_the_others_not_of_a_half_written_file(
     server: QuickGunicorn, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("APP_NAME=Second\nMAX_REQUESTS=man")

@@ -1,1 +1,1 @@
-"""Run servers beside the service: databases, storages, proxies, and what callers run."""
+"""The servers that tests start beside the service: databases, storages, proxies, and receivers of webhooks and mail."""

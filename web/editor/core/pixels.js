@@ -1,6 +1,6 @@
 /** The photo's colours, read from a bitmap. */
 
-/** @typedef {{bitmap: ImageBitmap, width: number, height: number}} Photo a bitmap of any size, of a mask of this size */
+/** @typedef {{bitmap: ImageBitmap, width: number, height: number}} Photo `bitmap` may have any size; `width` and `height` are the mask's */
 
 /** @param {number} width @param {number} height */
 function canvasOf(width, height) {
