@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.support import tiny_models
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import encoded
 from tests.support.studio import ARGUMENTS, HOST, PLAIN_HOST, Studio, Tabs, chromium, studio
@@ -47,9 +48,10 @@ def tabs(browser: Browser) -> Iterator[Tabs]:
 
 
 @pytest.fixture(scope="session")
-def direct(server: Gunicorn) -> Gunicorn:
-    """The service without jobs."""
-    return server
+def direct() -> Iterator[Gunicorn]:
+    """The service without jobs and with a tiny model: an oval in the middle stays."""
+    with Gunicorn(**tiny_models.quick(tiny_models.oval)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from tests.support.images import encoded
 from tests.support.studio import Tab, Tabs
 from tests.support.waiting import poll
 
+LOADED: Final = "(end) => performance.getEntriesByType('resource').some(({ name }) => name.endsWith(end))"
 TOOLS: Final = ("Brush", "Smart brush", "Magic wand", "Lasso", "Polygon", "Rectangle", "Hand")
 
 
@@ -250,10 +251,10 @@ def test_without_webgl_stage_and_export_are_the_same(
     assert difference(seen(flat.page), Image.open(io.BytesIO(exported))) <= 2
 
 
-def test_photo_without_a_subject_offers_a_way_on(direct: Gunicorn, tabs: Tabs, tmp_path: Path) -> None:
+def test_photo_without_a_subject_offers_a_way_on(server: Gunicorn, tabs: Tabs, tmp_path: Path) -> None:
     blank = tmp_path / "wall.jpg"
     blank.write_bytes(encoded(Image.new("RGB", (160, 120), (180, 176, 170)), "JPEG"))
-    tab = tabs.open(direct.url)
+    tab = tabs.open(server.url)
     open_photo(tab, blank)
     page = tab.page
     expect(page.get_by_text("No subject was found")).to_be_visible()
@@ -268,6 +269,8 @@ def test_photo_without_a_subject_offers_a_way_on(direct: Gunicorn, tabs: Tabs, t
 def test_export_without_a_server_offers_a_quick_png(tab: Tab, photo_files: list[Path]) -> None:
     page = tab.page
     tab.expect("ERR_INTERNET_DISCONNECTED")
+    # What draws without the server is loaded last, while nothing else happens.
+    poll(lambda: page.evaluate(LOADED, "/gl/canvas2d.js"), what="the renderer")
     page.context.set_offline(True)
     page.get_by_role("button", name="Export", exact=True).click()
     editor = page.get_by_role("region", name="Editor")

@@ -324,7 +324,7 @@ def test_metadata_describes_each_photo(with_jobs: Studio, tabs: Tabs, mixed: lis
         *("edited", "error"),
     ]
     assert (good["name"], good["status"], good["width"], good["height"]) == ("astronaut.jpg", "completed", 240, 240)
-    assert (good["format"], good["model"], good["edited"], good["error"]) == ("png", "u2netp", False, None)
+    assert (good["format"], good["model"], good["edited"], good["error"]) == ("png", "tiny", False, None)
     assert 0 <= good["confidence"] <= 1
     assert good["seconds"] > 0
     assert (bad["status"], bad["error"], bad["width"]) == ("failed", "empty_image", None)

