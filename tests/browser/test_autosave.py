@@ -232,6 +232,7 @@ def test_everything_is_forgotten(editor: Tab) -> None:
     poll(lambda: page.evaluate(count) and editor.asked(f"DELETE {path}"), what="the deletion on the server", seconds=15)
 
 
+@pytest.mark.long
 def test_stroke_by_drag_is_saved_by_itself(editor: Tab) -> None:
     page = editor.page
     drag(page, (60, 60), (120, 90))

@@ -96,6 +96,7 @@ def test_point_under_the_cursor_stays_there_while_zooming(tab: Tab) -> None:
         assert off <= 0.5
 
 
+@pytest.mark.long
 def test_stage_zooms_to_64_times(tab: Tab) -> None:
     page = tab.page
     box = stage(page).bounding_box()

@@ -137,6 +137,7 @@ def test_tab_that_only_looks_on_changes_nothing(batch: Tab, tabs: Tabs) -> None:
     assert np.array_equal(result(batch), last)
 
 
+@pytest.mark.long
 def test_edit_of_a_photo_that_its_job_still_works_on_is_in_the_result(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -145,6 +145,7 @@ def leave_marked(tab: Tab, marked: bool) -> None:
         tab.page.reload()
 
 
+@pytest.mark.long
 def test_edit_keeps_its_mark_without_jobs(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url, reduced_motion="reduce")
     choose(tab, *photo_files[:2])

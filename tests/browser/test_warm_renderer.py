@@ -105,7 +105,7 @@ def test_editor_left_before_the_cut_out_is_there_gives_its_context_back(tab: Tab
     assert page.evaluate(ALIVE) == 1
 
 
-@pytest.mark.parametrize("back", ["before", "after"])
+@pytest.mark.parametrize("back", ["before", pytest.param("after", marks=pytest.mark.long)])
 def test_context_lost_before_the_cut_out_is_there_comes_back(tab: Tab, photo_files: list[Path], back: str) -> None:
     page = tab.page
     restore = "loss.restoreContext(); new Promise((done) => setTimeout(done, 50))"
