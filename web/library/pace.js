@@ -55,6 +55,7 @@ export async function passPause(signal) {
 /** @param {number} milliseconds @param {AbortSignal} [signal] @returns {Promise<void>} */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => { clearTimeout(timer); reject(new DOMException("aborted", "AbortError")); }, { once: true });
   });
