@@ -80,7 +80,7 @@ function presetField({ preset = "" }) {
   return html`<label class="field"><span>${t("preset")}</span>
     <select .value=${preset} @change=${(/** @type {any} */ event) => change({ preset: event.target.value, background: "", format: "" })}>
       <option value="" ?selected=${!preset}>${t("preset_none")}</option>
-      ${marketplacesFirst(known).map(([name, facts]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, facts)}</option>`)}
+      ${marketplacesFirst(known).map(([name, one]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, one)}</option>`)}
     </select>
     </label>
     ${known[preset] ? presetNote(known[preset]) : nothing}`;

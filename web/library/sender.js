@@ -103,11 +103,11 @@ async function sendUntilAnswered(submission, signal) {
 
 /** POST the form and show how far it is, which fetch can't say. @param {Submission} submission @param {FormData} body @param {AbortSignal} signal @returns {Promise<{job_id: string}>} */
 async function upload({ key, ids }, body, signal) {
-  const headers = { "Idempotency-Key": key, "X-Api-Key": api.apiKey() };
   const call = new XMLHttpRequest();
   call.open("POST", PATH);
   call.responseType = "json";
-  for (const [name, value] of Object.entries(headers)) if (value) call.setRequestHeader(name, value);
+  call.setRequestHeader("Idempotency-Key", key);
+  if (api.apiKey()) call.setRequestHeader("X-Api-Key", api.apiKey());
   call.upload.onprogress = ({ loaded, total }) => together(() => ids.forEach((id) => dispatch(id, { type: "progress", value: Math.round((100 * loaded) / total) })));
   signal.onabort = () => call.abort();
   // From here on the server may have made the job: only the answer has the id by which it is deleted.
