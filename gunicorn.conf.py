@@ -230,7 +230,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Clear the gauges of a worker that has ended; its counters stay."""
+    """Set the gauges of a worker that has ended to 0; its counters stay."""
     clear_gauges(Path(METRICS_DIR), worker.metrics_slot)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from prometheus_client import values as prometheus_values
+from prometheus_client.mmap_dict import MmapedDict
 
 KIB: Final = 1024
 # Space for all possible series (methods × endpoints × statuses, …), so that no file ever has to grow.
@@ -21,8 +22,8 @@ ROOM_BYTES: Final = sum(METRICS_FILES.values())
 PREFIX: Final = "bg-remover-counts-"
 # Younger folders may not be locked yet.
 ABANDONED_SECONDS: Final = 60.0
-# prometheus_client's header: bytes in use, padding.
-EMPTY: Final = struct.pack("ii", 8, 0)
+# A gauge in prometheus_client's files: its value, and the time of some kinds.
+ZERO: Final = struct.pack("dd", 0.0, 0.0)
 
 
 def use_metrics_slot(folder: Path, slot: int) -> None:
@@ -45,15 +46,18 @@ def use_metrics_slot(folder: Path, slot: int) -> None:
 
 
 def clear_gauges(folder: Path, slot: int) -> None:
-    """Clear the gauges of a worker that has ended; its counters stay.
+    """Set the gauges of a worker that has ended to 0; its counters stay.
 
-    The files are emptied in place: a scrape that has listed them still finds them, and their space stays reserved.
+    Their names stay where they are. A scrape may be reading the file, and would fail if the next worker wrote other
+    names over those that it has half read.
     """
     for name in METRICS_FILES:
         file = folder / f"{name}_{slot}.db"
         if name.startswith("gauge") and file.exists():
-            with file.open("r+b") as found:
-                found.write(EMPTY)
+            with file.open("r+b", buffering=0) as found:
+                for _, _, _, position in MmapedDict.read_all_values_from_file(file):  # type: ignore[no-untyped-call]
+                    found.seek(position)
+                    found.write(ZERO)
 
 
 def metrics_folder(preferred: str | None) -> str:

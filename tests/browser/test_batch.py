@@ -229,6 +229,38 @@ def test_colour_for_all_takes_the_place_of_a_gradient(with_jobs: Studio, tabs: T
     assert height == width
 
 
+def test_choices_for_all_take_away_what_they_replace_and_nothing_else(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url)
+    start(tab, photo_files[:3])
+    give = """const [one, two, three] = module.all();
+    module.patch(one.id, { options: { background_gradient: "90 #ff0000 #00ff00" } });
+    module.patch(two.id, { options: { background: "ff0000", preset: "square" } });
+    module.patch(three.id, { ground: await (await load("app/photos.js")).photoOf(three.id) });"""
+    run(tab, "app/store.js", give)
+    tab.page.get_by_role("button", name="WebP").click()
+    tab.page.get_by_role("button", name="Apply to all").click()
+    poll(lambda: all(doc["options"].get("format") == "webp" for doc in docs(tab)), what="the format")
+    # With a background there is no transparency.
+    assert [result(tab, path.name).shape[2] for path in photo_files[:3]] == [3, 3, 3]
+    tab.page.get_by_role("radio", name="Transparent").click(force=True)
+    tab.page.get_by_role("button", name="Apply to all").click()
+    poll(lambda: not any("background" in name for doc in docs(tab) for name in doc["options"]), what="the choice")
+    assert [doc["options"].get("preset") for doc in docs(tab)] == [None, "square", None]
+    for path in (photo_files[0], photo_files[2]):
+        assert result(tab, path.name)[CORNER][3] < 20
+
+
+def test_preset_can_be_taken_back_from_all(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(direct.url)
+    start(tab, photo_files[:2])
+    for name, wanted in (("square", ["square", "square"]), ("", [None, None])):
+        tab.page.get_by_label("Preset").select_option(name)
+        tab.page.get_by_role("button", name="Apply to all").click()
+        poll(lambda wanted=wanted: [doc["options"].get("preset") for doc in docs(tab)] == wanted, what="the preset")
+
+
 def test_single_result_has_the_ending_of_its_format(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
     start(tab, photo_files[:2])

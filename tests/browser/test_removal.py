@@ -1,5 +1,6 @@
 """Photos are removed at once, can be brought back for some seconds, and are gone for good after them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,20 @@ def status_of(running: Studio, job: str, name: str) -> tuple[int, str]:
     (image,) = [image for image in shown["items"] if image["name"] == name]
     original = requests.get(f"{running.url}/api/jobs/{job}/items/{image['item_id']}/original", timeout=10)
     return original.status_code, image["status"]
+
+
+def hold_answer(tab: Tab, pattern: str) -> tuple[list[str], Callable[[], None]]:
+    """Hold back answers of the server; returns the requests that it has answered, and what lets the answers through."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    held: list[str] = []
+    session.on("Fetch.requestPaused", lambda event: held.append(event["requestId"]))
+    session.send("Fetch.enable", {"patterns": [{"urlPattern": pattern, "requestStage": "Response"}]})
+
+    def release() -> None:
+        for request in held:
+            session.send("Fetch.continueRequest", {"requestId": request})
+
+    return held, release
 
 
 def with_clock(tabs: Tabs) -> BrowserContext:
@@ -174,6 +189,41 @@ def test_photo_that_is_removed_while_it_is_sent_is_not_kept_by_the_server(
     (job,) = jobs(tab)
     poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the photo's end on the server")
     assert status_of(with_jobs, job, "chelsea.jpg") == (200, "finished")
+
+
+def test_photos_that_are_removed_before_the_server_answers_are_not_kept_by_it(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url, context=with_clock(tabs))
+    answered, release = hold_answer(tab, "*/api/jobs/remove-bg-batch")
+    choose(tab, *photo_files[:2])
+    poll(lambda: states(tab) and answered, what="the server's answer")
+    for path in photo_files[:2]:
+        remove(tab, path.name)
+    tab.page.clock.fast_forward(11_000)
+    undo(tab).wait_for(state="detached")
+    release()
+    poll(lambda: not states(tab) and tab.asked("DELETE /api/jobs/"), what="the job's deletion")
+    (asked,) = tab.asked("DELETE")
+    poll(lambda: requests.get(with_jobs.url + asked.split()[1], timeout=10).status_code == 404, what="the job's end")
+
+
+def test_photo_that_is_wanted_again_before_the_server_answers_is_sent_once(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url)
+    # The other photo may have ended before it is stopped.
+    tab.expect("409")
+    answered, release = hold_answer(tab, "*/api/jobs/remove-bg-batch")
+    choose(tab, *photo_files[:2])
+    poll(lambda: states(tab) and answered, what="the server's answer")
+    for path in photo_files[:2]:
+        item(tab, path.name).get_by_role("button", name="Stop").click()
+    item(tab, "astronaut.jpg").get_by_role("button", name="Retry").click()
+    wait_for(tab, {"astronaut.jpg": "Queued", "chelsea.jpg": "Cancelled"})
+    release()
+    wait_for(tab, {"astronaut.jpg": COMPLETED, "chelsea.jpg": "Cancelled"})
+    assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == 1
 
 
 def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:

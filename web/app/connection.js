@@ -20,7 +20,7 @@ async function askAgain() {
   asking = false;
 }
 
-/** Whether an error comes of a lost connection. A file of the page that is not loaded does not say why. @param {unknown} error */
+/** Whether an error comes from a lost connection. A file of the page that is not loaded does not say why. @param {unknown} error */
 export async function isOffline(error) {
   if (error instanceof ApiError) return error.status === 0;
   return request("/health/live").then(() => false, () => !reachable.peek());

@@ -1,12 +1,11 @@
 // Photos in a ZIP file, unpacked one after another, each no larger than a photo may be.
-import { sniff } from "./intake.js";
+import { PHOTO_NAME, sniff } from "./intake.js";
 import { ownError } from "./pace.js";
 import { entriesOf, openEntry } from "../app/unzip.js";
 
 /** @typedef {import("./intake.js").Photo} Photo */
 
 const SKIPPED = /(^|\/)(__MACOSX\/|\.)|\/$/;
-const PHOTO = /\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i;
 
 /** The photos of an archive; too large ones have an error instead of their bytes. @param {File} archive @param {number} limit @returns {Promise<Photo[]>} */
 export async function unzipPhotos(archive, limit) {
@@ -14,7 +13,7 @@ export async function unzipPhotos(archive, limit) {
   /** @type {Photo[]} */
   const photos = [];
   for (const entry of await entriesOf(archive)) {
-    if (SKIPPED.test(entry.path) || !PHOTO.test(entry.path)) continue;
+    if (SKIPPED.test(entry.path) || !PHOTO_NAME.test(entry.path)) continue;
     const parts = entry.path.split("/");
     const name = /** @type {string} */ (parts.pop());
     const path = folder + parts.map((part) => `${part}/`).join("");

@@ -43,7 +43,7 @@ function change(change) {
 }
 
 async function apply() {
-  const options = { preset: "", background: "", format: "", ...shownOptions.peek() };
+  const options = shownOptions.peek();
   const ids = targets.peek();
   setDefaults(chosen(options));
   draft.value = undefined;
@@ -80,7 +80,7 @@ function presetField({ preset = "" }) {
   return html`<label class="field"><span>${t("preset")}</span>
     <select .value=${preset} @change=${(/** @type {any} */ event) => change({ preset: event.target.value, background: "", format: "" })}>
       <option value="" ?selected=${!preset}>${t("preset_none")}</option>
-      ${marketplacesFirst(known).map(([name, facts]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, facts)}</option>`)}
+      ${marketplacesFirst(known).map(([name, one]) => html`<option value=${name} ?selected=${preset === name}>${presetTitle(name, one)}</option>`)}
     </select>
     </label>
     ${known[preset] ? presetNote(known[preset]) : nothing}`;
@@ -100,7 +100,7 @@ function presetTitle(name, preset) {
 /** @param {Options} options @param {string} colour */
 function swatch({ background = "" }, colour) {
   const name = t(`ground_${colour || "none"}`);
-  return html`<label class="swatch ${colour ? `c-${colour}` : "checker"}" title=${name}><input type="radio" name="ground" aria-label=${name} value=${colour} @change=${() => change({ background: colour })}></label>`;
+  return html`<label class="swatch ${colour ? `c-${colour}` : "checker"}" title=${name}><input type="radio" name="ground" aria-label=${name} value=${colour} @click=${() => change({ background: colour })}></label>`;
 }
 
 /** Check the ground that is shown: a person may have chosen one that a preset does not take. @param {Options} looks */

@@ -16,7 +16,7 @@ export async function cancelAll() {
   say(t("cancelled_all", { count: open.length }));
 }
 
-/** Stop photos that have not ended: a job of which nothing else is open as a whole. @param {string[]} ids */
+/** Stop photos that have not ended. A job without another open photo is stopped as a whole. @param {string[]} ids */
 export async function cancel(ids) {
   // A result that is made again has ended on the server.
   const open = ids.flatMap((id) => { const doc = peek(id); return doc && !isOver(doc) && doc.stage !== "compose" ? [doc] : []; });

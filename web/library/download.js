@@ -82,14 +82,15 @@ async function packed(docs, onPacked) {
   if (missing.length) notify(t("not_packed", { count: missing.length, names: missing.slice(0, NAMED).map(({ name }) => name).join(", "), reason: await errorText(missing[0].error) }));
 }
 
-/** @param {Doc[]} docs @returns {Doc[][]} */
+/** The photos in parts that each fit into one archive. @param {Doc[]} docs @returns {Doc[][]} */
 function inParts(docs) {
   /** @type {Doc[][]} */
   const parts = [[]];
   let bytes = 0;
   for (const doc of docs) {
-    bytes += doc.result?.bytes || 2 * doc.bytes;
-    if (bytes > PART_BYTES && parts[parts.length - 1].length) { parts.push([]); bytes = doc.result?.bytes || 2 * doc.bytes; }
+    const size = doc.result?.bytes || 2 * doc.bytes;
+    bytes += size;
+    if (bytes > PART_BYTES && parts[parts.length - 1].length) { parts.push([]); bytes = size; }
     parts[parts.length - 1].push(doc);
   }
   return parts;

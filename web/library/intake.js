@@ -13,6 +13,7 @@ import { ownError } from "./pace.js";
 const AT_ONCE = 8;
 /** Bytes that are enough for the size of nearly every JPEG: its size stands behind its metadata. */
 const HEAD_BYTES = 65536;
+export const PHOTO_NAME = /\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i;
 const HEIF_BRANDS = /heic|heix|hevc|heim|heis|mif1|msf1/;
 const TYPES = /** @type {{[kind: string]: string}} */ ({ jpeg: "image/jpeg", png: "image/png", webp: "image/webp", gif: "image/gif", bmp: "image/bmp", tiff: "image/tiff", avif: "image/avif", heic: "image/heic" });
 
@@ -57,7 +58,7 @@ async function look({ file, path }, facts) {
     const { kind, ...size } = sniff(await file.slice(0, HEAD_BYTES).arrayBuffer());
     if (kind === "zip") return await unpacked(file, path, facts);
     const looksLikePhoto = kind !== "other" && kind !== "empty";
-    if (!looksLikePhoto && !file.type.startsWith("image/") && !/\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i.test(file.name)) return file.name;
+    if (!looksLikePhoto && !file.type.startsWith("image/") && !PHOTO_NAME.test(file.name)) return file.name;
     const photo = { name: file.name, path, blob: file, type: TYPES[kind] ?? file.type, modified: file.lastModified, ...size };
     return [{ ...photo, error: kind === "empty" ? ownError("empty_image") : kind === "other" ? ownError("unsupported_format") : reason(photo, facts) }];
   } catch {

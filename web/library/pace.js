@@ -55,6 +55,7 @@ export async function passPause(signal) {
 /** @param {number} milliseconds @param {AbortSignal} [signal] @returns {Promise<void>} */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => { clearTimeout(timer); reject(new DOMException("aborted", "AbortError")); }, { once: true });
   });
@@ -84,7 +85,7 @@ export function canRetry({ state, error }) {
   return state === "cancelled" || Boolean(error?.retryable || CHOICES.has(error?.code ?? ""));
 }
 
-/** Seconds that the open photos take, as fast as the last ones ended. @param {number[]} times @param {number} open @param {number} now */
+/** Seconds until the open photos have ended, at the pace of the last ones. @param {number[]} times @param {number} open @param {number} now */
 export function etaOf(times, open, now) {
   if (!open || times.length < 2) return undefined;
   const each = (Math.max(now, times[times.length - 1]) - times[0]) / 1000 / (times.length - 1);

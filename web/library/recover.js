@@ -8,7 +8,7 @@ import { all, dispatch, docs, patch, peek } from "../app/store.js";
 import { broadcast, hear, LOCK, TAB } from "../app/tabs.js";
 import { restoreDefaults } from "./actions.js";
 import { isCurrent } from "./remake.js";
-import { pump, running, submit } from "./sender.js";
+import { isSent, pump, running, submit } from "./sender.js";
 import { GONE } from "./pace.js";
 import { lose, watchJobs } from "./watcher.js";
 
@@ -38,7 +38,7 @@ async function resume(ids) {
   const begun = /** @type {import("./sender.js").Submission[]} */ (await db.list("outbox")).filter((submission) => submission.ids.some((id) => mine.has(id)));
   const inOutbox = new Set(begun.flatMap((submission) => submission.ids));
   // Those that wait are sent by now, perhaps.
-  const halfway = new Set(ids.filter((id) => peek(id)?.state !== "added" && ![...running.values()].some((upload) => upload.ids.includes(id))));
+  const halfway = new Set(ids.filter((id) => peek(id)?.state !== "added" && !isSent(id)));
   for (const submission of begun) if (!running.has(submission.key)) submit(submission);
   for (const id of ids) {
     const doc = peek(id);

@@ -93,7 +93,7 @@ const REWORK_AT_ONCE = 2;
 /** Photos whose results wait to be made again. @type {string[]} */
 let queue = [];
 
-/** Give photos these options; results that are ready are composed again from the same mask. @param {string[]} ids @param {Options} change */
+/** Give photos these options, of which "" takes one away; results that are ready are composed again from the same mask. @param {string[]} ids @param {Options} change */
 export async function applyOptions(ids, change) {
   const replaced = replacedBy(change);
   together(() => ids.forEach((id) => {
@@ -101,16 +101,15 @@ export async function applyOptions(ids, change) {
     if (!doc) return;
     const own = Object.entries(doc.options).filter(([name]) => !replaced.has(name));
     const options = Object.fromEntries([...own, ...Object.entries(change)].filter(([, value]) => value !== ""));
-    // A colour replaces the user's own picture.
-    patch(id, { options, ground: change.background ? undefined : doc.ground });
+    patch(id, { options, ground: replaced.has("background") ? undefined : doc.ground });
   }));
   await remakeAll(ids.filter((id) => peek(id)?.state === "completed"));
 }
 
-/** Options that the new ones replace: a preset those of all presets, a colour other backgrounds. @param {Options} change @returns {Set<string>} */
-function replacedBy({ preset, background }) {
-  const presets = preset ? Object.values(api.facts.peek()?.presets ?? {}) : [];
-  return new Set([...presets.flatMap((one) => Object.keys(api.optionsOf(one))), ...(preset || background ? GROUNDS : [])]);
+/** Options that the new ones replace: those of the same names; a preset those of all presets, and like a background every other background. @param {Options} change @returns {Set<string>} */
+function replacedBy(change) {
+  const presets = change.preset ? Object.values(api.facts.peek()?.presets ?? {}) : [];
+  return new Set([...Object.keys(change), ...presets.flatMap((one) => Object.keys(api.optionsOf(one))), ...(change.preset || "background" in change ? GROUNDS : [])]);
 }
 
 /** Make the results of jobs again that are not as their photos are. @param {string[]} ids */

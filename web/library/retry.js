@@ -1,4 +1,4 @@
-// Retries a photo that failed or was cancelled, or whose bytes are here once more.
+// Retries a photo that failed or was cancelled, or whose bytes are here again.
 import { isGone, request } from "../app/api.js";
 import { dispatch, patch, peek, photos } from "../app/store.js";
 import { itemUrl, photoOf } from "../app/photos.js";
@@ -35,11 +35,11 @@ export async function retry(id) {
   patch(id, { tab: TAB });
   dispatch(id, { type: "retry" });
   pump();
-  // The photo goes with another job: the one of before keeps no copy.
+  // The photo goes with another job: the previous one keeps no copy.
   if (job) await eraseQuietly([itemPath(job)]);
 }
 
-/** The bytes of photos that were lost are here once more: they go on. Returns the others. @param {import("./intake.js").Photo[]} taken @param {Map<string, import("../app/store.js").Doc>} lost by what identifies them */
+/** Go on with lost photos whose bytes are here again. Returns the others. @param {import("./intake.js").Photo[]} taken @param {Map<string, import("../app/store.js").Doc>} lost by what identifies them */
 export function bringBack(taken, lost) {
   return taken.filter((photo) => {
     const doc = lost.get(identity(photo, photo.blob.size));

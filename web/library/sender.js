@@ -41,7 +41,8 @@ export function pump() {
   if (!byJobs) return;
   const busy = mine.filter((doc) => !isOver(doc) && doc.state !== "added" && !doc.direct).length;
   let room = MAX_UNFINISHED - busy;
-  let waiting = mine.filter((doc) => doc.state === "added" && !doc.direct);
+  // One that was stopped and is wanted again may get the job of the first upload.
+  let waiting = mine.filter((doc) => doc.state === "added" && !doc.direct && !isSent(doc.id));
   while (waiting.length && running.size < UPLOADS && room > 0) {
     const chunk = nextChunk(waiting, room, known);
     room -= chunk.length;
@@ -102,13 +103,15 @@ async function sendUntilAnswered(submission, signal) {
 
 /** POST the form and show how far it is, which fetch can't say. @param {Submission} submission @param {FormData} body @param {AbortSignal} signal @returns {Promise<{job_id: string}>} */
 async function upload({ key, ids }, body, signal) {
-  const headers = { "Idempotency-Key": key, "X-Api-Key": api.apiKey() };
   const call = new XMLHttpRequest();
   call.open("POST", PATH);
   call.responseType = "json";
-  for (const [name, value] of Object.entries(headers)) if (value) call.setRequestHeader(name, value);
+  call.setRequestHeader("Idempotency-Key", key);
+  if (api.apiKey()) call.setRequestHeader("X-Api-Key", api.apiKey());
   call.upload.onprogress = ({ loaded, total }) => together(() => ids.forEach((id) => dispatch(id, { type: "progress", value: Math.round((100 * loaded) / total) })));
-  signal.addEventListener("abort", () => call.abort(), { once: true });
+  signal.onabort = () => call.abort();
+  // From here on the server may have made the job: only the answer has the id by which it is deleted.
+  call.upload.onload = () => { signal.onabort = null; };
   await new Promise((ended) => { call.onloadend = ended; call.send(body); });
   if (!call.status) signal.throwIfAborted();
   api.reachable.value = call.status > 0;
@@ -175,12 +178,17 @@ export function keepWaiting(ids) {
   });
 }
 
+/** Whether an upload has it. @param {string} id */
+export function isSent(id) {
+  return [...running.values()].some(({ ids }) => ids.includes(id));
+}
+
 /** Whether it was stopped or removed. @param {string} id */
 function isStopped(id) {
   return (peek(id)?.state ?? "cancelled") === "cancelled";
 }
 
-/** Stop the uploads of which every photo was stopped or removed. */
+/** Stop the uploads of which every photo was stopped or removed; what is sent as a whole is left by its answer. */
 export function stopUploads() {
   for (const { abort, ids } of running.values()) if (ids.every(isStopped)) abort.abort();
 }

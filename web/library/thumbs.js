@@ -27,7 +27,7 @@ export function shrink(asked) {
   return new Promise((resolve) => waiting.set(id, resolve));
 }
 
-/** What it owes is not made. */
+/** Stop the worker; what it was asked for is not made. */
 function stopWorker() {
   worker?.terminate();
   worker = undefined;

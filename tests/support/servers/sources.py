@@ -13,16 +13,26 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.capacity.deadline import Deadline
+from services.errors import ServiceError
 from services.net import stream
 from services.net.addresses import Address
+from services.net.client import Outbound
+from services.net.fetch import Fetcher
 
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 Behaviour = Callable[[socket.socket, bytes], None]
+PUBLIC = "93.184.216.34"
+URL = "http://good.example/a/photo.jpg"
+BODY = b"\x89PNG and so on"
+MAX_BYTES = 100_000
 
 
 class Network:
@@ -168,3 +178,24 @@ class Authority:
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
         )
         return builder.sign(self._key, hashes.SHA256())
+
+
+def fetcher(
+    network: Network, *, seconds: float = 5, places: int = 4, tls: ssl.SSLContext | None = None, **more: Any
+) -> Fetcher:
+    hosts, max_bytes = more.pop("hosts", ()), more.pop("max_bytes", MAX_BYTES)
+    outbound = Outbound(ports=(80, 443), hosts=hosts, resolve=network.resolve, connect=network.connect, tls=tls)
+    return Fetcher(outbound, seconds=seconds, max_bytes=max_bytes, places=places, **more)
+
+
+@contextmanager
+def good(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Iterator[tuple[Source, Network]]:
+    """A source that is known as good.example, at a public address."""
+    with source(behaviour, tls) as running:
+        yield running, Network({"good.example": [[PUBLIC]]}, {PUBLIC: running.port})
+
+
+def refusal(network: Network, url: str, **more: Any) -> ServiceError:
+    with pytest.raises(ServiceError) as refused:
+        fetcher(network, **more).fetch(url, Deadline())
+    return refused.value

@@ -45,7 +45,24 @@ def test_a_scrape_while_a_workers_gauges_are_cleared_never_fails(tmp_path: Path)
     thread.join()
     assert alive  # no scrape has raised
     assert all(found["done_total"] == 3 for found in scraped)
-    assert scrape(tmp_path) == {"done_total": 3}
+    assert scrape(tmp_path) == {"done_total": 3, "held": 0}
+
+
+def test_a_scrape_that_reads_while_the_next_worker_begins_never_fails(tmp_path: Path) -> None:
+    """The next worker may have other gauges, and the first bytes of a file may be read before its last ones change."""
+    file = tmp_path / "gauge_max_0.db"
+    for name in ("held", "waiting"):
+        write(file, name, 1)
+    before = file.read_bytes()
+    clear_gauges(tmp_path, 0)
+    for name in ("of_another_model", "held"):
+        write(file, name, 1)
+    after = file.read_bytes()
+    for end in range(0, int.from_bytes(after[:4], sys.byteorder), 8):
+        file.write_bytes(before[:end] + after[end:])
+        found = scrape(tmp_path)
+        assert found["held"] in (0, 1)
+        assert found.keys() <= {"held", "waiting", "of_another_model"}
 
 
 HOLDER = """
