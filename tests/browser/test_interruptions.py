@@ -181,7 +181,7 @@ def test_answer_of_a_model_takes_nothing_from_the_stroke_that_is_painted(page: P
     page.mouse.move(*first)
     page.mouse.down()
     page.mouse.move(*second)
-    session(page, "(editing) => editing.detectAgain()")
+    session(page, "(editing) => editing.whole((actions) => actions.detectAgain())")
     page.mouse.move(*last)
     page.mouse.up()
     # The stroke until then, the model's cut-out, and the rest of the stroke.

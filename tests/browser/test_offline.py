@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from tests.support.editor import mask_of, open_photo
+from tests.support.editor import add_photo, mask_of, open_photo
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import pixels
 from tests.support.strokes import click, depth, drag, ready, set_tool
@@ -37,6 +37,49 @@ def test_export_waits_for_the_connection_while_painting_goes_on(
     with page.expect_download() as waiting:
         page.context.set_offline(False)
     # The file has the stroke that was painted meanwhile.
+    assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
+
+
+def test_export_pressed_before_its_code_is_there_makes_the_file_when_it_comes(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held: list[Route] = []
+    page.route("**/editor/export.js", lambda route: held.append(route))
+    add_photo(tab, photo_files[0])
+    export = page.get_by_role("button", name="Export", exact=True)
+    page.get_by_role("button", name="More ways to export").click()
+    export.click()
+    expect(export).to_be_disabled()
+    poll(lambda: page.title() and held, what="the exporter's code")
+    with page.expect_download() as waiting:
+        held[0].continue_()
+    assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
+    expect(export).to_be_enabled()
+
+
+def test_export_pressed_before_its_code_is_there_waits_for_the_connection(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held: list[Route] = []
+    # Loaded before the exporter's code, one after another.
+    page.route("**/editor/notices.js", lambda route: held.append(route))
+    add_photo(tab, photo_files[0])
+    page.get_by_role("toolbar", name="Tools").wait_for()
+    set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    poll(lambda: page.title() and held, what="the notices' code")
+    leave_network(tab)
+    page.get_by_role("button", name="Export", exact=True).click()
+    expect(page.get_by_text("everything continues by itself when it is back")).to_be_visible()
+    # Painting goes on, and is in the file.
+    click(page, (60, 60))
+    assert depth(page) == 1
+    with page.expect_download() as waiting:
+        page.context.set_offline(False)
+        held[0].continue_()
     assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
 
 

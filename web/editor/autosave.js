@@ -4,7 +4,7 @@ import { say } from "../app/announce.js";
 import * as db from "../app/db.js";
 import { t } from "../app/i18n/index.js";
 import { patch, peek } from "../app/store.js";
-import { inflate } from "./core/inflate.js";
+import { inflating } from "./core/history.js";
 import { Mask, TILE } from "./core/mask.js";
 
 /** @typedef {import("./core/history.js").Entry} Entry */
@@ -25,6 +25,7 @@ export async function savedState(id) {
   const mask = new Mask(head.width, head.height, 0);
   // Without one of its tiles the mask is not what the person made.
   if (tiles.length !== mask.tiles.length + 1) return null;
+  const inflate = await inflating();
   for (const { n, data } of tiles) if (n !== HEAD) mask.tiles[n] = inflate(data, TILE * TILE);
   const entries = history.map(({ entry }) => entry).sort((a, b) => a.seq - b.seq);
   return { ...head, mask, entries, depth: Math.min(head.depth, entries.length) };

@@ -1,15 +1,16 @@
 /**
- * The background panel, and the parts that all panels share.
+ * The background panel, and the parts that it shares with the panels below it.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";
 import { t } from "../app/i18n/index.js";
-import { icon } from "./icons.js";
-import { GRADIENTS, SWATCHES, groundKind, withGround } from "./options.js";
+import { patch } from "../app/store.js";
+import { GRADIENTS, SWATCHES, groundKind, withGround } from "./choices.js";
+import { panelIcon } from "./panel_icons.js";
 import { slider } from "./toolbar.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./options.js").GroundKind} GroundKind */
+/** @typedef {import("./choices.js").GroundKind} GroundKind */
 
 /** @param {Session} session */
 export function backgroundPanel(session) {
@@ -17,7 +18,7 @@ export function backgroundPanel(session) {
   const kind = session.pickingPicture.value ? "picture" : groundKind(options, Boolean(session.look.picture.value));
   const choose = (/** @type {GroundKind} */ next) => {
     session.pickingPicture.value = next === "picture";
-    if (next !== "picture") session.setPicture(null);
+    if (next !== "picture") setPicture(session, null);
     session.options.value = withGround(options, next);
   };
   return group("background", html`
@@ -60,10 +61,19 @@ function gradients(session) {
 function pictureField(session) {
   const take = (/** @type {Event} */ event) => {
     const [file] = /** @type {HTMLInputElement} */ (event.target).files ?? [];
-    if (file) session.setPicture(file);
+    if (file) setPicture(session, file);
   };
-  return html`<label class="button ed-file">${icon("picture")}${t(session.look.picture.value ? "ed_other_picture" : "ed_choose_picture")}
+  return html`<label class="button ed-file">${panelIcon("picture")}${t(session.look.picture.value ? "ed_other_picture" : "ed_choose_picture")}
     <input type="file" accept="image/*" aria-label=${t("ed_choose_picture")} @change=${take}></label>`;
+}
+
+/** Put a picture behind the subject, or take it away. @param {Session} session @param {Blob | null} file */
+export async function setPicture(session, file) {
+  if (session.document.readOnly.peek()) return session.say(t("tool_read_only"));
+  if (!(await session.showPicture(file))) return;
+  if (file) session.set({ background: "", background_gradient: "", background_blur: "" });
+  session.touched();
+  patch(session.id, { ground: file ?? undefined });
 }
 
 /** A group of controls with its name as heading. @param {string} name @param {unknown} content @param {string} [aside] */
@@ -76,7 +86,7 @@ export function group(name, content, aside = "") {
 export function tiles(name, kinds, chosen, choose) {
   return html`<div class=${`ed-tiles ${name}`} role="radiogroup" aria-label=${t(`ed_choice_${name}`)}>
     ${kinds.map((kind) => html`<label class="ed-tile"><input type="radio" name=${`ed-${name}`} .checked=${live(kind === chosen)} @change=${() => choose(kind)}>
-      ${icon(name === "ground" ? kind : `${name}_${kind}`)}<span>${t(`ed_${name}_${kind}`)}</span></label>`)}
+      ${panelIcon(name === "ground" ? kind : `${name}_${kind}`)}<span>${t(`ed_${name}_${kind}`)}</span></label>`)}
   </div>`;
 }
 

@@ -3,7 +3,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { live } from "../app/live.js";
 import { t } from "../app/i18n/index.js";
 
-/** @typedef {import("./comparing.js").Compare} Compare */
+/** @typedef {import("./picture.js").Compare} Compare */
 
 /** The slider's thumb, in CSS px. */
 const THUMB = 44;

@@ -8,6 +8,7 @@ import { Autosave, savedState } from "./autosave.js";
 import { DESKTOP_BUDGET, History, PHONE_BUDGET } from "./core/history.js";
 import { decodeMask } from "./core/png_read.js";
 import { Lease } from "./lease.js";
+import { loadComposing } from "./look.js";
 import { loadSettings } from "./settings.js";
 import { startWork } from "./work.js";
 
@@ -101,7 +102,9 @@ async function load(id, onPhoto) {
     const decodes = Boolean(await (early ?? decoded(await photoOf(id))));
     patch(id, { decodes });
   }
-  const mask = state?.mask ?? (await decodeMask(await matteOf(id)));
+  // The first frame has the canvas and the ground that options ask for.
+  const asks = Object.keys({ ...docOf(id)?.options, ...state?.options }).length;
+  const [mask] = await Promise.all([state?.mask ?? matteOf(id).then(decodeMask), asks && loadComposing()]);
   const photo = (await early) ?? (await photoFor(id, mask));
   return [photo, mask, state];
 }

@@ -11,8 +11,7 @@ import { go } from "../app/router.js";
 import { photoOf } from "../app/photos.js";
 import { peek } from "../app/store.js";
 import { openDocument } from "./document.js";
-import { idleTime } from "./look.js";
-import { frame } from "./frame.js";
+import { idleTime, loadComposing } from "./look.js";
 import { startGL } from "./gl/renderer.js";
 import { Picture } from "./picture.js";
 
@@ -31,7 +30,9 @@ export function prepareEditor() {
 
 /** What follows the brush. */
 const LATER = [
-  () => import("./keys.js"), () => import("./panels.js"), () => import("./tools/smart.js"), () => import("./tools/wand.js"), () => import("./tools/outline.js"),
+  loadComposing, () => import("./core/inflate.js"), () => import("./shapes.js"),
+  () => import("./notices.js"), () => import("./filmstrip.js"), () => import("./keys.js"), () => import("./panels.js"), () => import("./export.js"), () => import("./keep.js"),
+  () => import("./tools/smart.js"), () => import("./tools/wand.js"), () => import("./tools/outline.js"),
   () => import("./tools/object.js"), () => import("./gl/shadow.js"), () => import("./gl/blurred.js"), () => import("./gl/canvas2d.js"),
 ];
 
@@ -176,6 +177,27 @@ class Opening {
 async function flatRenderer(shown) {
   const { CanvasRenderer } = await import("./gl/canvas2d.js");
   return new CanvasRenderer(document.createElement("canvas"), shown);
+}
+
+/** The editor before it is filled. */
+function frame() {
+  return html`<section class="editor" role="region" aria-label=${t("ed_editor")}>
+    <div class="ed-top" data-part="top"></div>
+    <div class="ed-body">
+      <div class="ed-stage-area">
+        <div class="ed-stage" role="application" aria-label=${t("ed_stage")} aria-describedby="ed-help" tabindex="0">
+          <canvas class="ed-overlay"></canvas><i></i><i></i>
+        </div>
+        <p class="hidden-text" id="ed-help">${t("ed_stage_help")}</p>
+        <div data-part="split"></div>
+        <div class="ed-hud" data-part="hud"></div>
+        <div class="ed-notices" data-part="notice"></div>
+      </div>
+      <div class="ed-tools" data-part="tools"></div>
+      <div class="ed-panel" data-part="panel"></div>
+    </div>
+    <div class="ed-strip" data-part="strip"></div>
+  </section>`;
 }
 
 function back() {

@@ -2,18 +2,20 @@
  * Exports: the exact file comes from the server; without it, the browser makes an approximate one.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { signal } from "../vendor/signals/signals-core.js";
 import { compose } from "../app/model.js";
 import { ApiError } from "../app/api.js";
 import { part, whenReachable } from "../app/connection.js";
-import { speaker, t } from "../app/i18n/index.js";
+import { addMessages, speaker, t } from "../app/i18n/index.js";
 import { photoOf } from "../app/photos.js";
 import * as png8 from "./core/png8.js";
+import { en } from "./i18n/export_en.js";
 import { icon } from "./icons.js";
 import { exportOptions } from "./options.js";
 
+addMessages("en", en);
+
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {{kind: "idle"} | {kind: "busy", text: string} | {kind: "done", text: string} | {kind: "failed", text: string, solution: string, offersQuick: boolean, again?: () => unknown}} ExportState */
+/** @typedef {import("./exports.js").ExportState} ExportState */
 
 /** @typedef {{again: () => unknown, alone?: boolean, signal?: AbortSignal}} Again what makes it once more, whether it may without the person, and what has stopped it */
 
@@ -24,14 +26,13 @@ const DONE_MS = 6000;
 const EXTENSIONS = { jpeg: "jpg", png: "png", webp: "webp", avif: "avif" };
 
 export class Exporter {
-  state = signal(/** @type {ExportState} */ ({ kind: "idle" }));
-  open = signal(false);
   /** @type {AbortController | null} */
   #running = null;
 
   /** @param {Session} session */
   constructor(session) {
     this.session = session;
+    this.state = session.exports.state;
   }
 
   /** Whether pictures can be copied here: only pages of a secure origin may. */
@@ -80,7 +81,7 @@ export class Exporter {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
-    this.open.value = false;
+    this.session.exports.open.value = false;
     this.state.value = { kind: "busy", text: t("ed_exporting") };
     this.session.say(t("ed_exporting"));
     try {
@@ -100,6 +101,14 @@ export class Exporter {
     this.session.say(text);
   }
 
+  menu() {
+    return exportMenu(this.session, this);
+  }
+
+  notice() {
+    return exportNotice(this);
+  }
+
   /** Say what went wrong; what a lost connection has stopped goes on by itself when it is back. @param {unknown} error @param {Again} more */
   async fail(error, { again, alone, signal: stop }) {
     const waits = alone && error instanceof ApiError && error.status === 0;
@@ -109,11 +118,6 @@ export class Exporter {
     this.state.value = failure;
     this.session.say(`${failure.text}. ${failure.solution}`);
     if (waits) whenReachable().then(() => { if (this.state.peek() === failure) again(); });
-  }
-
-  close() {
-    this.#running?.abort();
-    this.state.value = { kind: "idle" };
   }
 
   /** @param {{[name: string]: string}} options @param {AbortSignal} signal */
@@ -145,27 +149,8 @@ export class Exporter {
   }
 }
 
-/** @param {Session} session */
-export function exportButtons(session) {
-  const { exporter } = session;
-  const busy = exporter.state.value.kind === "busy";
-  const close = (/** @type {Event} */ event) => {
-    const to = /** @type {FocusEvent} */ (event).relatedTarget ?? document.activeElement;
-    const stays = event.type === "focusout" ? !to || /** @type {Element} */ (event.currentTarget).contains(/** @type {Node} */ (to)) : /** @type {KeyboardEvent} */ (event).key !== "Escape";
-    if (!stays) exporter.open.value = false;
-  };
-  return html`<div class="ed-export" @keydown=${close} @focusout=${close}>
-    <button type="button" class="button primary" aria-busy=${String(busy)} ?disabled=${busy} @click=${() => exporter.download()}>
-      ${busy ? html`<span class="ed-spinner"></span>` : icon("down")}<span>${t("ed_export")}</span></button>
-    <button type="button" class="button primary ed-more" aria-label=${t("ed_export_more")} aria-haspopup="true" aria-expanded=${String(exporter.open.value)}
-      @click=${() => { exporter.open.value = !exporter.open.value; }}>${icon("more")}</button>
-    ${exporter.open.value ? exportMenu(session) : html``}
-  </div>`;
-}
-
-/** @param {Session} session */
-function exportMenu(session) {
-  const { exporter } = session;
+/** @param {Session} session @param {Exporter} exporter */
+function exportMenu(session, exporter) {
   const format = session.options.value.format || "png";
   const { width, height } = session.look.layout.value;
   return html`<div class="ed-menu">
@@ -175,9 +160,8 @@ function exportMenu(session) {
   </div>`;
 }
 
-/** What the last export has to say, on the stage. @param {Session} session */
-export function exportNotice(session) {
-  const { exporter } = session;
+/** What the last export has to say, on the stage. @param {Exporter} exporter */
+function exportNotice(exporter) {
   const state = exporter.state.value;
   const dismiss = () => { exporter.state.value = { kind: "idle" }; };
   if (state.kind === "busy") return html`<div class="ed-toast"><span class="ed-spinner"></span>${state.text}<button type="button" class="button quiet" @click=${() => { exporter.cancel(); dismiss(); }}>${t("ed_cancel")}</button></div>`;

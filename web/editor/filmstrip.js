@@ -1,5 +1,5 @@
 /**
- * The other photos of a batch, below the stage.
+ * The other photos of a batch, below the stage. Follows the brush.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { t } from "../app/i18n/index.js";
@@ -19,26 +19,15 @@ export class Filmstrip {
     this.id = id;
   }
 
-  /** Where the open photo is among all, from 1, and how many there are. */
-  get place() {
-    return { number: order.value.indexOf(this.id) + 1, count: order.value.length };
-  }
-
-  /** Open the photo that many places away. @param {number} distance */
-  move(distance) {
-    const to = order.value[order.value.indexOf(this.id) + distance];
-    if (to) go({ name: "edit", id: to });
-  }
-
   view() {
     const ids = order.value;
     if (ids.length < 2) return html``;
     const at = ids.indexOf(this.id);
     const seen = ids.slice(Math.max(0, at - SEEN), at + SEEN + 1);
     return html`<nav class="ed-film" aria-label=${t("ed_batch")}>
-      <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => this.move(-1)}>${icon("left")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => move(this.id, -1)}>${icon("left")}</button>
       <ul>${seen.map((id) => this.#photo(id))}</ul>
-      <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => this.move(1)}>${icon("right")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => move(this.id, 1)}>${icon("right")}</button>
     </nav>`;
   }
 
@@ -63,4 +52,10 @@ export class Filmstrip {
     for (const url of this.#urls.values()) URL.revokeObjectURL(url);
     this.#urls.clear();
   }
+}
+
+/** Open the photo that many places away from another. @param {string} id @param {number} distance */
+export function move(id, distance) {
+  const to = order.value[order.value.indexOf(id) + distance];
+  if (to) go({ name: "edit", id: to });
 }

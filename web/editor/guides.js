@@ -19,13 +19,14 @@ export class Guides {
   crown = signal(/** @type {number | null} */ (null));
   chin = signal(/** @type {number | null} */ (null));
 
-  /** @param {Session} session */
-  constructor(session) {
+  /** @param {Session} session @param {{value: import("./options.js").Preset | undefined}} preset the one in use */
+  constructor(session, preset) {
     this.session = session;
+    this.preset = preset;
     const { look } = session;
     const subject = () => look.subject.value ?? { x: 0, y: 0, width: session.document.width, height: session.document.height };
     /** The heights that the preset in use allows; null where it is about no head. */
-    this.allowed = computed(() => HEADS[session.preset.value?.name ?? ""] ?? null);
+    this.allowed = computed(() => HEADS[preset.value?.name ?? ""] ?? null);
     this.lines = computed(() => {
       const { y, height } = subject();
       return { crown: this.crown.value ?? y, chin: this.chin.value ?? y + CHIN * height };

@@ -5,6 +5,7 @@ import * as db from "../app/db.js";
 import { openDialog } from "../app/dialog.js";
 import { addMessages, t } from "../app/i18n/index.js";
 import { Crosshair } from "./crosshair.js";
+import { move } from "./filmstrip.js";
 import { en } from "./i18n/keys_en.js";
 import { createActions } from "./tools/actions.js";
 
@@ -34,10 +35,10 @@ const LIST = [
 export function attachKeys(element, session) {
   const { tools, settings, viewport, document, overlay, say } = session;
   const commands = {
-    export: () => session.exporter.download(),
+    export: () => session.exports.download(),
     showPhoto: (/** @type {boolean} */ shown) => { session.compare.photo.value = shown; },
-    next: () => session.film.move(1),
-    previous: () => session.film.move(-1),
+    next: () => move(session.id, 1),
+    previous: () => move(session.id, -1),
     choose: (/** @type {string} */ name) => session.choose(name),
   };
   const keys = new Keys(element, { tools, settings, viewport, document, overlay, say, commands });

@@ -1,7 +1,5 @@
 /** What the result looks like besides its cut-out: canvas, ground, shadow and clean edges, in step with mask and options. */
 import { computed, effect, signal, untracked } from "../vendor/signals/signals-core.js";
-import { groundOf } from "./gl/ground.js";
-import { plan } from "./gl/layout.js";
 import { SmallMask } from "./gl/small.js";
 
 /** @typedef {import("./gl/small.js").Rect} Rect */
@@ -12,6 +10,15 @@ const COLOURS_LATER_MS = 120;
 const LONGEST_FRAME_MS = 1000;
 const IDLE_MS = 500;
 const DEFAULT_STRENGTH = "50";
+
+/** What lays out a canvas and a ground: loaded when options ask for one. */
+const composing = signal(/** @type {{plan: typeof import("./gl/layout.js").plan, groundOf: typeof import("./gl/ground.js").groundOf} | null} */ (null));
+
+/** Load it. */
+export async function loadComposing() {
+  const [{ plan }, { groundOf }] = await Promise.all([import("./gl/layout.js"), import("./gl/ground.js")]);
+  composing.value ??= { plan, groundOf };
+}
 
 export class Look {
   /** The picture behind the subject. */
@@ -35,8 +42,10 @@ export class Look {
     const { mask, photo, width, height, options } = document;
     this.document = document;
     this.small = new SmallMask(mask);
-    this.layout = computed(() => plan(width, height, this.subject.value, options.value));
-    this.ground = computed(() => groundOf(options.value, this.layout.value.frame, this.picture.value, this.blurred.value, { width, height }));
+    /** @type {{readonly value: import("./gl/layout.js").Layout}} */
+    this.layout = computed(() => composing.value?.plan(width, height, this.subject.value, options.value) ?? { width, height, frame: { x: 0, y: 0, width, height } });
+    /** @type {{readonly value: import("./gl/ground.js").Ground}} */
+    this.ground = computed(() => composing.value?.groundOf(options.value, this.layout.value.frame, this.picture.value, this.blurred.value, { width, height }) ?? { kind: "none" });
     const option = (/** @type {string} */ name) => computed(() => options.value[name] ?? "");
     const [kind, strength, blur] = [option("shadow"), option("shadow_opacity"), option("background_blur")];
     const unsubscribe = mask.onChange(() => this.#wait());

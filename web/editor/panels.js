@@ -1,26 +1,33 @@
 /**
- * The other panels beside the stage: shadow, canvas, presets and file. They are loaded after the background panel.
+ * The panels beside the stage that follow the brush's: background, shadow, canvas, presets and file.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
+import { computed } from "../vendor/signals/signals-core.js";
 import { live } from "../app/live.js";
 import { addMessages, has, speaker, t } from "../app/i18n/index.js";
-import { group, tiles } from "./background.js";
+import { backgroundPanel, group, paintSwatches, setPicture, tiles } from "./background.js";
+import { DEFAULT_QUALITY, DEFAULT_STRENGTH, LOSSY, frameKind, groundKind, presetOf, withFrame, withPreset, withoutPreset } from "./choices.js";
 import { canvasOf } from "./gl/layout.js";
 import { Guides } from "./guides.js";
 import { en } from "./i18n/panels_en.js";
-import { DEFAULT_QUALITY, DEFAULT_STRENGTH, LOSSY, frameKind, groundKind, withFrame, withPreset, withoutPreset } from "./options.js";
 import { slider } from "./toolbar.js";
 
 addMessages("en", en);
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./options.js").FrameKind} FrameKind */
+/** @typedef {import("./choices.js").FrameKind} FrameKind */
 
 /** The panels, with the guides of passport photos, which belong to a session. @param {Session} session */
 export function otherPanels(session) {
-  const guides = new Guides(session);
+  /** The preset whose options are all in use. */
+  const preset = computed(() => presetOf(session.presets, session.options.value));
+  const guides = new Guides(session, preset);
   return {
-    views: { shadow: shadowPanel, canvas: canvasPanel, preset: (/** @type {Session} */ shown) => presetPanel(shown, guides), file: filePanel },
+    views: {
+      ...{ background: backgroundPanel, shadow: shadowPanel, canvas: canvasPanel, file: filePanel },
+      preset: (/** @type {Session} */ shown) => presetPanel(shown, guides),
+    },
+    paint: paintSwatches,
     close: guides.close,
   };
 }
@@ -81,11 +88,11 @@ function fillFields(session) {
 function presetPanel(session, guides) {
   const { presets } = session;
   const options = session.options.value;
-  const chosen = session.preset.value;
+  const chosen = guides.preset.value;
   const choose = (/** @type {Event} */ event) => {
     const name = /** @type {HTMLSelectElement} */ (event.target).value;
     const preset = presets.find((each) => each.name === name);
-    if (preset) session.setPicture(null);
+    if (preset) setPicture(session, null);
     session.options.value = preset ? withPreset(options, preset) : withoutPreset(options, chosen);
   };
   return group("preset", html`

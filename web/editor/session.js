@@ -6,15 +6,12 @@ import { notify, say } from "../app/announce.js";
 import { part } from "../app/connection.js";
 import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
-import { facts as modelFacts } from "../app/model.js";
 import { keep, matteOf } from "../app/photos.js";
 import { patch, peek } from "../app/store.js";
-import * as png8 from "./core/png8.js";
-import { Exporter } from "./export.js";
-import { Filmstrip } from "./filmstrip.js";
-import { keepEdit } from "./keep.js";
-import { changed, exportOptions, presetList, presetOf, withoutName } from "./options.js";
-import { idleTime, painted } from "./look.js";
+import { inflating } from "./core/history.js";
+import { Exports } from "./exports.js";
+import { changed, exportOptions, presetList, withoutName } from "./options.js";
+import { idleTime, loadComposing, painted } from "./look.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
 import { createTools } from "./tools/index.js";
@@ -56,14 +53,11 @@ export class Session {
     this.overlay = picture.overlay;
     this.lines = picture.lines;
     this.facts = facts;
-    this.film = new Filmstrip(id);
     this.name = /** @type {string} */ (document.name ?? peek(id)?.name ?? "");
     this.presets = presetList(facts?.presets ?? {});
     this.options = document.options;
     document.autosave.reword(withoutName(this.options.value, this.presets));
-    /** The preset whose options are all in use. */
-    this.preset = computed(() => presetOf(this.presets, this.options.value));
-    this.exporter = new Exporter(this);
+    this.exports = new Exports(this);
     // The picture is seen before the tools get ready.
     const idle = painted().then(idleTime);
     const { tools, arrived, all, stop: stopTools } = createTools({ document, settings, overlay: this.overlay, viewport: this.viewport, say, facts, idle });
@@ -80,7 +74,7 @@ export class Session {
     const unsubscribe = document.history.onChange(() => this.#changed());
     const stopOptions = effect(() => {
       this.options.value;
-      if (this.#opened) this.#touched();
+      if (this.#opened) this.touched();
     });
     this.#opened = true;
     const stopView = effect(() => this.#keepView());
@@ -93,8 +87,7 @@ export class Session {
       unsubscribe();
       stopOptions();
       stopView();
-      this.exporter.close();
-      this.film.close();
+      this.exports.close();
     };
   }
 
@@ -113,7 +106,11 @@ export class Session {
   /** @param {(() => Promise<void>)[]} first */
   async #follow(first) {
     await painted();
+    await part(loadComposing);
     for (const load of first) await load();
+    await this.exports.load();
+    await this.stage.overlay?.load();
+    await part(() => Promise.all([import("./keep.js"), inflating()]));
     await this.#restOfTools();
     await part(() => this.document.work.run("load"));
   }
@@ -124,7 +121,8 @@ export class Session {
     const options = exportOptions(this.options.value);
     try {
       // The draft is written before the list gets it.
-      const [mask, isHeld] = await Promise.all([png8.encode(document.mask), document.lease.isHeld(), document.autosave.flush()]);
+      const encoded = import("./core/png8.js").then(({ encode }) => encode(document.mask));
+      const [{ keepEdit }, mask, isHeld] = await Promise.all([import("./keep.js"), encoded, document.lease.isHeld(), document.autosave.flush()]);
       // Where another tab has taken the photo, its edit is newer.
       if (isHeld && !document.readOnly.peek()) await keepEdit(id, mask, options);
     } catch {
@@ -134,11 +132,16 @@ export class Session {
 
   #begin() {
     const doc = peek(this.id);
-    if (doc?.ground) this.#showPicture(doc.ground);
-    const kept = this.look.kept.value;
-    const confidence = doc?.result?.confidence ?? modelFacts.get(this.id)?.confidence;
-    if (kept < NOTHING) this.doubt.value = "nothing";
-    else if (this.picture.fresh && confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
+    // `part` has said why what refuses it is not loaded.
+    if (doc?.ground) this.showPicture(doc.ground).catch(() => undefined);
+    if (this.look.kept.value < NOTHING) this.doubt.value = "nothing";
+    else if (this.picture.fresh) this.#judge(doc?.result?.confidence).catch(() => undefined);
+  }
+
+  /** Say where the model was not sure. @param {number | undefined} known */
+  async #judge(known) {
+    const confidence = known ?? (await import("../app/model.js")).facts.get(this.id)?.confidence;
+    if (confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
   }
 
   /** Parts that are transparent in the photo itself do not belong to the subject. */
@@ -158,7 +161,8 @@ export class Session {
     this.document.view.value = this.viewport.fitted ? null : view;
   }
 
-  #touched() {
+  /** Note that the person has changed something. */
+  touched() {
     this.#edited = true;
     // The person has not got this edit.
     if (peek(this.id)?.exportedAt) patch(this.id, { exportedAt: undefined });
@@ -171,7 +175,7 @@ export class Session {
   }
 
   #changed() {
-    this.#touched();
+    this.touched();
     if (this.#isModels) this.#keepOwn().catch(() => undefined);
     this.#changes.value++;
     if (this.doubt.peek() === "nothing" && this.look.small.update().kept() > NOTHING) this.doubt.value = null;
@@ -197,34 +201,19 @@ export class Session {
     if (!this.document.readOnly.peek()) this.document.history[step]();
   }
 
-  /** Edit here what another tab has open. */
-  async takeOver() {
-    await this.document.lease.takeOver();
-    location.reload();
-  }
-
-  /** @param {import("./comparing.js").CompareMode} mode */
+  /** @param {import("./picture.js").CompareMode} mode */
   compareBy(mode) {
     this.compare.mode.value = mode;
     const { width, height } = this.viewport.stage;
     this.viewport.arrange(mode !== "sides" ? "none" : width >= height ? "columns" : "rows");
   }
 
-  /** Put a picture behind the subject, or take it away. @param {Blob | null} file */
-  async setPicture(file) {
-    if (this.document.readOnly.peek()) return this.say(t("tool_read_only"));
-    if (!(await this.#showPicture(file))) return;
-    if (file) this.set({ background: "", background_gradient: "", background_blur: "" });
-    this.#touched();
-    patch(this.id, { ground: file ?? undefined });
-  }
-
-  /** Returns whether it could be shown. @param {Blob | null} file */
-  async #showPicture(file) {
+  /** Show a picture behind the subject, or none. Returns whether it could be shown. @param {Blob | null} file */
+  async showPicture(file) {
     const old = this.look.picture.value;
     const made = file ? await createImageBitmap(file).catch(() => null) : null;
     if (file && !made) {
-      this.exporter.refuse(t("ed_picture_failed"));
+      (await this.exports.load()).refuse(t("ed_picture_failed"));
       return false;
     }
     batch(() => {
@@ -240,33 +229,5 @@ export class Session {
   async whole(run) {
     const { createActions } = await part(() => import("./tools/actions.js"));
     return run(createActions(this));
-  }
-
-  /** Keep all of the photo, to erase by hand. */
-  async keepAll() {
-    await this.whole((actions) => actions.full());
-    this.doubt.value = null;
-    this.settings.mode.value = "erase";
-    this.choose("brush");
-  }
-
-  /** Bring the subject back with the brush. */
-  startBrush() {
-    this.doubt.value = null;
-    this.settings.mode.value = "restore";
-    this.settings.overlay.value = "red";
-    this.choose("brush");
-  }
-
-  /** Ask another model for the cut-out. @param {string} model */
-  async detectAgain(model) {
-    this.exporter.state.value = { kind: "busy", text: t("ed_opening") };
-    try {
-      await this.whole((actions) => actions.detectAgain({ model }));
-      this.exporter.state.value = { kind: "idle" };
-      this.doubt.value = this.look.small.update().kept() < NOTHING ? "nothing" : null;
-    } catch (error) {
-      this.exporter.fail(error, { again: () => this.detectAgain(model), alone: true });
-    }
   }
 }

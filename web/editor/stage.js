@@ -2,7 +2,7 @@
  * The stage: keeps its renderer, its size and its scene in step with document, view and options; draws once a frame.
  */
 import { effect, signal } from "../vendor/signals/signals-core.js";
-import { union } from "./gl/layout.js";
+import { union } from "./core/mask.js";
 import { painted } from "./look.js";
 
 /** @typedef {import("./gl/types.js").Scene} Scene */
@@ -12,7 +12,7 @@ import { painted } from "./look.js";
  * @property {any} document
  * @property {import("./viewport.js").Viewport} viewport
  * @property {import("./look.js").Look} look
- * @property {import("./comparing.js").Compare} compare
+ * @property {import("./picture.js").Compare} compare
  * @property {{value: import("./gl/types.js").OverlayMode}} mode what is shown over the cut-out
  * @property {{value: import("./overlay.js").Overlay | null}} overlay
  * @property {{value: import("./overlay.js").Guide[]}} guides
@@ -47,7 +47,7 @@ export class Stage {
     this.overlay = null;
     // The picture comes first; what lies over it follows.
     import("./overlay.js").then(({ OverlayCanvas }) => {
-      this.overlay = new OverlayCanvas(overlay);
+      this.overlay = new OverlayCanvas(overlay, () => this.redraw());
       this.overlay.resize(renderer.canvas.width, renderer.canvas.height);
       this.#drawOverlay();
     });

@@ -5,9 +5,9 @@ import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { part as laterPart } from "../app/connection.js";
 import { speaker, t } from "../app/i18n/index.js";
-import { backgroundPanel, paintSwatches } from "./background.js";
+import { order } from "../app/store.js";
 import { compareSlider, placeSlider } from "./compare.js";
-import { exportButtons, exportNotice } from "./export.js";
+import { exportButtons } from "./exports.js";
 import { icon } from "./icons.js";
 import { attachEditor } from "./shortcuts.js";
 import { toolOptions, toolbar } from "./toolbar.js";
@@ -26,18 +26,22 @@ export function attachViews(root, session) {
   const element = /** @type {HTMLElement} */ (root.querySelector(".ed-stage"));
   const { compare, stage } = session;
   const draw = (/** @type {string} */ name, /** @type {(session: Session) => unknown} */ view) => effect(() => { render(view(session), part(name)); });
-  /** Panels that follow. */
-  const others = signal(/** @type {ReturnType<typeof import("./panels.js").otherPanels>|undefined} */ (undefined));
+  /** Views that follow. */
+  const notices = signal(/** @type {typeof import("./notices.js").notices | undefined} */ (undefined));
+  const film = signal(/** @type {import("./filmstrip.js").Filmstrip | undefined} */ (undefined));
+  const others = signal(/** @type {ReturnType<typeof import("./panels.js").otherPanels> | undefined} */ (undefined));
   const stops = [
     draw("top", topBar),
     draw("tools", toolbar),
     effect(() => {
       render(panel(session, others.value?.views), part("panel"));
-      paintSwatches(part("panel"));
+      others.value?.paint(part("panel"));
     }),
     draw("hud", hud),
-    draw("notice", notices),
-    draw("strip", () => session.film.view()),
+    draw("notice", () => notices.value?.(session)),
+    draw("strip", () => film.value?.view()),
+    // Its place is there before it is loaded.
+    effect(() => { part("strip").classList.toggle("many", order.value.length > 1); }),
     effect(() => {
       render(compareSlider(compare), part("split"));
       placeSlider(part("split"), stage.span.value);
@@ -45,9 +49,15 @@ export function attachViews(root, session) {
     effect(() => { editor.dataset.panel = session.panel.value; }),
     attachEditor(editor, element, session, stage),
     () => others.peek()?.close(),
+    () => film.peek()?.close(),
   ];
   let closed = false;
   session.follow([
+    async () => { notices.value = (await laterPart(() => import("./notices.js"))).notices; },
+    async () => {
+      const { Filmstrip } = await laterPart(() => import("./filmstrip.js"));
+      if (!closed) film.value = new Filmstrip(session.id);
+    },
     async () => {
       const { attachKeys } = await laterPart(() => import("./keys.js"));
       if (!closed) stops.push(attachKeys(element, session));
@@ -69,7 +79,8 @@ export function attachViews(root, session) {
 /** @param {Session} session */
 function topBar(session) {
   const { canUndo, canRedo } = session.history.value;
-  const { number, count } = session.film.place;
+  const number = order.value.indexOf(session.id) + 1;
+  const count = order.value.length;
   const saved = session.document.saved.value;
   return html`
     <button type="button" class="button quiet ed-back" aria-label=${t("ed_back")} @click=${() => session.leave()}>${icon("back")}<span class="ed-wide">${t("ed_back")}</span></button>
@@ -87,7 +98,7 @@ function topBar(session) {
 function hud(session) {
   const { viewport, compare, settings } = session;
   const mode = compare.mode.value;
-  const by = (/** @type {import("./comparing.js").CompareMode} */ next) => session.compareBy(next === mode ? "off" : next);
+  const by = (/** @type {import("./picture.js").CompareMode} */ next) => session.compareBy(next === mode ? "off" : next);
   const overlay = settings.overlay.value;
   const nextOverlay = () => { settings.overlay.value = /** @type {any} */ (OVERLAYS[(OVERLAYS.indexOf(overlay) + 1) % OVERLAYS.length]); };
   return html`
@@ -106,41 +117,6 @@ function hud(session) {
     <p class="ed-facts small soft">${t("ed_kept", { share: speaker().number(session.look.kept.value, { style: "percent", maximumFractionDigits: 0 }) })}</p>`;
 }
 
-/** @param {Session} session */
-function notices(session) {
-  return html`${session.document.readOnly.value ? otherTab(session) : html``}${doubtNotice(session)}${objectNotice(session)}${exportNotice(session)}`;
-}
-
-/** That an object is looked for, and why it was not found. @param {Session} session */
-function objectNotice({ tools, settings, arrived }) {
-  arrived.value;
-  const tool = settings.tool.value === "object" ? /** @type {import("./tools/object.js").ObjectTool|undefined} */ (tools.get("object")) : undefined;
-  if (!tool?.busy) return html``;
-  if (tool.busy.value) return html`<div class="ed-toast"><span class="ed-spinner"></span>${t("tool_object_busy")}</div>`;
-  return tool.trouble.value ? html`<div class="ed-toast bad">${icon("warn")}<div>${tool.trouble.value}${tool.marked ? html`<div class="ed-toast-actions"><button type="button" class="button" @click=${() => tool.again()}>${t("ed_try_again")}</button></div>` : html``}</div><button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { tool.trouble.value = ""; }}>${icon("close")}</button></div>` : html``;
-}
-
-/** @param {Session} session */
-function otherTab(session) {
-  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t("ed_other_tab")}</strong>
-    <div class="ed-toast-actions"><button type="button" class="button" @click=${() => session.takeOver()}>${t("ed_take_over")}</button></div></div></div>`;
-}
-
-/** What to do where the model found nothing, or is unsure. @param {Session} session */
-function doubtNotice(session) {
-  const doubt = session.doubt.value;
-  if (!doubt) return html``;
-  const models = (session.facts?.models ?? []).filter(({ name, takes_prompt }) => !takes_prompt && name !== session.facts?.default_model);
-  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t(`ed_${doubt}`)}</strong><p class="small">${t(`ed_${doubt}_what`)}</p>
-    <div class="ed-toast-actions">
-      <button type="button" class="button primary" @click=${() => session.startBrush()}>${t("ed_use_brush")}</button>
-      <button type="button" class="button" @click=${() => session.keepAll()}>${t("ed_keep_all")}</button>
-      ${models.length ? html`<select class="button" aria-label=${t("ed_other_model")} @change=${(/** @type {any} */ event) => session.detectAgain(event.target.value)}>
-        <option value="" selected disabled>${t("ed_other_model")}</option>${models.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select>` : html``}
-    </div></div>
-    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { session.doubt.value = null; }}>${icon("close")}</button></div>`;
-}
-
 /** @param {Session} session @param {{[name: string]: (session: Session) => unknown}} [others] */
 function panel(session, others) {
   const shown = session.panel.value;
@@ -151,8 +127,7 @@ function panel(session, others) {
     </div>
     <div class="ed-groups">
       <div data-group="cut">${toolOptions(session)}</div>
-      <div data-group="background">${backgroundPanel(session)}</div>
-      ${PANELS.slice(2).map((name) => html`<div data-group=${name}>${others?.[name](session)}</div>`)}
+      ${PANELS.slice(1).map((name) => html`<div data-group=${name}>${others?.[name](session)}</div>`)}
     </div>`;
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import zlib from "node:zlib";
-import { deflate, inflate } from "../../../web/editor/core/inflate.js";
+import { inflate } from "../../../web/editor/core/inflate.js";
+import { deflate } from "../../../web/editor/core/streams.js";
 import { noise, softEllipse } from "./samples.mjs";
 
 const SAMPLES = {

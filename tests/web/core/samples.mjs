@@ -25,7 +25,7 @@ export function softEllipse(width, height, edge = 3) {
 }
 
 /** Deflate without a worker, as the tests use it. @param {Uint8Array} bytes */
-export { deflate } from "../../../web/editor/core/inflate.js";
+export { deflate } from "../../../web/editor/core/streams.js";
 
 /** Grow a stroke along points. @param {any} stroke @param {{x: number, y: number}[]} points */
 export function paint(stroke, points) {

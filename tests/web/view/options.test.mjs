@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changed, frameKind, groundKind, presetList, presetOf, withFrame, withGround, withPreset, withoutName, withoutPreset } from "../../../web/editor/options.js";
+import { frameKind, groundKind, presetOf, withFrame, withGround, withPreset, withoutPreset } from "../../../web/editor/choices.js";
+import { changed, presetList, withoutName } from "../../../web/editor/options.js";
 
 const AMAZON = { options: { canvas: "2000x2000", background: "ffffff", scale: "85%", format: "jpeg", quality: 90 }, title: "Amazon", source: "https://example.com", date: "2026-11-01", note: "Pure white" };
 

@@ -1,7 +1,6 @@
 /** Undo and redo: what each commit changed, as XOR of its tiles, deflated. */
 
 import { TILE, union } from "./mask.js";
-import { inflate } from "./inflate.js";
 
 /** @typedef {import("./mask.js").Rect} Rect */
 /** @typedef {{n: number, data: Uint8Array, packed: boolean}} Delta a tile's number and its XOR */
@@ -12,6 +11,14 @@ import { inflate } from "./inflate.js";
 const SIZE = TILE * TILE;
 export const DESKTOP_BUDGET = 64e6;
 export const PHONE_BUDGET = 24e6;
+
+/** Undo needs it within the key press: it is there before there is something to inflate. @type {typeof import("./inflate.js").inflate} */
+let inflate;
+
+/** Load what inflates entries and tiles. */
+export async function inflating() {
+  return (inflate ??= (await import("./inflate.js")).inflate);
+}
 
 export class History {
   /** @param {import("./mask.js").Mask} mask
@@ -135,7 +142,7 @@ export class History {
   /** @param {Entry} entry */
   async #pack(entry) {
     for (const delta of entry.deltas) {
-      const data = await this.deflate(differences(delta.data)).catch(() => null);
+      const data = await inflating().then(() => this.deflate(differences(delta.data))).catch(() => null);
       if (data) Object.assign(delta, { data, packed: true });
     }
     this.waiting.delete(entry);

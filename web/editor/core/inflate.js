@@ -1,21 +1,4 @@
-/** Deflate by the browser's streams, and a synchronous inflate so that undo happens within the key press. */
-
-/** Return raw deflate data. @param {Uint8Array} bytes @returns {Promise<Uint8Array<ArrayBuffer>>} */
-export async function deflate(bytes) {
-  return through(new CompressionStream("deflate-raw"), [bytes]);
-}
-
-/** Send chunks through a stream and return what comes out. @param {GenericTransformStream} stream
- * @param {Iterable<Uint8Array>} chunks @returns {Promise<Uint8Array<ArrayBuffer>>} */
-export async function through(stream, chunks) {
-  const writer = stream.writable.getWriter();
-  const writing = (async () => {
-    for (const chunk of chunks) await writer.write(chunk);
-    await writer.close();
-  })();
-  const [buffer] = await Promise.all([new Response(stream.readable).arrayBuffer(), writing]);
-  return new Uint8Array(buffer);
-}
+/** A synchronous inflate, so that undo happens within the key press. */
 
 // RFC 1951, 3.2.5: base values and extra bits of lengths and distances.
 const LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];

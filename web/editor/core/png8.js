@@ -1,9 +1,10 @@
 /** Grey PNG files by the browser's own deflate: exact, without canvas or a limit of size. */
 
-import { through } from "./inflate.js";
+import { through } from "./streams.js";
 import { SIGNATURE } from "./png_read.js";
 
-export { decode, decodeMask } from "./png_read.js";
+export { decode } from "./png_levels.js";
+export { decodeMask } from "./png_read.js";
 
 const TABLE = Int32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;

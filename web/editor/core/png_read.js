@@ -1,32 +1,14 @@
 /** Reads grey PNG files by the browser's own inflate: exact, without canvas, colour management or a limit of size. */
 
 import { Mask } from "./mask.js";
-import { through } from "./inflate.js";
+import { through } from "./streams.js";
 
 export const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 /** Samples of a pixel, by the colour type. @type {{[type: number]: number}} */
-const SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-
-/** Return the grey levels of a PNG file, row-major; of colours, the luminance. Throws for anything else.
- * @param {Blob} blob @returns {Promise<{width: number, height: number, bytes: Uint8Array}>} */
-export async function decode(blob) {
-  const read = await rows(blob);
-  return { width: read.width, height: read.height, bytes: levels(read) };
-}
-
-/** @param {Awaited<ReturnType<typeof rows>>} read */
-function levels({ width, height, depth, type, palette, stride, raw }) {
-  const bytes = new Uint8Array(width * height);
-  const read = sampler(depth, type, palette);
-  for (let y = 0; y < height; y++) {
-    const row = raw.subarray(y * (stride + 1) + 1, (y + 1) * (stride + 1));
-    for (let x = 0; x < width; x++) bytes[y * width + x] = read(row, x);
-  }
-  return bytes;
-}
+export const SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /** Return the rows, each after its filter's byte. @param {Blob} blob */
-async function rows(blob) {
+export async function rows(blob) {
   const { data, ...head } = parse(new Uint8Array(await blob.arrayBuffer()));
   const bits = head.depth * SAMPLES[head.type];
   const stride = Math.ceil((head.width * bits) / 8);
@@ -82,27 +64,12 @@ function paeth(left, above, corner) {
   return a <= b && a <= c ? left : b <= c ? above : corner;
 }
 
-/** @param {number} depth @param {number} type @param {Uint8Array} palette
- * @returns {(row: Uint8Array, x: number) => number} */
-function sampler(depth, type, palette) {
-  const wide = depth === 16 ? 2 : 1;
-  const step = SAMPLES[type] * wide;
-  /** @param {number} r @param {number} g @param {number} b */
-  const grey = (r, g, b) => (r === g && g === b ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b));
-  if (type === 2 || type === 6) return (row, x) => grey(row[x * step], row[x * step + wide], row[x * step + 2 * wide]);
-  if (depth >= 8 && type !== 3) return (row, x) => row[x * step];
-  const most = (1 << depth) - 1;
-  return (row, x) => {
-    const value = (row[(x * depth) >> 3] >> (8 - depth - ((x * depth) & 7))) & most;
-    return type === 3 ? grey(palette[value * 3], palette[value * 3 + 1], palette[value * 3 + 2]) : (value * 255) / most;
-  };
-}
-
 /** Return the mask of a PNG file. @param {Blob} blob */
 export async function decodeMask(blob) {
   const read = await rows(blob);
   const { width, height, raw } = read;
   // As the server makes them: from the rows straight into tiles.
   if (read.type === 0 && read.depth === 8) return Mask.fromBytes(width, height, raw, { start: 1, stride: width + 1 });
+  const { levels } = await import("./png_levels.js");
   return Mask.fromBytes(width, height, levels(read));
 }

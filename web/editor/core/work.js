@@ -1,5 +1,5 @@
 /** What takes longer than a frame: run by the worker, or here where the browser gives none. Each part is loaded when it is used. */
-import { deflate } from "./inflate.js";
+import { deflate } from "./streams.js";
 
 /** @typedef {typeof import("./search.js")} Search */
 

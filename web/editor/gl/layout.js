@@ -2,6 +2,8 @@
  * Where a result's canvas lies on the photo, as the server plans it (`services/imaging/layout.py`).
  * The stage shows everything in px of the photo: the canvas is a frame there, which may reach beyond the photo.
  */
+import { union } from "../core/mask.js";
+
 /** @typedef {import("./small.js").Rect} Rect */
 /** @typedef {{[name: string]: string}} Options */
 /** @typedef {{width: number, height: number}} Size */
@@ -126,15 +128,6 @@ export function shadowArea(subject, kind) {
 /** @param {Rect} rect @param {number[]} sides top, right, bottom and left @param {number} down @returns {Rect} */
 function grown({ x, y, width, height }, [top, right, bottom, left], down) {
   return { x: x - left, y: y - top + down, width: width + left + right, height: height + top + bottom };
-}
-
-/** @param {Rect} one @param {Rect} other @returns {Rect} */
-export function union(one, other) {
-  const x = Math.min(one.x, other.x);
-  const y = Math.min(one.y, other.y);
-  const right = Math.max(one.x + one.width, other.x + other.width);
-  const bottom = Math.max(one.y + one.height, other.y + other.height);
-  return { x, y, width: right - x, height: bottom - y };
 }
 
 /** Top, right, bottom and left. @param {string | undefined} text @param {Rect} subject */
