@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.support.editor import add_photo, mask_of, open_photo
+from tests.support.editor import add_photo, mask_of, open_photo, session
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import pixels
 from tests.support.strokes import click, depth, drag, ready, set_tool
@@ -38,6 +38,27 @@ def test_export_waits_for_the_connection_while_painting_goes_on(
         page.context.set_offline(False)
     # The file has the stroke that was painted meanwhile.
     assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
+
+
+def test_wand_selects_though_the_connection_was_lost_before_its_search_was_loaded(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held: list[Route] = []
+    page.context.route("**/core/search.js", lambda route: held.append(route))
+    add_photo(tab, photo_files[0])
+    poll(lambda: page.title() and held, what="the search's code")
+    leave_network(tab)
+    tab.expect("ERR_FAILED")
+    held.pop(0).abort()
+    expect(page.get_by_text("everything continues by itself when it is back")).to_be_visible()
+    page.context.unroute_all()
+    page.context.set_offline(False)
+    ready(page)
+    set_tool(page, "wand", mode="erase", tolerance=20)
+    click(page, (120, 120))
+    poll(lambda: session(page, "({tools}) => tools.get('wand').pending.value"), what="a selection", seconds=20)
 
 
 def test_export_pressed_before_its_code_is_there_makes_the_file_when_it_comes(

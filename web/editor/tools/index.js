@@ -72,10 +72,12 @@ async function offerObject(offer, known) {
   if (model) offer("object", model.name);
 }
 
-/** Give the worker its copy of the photo. @param {import("../document.js").EditorDocument} document */
-async function openPhoto({ photo, work, width, height }) {
-  const copy = await createImageBitmap(photo).catch(() => null);
-  if (copy) await work.open(copy, width, height);
+/** Give the worker its copy of the photo, which it keeps: each attempt has its own. @param {import("../document.js").EditorDocument} document */
+function openPhoto({ photo, work, width, height }) {
+  return part(async () => {
+    const copy = await createImageBitmap(photo).catch(() => null);
+    if (copy) await work.open(copy, width, height);
+  });
 }
 
 /** @param {import("../core/history.js").Entry} entry @param {import("../core/history.js").What} what @param {number} depth */
