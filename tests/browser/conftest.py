@@ -49,7 +49,7 @@ def tabs(browser: Browser) -> Iterator[Tabs]:
 
 @pytest.fixture(scope="session")
 def direct() -> Iterator[Gunicorn]:
-    """The service without jobs and with a tiny model: an oval in the middle stays."""
+    """The service without jobs, with a tiny model: every mask is an oval in the middle."""
     with Gunicorn(**tiny_models.quick(tiny_models.oval)) as running:
         yield running
 

@@ -176,7 +176,7 @@ def settings_of(folder: Path, broker: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def studio(folder: Path, **more: Any) -> Iterator[Studio]:
-    """Run the service with jobs, its worker and its queue, with data in `folder`; of a photo stays an oval."""
+    """Run the service with jobs, its worker and its queue, with data in `folder`; every mask is an oval."""
     with ValkeyServer(port=free_port()) as valkey:
         settings = {
             **tiny_models.quick(tiny_models.oval),

@@ -57,7 +57,7 @@ def brightness(path: Path, side: int, gain: float = 1.0, outputs: int = 1) -> Pa
 
 
 def oval(path: Path, side: int) -> Path:
-    """Write a model with input 1×3×side×side and output 1×1×side×side: an oval in the middle, in any photo."""
+    """Write a model with input 1×3×side×side and output 1×1×side×side: an oval in the middle, for any photo."""
     y, x = np.ogrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     edge = np.clip((0.9 - np.hypot(x, y)) * side / 4 + 0.5, 0, 1)
     weights = np.zeros((1, 3, 1, 1), np.float32)

@@ -1,5 +1,5 @@
 /**
- * The panels beside the stage that follow the brush's: background, shadow, canvas, presets and file.
+ * The panels below the tool's options: background, shadow, canvas, presets and file.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { computed } from "../vendor/signals/signals-core.js";

@@ -88,18 +88,8 @@ def test_schemathesis_finds_no_undocumented_response(server: Gunicorn, phases: s
     # Two checks do not fit: random bytes are not a photograph, so even valid uploads are refused, and an empty option
     # counts as absent.
     left_out = "positive_data_acceptance,negative_data_rejection"
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"]
-    command += [
-        "--checks",
-        "all",
-        "--exclude-checks",
-        left_out,
-        "--max-examples",
-        str(examples),
-        "--seed",
-        "1",
-        "--no-color",
-    ]
-    command += ["--no-color", "--generation-database", "none", "--phases", phases]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--checks", "all"]
+    command += ["--exclude-checks", left_out, "--max-examples", str(examples), "--seed", "1", "--no-color"]
+    command += ["--generation-database", "none", "--phases", phases]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -1,1 +1,1 @@
-"""The servers that tests start beside the service: databases, storages, proxies, and receivers of webhooks and mail."""
+"""The servers that tests run alongside the service: databases, storages, proxies, receivers of webhooks and of mail."""
