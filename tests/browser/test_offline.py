@@ -145,6 +145,7 @@ def test_photo_opened_without_a_connection_opens_when_it_is_back(
     open_photo(tab, photo_files[0])
     page.get_by_role("button", name="Back").click()
     item(tab, "astronaut.jpg").get_by_role("button", name="Remove").click()
+    wait_for(tab, {})
     leave_network(tab)
     # The first of an empty list opens.
     choose(tab, photo_files[1])

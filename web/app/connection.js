@@ -37,16 +37,16 @@ export function whenReachable() {
 
 /** A part of the page that is loaded when it is needed: at once, or when the server answers. @template T @param {() => Promise<T>} load @returns {Promise<T>} */
 export async function part(load) {
-  for (;;) {
+  for (let tries = 0; ;) {
     try {
       return await load();
     } catch (error) {
-      if (!(await isOffline(error))) {
-        // Its file is of another build: the page is older than the server.
+      if (await isOffline(error)) await whenReachable();
+      // The connection may be back already. If it fails again, its file is of another build: the page is older than the server.
+      else if (tries++) {
         notify(t("reload_page"));
         throw error;
       }
-      await whenReachable();
     }
   }
 }
