@@ -147,13 +147,47 @@ def test_photos_go_on_after_a_reload(own: Studio, tabs: Tabs, many: list[Path]) 
     tab = tabs.open(own.url)
     tab.expect(GONE)
     choose(tab, *many)
-    # While the first are sent, and while they are worked on.
+    # While the first are sent, as soon as the browser has them all; and while they are worked on.
     tab.page.get_by_role("progressbar").wait_for()
+    poll(lambda: leaves_silently(tab), what="the browser's database")
     tab.page.reload()
     poll(lambda: COMPLETED in states(tab).values(), what="the first result")
     tab.page.reload()
     all_done(tab, many)
     assert len(items_of(own)) == len(many)
+
+
+def leaves_silently(tab: Tab) -> bool:
+    """Return whether the browser would close or reload the page without a question."""
+    return bool(tab.page.evaluate('dispatchEvent(new Event("beforeunload", { cancelable: true }))'))
+
+
+def test_page_that_is_the_only_one_to_have_a_photo_asks_before_it_is_closed(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(with_jobs.url)
+    tab.expect(GONE)
+    assert leaves_silently(tab)
+    # Neither the server nor the browser's database gets the photos.
+    tab.page.route("**/api/jobs/remove-bg-batch", lambda route: route.abort())
+    tab.page.evaluate(
+        """() => new Promise((resolve) => {
+          indexedDB.open("studio").onsuccess = ({ target: { result: database } }) => {
+            const photos = database.transaction("photos", "readwrite").objectStore("photos");
+            const occupy = () => { if (!globalThis.released) photos.count().onsuccess = occupy; };
+            occupy();
+            resolve();
+          };
+        })"""
+    )
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: "Queued" for path in photo_files[:2]})
+    assert not leaves_silently(tab)
+    tab.page.evaluate("() => { globalThis.released = true; }")
+    poll(lambda: leaves_silently(tab), what="the browser's database")
+    tab.page.reload()
+    tab.page.unroute("**/api/jobs/remove-bg-batch")
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
 
 
 def kept(tab: Tab, store: str) -> int:

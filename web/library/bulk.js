@@ -140,8 +140,7 @@ async function saveMetadata() {
 
 function kept() {
   const known = facts.value;
-  if (!known?.jobs) return html`<p class="kept soft small">${t("kept_here")}</p>`;
-  return html`<p class="kept soft small">${t("kept", { hours: Math.round(known.result_ttl_seconds / 3600) })}</p>`;
+  return html`<p class="kept soft small">${known?.jobs ? t("kept", { hours: Math.round(known.result_ttl_seconds / 3600) }) : t("kept_here")}</p>`;
 }
 
 /** The selected photos can be brought back; everything is deleted after a question. */

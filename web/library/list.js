@@ -6,7 +6,6 @@ import { isOver } from "../app/events.js";
 import { t } from "../app/i18n/index.js";
 import { docs } from "../app/store.js";
 import { openEditorOf } from "./actions.js";
-import { groundOf } from "./ground.js";
 import { icon } from "./icons.js";
 import { isUnsure, select, selected } from "./overview.js";
 import { canRetry } from "./pace.js";
@@ -189,4 +188,15 @@ function paint(li, doc, result) {
   picture.style.background = result && !doc.job ? groundOf(doc.options) : "";
   const bar = /** @type {HTMLElement|null} */ (li.querySelector(".bar i"));
   if (bar) bar.style.inlineSize = `${doc.progress}%`;
+}
+
+/** The CSS background of a picture with these options; "" for the checkerboard. @param {import("../app/store.js").Options} options */
+function groundOf({ background, background_gradient: gradient, format }) {
+  if (gradient) {
+    const [degrees, ...colours] = gradient.split(/\s+/);
+    return `linear-gradient(${degrees}deg, ${colours.join(", ")})`;
+  }
+  if (background) return /^[0-9a-f]{3,8}$/i.test(background) ? `#${background}` : background;
+  // JPEG has no transparency: the server puts white behind it.
+  return format === "jpeg" || format === "jpg" ? "#fff" : "";
 }

@@ -161,9 +161,15 @@ async function refuse({ ids }, error) {
 }
 
 let keeping = Promise.resolve();
+/** Photos whose bytes only this page has. @type {Set<string>} */
+const unkept = new Set();
+
+// The browser asks before it leaves a page that is the only one to have a photo.
+addEventListener("beforeunload", (event) => { if (all().some((doc) => unkept.has(doc.id) && !isOver(doc) && !doc.job)) event.preventDefault(); });
 
 /** Keep the bytes of photos that wait or may be made smaller, as far as there is space, one after another. @param {string[]} ids */
 export function keepWaiting(ids) {
+  for (const id of ids) unkept.add(id);
   keeping = keeping.then(async () => {
     let bytes = 0;
     for (const doc of all()) if (!isOver(doc) && !doc.job && !ids.includes(doc.id)) bytes += doc.bytes;
@@ -173,7 +179,7 @@ export function keepWaiting(ids) {
       bytes += doc.bytes;
       if (bytes > KEPT_BYTES) return;
       // A copy: some browsers keep a file as its place on the disk.
-      await photoOf(id).then(async (photo) => keep(id, { photo: new Blob([await photo.arrayBuffer()], photo) })).catch(() => undefined);
+      await photoOf(id).then(async (photo) => (await keep(id, { photo: new Blob([await photo.arrayBuffer()], photo) })) && unkept.delete(id)).catch(() => undefined);
     }
   });
 }
