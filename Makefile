@@ -49,9 +49,9 @@ check: $(VENV)/.dev $(MODEL)  ## lint, types, unit tests: what to run while work
 
 # Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
 # RETRY=1 repeats failed tests once, one after another, for a machine that is busy with other work.
-test: $(VENV)/.dev  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
-	@# Types are checked while the model is prepared.
-	@$(MAKE) --silent --no-print-directory --jobs 2 types $(MODEL) lint web
+test: $(VENV)/.runtime  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
+	@# The model is prepared while what the tests need is installed and types are checked.
+	@$(MAKE) --silent --no-print-directory --jobs 2 $(MODEL) types lint web
 	@# The page's tests run separately: their driver leaves its thread in a state that disturbs other tests.
 	@export REDUCED_MOTION=1; for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \

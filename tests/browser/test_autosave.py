@@ -100,6 +100,7 @@ def test_undone_steps_can_be_done_again_after_a_reload(editor: Tab) -> None:
     assert np.array_equal(mask_of(page), last)
 
 
+@pytest.mark.long
 def test_killed_tab_loses_one_stroke_at_most(editor: Tab, tabs: Tabs) -> None:
     page = editor.page
     click(page, (60, 60))

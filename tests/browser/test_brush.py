@@ -190,6 +190,7 @@ def test_pen_presses_harder_and_its_barrel_does_the_opposite(editor: Tab) -> Non
     assert at(page, 160, 60) == 255
 
 
+@pytest.mark.long
 def test_finger_draws_until_a_pen_was_seen_and_then_moves_the_picture(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

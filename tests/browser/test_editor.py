@@ -252,6 +252,7 @@ def test_without_webgl_stage_and_export_are_the_same(
     assert difference(seen(flat.page), Image.open(io.BytesIO(exported))) <= 2
 
 
+@pytest.mark.long
 def test_photo_without_a_subject_offers_a_way_on(server: Gunicorn, tabs: Tabs, tmp_path: Path) -> None:
     blank = tmp_path / "wall.jpg"
     blank.write_bytes(encoded(Image.new("RGB", (160, 120), (180, 176, 170)), "JPEG"))

@@ -244,6 +244,7 @@ def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs:
     poll(lambda: status_of(with_jobs, job, "astronaut.jpg") == (410, "deleted"), what="the first one's end")
 
 
+@pytest.mark.long
 def test_what_is_removed_without_a_connection_is_deleted_when_the_server_answers(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -61,6 +61,7 @@ def batch(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> Tab:
     return tab
 
 
+@pytest.mark.long
 def test_photo_that_is_opened_again_at_once_has_its_last_stroke(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -344,6 +344,7 @@ def test_only_retry_asks_again_for_a_key_that_was_not_given(
     wait_for(tab, dict.fromkeys(names, COMPLETED))
 
 
+@pytest.mark.long
 def test_quota_is_a_countdown_and_no_failure(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
     tab.expect("429")

@@ -207,7 +207,9 @@ def test_result_never_replaces_its_picture(tmp_path: Path, small: bytes) -> None
     assert (tmp_path / "a.png").read_bytes() == small
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_stopped_run_leaves_whole_results_and_can_go_on(
     tmp_path: Path, photo_12mp: bytes, number: int, code: int
 ) -> None:

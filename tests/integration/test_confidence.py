@@ -38,6 +38,7 @@ def test_clear_photographs_have_high_confidence(segmenter: RembgSegmenter, photo
     assert of(photo("rocket"), segmenter) > 0.4
 
 
+@pytest.mark.long
 def test_images_without_a_subject_have_low_confidence(segmenter: RembgSegmenter, photo: Load) -> None:
     random = np.random.default_rng(1)
     noise = random.integers(0, 256, (480, 640, 3), dtype=np.uint8)

@@ -70,6 +70,7 @@ def test_run_pins_no_thread_to_a_processor(photo: Load) -> None:
     assert seen == {frozenset(allowed)}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
 def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
     plain, fast = load(engine="onnxruntime"), load(engine="openvino", precision="f32")

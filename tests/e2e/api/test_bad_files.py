@@ -239,6 +239,7 @@ def test_first_frame_of_an_animation_is_used(watched: Watched, form: str) -> Non
     np.testing.assert_allclose(seen, (200, 30, 30), atol=12)
 
 
+@pytest.mark.long
 def test_decompression_bombs_leak_no_memory(watched: Watched) -> None:
     pid = watched.pids[0]
 

@@ -34,6 +34,8 @@ HOSTILE = {
     "pair-not-utf8": "\udcff=\udcff",
     "pair-digits": "margin=" + "5" * 5000,
 }
+# The others take many seconds and find the same mistakes, nearly always.
+COMMON = ("not-utf8", "digits", "empty")
 # Their values are texts that have to be checked, not paths.
 STRICT = ("keys", "users", "db", "sign")
 
@@ -75,7 +77,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in COMMON else pytest.mark.long) for kind in HOSTILE]
+)
 def test_no_argument_ends_a_command_with_a_traceback(kind: str) -> None:
     for line in lines(HOSTILE[kind]):
         shown = [word[:30] for word in line]

@@ -461,6 +461,7 @@ def test_opacity_scales_a_shadow_from_none_to_black(remove: Remove, cup: Array) 
     assert remove(file(cup), shadow="drop", shadow_opacity=0).data == remove(file(cup)).data
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_shadow_looks_the_same_at_every_size(remove: Remove, photo: Load) -> None:
     """The same cut-out (by its own alpha) at 1, 2 and 4 times the size, its shadow shrunk to the same."""
