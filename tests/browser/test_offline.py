@@ -278,6 +278,23 @@ def test_part_that_is_loaded_later_comes_when_the_server_answers(
     expect(rules).to_be_visible()
 
 
+def test_part_whose_connection_breaks_off_once_is_loaded_at_the_second_try(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """The server answers all the time: nothing says that it does not, or that the page is to be reloaded."""
+    tab = tabs.open(direct.url)
+    tab.expect("ERR_CONNECTION_RESET")
+    page = tab.page
+    page.route("**/preset_note.js", lambda route: route.abort("connectionreset"), times=1)
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    page.get_by_label("Preset").select_option("amazon")
+    expect(page.get_by_role("link", name="Rules change: check them here.")).to_be_visible()
+    assert len(tab.asked("/preset_note.js")) == 2
+    expect(page.get_by_role("complementary", name="Notice")).to_have_count(0)
+    expect(page.get_by_text("Reconnecting")).to_have_count(0)
+
+
 def test_page_whose_parts_are_gone_asks_to_be_reloaded(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     """After an update the server has another build's files only."""
     tab = tabs.open(direct.url)
