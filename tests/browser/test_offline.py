@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.support.editor import add_photo, mask_of, open_photo, session
+from tests.support.editor import add_photo, mask_of, open_photo, session, stage
 from tests.support.gunicorn import Gunicorn
 from tests.support.images import pixels
 from tests.support.strokes import click, depth, drag, ready, set_tool
@@ -113,6 +113,69 @@ def test_export_pressed_before_its_code_is_there_waits_for_the_connection(
     assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
 
 
+def test_keys_pressed_before_their_code_is_there_act_when_it_comes(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held = add_photo_without(tab, photo_files[0], "**/editor/keys.js")
+    page.get_by_role("toolbar", name="Tools").wait_for()
+    poll(lambda: page.title() and held, what="the keys' code")
+    # "After" of the comparison, the wand, and the photo for as long as the key is held.
+    for key in ("3", "w", "o"):
+        stage(page).press(key)
+    assert session(page, "({compare}) => compare.at.value") == 50
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Magic wand")).to_have_attribute("aria-pressed", "true")
+    assert session(page, "({compare}) => [compare.at.value, compare.photo.value]") == [0, False]
+
+
+def test_tool_chosen_before_its_options_are_there_gets_them_when_they_come(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held = add_photo_without(tab, photo_files[0], "**/editor/panels.js")
+    page.get_by_role("button", name="Magic wand").click()
+    poll(lambda: page.title() and held, what="the panels' code")
+    tolerance = page.get_by_role("slider", name="Tolerance")
+    expect(tolerance).to_have_count(0)
+    held[0].continue_()
+    expect(tolerance).to_be_visible()
+    ready(page)
+    click(page, (120, 120))
+    page.get_by_role("button", name="Apply").click()
+    assert depth(page) == 1
+
+
+def test_stroke_painted_before_what_saves_it_is_there_is_saved_when_the_connection_is_back(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    tab = tabs.open(direct.url, reduced_motion="reduce")
+    page = tab.page
+    held = add_photo_without(tab, photo_files[0], "**/editor/save.js")
+    page.get_by_role("toolbar", name="Tools").wait_for()
+    set_tool(page, "brush", mode="erase", size=40, hardness=1, opacity=1)
+    poll(lambda: page.title() and held, what="the code that saves")
+    leave_network(tab)
+    tab.expect("ERR_FAILED")
+    click(page, (60, 60))
+    saved = page.get_by_role("status", name="Saved")
+    expect(page.get_by_role("status", name="Saving …")).to_be_visible()
+    session(page, "({document}) => void document.autosave.flush()")
+    held[0].abort()
+    expect(page.get_by_text("everything continues by itself when it is back")).to_be_visible()
+    expect(saved).to_have_count(0)
+    page.context.unroute_all()
+    page.context.set_offline(False)
+    expect(saved).to_be_visible()
+    edited = mask_of(page)
+    page.reload()
+    ready(page)
+    assert depth(page) == 1
+    assert np.array_equal(mask_of(page), edited)
+
+
 @pytest.mark.long
 def test_edit_of_a_batch_reaches_the_server_when_it_answers(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
@@ -213,6 +276,23 @@ def test_part_that_is_loaded_later_comes_when_the_server_answers(
     expect(rules).to_have_count(0)
     page.context.set_offline(False)
     expect(rules).to_be_visible()
+
+
+def test_part_whose_connection_breaks_off_once_is_loaded_at_the_second_try(
+    direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    """The server answers all the time: nothing says that it does not, or that the page is to be reloaded."""
+    tab = tabs.open(direct.url)
+    tab.expect("ERR_CONNECTION_RESET")
+    page = tab.page
+    page.route("**/preset_note.js", lambda route: route.abort("connectionreset"), times=1)
+    choose(tab, *photo_files[:2])
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    page.get_by_label("Preset").select_option("amazon")
+    expect(page.get_by_role("link", name="Rules change: check them here.")).to_be_visible()
+    assert len(tab.asked("/preset_note.js")) == 2
+    expect(page.get_by_role("complementary", name="Notice")).to_have_count(0)
+    expect(page.get_by_text("Reconnecting")).to_have_count(0)
 
 
 def test_page_whose_parts_are_gone_asks_to_be_reloaded(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:

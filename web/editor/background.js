@@ -6,7 +6,7 @@ import { live } from "../app/live.js";
 import { t } from "../app/i18n/index.js";
 import { patch } from "../app/store.js";
 import { GRADIENTS, SWATCHES, groundKind, withGround } from "./choices.js";
-import { panelIcon } from "./panel_icons.js";
+import { laterIcon } from "./later_icons.js";
 import { slider } from "./toolbar.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -63,7 +63,7 @@ function pictureField(session) {
     const [file] = /** @type {HTMLInputElement} */ (event.target).files ?? [];
     if (file) setPicture(session, file);
   };
-  return html`<label class="button ed-file">${panelIcon("picture")}${t(session.look.picture.value ? "ed_other_picture" : "ed_choose_picture")}
+  return html`<label class="button ed-file">${laterIcon("picture")}${t(session.look.picture.value ? "ed_other_picture" : "ed_choose_picture")}
     <input type="file" accept="image/*" aria-label=${t("ed_choose_picture")} @change=${take}></label>`;
 }
 
@@ -86,7 +86,7 @@ export function group(name, content, aside = "") {
 export function tiles(name, kinds, chosen, choose) {
   return html`<div class=${`ed-tiles ${name}`} role="radiogroup" aria-label=${t(`ed_choice_${name}`)}>
     ${kinds.map((kind) => html`<label class="ed-tile"><input type="radio" name=${`ed-${name}`} .checked=${live(kind === chosen)} @change=${() => choose(kind)}>
-      ${panelIcon(name === "ground" ? kind : `${name}_${kind}`)}<span>${t(`ed_${name}_${kind}`)}</span></label>`)}
+      ${laterIcon(name === "ground" ? kind : `${name}_${kind}`)}<span>${t(`ed_${name}_${kind}`)}</span></label>`)}
   </div>`;
 }
 

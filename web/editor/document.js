@@ -31,7 +31,6 @@ export async function openDocument(id, onPhoto) {
     const [[photo, mask, state], readOnly] = await Promise.all([load(id, onPhoto), lease.take(), loadSettings()]);
     const document = new EditorDocument({ id, photo, mask, state, lease });
     document.readOnly.value = readOnly;
-    import("./room.js").then(({ forgetOld }) => forgetOld(id)).catch(() => undefined);
     return document;
   } catch (error) {
     lease.close();

@@ -10,6 +10,7 @@ import { addMessages, language, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { photoOf } from "../app/photos.js";
 import { peek } from "../app/store.js";
+import { saver } from "./autosave.js";
 import { openDocument } from "./document.js";
 import { idleTime, loadComposing } from "./look.js";
 import { startGL } from "./gl/renderer.js";
@@ -30,7 +31,7 @@ export function prepareEditor() {
 
 /** What follows the brush. */
 const LATER = [
-  loadComposing, () => import("./core/inflate.js"), () => import("./shapes.js"),
+  saver, loadComposing, () => import("./core/inflate.js"), () => import("./shapes.js"),
   () => import("./notices.js"), () => import("./filmstrip.js"), () => import("./keys.js"), () => import("./panels.js"), () => import("./export.js"), () => import("./keep.js"),
   () => import("./tools/smart.js"), () => import("./tools/wand.js"), () => import("./tools/outline.js"),
   () => import("./tools/object.js"), () => import("./gl/shadow.js"), () => import("./gl/blurred.js"), () => import("./gl/canvas2d.js"),

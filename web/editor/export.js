@@ -10,7 +10,8 @@ import { photoOf } from "../app/photos.js";
 import * as png8 from "./core/png8.js";
 import { en } from "./i18n/export_en.js";
 import { icon } from "./icons.js";
-import { exportOptions } from "./options.js";
+import { exportOptions } from "./keep.js";
+import { laterIcon } from "./later_icons.js";
 
 addMessages("en", en);
 
@@ -50,7 +51,7 @@ export class Exporter {
     await this.#run(async (signal) => {
       const { blob, name } = await this.#exact(exportOptions(this.session.options.value), signal);
       save(blob, name);
-      import("./room.js").then(({ noteExport }) => noteExport(this.session.id)).catch(() => undefined);
+      import("./save.js").then(({ noteExport }) => noteExport(this.session.id)).catch(() => undefined);
       return t("ed_exported", { name, size: speaker().bytes(blob.size) });
     }, { again: () => this.download(), alone: true });
   }
@@ -95,8 +96,9 @@ export class Exporter {
     }
   }
 
-  /** Say that something can't be done. @param {string} text */
-  refuse(text) {
+  /** Say that a picture can't be shown. */
+  refusePicture() {
+    const text = t("ed_picture_failed");
     this.state.value = { kind: "failed", text, solution: "", offersQuick: false };
     this.session.say(text);
   }
@@ -155,7 +157,7 @@ function exportMenu(session, exporter) {
   const { width, height } = session.look.layout.value;
   return html`<div class="ed-menu">
     <p class="soft small">${t("ed_export_facts", { format: t(`ed_format_${format}`), width: speaker().number(width), height: speaker().number(height) })}</p>
-    ${exporter.canCopy ? html`<button type="button" class="button quiet" @click=${() => exporter.copy()}>${icon("copy")}${t("ed_copy")}</button>` : html``}
+    ${exporter.canCopy ? html`<button type="button" class="button quiet" @click=${() => exporter.copy()}>${laterIcon("copy")}${t("ed_copy")}</button>` : html``}
     ${exporter.canQuick ? html`<button type="button" class="button quiet" @click=${() => exporter.quick()}>${icon("down")}<span>${t("ed_quick")}<small class="soft">${t("ed_quick_note")}</small></span></button>` : html``}
   </div>`;
 }
@@ -165,12 +167,12 @@ function exportNotice(exporter) {
   const state = exporter.state.value;
   const dismiss = () => { exporter.state.value = { kind: "idle" }; };
   if (state.kind === "busy") return html`<div class="ed-toast"><span class="ed-spinner"></span>${state.text}<button type="button" class="button quiet" @click=${() => { exporter.cancel(); dismiss(); }}>${t("ed_cancel")}</button></div>`;
-  if (state.kind === "done") return html`<div class="ed-toast good">${icon("check")}${state.text}<button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
+  if (state.kind === "done") return html`<div class="ed-toast good">${icon("check")}${state.text}<button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${laterIcon("close")}</button></div>`;
   if (state.kind !== "failed") return html``;
-  return html`<div class="ed-toast bad">${icon("warn")}<div><strong>${state.text}</strong>${state.solution ? html`<p class="small">${state.solution}</p>` : html``}
+  return html`<div class="ed-toast bad">${laterIcon("warn")}<div><strong>${state.text}</strong>${state.solution ? html`<p class="small">${state.solution}</p>` : html``}
     <div class="ed-toast-actions">${state.again ? html`<button type="button" class="button" @click=${state.again}>${t("ed_try_again")}</button>` : html``}
     ${state.offersQuick ? html`<button type="button" class="button" @click=${() => exporter.quick()}>${t("ed_quick")}</button>` : html``}</div></div>
-    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${icon("close")}</button></div>`;
+    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${dismiss}>${laterIcon("close")}</button></div>`;
 }
 
 /** @param {unknown} error @param {boolean} canQuick @returns {Promise<Extract<ExportState, {kind: "failed"}>>} */

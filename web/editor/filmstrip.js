@@ -2,10 +2,14 @@
  * The other photos of a batch, below the stage. Follows the brush.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
-import { t } from "../app/i18n/index.js";
+import { addMessages, t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { docs, order } from "../app/store.js";
 import { icon } from "./icons.js";
+import { en } from "./i18n/notices_en.js";
+import { laterIcon } from "./later_icons.js";
+
+addMessages("en", en);
 
 /** Photos to either side of the open one. */
 const SEEN = 12;
@@ -25,9 +29,9 @@ export class Filmstrip {
     const at = ids.indexOf(this.id);
     const seen = ids.slice(Math.max(0, at - SEEN), at + SEEN + 1);
     return html`<nav class="ed-film" aria-label=${t("ed_batch")}>
-      <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => move(this.id, -1)}>${icon("left")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_previous")} aria-keyshortcuts="V" ?disabled=${at <= 0} @click=${() => move(this.id, -1)}>${icon("back")}</button>
       <ul>${seen.map((id) => this.#photo(id))}</ul>
-      <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => move(this.id, 1)}>${icon("right")}</button>
+      <button type="button" class="icon-button" aria-label=${t("ed_next")} aria-keyshortcuts="N" ?disabled=${at >= ids.length - 1} @click=${() => move(this.id, 1)}>${laterIcon("right")}</button>
     </nav>`;
   }
 

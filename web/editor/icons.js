@@ -1,4 +1,4 @@
-/** The editor's icons: lines on a grid of 20. */
+/** The icons of what is there with the brush: lines on a grid of 20. */
 import { svg } from "../vendor/lit-html/lit-html.js";
 
 /** @type {{[name: string]: unknown}} */
@@ -12,7 +12,6 @@ const SHAPES = {
   split: svg`<rect x="3.5" y="4" width="13" height="12" rx="2"/><path d="M10 2v16"/><path d="M10 4h4.5a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H10z" fill="currentColor" stroke="none" opacity=".25"/>`,
   sides: svg`<rect x="2.5" y="5" width="6.5" height="10" rx="1.5"/><rect x="11" y="5" width="6.5" height="10" rx="1.5"/>`,
   down: svg`<path d="M10 3.5v9M6 9l4 4 4-4M4 16.5h12"/>`,
-  copy: svg`<rect x="7" y="7" width="9.5" height="9.5" rx="2"/><path d="M13 7V5.5a2 2 0 0 0-2-2H5.5a2 2 0 0 0-2 2V11a2 2 0 0 0 2 2H7"/>`,
   check: svg`<path d="M4.5 10.5l3.5 3.5 7.5-8"/>`,
   brush: svg`<path d="M16.5 3.5c-3 1-6.5 4.6-8 7.5l1.5 1.5c2.9-1.5 6.5-5 7.5-8z"/><path d="M7.5 11.5c-1.9.2-2.8 1.4-3 3-.1 1-.6 1.7-1.5 2 3.2.8 6-.6 6-3.5z"/>`,
   smart: svg`<path d="M13.5 4.5L5 13c-.8.8-2 3.5-2 3.5s2.7-1.2 3.5-2L15 6z"/><path d="M15.5 10.5v3M14 12h3M5.5 3v3M4 4.5h3"/>`,
@@ -23,14 +22,9 @@ const SHAPES = {
   rectangle: svg`<rect x="3.5" y="5" width="13" height="10" rx="1" stroke-dasharray="2.6 2.2"/>`,
   object: svg`<path d="M3.5 7V5.5a2 2 0 0 1 2-2H7M13 3.5h1.5a2 2 0 0 1 2 2V7M16.5 13v1.5a2 2 0 0 1-2 2H13M7 16.5H5.5a2 2 0 0 1-2-2V13"/><path d="M8.5 8l5 2-2.2.9-.9 2.2z" fill="currentColor"/>`,
   hand: svg`<path d="M6.5 10V5.3a1.2 1.2 0 0 1 2.4 0V9M8.9 8.5V4.2a1.2 1.2 0 0 1 2.4 0v4.3M11.3 8.7V5a1.2 1.2 0 0 1 2.4 0v5.5M13.7 9a1.2 1.2 0 0 1 2.4 0v3.2c0 3-1.9 5-4.9 5-2.4 0-3.5-.9-4.7-2.7l-2.3-3.5c-.9-1.4.8-2.6 1.9-1.5l1 1"/>`,
-  left: svg`<path d="M12 4l-6 6 6 6"/>`,
-  right: svg`<path d="M8 4l6 6-6 6"/>`,
-  close: svg`<path d="M5 5l10 10M15 5L5 15"/>`,
   eye: svg`<path d="M2.5 10S5 5 10 5s7.5 5 7.5 5-2.5 5-7.5 5-7.5-5-7.5-5z"/><circle cx="10" cy="10" r="2.3"/>`,
-  invert: svg`<circle cx="10" cy="10" r="7"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/>`,
   more: svg`<g fill="currentColor" stroke="none"><circle cx="4.5" cy="10" r="1.5"/><circle cx="10" cy="10" r="1.5"/><circle cx="15.5" cy="10" r="1.5"/></g>`,
   keys: svg`<rect x="2.5" y="5" width="15" height="10" rx="2"/><path d="M5.5 8h.1M8.5 8h.1M11.5 8h.1M14.5 8h.1M7 12h6"/>`,
-  warn: svg`<path d="M10 3.5l7 12.5H3z"/><path d="M10 8.5v3.5M10 14.2v.1"/>`,
 };
 
 /** @param {string} name */

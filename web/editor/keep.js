@@ -4,16 +4,23 @@
 import { keep, masks, shownOf } from "../app/photos.js";
 import { patch, peek } from "../app/store.js";
 import { shrink } from "../library/thumbs.js";
+import { encode } from "./core/png8.js";
 
 /** @typedef {{[name: string]: string}} Options */
 
+/** The options of a result that is made of photo and mask: those of the model are left out. @param {Options} options @returns {Options} */
+export function exportOptions({ model, prompt, edges, roi, output, ...options }) {
+  return options;
+}
+
 /**
  * Keep a document's mask and options, and make its job's result again.
- * @param {string} id @param {Blob} mask @param {Options} options
+ * @param {string} id @param {import("./core/mask.js").Mask} edited @param {Options} options
  */
-export async function keepEdit(id, mask, options) {
+export async function keepEdit(id, edited, options) {
+  const mask = await encode(edited);
   await saveMask(id, mask);
-  patch(id, { options: { ...modelOptions(peek(id)?.options ?? {}), ...options }, draft: undefined });
+  patch(id, { options: { ...modelOptions(peek(id)?.options ?? {}), ...exportOptions(options) }, draft: undefined });
   const doc = peek(id);
   if (!doc) return;
   // A job that still works on the photo ends without the edit: its result is made again then.

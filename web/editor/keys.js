@@ -7,6 +7,7 @@ import { addMessages, t } from "../app/i18n/index.js";
 import { Crosshair } from "./crosshair.js";
 import { move } from "./filmstrip.js";
 import { en } from "./i18n/keys_en.js";
+import { MIDDLE } from "./picture.js";
 import { createActions } from "./tools/actions.js";
 
 addMessages("en", en);
@@ -20,6 +21,7 @@ const OVERLAYS = /** @type {const} */ (["none", "red", "outline", "mask"]);
 const SIZE_STEP = 1.1;
 const LARGEST = 2000;
 const ZOOM_STEP = 1.5;
+const WHEEL = 0.002;
 const ARROWS = /** @type {{[key: string]: [number, number]}} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
 const TOOLS = /** @type {{[key: string]: string}} */ ({ b: "brush", w: "wand", l: "lasso", p: "polygon", r: "rectangle", g: "object", h: "hand", z: "zoom" });
 
@@ -31,8 +33,11 @@ const LIST = [
   ["N V", "keys_photos_help"], ["Del", "keys_delete_help"], ["F", "keys_f"], ["?", "keys_list_help"],
 ];
 
-/** @param {HTMLElement} element the stage @param {import("./session.js").Session} session @returns {() => void} */
-export function attachKeys(element, session) {
+/**
+ * @param {HTMLElement} editor @param {HTMLElement} element the stage @param {import("./session.js").Session} session
+ * @param {KeyboardEvent[]} pressed before this was loaded: they act now @returns {() => void}
+ */
+export function attachKeys(editor, element, session, pressed) {
   const { tools, settings, viewport, document, overlay, say } = session;
   const commands = {
     export: () => session.exports.download(),
@@ -48,9 +53,47 @@ export function attachKeys(element, session) {
   element.addEventListener("keyup", (event) => keys.up(event), { signal });
   element.addEventListener("blur", () => keys.leave(), { signal });
   // Undo and others act in the whole editor, except where text is typed.
-  const editor = element.closest("[role=region]") ?? element;
-  editor.addEventListener("keydown", (event) => keys.outside(/** @type {KeyboardEvent} */ (event)), { signal });
-  return () => stop.abort();
+  editor.addEventListener("keydown", (event) => keys.outside(event), { signal });
+  attachCompare(editor, element, session, signal);
+  for (const event of pressed) {
+    if (event.type === "keyup") keys.up(event);
+    else if (compares(event, session)) continue;
+    else if (event.target === element) keys.down(event);
+    else keys.outside(event);
+  }
+  return () => {
+    stop.abort();
+    session.compare.photo.value = false;
+  };
+}
+
+/** What moves the split besides its slider. @param {HTMLElement} editor @param {HTMLElement} element @param {import("./session.js").Session} session @param {AbortSignal} signal */
+function attachCompare(editor, element, session, signal) {
+  const { compare, settings, viewport } = session;
+  editor.addEventListener("keydown", (event) => {
+    if (!compares(event, session)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, { capture: true, signal });
+  element.addEventListener("dblclick", () => {
+    if (compare.mode.value === "split" && settings.tool.value === "hand") compare.next();
+  }, { signal });
+  // The slider's handle lies over the stage.
+  element.parentElement?.addEventListener("wheel", (event) => {
+    if (element.contains(/** @type {Node} */ (event.target))) return;
+    event.preventDefault();
+    viewport.zoomAt(event.clientX, event.clientY, Math.exp(-event.deltaY * WHEEL));
+  }, { passive: false, signal });
+}
+
+/** Use a key while comparing: 1 2 3 are before, middle and after. Returns whether the key did something. @param {KeyboardEvent} event @param {import("./session.js").Session} session */
+function compares(event, { compare }) {
+  const onView = /** @type {HTMLElement} */ (event.target).matches(".ed-stage, .compare-slider");
+  if (!onView || compare.mode.value !== "split" || event.ctrlKey || event.metaKey || event.altKey) return false;
+  // "Before" shows all of the photo, so the split is on the right.
+  const stop = { 1: 100, 2: MIDDLE, 3: 0 }[event.key];
+  if (stop !== undefined) compare.at.value = stop;
+  return stop !== undefined;
 }
 
 /** Ask, then delete all that this browser keeps. */

@@ -3,13 +3,25 @@
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { addMessages, t } from "../app/i18n/index.js";
-import { icon } from "./icons.js";
+import { facts } from "../app/model.js";
+import { peek } from "../app/store.js";
 import { en } from "./i18n/notices_en.js";
+import { laterIcon } from "./later_icons.js";
 import { NOTHING } from "./picture.js";
 
 addMessages("en", en);
 
 /** @typedef {import("./session.js").Session} Session */
+
+/** Below this confidence the model is unsure. */
+const UNSURE = 0.3;
+
+/** Doubt a cut-out that has nothing, or of which the model was not sure. @param {Session} session */
+export function judge({ id, look, picture, doubt }) {
+  const confidence = peek(id)?.result?.confidence ?? facts.get(id)?.confidence ?? 1;
+  if (look.small.update().kept() < NOTHING) doubt.value = "nothing";
+  else if (picture.fresh && confidence < UNSURE) doubt.value = "unsure";
+}
 
 /** All that there is to say. @param {Session} session */
 export function notices(session) {
@@ -22,12 +34,12 @@ function objectNotice({ tools, settings, arrived }) {
   const tool = settings.tool.value === "object" ? /** @type {import("./tools/object.js").ObjectTool|undefined} */ (tools.get("object")) : undefined;
   if (!tool?.busy) return html``;
   if (tool.busy.value) return html`<div class="ed-toast"><span class="ed-spinner"></span>${t("tool_object_busy")}</div>`;
-  return tool.trouble.value ? html`<div class="ed-toast bad">${icon("warn")}<div>${tool.trouble.value}${tool.marked ? html`<div class="ed-toast-actions"><button type="button" class="button" @click=${() => tool.again()}>${t("ed_try_again")}</button></div>` : html``}</div><button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { tool.trouble.value = ""; }}>${icon("close")}</button></div>` : html``;
+  return tool.trouble.value ? html`<div class="ed-toast bad">${laterIcon("warn")}<div>${tool.trouble.value}${tool.marked ? html`<div class="ed-toast-actions"><button type="button" class="button" @click=${() => tool.again()}>${t("ed_try_again")}</button></div>` : html``}</div><button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { tool.trouble.value = ""; }}>${laterIcon("close")}</button></div>` : html``;
 }
 
 /** @param {Session} session */
 function otherTab(session) {
-  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t("ed_other_tab")}</strong>
+  return html`<div class="ed-toast doubt">${laterIcon("warn")}<div><strong>${t("ed_other_tab")}</strong>
     <div class="ed-toast-actions"><button type="button" class="button" @click=${() => takeOver(session)}>${t("ed_take_over")}</button></div></div></div>`;
 }
 
@@ -36,14 +48,14 @@ function doubtNotice(session) {
   const doubt = session.doubt.value;
   if (!doubt) return html``;
   const models = (session.facts?.models ?? []).filter(({ name, takes_prompt }) => !takes_prompt && name !== session.facts?.default_model);
-  return html`<div class="ed-toast doubt">${icon("warn")}<div><strong>${t(`ed_${doubt}`)}</strong><p class="small">${t(`ed_${doubt}_what`)}</p>
+  return html`<div class="ed-toast doubt">${laterIcon("warn")}<div><strong>${t(`ed_${doubt}`)}</strong><p class="small">${t(`ed_${doubt}_what`)}</p>
     <div class="ed-toast-actions">
       <button type="button" class="button primary" @click=${() => startBrush(session)}>${t("ed_use_brush")}</button>
       <button type="button" class="button" @click=${() => keepAll(session)}>${t("ed_keep_all")}</button>
       ${models.length ? html`<select class="button" aria-label=${t("ed_other_model")} @change=${(/** @type {any} */ event) => detectAgain(session, event.target.value)}>
         <option value="" selected disabled>${t("ed_other_model")}</option>${models.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select>` : html``}
     </div></div>
-    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { session.doubt.value = null; }}>${icon("close")}</button></div>`;
+    <button type="button" class="icon-button" aria-label=${t("ed_dismiss")} @click=${() => { session.doubt.value = null; }}>${laterIcon("close")}</button></div>`;
 }
 
 /** Edit here what another tab has open. @param {Session} session */

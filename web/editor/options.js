@@ -19,11 +19,6 @@ export function changed(options, changes) {
   return made;
 }
 
-/** The options of a result that is made of photo and mask: those of the model are left out. @param {Options} options @returns {Options} */
-export function exportOptions({ model, prompt, edges, roi, output, ...options }) {
-  return options;
-}
-
 /** The presets of the service, in whichever form it gives them. @param {{[name: string]: any}} presets @returns {Preset[]} */
 export function presetList(presets) {
   return Object.entries(presets).map(([name, preset]) => {

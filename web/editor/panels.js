@@ -1,5 +1,5 @@
 /**
- * The panels below the tool's options: background, shadow, canvas, presets and file.
+ * The panels that follow the brush's: the other tools' options, background, shadow, canvas, presets and file.
  */
 import { html } from "../vendor/lit-html/lit-html.js";
 import { computed } from "../vendor/signals/signals-core.js";
@@ -10,12 +10,19 @@ import { DEFAULT_QUALITY, DEFAULT_STRENGTH, LOSSY, frameKind, groundKind, preset
 import { canvasOf } from "./gl/layout.js";
 import { Guides } from "./guides.js";
 import { en } from "./i18n/panels_en.js";
-import { slider } from "./toolbar.js";
+import { icon } from "./icons.js";
+import { slider, toolOf } from "./toolbar.js";
 
 addMessages("en", en);
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./choices.js").FrameKind} FrameKind */
+/** @typedef {import("./toolbar.js").ToolFace} ToolFace */
+
+/** Holes and specks are smaller than this share of the photo. */
+const SPECK = 0.002;
+/** Of 100. */
+const CONTRAST = 40;
 
 /** The panels, with the guides of passport photos, which belong to a session. @param {Session} session */
 export function otherPanels(session) {
@@ -24,12 +31,68 @@ export function otherPanels(session) {
   const guides = new Guides(session, preset);
   return {
     views: {
-      ...{ background: backgroundPanel, shadow: shadowPanel, canvas: canvasPanel, file: filePanel },
+      ...{ tool: toolOptions, whole: wholeActions, background: backgroundPanel, shadow: shadowPanel, canvas: canvasPanel, file: filePanel },
       preset: (/** @type {Session} */ shown) => presetPanel(shown, guides),
     },
     paint: paintSwatches,
     close: guides.close,
   };
+}
+
+/** What follows the brush's own options. @param {Session} session */
+function toolOptions(session) {
+  const { settings } = session;
+  const tool = toolOf(settings);
+  return html`
+    ${tool.name === "smart" ? check("ed_hair", settings.sampleHair) : html``}
+    ${tool.kind === "region" ? regionSliders(session, tool) : html``}
+    ${pendingActions(session, tool)}`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function regionSliders({ settings }, tool) {
+  return html`
+    ${tool.name === "wand" ? html`
+      ${range("ed_tolerance", settings.tolerance, 0, 100)}
+      ${check("ed_contiguous", settings.contiguous)}` : html``}
+    ${range("ed_feather", settings.feather, 0, 50, "ed_px")}
+    ${range("ed_grow", settings.grow, -20, 20, "ed_px")}`;
+}
+
+/** @param {string} label @param {{value: number}} setting @param {number} min @param {number} max @param {string} [unit] */
+function range(label, setting, min, max, unit) {
+  const { value } = setting;
+  return slider({ label, value, min, max, shown: unit && t(unit, { count: value }), set: (next) => { setting.value = next; } });
+}
+
+/** @param {string} label @param {{value: boolean}} setting */
+function check(label, setting) {
+  return html`<label class="switch"><input type="checkbox" .checked=${live(setting.value)} @change=${(/** @type {any} */ event) => { setting.value = event.target.checked; }}><span>${t(label)}</span></label>`;
+}
+
+/** @param {Session} session @param {ToolFace} tool */
+function pendingActions(session, tool) {
+  const used = session.tools.get(tool.name);
+  if (!used?.pending?.value) return html``;
+  return html`<div class="ed-pending">
+    <button type="button" class="button primary" @click=${() => used.apply?.()}>${icon("check")}${t("ed_apply")}</button>
+    <button type="button" class="button" @click=${() => used.discard?.()}>${t("ed_discard")}</button>
+  </div>`;
+}
+
+/** What is done to all of the cut-out. @param {Session} session */
+function wholeActions(session) {
+  const area = session.document.width * session.document.height;
+  const button = (/** @type {string} */ name, /** @type {(actions: import("./tools/actions.js").Actions) => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${() => session.whole(run)}>${t(`ed_whole_${name}`)}</button>`;
+  return html`<div class="ed-chips">
+    ${button("holes", (actions) => actions.fillHoles(Math.round(area * SPECK)))}
+    ${button("specks", (actions) => actions.dropSpecks(Math.round(area * SPECK)))}
+    ${button("contrast", (actions) => actions.contrast(CONTRAST))}
+    ${button("invert", (actions) => actions.invert())}
+    ${button("full", (actions) => actions.full())}
+    ${button("empty", (actions) => actions.empty())}
+    ${button("reset", (actions) => actions.reset())}
+  </div>`;
 }
 
 /** @param {Session} session */

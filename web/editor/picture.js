@@ -7,7 +7,7 @@ import { Viewport } from "./viewport.js";
 
 /** @typedef {"off" | "split" | "sides"} CompareMode */
 
-const MIDDLE = 50;
+export const MIDDLE = 50;
 const STOPS = [0, MIDDLE, 100];
 /** Below this share of the photo nothing was found. */
 export const NOTHING = 0.0005;
@@ -57,18 +57,5 @@ export class Compare {
   /** Move to the next of before, middle and after. */
   next() {
     this.at.value = STOPS[(STOPS.findIndex((stop) => stop >= this.at.value) + 1) % STOPS.length];
-  }
-
-  /**
-   * Use a key while comparing: 1 2 3 are before, middle and after. Returns whether the key did something.
-   * @param {KeyboardEvent} event
-   */
-  key(event) {
-    if (this.mode.value !== "split" || event.ctrlKey || event.metaKey || event.altKey) return false;
-    // "Before" shows all of the photo, so the split is on the right.
-    const stop = { 1: 100, 2: MIDDLE, 3: 0 }[event.key];
-    if (stop === undefined) return false;
-    this.at.value = stop;
-    return true;
   }
 }

@@ -8,9 +8,10 @@ import { t } from "../app/i18n/index.js";
 import { go } from "../app/router.js";
 import { keep, matteOf } from "../app/photos.js";
 import { patch, peek } from "../app/store.js";
+import { saver } from "./autosave.js";
 import { inflating } from "./core/history.js";
 import { Exports } from "./exports.js";
-import { changed, exportOptions, presetList, withoutName } from "./options.js";
+import { changed, presetList, withoutName } from "./options.js";
 import { idleTime, loadComposing, painted } from "./look.js";
 import { NOTHING } from "./picture.js";
 import * as settings from "./settings.js";
@@ -18,9 +19,6 @@ import { createTools } from "./tools/index.js";
 
 /** @typedef {import("../app/api.js").StudioFacts} StudioFacts */
 /** @typedef {"nothing" | "unsure" | null} Doubt */
-
-/** Below this confidence the model is unsure. */
-const UNSURE = 0.3;
 
 export class Session {
   settings = settings;
@@ -78,7 +76,9 @@ export class Session {
     });
     this.#opened = true;
     const stopView = effect(() => this.#keepView());
-    this.#begin();
+    const ground = peek(id)?.ground;
+    // `part` has said why what refuses it is not loaded.
+    if (ground) this.showPicture(ground).catch(() => undefined);
     this.#limit().catch(() => undefined);
     this.close = () => {
       stopTools();
@@ -106,6 +106,7 @@ export class Session {
   /** @param {(() => Promise<void>)[]} first */
   async #follow(first) {
     await painted();
+    (await saver()).forgetOld(this.id).catch(() => undefined);
     await part(loadComposing);
     for (const load of first) await load();
     await this.exports.load();
@@ -118,30 +119,15 @@ export class Session {
   async #keepEdit() {
     if (!this.#edited) return;
     const { document, id } = this;
-    const options = exportOptions(this.options.value);
+    const options = this.options.value;
     try {
       // The draft is written before the list gets it.
-      const encoded = import("./core/png8.js").then(({ encode }) => encode(document.mask));
-      const [{ keepEdit }, mask, isHeld] = await Promise.all([import("./keep.js"), encoded, document.lease.isHeld(), document.autosave.flush()]);
+      const [{ keepEdit }, isHeld] = await Promise.all([import("./keep.js"), document.lease.isHeld(), document.autosave.flush()]);
       // Where another tab has taken the photo, its edit is newer.
-      if (isHeld && !document.readOnly.peek()) await keepEdit(id, mask, options);
+      if (isHeld && !document.readOnly.peek()) await keepEdit(id, document.mask, options);
     } catch {
       notify(t("ed_batch_failed"));
     }
-  }
-
-  #begin() {
-    const doc = peek(this.id);
-    // `part` has said why what refuses it is not loaded.
-    if (doc?.ground) this.showPicture(doc.ground).catch(() => undefined);
-    if (this.look.kept.value < NOTHING) this.doubt.value = "nothing";
-    else if (this.picture.fresh) this.#judge(doc?.result?.confidence).catch(() => undefined);
-  }
-
-  /** Say where the model was not sure. @param {number | undefined} known */
-  async #judge(known) {
-    const confidence = known ?? (await import("../app/model.js")).facts.get(this.id)?.confidence;
-    if (confidence !== undefined && confidence < UNSURE) this.doubt.value = "unsure";
   }
 
   /** Parts that are transparent in the photo itself do not belong to the subject. */
@@ -213,7 +199,7 @@ export class Session {
     const old = this.look.picture.value;
     const made = file ? await createImageBitmap(file).catch(() => null) : null;
     if (file && !made) {
-      (await this.exports.load()).refuse(t("ed_picture_failed"));
+      (await this.exports.load()).refusePicture();
       return false;
     }
     batch(() => {

@@ -24,10 +24,6 @@ export const TOOLS = [
 /** Tools that are only keys, such as the zoom, have no settings either. */
 const HAND = /** @type {ToolFace} */ (TOOLS.at(-1));
 const LARGEST_BRUSH = 2000;
-/** Holes and specks are smaller than this share of the photo. */
-const SPECK = 0.002;
-/** Of 100. */
-const CONTRAST = 40;
 const MOVES = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /** @param {Session} session */
@@ -56,19 +52,22 @@ function rove(event) {
   buttons[to].focus();
 }
 
-/** The settings of the tool in use. @param {Session} session */
-export function toolOptions(session) {
-  const { settings, arrived } = session;
-  arrived.value;
-  const tool = TOOLS.find(({ name }) => name === settings.tool.value) ?? HAND;
+/** The tool in use. @param {Session["settings"]} settings */
+export function toolOf({ tool }) {
+  return TOOLS.find(({ name }) => name === tool.value) ?? HAND;
+}
+
+/** The settings of the tool in use. @param {Session} session @param {{[name: string]: (session: Session) => unknown}} [later] those that follow the brush's */
+export function toolOptions(session, later) {
+  session.arrived.value;
+  const tool = toolOf(session.settings);
   return html`<div class="ed-tool-options" role="group" aria-label=${t(`ed_tool_${tool.name}`)}>
     <h2>${t(`ed_tool_${tool.name}`)}</h2>
     <p class="soft small ed-hint">${t(`ed_hint_${tool.name}`)}</p>
     ${tool.kind === "hand" ? html`` : modes(session, tool)}
     ${tool.kind === "brush" ? brushSliders(session, tool) : html``}
-    ${tool.kind === "region" ? regionSliders(session, tool) : html``}
-    ${pendingActions(session, tool)}
-    ${tool.kind === "hand" ? html`` : wholeActions(session)}
+    ${later?.tool(session)}
+    ${tool.kind === "hand" ? html`` : html`<details class="ed-whole" @toggle=${(/** @type {any} */ event) => event.currentTarget.scrollIntoView({ block: "nearest" })}><summary>${t("ed_whole")}</summary>${later?.whole(session)}</details>`}
   </div>`;
 }
 
@@ -93,53 +92,7 @@ function brushSliders({ settings }, tool) {
     ${slider({ label: "ed_size", value: settings.size.value, min: 0, max: 100, step: 0.5, shown: t("ed_px", { count: Math.round(settings.size.value) }), from: sizeOf, to: shareOf, set: (value) => { settings.size.value = value; } })}
     ${tool.name === "brush" ? html`
       ${percent("ed_hardness", settings.hardness)}
-      ${percent("ed_opacity", settings.opacity)}` : check("ed_hair", settings.sampleHair)}`;
-}
-
-/** @param {Session} session @param {ToolFace} tool */
-function regionSliders({ settings }, tool) {
-  return html`
-    ${tool.name === "wand" ? html`
-      ${range("ed_tolerance", settings.tolerance, 0, 100)}
-      ${check("ed_contiguous", settings.contiguous)}` : html``}
-    ${range("ed_feather", settings.feather, 0, 50, "ed_px")}
-    ${range("ed_grow", settings.grow, -20, 20, "ed_px")}`;
-}
-
-/** @param {string} label @param {{value: number}} setting @param {number} min @param {number} max @param {string} [unit] */
-function range(label, setting, min, max, unit) {
-  const { value } = setting;
-  return slider({ label, value, min, max, shown: unit && t(unit, { count: value }), set: (next) => { setting.value = next; } });
-}
-
-/** @param {string} label @param {{value: boolean}} setting */
-function check(label, setting) {
-  return html`<label class="switch"><input type="checkbox" .checked=${live(setting.value)} @change=${(/** @type {any} */ event) => { setting.value = event.target.checked; }}><span>${t(label)}</span></label>`;
-}
-
-/** @param {Session} session @param {ToolFace} tool */
-function pendingActions(session, tool) {
-  const used = session.tools.get(tool.name);
-  if (!used?.pending?.value) return html``;
-  return html`<div class="ed-pending">
-    <button type="button" class="button primary" @click=${() => used.apply?.()}>${icon("check")}${t("ed_apply")}</button>
-    <button type="button" class="button" @click=${() => used.discard?.()}>${t("ed_discard")}</button>
-  </div>`;
-}
-
-/** What is done to all of the cut-out. @param {Session} session */
-function wholeActions(session) {
-  const area = session.document.width * session.document.height;
-  const button = (/** @type {string} */ name, /** @type {(actions: import("./tools/actions.js").Actions) => unknown} */ run) => html`<button type="button" class="ed-chip" @click=${() => session.whole(run)}>${t(`ed_whole_${name}`)}</button>`;
-  return html`<details class="ed-whole" @toggle=${(/** @type {any} */ event) => event.currentTarget.scrollIntoView({ block: "nearest" })}><summary>${t("ed_whole")}</summary><div class="ed-chips">
-    ${button("holes", (actions) => actions.fillHoles(Math.round(area * SPECK)))}
-    ${button("specks", (actions) => actions.dropSpecks(Math.round(area * SPECK)))}
-    ${button("contrast", (actions) => actions.contrast(CONTRAST))}
-    ${button("invert", (actions) => actions.invert())}
-    ${button("full", (actions) => actions.full())}
-    ${button("empty", (actions) => actions.empty())}
-    ${button("reset", (actions) => actions.reset())}
-  </div></details>`;
+      ${percent("ed_opacity", settings.opacity)}` : html``}`;
 }
 
 /** @param {string} label @param {{value: number}} setting 0 to 1 */

@@ -56,11 +56,6 @@ export class Viewport {
     });
   }
 
-  /** @param {number} width @param {number} height */
-  resize(width, height) {
-    this.place(this.stage.left, this.stage.top, width, height);
-  }
-
   /** Show one pane, or two side by side. @param {Split} split */
   arrange(split) {
     batch(() => {

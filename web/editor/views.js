@@ -4,12 +4,12 @@
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { effect, signal } from "../vendor/signals/signals-core.js";
 import { part as laterPart } from "../app/connection.js";
+import { live } from "../app/live.js";
 import { speaker, t } from "../app/i18n/index.js";
 import { order } from "../app/store.js";
-import { compareSlider, placeSlider } from "./compare.js";
 import { exportButtons } from "./exports.js";
 import { icon } from "./icons.js";
-import { attachEditor } from "./shortcuts.js";
+import { attachPointers } from "./pointers.js";
 import { toolOptions, toolbar } from "./toolbar.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -18,6 +18,9 @@ const ZOOM_STEP = 1.5;
 /** Parts of the panel; phones show one at a time. */
 const PANELS = ["cut", "background", "shadow", "canvas", "preset", "file"];
 const OVERLAYS = ["none", "red", "outline", "mask"];
+/** The thumb of the slider between photo and result, in CSS px. */
+const THUMB = 44;
+const KEYS = /** @type {const} */ (["keydown", "keyup"]);
 
 /** @param {HTMLElement} root @param {Session} session */
 export function attachViews(root, session) {
@@ -26,10 +29,12 @@ export function attachViews(root, session) {
   const element = /** @type {HTMLElement} */ (root.querySelector(".ed-stage"));
   const { compare, stage } = session;
   const draw = (/** @type {string} */ name, /** @type {(session: Session) => unknown} */ view) => effect(() => { render(view(session), part(name)); });
-  /** Views that follow. */
-  const notices = signal(/** @type {typeof import("./notices.js").notices | undefined} */ (undefined));
-  const film = signal(/** @type {import("./filmstrip.js").Filmstrip | undefined} */ (undefined));
-  const others = signal(/** @type {ReturnType<typeof import("./panels.js").otherPanels> | undefined} */ (undefined));
+  const { notices, film, others, load, close } = laterViews(editor, element, session);
+  // Painting is done on the result alone.
+  element.addEventListener("pointerdown", () => {
+    if (session.settings.tool.value !== "hand" && compare.mode.value === "split") session.compareBy("off");
+    stage.redraw();
+  }, { capture: true });
   const stops = [
     draw("top", topBar),
     draw("tools", toolbar),
@@ -47,31 +52,52 @@ export function attachViews(root, session) {
       placeSlider(part("split"), stage.span.value);
     }),
     effect(() => { editor.dataset.panel = session.panel.value; }),
-    attachEditor(editor, element, session, stage),
-    () => others.peek()?.close(),
-    () => film.peek()?.close(),
+    attachPointers(element, session),
+    close,
   ];
-  let closed = false;
-  session.follow([
-    async () => { notices.value = (await laterPart(() => import("./notices.js"))).notices; },
-    async () => {
-      const { Filmstrip } = await laterPart(() => import("./filmstrip.js"));
-      if (!closed) film.value = new Filmstrip(session.id);
-    },
-    async () => {
-      const { attachKeys } = await laterPart(() => import("./keys.js"));
-      if (!closed) stops.push(attachKeys(element, session));
-    },
-    async () => {
-      const { otherPanels } = await laterPart(() => import("./panels.js"));
-      if (!closed) others.value = otherPanels(session);
-    },
-  ]);
+  session.follow(load);
   element.focus({ preventScroll: true });
+  return { close() { for (const stop of stops) stop(); } };
+}
+
+/** Views that follow, and the keys. @param {HTMLElement} editor @param {HTMLElement} element the stage @param {Session} session */
+function laterViews(editor, element, session) {
+  const notices = signal(/** @type {typeof import("./notices.js").notices | undefined} */ (undefined));
+  const film = signal(/** @type {import("./filmstrip.js").Filmstrip | undefined} */ (undefined));
+  const others = signal(/** @type {ReturnType<typeof import("./panels.js").otherPanels> | undefined} */ (undefined));
+  /** Keys that are pressed before what they do is loaded. @type {KeyboardEvent[]} */
+  const pressed = [];
+  const press = (/** @type {KeyboardEvent} */ event) => { pressed.push(event); };
+  for (const name of KEYS) editor.addEventListener(name, press);
+  let closed = false;
+  let stopKeys = () => {};
   return {
+    notices, film, others,
+    load: [
+      async () => {
+        const later = await laterPart(() => import("./notices.js"));
+        later.judge(session);
+        notices.value = later.notices;
+      },
+      async () => {
+        const { Filmstrip } = await laterPart(() => import("./filmstrip.js"));
+        if (!closed) film.value = new Filmstrip(session.id);
+      },
+      async () => {
+        const { attachKeys } = await laterPart(() => import("./keys.js"));
+        for (const name of KEYS) editor.removeEventListener(name, press);
+        if (!closed) stopKeys = attachKeys(editor, element, session, pressed);
+      },
+      async () => {
+        const { otherPanels } = await laterPart(() => import("./panels.js"));
+        if (!closed) others.value = otherPanels(session);
+      },
+    ],
     close() {
       closed = true;
-      for (const stop of stops) stop();
+      stopKeys();
+      others.peek()?.close();
+      film.peek()?.close();
     },
   };
 }
@@ -117,6 +143,25 @@ function hud(session) {
     <p class="ed-facts small soft">${t("ed_kept", { share: speaker().number(session.look.kept.value, { style: "percent", maximumFractionDigits: 0 }) })}</p>`;
 }
 
+/** The slider that moves the split between photo and result. @param {import("./picture.js").Compare} compare */
+function compareSlider(compare) {
+  if (compare.mode.value !== "split") return html``;
+  const move = (/** @type {Event} */ event) => {
+    compare.at.value = Number(/** @type {HTMLInputElement} */ (event.target).value);
+  };
+  return html`<input class="compare-slider" type="range" dir="ltr" min="0" max="100" step="1" aria-label=${t("ed_before_after")}
+    aria-valuetext=${t("ed_before_after_value", { share: compare.at.value })} .value=${live(String(compare.at.value))}
+    @input=${move} @dblclick=${() => compare.next()}>`;
+}
+
+/** Lay the slider over the picture's part of the stage. @param {Element} hud @param {{left: number, right: number}} span in CSS px */
+function placeSlider(hud, span) {
+  const slider = hud.querySelector(".compare-slider");
+  if (!(slider instanceof HTMLElement)) return;
+  slider.style.left = `${span.left - THUMB / 2}px`;
+  slider.style.width = `${span.right - span.left + THUMB}px`;
+}
+
 /** @param {Session} session @param {{[name: string]: (session: Session) => unknown}} [others] */
 function panel(session, others) {
   const shown = session.panel.value;
@@ -126,7 +171,7 @@ function panel(session, others) {
         @click=${() => { session.panel.value = name; }} @keydown=${(/** @type {KeyboardEvent} */ event) => moveTab(event, session)}>${t(`ed_panel_${name}`)}</button>`)}
     </div>
     <div class="ed-groups">
-      <div data-group="cut">${toolOptions(session)}</div>
+      <div data-group="cut">${toolOptions(session, others)}</div>
       ${PANELS.slice(1).map((name) => html`<div data-group=${name}>${others?.[name](session)}</div>`)}
     </div>`;
 }

@@ -65,11 +65,10 @@ async function isEdited(id) {
 
 /** @param {string} id */
 async function handOver(id) {
-  const [{ savedState }, { encode }, { keepEdit }, { exportOptions }] = await Promise.all([
-    import("../editor/autosave.js"), import("../editor/core/png8.js"), import("../editor/keep.js"), import("../editor/options.js")]);
+  const [{ savedState }, { keepEdit }] = await Promise.all([import("../editor/autosave.js"), import("../editor/keep.js")]);
   const saved = await savedState(id);
   if (!saved) patch(id, { draft: undefined });
-  else await keepEdit(id, await encode(saved.mask), exportOptions(saved.options));
+  else await keepEdit(id, saved.mask, saved.options);
 }
 
 /** Make results again that have other options or another mask than their photos. */

@@ -113,14 +113,6 @@ export class Mask {
   }
 }
 
-/** The level of all of a tile's pixels; -1 where they differ. @param {Uint8Array} tile */
-export function levelOf(tile) {
-  const words = new Uint32Array(tile.buffer, tile.byteOffset, tile.length >> 2);
-  const first = Math.imul(tile[0], 0x01010101) >>> 0;
-  for (let i = 0; i < words.length; i++) if (words[i] !== first) return -1;
-  return tile[0];
-}
-
 /** Return the common part of two rectangles; without one its size is 0. @param {Rect} a @param {Rect} b @returns {Rect} */
 export function overlap(a, b) {
   const x = Math.max(a.x, b.x);

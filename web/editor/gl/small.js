@@ -1,6 +1,4 @@
 /** A mask made small, and the box of what it shows: what a whole-picture effect needs, kept up to date tile by tile. */
-import { levelOf } from "../core/mask.js";
-
 /** @typedef {{x: number, y: number, width: number, height: number}} Rect */
 /**
  * @typedef {object} Tiled a mask of 256² tiles, as `core/mask.js` has it
@@ -143,6 +141,14 @@ export function stepOf({ width, height }) {
 /** A tile's levels, four in each. @param {Uint8Array} tile */
 function wordsOf(tile) {
   return new Uint32Array(tile.buffer, tile.byteOffset, tile.length >> 2);
+}
+
+/** The level of all of a tile's pixels; -1 where they differ. @param {Uint8Array} tile */
+function levelOf(tile) {
+  const words = wordsOf(tile);
+  const first = Math.imul(tile[0], 0x01010101) >>> 0;
+  for (let i = 0; i < words.length; i++) if (words[i] !== first) return -1;
+  return tile[0];
 }
 
 /** The sum of the levels in a cell. @param {Uint8Array} tile @param {number} left @param {number} top @param {number} right @param {number} bottom */

@@ -49,4 +49,5 @@ export const en = {
   keys_delete_help: "Erase the selection",
   keys_f: "Full screen",
   keys_list_help: "This list",
+  tool_object_missing: "This server has no model that finds objects by clicks.",
 };

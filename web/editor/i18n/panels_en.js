@@ -1,6 +1,20 @@
 // Texts of the panels that follow the brush's. German has them with the others.
 /** @type {import("../../app/i18n/index.js").Messages} */
 export const en = {
+  ed_tolerance: "Tolerance",
+  ed_feather: "Feather",
+  ed_grow: "Grow",
+  ed_contiguous: "Only what is connected",
+  ed_hair: "Hair and fur here",
+  ed_apply: "Apply",
+  ed_discard: "Discard",
+  ed_whole_holes: "Fill holes",
+  ed_whole_specks: "Remove specks",
+  ed_whole_contrast: "Firmer edge",
+  ed_whole_invert: "Invert",
+  ed_whole_full: "Keep everything",
+  ed_whole_empty: "Erase everything",
+  ed_whole_reset: "Back to the automatic result",
   ed_background: "Background",
   ed_choice_ground: "Kind of background",
   ed_ground_none: "None",

@@ -2,12 +2,15 @@
 import { matte } from "../../app/model.js";
 import { ApiError } from "../../app/api.js";
 import { whenReachable } from "../../app/connection.js";
-import { t } from "../../app/i18n/index.js";
+import { addMessages, t } from "../../app/i18n/index.js";
 import { signal } from "../../vendor/signals/signals-core.js";
 import { errorText } from "../../library/failures.js";
 import { decode } from "../core/png8.js";
 import { rectangle } from "../core/polygon.js";
+import { en } from "../i18n/notices_en.js";
 import { Selection } from "./selection.js";
+
+addMessages("en", en);
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./context.js").Place} Place */

@@ -1,12 +1,15 @@
 /** The smart brush: the stroke is a hint; the edge beside it is found in the photo's colours. */
 import { refine } from "../../app/model.js";
-import { t } from "../../app/i18n/index.js";
+import { addMessages, t } from "../../app/i18n/index.js";
 import { errorText } from "../../library/failures.js";
 import { gridOf, moved, zonesOf } from "../core/edge.js";
 import { Mask, overlap } from "../core/mask.js";
 import { decode, encode, encodeRows } from "../core/png8.js";
 import { coloursOf } from "../core/pixels.js";
+import { en } from "../i18n/notices_en.js";
 import { Brush, forceOf } from "./brush.js";
+
+addMessages("en", en);
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./context.js").Place} Place */

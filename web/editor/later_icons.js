@@ -1,4 +1,4 @@
-/** The icons of the panels that follow the brush's. */
+/** The icons of what follows the brush. */
 import { svg } from "../vendor/lit-html/lit-html.js";
 import { drawn } from "./icons.js";
 
@@ -18,9 +18,13 @@ const SHAPES = {
   frame_tall: svg`<rect x="5.2" y="3.5" width="9.6" height="13" rx="1.5"/>`,
   frame_wide: svg`<rect x="2.5" y="5.9" width="15" height="8.4" rx="1.5"/>`,
   frame_exact: svg`<rect x="4" y="4" width="12" height="12" rx="1.5" stroke-dasharray="2.2 2"/><path d="M7 10h6M10 7v6"/>`,
+  copy: svg`<rect x="7" y="7" width="9.5" height="9.5" rx="2"/><path d="M13 7V5.5a2 2 0 0 0-2-2H5.5a2 2 0 0 0-2 2V11a2 2 0 0 0 2 2H7"/>`,
+  right: svg`<path d="M8 4l6 6-6 6"/>`,
+  close: svg`<path d="M5 5l10 10M15 5L5 15"/>`,
+  warn: svg`<path d="M10 3.5l7 12.5H3z"/><path d="M10 8.5v3.5M10 14.2v.1"/>`,
 };
 
 /** @param {string} name */
-export function panelIcon(name) {
+export function laterIcon(name) {
   return drawn(SHAPES[name]);
 }
