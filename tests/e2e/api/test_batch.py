@@ -143,7 +143,7 @@ def test_archive_bombs_and_many_results_use_little_memory(
 ) -> None:
     """Check peak memory after an archive of 1 GiB of zeros, and after 21 results instead of three.
 
-    Eighteen more results held in memory would add 56 MiB; what images in progress need varies by 10 or more.
+    Eighteen more results held in memory would add at least 56 MiB; what images in progress need varies by up to 40.
     """
     large = encoded(photo("coffee").resize((3900, 2600)), "JPEG", quality=50)
     results(post(single, *[("a.jpg", large)] * 3))
@@ -161,7 +161,7 @@ def test_archive_bombs_and_many_results_use_little_memory(
     assert after_bomb - before < 24 * MIB
     found = results(post(single, *[("a.jpg", large)] * 21))
     assert sum(map(len, found.values())) > 63 * MIB
-    assert peak_rss(single) - after_bomb < 36 * MIB
+    assert peak_rss(single) - after_bomb < 50 * MIB
 
 
 @pytest.mark.long
