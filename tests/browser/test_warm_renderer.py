@@ -40,6 +40,8 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 ALIVE: Final = "contexts.filter((one) => !one.isContextLost()).length"
 # The context is there, but no shader becomes a program.
 BROKEN: Final = "WebGL2RenderingContext.prototype.getProgramParameter = () => false;"
+MIDDLE: Final = """(canvas) =>
+  [...canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data]"""
 # What is drawn from the moment on that the graphics card has nothing.
 FRAMES: Final = """async ({stage: {renderer}}) => {
   const draw = renderer.draw.bind(renderer);
@@ -103,6 +105,37 @@ def test_editor_left_before_the_cut_out_is_there_gives_its_context_back(tab: Tab
     ready(page)
     assert session(page, "({stage}) => stage.renderer.kind") == "webgl2"
     assert page.evaluate(ALIVE) == 1
+
+
+@pytest.mark.parametrize("shaders", ["", pytest.param(BROKEN, marks=pytest.mark.long)])
+def test_photo_is_seen_while_the_model_works(direct: Gunicorn, tabs: Tabs, tmp_path: Path, shaders: str) -> None:
+    context = tabs.context()
+    context.add_init_script(shaders)
+    tab = tabs.open(direct.url, context=context)
+    path = tmp_path / "large.png"
+    path.write_bytes(encoded(Image.new("RGB", (2300, 1530), (200, 60, 20)), "PNG"))
+    with held_matte(tab):
+        add_photo(tab, path, "image/png")
+        waiting = tab.page.get_by_role("region", name="Editor").locator("canvas")
+        expect(waiting).to_be_visible()
+        assert waiting.evaluate(MIDDLE) == [200, 60, 20, 255]
+        # As large as the photo itself would be, of which it is a small copy.
+        box = waiting.bounding_box()
+        assert box
+        assert box["width"] == 1000
+    ready(tab.page)
+    expect(waiting).to_have_count(2)
+
+
+@pytest.mark.long
+def test_photo_is_seen_on_a_phone_while_the_model_works(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
+    tab = tabs.open(direct.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    with held_matte(tab):
+        add_photo(tab, photo_files[0])
+        image = tab.page.get_by_role("region", name="Editor").locator("img")
+        expect(image).to_be_visible()
+        poll(lambda: image.evaluate("(image) => image.naturalWidth > 0"), what="the photo")
+    ready(tab.page)
 
 
 @pytest.mark.parametrize("back", ["before", pytest.param("after", marks=pytest.mark.long)])

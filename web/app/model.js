@@ -11,12 +11,12 @@ const NOT_SHOWN = /hei[cf]|tiff/;
 export const facts = new Map();
 
 /** Ask for a document's matte, and keep it. @param {string} id @param {Abortable} more */
-export async function askMatte(id, more) {
+export async function askMatte(id, { signal }) {
   const doc = peek(id);
   const photo = await photoOf(id);
   const began = performance.now();
   const zip = doc?.decodes === false || NOT_SHOWN.test(doc?.type ?? photo.type);
-  const found = await matte(photo, doc?.name ?? "photo", { ...more, model: doc?.options.model, zip });
+  const found = await matte(photo, doc?.name ?? "photo", { signal, model: doc?.options.model, zip });
   if (found.photo) pictures.set(id, found.photo);
   // Seen first, kept then.
   keep(id, { photo, shown: found.photo, matte: found.matte });
@@ -37,7 +37,7 @@ function form(fields) {
 
 /** @param {Blob} blob @param {string} name */
 function named(blob, name) {
-  return new File([blob], name, { type: blob.type });
+  return blob instanceof File && blob.name === name ? blob : new File([blob], name, { type: blob.type });
 }
 
 /**
@@ -65,6 +65,11 @@ export async function compose(photo, name, mask, options, { signal: aborted } = 
   const body = form({ file: named(photo, name), ...options, mask });
   const answer = await request("/compose", { method: "POST", body, signal: aborted, headers: { Accept: "image/*" } });
   return { blob: await answer.blob(), headers: answer.headers };
+}
+
+/** The photo as a JPEG, for browsers that can't show it. @param {string} id */
+export async function jpegOf(id) {
+  return (await compose(await photoOf(id), peek(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" })).blob;
 }
 
 /** A crop's matte from its photo and a trimap (0 and 255 sure, 128 unknown). @param {Blob} crop @param {Blob} mask @param {string} edges @param {Abortable} [more] */

@@ -42,20 +42,19 @@ export async function shownOf(id) {
 /** @type {Map<string, Promise<Blob>>} */
 const mattes = new Map();
 
-/** The photo's matte as a grey PNG: the saved one, the job's, or the model's, which is asked once. @param {string} id @param {{signal?: AbortSignal}} [more] */
+/** @typedef {{signal?: AbortSignal, model?: typeof import("./model.js")}} More `model`: its calls, where they are loaded */
+
+/** The photo's matte as a grey PNG: the saved one, the job's, or the model's, which is asked once. @param {string} id @param {More} [more] */
 export function matteOf(id, more = {}) {
-  let found = mattes.get(id);
-  if (!found) {
-    found = findMatte(id, more).catch((error) => { mattes.delete(id); throw error; });
-    mattes.set(id, found);
-  }
+  const found = mattes.get(id) ?? findMatte(id, more).catch((error) => { mattes.delete(id); throw error; });
+  mattes.set(id, found);
   return found;
 }
 
-/** @param {string} id @param {{signal?: AbortSignal}} more @returns {Promise<Blob>} */
+/** @param {string} id @param {More} more @returns {Promise<Blob>} */
 async function findMatte(id, more) {
-  const kept = await db.get("photos", id);
-  if (kept?.matte) return kept.matte;
+  const kept = (await db.get("photos", id))?.matte;
+  if (kept) return kept;
   const doc = peek(id);
   if (doc?.job && doc.result) {
     try {
@@ -64,7 +63,7 @@ async function findMatte(id, more) {
       if (!api.isGone(error)) throw error;
     }
   }
-  return (await part(() => import("./model.js"))).askMatte(id, more);
+  return (more.model ?? (await part(() => import("./model.js")))).askMatte(id, more);
 }
 
 /** Edited masks for which the browser has no space. @type {Map<string, Blob>} */

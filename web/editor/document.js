@@ -115,9 +115,8 @@ async function photoFor(id, mask) {
   const size = large ? { resizeWidth: Math.round(mask.width * scale), resizeHeight: Math.round(mask.height * scale) } : undefined;
   const photo = await decoded(await shownOf(id), size);
   if (photo) return photo;
-  const { compose } = await part(() => import("../app/model.js"));
-  const { blob: jpeg } = await compose(await photoOf(id), docOf(id)?.name ?? "photo", undefined, { format: "jpeg", quality: "95" });
-  const other = await decoded(jpeg, size);
+  const { jpegOf } = await part(() => import("../app/model.js"));
+  const other = await decoded(await jpegOf(id), size);
   if (!other) throw new ApiError({ status: 0, code: "not_decoded", text: "The photo cannot be shown" });
   return other;
 }

@@ -11,9 +11,10 @@ import { go } from "../app/router.js";
 import { photoOf } from "../app/photos.js";
 import { peek } from "../app/store.js";
 import { saver } from "./autosave.js";
-import { openDocument } from "./document.js";
+import { isPhone, openDocument } from "./document.js";
 import { idleTime, loadComposing } from "./look.js";
 import { startGL } from "./gl/renderer.js";
+import { smallPhoto } from "./gl/textures.js";
 import { Picture } from "./picture.js";
 
 /** What is on the stage. */
@@ -57,7 +58,8 @@ class Opening {
   /** @type {(() => unknown)[]} */
   #stops = [];
   #closed = false;
-  #preview = signal("");
+  /** The photo, small. */
+  #preview = signal(/** @type {unknown} */ (null));
   /** What draws, with the photo, before there is a mask. @type {import("./gl/renderer.js").GLRenderer | undefined} */
   #warm;
   #error = signal(/** @type {{text: string, solution: string} | null} */ (null));
@@ -74,7 +76,7 @@ class Opening {
     if (this.#closed) return;
     const stopWaiting = effect(() => { render(this.#waiting(), this.root); });
     this.#stops.push(stopWaiting);
-    this.#showPhoto();
+    if (isPhone()) this.#showPhoto();
     try {
       const document = await openDocument(this.id, (photo) => this.#prepare(photo));
       if (this.#closed) return void document.close();
@@ -103,11 +105,14 @@ class Opening {
     else if (!known) throw error;
   }
 
-  /** Have the photo on the graphics card while the model works. @param {ImageBitmap} photo */
+  /** Show the photo, and have it on the graphics card, while the model works. @param {ImageBitmap} photo */
   #prepare(photo) {
     if (this.#closed || this.#warm) return;
+    const small = smallPhoto(photo, photo);
+    small.style.width = `${photo.width}px`;
+    this.#preview.value = small;
     this.#warm = startGL(photo, photo);
-    this.#warm?.warm();
+    this.#warm?.warm(small);
   }
 
   /** The renderer that has this photo, if there is one. @param {import("./document.js").EditorDocument} shown */
@@ -119,9 +124,13 @@ class Opening {
     return undefined;
   }
 
+  /** Show the photo of a phone, which decodes it for the stage when it knows the size. */
   async #showPhoto() {
     const photo = await photoOf(this.id).catch(() => null);
-    if (photo && !this.#closed) this.#preview.value = URL.createObjectURL(photo);
+    if (!photo || this.#closed) return;
+    const url = URL.createObjectURL(photo);
+    this.#stops.push(() => URL.revokeObjectURL(url));
+    this.#preview.value = html`<img alt="" src=${url}>`;
   }
 
   /**
@@ -147,7 +156,7 @@ class Opening {
     return html`<section class="editor" role="region" aria-label=${t("ed_editor")} aria-busy=${String(!error)}>
       <div class="ed-top"><button type="button" class="button quiet" @click=${back}>${t("ed_back")}</button><h1>${peek(this.id)?.name ?? ""}</h1></div>
       <div class="ed-waiting">
-        ${this.#preview.value ? html`<img alt="" src=${this.#preview.value}>` : html``}
+        ${this.#preview.value}
         ${error ? html`<div class="ed-failed panel"><h2>${error.text}</h2><p class="soft">${error.solution}</p>
           <div class="ed-pending"><button type="button" class="button primary" @click=${() => this.#again()}>${t("ed_try_again")}</button>
           <button type="button" class="button" @click=${back}>${t("ed_back")}</button></div></div>`
@@ -168,8 +177,7 @@ class Opening {
     for (const stop of this.#stops.splice(0).reverse()) stop();
     this.#warm?.close();
     this.#warm = undefined;
-    URL.revokeObjectURL(this.#preview.peek());
-    this.#preview.value = "";
+    this.#preview.value = null;
     render(html``, this.root);
   }
 }

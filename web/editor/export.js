@@ -103,6 +103,13 @@ export class Exporter {
     this.session.say(text);
   }
 
+  /** Close the menu with Escape, and when the focus goes elsewhere. @param {Event} event */
+  leave = (event) => {
+    const to = /** @type {FocusEvent} */ (event).relatedTarget ?? document.activeElement;
+    const stays = event.type === "focusout" ? !to || /** @type {Element} */ (event.currentTarget).contains(/** @type {Node} */ (to)) : /** @type {KeyboardEvent} */ (event).key !== "Escape";
+    if (!stays) this.session.exports.open.value = false;
+  };
+
   menu() {
     return exportMenu(this.session, this);
   }

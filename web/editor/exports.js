@@ -52,17 +52,13 @@ export class Exports {
 export function exportButtons({ exports }) {
   const { state, open, exporter } = exports;
   const busy = state.value.kind === "busy";
-  const close = (/** @type {Event} */ event) => {
-    const to = /** @type {FocusEvent} */ (event).relatedTarget ?? document.activeElement;
-    const stays = event.type === "focusout" ? !to || /** @type {Element} */ (event.currentTarget).contains(/** @type {Node} */ (to)) : /** @type {KeyboardEvent} */ (event).key !== "Escape";
-    if (!stays) open.value = false;
-  };
+  const leave = exporter.value?.leave;
   const turn = () => {
     open.value = !open.value;
     // `part` has said why it is not there.
     exports.load().catch(() => undefined);
   };
-  return html`<div class="ed-export" @keydown=${close} @focusout=${close}>
+  return html`<div class="ed-export" @keydown=${leave} @focusout=${leave}>
     <button type="button" class="button primary" aria-busy=${String(busy)} ?disabled=${busy} @click=${() => exports.download()}>
       ${busy ? html`<span class="ed-spinner"></span>` : icon("down")}<span>${t("ed_export")}</span></button>
     <button type="button" class="button primary ed-more" aria-label=${t("ed_export_more")} aria-haspopup="true" aria-expanded=${String(open.value)} @click=${turn}>${icon("more")}</button>

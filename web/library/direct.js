@@ -1,7 +1,7 @@
 // Photos without a job: the model's matte from `/matte`. Loaded with the first of them.
 import { facts as serverFacts } from "../app/api.js";
 import { all, dispatch, peek } from "../app/store.js";
-import { facts as matteFacts } from "../app/model.js";
+import * as model from "../app/model.js";
 import { matteOf } from "../app/photos.js";
 import { TAB } from "../app/tabs.js";
 import { docError, passes, passPause, queueLost, waitFor } from "./pace.js";
@@ -38,8 +38,8 @@ async function work(id, signal) {
       await passPause(signal);
       if (!peek(id)) return;
       dispatch(id, { type: "start", stage: "segment" });
-      const matte = await matteOf(id, { signal });
-      const found = matteFacts.get(id);
+      const matte = await matteOf(id, { signal, model });
+      const found = model.facts.get(id);
       const { width, height } = await pngSize(matte);
       dispatch(id, { type: "finish", result: { width, height, bytes: 0, format: "png", model: peek(id)?.options.model ?? serverFacts.peek()?.default_model ?? "", ...found } });
       return;

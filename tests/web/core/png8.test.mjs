@@ -68,6 +68,18 @@ test("all five filters are read, also mixed and in the first row", async () => {
   }
 });
 
+test("rows that differ from the one above, as the server makes them, are read into every tile", async () => {
+  for (const [width, height] of [[1, 3], [255, 257], [259, 300], [1030, 40]]) {
+    for (const filters of [[2], [0, 2, 2, 2, 2]]) {
+      const rows = randomRows(width, height).map((row, y) => (y % 3 ? row : row.fill(y)));
+      const mask = await decodeMask(png({ width, height, depth: 8, type: 0, rows, filters }));
+      assert.deepEqual(mask.toBytes(), Uint8Array.from(rows.flat()));
+      // Beyond the picture is nothing.
+      assert.deepEqual(mask, Mask.fromBytes(width, height, mask.toBytes()));
+    }
+  }
+});
+
 test("1, 2 and 4 bits are spread over 0 to 255", async () => {
   for (const depth of [1, 2, 4]) {
     const stride = Math.ceil((13 * depth) / 8);

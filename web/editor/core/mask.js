@@ -42,12 +42,12 @@ export class Mask {
     return found;
   }
 
-  /** @param {number} width @param {number} height @param {Uint8Array} bytes rows of `stride` bytes, the first of them at `start` */
-  static fromBytes(width, height, bytes, { start = 0, stride = width } = {}) {
+  /** @param {number} width @param {number} height @param {Uint8Array} bytes row by row */
+  static fromBytes(width, height, bytes) {
     const mask = new Mask(width, height, 0);
     mask.tiles.forEach((tile, n) => {
       const { x, y, width: count, height: lines } = mask.tileRect(n);
-      for (let line = 0, at = start + y * stride + x; line < lines; line++, at += stride) tile.set(bytes.subarray(at, at + count), line * TILE);
+      for (let line = 0, at = y * width + x; line < lines; line++, at += width) tile.set(bytes.subarray(at, at + count), line * TILE);
     });
     return mask;
   }

@@ -62,8 +62,9 @@ export class GLRenderer {
     this.gpu = this.#build();
   }
 
-  /** Draw the photo unseen: what the first frame shows of it is on the graphics card then, and shaders are compiled, which most drivers do when they are used. */
-  warm() {
+  /** Draw the photo unseen: what the first frame shows of it is on the graphics card then, and shaders are compiled, which most drivers do when they are used. @param {HTMLCanvasElement} small the photo, as small as that frame needs it */
+  warm(small) {
+    this.gpu.tiles.warm(small);
     const { width, height } = this.source.mask;
     const black = /** @type {Light} */ ([0, 0, 0]);
     this.draw({

@@ -92,9 +92,13 @@ export class Tiles {
     }
   }
 
-  /** Upload what the first frame shows of the photo. */
-  warm() {
-    if (stepOf(this.source.mask) > 1) this.#whole = this.#smallPhoto();
+  /** Upload what the first frame shows of the photo. @param {HTMLCanvasElement} [small] the photo in px of the small mask's cells */
+  warm(small) {
+    const { photo, mask } = this.source;
+    const step = stepOf(mask);
+    if (step === 1) return;
+    const made = small ?? smallPhoto(photo, mask);
+    this.#whole = { rect: { x: 0, y: 0, width: made.width * step, height: made.height * step }, photo: picture(this.gl, made), mask: null, revision: -1 };
   }
 
   /** Take the mask that has come, before the next frame. */
@@ -112,15 +116,6 @@ export class Tiles {
       whole.revision = small.revision;
     }
     return whole;
-  }
-
-  /** The photo in px of the small mask's cells. */
-  #smallPhoto() {
-    const { photo, mask } = this.source;
-    const step = stepOf(mask);
-    const [width, height] = [Math.ceil(mask.width / step), Math.ceil(mask.height / step)];
-    const scratch = this.#drawn(width, height, (context) => context.drawImage(photo, 0, 0, mask.width / step, mask.height / step));
-    return { rect: { x: 0, y: 0, width: width * step, height: height * step }, photo: picture(this.gl, scratch), mask: null, revision: -1 };
   }
 
   /** @param {Tile} tile */
@@ -184,17 +179,7 @@ export class Tiles {
     const [width, height] = [Math.max(1, Math.round(rect.width * across)), Math.max(1, Math.round(rect.height * down))];
     const draw = (/** @type {CanvasRenderingContext2D} */ context) =>
       context.drawImage(photo, rect.x * across, rect.y * down, rect.width * across, rect.height * down, 0, 0, width, height);
-    return picture(gl, this.#drawn(width, height, draw));
-  }
-
-  /** @param {number} width @param {number} height @param {(context: CanvasRenderingContext2D) => void} draw */
-  #drawn(width, height, draw) {
-    const scratch = this.#scratch;
-    [scratch.width, scratch.height] = [width, height];
-    const context = /** @type {CanvasRenderingContext2D} */ (scratch.getContext("2d"));
-    context.imageSmoothingQuality = "medium";
-    draw(context);
-    return scratch;
+    return picture(gl, drawn(this.#scratch, width, height, draw));
   }
 
   /** Delete the tiles that were not drawn for the longest time, where there are too many. */
@@ -210,6 +195,22 @@ export class Tiles {
       tile.stale = true;
     }
   }
+}
+
+/** The photo in px of the small mask's cells. @param {import("./types.js").Source["photo"]} photo @param {{width: number, height: number}} mask its size */
+export function smallPhoto(photo, mask) {
+  const step = stepOf(mask);
+  const [width, height] = [mask.width / step, mask.height / step];
+  return drawn(document.createElement("canvas"), Math.ceil(width), Math.ceil(height), (context) => context.drawImage(photo, 0, 0, width, height));
+}
+
+/** @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {(context: CanvasRenderingContext2D) => void} draw */
+function drawn(canvas, width, height, draw) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.imageSmoothingQuality = "medium";
+  draw(context);
+  return canvas;
 }
 
 /** A picture with its smaller levels. @param {WebGL2RenderingContext} gl @param {TexImageSource} source @param {WebGLTexture | null} [old] */
