@@ -47,13 +47,13 @@ run: $(MODEL)  ## serve on port 5001, with a worker for jobs, and print a curl l
 check: $(VENV)/.dev $(MODEL)  ## lint, types, unit tests: what to run while working (under a minute)
 	@$(MAKE) --silent --no-print-directory --jobs 2 unit types lint web
 
-# Real servers wait about as often as they work: three files run at a time, the long end-to-end ones first.
+# Real servers wait about as often as they work: four files run at a time, the long end-to-end ones first.
 # RETRY=1 repeats failed tests once, one after another, for a machine that is busy with other work.
 test: $(VENV)/.runtime  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
 	@# The model is prepared while what the tests need is installed and types are checked.
 	@$(MAKE) --silent --no-print-directory --jobs 2 $(MODEL) types lint web
 	@# The page's tests run separately: their driver leaves its thread in a state that disturbs other tests.
-	@export REDUCED_MOTION=1; for part in "-n 3 --ignore=tests/browser" "-n 2 tests/browser"; do \
+	@export REDUCED_MOTION=1; for part in "-n 4 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \
 			[ $$? -eq 1 ] && [ "$(RETRY)" = 1 ] && \
 			$(PY) -m pytest --dist loadfile -m "not long" $$part --last-failed --last-failed-no-failures none; } || exit 1; \
