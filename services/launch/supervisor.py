@@ -187,8 +187,9 @@ class Supervisor:
             return
         if not one.terminated:
             one.terminated, one.kill_at = True, now + one.program.grace_seconds
+            # Popen.terminate would wait for a process that has just ended, and leave the rest of its group.
             with contextlib.suppress(ProcessLookupError):
-                one.process.terminate()
+                os.kill(one.process.pid, signal.SIGTERM)
         elif now >= one.kill_at:
             one.kill_at = float("inf")
             self._say(f"{one.program.name} did not stop within {one.program.grace_seconds:g} s and is killed")

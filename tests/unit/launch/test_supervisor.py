@@ -1,6 +1,7 @@
 """The supervisor's decisions and log lines; tests/integration/test_supervisor.py stops and restarts real services."""
 
 import io
+import os
 import signal
 from collections.abc import Iterator
 
@@ -60,6 +61,24 @@ def test_failed_program_restarts_after_a_doubling_delay(monkeypatch: pytest.Monk
     Supervisor([job, stop], out).run()
     delays = [line.rpartition(" in ")[2] for line in out.getvalue().decode().splitlines() if "restarting" in line]
     assert delays[:3] == ["0.01 s", "0.02 s", "0.04 s"]
+
+
+class LogThatEndsTheWorker(io.BytesIO):
+    """A log; before the line that says that everything stops, the worker has ended."""
+
+    def write(self, line: bytes) -> int:  # type: ignore[override] # it gets bytes alone
+        if b"stopping everything" in line:
+            worker = int(self.getvalue().split()[-1])
+            os.kill(worker, signal.SIGKILL)
+            os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+        return super().write(line)
+
+
+def test_program_may_end_by_itself_at_the_moment_in_which_it_is_stopped() -> None:
+    out = LogThatEndsTheWorker()
+    worker = shell("worker", "echo $$; exec sleep 60", ready=lambda: b"worker |" in out.getvalue())
+    web = shell("web", "exit 7", required=True, after="worker")
+    assert Supervisor([worker, web], out).run() == 7
 
 
 def test_program_waits_until_its_predecessor_is_ready() -> None:
