@@ -174,7 +174,13 @@ def test_what_fails_says_why_and_what_to_do(with_jobs: Studio, tabs: Tabs, mixed
     assert panel.get_by_role("button", name="Retry failed").count() == 0
     # What the server would have refused was not sent.
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == 1
-    # The browser has kept the photo that is to be made smaller.
+    # The browser keeps the photo that is to be made smaller.
+    kept = """async () => {
+      const main = document.querySelector("script[type=module]").src;
+      const { list } = await import(main.replace("main.js", "db.js"));
+      return (await list("photos")).map(({ photo }) => photo?.size);
+    }"""
+    poll(lambda: mixed[4].stat().st_size in tab.page.evaluate(kept), what="the browser's database")
     tab.page.reload()
     panel.get_by_role("button", name="Resize and retry").click()
     wait_for(tab, {"astronaut.jpg": COMPLETED, "empty.jpg": "Failed", "damaged.jpg": "Failed", "wide.jpg": COMPLETED})
