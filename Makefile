@@ -49,9 +49,9 @@ check: $(VENV)/.dev $(MODEL)  ## lint, types, unit tests: what to run while work
 
 # Real servers wait about as often as they work: four files run at a time, the long end-to-end ones first.
 # RETRY=1 repeats failed tests once, one after another, for a machine that is busy with other work.
-test: $(VENV)/.runtime  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
-	@# The model is prepared while what the tests need is installed and types are checked.
-	@$(MAKE) --silent --no-print-directory --jobs 2 $(MODEL) types lint web
+test:  ## everything that must hold: lint, types, all tests (RETRY=1 repeats failures)
+	@# Packages are installed one after another: the page and the model use the other processor meanwhile.
+	@$(MAKE) --silent --no-print-directory --jobs 2 web $(MODEL) types lint
 	@# The page's tests run separately: their driver leaves its thread in a state that disturbs other tests.
 	@export REDUCED_MOTION=1; for part in "-n 4 --ignore=tests/browser" "-n 2 tests/browser"; do \
 		$(PY) -m pytest --dist loadfile --no-loadscope-reorder -m "not long" $$part || { \

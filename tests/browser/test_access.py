@@ -152,6 +152,7 @@ def clipped(tab: Tab) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_long_texts_from_right_to_left_fit(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path], tmp_path: Path
 ) -> None:

@@ -154,6 +154,7 @@ def test_key_that_is_revoked_twice_is_gone_without_an_error(here: Gunicorn, tabs
     assert tab.page.locator(".wrong").count() == 0
 
 
+@pytest.mark.long
 def test_tab_shows_who_is_signed_in_when_one_comes_back_to_it(here: Gunicorn, tabs: Tabs) -> None:
     tab = signed_in(tabs, here, "bob@example.com")
     other = tabs.open(here.url, "/account", context=tab.page.context)

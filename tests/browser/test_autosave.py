@@ -139,6 +139,7 @@ def test_work_goes_on_when_the_storage_is_full(editor: Tab) -> None:
     expect(banner).to_have_count(0)
 
 
+@pytest.mark.long
 def test_browser_that_keeps_nothing_says_so_with_the_first_photo(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -212,6 +212,7 @@ def test_finger_draws_until_a_pen_was_seen_and_then_moves_the_picture(
     assert session(page, "({viewport}) => viewport.x.value") < x
 
 
+@pytest.mark.long
 def test_two_fingers_zoom_and_take_back_what_the_first_has_begun(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

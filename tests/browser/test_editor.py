@@ -333,6 +333,7 @@ def test_stage_has_most_of_a_phone(
         assert min(target["width"], target["height"]) >= 44
 
 
+@pytest.mark.long
 def test_german_tools_fit_a_phone(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     phone = {"width": 390, "height": 844}
     tab = tabs.open(direct.url, viewport=phone, has_touch=True, is_mobile=True, locale="de-DE")

@@ -70,6 +70,7 @@ def test_palm_that_the_system_takes_back_costs_the_pen_no_stroke(page: Page) -> 
     undone(page)
 
 
+@pytest.mark.long
 def test_two_fingers_of_the_palm_do_not_end_the_pens_stroke(page: Page) -> None:
     pointers = Pointers(page)
     pen = {"pointerType": "pen", "force": 1}

@@ -114,7 +114,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory, small: bytes) -> Path:
     return root
 
 
-@pytest.mark.parametrize("way", ["drop", "pick"])
+@pytest.mark.parametrize("way", ["drop", pytest.param("pick", marks=pytest.mark.long)])
 def test_folder_is_read_to_its_last_file(with_jobs: Studio, tabs: Tabs, tree: Path, way: str) -> None:
     tab = tabs.open(with_jobs.url)
     if way == "drop":
@@ -284,6 +284,7 @@ def test_one_photo_and_all_can_be_cancelled_and_tried_again(with_jobs: Studio, t
     poll(lambda: states(tab)[last] == COMPLETED, what="the retried photo")
 
 
+@pytest.mark.long
 def test_groups_of_failures_are_tried_again(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(with_jobs.url)
     tab.expect("400")

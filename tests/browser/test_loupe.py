@@ -56,6 +56,7 @@ def test_finger_has_a_magnifier_while_it_paints(page: Page) -> None:
     assert at(page, 190, 120) == 0
 
 
+@pytest.mark.long
 def test_mouse_needs_no_magnifier(page: Page) -> None:
     (near,) = on_screen(page, (190, 120))
     page.mouse.move(*near)

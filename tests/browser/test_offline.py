@@ -34,6 +34,7 @@ def add_photo_without(tab: Tab, photo: Path, pattern: str) -> list[Route]:
     return held
 
 
+@pytest.mark.long
 def test_export_waits_for_the_connection_while_painting_goes_on(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -130,6 +131,7 @@ def test_keys_pressed_before_their_code_is_there_act_when_it_comes(
     assert session(page, "({compare}) => [compare.at.value, compare.photo.value]") == [0, False]
 
 
+@pytest.mark.long
 def test_tool_chosen_before_its_options_are_there_gets_them_when_they_come(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

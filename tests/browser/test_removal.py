@@ -155,6 +155,7 @@ def test_photos_are_gone_for_good_after_some_seconds(with_jobs: Studio, tabs: Ta
     tab.page.get_by_role("heading", name="Remove the background").wait_for()
 
 
+@pytest.mark.long
 def test_closed_page_removes_for_good(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(with_jobs.url)
     choose(tab, *photo_files[:2])
@@ -226,6 +227,7 @@ def test_photo_that_is_wanted_again_before_the_server_answers_is_sent_once(
     assert len(tab.asked("POST /api/jobs/remove-bg-batch")) == 1
 
 
+@pytest.mark.long
 def test_photo_that_is_sent_once_more_is_not_kept_twice(with_jobs: Studio, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(with_jobs.url)
     # The page hears nothing of its job, which ends before it is stopped.

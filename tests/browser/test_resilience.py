@@ -248,6 +248,7 @@ def test_second_tab_shows_the_same_and_asks_no_more(with_jobs: Studio, tabs: Tab
     poll(lambda: many[0].name not in states(first), what="the removal in the first tab")
 
 
+@pytest.mark.long
 def test_photos_of_a_second_tab_are_followed_by_the_first(
     with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -366,6 +367,7 @@ def test_quota_is_a_countdown_and_no_failure(direct: Gunicorn, tabs: Tabs, photo
     tab.page.get_by_text("Continues in").wait_for(state="detached")
 
 
+@pytest.mark.long
 def test_busy_server_is_asked_again_without_a_word(direct: Gunicorn, tabs: Tabs, photo_files: list[Path]) -> None:
     tab = tabs.open(direct.url)
     tab.expect("503")
