@@ -4,10 +4,10 @@ import { boxSums } from "../../web/editor/core/blur.js";
 import { flood, oklab } from "../../web/editor/core/flood.js";
 import { guidedFilter } from "../../web/editor/core/guided.js";
 import { History } from "../../web/editor/core/history.js";
-import { deflate } from "../../web/editor/core/inflate.js";
 import { Mask } from "../../web/editor/core/mask.js";
 import { decodeMask, encode } from "../../web/editor/core/png8.js";
 import { Stroke } from "../../web/editor/core/raster.js";
+import { deflate } from "../../web/editor/core/streams.js";
 
 const MP = 1e6;
 
