@@ -190,6 +190,23 @@ def test_page_that_is_the_only_one_to_have_a_photo_asks_before_it_is_closed(
     wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
 
 
+@pytest.mark.long
+def test_page_whose_browser_keeps_nothing_asks_until_the_server_has_the_photos(
+    with_jobs: Studio, tabs: Tabs, photo_files: list[Path]
+) -> None:
+    context = tabs.context()
+    context.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); };")
+    tab = tabs.open(with_jobs.url, context=context)
+    tab.expect(GONE)
+    tab.page.route("**/api/jobs/remove-bg-batch", lambda route: route.abort())
+    choose(tab, *photo_files[:2])
+    tab.page.get_by_text("Reconnecting").wait_for()
+    assert not leaves_silently(tab)
+    tab.page.unroute("**/api/jobs/remove-bg-batch")
+    wait_for(tab, {path.name: COMPLETED for path in photo_files[:2]})
+    assert leaves_silently(tab)
+
+
 def kept(tab: Tab, store: str) -> int:
     """Return how many records a store of the browser's database has."""
     return int(

@@ -179,7 +179,7 @@ export function keepWaiting(ids) {
       bytes += doc.bytes;
       if (bytes > KEPT_BYTES) return;
       // A copy: some browsers keep a file as its place on the disk.
-      await photoOf(id).then(async (photo) => (await keep(id, { photo: new Blob([await photo.arrayBuffer()], photo) })) && unkept.delete(id)).catch(() => undefined);
+      await photoOf(id).then(async (photo) => (await keep(id, { photo: new Blob([await photo.arrayBuffer()], photo) })) && (await db.isPersistent()) && unkept.delete(id)).catch(() => undefined);
     }
   });
 }

@@ -80,6 +80,12 @@ test("rows that differ from the one above, as the server makes them, are read in
   }
 });
 
+test("what follows the last row is left out, however long it is", async () => {
+  const rows = randomRows(1000, 400);
+  const mask = await decodeMask(png({ width: 1000, height: 3, depth: 8, type: 0, rows, filters: [0] }));
+  assert.deepEqual(mask.toBytes(), Uint8Array.from(rows.slice(0, 3).flat()));
+});
+
 test("1, 2 and 4 bits are spread over 0 to 255", async () => {
   for (const depth of [1, 2, 4]) {
     const stride = Math.ceil((13 * depth) / 8);

@@ -15,11 +15,11 @@ export async function through(stream, chunks) {
 /** Fill bytes with what comes out of a stream. Returns how many came. @param {Uint8Array} bytes @param {GenericTransformStream} stream @param {Uint8Array[]} chunks */
 export async function fill(bytes, stream, chunks) {
   const writing = feed(stream, chunks);
-  // What is damaged is reported where it is read.
+  // A damaged stream rejects the reads.
   writing.catch(() => undefined);
   const reader = stream.readable.getReader();
   let count = 0;
-  for (let next; !(next = await reader.read()).done; count += next.value.length) bytes.set(next.value.subarray(0, bytes.length - count), count);
+  for (let next; !(next = await reader.read()).done; count += next.value.length) if (count < bytes.length) bytes.set(next.value.subarray(0, bytes.length - count), count);
   await writing;
   return count;
 }
