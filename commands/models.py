@@ -9,7 +9,7 @@ from config import Settings, load_settings
 from services.errors import ServiceError
 
 if TYPE_CHECKING:
-    from services.inference.record import Int8
+    from services.inference.record import Record
 
 
 @click.group()
@@ -57,44 +57,47 @@ def prepare_model(name: str) -> None:
     from services.inference.custom import find_spec
     from services.inference.prepare import prepare
     from services.inference.record import read_record
+    from services.inference.runtime import PRECISIONS, has_instructions, processor
 
     settings = load_settings()
     folder = settings.rembg_session_path
     try:
         spec = find_spec(name, folder)
-        record = read_record(spec, folder) or prepare(spec, folder, calibration_photos(), settings.inference_threads)
+        record = read_record(spec, folder)
+        # Times of another processor say nothing here.
+        measurable = any(map(has_instructions, PRECISIONS))
+        if record is None or (measurable and record.processor != processor()):
+            record = prepare(spec, folder, calibration_photos(), settings.inference_threads)
     except ModuleNotFoundError as exc:
         raise click.ClickException(missing_module(exc)) from exc
     except (ServiceError, ValueError) as exc:
         raise click.ClickException(str(exc)) from exc
-    measured = record.measured_mean_difference
-    click.echo(
-        f"{name}: {len(record.shifts)} channels shifted"
-        + (", side outputs fused" if record.side_outputs_fused else "")
-        + "; masks in bf16 differ from f32 by "
-        f"{record.emulated_mean_difference:.5f} (emulated)"
-        + (f", {measured:.5f} (measured; {record.measured_before:.5f} before)" if measured is not None else "")
-        + (
-            "; good: used where the processor is fast at bf16"
-            if record.good
-            else "; not good enough to be used automatically"
-        )
-    )
-    if record.int8:
-        for rest in record.int8.emulated:
-            click.echo(f"{name}: {_int8_line(record.int8, rest)}")
+    fused = ", side outputs fused" if record.side_outputs_fused else ""
+    click.echo(f"{name}: {len(record.shifts)} channels shifted{fused}")
+    for precision in PRECISIONS:
+        if record.int8 or "int8" not in precision:
+            click.echo(f"{name}: {_precision_line(record, precision)}")
+    best = record.usable([one for one in PRECISIONS if has_instructions(one)], processor())
+    click.echo(f"{name}: runs in {best[0] if best else 'f32'} here")
 
 
-def _int8_line(int8: "Int8", rest: str) -> str:
-    """Describe what int8 costs and gains, with `rest` as the other convolutions' precision."""
-    found = int8.measured.get(rest) or int8.emulated[rest]
-    why = int8.refusal(rest)
-    verdict = f"not used automatically: {why}" if why else "good: used where the processor is fast at int8"
-    time = f", {int8.time[rest]:.2f} of the time of {rest}" if rest in int8.time else ""
-    return (
-        f"{len(int8.scales)} convolutions in int8, the others in {rest}: masks differ from f32 by {found.mean:.5f}, on "
-        f"the worst photo by {found.worst:.5f}{time}; {verdict}"
-    )
+def _precision_line(record: "Record", precision: str) -> str:
+    """Describe what a precision costs and gains, and whether it may be used automatically."""
+    rest = precision.removeprefix("int8+")
+    if record.int8 and rest != precision:
+        found = record.int8.measured.get(rest) or record.int8.emulated[rest]
+        worst = f", on the worst photo by {found.worst:.5f}"
+        what = f"{len(record.int8.convolutions)} convolutions in int8, the others in {rest}"
+        difference = f"masks differ from f32 by {found.mean:.5f}{worst}"
+    else:
+        measured, emulated = record.measured_mean_difference, record.emulated_mean_difference
+        what = "bf16"
+        difference = f"masks differ from f32 by {emulated:.5f} (emulated)"
+        if measured is not None:
+            difference += f", {measured:.5f} (measured; {record.measured_before:.5f} before)"
+    time = f", {record.times[precision]:.2f} of the time of f32" if precision in record.times else ""
+    why = record.refusal(precision)
+    return f"{what}: {difference}{time}; {f'not used automatically: {why}' if why else 'good'}"
 
 
 @click.command()

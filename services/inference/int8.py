@@ -1,13 +1,16 @@
 """Lets chosen convolutions of a model run in int8: their data and weights are quantised in the file (QDQ).
 
 Data are unsigned with one scale for the tensor, weights signed with one scale for each output channel, the one with
-the least squared error. What quantised weights take from a channel's mean goes back into the bias. Which convolutions
-are worth it, and their largest values, are known for a model's file (`int8.json`, which `benchmarks/choose_int8.py`
-writes); other models have no int8.
+the least squared error. What quantised weights take from a channel's mean goes back into the bias. Before, data are
+equalised: each channel is divided by its own factor, which its weights take up, so that a channel of small values is
+not rounded away beside one of large values (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+Correction", 2019). Which convolutions are worth it, and their scales, are known for a model's file (`int8.json`, which
+`benchmarks/choose_int8.py` writes); other models have no int8.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +24,42 @@ OPSET: Final = 13
 KNOWN: Final = Path(__file__).parent / "int8.json"
 # Weights beyond this part of the largest one may be clipped, where the others gain more.
 CLIPS: Final = np.linspace(1.0, 0.6, 21)
+# A channel counts as having at least this part of the largest channel's values: some are zero on all photographs.
+LEAST_CHANNEL: Final = 1e-3
 
 
-def known_scales(original_sha256: str) -> dict[str, float]:
-    """Return the outputs of the convolutions that int8 is good for, with the largest value of their data; or {}."""
-    found: dict[str, dict[str, float]] = json.loads(KNOWN.read_text())
-    return found.get(original_sha256, {})
+@dataclass(frozen=True)
+class Scale:
+    """How a convolution's data become integers."""
+
+    largest: float
+    """The largest value that is not clipped, after the division."""
+    channels: tuple[float, ...]
+    """What each channel is divided by before."""
+
+
+def known_scales(original_sha256: str) -> dict[str, Scale]:
+    """Return the outputs of the convolutions that int8 is good for, with the scales of their data; or {}."""
+    found = json.loads(KNOWN.read_text()).get(original_sha256, {})
+    return {output: Scale(scale["largest"], tuple(scale["channels"])) for output, scale in found.items()}
+
+
+def equalised(most: Floats, weights: Floats, share: float, unclipped: float) -> Scale:
+    """Return the scale of a convolution's data, from the largest value of each channel (`most`, shape (C,)) and the
+    weights (O, C, kH, kW).
+
+    `share` of each channel's excess goes from its data into its weights: 0 leaves the weights alike, 1 the data (Xiao
+    et al., "SmoothQuant", 2023). Data above `unclipped` of the largest value are clipped.
+    """
+    data, kernels = (_at_least(values) for values in (most, np.abs(weights).max(axis=(0, 2, 3))))
+    factors = data**share / kernels ** (1 - share)
+    factors /= np.exp(np.log(factors).mean())
+    short = tuple(float(f"{factor:.4g}") for factor in factors)
+    return Scale(float(f"{unclipped * float((data / short).max()):.4g}"), short)
+
+
+def _at_least(values: Floats) -> NDArray[np.float64]:
+    return np.maximum(values.astype(np.float64), LEAST_CHANNEL * float(values.max()))
 
 
 def candidates(model: Any, statistics: Mapping[str, Statistics]) -> list[str]:
@@ -46,7 +79,7 @@ def candidates(model: Any, statistics: Mapping[str, Statistics]) -> list[str]:
     ]
 
 
-def quantise(model: Any, scales: Mapping[str, float], statistics: Mapping[str, Statistics]) -> Any:
+def quantise(model: Any, scales: Mapping[str, Scale], statistics: Mapping[str, Statistics]) -> Any:
     """Return a copy of the model whose convolutions in `scales` (by output) run in int8.
 
     `statistics` are those of their data. Raises `ValueError` where the model has no such convolution.
@@ -76,16 +109,18 @@ def quantise(model: Any, scales: Mapping[str, float], statistics: Mapping[str, S
     return found
 
 
-def _quantised(graph: Graph, node: Any, largest: float, mean: Floats) -> list[Any]:
+def _quantised(graph: Graph, node: Any, scale: Scale, mean: Floats) -> list[Any]:
     """Make a convolution read quantised data and weights; return the new nodes, which come before it."""
     from onnx import helper, numpy_helper
 
-    source, weights, output = node.input[0], graph.array(node.input[1]), node.output[0]
+    source, output, channels = node.input[0], node.output[0], np.array(scale.channels, np.float32)
+    weights = graph.array(node.input[1]) * channels[:, None, None]
     integers, steps = quantised_weights(weights)
-    lost = (weights - integers * steps[:, None, None, None]).sum(axis=(2, 3)) @ mean
+    lost = (weights - integers * steps[:, None, None, None]).sum(axis=(2, 3)) @ (mean / channels)
     graph.store(node.input[2], (graph.array(node.input[2]) + lost).astype(np.float32))
     tensors = {
-        "step": np.float32(largest / 255),
+        "factors": (1 / channels)[None, :, None, None],
+        "step": np.float32(scale.largest / 255),
         "zero": np.uint8(0),
         "weights": integers,
         "steps": steps,
@@ -95,10 +130,11 @@ def _quantised(graph: Graph, node: Any, largest: float, mean: Floats) -> list[An
     graph.model.graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), names[key]) for key, value in tensors.items()
     )
-    number, data, kernel = (f"{output}.int8.{key}" for key in ("number", "data", "kernel"))
+    divided, number, data, kernel = (f"{output}.int8.{key}" for key in ("divided", "number", "data", "kernel"))
     node.input[0], node.input[1] = data, kernel
     return [
-        helper.make_node("QuantizeLinear", [source, names["step"], names["zero"]], [number]),
+        helper.make_node("Mul", [source, names["factors"]], [divided]),
+        helper.make_node("QuantizeLinear", [divided, names["step"], names["zero"]], [number]),
         helper.make_node("DequantizeLinear", [number, names["step"], names["zero"]], [data]),
         helper.make_node("DequantizeLinear", [names["weights"], names["steps"], names["zeros"]], [kernel], axis=0),
     ]

@@ -5,8 +5,8 @@ in int8. Workers use bf16 and int8 automatically only with a good record.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +18,10 @@ from services.inference.calibration import measure, model_input
 from services.inference.catalogue import ModelSpec, check_file, digest
 from services.inference.differences import difference, measured_difference, plain_masks, time_ratio
 from services.inference.graph import Floats
-from services.inference.int8 import known_scales, quantise
+from services.inference.int8 import Scale, known_scales, quantise
 from services.inference.recentre import recentre, watched_tensors
 from services.inference.record import PREPARATION, Int8, Record
-from services.inference.runtime import EngineSettings, Fast, bf16_is_fast, int8_is_fast
+from services.inference.runtime import PRECISIONS, EngineSettings, Fast, has_instructions, processor
 from services.inference.segmenter import RembgSegmenter
 from services.inference.side_outputs import fuse_side_outputs, single_channels
 
@@ -54,7 +54,13 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
     if largest > F32_LIMIT:
         raise ValueError(f"the prepared {spec.name} is not equal to the original in f32: {largest:.2g}")
     _write(prepared, data)
-    before, after = (_fast(spec, Fast(file, "bf16"), threads) for file in (path, prepared))
+    scales = known_scales(digest(path))
+    int8 = _write_int8(spec.int8_path(folder), model, scales, feeds, masks) if scales else None
+    fast = _fast_segmenters(spec, folder, [one for one in PRECISIONS if int8 or "int8" not in one], threads)
+    before = _fast(spec, Fast(path, "bf16"), threads)
+    if int8:
+        measured = {one.removeprefix("int8+"): found for one, found in fast.items() if one.startswith("int8")}
+        int8.measured.update({rest: measured_difference(found, photos, exact) for rest, found in measured.items()})
     record = Record(
         version=PREPARATION,
         original_sha256=digest(path),
@@ -63,19 +69,18 @@ def prepare(spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], thread
         shifts=json.loads(json.dumps([asdict(shift) for shift in shifts])),
         f32_largest_difference=largest,
         emulated_mean_difference=difference(exact, plain_masks(emulate_bf16(model).SerializeToString(), feeds)).mean,
-        measured_mean_difference=measured_difference(after, photos, exact).mean if after else None,
+        measured_mean_difference=measured_difference(fast["bf16"], photos, exact).mean if "bf16" in fast else None,
         measured_before=measured_difference(before, photos, exact).mean if before else None,
+        int8=int8,
+        processor=processor() if fast else "",
+        times=_times(fast, spec, path, photos[0], threads),
     )
-    scales = known_scales(record.original_sha256)
-    if scales:
-        int8 = _write_int8(spec.int8_path(folder), model, scales, feeds, masks)
-        record = replace(record, int8=_measured(int8, spec, folder, photos, exact, threads))
     _write(prepared.with_suffix(".json"), json.dumps(asdict(record), indent=1).encode())
     return record
 
 
 def _write_int8(
-    path: Path, model: Any, scales: dict[str, float], feeds: Sequence[dict[str, Floats]], exact: Sequence[Floats]
+    path: Path, model: Any, scales: dict[str, Scale], feeds: Sequence[dict[str, Floats]], exact: Sequence[Floats]
 ) -> Int8:
     """Write the recentred model with the convolutions in `scales` in int8; return what the record says of it.
 
@@ -88,30 +93,34 @@ def _write_int8(
     differences = {
         rest: difference(exact, plain_masks(found.SerializeToString(), feeds)) for rest, found in emulated.items()
     }
-    return Int8(digest(path), scales, differences, {}, {})
+    return Int8(digest(path), list(scales), differences, {})
 
 
-def _measured(
-    found: Int8, spec: ModelSpec, folder: Path, photos: Sequence[Image.Image], exact: Sequence[Floats], threads: int
-) -> Int8:
-    """Return `found` with what this processor measures."""
-    measured, times = {}, {}
-    for rest in ("bf16", "f32"):
-        int8 = _fast(spec, Fast(spec.int8_path(folder), f"int8+{rest}"), threads)
-        without = _fast(spec, Fast(spec.prepared_path(folder), rest), threads)
-        if int8 and without:
-            measured[rest] = measured_difference(int8, photos, exact)
-            times[rest] = time_ratio(int8, without, photos[0])
-    return replace(found, measured=measured, time=times)
+def _fast_segmenters(
+    spec: ModelSpec, folder: Path, precisions: Sequence[str], threads: int
+) -> dict[str, RembgSegmenter]:
+    """Return the prepared files' segmenters by precision, those that run here."""
+    files = {one: spec.int8_path(folder) if "int8" in one else spec.prepared_path(folder) for one in precisions}
+    found = {one: _fast(spec, Fast(file, one), threads) for one, file in files.items()}
+    return {one: segmenter for one, segmenter in found.items() if segmenter}
 
 
 def _fast(spec: ModelSpec, file: Fast, threads: int) -> RembgSegmenter | None:
-    """Return the file as a segmenter; None where its precision is not fast here."""
-    slow = ("bf16" in file.precision and not bf16_is_fast()) or ("int8" in file.precision and not int8_is_fast())
-    if slow:
+    """Return the file as a segmenter; None where the processor or the engine lacks its precision."""
+    if not has_instructions(file.precision):
         return None
     found = RembgSegmenter(spec, spec.path(file.path.parent), EngineSettings("openvino", threads=threads), [file])
     return found if found.precision == file.precision else None
+
+
+def _times(
+    fast: Mapping[str, RembgSegmenter], spec: ModelSpec, path: Path, photo: Image.Image, threads: int
+) -> dict[str, float]:
+    """Return each precision's processor time of a mask, in proportion to that of the file in `path` in f32."""
+    if not fast:
+        return {}
+    exact = RembgSegmenter(spec, path, EngineSettings("openvino", "f32", threads))
+    return {precision: time_ratio(segmenter, exact, photo) for precision, segmenter in fast.items()}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,21 +1,22 @@
 """The record of a prepared model: its changes, and its masks' differences from the original's."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from services.inference.catalogue import ModelSpec, digest
 
 # The method's version: records of other versions are ignored.
-PREPARATION: Final = 3
+PREPARATION: Final = 4
 # bf16 is good up to this mean difference of the masks.
 BF16_LIMIT: Final = 0.0015
 # int8 is good up to this mean difference, and up to this one on the worst photo.
 INT8_LIMIT: Final = 0.0015
 INT8_WORST_LIMIT: Final = 0.004
-# int8 must save at least this part of a mask's time.
-INT8_LEAST_GAIN: Final = 0.05
+# A precision must save at least this part of f32's time.
+LEAST_GAIN: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,17 @@ class Int8:
     """The file in which some convolutions run in int8. Differences are by the other convolutions' precision."""
 
     sha256: str
-    scales: dict[str, float]
-    """The outputs of the convolutions, and the largest value of their data that is not clipped."""
+    convolutions: list[str]
+    """The outputs of these convolutions."""
     emulated: dict[str, Difference]
     measured: dict[str, Difference]
     """The same on this processor, with the engine itself; empty where it has no fast int8."""
-    time: dict[str, float]
-    """The time of a mask in proportion to the same precision's without int8; empty where int8 is not fast."""
 
     def refusal(self, rest: str) -> str:
-        """Return why int8 is not used automatically, with `rest` as the other convolutions' precision; "" if it is."""
+        """Return what is wrong with the masks, with `rest` as the other convolutions' precision; "" if nothing is."""
         for found in (self.emulated[rest], self.measured.get(rest)):
             if found and (found.mean > INT8_LIMIT or found.worst > INT8_WORST_LIMIT):
                 return f"masks differ from f32 by {found.mean:.5f}, on the worst photo by {found.worst:.5f}"
-        if self.time.get(rest, 0.0) > 1 - INT8_LEAST_GAIN:
-            return f"a mask takes {self.time[rest]:.2f} of the time without it"
         return ""
 
 
@@ -68,11 +65,34 @@ class Record:
     """None where no convolutions are known to be good in int8."""
     side_outputs_fused: bool = False
     """Whether `services/inference/side_outputs.py` replaced the last step."""
+    processor: str = ""
+    """The processor that measured `times`."""
+    times: dict[str, float] = field(default_factory=dict)
+    """The processor time of a mask in each precision that this processor has instructions for, in proportion to
+    f32's.
+    """
 
-    @property
-    def good(self) -> bool:
-        """Whether bf16 may be used automatically."""
-        return max(self.emulated_mean_difference, self.measured_mean_difference or 0.0) <= BF16_LIMIT
+    def refusal(self, precision: str) -> str:
+        """Return why `bf16`, `int8+bf16` or `int8+f32` is not used automatically on `processor`; "" if it may be."""
+        rest = precision.removeprefix("int8+")
+        if rest != precision:
+            why = self.int8.refusal(rest) if self.int8 else "no convolutions are known to be good in int8"
+        else:
+            most = max(self.emulated_mean_difference, self.measured_mean_difference or 0.0)
+            why = f"masks differ from f32 by {most:.5f}" if most > BF16_LIMIT else ""
+        slow = self.times.get(precision, 0.0) > 1 - LEAST_GAIN
+        return why or (f"a mask takes {self.times[precision]:.2f} of the time of f32" if slow else "")
+
+    def usable(self, precisions: Sequence[str], processor: str) -> list[str]:
+        """Return those of the precisions that may be used automatically, fastest first.
+
+        A processor that did not measure the times keeps the given order.
+        """
+        if not processor or processor != self.processor:
+            return [one for one in precisions if not replace(self, times={}).refusal(one)]
+        return sorted(
+            (one for one in precisions if one in self.times and not self.refusal(one)), key=self.times.__getitem__
+        )
 
 
 def read_record(spec: ModelSpec, folder: Path) -> Record | None:

@@ -14,7 +14,15 @@ from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from services.inference.catalogue import ModelSpec, check_file, digest
 from services.inference.record import read_record
-from services.inference.runtime import EngineSettings, Fast, Precision, bf16_is_fast, int8_is_fast, open_session
+from services.inference.runtime import (
+    PRECISIONS,
+    EngineSettings,
+    Fast,
+    Precision,
+    has_instructions,
+    open_session,
+    processor,
+)
 from services.inference.sam import SamSession
 from services.inference.terminable import TerminableSession
 
@@ -105,8 +113,8 @@ class SamSegmenter(RembgSegmenter):
 def load_segmenter(spec: ModelSpec, folder: Path, settings: EngineSettings) -> RembgSegmenter:
     """Load the model from its checked file, or from the prepared ones. Raises `EngineUnavailable`.
 
-    bf16 and int8 are used on request, and automatically where the processor is fast at them and the record of the
-    prepared files proves that the masks stay f32's.
+    bf16 and int8 are used on request, and automatically where the processor has instructions for them and the record
+    of the prepared files proves that the masks stay f32's and, if this processor measured it, that they save time.
     """
     kind = SamSegmenter if spec.takes_prompt else RembgSegmenter
     path = check_file(spec, folder)
@@ -120,9 +128,9 @@ def _fast_files(spec: ModelSpec, folder: Path, precision: Precision) -> list[Fas
         return [Fast(spec.prepared_path(folder) if record else spec.path(folder), "bf16")]
     if precision == "f32" or not record:
         return []
-    bf16 = record.good and bf16_is_fast()
-    found = [Fast(spec.prepared_path(folder), "bf16")] if bf16 else []
-    rest = "bf16" if bf16 else "f32"
-    if record.int8 and (precision == "int8" or (int8_is_fast() and not record.int8.refusal(rest))):
-        found.insert(0, Fast(spec.int8_path(folder), f"int8+{rest}"))
-    return found
+    found = record.usable([one for one in PRECISIONS if has_instructions(one)], processor())
+    if precision == "int8" and record.int8:
+        asked = [one for one in found if one.startswith("int8")] or ["int8+f32"]
+        found = asked + [one for one in found if one not in asked]
+    int8 = spec.int8_path(folder)
+    return [Fast(int8 if one.startswith("int8") else spec.prepared_path(folder), one) for one in found]

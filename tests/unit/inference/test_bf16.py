@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 from services.inference.bf16 import emulate_bf16
 from services.inference.calibration import measure
 from services.inference.graph import bf16
-from services.inference.int8 import quantise
+from services.inference.int8 import Scale, quantise
 from services.inference.runtime import import_rembg
 from tests.support.tiny_models import saved
 
@@ -40,6 +40,6 @@ def test_emulation_rounds_the_weights_and_data_of_convolutions(tmp_path: Path) -
 def test_emulation_leaves_convolutions_in_int8_alone(tmp_path: Path) -> None:
     model = small_model(tmp_path, 1.003)
     data = np.random.default_rng(2).random((1, 3, 8, 8)).astype(np.float32)
-    quantised = quantise(model, {"y": 1.0}, measure(model, [{"x": data}], ["x"]))
+    quantised = quantise(model, {"y": Scale(1.0, (1.0,) * 3)}, measure(model, [{"x": data}], ["x"]))
     operations = [node.op_type for node in emulate_bf16(quantised).graph.node]
     assert operations == [node.op_type for node in quantised.graph.node]

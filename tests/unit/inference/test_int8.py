@@ -11,7 +11,7 @@ from onnx import helper
 
 from services.inference.calibration import measure
 from services.inference.graph import Statistics
-from services.inference.int8 import KNOWN, candidates, known_scales, quantise, quantised_weights
+from services.inference.int8 import KNOWN, Scale, candidates, equalised, known_scales, quantise, quantised_weights
 from services.inference.runtime import import_rembg
 from tests.support.tiny_models import saved
 
@@ -43,6 +43,10 @@ def statistics(model: onnx.ModelProto) -> dict[str, Statistics]:
     return measure(model, [FEED], ["a", "r"])
 
 
+def plain_scale(model: onnx.ModelProto) -> Scale:
+    return Scale(float(statistics(model)["r"].most.max()), (1.0,) * 3)
+
+
 def run(model: onnx.ModelProto) -> Any:
     session = import_rembg().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, FEED)[0]
@@ -62,8 +66,7 @@ def test_convolution_that_reads_ones_is_not_a_candidate(model: onnx.ModelProto) 
 
 def test_quantised_convolution_computes_nearly_the_same_and_the_model_stays(model: onnx.ModelProto) -> None:
     before, exact = model.SerializeToString(), run(model)
-    largest = float(statistics(model)["r"].most.max())
-    found = quantise(model, {"b": largest}, statistics(model))
+    found = quantise(model, {"b": plain_scale(model)}, statistics(model))
     onnx.checker.check_model(found)
     difference = np.abs(run(found) - exact)
     assert 0 < difference.max() < 0.02 * np.abs(exact).max()
@@ -76,7 +79,7 @@ def test_quantised_convolution_computes_nearly_the_same_and_the_model_stays(mode
 
 def test_bias_takes_back_what_the_weights_lose_on_average(model: onnx.ModelProto, monkeypatch: Any) -> None:
     found = statistics(model)
-    scale = {"b": float(found["r"].most.max())}
+    scale = {"b": plain_scale(model)}
     exact = run(model).mean(axis=(0, 2, 3))
     # Weights of two bits lose much.
     monkeypatch.setattr(
@@ -88,9 +91,35 @@ def test_bias_takes_back_what_the_weights_lose_on_average(model: onnx.ModelProto
     assert lost < np.abs(run(quantise(model, scale, blank)).mean(axis=(0, 2, 3)) - exact).max() / 2
 
 
+def test_equalising_keeps_channels_of_small_values_beside_one_of_large_ones(model: onnx.ModelProto) -> None:
+    """A channel of a hundred times the others' values would leave them two steps of 255."""
+    for name, factor in (("aw", 100), ("ab", 100), ("bw", 0.01)):
+        tensor = next(each for each in model.graph.initializer if each.name == name)
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        values[(slice(None), 0) if name == "bw" else 0] *= factor
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    found, exact = statistics(model), run(model)
+    kernels = next(onnx.numpy_helper.to_array(each) for each in model.graph.initializer if each.name == "bw")
+    scale = equalised(found["r"].most, kernels, 0.5, 1.0)
+    worst = [np.abs(run(quantise(model, {"b": each}, found)) - exact).max() for each in (scale, plain_scale(model))]
+    assert worst[0] < worst[1] / 10
+
+
+def test_equalised_scale_holds_the_largest_value_and_channels_that_are_always_zero() -> None:
+    most = np.array([0.0, 1.0, 50.0], np.float32)
+    kernels = np.ones((2, 3, 1, 1), np.float32)
+    scale = equalised(most, kernels, 0.75, 0.85)
+    assert scale.largest == pytest.approx(0.85 * max(most / scale.channels), rel=1e-3)
+    assert scale.channels[0] < scale.channels[1] < scale.channels[2]
+    # All of the excess in the weights: the data are alike. None of it: they stay as they are.
+    alike = most / equalised(most, kernels, 1.0, 1.0).channels
+    assert alike[1] == pytest.approx(alike[2], rel=1e-3)
+    assert len(set(equalised(most, kernels, 0.0, 1.0).channels)) == 1
+
+
 def test_unknown_convolution_is_an_error(model: onnx.ModelProto) -> None:
     with pytest.raises(ValueError, match="no convolution nowhere"):
-        quantise(model, {"nowhere": 1.0}, statistics(model))
+        quantise(model, {"nowhere": Scale(1.0, (1.0,) * 3)}, statistics(model))
 
 
 def test_weights_are_within_a_step_and_an_outlier_may_be_clipped() -> None:
@@ -114,5 +143,6 @@ def test_known_scales_belong_to_one_file() -> None:
     for digest, scales in json.loads(KNOWN.read_text()).items():
         assert len(digest) == 64
         assert scales
-        assert all(largest > 0 for largest in scales.values())
-        assert known_scales(digest) == scales
+        found = known_scales(digest)
+        assert list(found) == list(scales)
+        assert all(scale.largest > 0 and min(scale.channels) > 0 for scale in found.values())

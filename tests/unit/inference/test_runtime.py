@@ -13,7 +13,7 @@ import pytest
 from services.errors import EngineUnavailable
 from services.inference import runtime
 from services.inference.catalogue import CATALOGUE
-from services.inference.runtime import EngineSettings, Fast, Loaded, bf16_is_fast, int8_is_fast, open_session
+from services.inference.runtime import EngineSettings, Fast, Loaded, has_bf16, has_int8, open_session, processor
 from tests.support.waiting import ROOT
 
 SPEC, F32 = CATALOGUE["u2netp"], Path("f32.onnx")
@@ -127,7 +127,7 @@ def test_model_that_no_engine_takes_is_an_error(opened: Open) -> None:
         opened(EngineSettings(), refusing=ALL)
 
 
-def test_fast_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     for installed, flags, fast in (
         (True, "fpu avx512_vnni", True),
@@ -137,10 +137,10 @@ def test_fast_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypat
     ):
         monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
         cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\n")
-        assert int8_is_fast(cpuinfo) is fast, flags
+        assert has_int8(cpuinfo) is fast, flags
 
 
-def test_fast_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     for installed, flags, fast in (
         (True, "fpu amx_bf16", True),
@@ -150,8 +150,20 @@ def test_fast_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypat
     ):
         monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
         cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n")
-        assert bf16_is_fast(cpuinfo) is fast, flags
-    assert bf16_is_fast(tmp_path / "missing") is False
+        assert has_bf16(cpuinfo) is fast, flags
+    assert has_bf16(tmp_path / "missing") is False
+
+
+def test_processor_is_named_by_its_kind_and_the_instructions_that_it_shows(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    kind = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Xeon"
+    one = f"processor\t: {{}}\n{kind}\nflags\t\t: {{}}\n\n"
+    cpuinfo.write_text("".join(one.format(number, "fpu avx_vnni avx512_bf16 sse") for number in range(2)))
+    assert processor(cpuinfo) == "GenuineIntel 6 207 avx512_bf16 avx_vnni"
+    # A hypervisor that shows AMX makes another processor of it.
+    cpuinfo.write_text(one.format(0, "fpu avx_vnni avx512_bf16 amx_bf16"))
+    assert processor(cpuinfo) == "GenuineIntel 6 207 amx_bf16 avx512_bf16 avx_vnni"
+    assert processor(tmp_path / "missing") == ""
 
 
 def test_onnxruntime_sends_nothing_to_its_maker(tmp_path: Path) -> None:

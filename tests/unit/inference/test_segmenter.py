@@ -13,7 +13,7 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded, EngineUnavailable
-from services.inference import segmenter
+from services.inference import runtime, segmenter
 from services.inference.catalogue import ModelFile, ModelSpec, digest
 from services.inference.record import BF16_LIMIT, PREPARATION, Difference, Int8, Record
 from services.inference.runtime import EngineSettings, Fast, Loaded
@@ -75,7 +75,7 @@ def write_record(folder: Path, difference: float, int8: Difference | None = None
     record = Record(PREPARATION, *digests, [], 0.0, difference, None, None)
     if int8:
         SPEC.int8_path(folder).write_bytes(b"int8")
-        found = Int8(digest(SPEC.int8_path(folder)), {"a": 1.0}, {"f32": int8, "bf16": int8}, {}, {})
+        found = Int8(digest(SPEC.int8_path(folder)), ["a"], {"f32": int8, "bf16": int8}, {})
         record = replace(record, int8=found)
     SPEC.prepared_path(folder).with_suffix(".json").write_text(json.dumps(asdict(record)))
 
@@ -134,7 +134,13 @@ def test_bf16_needs_a_request_or_a_good_record(
 @pytest.mark.parametrize(
     ("precision", "error", "bf16", "int8", "expected"),
     [
-        ("auto", 0.001, True, True, ["mine.int8.prepared.onnx int8+bf16", "mine.prepared.onnx bf16"]),
+        (
+            "auto",
+            0.001,
+            True,
+            True,
+            ["mine.int8.prepared.onnx int8+bf16", "mine.int8.prepared.onnx int8+f32", "mine.prepared.onnx bf16"],
+        ),
         ("auto", 0.001, False, True, ["mine.int8.prepared.onnx int8+f32"]),
         ("auto", 0.001, True, False, ["mine.prepared.onnx bf16"]),
         ("auto", 0.01, True, True, ["mine.prepared.onnx bf16"]),
@@ -169,8 +175,8 @@ def offered(
         return Loaded(Session(), "openvino", "f32", path, "")
 
     monkeypatch.setattr(segmenter, "open_session", opened)
-    monkeypatch.setattr(segmenter, "bf16_is_fast", lambda: bf16)
-    monkeypatch.setattr(segmenter, "int8_is_fast", lambda: int8)
+    monkeypatch.setattr(runtime, "has_bf16", lambda: bf16)
+    monkeypatch.setattr(runtime, "has_int8", lambda: int8)
     load_segmenter(SPEC, folder, EngineSettings(precision=precision))
     return files
 
