@@ -1,7 +1,8 @@
 """Compare requests per second and latency over HTTP with those of rembg's own server, in alternating runs.
 
 `python -m benchmarks.versus_rembg`. Both use the same model and photographs and return PNG. rembg runs in its own
-virtual environment (`.bench/peer`), which the first run creates.
+virtual environment (`.bench/peer`), which the first run creates. The clients share the processors with the servers and
+do as little as possible: what they take for a request would slow down the faster server more often.
 """
 
 import argparse
@@ -10,16 +11,19 @@ import json
 import os
 import statistics
 import subprocess
-import threading
 import time
 import venv
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
 from rich.table import Table
+from urllib3.filepost import encode_multipart_formdata
 
+from benchmarks.load.client import exchange, run_all
+from benchmarks.load.client import post as request_of
 from benchmarks.stages import RESULTS, photo
 from tests.support.gunicorn import Gunicorn
 from tests.support.waiting import ROOT, free_port, poll
@@ -73,34 +77,41 @@ def main() -> None:
 
 def load(name: str, url: str, data: bytes, size: str, clients: int, seconds: float) -> Measurement:
     """Post from `clients` threads for `seconds`, each at least two requests, one after the other."""
+    port, request = photo_request(url, data)
     end = time.perf_counter() + seconds
     latencies: list[float] = []
+    failures: list[int | str] = []
 
     def client() -> None:
         done = 0
-        with requests.Session() as session:
-            while time.perf_counter() < end or done < 2:
-                start = time.perf_counter()
-                post(url, data, session)
-                latencies.append(time.perf_counter() - start)
-                done += 1
+        while time.perf_counter() < end or done < 2:
+            start = time.perf_counter()
+            status = exchange(port, request)
+            latencies.append(time.perf_counter() - start)
+            failures.extend([status] * (status != 200))
+            done += 1
 
     start = time.perf_counter()
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_all([client] * clients)
     elapsed = time.perf_counter() - start
+    if failures:
+        raise RuntimeError(f"{url} answered {failures[0]}")
     ordered = sorted(latencies)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
     return Measurement(name, size, clients, len(ordered), len(ordered) / elapsed, statistics.median(ordered), p95)
 
 
-def post(url: str, data: bytes, session: requests.Session | None = None) -> None:
+def photo_request(url: str, data: bytes) -> tuple[int, bytes]:
+    """Return the port, and the request that posts the image as a form."""
+    body, kind = encode_multipart_formdata({"model": "u2netp", "file": ("photo.jpg", data, "image/jpeg")})
+    place = urlsplit(url)
+    return place.port or 80, request_of(body, f"{place.path}?{place.query}", kind)
+
+
+def post(url: str, data: bytes) -> None:
     """Post the image. Raises RuntimeError unless the response is a PNG."""
     files = {"file": ("photo.jpg", data, "image/jpeg")}
-    answer = (session or requests).post(url, files=files, data={"model": "u2netp"}, timeout=300)
+    answer = requests.post(url, files=files, data={"model": "u2netp"}, timeout=300)
     if answer.status_code != 200 or answer.content[:4] != b"\x89PNG":
         raise RuntimeError(f"{url} answered {answer.status_code}: {answer.text[:200]}")
 
