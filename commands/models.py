@@ -56,8 +56,8 @@ def prepare_model(name: str) -> None:
     from services.inference.calibration import calibration_photos
     from services.inference.custom import find_spec
     from services.inference.prepare import prepare
+    from services.inference.processor import PRECISIONS, has_instructions, processor, usual_precisions
     from services.inference.record import read_record
-    from services.inference.runtime import PRECISIONS, has_instructions, processor
 
     settings = load_settings()
     folder = settings.rembg_session_path
@@ -77,7 +77,7 @@ def prepare_model(name: str) -> None:
     for precision in PRECISIONS:
         if record.int8 or "int8" not in precision:
             click.echo(f"{name}: {_precision_line(record, precision)}")
-    best = record.usable([one for one in PRECISIONS if has_instructions(one)], processor())
+    best = record.usable(processor(), usual_precisions())
     click.echo(f"{name}: runs in {best[0] if best else 'f32'} here")
 
 

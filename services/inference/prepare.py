@@ -19,9 +19,10 @@ from services.inference.catalogue import ModelSpec, check_file, digest
 from services.inference.differences import difference, measured_difference, plain_masks, time_ratio
 from services.inference.graph import Floats
 from services.inference.int8 import Scale, known_scales, quantise
+from services.inference.processor import PRECISIONS, has_instructions, processor
 from services.inference.recentre import recentre, watched_tensors
 from services.inference.record import PREPARATION, Int8, Record
-from services.inference.runtime import PRECISIONS, EngineSettings, Fast, has_instructions, processor
+from services.inference.runtime import EngineSettings, Fast
 from services.inference.segmenter import RembgSegmenter
 from services.inference.side_outputs import fuse_side_outputs, single_channels
 

@@ -83,16 +83,14 @@ class Record:
         slow = self.times.get(precision, 0.0) > 1 - LEAST_GAIN
         return why or (f"a mask takes {self.times[precision]:.2f} of the time of f32" if slow else "")
 
-    def usable(self, precisions: Sequence[str], processor: str) -> list[str]:
-        """Return those of the precisions that may be used automatically, fastest first.
+    def usable(self, processor: str, usual: Sequence[str]) -> list[str]:
+        """Return the precisions that may be used automatically, fastest first.
 
-        A processor that did not measure the times keeps the given order.
+        On a processor that did not measure the times: those of `usual`, in its order.
         """
         if not processor or processor != self.processor:
-            return [one for one in precisions if not replace(self, times={}).refusal(one)]
-        return sorted(
-            (one for one in precisions if one in self.times and not self.refusal(one)), key=self.times.__getitem__
-        )
+            return [one for one in usual if not replace(self, times={}).refusal(one)]
+        return sorted((one for one in self.times if not self.refusal(one)), key=self.times.__getitem__)
 
 
 def read_record(spec: ModelSpec, folder: Path) -> Record | None:

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,11 +29,6 @@ CUDA_F32: Final[Provider] = (
     "CUDAExecutionProvider",
     {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
 )
-# Other than f32, usually fastest first.
-PRECISIONS: Final = ("int8+bf16", "int8+f32", "bf16")
-CPUINFO: Final = Path("/proc/cpuinfo")
-BF16_FLAGS: Final = frozenset({"amx_bf16", "avx512_bf16"})
-INT8_FLAGS: Final = frozenset({"amx_int8", "avx512_vnni", "avx_vnni"})
 
 
 @dataclass(frozen=True)
@@ -130,41 +124,6 @@ def _attempts(
 
 def _openvino(precision: str) -> Provider:
     return OPENVINO, {"precision": precision}
-
-
-def has_instructions(precision: str) -> bool:
-    """Return whether this processor computes in `bf16`, `int8+bf16` or `int8+f32` itself, and an engine can use it."""
-    return ("bf16" not in precision or has_bf16()) and ("int8" not in precision or has_int8())
-
-
-def has_bf16(cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether this processor multiplies bf16 itself (AMX or AVX512-BF16) and an engine here can use it."""
-    return bool(_flags(cpuinfo) & BF16_FLAGS) and has_openvino()
-
-
-def has_int8(cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether this processor sums products of int8 itself (VNNI, AMX) and an engine here can use it."""
-    return bool(_flags(cpuinfo) & INT8_FLAGS) and has_openvino()
-
-
-def processor(cpuinfo: Path = CPUINFO) -> str:
-    """Return the processor's maker, family, model and instructions that count here; "" where that is unknown.
-
-    Two processors of the same name need not take the same time: a hypervisor may hide instructions of one.
-    """
-    found = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: (.+)$", _text(cpuinfo), re.MULTILINE))
-    return " ".join([*found.values(), *sorted(_flags(cpuinfo) & (BF16_FLAGS | INT8_FLAGS))])
-
-
-def _flags(cpuinfo: Path) -> set[str]:
-    return set(_text(cpuinfo).partition("flags")[2].partition("\n")[0].split())
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def import_rembg() -> Any:

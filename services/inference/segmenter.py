@@ -13,16 +13,9 @@ from services.capacity.deadline import Deadline
 from services.imaging.prompt import Prompt
 from services.imaging.rasters import Mask
 from services.inference.catalogue import ModelSpec, check_file, digest
+from services.inference.processor import processor, usual_precisions
 from services.inference.record import read_record
-from services.inference.runtime import (
-    PRECISIONS,
-    EngineSettings,
-    Fast,
-    Precision,
-    has_instructions,
-    open_session,
-    processor,
-)
+from services.inference.runtime import EngineSettings, Fast, Precision, open_session
 from services.inference.sam import SamSession
 from services.inference.terminable import TerminableSession
 
@@ -128,7 +121,7 @@ def _fast_files(spec: ModelSpec, folder: Path, precision: Precision) -> list[Fas
         return [Fast(spec.prepared_path(folder) if record else spec.path(folder), "bf16")]
     if precision == "f32" or not record:
         return []
-    found = record.usable([one for one in PRECISIONS if has_instructions(one)], processor())
+    found = record.usable(processor(), usual_precisions())
     if precision == "int8" and record.int8:
         asked = [one for one in found if one.startswith("int8")] or ["int8+f32"]
         found = asked + [one for one in found if one not in asked]

@@ -20,9 +20,10 @@ from services.inference import registry as sessions
 from services.inference import runtime as engine
 from services.inference.catalogue import CATALOGUE
 from services.inference.openvino import has_openvino
+from services.inference.processor import has_bf16, has_int8
 from services.inference.record import INT8_LIMIT, INT8_WORST_LIMIT
 from services.inference.registry import Models
-from services.inference.runtime import EngineSettings, has_bf16, has_int8
+from services.inference.runtime import EngineSettings
 from services.inference.segmenter import RembgSegmenter, load_segmenter
 from tests.support.gunicorn import Gunicorn
 from tests.support.waiting import ROOT, poll

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from services.inference.processor import has_bf16, processor
 from services.inference.record import read_record
-from services.inference.runtime import has_bf16, processor
 from tests.support.tiny_models import stand_in
 
 

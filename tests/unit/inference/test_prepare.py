@@ -14,8 +14,8 @@ from services.inference import prepare as module
 from services.inference.calibration import calibration_photos
 from services.inference.catalogue import CATALOGUE
 from services.inference.prepare import prepare
+from services.inference.processor import PRECISIONS, has_bf16, processor
 from services.inference.record import BF16_LIMIT, INT8_LIMIT, INT8_WORST_LIMIT, read_record
-from services.inference.runtime import PRECISIONS, has_bf16, processor
 from tests.support.tiny_models import stand_in
 from tests.support.waiting import ROOT
 

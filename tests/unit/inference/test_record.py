@@ -97,26 +97,26 @@ def test_bf16_is_good_while_both_differences_are_small() -> None:
 
 def test_precisions_are_tried_in_the_order_of_the_times_that_this_processor_measured() -> None:
     record = replace(RECORD, int8=INT8, processor="this", times={"bf16": 0.9, "int8+bf16": 0.5, "int8+f32": 0.4})
-    assert record.usable(ALL, "this") == ["int8+f32", "int8+bf16", "bf16"]
+    assert record.usable("this", ALL) == ["int8+f32", "int8+bf16", "bf16"]
     # Another processor's times say nothing here.
-    assert record.usable(ALL, "another") == list(ALL)
-    assert replace(record, processor="").usable(ALL, "") == list(ALL)
+    assert record.usable("another", ALL) == list(ALL)
+    assert replace(record, processor="").usable("", ALL) == list(ALL)
 
 
 def test_precision_that_saves_no_time_on_this_processor_is_not_used() -> None:
     record = replace(RECORD, int8=INT8, processor="this", times={"bf16": 1.5, "int8+bf16": 0.96, "int8+f32": 0.94})
-    assert record.usable(ALL, "this") == ["int8+f32"]
+    assert record.usable("this", ALL) == ["int8+f32"]
     assert record.refusal("bf16") == "a mask takes 1.50 of the time of f32"
-    assert record.usable(ALL, "another") == list(ALL)
+    assert record.usable("another", ALL) == list(ALL)
 
 
 def test_precision_that_this_processor_could_not_measure_is_not_used() -> None:
-    assert replace(RECORD, int8=INT8, processor="this", times={"int8+f32": 0.4}).usable(ALL, "this") == ["int8+f32"]
+    assert replace(RECORD, int8=INT8, processor="this", times={"int8+f32": 0.4}).usable("this", ALL) == ["int8+f32"]
 
 
 def test_precision_whose_masks_differ_is_not_used_however_fast_it_is() -> None:
     bad = replace(INT8, emulated={"f32": GOOD, "bf16": replace(GOOD, mean=1.0)})
     record = replace(RECORD, int8=bad, processor="this", times={"bf16": 0.6, "int8+bf16": 0.1, "int8+f32": 0.5})
-    assert record.usable(ALL, "this") == ["int8+f32", "bf16"]
-    assert record.usable(ALL, "another") == ["int8+f32", "bf16"]
-    assert replace(RECORD, int8=None).usable(ALL, "another") == ["bf16"]
+    assert record.usable("this", ALL) == ["int8+f32", "bf16"]
+    assert record.usable("another", ALL) == ["int8+f32", "bf16"]
+    assert replace(RECORD, int8=None).usable("another", ALL) == ["bf16"]

@@ -13,7 +13,7 @@ import pytest
 from services.errors import EngineUnavailable
 from services.inference import runtime
 from services.inference.catalogue import CATALOGUE
-from services.inference.runtime import EngineSettings, Fast, Loaded, has_bf16, has_int8, open_session, processor
+from services.inference.runtime import EngineSettings, Fast, Loaded, open_session
 from tests.support.waiting import ROOT
 
 SPEC, F32 = CATALOGUE["u2netp"], Path("f32.onnx")
@@ -125,45 +125,6 @@ def test_damaged_file_is_not_tried_on_another_engine(opened: Open, attempts: lis
 def test_model_that_no_engine_takes_is_an_error(opened: Open) -> None:
     with pytest.raises(EngineUnavailable, match=r"cuda refused .*; openvino refused .*; onnxruntime refused"):
         opened(EngineSettings(), refusing=ALL)
-
-
-def test_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    for installed, flags, fast in (
-        (True, "fpu avx512_vnni", True),
-        (True, "fpu avx_vnni sse", True),
-        (True, "fpu avx512_bf16", False),
-        (False, "fpu avx512_vnni", False),
-    ):
-        monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
-        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\n")
-        assert has_int8(cpuinfo) is fast, flags
-
-
-def test_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    for installed, flags, fast in (
-        (True, "fpu amx_bf16", True),
-        (True, "fpu avx512_bf16 sse", True),
-        (True, "fpu avx512f", False),
-        (False, "fpu amx_bf16", False),
-    ):
-        monkeypatch.setattr(runtime, "has_openvino", lambda installed=installed: installed)
-        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n")
-        assert has_bf16(cpuinfo) is fast, flags
-    assert has_bf16(tmp_path / "missing") is False
-
-
-def test_processor_is_named_by_its_kind_and_the_instructions_that_it_shows(tmp_path: Path) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    kind = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Xeon"
-    one = f"processor\t: {{}}\n{kind}\nflags\t\t: {{}}\n\n"
-    cpuinfo.write_text("".join(one.format(number, "fpu avx_vnni avx512_bf16 sse") for number in range(2)))
-    assert processor(cpuinfo) == "GenuineIntel 6 207 avx512_bf16 avx_vnni"
-    # A hypervisor that shows AMX makes another processor of it.
-    cpuinfo.write_text(one.format(0, "fpu avx_vnni avx512_bf16 amx_bf16"))
-    assert processor(cpuinfo) == "GenuineIntel 6 207 amx_bf16 avx512_bf16 avx_vnni"
-    assert processor(tmp_path / "missing") == ""
 
 
 def test_onnxruntime_sends_nothing_to_its_maker(tmp_path: Path) -> None:

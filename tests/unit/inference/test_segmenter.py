@@ -13,8 +13,9 @@ from PIL import Image
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded, EngineUnavailable
-from services.inference import runtime, segmenter
+from services.inference import segmenter
 from services.inference.catalogue import ModelFile, ModelSpec, digest
+from services.inference.processor import PRECISIONS
 from services.inference.record import BF16_LIMIT, PREPARATION, Difference, Int8, Record
 from services.inference.runtime import EngineSettings, Fast, Loaded
 from services.inference.segmenter import RembgSegmenter, load_segmenter
@@ -175,8 +176,9 @@ def offered(
         return Loaded(Session(), "openvino", "f32", path, "")
 
     monkeypatch.setattr(segmenter, "open_session", opened)
-    monkeypatch.setattr(runtime, "has_bf16", lambda: bf16)
-    monkeypatch.setattr(runtime, "has_int8", lambda: int8)
+    lacking = [name for name, there in (("bf16", bf16), ("int8", int8)) if not there]
+    usual = [one for one in PRECISIONS if not any(name in one for name in lacking)]
+    monkeypatch.setattr(segmenter, "usual_precisions", lambda: usual)
     load_segmenter(SPEC, folder, EngineSettings(precision=precision))
     return files
 
