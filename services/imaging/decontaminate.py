@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.imaging.blend import on_grey
-from services.imaging.edges.grid import Cells
+from services.imaging.edges.grid import Cells, around
 from services.imaging.rasters import Matte, Photo, Plane
 
 ACROSS: Final = 400  # cells along the longer side
@@ -22,6 +22,8 @@ ACROSS: Final = 400  # cells along the longer side
 LEAST, MOST = np.array([3]), np.array([251])
 # (downsample factor, radius) of the blurs, one after the other.
 BLUR_PASSES: Final = ((2, 6), (1, 6), (1, 2))
+# Cells around the marked ones from which blurs and resizing bring colours.
+REACH: Final = 24
 TINY: Final = 1e-6
 
 
@@ -39,7 +41,9 @@ def decontaminate(photo: Photo, matte: Matte) -> Photo:
     if not marked.any():
         return photo
     pixels = on_grey(photo)
-    foreground, contrast = map(cells.pad, _estimates(cells.samples(pixels), cells.samples(matte)))
+    window = around(marked, REACH)
+    estimates = _estimates(cells.samples(pixels)[window], cells.samples(matte)[window])
+    foreground, contrast = (cells.pad(estimate, window) for estimate in estimates)
     result = np.require(photo.pixels, requirements="W")
     for tile in cells.tiles(marked):
         alpha = cv2.cvtColor(matte[tile.pixels] * np.float32(1 / 255), cv2.COLOR_GRAY2RGB)

@@ -91,9 +91,14 @@ class Cells:
         kept[-1, -1] |= marked[tall:, wide:].any()
         return kept
 
-    def pad(self, values: Plane) -> Plane:
-        """Add the margin that `Tile.grown` needs to one value a cell."""
-        return np.asarray(cv2.copyMakeBorder(values, 1, 2, 1, 2, cv2.BORDER_REPLICATE), dtype=np.float32)
+    def pad(self, values: Plane, place: tuple[slice, slice] = (slice(None), slice(None))) -> Plane:
+        """Add the margin that `Tile.grown` needs to one value a cell; `values` may be those of the rows and columns of
+        `place` alone, then the outermost ones stand for all beyond.
+        """
+        (wide, tall), (rows, columns) = self.size, place
+        (top, bottom, _), (left, right, _) = rows.indices(tall), columns.indices(wide)
+        margins = (top + 1, tall - bottom + 2, left + 1, wide - right + 2)
+        return np.asarray(cv2.copyMakeBorder(values, *margins, cv2.BORDER_REPLICATE), dtype=np.float32)
 
     def tiles(self, marked: NDArray[np.bool_]) -> Iterator["Tile"]:
         """Yield every tile that holds a marked cell, no larger than the marked cells in it."""

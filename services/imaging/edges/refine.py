@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.imaging.blend import on_grey
-from services.imaging.edges.guided import CONTRAST, PASSES, Beliefs, GridPhoto, Pass, follow, grip
+from services.imaging.edges.guided import CONTRAST, Beliefs, GridPhoto, Pass, follow, grip, passes
 from services.imaging.edges.trust import SoftMatte, guard
 from services.imaging.options import Edges, Options
 from services.imaging.rasters import Mask, Matte, Photo, Pixels
@@ -51,7 +51,7 @@ def refine(mask: Mask, photo: Photo, options: Options, deadline: Deadline) -> Ma
     if options.edges is not Edges.SOFT:
         soft, known = matte, mask
         given = Given(mask, soft, on_grey(photo))
-        for look in PASSES[options.edges]:
+        for look in passes(options.edges, max(photo.width, photo.height)):
             known = matte = _guided_by_photo(given, known, matte, look, deadline)
         # A photo that is a cut-out already: its own edge is the better one and is not cut twice.
         matte = _weighed_by_size(matte, soft) if photo.alpha is None else np.maximum(matte, soft)

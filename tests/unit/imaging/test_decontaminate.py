@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.imaging import decontaminate as module
 from services.imaging.decontaminate import decontaminate
 from services.imaging.rasters import Photo
 
@@ -96,3 +97,26 @@ def test_half_transparent_pixels_of_the_input_keep_their_colour() -> None:
     alpha = np.tile(np.linspace(0, 255, 300).astype(np.uint8), (200, 1))
     found = decontaminate(Photo(pixels.copy(), alpha), alpha).pixels
     assert np.array_equal(found, pixels)
+
+
+def test_colours_are_estimated_around_the_soft_edge_alone_and_are_those_of_the_whole_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    height, width = 300, 380
+    matte = np.full((height, width), 255, np.uint8)
+    matte[60:160, 80:220] = 0  # a hole: its edge has the subject all around
+    matte = np.asarray(cv2.blur(matte, (13, 13)), dtype=np.uint8)
+    pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    seen = []
+    estimates = module._estimates
+
+    def noted(colour: Floats, cover: Floats) -> tuple[Floats, Floats]:
+        seen.append(colour.shape[0] * colour.shape[1])
+        return estimates(colour, cover)
+
+    monkeypatch.setattr(module, "_estimates", noted)
+    found = decontaminate(Photo(pixels.copy()), matte).pixels
+    monkeypatch.setattr(module, "REACH", max(height, width))
+    whole = decontaminate(Photo(pixels.copy()), matte).pixels
+    assert seen[0] < 0.3 * seen[1] == 0.3 * height * width
+    assert np.abs(found.astype(int) - whole).max() <= 1

@@ -76,6 +76,17 @@ def test_grown_values_are_bilinear_between_the_cells() -> None:
     np.testing.assert_allclose(grown, np.tile(expected, (24, 1)), atol=1e-5)
 
 
+def test_values_of_a_block_of_cells_are_padded_to_those_of_all() -> None:
+    cells = Cells(40, 24, 4)
+    values = np.arange(60, dtype=np.float32).reshape(6, 10)
+    for block in ((slice(2, 5), slice(4, 9)), (slice(2, 50), slice(0, 12)), (slice(None), slice(None))):
+        whole, part = cells.pad(values), cells.pad(values[block], block)
+        assert part.shape == whole.shape
+        inside = np.zeros((6, 10), np.bool_)
+        inside[block] = True
+        assert np.array_equal(part[1:-2, 1:-2][inside], values[inside])
+
+
 def test_rectangle_around_marks_has_a_margin_and_starts_at_even_cells() -> None:
     marked = np.zeros((40, 30), np.bool_)
     marked[20, 9] = marked[22, 12] = True

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from services.capacity.deadline import Deadline
 from services.errors import DeadlineExceeded
-from services.imaging.edges.guided import GRIP, PASSES, REFINED, Beliefs, GridPhoto, Keep, follow, grip
+from services.imaging.edges.grid import Cells
+from services.imaging.edges.guided import GRIP, PASSES, REFINED, Beliefs, GridPhoto, Keep, follow, grip, passes
 from services.imaging.options import Edges
 from services.imaging.rasters import Plane
 
@@ -59,3 +60,20 @@ def test_certainty_is_kept_firmly_and_one_half_not_at_all() -> None:
 def test_matting_begins_as_refined_does() -> None:
     assert PASSES[Edges.MATTING][0] == PASSES[Edges.REFINED][0]
     assert Edges.SOFT not in PASSES
+
+
+@pytest.mark.parametrize("edges", [Edges.REFINED, Edges.MATTING])
+def test_a_photo_is_first_solved_on_200_to_500_cells_along_its_longer_side(edges: Edges) -> None:
+    for longer in range(300, 5001):
+        cells = Cells.about(longer, longer, passes(edges, longer)[0].side)
+        assert 200 <= max(cells.size) <= 500, longer
+
+
+def test_cells_of_two_pixels_have_windows_of_as_many_pixels() -> None:
+    def windows(longer: int) -> list[int]:
+        (only,) = passes(Edges.REFINED, longer)
+        side = Cells.about(longer, longer, only.side).side
+        return [level.radius * level.divisor * side for level in only.levels]
+
+    assert windows(400) == [18, 8]
+    assert windows(401) == windows(599) == [16, 8]
