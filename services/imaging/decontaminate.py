@@ -21,7 +21,7 @@ ACROSS: Final = 400  # cells along the longer side
 # Alpha beyond which a wrong colour is invisible.
 LEAST, MOST = np.array([3]), np.array([251])
 # (downsample factor, radius) of the blurs, one after the other.
-BLUR_PASSES: Final = ((2, 6), (1, 6), (1, 2))
+BLUR_PASSES: Final = ((2, 6), (1, 6), (1, 1))
 # Cells around the marked ones from which blurs and resizing bring colours.
 REACH: Final = 24
 TINY: Final = 1e-6
