@@ -1,6 +1,7 @@
 """What this processor computes itself, and in which precisions it is fast."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,9 @@ def _flags(cpuinfo: Path) -> set[str]:
 
 
 def _text(path: Path) -> str:
+    """Return the lines of the first processor: there may be hundreds, all of one kind."""
     try:
-        return path.read_text()
+        with path.open() as file:
+            return "".join(takewhile(str.strip, file))
     except OSError:
         return ""

@@ -1,5 +1,6 @@
 """What a processor computes itself, from what the kernel says of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,31 +9,31 @@ from services.inference import processor as module
 from services.inference.processor import has_bf16, has_int8, processor, usual_precisions
 
 
-def test_int8_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    for installed, flags, fast in (
-        (True, "fpu avx512_vnni", True),
-        (True, "fpu avx_vnni sse", True),
-        (True, "fpu avx512_bf16", False),
-        (False, "fpu avx512_vnni", False),
-    ):
-        monkeypatch.setattr(module, "has_openvino", lambda installed=installed: installed)
-        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\n")
-        assert has_int8(cpuinfo) is fast, flags
-
-
-def test_bf16_needs_a_processor_flag_and_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    for installed, flags, fast in (
-        (True, "fpu amx_bf16", True),
-        (True, "fpu avx512_bf16 sse", True),
-        (True, "fpu avx512f", False),
-        (False, "fpu amx_bf16", False),
-    ):
-        monkeypatch.setattr(module, "has_openvino", lambda installed=installed: installed)
-        cpuinfo.write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n")
-        assert has_bf16(cpuinfo) is fast, flags
-    assert has_bf16(tmp_path / "missing") is False
+@pytest.mark.parametrize(
+    ("has", "installed", "flags", "expected"),
+    [
+        (has_int8, True, "fpu avx512_vnni", True),
+        (has_int8, True, "fpu avx_vnni sse", True),
+        (has_int8, True, "fpu avx512_bf16", False),
+        (has_int8, False, "fpu avx512_vnni", False),
+        (has_bf16, True, "fpu amx_bf16", True),
+        (has_bf16, True, "fpu avx512_bf16 sse", True),
+        (has_bf16, True, "fpu avx512f", False),
+        (has_bf16, False, "fpu amx_bf16", False),
+    ],
+)
+def test_precision_needs_a_processor_flag_and_openvino(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has: Callable[[Path], bool],
+    installed: bool,
+    flags: str,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(module, "has_openvino", lambda: installed)
+    (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16 avx_vnni\n")
+    assert has(tmp_path / "cpuinfo") is expected
+    assert has(tmp_path / "missing") is False
 
 
 @pytest.mark.parametrize(
