@@ -16,6 +16,7 @@ from PIL import Image
 from services.errors import EngineUnavailable
 from services.inference.catalogue import ModelSpec
 from services.inference.custom import CustomSession
+from services.inference.normalize import normalizer
 from services.inference.openvino import PROVIDER as OPENVINO
 from services.inference.openvino import OpenVinoSession, has_openvino, import_openvino
 from services.inference.sam import SamSession
@@ -173,6 +174,7 @@ def rembg_session(spec: ModelSpec, path: Path, providers: list[Provider], thread
     # rembg's constructor would download the file and knows only ONNX Runtime: ours is here and checked.
     session = base.__new__(base)
     session.model_name, session.inner_session = spec.name, _inner_session(path, providers, threads)
+    session.normalize = normalizer(session.inner_session)
     return session
 
 
