@@ -93,12 +93,12 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def upload_slowly(port: int, request: bytes) -> int | str:
+def upload_slowly(port: int, request: bytes, piece_bytes: int = PIECE_BYTES) -> int | str:
     """Send the request in small pieces, as over a slow line; return the status or the error's name."""
     try:
         with socket.create_connection(("127.0.0.1", port), 90) as connection:
-            for start in range(0, len(request), PIECE_BYTES):
-                connection.sendall(request[start : start + PIECE_BYTES])
+            for start in range(0, len(request), piece_bytes):
+                connection.sendall(request[start : start + piece_bytes])
                 time.sleep(PIECE_SECONDS)
             return int(connection.recv(12)[9:])
     except (OSError, ValueError) as exc:

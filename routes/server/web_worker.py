@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from config import Settings
@@ -18,6 +19,8 @@ PRESSED_SECONDS: Final = 5.0
 SENDING_SECONDS: Final = 2.0
 # Younger connections are not closed to make room for others.
 NEW_SECONDS: Final = 1.0
+# A second: an upload that is slower counts as idle.
+UPLOAD_BYTES: Final = 1024
 CHECK_SECONDS: Final = 0.25
 # A worker is not replaced for its memory before this age, and looks at it this often.
 MIN_AGE_SECONDS: Final = 60.0
@@ -57,19 +60,23 @@ class WebWorker(PollingWorker):
             self.drop(conn)
 
     def least_useful(self, now: float) -> Connection | None:
-        """Return a connection that is closing; else the slowest without a request, of the peer that has the most of
-        them; else one that is kept alive; else the last queued request of a peer that has half of all connections."""
+        """Return a connection that is closing; else one of the peer that has half of all connections: an idle one, its
+        last queued request, or the slowest; else any idle one, or the slowest."""
         if self.lingering:
             return next(iter(self.lingering))
-        if idle := [conn for conn in self.waiting if now - conn.since > NEW_SECONDS]:
-            held = Counter(conn.peer for conn in idle)
-            return max(idle, key=lambda conn: (held[conn.peer], -conn.rate(now)))
-        if self.keepalived_conns:
-            kept: Connection = self.keepalived_conns[0]
-            return kept
         held = Counter(conn.peer for conn in (*self.waiting, *self.ready, *self.busy) if self.has_share(conn))
-        queued = [conn for conn in self.ready if held[conn.peer] > self.worker_connections // 2]
-        return queued[-1] if queued else next(iter(self.waiting), None)
+        greedy = {peer for peer, count in held.items() if count > self.worker_connections // 2}
+        waiting = [conn for conn in self.waiting if conn.peer in greedy]
+        kept = [conn for conn in self.keepalived_conns if conn.peer in greedy]
+        queued = [conn for conn in self.ready if conn.peer in greedy]
+        old = [conn for conn in self.waiting if now - conn.since > NEW_SECONDS]
+        return (
+            idle(waiting, kept, now)
+            or next(reversed(queued), None)
+            or slowest(waiting, now)
+            or idle(old, self.keepalived_conns, now)
+            or slowest(old or self.waiting, now)
+        )
 
     def murder_keepalived(self, force: bool = False) -> None:
         """End connections whose time is over; called at least every second."""
@@ -148,3 +155,15 @@ class WebWorker(PollingWorker):
         for conn in self.waiting:
             if not conn.received:
                 conn.deadline = min(conn.deadline, deadline)
+
+
+def idle(waiting: Collection[Connection], kept: Iterable[Connection], now: float) -> Connection | None:
+    """Return the slowest connection that is no longer new and sends no upload; else the one kept alive longest."""
+    silent = [conn for conn in waiting if not conn.has_header or conn.rate(now) < UPLOAD_BYTES]
+    return slowest([conn for conn in silent if now - conn.since > NEW_SECONDS], now) or next(iter(kept), None)
+
+
+def slowest(connections: Collection[Connection], now: float) -> Connection | None:
+    """Return the slowest connection of the peer that has the most of them."""
+    held = Counter(conn.peer for conn in connections)
+    return max(connections, key=lambda conn: (held[conn.peer], -conn.rate(now)), default=None)

