@@ -1,5 +1,6 @@
 """Job metrics: gauges from the database, counters from Redis, and scrapes that do not block."""
 
+import functools
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ from services.jobs.tables import Job, JobItem, item_id
 from services.jobs.webhooks.delivery import Webhooks
 from services.jobs.webhooks.signatures import Signer
 from services.net.client import Outbound
+from services.persistence import redis
 from services.persistence.database import Database
 from tests.support.jobs import FakeQueue, claim_item, insert_job
 from tests.support.servers.webhooks import SECRET, Receiver, attempt_due, ended
@@ -43,7 +45,10 @@ def url(valkey: ValkeyServer) -> str:
 
 
 @pytest.fixture
-def counters(url: str) -> JobCounters:
+def counters(url: str, monkeypatch: pytest.MonkeyPatch) -> JobCounters:
+    """Counters that wait for Redis: on a busy machine its 0.1 s may be over before it answers."""
+    monkeypatch.setattr(redis, "OPTIONAL_REDIS_SECONDS", 10)
+    monkeypatch.setattr(redis, "connect", functools.partial(redis.connect, seconds=10))
     return JobCounters(url)
 
 
@@ -172,6 +177,7 @@ def test_a_slow_database_has_gauges_in_every_scrape(
         return False
 
     monkeypatch.setattr(database, "exists", exists)
+    monkeypatch.setattr(job_figures, "PATIENCE_SECONDS", 10)
     assert [family.name for family in JobMetricsCollector(database, counters).collect()]
 
 
