@@ -36,6 +36,7 @@ def test_file_pipe_and_http_give_the_same_bytes(tmp_path: Path, jpeg: bytes, ser
     assert (tmp_path / "out.webp").read_bytes() == piped.stdout == answer.content
 
 
+@pytest.mark.long
 def test_canvas_is_the_same_by_every_way(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
     asked = {"canvas": "300x200", "scale": "80%", "enlarge": "never", "background_blur": "30", "format": "jpeg"}
     options = [word for name, value in asked.items() for word in ("-O", f"{name}={value}")]
@@ -52,6 +53,7 @@ def test_canvas_is_the_same_by_every_way(tmp_path: Path, jpeg: bytes, server: Gu
     assert piped.stdout == form.content == query.content == in_json
 
 
+@pytest.mark.long
 def test_background_image_is_read_from_its_path(tmp_path: Path, jpeg: bytes, server: Gunicorn) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     Image.new("RGB", (50, 50), "teal").save(tmp_path / "behind.png")
@@ -180,6 +182,7 @@ def test_report_names_each_failure_and_each_file_that_is_left_out(shop: Path, tm
     assert b"Left out (hidden): 1" in done.stderr
 
 
+@pytest.mark.long
 def test_folder_with_other_jobs_gives_the_same_bytes(shop: Path, tmp_path: Path, jpeg: bytes) -> None:
     (shop / "shoes/red.jpg").write_bytes(jpeg)
     for jobs in ("1", "3"):
@@ -188,6 +191,7 @@ def test_folder_with_other_jobs_gives_the_same_bytes(shop: Path, tmp_path: Path,
         assert path.read_bytes() == (tmp_path / "3" / path.relative_to(tmp_path / "1")).read_bytes()
 
 
+@pytest.mark.long
 def test_nothing_done_exits_with_two(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     empty = quick_cli("remove", tmp_path / "in", "-o", tmp_path / "out")

@@ -23,6 +23,7 @@ def shell(line: str, folder: Path, models: Path = ROOT / "models") -> subprocess
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no other names than UTF-8")
+@pytest.mark.long
 def test_report_holds_names_that_are_no_utf_8(tmp_path: Path, small: bytes) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / f"in/{NOT_UTF_8}.jpg").write_bytes(small)
@@ -32,6 +33,7 @@ def test_report_holds_names_that_are_no_utf_8(tmp_path: Path, small: bytes) -> N
     assert (tmp_path / f"out/{NOT_UTF_8}-no-bg.png").exists()
 
 
+@pytest.mark.long
 def test_long_name_of_wide_letters_has_a_result(tmp_path: Path, small: bytes) -> None:
     # 240 bytes and the ending, of 255 that a name may have.
     path = tmp_path / f"{'写' * 80}.jpg"

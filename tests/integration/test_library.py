@@ -42,6 +42,7 @@ def test_bytes_and_path_give_the_bytes_of_the_command_line(warm: Remover, tmp_pa
     assert remove(str(tmp_path / "photo.jpg"), session=warm, format="webp", crop=True, scale="80%") == made.stdout
 
 
+@pytest.mark.long
 def test_animation_gives_the_bytes_of_the_command_line(warm: Remover, tmp_path: Path) -> None:
     (tmp_path / "clip.gif").write_bytes(disc(3))
     done = cli("remove", tmp_path / "clip.gif", "--animated", "-O", "edges=soft", "-o", tmp_path / "out.gif")

@@ -82,6 +82,7 @@ def test_openvino_f32_masks_match_onnxruntime(photo: Load) -> None:
 
 
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no bf16")
+@pytest.mark.long
 def test_bf16_matches_f32_masks(photo: Load) -> None:
     exact, fast = load(precision="f32"), load(precision="bf16")
     assert (fast.engine, fast.precision) == ("openvino", "bf16")

@@ -71,6 +71,7 @@ def test_signal_finishes_the_current_picture_and_the_next_start_does_the_rest(
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no other names than UTF-8")
+@pytest.mark.long
 def test_name_that_is_no_utf_8_ends_neither_the_watch_nor_its_events(
     folder: Path, tmp_path: Path, small: bytes
 ) -> None:

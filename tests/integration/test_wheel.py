@@ -99,6 +99,7 @@ def test_installed_command_removes_a_background_from_any_folder(installed: Path,
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_library_works_beside_modules_with_the_names_of_ours(installed: Path, tmp_path: Path, jpeg: bytes) -> None:
     for name in ("config", "services", "bootstrap", "paths", "library"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('this is the other project')")

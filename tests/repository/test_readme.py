@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -52,8 +53,21 @@ def results(folder: Path) -> list[Image.Image]:
     return [Image.open(path) for path in made]
 
 
+def shell_examples() -> list[Any]:
+    """The examples in bash. Those of the command line load the model for each command: the guides' are long."""
+    readme = (ROOT / "README.md").read_text()
+    return [
+        pytest.param(
+            text,
+            marks=pytest.mark.long if "cli.py" in text and text not in readme else (),
+            id=text.split("\n")[0][:60],
+        )
+        for text in examples("bash")
+    ]
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-@pytest.mark.parametrize("example", examples("bash"), ids=lambda text: text.split("\n")[0][:60])
+@pytest.mark.parametrize("example", shell_examples())
 def test_shell_examples_run(folder: Path, server: Gunicorn, example: str) -> None:
     script = example.replace("http://localhost:5001", server.url)
     command = ["bash", "-euo", "pipefail", "-c", script]

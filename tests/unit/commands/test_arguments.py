@@ -35,7 +35,7 @@ HOSTILE = {
     "pair-digits": "margin=" + "5" * 5000,
 }
 # The others take many seconds and find the same mistakes, nearly always.
-COMMON = ("not-utf8", "digits", "empty")
+COMMON = ("not-utf8", "empty")
 # Their values are texts that have to be checked, not paths.
 STRICT = ("keys", "users", "db", "sign")
 
