@@ -147,6 +147,7 @@ def test_smart_stroke_is_undone_before_its_edge_is_found(page: Page) -> None:
     assert at(page, 90, 60) == 0
 
 
+@pytest.mark.long
 def test_smart_stroke_is_kept_where_the_editor_is_left_before_its_edge_is_found(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

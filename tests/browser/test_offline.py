@@ -54,6 +54,7 @@ def test_export_waits_for_the_connection_while_painting_goes_on(
     assert np.array_equal(pixels(waiting.value.path().read_bytes())[..., 3], mask_of(page))
 
 
+@pytest.mark.long
 def test_wand_selects_though_the_connection_was_lost_before_its_search_was_loaded(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:
@@ -75,6 +76,7 @@ def test_wand_selects_though_the_connection_was_lost_before_its_search_was_loade
     poll(lambda: session(page, "({tools}) => tools.get('wand').pending.value"), what="a selection", seconds=20)
 
 
+@pytest.mark.long
 def test_export_pressed_before_its_code_is_there_makes_the_file_when_it_comes(
     direct: Gunicorn, tabs: Tabs, photo_files: list[Path]
 ) -> None:

@@ -123,6 +123,7 @@ def test_non_image_file_is_explained(tmp_path: Path) -> None:
     assert (done.returncode, b"found text" in done.stderr) == (1, True)
 
 
+@pytest.mark.long
 def test_models_are_listed_and_the_default_is_warmed_up() -> None:
     listed = cli("models", "list").stdout.decode().splitlines()
     assert listed[0].split()[:8] == ["u2netp", "here", "320", "px", "5", "MB", "sha256", "Apache-2.0"]

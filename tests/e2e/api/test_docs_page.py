@@ -87,6 +87,7 @@ def test_each_option_is_shown_once(window: Browser, server: Gunicorn) -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.long
 def test_json_sample_gives_a_picture_as_it_stands(window: Browser, server: Gunicorn) -> None:
     block = open_operation(window, server, "removal", "post_remove_background_base64")
     executed(window, block)
