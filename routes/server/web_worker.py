@@ -19,7 +19,7 @@ PRESSED_SECONDS: Final = 5.0
 SENDING_SECONDS: Final = 2.0
 # Younger connections are not closed to make room for others.
 NEW_SECONDS: Final = 1.0
-# A second: an upload that is slower counts as idle.
+# Bytes a second: a slower upload counts as idle.
 UPLOAD_BYTES: Final = 1024
 CHECK_SECONDS: Final = 0.25
 # A worker is not replaced for its memory before this age, and looks at it this often.

@@ -18,7 +18,7 @@ def normalizer(inner_session: Any) -> Callable[..., dict[str, Floats]]:
     rembg computes every pixel in f64, with several copies of the picture. A channel has 256 levels: their values are
     computed the same way, and looked up.
     """
-    (name,) = (entry.name for entry in inner_session.get_inputs()[:1])
+    name = inner_session.get_inputs()[0].name
 
     def normalize(
         image: Image.Image, mean: Sequence[float], std: Sequence[float], size: tuple[int, int], *_: object

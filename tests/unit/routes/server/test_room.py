@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from routes.server import connection, web_worker
+from routes.server import web_worker
 from tests.support.waiting import poll
-from tests.support.web_worker import RunningWorker
+from tests.support.web_worker import CLOCKS, RunningWorker, is_closed
 
 # They wait until a connection is no longer new.
 pytestmark = pytest.mark.slow
@@ -35,11 +35,7 @@ def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> It
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningWorker]:
     """A worker with twenty connections, which no clock ends."""
     release.clear()
-    for module, name in (
-        (connection, "HEADER_SECONDS"),
-        (connection, "SILENCE_SECONDS"),
-        (web_worker, "SILENCE_SECONDS"),
-    ):
+    for module, name in CLOCKS:
         monkeypatch.setattr(module, name, 60)
     monkeypatch.setattr(web_worker, "NEW_SECONDS", NEW_SECONDS)
     with RunningWorker(answer, connections=20) as running:
@@ -66,18 +62,6 @@ def is_answered(caller: socket.socket, sent: bytes) -> bool:
         caller.sendall(sent)
         return b" 200 OK" in caller.recv(4096)
     return False
-
-
-def is_closed(caller: socket.socket) -> bool:
-    """Return whether the connection ends within ten seconds; the rest of an answer is discarded."""
-    try:
-        while caller.recv(4096):
-            pass
-    except ConnectionResetError:
-        pass
-    except TimeoutError:
-        return False
-    return True
 
 
 def test_silent_connections_make_room_for_new_ones(worker: RunningWorker) -> None:

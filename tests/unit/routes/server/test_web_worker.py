@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from routes.http.context import EXTENSION
-from routes.server import connection, web_worker
+from routes.server import web_worker
 from routes.server.connection import FIRST_BYTES
 from tests.support.waiting import poll
-from tests.support.web_worker import RunningWorker
+from tests.support.web_worker import CLOCKS, RunningWorker, is_closed
 
 # They wait for clocks.
 pytestmark = pytest.mark.slow
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 STARTED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + bytes(FIRST_BYTES)
-CLOCKS = ((connection, "HEADER_SECONDS"), (connection, "SILENCE_SECONDS"), (web_worker, "SILENCE_SECONDS"))
 
 
 class Application:
@@ -60,18 +59,6 @@ def application(worker: RunningWorker) -> Application:
     found = worker.wsgi
     assert isinstance(found, Application)
     return found
-
-
-def is_closed(caller: socket.socket) -> bool:
-    """Return whether the connection ends within ten seconds; arriving bytes are discarded."""
-    try:
-        while caller.recv(1 << 20):
-            pass
-    except ConnectionResetError:
-        pass
-    except TimeoutError:
-        return False
-    return True
 
 
 @pytest.mark.usefixtures("quick_clocks")
@@ -163,12 +150,6 @@ def test_unread_responses_of_one_peer_leave_threads_to_others(
 def test_silence_of_many_peers_ends_sooner_while_others_wait(
     worker: RunningWorker, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    for module, name in (
-        (connection, "HEADER_SECONDS"),
-        (connection, "SILENCE_SECONDS"),
-        (web_worker, "SILENCE_SECONDS"),
-    ):
-        monkeypatch.setattr(module, name, 60)
     monkeypatch.setattr(web_worker, "PRESSED_SECONDS", 0.3)
     with contextlib.ExitStack() as stack:
         for number in range(8):
